@@ -1,0 +1,5 @@
+//! trenchcheck checks any deployment of the Trenchcoat API against its documented contract.
+
+pub mod contract;
+pub mod report;
+pub mod scenario;

@@ -1,0 +1,3 @@
+//! Parses the command line, dispatches, exits.
+
+fn main() {}

@@ -1,0 +1,190 @@
+//! What a run tells its reporters. Every reporter is fed from this one stream and from nothing else.
+
+use std::time::Duration;
+
+use crate::scenario::model::Level;
+
+/// One thing that happened in a run.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// The run begins.
+    Started(RunInfo),
+    /// A check begins; the first of its cases.
+    CheckStarted {
+        /// The check's id.
+        id: String,
+    },
+    /// A case has to wait. The reporter shows what for and how long.
+    Waiting {
+        /// The check's id.
+        id: String,
+        /// What for, as a sentence without its full stop: "the promised retry of TRENCHCHECK_KEY_STANDARD".
+        what: String,
+        /// How long, from now.
+        how_long: Duration,
+    },
+    /// The wait is over.
+    Resumed {
+        /// The check's id.
+        id: String,
+    },
+    /// One exchange with the target; shown with `--verbose`.
+    Exchange {
+        /// The check's id.
+        id: String,
+        /// The exchange.
+        exchange: Exchange,
+    },
+    /// A check has its verdict.
+    CheckFinished(Box<CheckResult>),
+    /// The run is over; nothing follows.
+    Finished(RunSummary),
+}
+
+/// What is being run against what.
+#[derive(Debug, Clone)]
+pub struct RunInfo {
+    /// The target's base URL.
+    pub target: String,
+    /// Where the keys come from: "embedded mock", "mock over HTTP", "environment".
+    pub keys: String,
+    /// Whether waits advance the target's clock instead of taking real time.
+    pub virtual_time: bool,
+    /// Ids of the checks that will be played, in order.
+    pub checks: Vec<String>,
+    /// Whether `should` gates.
+    pub strict: bool,
+    /// Whether `rfc` gates.
+    pub rfc: bool,
+    /// When the run began, RFC 3339 in UTC.
+    pub started_at: String,
+}
+
+/// What a check came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The promise is kept.
+    Pass,
+    /// The promise is broken, and that gates.
+    Fail,
+    /// The promise is broken at a level that does not gate in this run.
+    Advisory,
+    /// It was not played: a key or an ability is missing, or the user left it out.
+    Skipped(String),
+    /// It could not be judged: the positive control failed.
+    Blocked(String),
+    /// It was played and nothing follows from what was seen.
+    Inconclusive(String),
+}
+
+impl Verdict {
+    /// The word for it, as in reports: `pass`, `fail`, `advisory`, `skipped`, `blocked`, `inconclusive`.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Advisory => "advisory",
+            Self::Skipped(_) => "skipped",
+            Self::Blocked(_) => "blocked",
+            Self::Inconclusive(_) => "inconclusive",
+        }
+    }
+
+    /// Why, for those verdicts that need a reason.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Pass | Self::Fail | Self::Advisory => None,
+            Self::Skipped(reason) | Self::Blocked(reason) | Self::Inconclusive(reason) => Some(reason),
+        }
+    }
+}
+
+/// A finished check.
+#[derive(Debug, Clone)]
+pub struct CheckResult {
+    /// Stable id.
+    pub id: String,
+    /// The clause it enforces.
+    pub clause: String,
+    /// Further clauses it touches.
+    pub also: Vec<String>,
+    /// How much it weighs.
+    pub level: Level,
+    /// What it says.
+    pub about: String,
+    /// The page it comes from, where that is not the *Authentication* page.
+    pub source: Option<String>,
+    /// The scenario file.
+    pub file: String,
+    /// The line of the check in it.
+    pub line: u32,
+    /// What it came to.
+    pub verdict: Verdict,
+    /// What was wrong; empty unless the verdict is `fail` or `advisory`.
+    pub failures: Vec<Failure>,
+    /// Facts seen on the way (`observe:` steps, the accepted envelope, how a limiter behaves).
+    pub facts: Vec<String>,
+    /// Cases that could not be played while others were, with the reason.
+    pub not_played: Vec<String>,
+    /// How many cases were played.
+    pub cases: u32,
+    /// Requests sent, positive controls included.
+    pub requests: u64,
+    /// Wall time.
+    pub took: Duration,
+}
+
+/// One broken expectation.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// The row of `for_each`, such as `name=api_key`; empty where there is none.
+    pub case: String,
+    /// What broke, in one sentence.
+    pub what: String,
+    /// What was expected; JSON pretty-printed where it is JSON.
+    pub expected: String,
+    /// What was seen, in the same form.
+    pub actual: String,
+    /// The line of the step in the scenario file.
+    pub line: u32,
+    /// Facts about time and counts that help to understand it.
+    pub facts: Vec<String>,
+    /// The exchange that shows it, where one does.
+    pub exchange: Option<Exchange>,
+    /// A command that sends the same request again, with a variable for the key.
+    pub curl: Option<String>,
+}
+
+/// A request and its answer, as shown to people. Reporters see it after redaction only.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    /// `GET http://…/api/v1/sessions`.
+    pub request: String,
+    /// Header fields sent.
+    pub request_headers: Vec<(String, String)>,
+    /// The status, or what went wrong on the way.
+    pub outcome: String,
+    /// Header fields received.
+    pub response_headers: Vec<(String, String)>,
+    /// The beginning of the body received.
+    pub body: String,
+    /// From the request leaving to the whole answer read.
+    pub took: Duration,
+}
+
+/// The end of a run.
+#[derive(Debug, Clone)]
+pub struct RunSummary {
+    /// Wall time.
+    pub took: Duration,
+    /// Requests sent in all.
+    pub requests: u64,
+    /// The exit code of the run; see [`super::ExitCode`].
+    pub exit: super::ExitCode,
+    /// Whether Ctrl-C ended it early.
+    pub interrupted: bool,
+    /// What could not be checked, and what would change that: one sentence each.
+    pub could_not_check: Vec<String>,
+    /// Facts about the target as a whole, such as the accepted event envelope.
+    pub facts: Vec<String>,
+}

@@ -1,0 +1,46 @@
+//! The YAML language in which the contract is written: its types, loading, diagnostics.
+
+pub mod model;
+pub mod span;
+pub mod words;
+
+use model::{Case, Level, RequestDef};
+use span::{At, Spanned};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// One check, read from one file, with its cases.
+#[derive(Debug, Clone)]
+pub struct Check {
+    /// Stable id.
+    pub id: String,
+    /// The clause it enforces.
+    pub clause: String,
+    /// Further clauses it touches.
+    pub also: Vec<String>,
+    /// How much it weighs.
+    pub level: Level,
+    /// What it says, in a sentence or two.
+    pub about: String,
+    /// Labels for `--tag`; the name of the folder is always one.
+    pub tags: Vec<String>,
+    /// The page it comes from, where that is not the *Authentication* page.
+    pub source: Option<String>,
+    /// The file, as the user would name it.
+    pub file: Arc<str>,
+    /// Where the check's id stands.
+    pub at: At,
+    /// One for each row of `for_each`, or just one.
+    pub cases: Vec<Case>,
+}
+
+/// Everything a run can play: checks by file order, the shared requests, the literal fixtures.
+#[derive(Debug, Clone, Default)]
+pub struct Suite {
+    /// Every check, sorted by id.
+    pub checks: Vec<Check>,
+    /// Requests by name.
+    pub requests: BTreeMap<String, Spanned<RequestDef>>,
+    /// The JSON fixtures the checks name, by path below `fixtures/`.
+    pub fixtures: BTreeMap<String, serde_json::Value>,
+}

@@ -1,0 +1,376 @@
+//! The words of the scenario language, as types. What each word means is said here once: the
+//! JSON Schema, and so every editor, shows these texts.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::span::Spanned;
+use super::words::{Amount, Span, StatusSet, WaitFor};
+
+/// How much a check weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// The page promises it: a failure gates.
+    Must,
+    /// A user would expect it: a failure gates with `--strict`.
+    Should,
+    /// HTTP itself asks for it: a failure gates with `--rfc`.
+    Rfc,
+    /// Reported, never gates.
+    Observe,
+}
+
+/// One case of a check: the steps with one row of `for_each` filled in.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// The row, as `name=value` pairs in the order of the file; empty where there is no `for_each`.
+    pub row: Vec<(String, String)>,
+    /// The role of the key the steps use unless they name another.
+    pub key: Option<Spanned<String>>,
+    /// Further keys by the name the steps use for them, with their roles.
+    pub keys: BTreeMap<String, Spanned<String>>,
+    /// What is done, in order.
+    pub steps: Vec<Spanned<Step>>,
+}
+
+/// One thing to do. Exactly one of the actions is given.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// Sends one request.
+    pub send: Option<Send>,
+    /// Sends many requests, released together.
+    pub burst: Option<Burst>,
+    /// Sends requests evenly over a time.
+    pub pace: Option<Pace>,
+    /// Waits until the key has a whole, fresh window in front of it.
+    pub align: Option<Align>,
+    /// Sends until the key is used up and some 429s have been collected.
+    pub exhaust: Option<Exhaust>,
+    /// Waits: `promise` (the earliest instant the 429s seen so far promised), `promise - 2s`, a time such as `60s`,
+    /// or `silent-window` (a whole window in which the key sends nothing).
+    pub wait: Option<WaitFor>,
+    /// Revokes a key: `own`, or a name from `keys`. Skipped where the target cannot revoke.
+    pub revoke: Option<Spanned<String>>,
+    /// Looks for the session of an earlier batch in the session list.
+    pub find_session: Option<FindSession>,
+    /// Judges every answer of the whole run.
+    pub review: Option<Review>,
+    /// What must be true of the answer, or of the answers.
+    pub expect: Option<Expect>,
+    /// A fact to report. `<status>`, `<admitted>`, `<limited>`, `<other>`, `<limit>`, `<seconds>` and
+    /// `<header NAME>` stand for what was seen.
+    pub observe: Option<String>,
+}
+
+/// One request.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Send {
+    /// The name of a request in `requests.yaml`.
+    pub request: Spanned<String>,
+    /// Which key: `own` (the default) or a name from `keys`.
+    pub key: Option<Spanned<String>>,
+    /// How the key travels. Without it: the key as it is, in X-API-Key. `{}` sends no key at all.
+    pub credentials: Option<Credentials>,
+    /// Another method than the request's own.
+    pub method: Option<Spanned<String>>,
+    /// Query parameters added to the request's own.
+    #[serde(default)]
+    pub query: BTreeMap<String, String>,
+    /// Header fields added to the request's own.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// Another body than the request's own.
+    pub body: Option<Body>,
+    /// Gives the batch's session a name for `find_session`.
+    pub session: Option<Spanned<String>>,
+}
+
+/// Where the key, or something like it, is put. Every field that is given is sent.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Credentials {
+    /// In the X-API-Key header.
+    pub x_api_key: Option<KeyForm>,
+    /// In a second X-API-Key field line, after the first.
+    pub x_api_key_again: Option<KeyForm>,
+    /// Another spelling of the X-API-Key header's name, with the key as it is in it.
+    pub spelled: Option<String>,
+    /// In `Authorization: Bearer …`.
+    pub bearer: Option<KeyForm>,
+    /// In `Authorization: ApiKey …`.
+    pub api_key_scheme: Option<KeyForm>,
+    /// In `Authorization: Basic …`, as user name and as password.
+    pub basic: Option<KeyForm>,
+    /// In the named header, as it is.
+    pub header: Option<String>,
+    /// In the named query parameter, as it is.
+    pub query: Option<String>,
+    /// In the named cookie, as it is.
+    pub cookie: Option<String>,
+    /// In the named member of the JSON body, as it is.
+    pub body: Option<String>,
+}
+
+/// What is sent in a key's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyForm {
+    /// The key itself.
+    Valid,
+    /// Nothing: an empty value.
+    Empty,
+    /// One blank.
+    Blank,
+    /// A well-formed key that was never given out.
+    Unknown,
+    /// The key with its last character changed.
+    LastChanged,
+    /// The key with the case of one letter flipped.
+    CaseFlipped,
+    /// The key without its last character.
+    OneLess,
+    /// The key with one character more.
+    OneMore,
+    /// The first half of the key's random part.
+    FirstHalf,
+    /// The key's random part without `ct_live_`.
+    NoPrefix,
+    /// The key's random part after `ct_test_`.
+    OtherPrefix,
+    /// `ct_live_` and nothing else.
+    PrefixAlone,
+    /// `Bearer ` and the key.
+    BearerInside,
+    /// A key of 8 KiB.
+    Huge,
+    /// Bytes above 127.
+    NonAscii,
+    /// Quotes and other marks that code might trip over.
+    Quotes,
+}
+
+/// A request body.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Body {
+    /// A batch of this many events in the target's envelope.
+    pub events: Option<u32>,
+    /// A batch of this many evaluation scores.
+    pub scores: Option<u32>,
+    /// This text, whatever it is.
+    pub text: Option<String>,
+}
+
+/// Many requests, released together.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Burst {
+    /// The name of a request in `requests.yaml`.
+    pub request: Spanned<String>,
+    /// Which key: `own` (the default) or a name from `keys`.
+    pub key: Option<Spanned<String>>,
+    /// How the key travels; see `send`.
+    pub credentials: Option<Credentials>,
+    /// How many requests: a number, `limit`, `limit + 100`. Not given where `events` is.
+    pub count: Option<Amount>,
+    /// How many events in all: a number, `limit`; split into requests of `batch`.
+    pub events: Option<Amount>,
+    /// Events a request, 1 to 1,000.
+    pub batch: Option<u32>,
+    /// How many requests may be under way at once. Default 32.
+    pub in_flight: Option<u32>,
+    /// Opens a connection for every request instead of reusing them.
+    #[serde(default)]
+    pub fresh_connections: bool,
+}
+
+/// Requests sent evenly over a time.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pace {
+    /// The name of a request in `requests.yaml`.
+    pub request: Spanned<String>,
+    /// Which key: `own` (the default) or a name from `keys`.
+    pub key: Option<Spanned<String>>,
+    /// How many requests: a number, `limit`.
+    pub count: Option<Amount>,
+    /// Over how long, such as `1s` or `60s`.
+    pub over: Option<Span>,
+}
+
+/// A state of the key's window to wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Align {
+    /// Nothing of the key's quota is used, and almost a whole window lies ahead.
+    FreshWindow,
+}
+
+/// Using a key up.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Exhaust {
+    /// The name of a request in `requests.yaml`.
+    pub request: Spanned<String>,
+    /// Which key: `own` (the default) or a name from `keys`.
+    pub key: Option<Spanned<String>>,
+    /// How many 429s are collected at the least. Default 1.
+    pub collect: Option<u32>,
+    /// Events a request, 1 to 1,000, where it is events that shall run out.
+    pub batch: Option<u32>,
+}
+
+/// A look into the session list.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FindSession {
+    /// The name a `send` gave its batch's session.
+    pub session: Spanned<String>,
+    /// Which key reads: `own` (the default) or a name from `keys`.
+    pub key: Option<Spanned<String>>,
+    /// Whether it must be there. `present` that is not found makes the check inconclusive: then nothing follows
+    /// from another one's absence.
+    #[serde(default)]
+    pub is: Presence,
+}
+
+/// Whether a session must be in the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Presence {
+    /// It must be there, or nothing can be concluded.
+    #[default]
+    Present,
+    /// It must not be there.
+    Absent,
+}
+
+/// A rule that every answer of the run is held against; the check runs last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Review {
+    /// 401 goes with UNAUTHORIZED, 403 with FORBIDDEN, 429 with RATE_LIMITED, both ways.
+    StatusAndCodeAgree,
+    /// Every 401, 403 and 429 says that it is JSON.
+    ErrorsAreJson,
+    /// No answer holds a key or a key's random part.
+    NoKeyEchoed,
+}
+
+/// What must be true. Of one answer after `send`; of every 429 inside `each_429`; of the counts after `burst` and `pace`.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Expect {
+    /// The status: `401`, a class `2xx`, or a list of them.
+    pub status: Option<StatusSet>,
+    /// The body as JSON.
+    pub json: Option<JsonExpect>,
+    /// Header fields by name.
+    #[serde(default)]
+    pub headers: BTreeMap<String, HeaderExpect>,
+    /// A number in the body that must be the one in a header.
+    pub agree: Option<Agree>,
+    /// The body must be the same object as the first one seen under this name in the check, over all its cases.
+    pub same_body_as: Option<String>,
+    /// How many were admitted (2xx): a number, `limit`, `all`.
+    pub admitted: Option<Amount>,
+    /// How many were answered 429: a number, `all`.
+    pub limited: Option<Amount>,
+    /// How many were answered otherwise.
+    pub other: Option<Amount>,
+    /// How far the instants promised by the 429s may lie apart, such as `1s`.
+    pub promise_moves_at_most: Option<Span>,
+    /// What must be true of each 429 among the answers.
+    pub each_429: Option<Box<Expect>>,
+}
+
+/// A JSON body.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JsonExpect {
+    /// The file below `fixtures/` that holds the expected body. `{name}` in one of its strings is a hole.
+    pub file: Spanned<String>,
+    /// What may stand in each hole.
+    #[serde(default)]
+    pub holes: BTreeMap<String, Hole>,
+}
+
+/// What may stand in a hole of an expected body. Exactly one is given.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Hole {
+    /// Exactly this text.
+    pub text: Option<String>,
+    /// A whole number, written in digits, in this range.
+    pub integer: Option<IntegerRange>,
+}
+
+/// A range of whole numbers; both ends belong to it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IntegerRange {
+    /// The least, where there is one.
+    pub min: Option<u64>,
+    /// The greatest, where there is one.
+    pub max: Option<u64>,
+}
+
+/// What must be true of a header. Where only `present` and `absent` speak about a missing header,
+/// the others have nothing to judge then, and the check is blocked if no answer carries it.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HeaderExpect {
+    /// At least one field line of it is there.
+    pub present: Option<bool>,
+    /// How many field lines there are.
+    pub lines: Option<u32>,
+    /// Its value, exactly.
+    pub equals: Option<String>,
+    /// A regular expression its value matches.
+    pub matches: Option<String>,
+    /// A regular expression its value must not match. A missing header is fine.
+    pub lacks: Option<String>,
+    /// It is written in digits only and lies in this range. With a range, a value that is no whole number is left to
+    /// the check for that.
+    pub integer: Option<IntegerRange>,
+}
+
+/// A relation between a header and a hole of the body.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Agree {
+    /// The header's name.
+    pub header: String,
+    /// The hole's name in the expected body of the same `expect`.
+    pub hole: Spanned<String>,
+}
+
+/// A request that checks share, from `requests.yaml`.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RequestDef {
+    /// The endpoint, whose path a target file may change; see `trenchcheck explain endpoints`.
+    pub endpoint: Option<Spanned<String>>,
+    /// A path of its own, for what is no documented endpoint.
+    pub path: Option<String>,
+    /// The method; without it the endpoint's documented one.
+    pub method: Option<String>,
+    /// Query parameters.
+    #[serde(default)]
+    pub query: BTreeMap<String, String>,
+    /// The body; without it none.
+    pub body: Option<Body>,
+}
+
+impl Span {
+    /// The time as a duration.
+    pub fn duration(self) -> Duration {
+        self.0
+    }
+}

@@ -1,0 +1,224 @@
+//! The small words inside scenario values: amounts, times, sets of statuses. Each is one string or number,
+//! read by a parser that says what it expected.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
+
+/// A number of requests or events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Amount {
+    /// This many.
+    Number(u32),
+    /// The key's limit, with so many added (or, if negative, taken away): `limit`, `limit + 100`, `limit - 1`.
+    Limit(i32),
+    /// Every one of them; only in expectations.
+    All,
+}
+
+impl Amount {
+    /// The number meant, given the key's `limit` and how many there are in `all`.
+    pub fn resolve(self, limit: u32, all: u32) -> u32 {
+        match self {
+            Self::Number(number) => number,
+            Self::Limit(plus) => limit.saturating_add_signed(plus),
+            Self::All => all,
+        }
+    }
+}
+
+/// A length of time, written `250ms`, `60s` or `2m`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span(pub Duration);
+
+/// What a `wait` waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaitFor {
+    /// The earliest instant promised by a 429, or so long before it: `promise`, `promise - 2s`.
+    Promise {
+        /// How long before the promised instant.
+        early: Duration,
+    },
+    /// A time, such as `60s`.
+    For(Duration),
+    /// A whole window in which the key sends nothing: `silent-window`.
+    SilentWindow,
+}
+
+/// A set of HTTP statuses, written `401`, `2xx`, or a list of such.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusSet(pub Vec<StatusPattern>);
+
+/// One member of a [`StatusSet`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatusPattern {
+    /// One status, such as 401.
+    Exact(u16),
+    /// A class by its first digit, such as 2 for `2xx`.
+    Class(u16),
+}
+
+impl StatusSet {
+    /// Whether `status` belongs to the set.
+    pub fn contains(&self, status: u16) -> bool {
+        self.0.iter().any(|pattern| match *pattern {
+            StatusPattern::Exact(exact) => exact == status,
+            StatusPattern::Class(class) => class == status / 100,
+        })
+    }
+}
+
+/// Reads a word from a string or a whole number, by the word's own parser.
+macro_rules! word {
+    ($word:ident, $expects:literal, $pattern:literal, $parse:expr) => {
+        impl<'de> Deserialize<'de> for $word {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Word;
+                impl Visitor<'_> for Word {
+                    type Value = $word;
+
+                    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        formatter.write_str($expects)
+                    }
+
+                    fn visit_u64<E: Error>(self, number: u64) -> Result<$word, E> {
+                        self.visit_str(&number.to_string())
+                    }
+
+                    fn visit_str<E: Error>(self, text: &str) -> Result<$word, E> {
+                        let parse: fn(&str) -> Option<$word> = $parse;
+                        parse(text).ok_or_else(|| E::custom(format!("found `{text}`, expected {}", $expects)))
+                    }
+                }
+                deserializer.deserialize_any(Word)
+            }
+        }
+
+        impl JsonSchema for $word {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($word).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({
+                    "description": concat!("Written as ", $expects, "."),
+                    "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": $pattern}]
+                })
+            }
+        }
+    };
+}
+
+word!(
+    Amount,
+    "a whole number, `all`, `limit`, `limit + N` or `limit - N`",
+    r"^(\d+|all|limit( [+-] \d+)?|\{[a-z_]+\})$",
+    |text| match text {
+        "all" => Some(Amount::All),
+        "limit" => Some(Amount::Limit(0)),
+        _ => match text.strip_prefix("limit ") {
+            Some(rest) => {
+                let (sign, number) = rest.split_once(' ')?;
+                let number: i32 = number.parse().ok().filter(|number| *number >= 0)?;
+                match sign {
+                    "+" => Some(Amount::Limit(number)),
+                    "-" => Some(Amount::Limit(-number)),
+                    _ => None,
+                }
+            }
+            None => text.parse().ok().map(Amount::Number),
+        },
+    }
+);
+
+word!(Span, "a time such as `250ms`, `60s` or `2m`", r"^(\d+(ms|s|m)|\{[a-z_]+\})$", |text| {
+    parse_duration(text).map(Span)
+});
+
+word!(
+    WaitFor,
+    "`promise`, `promise - 2s`, `silent-window` or a time such as `60s`",
+    r"^(promise( - \d+(ms|s|m))?|silent-window|\d+(ms|s|m)|\{[a-z_]+\})$",
+    |text| match text {
+        "promise" => Some(WaitFor::Promise { early: Duration::ZERO }),
+        "silent-window" => Some(WaitFor::SilentWindow),
+        _ => match text.strip_prefix("promise - ") {
+            Some(early) => parse_duration(early).map(|early| WaitFor::Promise { early }),
+            None => parse_duration(text).map(WaitFor::For),
+        },
+    }
+);
+
+fn parse_duration(text: &str) -> Option<Duration> {
+    let unit = text.find(|mark: char| !mark.is_ascii_digit())?;
+    let number: u64 = text[..unit].parse().ok()?;
+    match &text[unit..] {
+        "ms" => Some(Duration::from_millis(number)),
+        "s" => Some(Duration::from_secs(number)),
+        "m" => Some(Duration::from_secs(number.checked_mul(60)?)),
+        _ => None,
+    }
+}
+
+const STATUSES: &str = "a status such as `401`, a class such as `2xx`, or a list of them";
+
+impl<'de> Deserialize<'de> for StatusSet {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Statuses;
+        impl<'de> Visitor<'de> for Statuses {
+            type Value = StatusSet;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(STATUSES)
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<StatusSet, E> {
+                self.visit_str(&number.to_string())
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<StatusSet, E> {
+                let pattern = parse_status(text)
+                    .ok_or_else(|| E::custom(format!("found `{text}`, expected {STATUSES}")))?;
+                Ok(StatusSet(vec![pattern]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<StatusSet, A::Error> {
+                let mut all = Vec::new();
+                while let Some(StatusSet(some)) = seq.next_element()? {
+                    all.extend(some);
+                }
+                Ok(StatusSet(all))
+            }
+        }
+        deserializer.deserialize_any(Statuses)
+    }
+}
+
+fn parse_status(text: &str) -> Option<StatusPattern> {
+    if let Some(class) = text.strip_suffix("xx") {
+        let class: u16 = class.parse().ok()?;
+        return (1..=5).contains(&class).then_some(StatusPattern::Class(class));
+    }
+    let status: u16 = text.parse().ok()?;
+    (100..=599).contains(&status).then_some(StatusPattern::Exact(status))
+}
+
+impl JsonSchema for StatusSet {
+    fn schema_name() -> Cow<'static, str> {
+        "StatusSet".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let one = serde_json::json!({"anyOf": [
+            {"type": "integer", "minimum": 100, "maximum": 599},
+            {"type": "string", "pattern": r"^([1-5]xx|[1-5]\d\d|\{[a-z_]+\})$"}
+        ]});
+        json_schema!({
+            "description": format!("Written as {STATUSES}."),
+            "anyOf": [one, {"type": "array", "items": one, "minItems": 1}]
+        })
+    }
+}
