@@ -1,6 +1,24 @@
 //! How a run ends, as a number for scripts.
 
+use std::fmt;
+
+use super::event::{CheckResult, Verdict};
+use crate::scenario::model::Level;
+
 /// The exit codes of trenchcheck. They are part of its interface.
+///
+/// | code | word | when |
+/// |---:|---|---|
+/// | 0 | `conforms` | everything that gates passed |
+/// | 1 | `failed` | a gating check failed |
+/// | 2 | `usage` | the command line, the target or a scenario file is wrong |
+/// | 3 | `unreachable` | the target could not be reached, or a positive control failed |
+/// | 4 | `inconclusive` | nothing ran, or nothing could be concluded |
+/// | 5 | `stale-deviation` | a known deviation is stale: it passed, or it expired |
+/// | 6 | `threshold-missed` | a load threshold was missed |
+/// | 7 | `invalid-load` | a load run is invalid: the generator fell behind |
+/// | 70 | `internal` | a fault in trenchcheck itself |
+/// | 130 | `interrupted` | Ctrl-C |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum ExitCode {
@@ -24,4 +42,146 @@ pub enum ExitCode {
     Internal = 70,
     /// Ctrl-C.
     Interrupted = 130,
+}
+
+impl ExitCode {
+    /// What a run of checks comes to. The first line that applies decides:
+    ///
+    /// | seen | code |
+    /// |---|---|
+    /// | Ctrl-C | `Interrupted` |
+    /// | a check with verdict `fail` | `Failed` |
+    /// | a `blocked` check, `observe` checks apart | `Unreachable` |
+    /// | an `inconclusive` check at level `must` | `Inconclusive` |
+    /// | no check that came to `pass` or `advisory` | `Inconclusive` |
+    /// | anything else | `Conforms` |
+    ///
+    /// An inconclusive check at another level is reported and does not decide: it may never gate,
+    /// and a run must not depend on the weather for what the page does not promise.
+    pub fn of<'a>(results: impl IntoIterator<Item = &'a CheckResult>, interrupted: bool) -> Self {
+        let (mut failed, mut blocked, mut undecided, mut concluded) = (false, false, false, false);
+        for result in results {
+            match result.verdict {
+                Verdict::Pass | Verdict::Advisory => concluded = true,
+                Verdict::Fail => failed = true,
+                Verdict::Blocked(_) => blocked |= result.level != Level::Observe,
+                Verdict::Inconclusive(_) => undecided |= result.level == Level::Must,
+                Verdict::Skipped(_) => {}
+            }
+        }
+        match () {
+            () if interrupted => Self::Interrupted,
+            () if failed => Self::Failed,
+            () if blocked => Self::Unreachable,
+            () if undecided || !concluded => Self::Inconclusive,
+            () => Self::Conforms,
+        }
+    }
+
+    /// The number the process exits with.
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// The word for it, as in the JSON report.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Conforms => "conforms",
+            Self::Failed => "failed",
+            Self::Usage => "usage",
+            Self::Unreachable => "unreachable",
+            Self::Inconclusive => "inconclusive",
+            Self::StaleDeviation => "stale-deviation",
+            Self::ThresholdMissed => "threshold-missed",
+            Self::InvalidLoad => "invalid-load",
+            Self::Internal => "internal",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// The outcome in words, as the last line of a run states it.
+impl fmt::Display for ExitCode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Conforms => "conforms: every gating check that was played passed",
+            Self::Failed => "does not conform: a gating check failed",
+            Self::Usage => "the command line, the target or a scenario file is wrong",
+            Self::Unreachable => "blocked: the target could not be reached, or a key did not work at all",
+            Self::Inconclusive => "inconclusive: nothing ran, or not enough could be concluded",
+            Self::StaleDeviation => "a known deviation is stale: it passed, or it expired",
+            Self::ThresholdMissed => "a load threshold was missed",
+            Self::InvalidLoad => "the load run is invalid: the generator fell behind",
+            Self::Internal => "a fault in trenchcheck itself",
+            Self::Interrupted => "interrupted before the end",
+        })
+    }
+}
+
+impl From<ExitCode> for std::process::ExitCode {
+    fn from(code: ExitCode) -> Self {
+        Self::from(code.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples::result;
+
+    fn code(verdicts: &[(Verdict, Level)]) -> ExitCode {
+        let results: Vec<CheckResult> =
+            verdicts.iter().map(|(verdict, level)| result("a.b", *level, verdict.clone())).collect();
+        ExitCode::of(&results, false)
+    }
+
+    fn blocked(level: Level) -> (Verdict, Level) {
+        (Verdict::Blocked("the key is dead".to_owned()), level)
+    }
+
+    fn inconclusive(level: Level) -> (Verdict, Level) {
+        (Verdict::Inconclusive("crossed a reset".to_owned()), level)
+    }
+
+    const PASS: (Verdict, Level) = (Verdict::Pass, Level::Must);
+    const FAIL: (Verdict, Level) = (Verdict::Fail, Level::Must);
+
+    #[test]
+    fn ctrl_c_decides_before_everything() {
+        assert_eq!(ExitCode::of(&[result("a.b", Level::Must, Verdict::Fail)], true), ExitCode::Interrupted);
+        assert_eq!(ExitCode::of(&[], true), ExitCode::Interrupted);
+    }
+
+    #[test]
+    fn a_failure_decides_before_what_could_not_be_judged() {
+        assert_eq!(code(&[PASS, blocked(Level::Must), inconclusive(Level::Must), FAIL]), ExitCode::Failed);
+    }
+
+    #[test]
+    fn blocked_decides_before_inconclusive() {
+        assert_eq!(code(&[PASS, inconclusive(Level::Must), blocked(Level::Should)]), ExitCode::Unreachable);
+    }
+
+    #[test]
+    fn a_blocked_observation_does_not_decide() {
+        assert_eq!(code(&[PASS, blocked(Level::Observe)]), ExitCode::Conforms);
+    }
+
+    #[test]
+    fn an_inconclusive_promise_leaves_the_run_inconclusive() {
+        assert_eq!(code(&[PASS, inconclusive(Level::Must)]), ExitCode::Inconclusive);
+        assert_eq!(code(&[PASS, inconclusive(Level::Should)]), ExitCode::Conforms);
+    }
+
+    #[test]
+    fn a_run_without_any_conclusion_is_inconclusive() {
+        assert_eq!(code(&[]), ExitCode::Inconclusive);
+        assert_eq!(code(&[(Verdict::Skipped("no key".to_owned()), Level::Must)]), ExitCode::Inconclusive);
+        assert_eq!(code(&[inconclusive(Level::Should)]), ExitCode::Inconclusive);
+    }
+
+    #[test]
+    fn passes_and_advisories_conform() {
+        assert_eq!(code(&[PASS, (Verdict::Advisory, Level::Should)]), ExitCode::Conforms);
+    }
 }

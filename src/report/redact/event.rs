@@ -1,0 +1,130 @@
+//! Masks every string of an event. Each type is taken apart in full, so that a new field cannot be
+//! forgotten here.
+
+use super::Redactor;
+use crate::report::event::{CheckResult, Event, Exchange, Failure, RunInfo, RunSummary, Verdict};
+
+impl Redactor {
+    /// The event with every secret masked in each of its strings.
+    pub fn event(&self, event: &Event) -> Event {
+        match event {
+            Event::Started(info) => Event::Started(self.info(info)),
+            Event::CheckStarted { id } => Event::CheckStarted { id: self.scrub(id) },
+            Event::Waiting { id, what, how_long } => {
+                Event::Waiting { id: self.scrub(id), what: self.scrub(what), how_long: *how_long }
+            }
+            Event::Resumed { id } => Event::Resumed { id: self.scrub(id) },
+            Event::Exchange { id, exchange } => {
+                Event::Exchange { id: self.scrub(id), exchange: self.exchange(exchange) }
+            }
+            Event::CheckFinished(result) => Event::CheckFinished(Box::new(self.result(result))),
+            Event::Finished(summary) => Event::Finished(self.summary(summary)),
+        }
+    }
+
+    fn all(&self, texts: &[String]) -> Vec<String> {
+        texts.iter().map(|text| self.scrub(text)).collect()
+    }
+
+    fn info(&self, info: &RunInfo) -> RunInfo {
+        let RunInfo { target, keys, virtual_time, checks, strict, rfc, started_at } = info;
+        RunInfo {
+            target: self.scrub(target),
+            keys: self.scrub(keys),
+            virtual_time: *virtual_time,
+            checks: self.all(checks),
+            strict: *strict,
+            rfc: *rfc,
+            started_at: self.scrub(started_at),
+        }
+    }
+
+    fn verdict(&self, verdict: &Verdict) -> Verdict {
+        match verdict {
+            Verdict::Pass => Verdict::Pass,
+            Verdict::Fail => Verdict::Fail,
+            Verdict::Advisory => Verdict::Advisory,
+            Verdict::Skipped(reason) => Verdict::Skipped(self.scrub(reason)),
+            Verdict::Blocked(reason) => Verdict::Blocked(self.scrub(reason)),
+            Verdict::Inconclusive(reason) => Verdict::Inconclusive(self.scrub(reason)),
+        }
+    }
+
+    fn result(&self, result: &CheckResult) -> CheckResult {
+        let CheckResult {
+            id,
+            clause,
+            also,
+            level,
+            about,
+            source,
+            file,
+            line,
+            verdict,
+            failures,
+            facts,
+            not_played,
+            cases,
+            requests,
+            took,
+        } = result;
+        CheckResult {
+            id: self.scrub(id),
+            clause: self.scrub(clause),
+            also: self.all(also),
+            level: *level,
+            about: self.scrub(about),
+            source: source.as_deref().map(|source| self.scrub(source)),
+            file: self.scrub(file),
+            line: *line,
+            verdict: self.verdict(verdict),
+            failures: failures.iter().map(|failure| self.failure(failure)).collect(),
+            facts: self.all(facts),
+            not_played: self.all(not_played),
+            cases: *cases,
+            requests: *requests,
+            took: *took,
+        }
+    }
+
+    fn failure(&self, failure: &Failure) -> Failure {
+        let Failure { case, what, expected, actual, line, facts, exchange, curl } = failure;
+        Failure {
+            case: self.scrub(case),
+            what: self.scrub(what),
+            expected: self.scrub(expected),
+            actual: self.scrub(actual),
+            line: *line,
+            facts: self.all(facts),
+            exchange: exchange.as_ref().map(|exchange| self.exchange(exchange)),
+            curl: curl.as_deref().map(|curl| self.scrub(curl)),
+        }
+    }
+
+    fn exchange(&self, exchange: &Exchange) -> Exchange {
+        let Exchange { request, request_headers, outcome, response_headers, body, took } = exchange;
+        let fields = |fields: &[(String, String)]| {
+            fields.iter().map(|(name, value)| (self.scrub(name), self.scrub(value))).collect()
+        };
+        Exchange {
+            request: self.scrub(request),
+            request_headers: fields(request_headers),
+            outcome: self.scrub(outcome),
+            response_headers: fields(response_headers),
+            body: self.scrub(body),
+            took: *took,
+        }
+    }
+
+    fn summary(&self, summary: &RunSummary) -> RunSummary {
+        let RunSummary { took, requests, exit, interrupted, could_not_check, facts } = summary;
+        RunSummary {
+            took: *took,
+            requests: *requests,
+            exit: *exit,
+            interrupted: *interrupted,
+            could_not_check: self.all(could_not_check),
+            facts: self.all(facts),
+        }
+    }
+}

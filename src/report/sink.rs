@@ -1,0 +1,81 @@
+//! Where events enter the reports: redaction once, then every reporter.
+
+use std::io;
+use std::sync::Arc;
+
+use super::event::Event;
+use super::redact::Redactor;
+
+/// Shows or writes a run. It sees redacted events only.
+pub trait Reporter: Send {
+    /// Takes the next event.
+    ///
+    /// # Errors
+    /// Where the report could not be written. The reporter gets no further events then.
+    fn event(&mut self, event: &Event) -> io::Result<()>;
+
+    /// Whether single exchanges are of any use to it; there may be very many.
+    fn wants_exchanges(&self) -> bool {
+        false
+    }
+}
+
+/// All reports of a run.
+///
+/// A reporter that fails (a full disk, a closed pipe) does not stop the others, nor the run: its
+/// error is kept for [`Reports::finish`].
+///
+/// ```
+/// use std::{io, sync::Arc};
+/// use trenchcheck::report::{Event, Redactor, Reporter, Reports};
+///
+/// struct Full;
+/// impl Reporter for Full {
+///     fn event(&mut self, _: &Event) -> io::Result<()> {
+///         Err(io::Error::other("the disk is full"))
+///     }
+/// }
+///
+/// let mut reports = Reports::new(Arc::new(Redactor::default()));
+/// reports.add(Full);
+/// reports.event(&Event::CheckStarted { id: "auth.missing".to_owned() });
+/// assert_eq!(reports.finish()[0].to_string(), "the disk is full");
+/// ```
+pub struct Reports {
+    redactor: Arc<Redactor>,
+    reporters: Vec<Box<dyn Reporter>>,
+    errors: Vec<io::Error>,
+}
+
+impl Reports {
+    /// No reports yet. `redactor` is shared with whoever makes keys.
+    pub fn new(redactor: Arc<Redactor>) -> Self {
+        Self { redactor, reporters: Vec::new(), errors: Vec::new() }
+    }
+
+    /// Adds a report.
+    pub fn add(&mut self, reporter: impl Reporter + 'static) {
+        self.reporters.push(Box::new(reporter));
+    }
+
+    /// Redacts the event and hands it to every report.
+    pub fn event(&mut self, event: &Event) {
+        let exchange = matches!(event, Event::Exchange { .. });
+        if exchange && !self.reporters.iter().any(|reporter| reporter.wants_exchanges()) {
+            return;
+        }
+        let event = self.redactor.event(event);
+        let errors = &mut self.errors;
+        self.reporters.retain_mut(|reporter| {
+            if exchange && !reporter.wants_exchanges() {
+                return true;
+            }
+            reporter.event(&event).map_err(|error| errors.push(error)).is_ok()
+        });
+    }
+
+    /// What went wrong with the reports, if anything.
+    pub fn finish(self) -> Vec<io::Error> {
+        self.errors
+    }
+}
