@@ -2,12 +2,24 @@
 
 mod event;
 mod exit;
+mod failure;
+mod json;
+mod junit;
+mod page;
+mod record;
 mod redact;
 #[cfg(test)]
 mod samples;
+mod save;
 mod sink;
+mod tally;
+mod terminal;
+pub(crate) mod wording;
 
 pub use event::{CheckResult, Event, Exchange, Failure, RunInfo, RunSummary, Verdict};
 pub use exit::ExitCode;
+pub use json::{Json, report_schema};
+pub use junit::Junit;
 pub use redact::Redactor;
 pub use sink::{Reporter, Reports};
+pub use terminal::{Terminal, TerminalOptions, Verbosity};

@@ -1,0 +1,280 @@
+//! The report for CI systems that read JUnit XML.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+
+use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
+
+use super::event::{CheckResult, Event, RunSummary, Verdict};
+use super::failure;
+use super::page::Page;
+use super::record::Record;
+use super::save::save;
+use super::sink::Reporter;
+use super::wording::level;
+
+/// Writes JUnit XML when the run ends: a suite for each group of checks, a test case for each check.
+///
+/// A failed check is a `failure`; one that was blocked or inconclusive is an `error` of that type; one
+/// that does not gate passes and tells in its output. A check without a verdict in an interrupted run is skipped.
+pub struct Junit {
+    path: PathBuf,
+    record: Record,
+}
+
+impl Junit {
+    /// Writes to this file.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), record: Record::default() }
+    }
+
+    fn document(&self, run: &RunSummary) -> Report {
+        let mut report = Report::new("trenchcheck");
+        report.set_time(run.took);
+        if let Some(info) = &self.record.info
+            && let Ok(at) = chrono::DateTime::parse_from_rfc3339(&info.started_at)
+        {
+            report.set_timestamp(at);
+        }
+        let mut suites: BTreeMap<&str, Vec<TestCase>> = BTreeMap::new();
+        for result in &self.record.results {
+            suites.entry(group(&result.id)).or_default().push(case(result));
+        }
+        for id in self.record.unfinished() {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message("the run ended before this check did");
+            suites.entry(group(id)).or_default().push(named(id, status));
+        }
+        for (name, cases) in suites {
+            let mut suite = TestSuite::new(name);
+            suite.set_time(cases.iter().filter_map(|case| case.time).sum());
+            if let Some(info) = &self.record.info {
+                suite.add_property(Property::new("target", &info.target));
+                suite.add_property(Property::new("keys", &info.keys));
+            }
+            suite.add_test_cases(cases);
+            report.add_test_suite(suite);
+        }
+        report
+    }
+}
+
+impl Reporter for Junit {
+    fn event(&mut self, event: &Event) -> io::Result<()> {
+        self.record.keep(event);
+        match event {
+            Event::Finished(run) => {
+                let text = self.document(run).to_string().map_err(io::Error::other)?;
+                save(&self.path, text.as_bytes())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The part of an id before its first dot.
+fn group(id: &str) -> &str {
+    id.split('.').next().unwrap_or(id)
+}
+
+fn named(id: &str, status: TestCaseStatus) -> TestCase {
+    let mut case = TestCase::new(id, status);
+    case.set_classname(format!("trenchcheck.{}", group(id)));
+    case
+}
+
+fn case(result: &CheckResult) -> TestCase {
+    let mut status = match result.verdict {
+        Verdict::Pass | Verdict::Advisory => TestCaseStatus::success(),
+        Verdict::Fail => TestCaseStatus::non_success(NonSuccessKind::Failure),
+        Verdict::Skipped(_) => TestCaseStatus::skipped(),
+        Verdict::Blocked(_) | Verdict::Inconclusive(_) => TestCaseStatus::non_success(NonSuccessKind::Error),
+    };
+    let full = (!result.failures.is_empty()).then(|| {
+        let mut page = Page::default();
+        failure::check_in_full(&mut page, result);
+        page.text()
+    });
+    if let Some(reason) = result.verdict.reason() {
+        status.set_message(reason);
+    }
+    match &result.verdict {
+        Verdict::Fail => {
+            status.set_type(&result.clause);
+            if let Some(failure) = result.failures.first() {
+                status.set_message(&failure.what);
+            }
+            if let Some(full) = &full {
+                status.set_description(full);
+            }
+        }
+        Verdict::Blocked(_) | Verdict::Inconclusive(_) => {
+            status.set_type(result.verdict.word());
+        }
+        Verdict::Pass | Verdict::Advisory | Verdict::Skipped(_) => {}
+    }
+    let mut case = named(&result.id, status);
+    case.set_time(result.took);
+    case.add_property(Property::new("clause", &result.clause));
+    case.add_property(Property::new("level", level(result.level)));
+    case.add_property(Property::new("file", format!("{}:{}", result.file, result.line)));
+    let advice = full.filter(|_| result.verdict == Verdict::Advisory);
+    let not_played = result.not_played.iter().map(|reason| format!("not played: {reason}"));
+    let out: Vec<String> = advice.into_iter().chain(result.facts.iter().cloned()).chain(not_played).collect();
+    if !out.is_empty() {
+        case.set_system_out(out.join("\n"));
+    }
+    case
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::report::samples::{KEY, interrupted, report, run};
+
+    fn written(events: &[Event]) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("junit.xml");
+        report(events, Junit::new(&path));
+        let text = std::fs::read_to_string(path).unwrap();
+        assert!(!text.contains(&KEY[8..20]), "{text}");
+        text
+    }
+
+    #[test]
+    fn a_suite_for_each_group_and_a_case_for_each_check() {
+        assert_snapshot!(written(&run()), @r#"
+        <?xml version="1.0" encoding="UTF-8"?>
+        <testsuites name="trenchcheck" tests="7" skipped="1" failures="1" errors="2" timestamp="2026-01-02T03:04:05.000+00:00" time="1.234">
+            <testsuite name="auth" tests="3" skipped="1" errors="0" failures="1" time="0.036">
+                <properties>
+                    <property name="target" value="http://127.0.0.1:8080"/>
+                    <property name="keys" value="embedded mock"/>
+                </properties>
+                <testcase name="auth.missing" classname="trenchcheck.auth" time="0.012">
+                    <properties>
+                        <property name="clause" value="error.401"/>
+                        <property name="level" value="must"/>
+                        <property name="file" value="scenarios/auth/no-query.yaml:1"/>
+                    </properties>
+                </testcase>
+                <testcase name="auth.no-query" classname="trenchcheck.auth" time="0.012">
+                    <properties>
+                        <property name="clause" value="auth.only-header"/>
+                        <property name="level" value="must"/>
+                        <property name="file" value="scenarios/auth/no-query.yaml:1"/>
+                    </properties>
+                    <failure message="the answer has status 200" type="auth.only-header">FAIL  auth.no-query  (must)
+          A valid key in the query string opens nothing.
+          auth.only-header: There is no other mechanism: not Authorization, not the query, not a cookie.
+
+          the answer has status 200
+            at scenarios/auth/no-query.yaml:12
+            with name=api_key
+            - expected  + actual
+            - 401
+            + 200
+            the answer came 3 ms after the request
+            &gt; GET http://127.0.0.1:8080/api/v1/sessions?api_key=ct_live_…
+            &gt; accept: application/json
+            &lt; 200 (3 ms)
+            &lt; content-type: application/json
+              {&quot;data&quot;:{&quot;sessions&quot;:[]}}\u{1b}[2J\u{0}
+            to see it again:
+              curl -i &apos;http://127.0.0.1:8080/api/v1/sessions?api_key=&apos;&quot;$TRENCHCHECK_KEY&quot;
+            the same with name=token</failure>
+                </testcase>
+                <testcase name="auth.revoked" classname="trenchcheck.auth" time="0.012">
+                    <properties>
+                        <property name="clause" value="auth.only-header"/>
+                        <property name="level" value="must"/>
+                        <property name="file" value="scenarios/auth/no-query.yaml:1"/>
+                    </properties>
+                    <skipped message="the target cannot revoke keys"/>
+                </testcase>
+            </testsuite>
+            <testsuite name="limit" tests="2" skipped="0" errors="0" failures="0" time="0.024">
+                <properties>
+                    <property name="target" value="http://127.0.0.1:8080"/>
+                    <property name="keys" value="embedded mock"/>
+                </properties>
+                <testcase name="limit.fingerprint" classname="trenchcheck.limit" time="0.012">
+                    <properties>
+                        <property name="clause" value="limit.429"/>
+                        <property name="level" value="observe"/>
+                        <property name="file" value="scenarios/auth/no-query.yaml:1"/>
+                    </properties>
+                    <system-out>windows are fixed and begin with the first request</system-out>
+                </testcase>
+                <testcase name="limit.message-agrees" classname="trenchcheck.limit" time="0.012">
+                    <properties>
+                        <property name="clause" value="error.429"/>
+                        <property name="level" value="should"/>
+                        <property name="file" value="scenarios/limits/message.yaml:1"/>
+                    </properties>
+                    <system-out>NOTE  limit.message-agrees  (should)
+          The number in the message is the header&apos;s.
+          error.429: A key over its limit is answered with 429 and the documented body.
+          source: the page on errors
+
+          the message names another number than Retry-After
+            at scenarios/limits/message.yaml:9
+            - expected  + actual
+              {
+                &quot;error&quot;: {
+                  &quot;code&quot;: &quot;RATE_LIMITED&quot;,
+            -     &quot;message&quot;: &quot;Retry after 42 seconds.&quot;
+            +     &quot;message&quot;: &quot;Retry after 60 seconds.&quot;
+                }
+              }</system-out>
+                </testcase>
+            </testsuite>
+            <testsuite name="rate" tests="2" skipped="0" errors="2" failures="0" time="0.024">
+                <properties>
+                    <property name="target" value="http://127.0.0.1:8080"/>
+                    <property name="keys" value="embedded mock"/>
+                </properties>
+                <testcase name="rate.premium" classname="trenchcheck.rate" time="0.012">
+                    <properties>
+                        <property name="clause" value="limit.premium"/>
+                        <property name="level" value="must"/>
+                        <property name="file" value="scenarios/auth/no-query.yaml:1"/>
+                    </properties>
+                    <error message="the key is answered 401" type="blocked"/>
+                </testcase>
+                <testcase name="rate.standard" classname="trenchcheck.rate" time="0.012">
+                    <properties>
+                        <property name="clause" value="limit.standard"/>
+                        <property name="level" value="must"/>
+                        <property name="file" value="scenarios/auth/no-query.yaml:1"/>
+                    </properties>
+                    <error message="three bursts crossed a reset" type="inconclusive"/>
+                    <system-out>not played: protocol=h2: the target does not offer it</system-out>
+                </testcase>
+            </testsuite>
+        </testsuites>
+        "#);
+    }
+
+    #[test]
+    fn what_an_interrupted_run_did_not_reach_is_skipped() {
+        let text = written(&interrupted());
+        let report = Report::deserialize_from_str(&text).unwrap();
+        assert_eq!((report.tests, report.skipped), (7, 6), "{text}");
+    }
+
+    #[test]
+    fn what_xml_cannot_hold_is_left_out() {
+        let mut events = run();
+        for event in &mut events {
+            if let Event::CheckFinished(result) = event {
+                result.verdict = Verdict::Blocked("bell \u{7}, null \0, \u{ffff}, <b>\u{1b}[1m".to_owned());
+            }
+        }
+        let text = written(&events);
+        assert!(text.contains("message=\"bell , null , , &lt;b&gt;\""), "{text}");
+    }
+}

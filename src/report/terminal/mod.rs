@@ -1,0 +1,225 @@
+//! The report on a terminal, or in a pipe.
+
+mod progress;
+mod summary;
+
+use std::ffi::OsStr;
+use std::io::{self, Write};
+
+use indicatif::ProgressDrawTarget;
+
+use super::event::{CheckResult, Event, RunInfo, RunSummary, Verdict};
+use super::failure;
+use super::page::{Page, Tone};
+use super::sink::Reporter;
+use super::wording::{count, time};
+use progress::Progress;
+
+/// How much is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Verbosity {
+    /// Failures and the last line.
+    Quiet,
+    /// Also what is not a plain pass, and the summary.
+    #[default]
+    Normal,
+    /// Every check, every exchange.
+    Verbose,
+}
+
+/// How the report is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TerminalOptions {
+    /// Whether progress is drawn (on standard error) and every finished check gets its line.
+    pub interactive: bool,
+    /// Whether colours are used.
+    pub colour: bool,
+    /// How much is told.
+    pub verbosity: Verbosity,
+}
+
+impl TerminalOptions {
+    /// Progress and colours on a terminal only, and no colours where `NO_COLOR` is set to anything.
+    ///
+    /// ```
+    /// use trenchcheck::report::{TerminalOptions, Verbosity};
+    ///
+    /// let options = TerminalOptions::detect(true, Some("1".as_ref()), Verbosity::Normal);
+    /// assert!(options.interactive && !options.colour);
+    /// ```
+    pub fn detect(is_terminal: bool, no_color: Option<&OsStr>, verbosity: Verbosity) -> Self {
+        Self {
+            interactive: is_terminal && verbosity != Verbosity::Quiet,
+            colour: is_terminal && no_color.is_none_or(OsStr::is_empty),
+            verbosity,
+        }
+    }
+}
+
+/// Reports to people: a line per check, then failures in full, then a summary.
+pub struct Terminal {
+    out: Box<dyn Write + Send>,
+    options: TerminalOptions,
+    progress: Option<Progress>,
+    results: Vec<CheckResult>,
+    width: usize,
+}
+
+impl Terminal {
+    /// Writes to `out`; progress, if any, goes to standard error.
+    pub fn new(out: Box<dyn Write + Send>, options: TerminalOptions) -> Self {
+        Self::drawing_on(out, options, ProgressDrawTarget::stderr())
+    }
+
+    fn drawing_on(out: Box<dyn Write + Send>, options: TerminalOptions, target: ProgressDrawTarget) -> Self {
+        let progress = options.interactive.then(|| Progress::new(target));
+        Self { out, options, progress, results: Vec::new(), width: 0 }
+    }
+
+    /// Writes above the progress.
+    fn show(&mut self, page: &Page) -> io::Result<()> {
+        if page.is_empty() {
+            return Ok(());
+        }
+        let (out, colour) = (&mut self.out, self.options.colour);
+        let mut write = || page.write(out, colour).and_then(|()| out.flush());
+        match &self.progress {
+            Some(progress) => progress.above(write),
+            None => write(),
+        }
+    }
+
+    fn started(&mut self, info: &RunInfo) -> io::Result<()> {
+        self.width = info.checks.iter().map(String::len).max().unwrap_or(0);
+        if let Some(progress) = &mut self.progress {
+            progress.start(info);
+        }
+        let mut page = Page::default();
+        if self.options.verbosity != Verbosity::Quiet {
+            let clock = if info.virtual_time { "virtual time" } else { "real time" };
+            let mut header = format!("{}, keys: {}, {clock}", count_checks(info), info.keys);
+            for (set, flag) in [(info.strict, "--strict"), (info.rfc, "--rfc")] {
+                if set {
+                    header.push_str(", ");
+                    header.push_str(flag);
+                }
+            }
+            page.line(0, &[(Tone::Strong, &info.target), (Tone::Plain, "  "), (Tone::Plain, &header)]);
+            page.gap();
+        }
+        self.show(&page)
+    }
+
+    /// Whether a finished check gets a line of its own.
+    fn tells(&self, result: &CheckResult) -> bool {
+        match self.options.verbosity {
+            Verbosity::Quiet => false,
+            Verbosity::Normal => self.options.interactive || result.verdict != Verdict::Pass,
+            Verbosity::Verbose => true,
+        }
+    }
+
+    fn finished(&mut self, result: &CheckResult) -> io::Result<()> {
+        let mut page = Page::default();
+        if self.tells(result) {
+            verdict_line(&mut page, result, self.width);
+        }
+        self.results.push(result.clone());
+        if let Some(progress) = &mut self.progress {
+            progress.done(&result.id);
+        }
+        self.show(&page)
+    }
+
+    fn ended(&mut self, run: &RunSummary) -> io::Result<()> {
+        if let Some(progress) = self.progress.take() {
+            progress.clear();
+        }
+        let quiet = self.options.verbosity == Verbosity::Quiet;
+        let mut page = Page::default();
+        for result in self.results.iter().filter(|result| !result.failures.is_empty()) {
+            if quiet && result.verdict != Verdict::Fail {
+                continue;
+            }
+            if !(quiet && page.is_empty()) {
+                page.gap();
+            }
+            failure::check_in_full(&mut page, result);
+        }
+        if !quiet {
+            let untold = self.results.iter().filter(|result| !self.tells(result));
+            summary::observed(&mut page, untold, run);
+            summary::clauses(&mut page, &self.results);
+            summary::open(&mut page, &self.results, run);
+            summary::counts(&mut page, &self.results, run);
+        } else if !page.is_empty() {
+            page.gap();
+        }
+        summary::last_line(&mut page, run);
+        self.show(&page)
+    }
+}
+
+impl Reporter for Terminal {
+    fn event(&mut self, event: &Event) -> io::Result<()> {
+        match event {
+            Event::Started(info) => return self.started(info),
+            Event::CheckStarted { id } => {
+                if let Some(progress) = &mut self.progress {
+                    progress.running(id);
+                }
+            }
+            Event::Waiting { id, what, how_long } => {
+                if let Some(progress) = &mut self.progress {
+                    progress.waiting(id, what, *how_long);
+                }
+            }
+            Event::Resumed { id } => {
+                if let Some(progress) = &mut self.progress {
+                    progress.resumed(id);
+                }
+            }
+            Event::Exchange { id, exchange } => {
+                let mut page = Page::default();
+                page.line(0, &[(Tone::Dim, id)]);
+                failure::exchange(&mut page, 2, exchange);
+                return self.show(&page);
+            }
+            Event::CheckFinished(result) => return self.finished(result),
+            Event::Finished(run) => return self.ended(run),
+        }
+        Ok(())
+    }
+
+    fn wants_exchanges(&self) -> bool {
+        self.options.verbosity == Verbosity::Verbose
+    }
+}
+
+fn count_checks(info: &RunInfo) -> String {
+    count(info.checks.len() as u64, "check")
+}
+
+/// `PASS  auth.no-query  (12 ms)`, and what was observed below it.
+fn verdict_line(page: &mut Page, result: &CheckResult, width: usize) {
+    let (word, tone) = match result.verdict {
+        Verdict::Pass => ("PASS   ", Tone::Good),
+        Verdict::Fail => ("FAIL   ", Tone::Bad),
+        Verdict::Advisory => ("NOTE   ", Tone::Warn),
+        Verdict::Skipped(_) => ("SKIP   ", Tone::Dim),
+        Verdict::Blocked(_) => ("BLOCKED", Tone::Warn),
+        Verdict::Inconclusive(_) => ("UNSURE ", Tone::Warn),
+    };
+    let id = format!(" {:width$}  ", result.id);
+    let tail = result.verdict.reason().map_or_else(|| format!("({})", time(result.took)), str::to_owned);
+    page.line(0, &[(tone, word), (Tone::Plain, &id), (Tone::Dim, &tail)]);
+    for fact in &result.facts {
+        page.block(8, Tone::Dim, fact);
+    }
+    for case in &result.not_played {
+        page.block(8, Tone::Dim, &format!("not played: {case}"));
+    }
+}
+
+#[cfg(test)]
+mod tests;

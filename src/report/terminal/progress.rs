@@ -1,0 +1,130 @@
+//! What is going on, drawn below the report while it goes on.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+
+use super::super::event::RunInfo;
+
+/// So many waits are drawn; the others are counted.
+const WAITS: usize = 6;
+/// So many running checks are named.
+const NAMED: usize = 3;
+/// How often a countdown is redrawn.
+const TICK: Duration = Duration::from_millis(200);
+
+/// A line for the whole run, and one for each wait with its countdown.
+pub(super) struct Progress {
+    lines: MultiProgress,
+    run: ProgressBar,
+    /// What each running check waits for, one entry for each of its cases that waits.
+    running: BTreeMap<String, Vec<Option<ProgressBar>>>,
+    virtual_time: bool,
+}
+
+impl Progress {
+    pub(super) fn new(target: ProgressDrawTarget) -> Self {
+        let lines = MultiProgress::with_draw_target(target);
+        let run =
+            ProgressBar::no_length().with_style(style("{spinner} {pos}/{len} checks, {elapsed}  {wide_msg}"));
+        Self { lines, run, running: BTreeMap::new(), virtual_time: false }
+    }
+
+    pub(super) fn start(&mut self, info: &RunInfo) {
+        self.virtual_time = info.virtual_time;
+        self.run = self.lines.add(self.run.clone());
+        self.run.set_length(info.checks.len() as u64);
+        self.run.enable_steady_tick(TICK);
+    }
+
+    pub(super) fn running(&mut self, id: &str) {
+        self.running.entry(id.to_owned()).or_default();
+        self.name_running();
+    }
+
+    /// Virtual waits are over before they could be read, so they are not drawn.
+    pub(super) fn waiting(&mut self, id: &str, what: &str, how_long: Duration) {
+        if self.virtual_time {
+            return;
+        }
+        let drawn = self.running.values().flatten().flatten().count();
+        let line = (drawn < WAITS).then(|| {
+            let left = move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+                // A redraw that fails is drawn again at the next tick.
+                let _ = out.write_str(&countdown(how_long.saturating_sub(state.elapsed())));
+            };
+            let line = self.lines.add(ProgressBar::new_spinner());
+            line.set_style(style("  {prefix} waits {left} for {wide_msg}").with_key("left", left));
+            line.set_prefix(visible_line(id));
+            line.set_message(visible_line(what));
+            line.enable_steady_tick(TICK);
+            line
+        });
+        self.running.entry(id.to_owned()).or_default().push(line);
+        self.name_running();
+    }
+
+    pub(super) fn resumed(&mut self, id: &str) {
+        if let Some(wait) = self.running.get_mut(id).and_then(Vec::pop) {
+            self.remove(wait);
+        }
+        self.name_running();
+    }
+
+    pub(super) fn done(&mut self, id: &str) {
+        for wait in self.running.remove(id).unwrap_or_default() {
+            self.remove(wait);
+        }
+        self.run.inc(1);
+        self.name_running();
+    }
+
+    fn remove(&self, wait: Option<ProgressBar>) {
+        if let Some(line) = wait {
+            line.finish_and_clear();
+            self.lines.remove(&line);
+        }
+    }
+
+    fn name_running(&self) {
+        let (waiting, busy): (Vec<_>, Vec<_>) = self.running.iter().partition(|(_, waits)| !waits.is_empty());
+        let mut text = busy.iter().take(NAMED).map(|(id, _)| visible_line(id)).collect::<Vec<_>>().join(", ");
+        if busy.len() > NAMED {
+            text.push_str(&format!(" and {} more", busy.len() - NAMED));
+        }
+        let undrawn =
+            waiting.iter().flat_map(|(_, waits)| waits.iter()).filter(|wait| wait.is_none()).count();
+        if undrawn > 0 {
+            text.push_str(&format!("; {undrawn} more wait"));
+        }
+        self.run.set_message(text);
+    }
+
+    /// Runs `write` with the drawing out of its way.
+    pub(super) fn above<T>(&self, write: impl FnOnce() -> T) -> T {
+        self.lines.suspend(write)
+    }
+
+    /// Ends the drawing.
+    pub(super) fn clear(self) {
+        for wait in self.running.values().flatten().cloned() {
+            self.remove(wait);
+        }
+        self.run.finish_and_clear();
+    }
+}
+
+/// A countdown shows what is left rounded up, and so never stands at 0 while it still waits.
+fn countdown(left: Duration) -> String {
+    format!("{} s", left.as_secs() + u64::from(left.subsec_nanos() > 0))
+}
+
+fn visible_line(text: &str) -> String {
+    text.chars().filter(|mark| !mark.is_control()).collect()
+}
+
+/// The templates are literals of this file; the tests draw each of them.
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
+}

@@ -1,0 +1,203 @@
+use insta::assert_snapshot;
+
+use super::*;
+use crate::report::samples::{KEY, Paper, report, run};
+
+fn shown(options: TerminalOptions) -> String {
+    let paper = Paper::default();
+    let terminal = Terminal::drawing_on(Box::new(paper.clone()), options, ProgressDrawTarget::hidden());
+    report(&run(), terminal);
+    let text = paper.text();
+    assert!(!text.contains(&KEY[8..20]), "{text}");
+    text
+}
+
+#[test]
+fn in_a_pipe_only_what_is_not_a_plain_pass_is_told() {
+    assert_snapshot!(shown(TerminalOptions::default()), @r#"
+    http://127.0.0.1:8080  7 checks, keys: embedded mock, virtual time, --rfc
+
+    FAIL    auth.no-query         (12 ms)
+    SKIP    auth.revoked          the target cannot revoke keys
+    NOTE    limit.message-agrees  (12 ms)
+    BLOCKED rate.premium          the key is answered 401
+    UNSURE  rate.standard         three bursts crossed a reset
+            not played: protocol=h2: the target does not offer it
+
+    FAIL  auth.no-query  (must)
+      A valid key in the query string opens nothing.
+      auth.only-header: There is no other mechanism: not Authorization, not the query, not a cookie.
+
+      the answer has status 200
+        at scenarios/auth/no-query.yaml:12
+        with name=api_key
+        - expected  + actual
+        - 401
+        + 200
+        the answer came 3 ms after the request
+        > GET http://127.0.0.1:8080/api/v1/sessions?api_key=ct_live_…
+        > accept: application/json
+        < 200 (3 ms)
+        < content-type: application/json
+          {"data":{"sessions":[]}}\u{1b}[2J\u{0}
+        to see it again:
+          curl -i 'http://127.0.0.1:8080/api/v1/sessions?api_key='"$TRENCHCHECK_KEY"
+        the same with name=token
+
+    NOTE  limit.message-agrees  (should)
+      The number in the message is the header's.
+      error.429: A key over its limit is answered with 429 and the documented body.
+      source: the page on errors
+
+      the message names another number than Retry-After
+        at scenarios/limits/message.yaml:9
+        - expected  + actual
+          {
+            "error": {
+              "code": "RATE_LIMITED",
+        -     "message": "Retry after 42 seconds."
+        +     "message": "Retry after 60 seconds."
+            }
+          }
+
+    Observed
+      the target takes the documented envelope
+      limit.fingerprint: windows are fixed and begin with the first request
+
+    Clause            pass  fail  note  open
+    auth.only-header     .     1     .     1
+    limit.429            1     .     .     .
+    limit.standard       .     .     .     1
+    limit.premium        .     .     .     1
+    error.401            1     .     .     .
+    error.429            .     .     1     .
+    no check in this run: key.format, key.scopes, auth.header, auth.everywhere, scope.write-events, scope.read-analytics, scope.separate, limit.per-key, limit.ingestion-requests, limit.ingestion-events, limit.ingestion-automatic, error.403, error.retry-after
+
+    Could not be checked
+      auth.revoked needs a target that can revoke keys
+      rate.standard, in part: protocol=h2: the target does not offer it
+      key.shown-once: keys are made in the dashboard; the API never shows one
+
+    7 checks: 2 passed, 1 failed, 1 noted, 1 skipped, 1 blocked, 1 unsure; 12,345 requests in 1.2 s
+    `trenchcheck explain ID` says what a check is about.
+    does not conform: a gating check failed (exit code 1)
+    "#);
+}
+
+#[test]
+fn quiet_tells_failures_and_the_outcome() {
+    let options = TerminalOptions { verbosity: Verbosity::Quiet, ..TerminalOptions::default() };
+    assert_snapshot!(shown(options), @r#"
+    FAIL  auth.no-query  (must)
+      A valid key in the query string opens nothing.
+      auth.only-header: There is no other mechanism: not Authorization, not the query, not a cookie.
+
+      the answer has status 200
+        at scenarios/auth/no-query.yaml:12
+        with name=api_key
+        - expected  + actual
+        - 401
+        + 200
+        the answer came 3 ms after the request
+        > GET http://127.0.0.1:8080/api/v1/sessions?api_key=ct_live_…
+        > accept: application/json
+        < 200 (3 ms)
+        < content-type: application/json
+          {"data":{"sessions":[]}}\u{1b}[2J\u{0}
+        to see it again:
+          curl -i 'http://127.0.0.1:8080/api/v1/sessions?api_key='"$TRENCHCHECK_KEY"
+        the same with name=token
+
+    does not conform: a gating check failed (exit code 1)
+    "#);
+}
+
+#[test]
+fn verbose_tells_every_check_and_exchange() {
+    let text = shown(TerminalOptions { verbosity: Verbosity::Verbose, ..TerminalOptions::default() });
+    assert!(text.contains("\nPASS    auth.missing          (12 ms)\n"), "{text}");
+    assert!(
+        text.contains("auth.missing\n  > GET http://127.0.0.1:8080/api/v1/sessions?api_key=ct_live_…\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn colours_are_for_terminals_that_want_them() {
+    let colour = |terminal, no_color: Option<&str>| {
+        TerminalOptions::detect(terminal, no_color.map(OsStr::new), Verbosity::Normal).colour
+    };
+    assert!(colour(true, None) && colour(true, Some("")));
+    assert!(!colour(true, Some("0")) && !colour(false, None));
+    let options = TerminalOptions { colour: true, ..TerminalOptions::default() };
+    assert!(shown(options).contains("\x1b[31mFAIL   \x1b[0m auth.no-query"));
+    assert!(!shown(TerminalOptions::default()).contains('\x1b'));
+}
+
+#[test]
+fn progress_says_what_is_waited_for_and_how_long() {
+    let (paper, screen) = (Paper::default(), Screen::default());
+    let options = TerminalOptions { interactive: true, ..TerminalOptions::default() };
+    let target = ProgressDrawTarget::term_like(Box::new(screen.clone()));
+    let mut terminal = Terminal::drawing_on(Box::new(paper.clone()), options, target);
+    for event in run() {
+        if let Event::Started(info) = &event {
+            terminal.event(&Event::Started(RunInfo { virtual_time: false, ..info.clone() })).unwrap();
+        } else {
+            terminal.event(&event).unwrap();
+        }
+    }
+    let drawn = screen.0.text();
+    assert!(drawn.contains("auth.missing waits 42 s for the promised retry"), "{drawn}");
+    assert!(drawn.contains("0/7 checks"), "{drawn}");
+    assert!(paper.text().contains("\nPASS    auth.missing          (12 ms)\n"), "{}", paper.text());
+}
+
+#[test]
+fn a_closed_pipe_is_an_error_and_no_panic() {
+    struct Closed;
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut terminal = Terminal::new(Box::new(Closed), TerminalOptions::default());
+    assert!(run().iter().any(|event| terminal.event(event).is_err()));
+}
+
+/// A screen that remembers all that was ever drawn on it.
+#[derive(Debug, Clone, Default)]
+struct Screen(Paper);
+
+impl indicatif::TermLike for Screen {
+    fn width(&self) -> u16 {
+        100
+    }
+    fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+    fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+    fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+    fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+    fn write_line(&self, text: &str) -> io::Result<()> {
+        writeln!(self.0.clone(), "{text}")
+    }
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        write!(self.0.clone(), "{text}")
+    }
+    fn clear_line(&self) -> io::Result<()> {
+        Ok(())
+    }
+    fn flush(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
