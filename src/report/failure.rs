@@ -4,7 +4,7 @@ use similar::{ChangeTag, TextDiff};
 
 use super::event::{CheckResult, Exchange, Failure, Verdict};
 use super::page::{Page, Tone};
-use super::wording::{level, time};
+use super::wording::{level_word, time};
 use crate::contract::clause;
 
 /// So many lines of a body are shown.
@@ -12,9 +12,9 @@ const BODY_LINES: usize = 20;
 
 /// Everything a reader needs to see what is wrong with a check, and to see it again.
 pub(super) fn check_in_full(page: &mut Page, check: &CheckResult) {
-    let (word, tone) = match check.verdict {
-        Verdict::Fail => ("FAIL", Tone::Bad),
-        _ => ("NOTE", Tone::Warn),
+    let (word, tone, gates) = match check.verdict {
+        Verdict::Fail => ("FAIL", Tone::Bad, ""),
+        _ => ("NOTE", Tone::Warn, ", does not gate"),
     };
     page.line(
         0,
@@ -22,7 +22,7 @@ pub(super) fn check_in_full(page: &mut Page, check: &CheckResult) {
             (tone, word),
             (Tone::Plain, "  "),
             (Tone::Strong, &check.id),
-            (Tone::Plain, &format!("  ({})", level(check.level))),
+            (Tone::Plain, &format!("  ({}{gates})", level_word(check.level))),
         ],
     );
     page.block(2, Tone::Plain, &check.about);

@@ -14,7 +14,7 @@ mod save;
 mod sink;
 mod tally;
 mod terminal;
-pub(crate) mod wording;
+mod wording;
 
 pub use event::{CheckResult, Event, Exchange, Failure, RunInfo, RunSummary, Verdict};
 pub use exit::ExitCode;
@@ -23,3 +23,4 @@ pub use junit::Junit;
 pub use redact::Redactor;
 pub use sink::{Reporter, Reports};
 pub use terminal::{Terminal, TerminalOptions, Verbosity};
+pub use wording::{level_meaning, level_word};

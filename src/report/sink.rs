@@ -79,3 +79,58 @@ impl Reports {
         self.errors
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::report::samples::{KEY, run};
+
+    /// Keeps what it is told, or fails at once.
+    struct Ear {
+        heard: Arc<Mutex<Vec<String>>>,
+        works: bool,
+        exchanges: bool,
+    }
+
+    impl Reporter for Ear {
+        fn event(&mut self, event: &Event) -> io::Result<()> {
+            self.heard.lock().unwrap().push(format!("{event:?}"));
+            if self.works { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
+        }
+
+        fn wants_exchanges(&self) -> bool {
+            self.exchanges
+        }
+    }
+
+    /// What two reporters heard of a run, and the errors.
+    fn heard(first: (bool, bool), second: (bool, bool)) -> ([Vec<String>; 2], Vec<io::Error>) {
+        let mut reports = Reports::new(Arc::new(Redactor::default()));
+        let ears = [first, second].map(|(works, exchanges)| {
+            let heard = Arc::new(Mutex::new(Vec::new()));
+            reports.add(Ear { heard: Arc::clone(&heard), works, exchanges });
+            heard
+        });
+        for event in run() {
+            reports.event(&event);
+        }
+        (ears.map(|heard| heard.lock().unwrap().clone()), reports.finish())
+    }
+
+    #[test]
+    fn a_reporter_that_fails_is_told_once_and_does_not_stop_the_others() {
+        let ([broken, whole], errors) = heard((false, true), (true, true));
+        assert_eq!((broken.len(), whole.len()), (1, run().len()));
+        assert_eq!(errors.len(), 1);
+    }
+
+    #[test]
+    fn exchanges_go_to_those_who_want_them_without_keys() {
+        let ([with, without], _) = heard((true, true), (true, false));
+        assert!(with.len() > without.len());
+        assert!(!without.iter().any(|event| event.starts_with("Exchange")));
+        assert!(with.iter().chain(&without).all(|event| !event.contains(KEY)));
+    }
+}

@@ -33,7 +33,7 @@ pub(super) fn grouped(number: u64) -> String {
 }
 
 /// The word for a level, as in scenario files.
-pub(crate) fn level(level: Level) -> &'static str {
+pub fn level_word(level: Level) -> &'static str {
     match level {
         Level::Must => "must",
         Level::Should => "should",
@@ -42,8 +42,8 @@ pub(crate) fn level(level: Level) -> &'static str {
     }
 }
 
-/// When a failure at this level decides over the run.
-pub(crate) fn gating(level: Level) -> &'static str {
+/// What a level means: where it comes from, and when a failure decides over the run.
+pub fn level_meaning(level: Level) -> &'static str {
     match level {
         Level::Must => "the page promises it; a failure always gates",
         Level::Should => "a user would expect it; a failure gates with --strict",

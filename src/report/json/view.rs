@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::super::event::{CheckResult, Exchange, Failure, RunSummary};
 use super::super::record::Record;
 use super::super::tally::{ClauseTally, Counts, by_clause};
-use super::super::wording::level;
+use super::super::wording::level_word;
 use crate::scenario::model::Level;
 
 /// The report of one run of `trenchcheck test`.
@@ -236,7 +236,7 @@ fn check(result: &CheckResult) -> CheckView<'_> {
         id: &result.id,
         clause: &result.clause,
         also: &result.also,
-        level: level(result.level),
+        level: level_word(result.level),
         verdict: result.verdict.word(),
         reason: result.verdict.reason(),
         about: &result.about,

@@ -128,3 +128,94 @@ impl Redactor {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::report::ExitCode;
+    use crate::report::samples::{KEY, result};
+    use crate::scenario::model::Level;
+
+    fn key() -> String {
+        KEY.to_owned()
+    }
+
+    fn keys() -> Vec<String> {
+        vec![key(), key()]
+    }
+
+    fn exchange() -> Exchange {
+        Exchange {
+            request: key(),
+            request_headers: vec![(key(), key())],
+            outcome: key(),
+            response_headers: vec![(key(), key())],
+            body: key(),
+            took: Duration::ZERO,
+        }
+    }
+
+    fn failure() -> Failure {
+        Failure {
+            case: key(),
+            what: key(),
+            expected: key(),
+            actual: key(),
+            line: 1,
+            facts: keys(),
+            exchange: Some(exchange()),
+            curl: Some(key()),
+        }
+    }
+
+    fn finished(verdict: Verdict) -> Event {
+        Event::CheckFinished(Box::new(CheckResult {
+            id: key(),
+            clause: key(),
+            also: keys(),
+            about: key(),
+            source: Some(key()),
+            file: key(),
+            failures: vec![failure()],
+            facts: keys(),
+            not_played: keys(),
+            ..result("", Level::Must, verdict)
+        }))
+    }
+
+    #[test]
+    fn a_key_in_any_string_of_any_event_is_masked() {
+        let events = [
+            Event::Started(RunInfo {
+                target: key(),
+                keys: key(),
+                virtual_time: false,
+                checks: keys(),
+                strict: false,
+                rfc: false,
+                started_at: key(),
+            }),
+            Event::CheckStarted { id: key() },
+            Event::Waiting { id: key(), what: key(), how_long: Duration::ZERO },
+            Event::Resumed { id: key() },
+            Event::Exchange { id: key(), exchange: exchange() },
+            finished(Verdict::Skipped(key())),
+            finished(Verdict::Blocked(key())),
+            finished(Verdict::Inconclusive(key())),
+            Event::Finished(RunSummary {
+                took: Duration::ZERO,
+                requests: 0,
+                exit: ExitCode::Conforms,
+                interrupted: false,
+                could_not_check: keys(),
+                facts: keys(),
+            }),
+        ];
+        for event in events {
+            let (before, after) = (format!("{event:?}"), format!("{:?}", Redactor::default().event(&event)));
+            assert_eq!(after, before.replace(KEY, "ct_live_…"));
+        }
+    }
+}

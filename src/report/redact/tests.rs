@@ -61,6 +61,20 @@ fn gives_away(text: &str, secret: &str, run: usize) -> bool {
         .any(|bytes| secret.as_bytes().windows(run).any(|part| bytes.windows(run).any(|seen| seen == part)))
 }
 
+/// The most characters in a row that two texts share.
+fn longest_shared(one: &str, other: &str) -> usize {
+    let (one, other): (Vec<_>, Vec<_>) = (one.chars().collect(), other.chars().collect());
+    let mut runs = vec![0; other.len() + 1];
+    let mut longest = 0;
+    for mark in one {
+        for at in (0..other.len()).rev() {
+            runs[at + 1] = if other[at] == mark { runs[at] + 1 } else { 0 };
+            longest = longest.max(runs[at + 1]);
+        }
+    }
+    longest
+}
+
 fn chars() -> impl Strategy<Value = String> {
     "[ -~äß€\n]{0,40}"
 }
@@ -80,6 +94,21 @@ proptest! {
         let seen = redactor.scrub(&text);
         prop_assert!(!gives_away(&seen, &random, 12), "{text:?} became {seen:?}");
         prop_assert_eq!(redactor.scrub(&seen), seen.clone(), "masking twice changes nothing");
+    }
+
+    /// Knows nothing of how the redactor reads a text: hardly any of the dress itself may be left.
+    #[test]
+    fn hardly_anything_of_a_dress_is_left(
+        random in "[A-Za-z0-9]{32}",
+        before in chars(),
+        after in chars(),
+        pick in any::<prop::sample::Index>(),
+    ) {
+        let dresses = dresses(&random);
+        let dress = pick.get(&dresses);
+        let seen = knowing(&[&format!("ct_live_{random}")]).scrub(&format!("{before}{dress}{after}"));
+        let left = longest_shared(dress, &seen);
+        prop_assert!(left * 32 < dress.len() * 12, "{left} characters of {dress:?} are left in {seen:?}");
     }
 
     #[test]

@@ -44,7 +44,7 @@ fn in_a_pipe_only_what_is_not_a_plain_pass_is_told() {
           curl -i 'http://127.0.0.1:8080/api/v1/sessions?api_key='"$TRENCHCHECK_KEY"
         the same with name=token
 
-    NOTE  limit.message-agrees  (should)
+    NOTE  limit.message-agrees  (should, does not gate)
       The number in the message is the header's.
       error.429: A key over its limit is answered with 429 and the documented body.
       source: the page on errors

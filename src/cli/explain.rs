@@ -1,0 +1,228 @@
+//! `trenchcheck explain ID`: what a check or a clause is about.
+
+use std::io::{self, Write};
+
+use clap::Args;
+
+use super::list::table;
+use super::pattern::{did_you_mean, nearest};
+use crate::contract::{CLAUSES, Clause, Coverage, Endpoint, clause};
+use crate::report::{ExitCode, level_meaning, level_word};
+use crate::scenario::{Check, Suite};
+
+/// The topic that lists the endpoints.
+const ENDPOINTS: &str = "endpoints";
+
+/// Says what a check or a clause is about, where it is written, and how to run it.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "\
+Examples:
+  trenchcheck explain auth.no-query       a check: its clause, its level, its scenario
+  trenchcheck explain error.retry-after   a clause: its promise, and who enforces it
+  trenchcheck explain endpoints           the endpoints, by the names scenarios use")]
+pub struct ExplainArgs {
+    /// The id of a check or of a clause, or `endpoints`.
+    #[arg(value_name = "ID")]
+    pub id: String,
+}
+
+/// Explains the id. `text_of` gives the text of a scenario file by the name the check has for it.
+///
+/// # Errors
+/// Where `out` or `err` cannot be written to.
+pub fn explain(
+    args: &ExplainArgs,
+    suite: &Suite,
+    text_of: &dyn Fn(&str) -> Option<String>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<ExitCode> {
+    let id = args.id.as_str();
+    let check = suite.checks.iter().find(|check| check.id == id);
+    if let Some(check) = check {
+        explain_check(check, text_of(&check.file).as_deref(), out)?;
+    } else if let Some(clause) = clause(id) {
+        explain_clause(clause, suite, out)?;
+    } else if id == ENDPOINTS {
+        explain_endpoints(out)?;
+    } else {
+        let checks = suite.checks.iter().map(|check| check.id.as_str());
+        let known = checks.chain(CLAUSES.iter().map(|clause| clause.id)).chain([ENDPOINTS]);
+        writeln!(err, "error: no check and no clause is called `{id}`{}", did_you_mean(&nearest(id, known)))?;
+        return Ok(ExitCode::Usage);
+    }
+    Ok(ExitCode::Conforms)
+}
+
+fn explain_check(check: &Check, file_text: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{}", check.id)?;
+    for line in check.about.lines() {
+        writeln!(out, "  {line}")?;
+    }
+    writeln!(out)?;
+    for (label, id) in [("Clause", &check.clause)].into_iter().chain(check.also.iter().map(|id| ("Also", id)))
+    {
+        let promise = clause(id).map_or("no clause of the page", |clause| clause.promise);
+        writeln!(out, "{label:6}  {id}: {promise}")?;
+    }
+    writeln!(out, "Level   {}: {}", level_word(check.level), level_meaning(check.level))?;
+    writeln!(out, "Source  {}", check.source.as_deref().unwrap_or("the Authentication page"))?;
+    writeln!(out, "File    {}:{}", check.file, check.at.line)?;
+    writeln!(out, "Tags    {}", check.tags.join(", "))?;
+    if let Some(text) = file_text {
+        writeln!(out)?;
+        for line in document(text, check.at.line) {
+            writeln!(out, "{}", format!("    {line}").trim_end())?;
+        }
+    }
+    writeln!(out, "\nTo run only this check:\n  trenchcheck test {}", check.id)
+}
+
+/// The YAML document of the file that holds the line, without its separators and the empty lines around it.
+fn document(text: &str, line: u32) -> impl Iterator<Item = &str> {
+    let lines: Vec<&str> = text.lines().collect();
+    let here = (line as usize).saturating_sub(1).min(lines.len());
+    let edge = |line: &str| line.trim_end() == "---";
+    let from = lines[..here].iter().rposition(|line| edge(line)).map_or(0, |at| at + 1);
+    let to = lines[here..].iter().position(|line| edge(line)).map_or(lines.len(), |at| here + at);
+    let written = |line: &str| !line.trim().is_empty();
+    let first = lines[from..to].iter().position(|line| written(line)).map_or(to, |at| from + at);
+    let last = lines[first..to].iter().rposition(|line| written(line)).map_or(first, |at| first + at + 1);
+    lines.into_iter().take(last).skip(first)
+}
+
+fn explain_clause(clause: &Clause, suite: &Suite, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{}\n  {}\n", clause.id, clause.promise)?;
+    if let Coverage::NotObservable(why) = clause.coverage {
+        return writeln!(out, "No check can show it: {why}.");
+    }
+    let enforcing: Vec<&Check> = suite.checks.iter().filter(|check| check.clause == clause.id).collect();
+    let touching: Vec<&Check> =
+        suite.checks.iter().filter(|check| check.also.iter().any(|id| id == clause.id)).collect();
+    if enforcing.is_empty() {
+        writeln!(out, "No check of this suite enforces it.")?;
+    } else {
+        writeln!(out, "Enforced by")?;
+        table(&enforcing, out)?;
+    }
+    if !touching.is_empty() {
+        writeln!(out, "\nTouched by")?;
+        table(&touching, out)?;
+    }
+    Ok(())
+}
+
+fn explain_endpoints(out: &mut dyn Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "The endpoints by the names scenarios and target files use; a target file may give other paths.\n"
+    )?;
+    for endpoint in Endpoint::ALL {
+        let (name, method, path) = (endpoint.name(), endpoint.method(), endpoint.path());
+        writeln!(out, "{name:8}  {method:4}  {path:26}  {}", endpoint.scope())?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Command;
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::cli::samples::suite;
+
+    const FILE: &str = "check: auth.missing\nsteps: []\n---\n\ncheck: auth.no-query\n\nsteps: [1]\n\n---\ncheck: rate.standard\n";
+
+    fn explained(id: &str) -> (ExitCode, String) {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let text_of = |file: &str| (file == "scenarios/sample.yaml").then(|| FILE.to_owned());
+        let args = ExplainArgs { id: id.to_owned() };
+        let code = explain(&args, &suite(), &text_of, &mut out, &mut err).unwrap();
+        (code, String::from_utf8([out, err].concat()).unwrap())
+    }
+
+    #[test]
+    fn a_check_is_told_with_its_own_part_of_the_file() {
+        assert_snapshot!(explained("auth.no-query").1, @r#"
+        auth.no-query
+          A valid key in the query opens nothing.
+
+        Clause  auth.only-header: There is no other mechanism: not Authorization, not the query, not a cookie.
+        Also    auth.header: The key travels in the X-API-Key header of every request.
+        Level   must: the page promises it; a failure always gates
+        Source  the Authentication page
+        File    scenarios/sample.yaml:5
+        Tags    auth
+
+            check: auth.no-query
+
+            steps: [1]
+
+        To run only this check:
+          trenchcheck test auth.no-query
+        "#);
+    }
+
+    #[test]
+    fn a_line_beyond_the_text_is_no_panic() {
+        assert_eq!(document("a\n---\nb\n", 99).collect::<Vec<_>>(), ["b"]);
+        assert_eq!(document("", 1).count(), 0);
+    }
+
+    #[test]
+    fn a_clause_is_told_with_the_checks_that_enforce_it() {
+        assert_snapshot!(explained("error.401").1, @r#"
+        error.401
+          A missing or unknown key is answered with 401 and exactly the documented body.
+
+        Enforced by
+        auth.missing  must     error.401  Without a key every endpoint answers 401.
+        "#);
+        assert!(
+            explained("auth.header")
+                .1
+                .contains("No check of this suite enforces it.\n\nTouched by\nauth.no-query")
+        );
+    }
+
+    #[test]
+    fn a_clause_that_cannot_be_seen_says_why() {
+        assert_snapshot!(explained("key.shown-once").1, @r#"
+        key.shown-once
+          The plaintext of a key is shown once, at creation, and never again.
+
+        No check can show it: keys are made in the dashboard; the API never shows one.
+        "#);
+    }
+
+    #[test]
+    fn the_endpoints_are_told() {
+        assert_snapshot!(explained("endpoints").1, @r#"
+        The endpoints by the names scenarios and target files use; a target file may give other paths.
+
+        events    POST  /api/v1/events              write:events
+        scores    POST  /api/v1/evals/scores        write:events
+        sessions  GET   /api/v1/sessions            read:analytics
+        overview  GET   /api/v1/analytics/overview  read:analytics
+        tools     GET   /api/v1/analytics/tools     read:analytics
+        "#);
+    }
+
+    #[test]
+    fn a_slip_is_a_usage_error() {
+        let meant = "did you mean `error.401`, `error.403` or `error.429`?";
+        let expected = format!("error: no check and no clause is called `eror.401`; {meant}\n");
+        assert_eq!(explained("eror.401"), (ExitCode::Usage, expected));
+        assert_eq!(
+            explained("zzz"),
+            (ExitCode::Usage, "error: no check and no clause is called `zzz`\n".to_owned())
+        );
+    }
+
+    #[test]
+    fn help_fits_a_screen_and_has_an_example() {
+        let help = ExplainArgs::augment_args(Command::new("explain")).render_long_help().to_string();
+        assert!(help.lines().count() <= 40 && help.contains("Examples:"), "{help}");
+    }
+}
