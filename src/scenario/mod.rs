@@ -1,8 +1,29 @@
 //! The YAML language in which the contract is written: its types, loading, diagnostics.
 
+mod builtin;
+mod de;
+mod document;
+mod file;
+mod fixtures;
+mod load;
 pub mod model;
+mod nearest;
+mod problem;
+mod render;
+mod rows;
+mod rules;
+mod scalar;
+mod secret;
+mod source;
 pub mod span;
+mod text;
+mod tree;
 pub mod words;
+
+pub use document::read_document;
+pub use problem::{Problem, Problems};
+pub use secret::mask_key_literals;
+pub use source::Source;
 
 use model::{Case, Level, RequestDef};
 use span::{At, Spanned};
