@@ -1,4 +1,5 @@
 //! Loading whole suites: what is sound is read, what is not is said where it stands.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail loudly")]
 
 use std::fs;
 use std::path::Path;

@@ -13,6 +13,7 @@ mod render;
 mod rows;
 mod rules;
 mod scalar;
+mod schema;
 mod secret;
 mod source;
 pub mod span;
@@ -22,6 +23,7 @@ pub mod words;
 
 pub use document::read_document;
 pub use problem::{Problem, Problems};
+pub use schema::{requests_schema, schema};
 pub use secret::mask_key_literals;
 pub use source::Source;
 

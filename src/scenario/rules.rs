@@ -15,8 +15,11 @@ use super::text::Text;
 use super::tree::Node;
 use crate::contract::{CLAUSES, Endpoint, clause};
 
+/// What a step can do.
+pub(super) const ACTIONS: [&str; 9] =
+    ["send", "burst", "pace", "align", "exhaust", "wait", "revoke", "find_session", "review"];
 /// What a key may be asked to be.
-const ROLES: [&str; 6] = ["standard", "premium", "ingestion", "read", "write", "both"];
+pub(super) const ROLES: [&str; 6] = ["standard", "premium", "ingestion", "read", "write", "both"];
 /// The name of the check's own key in its steps.
 const OWN: &str = "own";
 

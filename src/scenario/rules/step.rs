@@ -3,16 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::model::{Body, Burst, Exhaust, Pace, Send, Step};
-use super::super::problem::word;
+use super::super::problem::{word, words};
 use super::super::span::{At, Spanned};
 use super::super::text::Text;
 use super::super::tree::Node;
 use super::super::words::Amount;
 use super::expect::{self, About};
-use super::{Known, OWN, one_of, report};
+use super::{ACTIONS, Known, OWN, one_of, report};
 
-const ACTIONS: &str =
-    "`send`, `burst`, `pace`, `align`, `exhaust`, `wait`, `revoke`, `find_session` or `review`";
 /// What an observation may show.
 const SEEN: [&str; 6] = ["status", "admitted", "limited", "other", "limit", "seconds"];
 
@@ -28,7 +26,7 @@ pub(super) struct Steps<'c> {
 
 impl Steps<'_> {
     pub(super) fn check(&mut self, step: &Step, node: &Node) {
-        self.one_action(step, node);
+        self.one_action(node);
         let part = |name: &str| node.get(name).unwrap_or(node);
         if let Some(send) = &step.send {
             self.send(send, part("send"));
@@ -67,28 +65,20 @@ impl Steps<'_> {
         }
     }
 
-    fn one_action(&self, step: &Step, node: &Node) {
-        let actions = [
-            ("send", step.send.is_some()),
-            ("burst", step.burst.is_some()),
-            ("pace", step.pace.is_some()),
-            ("align", step.align.is_some()),
-            ("exhaust", step.exhaust.is_some()),
-            ("wait", step.wait.is_some()),
-            ("revoke", step.revoke.is_some()),
-            ("find_session", step.find_session.is_some()),
-            ("review", step.review.is_some()),
-        ];
-        let mut given: Vec<(&str, At)> = actions
-            .into_iter()
-            .filter(|(_, given)| *given)
-            .map(|(name, _)| (name, node.key_place(&[name])))
+    fn one_action(&self, node: &Node) {
+        let given: Vec<(&str, At)> = node
+            .pairs()
+            .iter()
+            .filter_map(|(key, _)| Some((key.text()?, key.at)))
+            .filter(|(name, _)| ACTIONS.contains(name))
             .collect();
-        given.sort_by_key(|(_, at)| *at);
         match given.as_slice() {
-            [] if self.whole => {
-                report(self.text, node.at, "this step does nothing", format!("give it one of {ACTIONS}"))
-            }
+            [] if self.whole => report(
+                self.text,
+                node.at,
+                "this step does nothing",
+                format!("give it one of {}", words(ACTIONS, "or")),
+            ),
             [(first, _), (second, at), ..] => {
                 let what = format!("{} stands beside {} in one step", word(second), word(first));
                 report(self.text, *at, what, "a step does one thing; begin another one with `-`");
