@@ -1,8 +1,31 @@
 //! The YAML language in which the contract is written: its types, loading, diagnostics.
 
+mod builtin;
+mod de;
+mod document;
+mod file;
+mod fixtures;
+mod load;
 pub mod model;
+mod nearest;
+mod problem;
+mod render;
+mod rows;
+mod rules;
+mod scalar;
+mod schema;
+mod secret;
+mod source;
 pub mod span;
+mod text;
+mod tree;
 pub mod words;
+
+pub use document::read_document;
+pub use problem::{Problem, Problems};
+pub use schema::{requests_schema, schema};
+pub use secret::mask_key_literals;
+pub use source::Source;
 
 use model::{Case, Level, RequestDef};
 use span::{At, Spanned};

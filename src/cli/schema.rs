@@ -1,0 +1,38 @@
+//! `trenchcheck schema`: the scenario language for editors.
+
+use std::io;
+
+use crate::scenario::{requests_schema, schema};
+
+/// Prints the JSON Schema of the scenario language.
+///
+/// With the schema in a file, most editors complete and check scenarios as they are written:
+/// `# yaml-language-server: $schema=check.schema.json`.
+#[derive(Debug, clap::Args)]
+pub struct SchemaArgs {
+    /// The kind of file the schema is for.
+    #[arg(value_enum, default_value_t)]
+    pub which: SchemaOf,
+}
+
+/// A kind of file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum SchemaOf {
+    /// A check.
+    #[default]
+    Check,
+    /// The requests that checks share, `requests.yaml`.
+    Requests,
+}
+
+/// Writes the schema.
+///
+/// # Errors
+/// Those of `out`.
+pub fn run(args: &SchemaArgs, out: &mut dyn io::Write) -> io::Result<()> {
+    let schema = match args.which {
+        SchemaOf::Check => schema(),
+        SchemaOf::Requests => requests_schema(),
+    };
+    writeln!(out, "{schema:#}")
+}

@@ -1,0 +1,222 @@
+//! The rules for one step.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::model::{Body, Burst, Exhaust, Pace, Send, Step};
+use super::super::problem::{word, words};
+use super::super::span::{At, Spanned};
+use super::super::text::Text;
+use super::super::tree::Node;
+use super::super::words::Amount;
+use super::expect::{self, About};
+use super::{ACTIONS, Known, OWN, one_of, report};
+
+/// What an observation may show.
+const SEEN: [&str; 6] = ["status", "admitted", "limited", "other", "limit", "seconds"];
+
+/// The steps of a case, one after the other.
+pub(super) struct Steps<'c> {
+    pub(super) text: &'c Text,
+    pub(super) known: &'c Known<'c>,
+    pub(super) keys: &'c BTreeMap<String, Spanned<String>>,
+    /// The sessions that have been named so far.
+    pub(super) sessions: BTreeSet<String>,
+    pub(super) whole: bool,
+}
+
+impl Steps<'_> {
+    pub(super) fn check(&mut self, step: &Step, node: &Node) {
+        self.one_action(node);
+        let part = |name: &str| node.get(name).unwrap_or(node);
+        if let Some(send) = &step.send {
+            self.send(send, part("send"));
+        }
+        if let Some(burst) = &step.burst {
+            self.burst(burst, part("burst"));
+        }
+        if let Some(pace) = &step.pace {
+            self.pace(pace, part("pace"));
+        }
+        if let Some(exhaust) = &step.exhaust {
+            self.exhaust(exhaust, part("exhaust"));
+        }
+        if let Some(revoked) = &step.revoke {
+            self.key(Some(revoked));
+        }
+        if let Some(find) = &step.find_session {
+            self.key(find.key.as_ref());
+            let known = self.sessions.iter().map(String::as_str);
+            one_of(self.text, find.session.at, "session of an earlier `send`", &find.session, known);
+        }
+        if let Some(expected) = &step.expect {
+            let about = match step {
+                Step { send: Some(_), .. } => About::Answer,
+                Step { burst: Some(_), .. } | Step { pace: Some(_), .. } | Step { exhaust: Some(_), .. } => {
+                    About::Counts
+                }
+                _ => About::Nothing,
+            };
+            let rules =
+                expect::Expectation { text: self.text, fixtures: self.known.fixtures, whole: self.whole };
+            rules.check(expected, part("expect"), node.key_place(&["expect"]), about);
+        }
+        if let Some(observed) = &step.observe {
+            self.observed(observed, node.place(&["observe"]));
+        }
+    }
+
+    fn one_action(&self, node: &Node) {
+        let given: Vec<(&str, At)> = node
+            .pairs()
+            .iter()
+            .filter_map(|(key, _)| Some((key.text()?, key.at)))
+            .filter(|(name, _)| ACTIONS.contains(name))
+            .collect();
+        match given.as_slice() {
+            [] if self.whole => report(
+                self.text,
+                node.at,
+                "this step does nothing",
+                format!("give it one of {}", words(ACTIONS, "or")),
+            ),
+            [(first, _), (second, at), ..] => {
+                let what = format!("{} stands beside {} in one step", word(second), word(first));
+                report(self.text, *at, what, "a step does one thing; begin another one with `-`");
+            }
+            _ => {}
+        }
+    }
+
+    fn send(&mut self, send: &Send, node: &Node) {
+        self.request(&send.request);
+        self.key(send.key.as_ref());
+        if let Some(method) = &send.method
+            && (method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_uppercase()))
+        {
+            report(
+                self.text,
+                method.at,
+                format!("{} is no method", word(method)),
+                "write it in capitals: `HEAD`",
+            );
+        }
+        body(self.text, send.body.as_ref(), node, self.whole);
+        if let Some(session) = &send.session {
+            self.sessions.insert(session.value.clone());
+        }
+    }
+
+    fn burst(&self, burst: &Burst, node: &Node) {
+        self.request(&burst.request);
+        self.key(burst.key.as_ref());
+        self.amount(burst.count, node.place(&["count"]));
+        self.amount(burst.events, node.place(&["events"]));
+        self.range(burst.batch, node.place(&["batch"]));
+        self.range(burst.in_flight, node.place(&["in_flight"]));
+        match (burst.count, burst.events) {
+            (None, None) if self.whole => {
+                report(
+                    self.text,
+                    node.at,
+                    "nobody says how many are sent",
+                    "add `count`, or `events` with `batch`",
+                );
+            }
+            (Some(_), Some(_)) => {
+                let at = node.key_place(&["events"]);
+                report(self.text, at, "`events` stands beside `count`", "one of them follows from the other");
+            }
+            (None, Some(_)) if burst.batch.is_none() && self.whole => {
+                let at = node.key_place(&["events"]);
+                report(
+                    self.text,
+                    at,
+                    "`events` needs `batch`",
+                    "add `batch`: how many events a request holds",
+                );
+            }
+            _ => {}
+        }
+    }
+
+    fn pace(&self, pace: &Pace, node: &Node) {
+        self.request(&pace.request);
+        self.key(pace.key.as_ref());
+        self.amount(pace.count, node.place(&["count"]));
+        for (field, missing) in [("count", pace.count.is_none()), ("over", pace.over.is_none())] {
+            if missing && self.whole {
+                report(
+                    self.text,
+                    node.at,
+                    format!("`pace` needs {}", word(field)),
+                    "such as `count: limit, over: 60s`",
+                );
+            }
+        }
+    }
+
+    fn exhaust(&self, exhaust: &Exhaust, node: &Node) {
+        self.request(&exhaust.request);
+        self.key(exhaust.key.as_ref());
+        self.range(exhaust.batch, node.place(&["batch"]));
+        if exhaust.collect == Some(0) {
+            let at = node.place(&["collect"]);
+            report(self.text, at, "`collect` is 0", "a key is known to be used up by at least one 429");
+        }
+    }
+
+    fn request(&self, name: &Spanned<String>) {
+        if let Some(requests) = self.known.requests {
+            one_of(self.text, name.at, "request", name, requests.keys().map(String::as_str));
+        }
+    }
+
+    fn key(&self, name: Option<&Spanned<String>>) {
+        if let Some(name) = name {
+            let known = std::iter::once(OWN).chain(self.keys.keys().map(String::as_str));
+            one_of(self.text, name.at, "key", name, known);
+        }
+    }
+
+    /// `all` counts answers; nothing can be sent by it.
+    fn amount(&self, amount: Option<Amount>, at: At) {
+        if amount == Some(Amount::All) {
+            report(
+                self.text,
+                at,
+                "`all` says nothing here",
+                "it belongs into `expect`; write a number or `limit`",
+            );
+        }
+    }
+
+    fn range(&self, number: Option<u32>, at: At) {
+        if let Some(number) = number.filter(|number| !(1..=1_000).contains(number)) {
+            report(self.text, at, format!("{number} is out of range"), "expected 1 to 1000");
+        }
+    }
+
+    fn observed(&self, sentence: &str, at: At) {
+        for part in sentence.split('<').skip(1) {
+            let Some((name, _)) = part.split_once('>') else { continue };
+            let is_header = name.strip_prefix("header ").is_some_and(|header| !header.trim().is_empty());
+            if !is_header {
+                one_of(self.text, at, "observation", name, SEEN);
+            }
+        }
+    }
+}
+
+/// A body is one thing.
+pub(super) fn body(text: &Text, body: Option<&Body>, parent: &Node, whole: bool) {
+    let Some(body) = body else { return };
+    let given = usize::from(body.events.is_some())
+        + usize::from(body.scores.is_some())
+        + usize::from(body.text.is_some());
+    let at = parent.place(&["body"]);
+    match given {
+        0 if whole => report(text, at, "this body is empty", "give it `events`, `scores` or `text`"),
+        0 | 1 => {}
+        _ => report(text, at, "a body is one thing", "keep one of `events`, `scores` and `text`"),
+    }
+}
