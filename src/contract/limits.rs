@@ -2,13 +2,17 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 use super::Scope;
 
 /// The length of the documented window: limits are per minute.
 pub const WINDOW_SECONDS: u64 = 60;
 
 /// A rate-limit tier (clauses `limit.standard`, `limit.premium`, `limit.ingestion-requests`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Tier {
     /// 60 requests a minute.
     Standard,

@@ -3,12 +3,17 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 /// A permission of a key (clauses `scope.write-events`, `scope.read-analytics`). One never implies the other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
 pub enum Scope {
     /// `write:events`: post events.
+    #[serde(rename = "write:events")]
     WriteEvents,
     /// `read:analytics`: read session lists and analytics.
+    #[serde(rename = "read:analytics")]
     ReadAnalytics,
 }
 

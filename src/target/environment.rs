@@ -1,0 +1,77 @@
+//! Keys from environment variables.
+
+use super::{Key, Role, TargetError};
+use crate::contract::ApiKey;
+
+/// What the default variables begin with.
+pub const KEY_VARIABLE_PREFIX: &str = "TRENCHCHECK_KEY_";
+
+/// How many keys of one role are looked for: `…_STANDARD`, `…_STANDARD_2` and so on.
+const MOST_KEYS_OF_A_ROLE: u32 = 9;
+
+/// The default variable for the `nth` key of a role; the first is 1.
+pub fn role_variable(role: Role, nth: u32) -> String {
+    let name = format!("{KEY_VARIABLE_PREFIX}{}", role.as_str().to_uppercase());
+    if nth == 1 { name } else { format!("{name}_{nth}") }
+}
+
+/// The keys in the default variables. `lookup` is the environment.
+pub(super) fn default_keys(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Key>, TargetError> {
+    let mut keys = Vec::new();
+    for role in Role::ALL.into_iter().filter(|role| *role != Role::Any) {
+        for nth in 1..=MOST_KEYS_OF_A_ROLE {
+            let variable = role_variable(role, nth);
+            if let Some(secret) = read_key(&variable, lookup)? {
+                keys.push(Key {
+                    variable,
+                    secret,
+                    tier: role.tier(),
+                    scopes: role.scopes(),
+                    account: None,
+                    given_for: Some(role),
+                    mock_id: None,
+                });
+            }
+        }
+    }
+    Ok(keys)
+}
+
+/// The key in one variable; an empty variable counts as not set.
+pub(super) fn read_key(
+    variable: &str,
+    lookup: &dyn Fn(&str) -> Option<String>,
+) -> Result<Option<ApiKey>, TargetError> {
+    lookup(variable)
+        .filter(|text| !text.is_empty())
+        .map(|text| {
+            ApiKey::new(text).map_err(|why| TargetError::BadKey { variable: variable.to_owned(), why })
+        })
+        .transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_keys_of_a_role_are_numbered_from_two() {
+        let environment = |name: &str| match name {
+            "TRENCHCHECK_KEY_STANDARD" => Some("ct_live_aaaaaaaaaaaa".to_owned()),
+            "TRENCHCHECK_KEY_STANDARD_3" => Some("ct_live_bbbbbbbbbbbb".to_owned()),
+            "TRENCHCHECK_KEY_READ" => Some(String::new()),
+            _ => None,
+        };
+        let keys = default_keys(&environment).unwrap();
+        let names: Vec<_> = keys.iter().map(|key| key.variable.as_str()).collect();
+        assert_eq!(names, ["TRENCHCHECK_KEY_STANDARD", "TRENCHCHECK_KEY_STANDARD_3"]);
+    }
+
+    #[test]
+    fn a_bad_key_is_named_by_its_variable_only() {
+        let environment =
+            |name: &str| (name == "TRENCHCHECK_KEY_BOTH").then(|| "ct_live_secretsecret\n".to_owned());
+        let error = default_keys(&environment).unwrap_err().to_string();
+        assert!(error.contains("TRENCHCHECK_KEY_BOTH") && !error.contains("secretsecret"), "{error}");
+    }
+}

@@ -1,0 +1,281 @@
+//! The target file: what differs from the documented deployment, and which variables hold the keys.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::environment::{default_keys, read_key};
+use super::{Control, Envelope, Key, Keys, Role, Target, TargetError, role_variable};
+use crate::contract::{ApiKey, Endpoint, Limits, Scope, Tier};
+use crate::scenario::words::Span;
+use crate::scenario::{Problem, Problems, read_document, span::Spanned};
+
+/// How long one request may take unless the file says otherwise.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Where keys come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeysFrom {
+    /// The environment where a key variable is set; else a mock's control API where one answers.
+    #[default]
+    Auto,
+    /// Environment variables only; waits take real time.
+    Environment,
+    /// A mock's control API at the base URL; waits advance its clock.
+    Mock,
+}
+
+/// A deployment, described in YAML. Keys are named by the variables that hold them, never written down.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TargetFile {
+    /// Where the API is, without `/api/v1`.
+    pub base_url: Option<Spanned<String>>,
+    /// The keys. Without it, the default variables are read.
+    #[serde(default)]
+    pub keys: Vec<Spanned<KeyEntry>>,
+    /// Where keys come from.
+    #[serde(default)]
+    pub keys_from: KeysFrom,
+    /// Paths that differ from the documented ones, by endpoint.
+    #[serde(default)]
+    pub endpoints: Paths,
+    /// Limits that differ from the documented ones, by tier.
+    #[serde(default)]
+    pub limits: TierLimits,
+    /// How events are written.
+    #[serde(default)]
+    pub envelope: Envelope,
+    /// How long one request may take in all, such as `30s`.
+    pub timeout: Option<Span>,
+    /// Whether error bodies may have more members than the page shows.
+    #[serde(default)]
+    pub allow_extra_members: bool,
+}
+
+/// One key of a target file.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeyEntry {
+    /// The role it plays; tells tier and scopes unless they are given.
+    pub role: Option<Role>,
+    /// The environment variable that holds it.
+    pub env: Spanned<String>,
+    /// Its tier.
+    pub tier: Option<Tier>,
+    /// Its scopes.
+    #[serde(default)]
+    pub scopes: Vec<Scope>,
+    /// A name for the account it belongs to; keys with the same name share it.
+    pub account: Option<String>,
+}
+
+/// Limits of a tier on this deployment.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsEntry {
+    /// Requests a minute.
+    pub requests: Option<u32>,
+    /// Events a minute.
+    pub events: Option<u32>,
+}
+
+/// Paths of endpoints on this deployment.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Paths {
+    /// Where events are posted.
+    pub events: Option<String>,
+    /// Where evaluation scores are posted.
+    pub scores: Option<String>,
+    /// Where sessions are listed.
+    pub sessions: Option<String>,
+    /// Where the overview is read.
+    pub overview: Option<String>,
+    /// Where the tools are read.
+    pub tools: Option<String>,
+}
+
+/// Limits of the tiers on this deployment.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TierLimits {
+    /// The Standard tier's.
+    pub standard: Option<LimitsEntry>,
+    /// The Premium tier's.
+    pub premium: Option<LimitsEntry>,
+    /// The Ingestion tier's.
+    pub ingestion: Option<LimitsEntry>,
+}
+
+impl Paths {
+    fn by_endpoint(&self) -> BTreeMap<Endpoint, String> {
+        [
+            (Endpoint::Events, &self.events),
+            (Endpoint::Scores, &self.scores),
+            (Endpoint::Sessions, &self.sessions),
+            (Endpoint::Overview, &self.overview),
+            (Endpoint::Tools, &self.tools),
+        ]
+        .into_iter()
+        .filter_map(|(endpoint, path)| Some((endpoint, path.clone()?)))
+        .collect()
+    }
+}
+
+impl TierLimits {
+    fn by_tier(&self) -> BTreeMap<Tier, Limits> {
+        [(Tier::Standard, self.standard), (Tier::Premium, self.premium), (Tier::Ingestion, self.ingestion)]
+            .into_iter()
+            .filter_map(|(tier, entry)| {
+                let (entry, documented) = (entry?, tier.limits());
+                let requests = entry.requests.unwrap_or(documented.requests);
+                Some((tier, Limits { requests, events: entry.events.or(documented.events) }))
+            })
+            .collect()
+    }
+}
+
+impl KeyEntry {
+    /// The key this entry describes, with what the role tells where the entry is silent.
+    fn key(&self, secret: ApiKey) -> Key {
+        let scopes = if self.scopes.is_empty() {
+            self.role.map(Role::scopes).unwrap_or_default()
+        } else {
+            self.scopes.clone()
+        };
+        let automatic = scopes.contains(&Scope::WriteEvents).then_some(Tier::Ingestion);
+        Key {
+            variable: self.env.value.clone(),
+            secret,
+            tier: self.tier.or(self.role.and_then(Role::tier)).or(automatic),
+            scopes,
+            account: self.account.clone(),
+            given_for: self.role,
+            mock_id: None,
+        }
+    }
+}
+
+impl TargetFile {
+    /// Reads a target file.
+    ///
+    /// # Errors
+    /// [`TargetError::Unreadable`] and [`TargetError::BadFile`], the latter with every problem in it.
+    pub fn read(path: &Path) -> Result<(Self, String), TargetError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|why| TargetError::Unreadable { path: path.to_owned(), why })?;
+        let name = path.display().to_string();
+        let file = read_document(&name, &text).map_err(TargetError::BadFile)?;
+        Ok((file, text))
+    }
+
+    /// The target the file describes. `name` and `text` are the file's, for quoting; `lookup` is the environment.
+    ///
+    /// # Errors
+    /// Every [`TargetError`] except those of reading and of the embedded mock.
+    pub async fn resolve(
+        &self,
+        name: &str,
+        text: &str,
+        lookup: &(dyn Fn(&str) -> Option<String> + Sync),
+    ) -> Result<Target, TargetError> {
+        let problems: Vec<_> = self
+            .keys
+            .iter()
+            .filter(|entry| entry.role.is_none() && entry.scopes.is_empty())
+            .map(|entry| Problem::at(name, text, entry.at, "a key needs a role, or its scopes"))
+            .collect();
+        if let Some(problems) = Problems::new(problems) {
+            return Err(TargetError::BadFile(problems));
+        }
+
+        let mut keys = Vec::new();
+        for entry in &self.keys {
+            if let Some(secret) = read_key(&entry.env, lookup)? {
+                keys.push(entry.key(secret));
+            }
+        }
+        if self.keys.is_empty() {
+            keys = default_keys(lookup)?;
+        }
+
+        let (base_url, loopback) = base_url(self.base_url.as_ref().map_or("", |url| url.as_str()))?;
+        let keys = self.choose_keys(&base_url, keys).await?;
+        Ok(Target {
+            base_url,
+            loopback,
+            limits: self.limits.by_tier(),
+            paths: self.endpoints.by_endpoint(),
+            envelope: self.envelope,
+            timeout: self.timeout.map_or(DEFAULT_TIMEOUT, Span::duration),
+            extra_members_allowed: self.allow_extra_members,
+            keys,
+        })
+    }
+
+    async fn choose_keys(&self, base_url: &str, keys: Vec<Key>) -> Result<Keys, TargetError> {
+        match self.keys_from {
+            KeysFrom::Mock => Ok(Keys::Mock(Control::connect(base_url).await?)),
+            KeysFrom::Auto | KeysFrom::Environment if !keys.is_empty() => Ok(Keys::Environment(keys)),
+            KeysFrom::Auto => {
+                Control::connect(base_url).await.map(Keys::Mock).map_err(|_| self.no_keys(base_url))
+            }
+            KeysFrom::Environment => Err(self.no_keys(base_url)),
+        }
+    }
+
+    fn no_keys(&self, base_url: &str) -> TargetError {
+        let mut variables: Vec<String> = self.keys.iter().map(|entry| entry.env.value.clone()).collect();
+        if variables.is_empty() {
+            variables = Role::ALL.map(|role| role_variable(role, 1)).to_vec();
+        }
+        let example = variables.first().cloned().unwrap_or_default();
+        TargetError::NoKeys { url: base_url.to_owned(), variables: variables.join(", "), example }
+    }
+}
+
+/// Checks a base URL, cuts its trailing slash, and tells whether its host is this machine.
+fn base_url(text: &str) -> Result<(String, bool), TargetError> {
+    let bad = |why: &str| TargetError::BadUrl { url: text.to_owned(), why: why.to_owned() };
+    if text.is_empty() {
+        return Err(bad("it is empty; give it with --target or as base_url"));
+    }
+    let url = reqwest::Url::parse(text).map_err(|error| bad(&error.to_string()))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(bad("only http and https are spoken"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(TargetError::BadUrl {
+            url: "<hidden>".to_owned(),
+            why: "it holds a user name or a password".to_owned(),
+        });
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(bad("it has a query or a fragment"));
+    }
+    let host = url.host_str().ok_or_else(|| bad("it names no host"))?;
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let loopback =
+        host == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    Ok((url.as_str().trim_end_matches('/').to_owned(), loopback))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_url_loses_its_slash_and_knows_its_host() {
+        assert_eq!(base_url("http://127.0.0.1:80/").unwrap(), ("http://127.0.0.1".to_owned(), true));
+        assert_eq!(base_url("https://[::1]:8443/x/").unwrap(), ("https://[::1]:8443/x".to_owned(), true));
+        assert!(!base_url("https://app.trenchcoat.com").unwrap().1);
+        for bad in ["", "app.trenchcoat.com", "ftp://x", "http://u:p@x", "http://x/?key=1"] {
+            assert!(base_url(bad).is_err(), "{bad}");
+        }
+    }
+}

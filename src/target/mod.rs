@@ -1,0 +1,85 @@
+//! What is under test: its base URL, its keys by role, and how fresh keys are obtained.
+//!
+//! Three ways lead to keys: the mock in this process, a mock elsewhere through its control API, and
+//! environment variables. The first two give every check a workspace of its own with a clock that can be
+//! advanced; the third is a real deployment with real minutes.
+
+mod control;
+mod environment;
+mod error;
+mod file;
+mod role;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::contract::{Endpoint, Limits, Tier};
+
+pub use control::{Control, Workspace};
+pub use environment::{KEY_VARIABLE_PREFIX, role_variable};
+pub use error::TargetError;
+pub use file::{KeysFrom, TargetFile};
+pub use role::{Key, Role};
+
+/// How events are written; see `shared` layer 2: two envelopes are in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Envelope {
+    /// `event_type`, `session_id`, `timestamp`: as the page documents it.
+    Documented,
+    /// `event`, `session_id`, `ts`, `seq`: as the published clients send it.
+    Wire,
+    /// The documented one first, then the wire one; the first that is accepted stays.
+    #[default]
+    Auto,
+}
+
+/// A deployment to judge.
+#[derive(Debug)]
+pub struct Target {
+    /// Without a trailing slash; every path is appended to it.
+    pub base_url: String,
+    /// Whether the host is this machine.
+    pub loopback: bool,
+    /// Limits by tier: the documented ones unless the target file says otherwise.
+    pub limits: BTreeMap<Tier, Limits>,
+    /// Paths that differ from the documented ones.
+    pub paths: BTreeMap<Endpoint, String>,
+    /// How events are written.
+    pub envelope: Envelope,
+    /// How long one request may take in all.
+    pub timeout: Duration,
+    /// Whether error bodies may have more members than the page shows.
+    pub extra_members_allowed: bool,
+    /// Where keys come from.
+    pub keys: Keys,
+}
+
+/// Where the keys come from.
+#[derive(Debug)]
+pub enum Keys {
+    /// Given by environment variables, in order of preference.
+    Environment(Vec<Key>),
+    /// Made when they are needed, in a workspace of a mock.
+    Mock(Control),
+}
+
+impl Target {
+    /// The limits of a tier on this target.
+    pub fn limits(&self, tier: Tier) -> Limits {
+        self.limits.get(&tier).copied().unwrap_or_else(|| tier.limits())
+    }
+
+    /// The path of an endpoint on this target.
+    pub fn path(&self, endpoint: Endpoint) -> &str {
+        self.paths.get(&endpoint).map_or_else(|| endpoint.path(), String::as_str)
+    }
+
+    /// The host and port, as the user would name them with `--allow-host`.
+    pub fn host(&self) -> String {
+        reqwest::Url::parse(&self.base_url)
+            .ok()
+            .and_then(|url| url.host_str().map(str::to_owned))
+            .unwrap_or_default()
+    }
+}
