@@ -3,4 +3,6 @@
 pub mod cli;
 pub mod contract;
 pub mod report;
+pub mod run;
 pub mod scenario;
+pub mod target;

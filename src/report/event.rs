@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::contract::ApiKey;
 use crate::scenario::model::Level;
 
 /// One thing that happened in a run.
@@ -9,6 +10,8 @@ use crate::scenario::model::Level;
 pub enum Event {
     /// The run begins.
     Started(RunInfo),
+    /// A key that from now on must be recognised wherever it turns up. No reporter ever sees this event.
+    Secret(ApiKey),
     /// A check begins; the first of its cases.
     CheckStarted {
         /// The check's id.

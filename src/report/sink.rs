@@ -60,6 +60,10 @@ impl Reports {
 
     /// Redacts the event and hands it to every report.
     pub fn event(&mut self, event: &Event) {
+        if let Event::Secret(key) = event {
+            self.redactor.learn(key);
+            return;
+        }
         let exchange = matches!(event, Event::Exchange { .. });
         if exchange && !self.reporters.iter().any(|reporter| reporter.wants_exchanges()) {
             return;

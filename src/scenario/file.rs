@@ -29,7 +29,7 @@ pub(super) struct CheckFile {
     /// The page it comes from, where that is not the *Authentication* page. Such a check is never at level `must`.
     pub(super) source: Option<String>,
     /// The role of the key the steps use unless they name another: `standard`, `premium`, `ingestion`, `read`,
-    /// `write` or `both`.
+    /// `write`, `both` or `any`.
     pub(super) key: Option<Spanned<String>>,
     /// Further keys by the name the steps use for them, with their roles.
     #[serde(default)]

@@ -361,6 +361,9 @@ pub struct RequestDef {
     pub path: Option<String>,
     /// The method; without it the endpoint's documented one.
     pub method: Option<String>,
+    /// Whether a deployment may lack it; checks about it are then skipped.
+    #[serde(default)]
+    pub optional: bool,
     /// Query parameters.
     #[serde(default)]
     pub query: BTreeMap<String, String>,

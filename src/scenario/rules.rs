@@ -19,7 +19,7 @@ use crate::contract::{CLAUSES, Endpoint, clause};
 pub(super) const ACTIONS: [&str; 9] =
     ["send", "burst", "pace", "align", "exhaust", "wait", "revoke", "find_session", "review"];
 /// What a key may be asked to be.
-pub(super) const ROLES: [&str; 6] = ["standard", "premium", "ingestion", "read", "write", "both"];
+pub(super) const ROLES: [&str; 7] = ["standard", "premium", "ingestion", "read", "write", "both", "any"];
 /// The name of the check's own key in its steps.
 const OWN: &str = "own";
 

@@ -9,6 +9,7 @@ impl Redactor {
     pub fn event(&self, event: &Event) -> Event {
         match event {
             Event::Started(info) => Event::Started(self.info(info)),
+            Event::Secret(key) => Event::Secret(key.clone()),
             Event::CheckStarted { id } => Event::CheckStarted { id: self.scrub(id) },
             Event::Waiting { id, what, how_long } => {
                 Event::Waiting { id: self.scrub(id), what: self.scrub(what), how_long: *how_long }

@@ -164,6 +164,7 @@ impl Reporter for Terminal {
     fn event(&mut self, event: &Event) -> io::Result<()> {
         match event {
             Event::Started(info) => return self.started(info),
+            Event::Secret(_) => {}
             Event::CheckStarted { id } => {
                 if let Some(progress) = &mut self.progress {
                     progress.running(id);

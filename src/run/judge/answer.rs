@@ -1,0 +1,105 @@
+//! One answer against one expectation.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::body::{Holes, compare};
+use super::{Judgement, header};
+use crate::run::wire::Answer;
+use crate::scenario::model::Expect;
+use crate::scenario::words::{StatusPattern, StatusSet};
+
+/// What judging needs beside the answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules<'a> {
+    /// Literal bodies by file name.
+    pub(crate) fixtures: &'a BTreeMap<String, Value>,
+    /// Whether the target file allows members that the page does not show.
+    pub(crate) extra_members_allowed: bool,
+    /// Whether the request was a HEAD, whose answer has no body.
+    pub(crate) head: bool,
+}
+
+/// Judges an answer. Counts and relations between answers are judged elsewhere.
+pub(crate) fn judge_answer(expect: &Expect, answer: &Answer, rules: Rules<'_>) -> Judgement {
+    let mut judgement = Judgement::default();
+    if let Some(wanted) = &expect.status
+        && !wanted.contains(answer.status)
+    {
+        let actual = format!("status {}\n{}", answer.status, excerpt(answer));
+        judgement.broke(
+            format!("the status is {}, not {}", answer.status, describe(wanted)),
+            format!("status {}", describe(wanted)),
+            actual.trim_end(),
+        );
+    }
+    let mut holes = Holes::new();
+    if let Some(json) = &expect.json
+        && !rules.head
+    {
+        match (rules.fixtures.get(json.file.as_str()), answer.json()) {
+            (None, _) => judgement.cannot(format!("the fixture {} is not there", *json.file)),
+            (Some(expected), Ok(actual)) => {
+                let outcome = compare(expected, &actual, &json.holes, rules.extra_members_allowed);
+                if let Some(what) = outcome.differences.first() {
+                    let more = match outcome.differences.len() - 1 {
+                        0 => String::new(),
+                        more => format!(" (and {more} more differences)"),
+                    };
+                    judgement.broke(
+                        format!("the body is not the documented object: {what}{more}"),
+                        pretty(expected),
+                        pretty(&actual),
+                    );
+                }
+                holes = outcome.holes;
+            }
+            (Some(expected), Err(error)) => judgement.broke(
+                format!("the body is not JSON ({error})"),
+                pretty(expected),
+                if answer.body.is_empty() { "(no body)".to_owned() } else { excerpt(answer) },
+            ),
+        }
+    }
+    for (name, wanted) in &expect.headers {
+        header::judge(name, wanted, &answer.headers, &mut judgement);
+    }
+    if let Some(agree) = &expect.agree {
+        let header = answer.headers.get(&agree.header).and_then(|value| value.to_str().ok());
+        match (header, holes.get(agree.hole.as_str())) {
+            (Some(header), Some(hole)) if header.trim() != hole.trim() => judgement.broke(
+                format!("the number in the body is not the one in {}", agree.header),
+                format!("{}: {header}, and {header} in the body", agree.header),
+                format!("{}: {header}, and {hole} in the body", agree.header),
+            ),
+            (Some(_), Some(_)) => {}
+            (None, _) => judgement.cannot(format!("no readable {} to compare with", agree.header)),
+            (_, None) => judgement.cannot("the body holds no number to compare with"),
+        }
+    }
+    judgement
+}
+
+/// The beginning of a body, for people.
+pub(crate) fn excerpt(answer: &Answer) -> String {
+    const MOST_CHARACTERS: usize = 1_000;
+    let text = String::from_utf8_lossy(&answer.body[..answer.body.len().min(4 * MOST_CHARACTERS)]);
+    let mut shown: String = text.chars().take(MOST_CHARACTERS).collect();
+    if shown.len() < answer.body.len() {
+        shown.push_str(&format!("… ({} bytes in all)", answer.body.len()));
+    }
+    shown
+}
+
+fn describe(wanted: &StatusSet) -> String {
+    let one = |pattern: &StatusPattern| match pattern {
+        StatusPattern::Exact(status) => status.to_string(),
+        StatusPattern::Class(class) => format!("{class}xx"),
+    };
+    wanted.0.iter().map(one).collect::<Vec<_>>().join(" or ")
+}
+
+fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_else(|error| error.to_string())
+}

@@ -1,0 +1,202 @@
+//! What we know of a key: what it has sent, what its 429s promised, how long its limiter remembers.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::clock::Moment;
+use super::wire::Answer;
+use crate::contract::{Limits, WINDOW_SECONDS};
+use crate::target::Key;
+
+/// The documented window.
+pub(crate) const WINDOW: Duration = Duration::from_secs(WINDOW_SECONDS);
+
+/// A key on a stage, with its history there.
+#[derive(Debug)]
+pub(crate) struct KeyState {
+    /// The key.
+    pub(crate) key: Key,
+    /// What it is granted in a window.
+    pub(crate) limits: Limits,
+    history: Mutex<History>,
+}
+
+#[derive(Debug, Default)]
+struct History {
+    /// When requests left that may have been counted, in the last window.
+    sends: VecDeque<Moment>,
+    /// When the last answer to such a request was complete.
+    last_answer: Option<Moment>,
+    /// The earliest instant promised since the key was used up.
+    promise: Option<Moment>,
+    /// Whether the last thing seen was a 429.
+    used_up: bool,
+    /// When a positive control last succeeded.
+    worked_at: Option<Moment>,
+    /// How long the key must be silent to have all of its quota again, where that was found to be longer than
+    /// a promise says.
+    silence: Option<Duration>,
+}
+
+impl KeyState {
+    /// A key nothing is known of yet.
+    pub(crate) fn new(key: Key, limits: Limits) -> Self {
+        Self { key, limits, history: Mutex::default() }
+    }
+
+    fn history(&self) -> MutexGuard<'_, History> {
+        // A panic elsewhere leaves nothing half-written here.
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes note of an answer to a request that carried the key as it should.
+    pub(crate) fn note(&self, answer: &Answer) {
+        let mut history = self.history();
+        history.sends.push_back(answer.sent);
+        history.last_answer = history.last_answer.max(Some(answer.done));
+        let since = answer.sent.0.saturating_sub(WINDOW);
+        while history.sends.front().is_some_and(|sent| sent.0 < since) {
+            history.sends.pop_front();
+        }
+        if answer.status == 429 {
+            history.used_up = true;
+            history.promise = match (history.promise, answer.promise()) {
+                (Some(earlier), Some(new)) => Some(earlier.min(new)),
+                (earlier, new) => earlier.or(new),
+            };
+        } else if answer.admitted() {
+            history.used_up = false;
+            history.promise = None;
+        }
+    }
+
+    /// Takes note of a request that left and got no answer: it may have been counted.
+    pub(crate) fn note_lost(&self, sent: Moment, given_up: Moment) {
+        let mut history = self.history();
+        history.sends.push_back(sent);
+        history.last_answer = history.last_answer.max(Some(given_up));
+    }
+
+    /// Remembers that a 429 was among answers whose order is not known.
+    pub(crate) fn mark_used_up(&self) {
+        self.history().used_up = true;
+    }
+
+    /// Forgets promises: those of answers that overlapped with admitted ones may belong to a window that is over.
+    pub(crate) fn forget_promise(&self) {
+        self.history().promise = None;
+    }
+
+    /// The earliest instant promised since the key was used up.
+    pub(crate) fn promise(&self) -> Option<Moment> {
+        self.history().promise
+    }
+
+    /// Whether the key is used up at `now`, as far as its own promise goes.
+    pub(crate) fn used_up_at(&self, now: Moment) -> bool {
+        let history = self.history();
+        history.used_up && history.promise.is_none_or(|promise| promise > now)
+    }
+
+    /// When the last answer to this key was complete.
+    pub(crate) fn last_answer(&self) -> Option<Moment> {
+        self.history().last_answer
+    }
+
+    /// From when on `more` further requests fit into the quota whatever the limiter's algorithm;
+    /// `now` where they do already.
+    pub(crate) fn room_for(&self, more: u32, now: Moment) -> Moment {
+        let history = self.history();
+        let since = now.0.saturating_sub(WINDOW);
+        let recent: Vec<Moment> = history.sends.iter().copied().filter(|sent| sent.0 > since).collect();
+        if history.used_up {
+            let silent = history.last_answer.map_or(now, |last| last + WINDOW);
+            return history.promise.map_or(silent, |promise| promise.min(silent)).max(now);
+        }
+        let limit = self.limits.requests as usize;
+        let too_many = (recent.len() + more as usize).saturating_sub(limit);
+        match too_many {
+            0 => now,
+            some => recent.get(some.min(recent.len()) - 1).map_or(now, |sent| *sent + WINDOW),
+        }
+    }
+
+    /// Remembers that a positive control succeeded.
+    pub(crate) fn worked(&self, at: Moment) {
+        self.history().worked_at = Some(at);
+    }
+
+    /// When a positive control last succeeded.
+    pub(crate) fn worked_at(&self) -> Option<Moment> {
+        self.history().worked_at
+    }
+
+    /// How long a silence gives all of the quota back, where a promise alone was found not to.
+    pub(crate) fn silence(&self) -> Option<Duration> {
+        self.history().silence
+    }
+
+    /// Remembers that a silence at least so long is needed.
+    pub(crate) fn needs_silence(&self, silence: Duration) {
+        let mut history = self.history();
+        history.silence = history.silence.max(Some(silence));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::{ApiKey, Tier};
+
+    fn at(seconds: u64) -> Moment {
+        Moment(Duration::from_secs(seconds))
+    }
+
+    fn answer(status: u16, second: u64, retry_after: Option<&str>) -> Answer {
+        let mut headers = http::HeaderMap::new();
+        if let Some(value) = retry_after {
+            headers.insert("retry-after", value.parse().unwrap());
+        }
+        let moment = at(second);
+        Answer { status, headers, body: bytes::Bytes::new(), sent: moment, answered: moment, done: moment }
+    }
+
+    fn standard() -> KeyState {
+        let key = Key {
+            variable: "K".to_owned(),
+            secret: ApiKey::new("ct_live_abcdefghijkl").unwrap(),
+            tier: Some(Tier::Standard),
+            scopes: Vec::new(),
+            account: None,
+            given_for: None,
+            mock_id: None,
+        };
+        KeyState::new(key, Tier::Standard.limits())
+    }
+
+    #[test]
+    fn the_earliest_promise_counts_until_something_is_admitted() {
+        let key = standard();
+        key.note(&answer(429, 10, Some("50")));
+        key.note(&answer(429, 11, Some("48")));
+        key.note(&answer(429, 12, None));
+        assert_eq!(key.promise(), Some(at(59)));
+        assert!(key.used_up_at(at(58)) && !key.used_up_at(at(59)));
+        key.note(&answer(200, 61, None));
+        assert_eq!(key.promise(), None);
+        assert!(!key.used_up_at(at(61)));
+    }
+
+    #[test]
+    fn room_is_counted_over_the_last_window() {
+        let key = standard();
+        for second in 0..60 {
+            key.note(&answer(200, second, None));
+        }
+        assert_eq!(key.room_for(5, at(59)), at(64));
+        assert_eq!(key.room_for(5, at(70)), at(70));
+        key.note(&answer(429, 70, Some("7")));
+        assert_eq!(key.room_for(1, at(71)), at(77));
+    }
+}

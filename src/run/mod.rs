@@ -1,0 +1,192 @@
+//! Playing contract scenarios against a target and judging what comes back.
+//!
+//! [`play`] turns a suite into jobs, plays them side by side as far as keys allow, and tells everything as
+//! [`Event`]s. The judge knows the contract's vocabulary and nothing of the mock.
+
+mod clock;
+mod credentials;
+mod fault;
+mod judge;
+mod ledger;
+mod payload;
+mod player;
+mod random;
+mod request;
+mod respell;
+mod schedule;
+mod stage;
+mod steps;
+mod suspicion;
+mod trace;
+mod verdict;
+mod volley;
+mod wire;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::Value;
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::report::Event;
+use crate::scenario::Suite;
+use crate::target::{Envelope, Target};
+
+pub use fault::Fault;
+pub use schedule::play;
+
+use judge::Finding;
+use player::Stop;
+use wire::Answer;
+
+/// How a run is played.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Whether `should` gates.
+    pub strict: bool,
+    /// Whether `rfc` gates.
+    pub rfc: bool,
+    /// Whether the run ends with the first failure that gates.
+    pub fail_fast: bool,
+    /// Whether every exchange is told.
+    pub verbose: bool,
+    /// The host the user named with `--allow-host`: bursts go there, and to this machine, and nowhere else.
+    pub allowed_hosts: Vec<String>,
+    /// How many jobs are under way at once.
+    pub jobs: usize,
+}
+
+/// What all players of a run share.
+#[derive(Debug)]
+struct Run {
+    suite: Arc<Suite>,
+    target: Arc<Target>,
+    options: Options,
+    wire: wire::Wire,
+    payloads: payload::Payloads,
+    trace: trace::Trace,
+    events: UnboundedSender<Event>,
+    requests: AtomicU64,
+    memory: Mutex<Memory>,
+}
+
+/// What the run has learned of the target.
+#[derive(Debug, Default)]
+struct Memory {
+    envelope: Option<Envelope>,
+    unreachable: Option<String>,
+    admitted: HashSet<(String, String)>,
+    offers: HashMap<String, u16>,
+    first_bodies: HashMap<(String, String), Value>,
+    requests: HashMap<String, u64>,
+}
+
+impl Run {
+    /// A run of `suite` against `target` that tells `events` what happens.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the HTTP client cannot be set up.
+    fn new(
+        suite: Arc<Suite>,
+        target: Arc<Target>,
+        options: Options,
+        events: UnboundedSender<Event>,
+    ) -> Result<Self, Fault> {
+        let wire = wire::Wire::new(target.timeout)?;
+        Ok(Self {
+            suite,
+            options,
+            wire,
+            payloads: payload::Payloads::new(chrono::Utc::now()),
+            trace: trace::Trace::default(),
+            events,
+            requests: AtomicU64::new(0),
+            memory: Mutex::default(),
+            target,
+        })
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        // A panic elsewhere leaves nothing half-written here.
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn emit(&self, event: Event) {
+        // Nobody listening any more means that the run is being taken down.
+        let _ = self.events.send(event);
+    }
+
+    fn count_for(&self, check: &str, requests: u64) {
+        *self.memory().requests.entry(check.to_owned()).or_default() += requests;
+    }
+
+    fn requests_of(&self, check: &str) -> u64 {
+        self.memory().requests.get(check).copied().unwrap_or_default()
+    }
+
+    /// How events are written to this target.
+    fn envelope(&self) -> Envelope {
+        match self.target.envelope {
+            Envelope::Auto => self.envelope_found().unwrap_or(Envelope::Documented),
+            given => given,
+        }
+    }
+
+    fn envelope_found(&self) -> Option<Envelope> {
+        self.memory().envelope
+    }
+
+    fn found_envelope(&self, envelope: Envelope) {
+        self.memory().envelope.get_or_insert(envelope);
+    }
+
+    fn unreachable(&self) -> Option<String> {
+        self.memory().unreachable.clone()
+    }
+
+    fn set_unreachable(&self, why: &str) {
+        self.memory().unreachable.get_or_insert_with(|| why.to_owned());
+    }
+
+    fn was_admitted(&self, variable: &str, request: &str) -> bool {
+        self.memory().admitted.contains(&(variable.to_owned(), request.to_owned()))
+    }
+
+    fn note_admitted(&self, variable: &str, request: &str) {
+        self.memory().admitted.insert((variable.to_owned(), request.to_owned()));
+    }
+
+    fn offered(&self, request: &str) -> Option<u16> {
+        self.memory().offers.get(request).copied()
+    }
+
+    fn note_offer(&self, request: &str, status: u16) {
+        self.memory().offers.insert(request.to_owned(), status);
+    }
+
+    /// Compares a body with the first one seen under `name` in a check.
+    fn differs_from_first(&self, check: &str, name: &str, answer: &Answer) -> Option<Finding> {
+        let seen = answer.json().unwrap_or_else(|_| Value::String(judge::excerpt(answer)));
+        let mut memory = self.memory();
+        let first =
+            memory.first_bodies.entry((check.to_owned(), name.to_owned())).or_insert_with(|| seen.clone());
+        let pretty = |value: &Value| serde_json::to_string_pretty(value).unwrap_or_default();
+        (*first != seen).then(|| Finding {
+            what: "the body is another one than in the other cases of this check".to_owned(),
+            expected: pretty(first),
+            actual: pretty(&seen),
+        })
+    }
+
+    /// Bursts go only where they are welcome.
+    fn burst_is_welcome(&self) -> Result<(), Stop> {
+        let host = self.target.host();
+        if self.target.loopback || self.options.allowed_hosts.contains(&host) {
+            return Ok(());
+        }
+        Err(Stop::Skipped(format!(
+            "it sends bursts, and {host} is not this machine: allow it with --allow-host {host}"
+        )))
+    }
+}

@@ -1,0 +1,98 @@
+//! Event batches, in the envelope the target takes.
+
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use chrono::{DateTime, Duration, SecondsFormat, Utc};
+
+use crate::target::Envelope;
+
+/// Makes batches whose events are all distinct, so that no de-duplication can hide one.
+#[derive(Debug)]
+pub(crate) struct Payloads {
+    /// The first event's time; each further one lies a millisecond earlier, so none lies in the future.
+    newest: DateTime<Utc>,
+    made: AtomicU64,
+}
+
+impl Payloads {
+    /// Batches around `now`.
+    pub(crate) fn new(now: DateTime<Utc>) -> Self {
+        Self { newest: now - Duration::seconds(1), made: AtomicU64::new(0) }
+    }
+
+    /// A batch of `count` events of one session. `Auto` writes the documented envelope.
+    pub(crate) fn events(&self, count: u32, envelope: Envelope, session: &str) -> Bytes {
+        let first = self.made.fetch_add(u64::from(count), Ordering::Relaxed);
+        let mut json = String::with_capacity(count as usize * 150 + 16);
+        json.push_str("{\"events\":[");
+        for nth in 0..u64::from(count) {
+            if nth > 0 {
+                json.push(',');
+            }
+            let kind = if nth == 0 { "session_start" } else { "tool_use" };
+            let age = i64::try_from(first + nth).unwrap_or(i64::MAX);
+            let time = self.newest - Duration::milliseconds(age);
+            // Writing to a String cannot fail.
+            let _ = match envelope {
+                Envelope::Wire => write!(
+                    json,
+                    r#"{{"event":"{kind}","session_id":"{session}","ts":"{}","seq":{nth},"data":{{"tool_name":"Read"}}}}"#,
+                    time.to_rfc3339_opts(SecondsFormat::Millis, false),
+                ),
+                Envelope::Documented | Envelope::Auto => write!(
+                    json,
+                    r#"{{"event_type":"{kind}","session_id":"{session}","timestamp":"{}","data":{{"tool_name":"Read"}}}}"#,
+                    time.to_rfc3339_opts(SecondsFormat::Millis, true),
+                ),
+            };
+        }
+        json.push_str("]}");
+        Bytes::from(json)
+    }
+
+    /// A batch of `count` evaluation scores of one session.
+    pub(crate) fn scores(&self, count: u32, session: &str) -> Bytes {
+        let scores: Vec<_> = (0..count)
+            .map(|nth| serde_json::json!({"session_id": session, "metric": format!("metric-{nth}"), "value": 0.5}))
+            .collect();
+        Bytes::from(serde_json::json!({ "scores": scores }).to_string())
+    }
+}
+
+/// A random UUID, version 4: what the documented envelope asks of a session id.
+pub(super) fn random_session() -> String {
+    let mut bytes = super::random::bytes::<16>();
+    bytes[6] = (bytes[6] & 0x0f) | 0x40;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_envelopes_are_json_and_no_two_events_are_alike() {
+        let payloads = Payloads::new(Utc::now());
+        let mut seen = std::collections::HashSet::new();
+        for (envelope, time) in [(Envelope::Documented, "timestamp"), (Envelope::Wire, "ts")] {
+            let batch: serde_json::Value =
+                serde_json::from_slice(&payloads.events(50, envelope, "s")).unwrap();
+            for event in batch["events"].as_array().unwrap() {
+                assert!(seen.insert(event[time].as_str().unwrap().to_owned()));
+            }
+        }
+        assert_eq!(seen.len(), 100);
+    }
+
+    #[test]
+    fn a_session_is_a_version_4_uuid() {
+        let session = random_session();
+        assert_eq!(session.len(), 36);
+        assert_eq!(&session[14..15], "4");
+        assert_ne!(session, random_session());
+    }
+}

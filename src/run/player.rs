@@ -1,0 +1,244 @@
+//! Playing one case: its tries, its steps, and what came of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::Run;
+use super::clock::Moment;
+use super::ledger::{KeyState, WINDOW};
+use super::payload::random_session;
+use super::stage::{Cast, OWN, Stage};
+use super::suspicion::{self, Suspicion};
+use super::wire::Connections;
+use crate::report::{Event, Exchange, Failure};
+use crate::scenario::Check;
+use crate::scenario::model::{Case, RequestDef};
+use crate::scenario::span::Spanned;
+use crate::target::TargetError;
+
+/// Why a case's steps were not played to their end.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// An expectation is broken, and nothing lawful explains it.
+    Broken(Vec<Failure>),
+    /// An expectation is broken, and something lawful may explain it.
+    Suspect(Suspicion, Vec<Failure>),
+    /// The positive control failed, or another check names the cause.
+    Blocked(String),
+    /// Something the case needs is not there.
+    Skipped(String),
+    /// Nothing follows from what was seen.
+    Inconclusive(String),
+}
+
+impl From<TargetError> for Stop {
+    fn from(error: TargetError) -> Self {
+        Self::Blocked(error.to_string())
+    }
+}
+
+/// What came of a case.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// Every expectation held.
+    Held,
+    /// Some did not.
+    Broken(Vec<Failure>),
+    /// See [`Stop::Blocked`].
+    Blocked(String),
+    /// See [`Stop::Skipped`].
+    Skipped(String),
+    /// See [`Stop::Inconclusive`].
+    Inconclusive(String),
+}
+
+/// A case in play.
+pub(crate) struct Player<'a> {
+    pub(super) run: &'a Arc<Run>,
+    pub(super) check: &'a Check,
+    pub(super) case: &'a Case,
+    pub(super) stage: &'a Stage,
+    pub(super) cast: &'a Cast,
+    /// Suspicions of the tries before this one.
+    pub(super) tries: Vec<Suspicion>,
+    /// Facts to report.
+    pub(super) facts: Vec<String>,
+    /// Sessions that `send` gave a name.
+    pub(super) sessions: BTreeMap<String, String>,
+    /// The session of all batches that were not given one of their own.
+    pub(super) session: String,
+    /// From when on the quota of this try is being spent.
+    pub(super) spending_since: Moment,
+    /// How long the key had been silent before that.
+    pub(super) silence: Duration,
+    /// Whether the next request goes out on a promise: then a 429 is the fault that is looked for.
+    pub(super) on_promise: bool,
+    /// Whether bursts should avoid reused connections, after these made noise.
+    pub(super) connections: Connections,
+}
+
+impl<'a> Player<'a> {
+    /// A player at the beginning of its case.
+    pub(crate) fn new(
+        run: &'a Arc<Run>,
+        check: &'a Check,
+        case: &'a Case,
+        stage: &'a Stage,
+        cast: &'a Cast,
+    ) -> Self {
+        Self {
+            run,
+            check,
+            case,
+            stage,
+            cast,
+            tries: Vec::new(),
+            facts: Vec::new(),
+            sessions: BTreeMap::new(),
+            session: random_session(),
+            spending_since: stage.clock.now(),
+            silence: Duration::ZERO,
+            on_promise: false,
+            connections: Connections::Reused,
+        }
+    }
+
+    /// Plays the case, with further tries as long as something lawful may explain what broke.
+    pub(crate) async fn play(mut self) -> (Outcome, Vec<String>) {
+        loop {
+            self.facts.clear();
+            let outcome = match self.play_once().await {
+                Ok(()) => Outcome::Held,
+                Err(Stop::Broken(failures)) => Outcome::Broken(failures),
+                Err(Stop::Blocked(why)) => Outcome::Blocked(why),
+                Err(Stop::Skipped(why)) => Outcome::Skipped(why),
+                Err(Stop::Inconclusive(why)) => Outcome::Inconclusive(why),
+                Err(Stop::Suspect(suspicion, failures)) => {
+                    self.tries.push(suspicion);
+                    match suspicion::weigh(&self.tries) {
+                        suspicion::Amount::Proof => Outcome::Broken(self.with_tries(failures)),
+                        suspicion::Amount::Undecided(why) => Outcome::Inconclusive(why),
+                        suspicion::Amount::TryAgain => {
+                            self.learn_from_last_try();
+                            continue;
+                        }
+                    }
+                }
+            };
+            return (outcome, self.facts);
+        }
+    }
+
+    async fn play_once(&mut self) -> Result<(), Stop> {
+        self.on_promise = false;
+        self.spending_since = self.stage.clock.now();
+        self.check_offers().await?;
+        for key in self.cast.values() {
+            self.control(key).await?;
+        }
+        for step in &self.case.steps {
+            self.step(step).await?;
+        }
+        Ok(())
+    }
+
+    /// After noise, connections are no longer reused; after quota was missing, silences get longer.
+    fn learn_from_last_try(&mut self) {
+        match self.tries.last() {
+            Some(Suspicion::Noise(_)) => self.connections = Connections::Fresh,
+            Some(Suspicion::TooFew { .. } | Suspicion::Limited { .. }) => {
+                let before = self
+                    .tries
+                    .iter()
+                    .filter(|other| matches!(other, Suspicion::TooFew { .. } | Suspicion::Limited { .. }));
+                let silence = if before.count() > 1 {
+                    suspicion::LONG_SILENCE
+                } else {
+                    WINDOW + Duration::from_secs(1)
+                };
+                for key in self.cast.values() {
+                    key.needs_silence(silence);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn with_tries(&self, mut failures: Vec<Failure>) -> Vec<Failure> {
+        if self.tries.len() > 1 {
+            let tried = format!("seen in {} tries; no lawful limiter explains all of them", self.tries.len());
+            for failure in &mut failures {
+                failure.facts.push(tried.clone());
+            }
+        }
+        failures
+    }
+
+    /// The key a step names.
+    pub(super) fn key(&self, name: Option<&Spanned<String>>) -> Result<Arc<KeyState>, Stop> {
+        let name = name.map_or(OWN, |name| name.as_str());
+        match self.cast.get(name).or_else(|| self.cast.values().next()) {
+            Some(key) => Ok(Arc::clone(key)),
+            None => Err(Stop::Skipped("the check names no key".to_owned())),
+        }
+    }
+
+    /// The shared request of this name. Loading has made sure that it is there.
+    pub(super) fn request(&self, name: &str) -> Result<&'a RequestDef, Stop> {
+        match self.run.suite.requests.get(name) {
+            Some(def) => Ok(&def.value),
+            None => Err(Stop::Blocked(format!("no request is called `{name}`"))),
+        }
+    }
+
+    /// Waits until `moment`, telling what for where it takes real time worth telling.
+    pub(super) async fn wait_until(&self, moment: Moment, what: &str) -> Result<(), Stop> {
+        const WORTH_TELLING: Duration = Duration::from_millis(300);
+        let left = moment - self.stage.clock.now();
+        let tell = !self.stage.clock.is_virtual() && left > WORTH_TELLING;
+        if tell {
+            let id = self.check.id.clone();
+            self.run.emit(Event::Waiting { id, what: what.to_owned(), how_long: left });
+        }
+        self.stage.clock.wait_until(moment).await?;
+        if tell {
+            self.run.emit(Event::Resumed { id: self.check.id.clone() });
+        }
+        Ok(())
+    }
+
+    /// The row of this case, for people.
+    pub(super) fn row(&self) -> String {
+        self.case.row.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+    }
+
+    /// A failure of the step at `line`.
+    pub(super) fn failure(&self, line: u32, finding: super::judge::Finding) -> Failure {
+        Failure {
+            case: self.row(),
+            what: finding.what,
+            expected: finding.expected,
+            actual: finding.actual,
+            line,
+            facts: Vec::new(),
+            exchange: None,
+            curl: None,
+        }
+    }
+
+    /// Counts requests and shows an exchange to those who want to see every one.
+    pub(super) fn tell(&self, exchange: Exchange) {
+        if self.run.options.verbose {
+            self.run.emit(Event::Exchange { id: self.check.id.clone(), exchange });
+        }
+    }
+
+    /// Counts requests that left.
+    pub(super) fn count_requests(&self, how_many: usize) {
+        let how_many = u64::try_from(how_many).unwrap_or(u64::MAX);
+        self.run.requests.fetch_add(how_many, Ordering::Relaxed);
+        self.run.count_for(&self.check.id, how_many);
+    }
+}

@@ -1,0 +1,178 @@
+//! From a request's name to what goes onto the wire, and to a command a person can repeat it with.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method};
+
+use super::credentials::{Unfit, add_query, dress};
+use super::payload::Payloads;
+use super::wire::Outgoing;
+use crate::contract::Endpoint;
+use crate::scenario::model::{Body, Credentials, KeyForm, RequestDef};
+use crate::target::{Envelope, Key, Target};
+
+/// Everything that makes up a request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Recipe<'a> {
+    /// The shared definition.
+    pub(crate) def: &'a RequestDef,
+    /// Another method.
+    pub(crate) method: Option<&'a str>,
+    /// Added query parameters.
+    pub(crate) query: &'a BTreeMap<String, String>,
+    /// Added header fields.
+    pub(crate) headers: &'a BTreeMap<String, String>,
+    /// Another body.
+    pub(crate) body: Option<&'a Body>,
+    /// How the key travels.
+    pub(crate) credentials: Option<&'a Credentials>,
+    /// The key.
+    pub(crate) key: &'a Key,
+    /// The session a batch belongs to.
+    pub(crate) session: &'a str,
+    /// How events are written.
+    pub(crate) envelope: Envelope,
+}
+
+const NOTHING: &BTreeMap<String, String> = &BTreeMap::new();
+
+impl<'a> Recipe<'a> {
+    /// The request as it is defined, with the key where it belongs.
+    pub(crate) fn plain(def: &'a RequestDef, key: &'a Key, session: &'a str, envelope: Envelope) -> Self {
+        Self {
+            def,
+            method: None,
+            query: NOTHING,
+            headers: NOTHING,
+            body: None,
+            credentials: None,
+            key,
+            session,
+            envelope,
+        }
+    }
+
+    /// The request, ready to leave.
+    ///
+    /// # Errors
+    /// [`Unfit`] where the key cannot be brought into the form that is asked for.
+    pub(crate) fn make(
+        &self,
+        base_url: &str,
+        target: &Target,
+        payloads: &Payloads,
+    ) -> Result<Outgoing, Unfit> {
+        let endpoint = self
+            .def
+            .endpoint
+            .as_ref()
+            .and_then(|name| Endpoint::ALL.into_iter().find(|endpoint| endpoint.name() == name.as_str()));
+        let path = match (endpoint, &self.def.path) {
+            (Some(endpoint), _) => target.path(endpoint),
+            (None, Some(path)) => path,
+            (None, None) => "/",
+        };
+        let method =
+            self.method.or(self.def.method.as_deref()).or(endpoint.map(Endpoint::method)).unwrap_or("GET");
+        let method = Method::from_bytes(method.as_bytes()).unwrap_or(Method::GET);
+        let mut url = format!("{base_url}{path}");
+        for (name, value) in self.def.query.iter().chain(self.query) {
+            add_query(&mut url, name, value);
+        }
+        let mut headers = Vec::new();
+        let body = self.body.or(self.def.body.as_ref()).map(|body| self.bytes(body, payloads));
+        if body.is_some() {
+            headers.push((http::header::CONTENT_TYPE, HeaderValue::from_static("application/json")));
+        }
+        for (name, value) in self.headers {
+            if let (Ok(name), Ok(value)) =
+                (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
+            {
+                headers.push((name, value));
+            }
+        }
+        let mut outgoing = Outgoing { method, url, headers, body, spelled: None };
+        dress(&mut outgoing, self.credentials, &self.key.secret)?;
+        Ok(outgoing)
+    }
+
+    fn bytes(&self, body: &Body, payloads: &Payloads) -> Bytes {
+        match (body.events, body.scores, &body.text) {
+            (Some(count), _, _) => payloads.events(count, self.envelope, self.session),
+            (_, Some(count), _) => payloads.scores(count, self.session),
+            (_, _, Some(text)) => Bytes::from(text.clone()),
+            _ => Bytes::new(),
+        }
+    }
+
+    /// A `curl` command that sends `outgoing` again; the key stands in it as `$VARIABLE`.
+    pub(crate) fn curl(&self, outgoing: &Outgoing) -> String {
+        const MOST_BODY: usize = 600;
+        let key = self.key.secret.reveal();
+        let variable = format!("${{{}}}", self.key.variable);
+        // Double quotes keep the variable alive, so what else the shell would read inside them is escaped first.
+        let quote = |text: &str| {
+            let escaped: String = text
+                .chars()
+                .flat_map(|mark| match mark {
+                    '"' | '\\' | '$' | '`' => vec!['\\', mark],
+                    _ => vec![mark],
+                })
+                .collect();
+            format!("\"{}\"", escaped.replace(key, &variable))
+        };
+        let mut words = vec!["curl -sS -i".to_owned()];
+        if outgoing.method != Method::GET {
+            words.push(format!("-X {}", outgoing.method));
+        }
+        let own_form = self.credentials.and_then(|given| given.x_api_key);
+        for (name, value) in &outgoing.headers {
+            let named =
+                outgoing.spelled.clone().filter(|_| name == "x-api-key").unwrap_or_else(|| title(name));
+            let shell =
+                own_form.filter(|_| name == "x-api-key").and_then(|form| in_shell(form, &self.key.variable));
+            words.push(match shell {
+                Some(shell) => format!("-H \"{named}: {shell}\""),
+                None if value.is_empty() => format!("-H \"{named};\""),
+                None => format!(
+                    "-H {}",
+                    quote(&format!("{named}: {}", String::from_utf8_lossy(value.as_bytes())))
+                ),
+            });
+        }
+        match &outgoing.body {
+            Some(body) if body.len() <= MOST_BODY => {
+                words.push(format!("--data {}", quote(&String::from_utf8_lossy(body))));
+            }
+            Some(body) => words.push(format!("--data @body.json  # {} bytes", body.len())),
+            None => {}
+        }
+        words.insert(words.len() - usize::from(outgoing.body.is_some()), quote(&outgoing.url));
+        words.join(" ")
+    }
+}
+
+/// A near-miss of the key as the shell can make it.
+fn in_shell(form: KeyForm, variable: &str) -> Option<String> {
+    match form {
+        KeyForm::Valid => Some(format!("${{{variable}}}")),
+        KeyForm::OneLess => Some(format!("${{{variable}%?}}")),
+        KeyForm::LastChanged => Some(format!("${{{variable}%?}}_")),
+        KeyForm::NoPrefix => Some(format!("${{{variable}#ct_live_}}")),
+        KeyForm::OtherPrefix => Some(format!("ct_test_${{{variable}#ct_live_}}")),
+        _ => None,
+    }
+}
+
+/// A header's name as people write it.
+fn title(name: &HeaderName) -> String {
+    if name == "x-api-key" {
+        return "X-API-Key".to_owned();
+    }
+    let word = |word: &str| {
+        let mut marks = word.chars();
+        marks.next().map(|first| first.to_ascii_uppercase().to_string() + marks.as_str()).unwrap_or_default()
+    };
+    name.as_str().split('-').map(word).collect::<Vec<_>>().join("-")
+}

@@ -1,0 +1,52 @@
+//! Where a case is played: a base URL, a time line, and the keys of its roles.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::clock::Clock;
+use super::ledger::KeyState;
+use crate::target::{TargetError, Workspace};
+
+/// The name steps use for a case's main key.
+pub(crate) const OWN: &str = "own";
+
+/// A stage. Cases on one stage see each other's requests; cases on different stages do not.
+#[derive(Debug, Clone)]
+pub(crate) struct Stage {
+    /// The base URL, without a trailing slash.
+    pub(crate) base_url: String,
+    /// The time line.
+    pub(crate) clock: Arc<Clock>,
+    /// The workspace, where the target is a mock.
+    pub(crate) workspace: Option<Workspace>,
+}
+
+/// The keys of a case by the name its steps use.
+pub(crate) type Cast = BTreeMap<String, Arc<KeyState>>;
+
+impl Stage {
+    /// A real deployment: one stage for the whole run.
+    pub(crate) fn real(base_url: &str) -> Self {
+        Self { base_url: base_url.to_owned(), clock: Arc::new(Clock::real()), workspace: None }
+    }
+
+    /// A fresh workspace of a mock.
+    pub(crate) fn of(workspace: Workspace) -> Self {
+        Self {
+            base_url: workspace.base_url.clone(),
+            clock: Arc::new(Clock::of(workspace.clone())),
+            workspace: Some(workspace),
+        }
+    }
+
+    /// Gives back what was borrowed.
+    ///
+    /// # Errors
+    /// [`TargetError::Control`].
+    pub(crate) async fn close(&self) -> Result<(), TargetError> {
+        match &self.workspace {
+            Some(workspace) => workspace.close().await,
+            None => Ok(()),
+        }
+    }
+}

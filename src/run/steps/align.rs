@@ -1,0 +1,63 @@
+//! Getting a whole, fresh window, without trusting any clock but our own.
+
+use std::time::Duration;
+
+use crate::contract::Scope;
+use crate::run::clock::Moment;
+use crate::run::ledger::{KeyState, WINDOW};
+use crate::run::player::{Player, Stop};
+use crate::run::suspicion::{self, LONG_SILENCE};
+
+/// A promise further away than this is not waited for: no documented limit reaches beyond a minute.
+const LONGEST_PROMISE: Duration = Duration::from_secs(WINDOW.as_secs() + 1);
+
+/// By how much each further try begins at another phase of the minute.
+const PHASE: Duration = Duration::from_secs(17);
+
+impl Player<'_> {
+    /// Waits until every key of the case has a fresh window: by the promise of a 429 where there is one, by silence
+    /// where the limiter slides.
+    pub(super) async fn align(&mut self) -> Result<(), Stop> {
+        let mut ready = self.stage.clock.now();
+        for key in self.cast.values() {
+            let fresh_at = if self.stage.clock.is_virtual() {
+                self.silent_until(key, LONG_SILENCE)
+            } else {
+                self.fresh_at(key).await?
+            };
+            ready = ready.max(fresh_at);
+        }
+        if self.stage.clock.is_virtual() {
+            ready = ready + PHASE * u32::try_from(self.tries.len()).unwrap_or(0);
+        }
+        ready = ready + suspicion::shift(&self.tries, ready);
+        let keys: Vec<_> = self.cast.values().map(|key| key.key.variable.clone()).collect();
+        self.wait_until(ready, &format!("a fresh window of {}", keys.join(" and "))).await?;
+        self.spending_since = self.stage.clock.now();
+        Ok(())
+    }
+
+    /// When a real deployment's key has a fresh window.
+    async fn fresh_at(&self, key: &KeyState) -> Result<Moment, Stop> {
+        if let Some(silence) = key.silence() {
+            return Ok(self.silent_until(key, silence));
+        }
+        let now = self.stage.clock.now();
+        if !(key.used_up_at(now) && key.promise().is_some()) {
+            self.run.burst_is_welcome()?;
+            let writes_only = !key.key.scopes.contains(&Scope::ReadAnalytics);
+            let name = if writes_only { "post-events" } else { "list-sessions" };
+            self.control_on(key, name).await?;
+            self.use_up(key, self.request(name)?, 1, None).await?;
+        }
+        let now = self.stage.clock.now();
+        Ok(match key.promise() {
+            Some(promise) if promise - now <= LONGEST_PROMISE => promise,
+            _ => self.silent_until(key, WINDOW + Duration::from_secs(1)),
+        })
+    }
+
+    fn silent_until(&self, key: &KeyState, silence: Duration) -> Moment {
+        key.last_answer().map_or_else(|| self.stage.clock.now(), |last| last + silence)
+    }
+}

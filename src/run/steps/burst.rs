@@ -1,0 +1,339 @@
+//! Many requests, released together, and their counts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::report::Failure;
+use crate::run::judge::{Finding, Rules, judge_answer, spread};
+use crate::run::ledger::{KeyState, WINDOW};
+use crate::run::player::{Player, Stop};
+use crate::run::request::Recipe;
+use crate::run::steps::send::shown;
+use crate::run::suspicion::Suspicion;
+use crate::run::volley::{self, Volley};
+use crate::run::wire::{Answer, Connections, Outgoing};
+use crate::scenario::model::{Body, Burst, Credentials, Expect, RequestDef, Step};
+
+/// How many requests are under way at once unless the scenario says otherwise.
+const IN_FLIGHT: u32 = 32;
+
+/// A burst that took so long cannot be told from one that met a reset.
+const TOO_LONG: Duration = Duration::from_secs(WINDOW.as_secs() - 1);
+
+impl Player<'_> {
+    /// Sends a burst and judges its counts.
+    pub(super) async fn burst(&mut self, burst: &Burst, step: &Step, line: u32) -> Result<(), Stop> {
+        let key = self.key(burst.key.as_ref())?;
+        self.run.burst_is_welcome()?;
+        if burst.credentials.is_none() {
+            self.control_on(&key, &burst.request).await?;
+        }
+        let def = self.request(&burst.request)?;
+        // The quota the counts are about: events where events are counted, else requests.
+        let (limit, batches) = match (burst.events, burst.count) {
+            (Some(events), _) => {
+                let limit = key.limits.events.ok_or_else(|| {
+                    Stop::Skipped(format!("no limit on events is stated for {}", key.key.variable))
+                })?;
+                (limit, split(events.resolve(limit, limit), burst.batch.unwrap_or(1)))
+            }
+            (None, Some(count)) => {
+                let limit = key.limits.requests;
+                (limit, vec![burst.batch.unwrap_or(0); count.resolve(limit, limit) as usize])
+            }
+            (None, None) => return Err(Stop::Blocked("the burst has no count".to_owned())),
+        };
+        let requests = self.batches(def, &key, &batches, burst.credentials.as_ref())?;
+        let silent_since = key.last_answer();
+        let connections = if burst.fresh_connections { Connections::Fresh } else { self.connections };
+        let volley = self.fire(&key, requests, burst.in_flight.unwrap_or(IN_FLIGHT), connections).await;
+        if let Some(last) = silent_since {
+            self.silence = volley.from - last;
+        }
+        if let Some(text) = &step.observe {
+            self.fact(fill(text, &volley, key.limits.requests));
+        }
+        let Some(expect) = &step.expect else { return Ok(()) };
+        self.judge_counts(expect, &volley, limit, &key, def, line).await
+    }
+
+    /// The requests of a burst: a batch of so many events each, or the request as it is where that is zero.
+    pub(super) fn batches(
+        &self,
+        def: &RequestDef,
+        key: &KeyState,
+        batches: &[u32],
+        credentials: Option<&Credentials>,
+    ) -> Result<Vec<Arc<Outgoing>>, Stop> {
+        let make = |size: u32| {
+            let body = Body { events: Some(size), scores: None, text: None };
+            let mut recipe = Recipe::plain(def, &key.key, &self.session, self.run.envelope());
+            recipe.body = (size > 0).then_some(&body);
+            recipe.credentials = credentials;
+            recipe
+                .make(&self.stage.base_url, &self.run.target, &self.run.payloads)
+                .map(Arc::new)
+                .map_err(|unfit| Stop::Skipped(unfit.to_string()))
+        };
+        match batches {
+            // Without a body of its own, one request serves all.
+            [0, ..] if def.body.is_none() => Ok(vec![make(0)?; batches.len()]),
+            _ => batches.iter().map(|size| make(*size)).collect(),
+        }
+    }
+
+    /// Sends requests together and takes note of every answer.
+    pub(super) async fn fire(
+        &self,
+        key: &KeyState,
+        requests: Vec<Arc<Outgoing>>,
+        in_flight: u32,
+        connections: Connections,
+    ) -> Volley {
+        self.count_requests(requests.len());
+        let sample = requests.first().cloned();
+        let volley =
+            volley::fire(&self.run.wire, &self.stage.clock, requests, in_flight as usize, connections).await;
+        for (_, answer) in &volley.answers {
+            key.note(answer);
+            if let Some(outgoing) = &sample {
+                self.run.trace.record(outgoing, answer, self.cast.values().map(|key| &key.key.secret));
+            }
+        }
+        for _ in &volley.faults {
+            key.note_lost(volley.from, volley.to);
+        }
+        if volley.limited() > 0 {
+            key.mark_used_up();
+        }
+        // Which of the 429s belong to the window that is open now cannot be told from answers that overlap.
+        key.forget_promise();
+        volley
+    }
+
+    async fn judge_counts(
+        &mut self,
+        expect: &Expect,
+        volley: &Volley,
+        limit: u32,
+        key: &KeyState,
+        def: &RequestDef,
+        line: u32,
+    ) -> Result<(), Stop> {
+        self.judge_each_429(expect, &volley.answers, line)?;
+        let all = u32::try_from(volley.answers.len() + volley.faults.len()).unwrap_or(u32::MAX);
+        let (admitted, limited, other) = (volley.admitted(), volley.limited(), volley.other());
+        let wrong = [
+            ("admitted", expect.admitted, admitted),
+            ("limited", expect.limited, limited),
+            ("other", expect.other, other),
+        ]
+        .into_iter()
+        .any(|(_, wanted, seen)| {
+            wanted.is_some_and(|wanted| wanted.resolve(key.limits.requests, all) != seen)
+        });
+        if !wrong {
+            return Ok(());
+        }
+        let finding = counts_finding(expect, volley, key.limits.requests, all);
+        let mut failure = self.failure(line, finding);
+        failure.facts = vec![
+            format!("{all} requests left within {} ms", volley.left_within.as_millis()),
+            format!("the last answer came {} ms after the first request left", volley.took().as_millis()),
+            format!("the key had been silent for {:.1} s", self.silence.as_secs_f64()),
+        ];
+        let failures = vec![failure];
+        if !volley.faults.is_empty() {
+            let what =
+                format!("{} of {all} requests got no answer: {}", volley.faults.len(), volley.faults[0]);
+            return Err(Stop::Suspect(Suspicion::Noise(what), failures));
+        }
+        let wanted = expect.admitted.map(|wanted| wanted.resolve(key.limits.requests, all));
+        if other > 0 && expect.other.is_some() {
+            // A server may answer oddly on a connection it did not read to the end; on one of its own it has no excuse.
+            return Err(if self.connections == Connections::Reused {
+                Stop::Suspect(
+                    Suspicion::Noise(format!("{other} of {all} answers were neither 2xx nor 429")),
+                    failures,
+                )
+            } else {
+                Stop::Broken(failures)
+            });
+        }
+        match wanted {
+            Some(wanted) if admitted > wanted && wanted < all => {
+                let from = self.spending_since.max(volley.from.min(volley.to));
+                let most = if limit == key.limits.requests { limit } else { u32::MAX / 2 };
+                Err(Stop::Suspect(
+                    Suspicion::TooMany { admitted, limit: most, from, to: volley.to },
+                    failures,
+                ))
+            }
+            _ if volley.took() >= TOO_LONG => Err(Stop::Suspect(Suspicion::TooSlow(volley.took()), failures)),
+            Some(wanted) if admitted < wanted => {
+                let trickles = self.trickles(key, def).await?;
+                let silence = self.silence;
+                Err(Stop::Suspect(
+                    Suspicion::TooFew { admitted, expected: wanted, silence, trickles },
+                    failures,
+                ))
+            }
+            _ => Err(Stop::Broken(failures)),
+        }
+    }
+
+    /// Whether quota comes back bit by bit well inside a window, as it does with a limiter that weighs in the window
+    /// before. `None` where a reset may have come, or where the silence before was too short to tell.
+    async fn trickles(&self, key: &KeyState, def: &RequestDef) -> Result<Option<bool>, Stop> {
+        const LATER: Duration = Duration::from_secs(10);
+        const LOOKS: u32 = 10;
+        if self.silence < WINDOW || self.stage.clock.is_virtual() {
+            return Ok(None);
+        }
+        self.wait_until(self.stage.clock.now() + LATER, "a look whether quota trickles back").await?;
+        let mut admitted = 0;
+        for outgoing in self.batches(def, key, &[0; LOOKS as usize], None)? {
+            if let Ok(answer) = self.exchange(&outgoing, Some(key), Connections::Fresh).await
+                && answer.admitted()
+            {
+                admitted += 1;
+            }
+        }
+        Ok(match admitted {
+            0 => Some(false),
+            LOOKS => None,
+            _ => Some(true),
+        })
+    }
+
+    /// Judges every 429 among the answers, and how far their promises lie apart.
+    pub(super) fn judge_each_429(
+        &self,
+        expect: &Expect,
+        answers: &[(usize, Answer)],
+        line: u32,
+    ) -> Result<(), Stop> {
+        let limited: Vec<&Answer> =
+            answers.iter().map(|(_, answer)| answer).filter(|answer| answer.status == 429).collect();
+        if let Some(most) = expect.promise_moves_at_most {
+            let owned: Vec<Answer> = limited.iter().map(|answer| (*answer).clone()).collect();
+            if let Some(spread) = spread(&owned)
+                && spread > most.duration()
+            {
+                let finding = Finding {
+                    what: format!("the promised instant moves by {:.1} s", spread.as_secs_f64()),
+                    expected: format!("promises at most {:.1} s apart", most.duration().as_secs_f64()),
+                    actual: promises(&limited),
+                };
+                return Err(Stop::Broken(vec![self.failure(line, finding)]));
+            }
+        }
+        let Some(each) = &expect.each_429 else { return Ok(()) };
+        let rules = Rules {
+            fixtures: &self.run.suite.fixtures,
+            extra_members_allowed: self.run.target.extra_members_allowed,
+            head: false,
+        };
+        let judged: Vec<_> =
+            limited.iter().map(|answer| (*answer, judge_answer(each, answer, rules))).collect();
+        let broken = judged.iter().filter(|(_, judgement)| !judgement.findings.is_empty()).count();
+        let first = judged.iter().find(|(_, judgement)| !judgement.findings.is_empty());
+        if let Some((answer, judgement)) = first {
+            let failures: Vec<Failure> = judgement
+                .findings
+                .iter()
+                .map(|finding| {
+                    let mut failure = self.failure(line, finding.clone());
+                    failure.facts.push(format!("so it is with {broken} of {} answers of 429", judged.len()));
+                    failure.exchange = Some(shown_answer(answer));
+                    failure
+                })
+                .collect();
+            return Err(Stop::Broken(failures));
+        }
+        let unjudged = judged.iter().filter_map(|(_, judgement)| judgement.nothing_to_judge.clone());
+        match unjudged.clone().next() {
+            Some(why) if unjudged.count() == judged.len() => Err(Stop::Blocked(why)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Sizes of the batches that carry `events` in all.
+fn split(events: u32, batch: u32) -> Vec<u32> {
+    let mut batches = vec![batch; (events / batch) as usize];
+    if !events.is_multiple_of(batch) {
+        batches.push(events % batch);
+    }
+    batches
+}
+
+fn counts_finding(expect: &Expect, volley: &Volley, limit: u32, all: u32) -> Finding {
+    let (admitted, limited, other) = (volley.admitted(), volley.limited(), volley.other());
+    let line = |name: &str, wanted: Option<crate::scenario::words::Amount>| {
+        wanted.map(|wanted| format!("{name}: {}", wanted.resolve(limit, all)))
+    };
+    let expected: Vec<String> =
+        [line("admitted", expect.admitted), line("limited", expect.limited), line("other", expect.other)]
+            .into_iter()
+            .flatten()
+            .collect();
+    let mut actual =
+        vec![format!("admitted: {admitted}"), format!("limited: {limited}"), format!("other: {other}")];
+    if other > 0 {
+        let mut statuses = std::collections::BTreeMap::new();
+        for (_, answer) in
+            volley.answers.iter().filter(|(_, answer)| !answer.admitted() && answer.status != 429)
+        {
+            *statuses.entry(answer.status).or_insert(0_u32) += 1;
+        }
+        let shown: Vec<String> =
+            statuses.iter().map(|(status, count)| format!("{count} × {status}")).collect();
+        actual.push(format!("  of these: {}", shown.join(", ")));
+    }
+    Finding {
+        what: format!("of {all} requests {admitted} were admitted and {limited} answered 429"),
+        expected: expected.join("\n"),
+        actual: actual.join("\n"),
+    }
+}
+
+fn promises(limited: &[&Answer]) -> String {
+    let line = |answer: &&Answer| {
+        answer
+            .promise()
+            .map(|promise| format!("answered at {}, Retry-After promises {promise}", answer.answered))
+    };
+    limited.iter().filter_map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// An answer whose request is one of many.
+fn shown_answer(answer: &Answer) -> crate::report::Exchange {
+    let outgoing = Outgoing {
+        method: http::Method::GET,
+        url: "(one of the burst)".to_owned(),
+        headers: Vec::new(),
+        body: None,
+        spelled: None,
+    };
+    shown(&outgoing, Ok(answer))
+}
+
+fn fill(text: &str, volley: &Volley, limit: u32) -> String {
+    text.replace("<admitted>", &volley.admitted().to_string())
+        .replace("<limited>", &volley.limited().to_string())
+        .replace("<other>", &volley.other().to_string())
+        .replace("<limit>", &limit.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split;
+
+    #[test]
+    fn batches_carry_every_event_once() {
+        assert_eq!(split(2_500, 1_000), [1_000, 1_000, 500]);
+        assert_eq!(split(100_000, 1_000).len(), 100);
+        assert_eq!(split(0, 10), [0_u32; 0]);
+    }
+}

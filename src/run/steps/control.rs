@@ -1,0 +1,174 @@
+//! The positive control: a check whose key does not work at all is blocked, not failed.
+
+use std::time::Duration;
+
+use crate::contract::Scope;
+use crate::run::fault::Fault;
+use crate::run::ledger::{KeyState, WINDOW};
+use crate::run::player::{Player, Stop};
+use crate::run::request::Recipe;
+use crate::run::wire::{Answer, Connections};
+use crate::scenario::model::{RequestDef, Step};
+use crate::target::Envelope;
+
+/// How long a control stays good.
+const GOOD_FOR: Duration = Duration::from_secs(30);
+
+/// The requests that show that a key works, the cheapest first.
+const READS: [&str; 3] = ["list-sessions", "overview", "tools"];
+const WRITES: [&str; 1] = ["post-events"];
+
+impl Player<'_> {
+    /// Makes sure that a key works, unless it was seen to work just now. A key that the target knows and refuses
+    /// for its scope works well enough: the check itself will name that fault.
+    pub(in crate::run) async fn control(&self, key: &KeyState) -> Result<(), Stop> {
+        let now = self.stage.clock.now();
+        if key.used_up_at(now) || key.worked_at().is_some_and(|worked| now - worked < GOOD_FOR) {
+            return Ok(());
+        }
+        self.make_room(key, 2).await?;
+        self.control_again(key).await
+    }
+
+    /// Makes sure that a key works now.
+    pub(in crate::run) async fn control_again(&self, key: &KeyState) -> Result<(), Stop> {
+        if let Some(why) = self.run.unreachable() {
+            return Err(Stop::Blocked(why));
+        }
+        let mut seen = Vec::new();
+        for (scope, names) in [(Scope::ReadAnalytics, &READS[..]), (Scope::WriteEvents, &WRITES[..])] {
+            if !key.key.scopes.contains(&scope) {
+                continue;
+            }
+            for name in names {
+                let Some(def) = self.run.suite.requests.get(*name) else { continue };
+                let answer = self.probe(key, &def.value).await?;
+                if answer.admitted() || answer.status == 429 {
+                    key.worked(answer.answered);
+                    return Ok(());
+                }
+                seen.push((*name, answer.status));
+            }
+        }
+        if seen.iter().any(|(_, status)| matches!(status, 400 | 403 | 422)) {
+            key.worked(self.stage.clock.now());
+            return Ok(());
+        }
+        let seen: Vec<String> = seen.iter().map(|(name, status)| format!("{name}: {status}")).collect();
+        Err(Stop::Blocked(format!(
+            "the positive control failed: {} opens nothing ({})",
+            key.key.variable,
+            seen.join(", ")
+        )))
+    }
+
+    /// Sends a request with the key as it should be sent; batches in the envelope that the target takes.
+    pub(in crate::run) async fn probe(&self, key: &KeyState, def: &RequestDef) -> Result<Answer, Stop> {
+        let envelopes: &[Envelope] = match (self.run.target.envelope, self.run.envelope_found()) {
+            (_, Some(Envelope::Wire)) | (Envelope::Wire, _) => &[Envelope::Wire],
+            (Envelope::Documented, _) | (_, Some(_)) => &[Envelope::Documented],
+            (Envelope::Auto, None) => &[Envelope::Documented, Envelope::Wire],
+        };
+        let posts_events = def.body.as_ref().is_some_and(|body| body.events.is_some());
+        let mut last = None;
+        for envelope in envelopes {
+            let recipe = Recipe::plain(def, &key.key, &self.session, *envelope);
+            let outgoing = recipe
+                .make(&self.stage.base_url, &self.run.target, &self.run.payloads)
+                .map_err(|unfit| Stop::Skipped(unfit.to_string()))?;
+            let answer = match self.exchange(&outgoing, Some(key), Connections::Fresh).await {
+                Ok(answer) => answer,
+                Err(fault) => return Err(self.unreachable(&fault, &outgoing.url)),
+            };
+            if answer.admitted() && posts_events {
+                self.run.found_envelope(*envelope);
+            }
+            let other_envelope_may_help = posts_events && matches!(answer.status, 400 | 422);
+            last = Some(answer);
+            if !other_envelope_may_help {
+                break;
+            }
+        }
+        last.ok_or_else(|| Stop::Blocked("no event envelope is left to try".to_owned()))
+    }
+
+    fn unreachable(&self, fault: &Fault, url: &str) -> Stop {
+        let why = format!("the positive control got no answer from {url}: {fault}");
+        if fault.is_unreachable() {
+            self.run.set_unreachable(&why);
+        }
+        Stop::Blocked(why)
+    }
+
+    /// Quota can be measured only with a request that is admitted at all.
+    pub(in crate::run) async fn control_on(&self, key: &KeyState, name: &str) -> Result<(), Stop> {
+        if key.used_up_at(self.stage.clock.now()) || self.run.was_admitted(&key.key.variable, name) {
+            return Ok(());
+        }
+        let def = self.request(name)?;
+        let answer = self.probe(key, def).await?;
+        if answer.admitted() {
+            self.run.note_admitted(&key.key.variable, name);
+            return Ok(());
+        }
+        if answer.status == 429 {
+            return Ok(());
+        }
+        Err(Stop::Blocked(format!(
+            "{name} with {} is answered {}, so no quota can be measured with it",
+            key.key.variable, answer.status
+        )))
+    }
+
+    /// Waits until `more` requests fit into what the key has left, so that a check about something else does not
+    /// run into the limit.
+    pub(in crate::run) async fn make_room(&self, key: &KeyState, more: u32) -> Result<(), Stop> {
+        if self.stage.clock.is_virtual() {
+            return Ok(());
+        }
+        let room = key.room_for(more, self.stage.clock.now());
+        self.wait_until(room, &format!("quota of {}", key.key.variable)).await
+    }
+
+    /// Makes sure that the deployment offers the endpoints of this case that the contract does not demand.
+    pub(in crate::run) async fn check_offers(&self) -> Result<(), Stop> {
+        for name in self.case.steps.iter().filter_map(|step| request_of(step)) {
+            let def = self.request(name)?;
+            if !def.optional {
+                continue;
+            }
+            let scope = super::endpoint_scope(def);
+            let Some(key) =
+                self.cast.values().find(|key| scope.is_none_or(|scope| key.key.scopes.contains(&scope)))
+            else {
+                continue;
+            };
+            let status = match self.run.offered(name) {
+                Some(status) => status,
+                None => {
+                    self.make_room(key, 1).await?;
+                    let mut answer = self.probe(key, def).await?;
+                    if answer.status == 429 {
+                        let promise = answer.promise().unwrap_or(answer.done + WINDOW);
+                        self.wait_until(promise, &format!("quota of {}", key.key.variable)).await?;
+                        answer = self.probe(key, def).await?;
+                    }
+                    self.run.note_offer(name, answer.status);
+                    answer.status
+                }
+            };
+            if matches!(status, 404 | 405 | 501) {
+                return Err(Stop::Skipped(format!("the deployment does not offer {name}: {status}")));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn request_of(step: &Step) -> Option<&str> {
+    let send = step.send.as_ref().map(|send| &send.request);
+    let burst = step.burst.as_ref().map(|burst| &burst.request);
+    let pace = step.pace.as_ref().map(|pace| &pace.request);
+    let exhaust = step.exhaust.as_ref().map(|exhaust| &exhaust.request);
+    send.or(burst).or(pace).or(exhaust).map(|name| name.as_str())
+}

@@ -1,0 +1,73 @@
+//! Using a key up, so that there are 429s to look at and a promise to wait for.
+
+use crate::run::ledger::KeyState;
+use crate::run::player::{Player, Stop};
+use crate::run::wire::{Answer, Connections};
+use crate::scenario::model::{Exhaust, RequestDef, Step};
+
+/// How many requests are under way at once. Many, so that a limiter that races shows it here as well.
+const IN_FLIGHT: u32 = 32;
+
+/// How often a whole quota is sent before we believe that there is no limit.
+const MOST_WAVES: u32 = 3;
+
+impl Player<'_> {
+    /// Sends until the key is used up and enough 429s are collected; judges these.
+    pub(super) async fn exhaust(&mut self, exhaust: &Exhaust, step: &Step, line: u32) -> Result<(), Stop> {
+        let key = self.key(exhaust.key.as_ref())?;
+        self.run.burst_is_welcome()?;
+        self.control_on(&key, &exhaust.request).await?;
+        let def = self.request(&exhaust.request)?;
+        self.spending_since = self.stage.clock.now();
+        let collect = exhaust.collect.unwrap_or(1);
+        let limited = self.use_up(&key, def, collect, exhaust.batch).await?;
+        let Some(limited) = limited else {
+            return Err(Stop::Blocked(format!(
+                "{} could not be used up: a check of its limit names the cause",
+                key.key.variable
+            )));
+        };
+        match &step.expect {
+            Some(expect) => self.judge_each_429(expect, &limited, line),
+            None => Ok(()),
+        }
+    }
+
+    /// Sends until at least `collect` 429s came and one more request, sent alone, is answered 429 too: its promise is
+    /// the one that counts. `None` when the key is never limited.
+    pub(super) async fn use_up(
+        &self,
+        key: &KeyState,
+        def: &RequestDef,
+        collect: u32,
+        batch: Option<u32>,
+    ) -> Result<Option<Vec<(usize, Answer)>>, Stop> {
+        let mut limited: Vec<(usize, Answer)> = Vec::new();
+        for _ in 0..MOST_WAVES {
+            let now = self.stage.clock.now();
+            let missing = collect.saturating_sub(u32::try_from(limited.len()).unwrap_or(u32::MAX));
+            let quota = match batch {
+                _ if key.used_up_at(now) => 0,
+                Some(batch) => key.limits.events.unwrap_or(0).div_ceil(batch.max(1)),
+                None => key.limits.requests,
+            };
+            let wave = vec![batch.unwrap_or(0); (quota + missing.max(1)) as usize];
+            let requests = self.batches(def, key, &wave, None)?;
+            let volley = self.fire(key, requests, IN_FLIGHT, self.connections).await;
+            limited.extend(volley.answers.into_iter().filter(|(_, answer)| answer.status == 429));
+            if limited.len() < collect as usize || limited.is_empty() {
+                continue;
+            }
+            let [last] = &self.batches(def, key, &[batch.unwrap_or(0)], None)?[..] else { continue };
+            match self.exchange(last, Some(key), Connections::Fresh).await {
+                Ok(answer) if answer.status == 429 => {
+                    limited.push((usize::MAX, answer));
+                    return Ok(Some(limited));
+                }
+                Ok(_) => {}
+                Err(fault) => return Err(Stop::Inconclusive(format!("using the key up broke off: {fault}"))),
+            }
+        }
+        Ok(None)
+    }
+}

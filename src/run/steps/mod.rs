@@ -1,0 +1,49 @@
+//! The steps of the scenario language, one file each.
+
+mod align;
+mod burst;
+mod control;
+mod exhaust;
+mod find_session;
+mod pace;
+mod send;
+mod simple;
+
+use super::player::{Player, Stop};
+use crate::contract::{Endpoint, Scope};
+use crate::scenario::model::{RequestDef, Step};
+use crate::scenario::span::Spanned;
+
+impl Player<'_> {
+    /// Plays one step. Loading has made sure that it holds exactly one action.
+    pub(super) async fn step(&mut self, step: &Spanned<Step>) -> Result<(), Stop> {
+        let line = step.at.line;
+        if let Some(send) = &step.send {
+            self.send(send, step, line).await
+        } else if let Some(burst) = &step.burst {
+            self.burst(burst, step, line).await
+        } else if let Some(pace) = &step.pace {
+            self.pace(pace, step, line).await
+        } else if step.align.is_some() {
+            self.align().await
+        } else if let Some(exhaust) = &step.exhaust {
+            self.exhaust(exhaust, step, line).await
+        } else if let Some(wait) = &step.wait {
+            self.wait(*wait).await
+        } else if let Some(key) = &step.revoke {
+            self.revoke(key).await
+        } else if let Some(find) = &step.find_session {
+            self.find_session(find, line).await
+        } else if let Some(rule) = step.review {
+            self.review(rule, line)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// The scope of a request's endpoint, where it has one.
+fn endpoint_scope(def: &RequestDef) -> Option<Scope> {
+    let name = def.endpoint.as_ref()?;
+    Endpoint::ALL.into_iter().find(|endpoint| endpoint.name() == name.as_str()).map(Endpoint::scope)
+}

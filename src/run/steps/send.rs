@@ -1,0 +1,227 @@
+//! One request.
+
+use crate::report::{Exchange, Failure};
+use crate::run::credentials::counts_against_key;
+use crate::run::fault::Fault;
+use crate::run::judge::{Finding, Rules, judge_answer};
+use crate::run::ledger::KeyState;
+use crate::run::payload::random_session;
+use crate::run::player::{Player, Stop};
+use crate::run::request::Recipe;
+use crate::run::suspicion::Suspicion;
+use crate::run::wire::{Answer, Connections, Outgoing};
+use crate::scenario::model::{Send, Step};
+use crate::scenario::words::StatusPattern;
+
+/// How often a request is sent again when no answer came for a reason that may pass.
+const MOST_SENDS: usize = 3;
+
+impl Player<'_> {
+    /// Sends one request and judges its answer.
+    pub(super) async fn send(&mut self, send: &Send, step: &Step, line: u32) -> Result<(), Stop> {
+        let key = self.key(send.key.as_ref())?;
+        let session = match &send.session {
+            Some(name) => self.sessions.entry(name.value.clone()).or_insert_with(random_session).clone(),
+            None => self.session.clone(),
+        };
+        let recipe = Recipe {
+            def: self.request(&send.request)?,
+            method: send.method.as_ref().map(|method| method.as_str()),
+            query: &send.query,
+            headers: &send.headers,
+            body: send.body.as_ref(),
+            credentials: send.credentials.as_ref(),
+            key: &key.key,
+            session: &session,
+            envelope: self.run.envelope(),
+        };
+        let outgoing = recipe
+            .make(&self.stage.base_url, &self.run.target, &self.run.payloads)
+            .map_err(|unfit| Stop::Skipped(unfit.to_string()))?;
+        let counted = counts_against_key(send.credentials.as_ref());
+        let answer = match self.exchange(&outgoing, counted.then_some(&*key), Connections::Fresh).await {
+            Ok(answer) => answer,
+            Err(fault @ Fault::Unsendable(_)) => return Err(Stop::Skipped(fault.to_string())),
+            Err(fault) => return Err(self.no_answer(fault, &outgoing, &recipe, &key, line).await),
+        };
+        if let Some(text) = &step.observe {
+            let fact = fill(text, &answer, key.limits.requests);
+            self.fact(fact);
+        }
+        let Some(expect) = &step.expect else { return Ok(()) };
+
+        let rules = Rules {
+            fixtures: &self.run.suite.fixtures,
+            extra_members_allowed: self.run.target.extra_members_allowed,
+            head: outgoing.method == http::Method::HEAD,
+        };
+        let mut judgement = judge_answer(expect, &answer, rules);
+        if let (Some(name), false) = (&expect.same_body_as, rules.head) {
+            judgement.findings.extend(self.run.differs_from_first(&self.check.id, name, &answer));
+        }
+        if judgement.findings.is_empty() {
+            self.on_promise = false;
+            return judgement.nothing_to_judge.map_or(Ok(()), |why| Err(Stop::Blocked(why)));
+        }
+        let offered = self.run.offered(&send.request).is_some_and(|status| status < 300);
+        if recipe.def.optional && matches!(answer.status, 404 | 405 | 501) && !offered {
+            let name = &*send.request;
+            return Err(Stop::Skipped(format!(
+                "the deployment does not seem to offer {name}: {}",
+                answer.status
+            )));
+        }
+        let failures: Vec<Failure> = judgement
+            .findings
+            .into_iter()
+            .map(|finding| {
+                let mut failure = self.failure(line, finding);
+                failure.facts = self.timing(&answer, &key);
+                failure.exchange = Some(shown(&outgoing, Ok(&answer)));
+                failure.curl = Some(recipe.curl(&outgoing));
+                failure
+            })
+            .collect();
+        let wants_429 = expect
+            .status
+            .as_ref()
+            .is_some_and(|wanted| wanted.0.iter().all(|pattern| *pattern == StatusPattern::Exact(429)));
+        if counted && answer.status == 429 && !wants_429 && !self.on_promise {
+            let silence = self.silence;
+            return Err(Stop::Suspect(Suspicion::Limited { silence }, failures));
+        }
+        if counted && answer.admitted() && wants_429 {
+            let limit = key.limits.requests;
+            let suspicion = Suspicion::TooMany {
+                admitted: limit.saturating_add(1),
+                limit,
+                from: self.spending_since,
+                to: answer.done,
+            };
+            return Err(Stop::Suspect(suspicion, failures));
+        }
+        Err(Stop::Broken(failures))
+    }
+
+    /// Sends a request, again where that may help, and takes note of the answer.
+    pub(in crate::run) async fn exchange(
+        &self,
+        outgoing: &Outgoing,
+        counted: Option<&KeyState>,
+        connections: Connections,
+    ) -> Result<Answer, Fault> {
+        let mut sends = 0;
+        loop {
+            sends += 1;
+            self.count_requests(1);
+            let left = self.stage.clock.now();
+            let outcome = self.run.wire.exchange(outgoing, connections, &self.stage.clock).await;
+            self.tell(shown(outgoing, outcome.as_ref()));
+            match outcome {
+                Ok(answer) => {
+                    if let Some(key) = counted {
+                        key.note(&answer);
+                    }
+                    let secrets = self.cast.values().map(|key| &key.key.secret);
+                    self.run.trace.record(outgoing, &answer, secrets);
+                    return Ok(answer);
+                }
+                Err(fault) => {
+                    if let Some(key) = counted {
+                        key.note_lost(left, self.stage.clock.now());
+                    }
+                    if sends == MOST_SENDS || !fault.worth_another_try() {
+                        return Err(fault);
+                    }
+                }
+            }
+        }
+    }
+
+    /// No answer came: the target's fault if the positive control still gets one, else the target is gone.
+    async fn no_answer(
+        &self,
+        fault: Fault,
+        outgoing: &Outgoing,
+        recipe: &Recipe<'_>,
+        key: &KeyState,
+        line: u32,
+    ) -> Stop {
+        if let Err(stop) = self.control_again(key).await {
+            return stop;
+        }
+        let finding = Finding {
+            what: format!("no answer: {fault}"),
+            expected: "an answer".to_owned(),
+            actual: fault.to_string(),
+        };
+        let mut failure = self.failure(line, finding);
+        failure.facts.push("the positive control was answered right after it".to_owned());
+        failure.exchange = Some(shown(outgoing, Err(&fault)));
+        failure.curl = Some(recipe.curl(outgoing));
+        Stop::Broken(vec![failure])
+    }
+
+    fn timing(&self, answer: &Answer, key: &KeyState) -> Vec<String> {
+        let mut facts = vec![format!(
+            "sent at {}, answered {} ms later",
+            answer.sent,
+            (answer.answered - answer.sent).as_millis()
+        )];
+        if self.on_promise
+            && let Some(promise) = key.promise()
+        {
+            facts
+                .push(format!("after waiting exactly until a 429's promise; this answer promises {promise}"));
+        }
+        facts
+    }
+
+    /// Keeps a fact, with the row it belongs to.
+    pub(in crate::run) fn fact(&mut self, fact: String) {
+        let row = self.row();
+        self.facts.push(if row.is_empty() { fact } else { format!("{row}: {fact}") });
+    }
+}
+
+/// Fills what was seen into the text of an `observe`.
+fn fill(text: &str, answer: &Answer, limit: u32) -> String {
+    let seconds = answer.retry_after().map_or_else(|| "no".to_owned(), |wait| wait.as_secs().to_string());
+    let mut filled = text
+        .replace("<status>", &answer.status.to_string())
+        .replace("<seconds>", &seconds)
+        .replace("<limit>", &limit.to_string());
+    while let Some(open) = filled.find("<header ") {
+        let Some(close) = filled[open..].find('>') else { break };
+        let name = &filled[open + "<header ".len()..open + close];
+        let value =
+            answer.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        let value = value.unwrap_or_else(|| "(none)".to_owned()).replace('<', "(");
+        filled.replace_range(open..=open + close, &value);
+    }
+    filled
+}
+
+/// An exchange as people read it.
+pub(in crate::run) fn shown(outgoing: &Outgoing, outcome: Result<&Answer, &Fault>) -> Exchange {
+    let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    Exchange {
+        request: format!("{} {}", outgoing.method, outgoing.url),
+        request_headers: outgoing
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), text(value)))
+            .collect(),
+        outcome: match outcome {
+            Ok(answer) => format!("status {}", answer.status),
+            Err(fault) => fault.to_string(),
+        },
+        response_headers: outcome
+            .map(|answer| {
+                answer.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect()
+            })
+            .unwrap_or_default(),
+        body: outcome.map(crate::run::judge::excerpt).unwrap_or_default(),
+        took: outcome.map(|answer| answer.done - answer.sent).unwrap_or_default(),
+    }
+}

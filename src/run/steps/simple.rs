@@ -1,0 +1,77 @@
+//! Steps of a few lines: waiting, revoking, reviewing.
+
+use std::time::Duration;
+
+use crate::run::clock::Moment;
+use crate::run::ledger::WINDOW;
+use crate::run::player::{Player, Stop};
+use crate::scenario::model::Review;
+use crate::scenario::span::Spanned;
+use crate::scenario::words::WaitFor;
+
+impl Player<'_> {
+    /// Waits for a promise, a time, or a silent window of every key.
+    pub(super) async fn wait(&mut self, wait: WaitFor) -> Result<(), Stop> {
+        let now = self.stage.clock.now();
+        match wait {
+            WaitFor::For(time) => self.wait_until(now + time, "the time the scenario asks for").await,
+            WaitFor::SilentWindow => {
+                let mut until = now;
+                for key in self.cast.values() {
+                    let silence = key.silence().unwrap_or(WINDOW).max(WINDOW);
+                    until = until.max(key.last_answer().map_or(now, |last| last + silence));
+                }
+                self.wait_until(until, "a silent window").await?;
+                self.spending_since = self.stage.clock.now();
+                Ok(())
+            }
+            WaitFor::Promise { early } => {
+                let promise = self.earliest_promise()?;
+                let until = Moment(promise.0.saturating_sub(early));
+                self.wait_until(until, "the earliest promise of a 429").await?;
+                self.on_promise = early.is_zero();
+                Ok(())
+            }
+        }
+    }
+
+    fn earliest_promise(&self) -> Result<Moment, Stop> {
+        const LONGEST: Duration = Duration::from_secs(WINDOW.as_secs() + 1);
+        let promise = self.cast.values().filter_map(|key| key.promise()).min();
+        let Some(promise) = promise else {
+            return Err(Stop::Blocked(
+                "no 429 carried a Retry-After that can be read; the checks of it name the cause".to_owned(),
+            ));
+        };
+        let wait = promise - self.stage.clock.now();
+        if wait > LONGEST {
+            return Err(Stop::Blocked(format!(
+                "the 429s promise a retry in {} s only; limit.retry-after-range names that",
+                wait.as_secs()
+            )));
+        }
+        Ok(promise)
+    }
+
+    /// Revokes a key where the target can.
+    pub(super) async fn revoke(&mut self, name: &Spanned<String>) -> Result<(), Stop> {
+        let key = self.key(Some(name))?;
+        match (&self.stage.workspace, &key.key.mock_id) {
+            (Some(workspace), Some(id)) => Ok(workspace.revoke(id).await?),
+            _ => Err(Stop::Skipped("keys of this target cannot be revoked by a program".to_owned())),
+        }
+    }
+
+    /// Holds every answer of the run against a rule.
+    pub(super) fn review(&self, rule: Review, line: u32) -> Result<(), Stop> {
+        let (count, findings) = self.run.trace.breaches(rule);
+        if findings.is_empty() {
+            return Ok(());
+        }
+        let mut failures: Vec<_> = findings.into_iter().map(|finding| self.failure(line, finding)).collect();
+        if let Some(first) = failures.first_mut() {
+            first.facts.push(format!("{count} answers of this run break this rule"));
+        }
+        Err(Stop::Broken(failures))
+    }
+}

@@ -1,0 +1,100 @@
+//! Many requests, released together.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+
+use super::clock::{Clock, Moment};
+use super::fault::Fault;
+use super::wire::{Answer, Connections, Outgoing, Wire};
+
+/// What came back.
+#[derive(Debug, Default)]
+pub(crate) struct Volley {
+    /// The answers, with the place of their request among the requests.
+    pub(crate) answers: Vec<(usize, Answer)>,
+    /// The requests without an answer.
+    pub(crate) faults: Vec<Fault>,
+    /// When the first request left.
+    pub(crate) from: Moment,
+    /// When the last answer was complete or given up.
+    pub(crate) to: Moment,
+    /// From the first request leaving to the last one leaving.
+    pub(crate) left_within: Duration,
+}
+
+impl Volley {
+    /// How many were let through.
+    pub(crate) fn admitted(&self) -> u32 {
+        self.count(|answer| answer.admitted())
+    }
+
+    /// How many were answered 429.
+    pub(crate) fn limited(&self) -> u32 {
+        self.count(|answer| answer.status == 429)
+    }
+
+    /// How many were answered otherwise.
+    pub(crate) fn other(&self) -> u32 {
+        self.count(|answer| !answer.admitted() && answer.status != 429)
+    }
+
+    fn count(&self, wanted: impl Fn(&Answer) -> bool) -> u32 {
+        let count = self.answers.iter().filter(|(_, answer)| wanted(answer)).count();
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
+    /// How long the whole volley took.
+    pub(crate) fn took(&self) -> Duration {
+        self.to - self.from
+    }
+}
+
+/// Sends `requests` with at most `in_flight` under way at once. The first ones leave together.
+pub(crate) async fn fire(
+    wire: &Wire,
+    clock: &Arc<Clock>,
+    requests: Vec<Arc<Outgoing>>,
+    in_flight: usize,
+    connections: Connections,
+) -> Volley {
+    let workers = in_flight.clamp(1, requests.len().max(1));
+    let requests = Arc::new(requests);
+    let next = Arc::new(AtomicUsize::new(0));
+    let start = Arc::new(Barrier::new(workers));
+    let mut crew = JoinSet::new();
+    for _ in 0..workers {
+        let (wire, clock, requests) = (wire.clone(), Arc::clone(clock), Arc::clone(&requests));
+        let (next, start) = (Arc::clone(&next), Arc::clone(&start));
+        crew.spawn(async move {
+            let mut outcomes = Vec::new();
+            start.wait().await;
+            loop {
+                let place = next.fetch_add(1, Ordering::Relaxed);
+                let Some(request) = requests.get(place) else { return outcomes };
+                let left = clock.now();
+                let outcome = wire.exchange(request, connections, &clock).await;
+                outcomes.push((place, left, clock.now(), outcome));
+            }
+        });
+    }
+    let mut volley = Volley::default();
+    let mut departures = Vec::new();
+    while let Some(joined) = crew.join_next().await {
+        for (place, left, back, outcome) in joined.unwrap_or_default() {
+            departures.push(left);
+            volley.to = volley.to.max(back);
+            match outcome {
+                Ok(answer) => volley.answers.push((place, answer)),
+                Err(fault) => volley.faults.push(fault),
+            }
+        }
+    }
+    volley.answers.sort_by_key(|(place, _)| *place);
+    volley.from = departures.iter().min().copied().unwrap_or_default();
+    volley.left_within = departures.iter().max().copied().unwrap_or_default() - volley.from;
+    volley
+}

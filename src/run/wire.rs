@@ -1,0 +1,170 @@
+//! One HTTP client for everything the judge sends.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use reqwest::redirect::Policy;
+
+use super::clock::{Clock, Moment};
+use super::fault::Fault;
+
+/// The most of a body that is read. No documented answer comes near it.
+const MOST_BODY_BYTES: usize = 8 * 1024 * 1024;
+
+/// How long an idle connection is kept: shorter than common servers keep it, so that we do not send into
+/// a connection that is just being closed.
+const POOL_IDLE: Duration = Duration::from_secs(2);
+
+/// Which connections a request may travel on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Connections {
+    /// Those that are open already.
+    Reused,
+    /// One of its own.
+    Fresh,
+}
+
+/// A request, ready to leave.
+#[derive(Debug, Clone)]
+pub(crate) struct Outgoing {
+    /// The method.
+    pub(crate) method: Method,
+    /// The whole URL.
+    pub(crate) url: String,
+    /// Header fields in order; a name may stand twice.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// The body.
+    pub(crate) body: Option<Bytes>,
+    /// How the name of the key's header is spelled on the wire, where that is what is tested.
+    pub(crate) spelled: Option<String>,
+}
+
+/// An answer, read whole.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    /// The status.
+    pub(crate) status: u16,
+    /// Header fields.
+    pub(crate) headers: HeaderMap,
+    /// The body.
+    pub(crate) body: Bytes,
+    /// When the request left.
+    pub(crate) sent: Moment,
+    /// When the answer's header arrived. A promise of seconds counts from here.
+    pub(crate) answered: Moment,
+    /// When the body was complete.
+    pub(crate) done: Moment,
+}
+
+impl Answer {
+    /// Whether the request was let through.
+    pub(crate) fn admitted(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// The seconds of a single, well-written Retry-After.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        let mut lines = self.headers.get_all("retry-after").iter();
+        let line = lines.next()?.to_str().ok()?;
+        if lines.next().is_some() || line.is_empty() || !line.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        line.parse().ok().map(Duration::from_secs)
+    }
+
+    /// The instant the answer promises a retry will work.
+    pub(crate) fn promise(&self) -> Option<Moment> {
+        self.retry_after().map(|wait| self.answered + wait)
+    }
+
+    /// The body as JSON.
+    pub(crate) fn json(&self) -> Result<serde_json::Value, serde_json::Error> {
+        serde_json::from_slice(&self.body)
+    }
+}
+
+/// The client.
+#[derive(Debug, Clone)]
+pub(crate) struct Wire {
+    reused: reqwest::Client,
+    fresh: reqwest::Client,
+    timeout: Duration,
+}
+
+impl Wire {
+    /// A client that follows no redirect (a redirect is an answer), undoes no compression, and uses no proxy.
+    ///
+    /// # Errors
+    /// When the system's certificates cannot be read.
+    pub(crate) fn new(timeout: Duration) -> Result<Self, Fault> {
+        let build = |idle: usize| {
+            reqwest::Client::builder()
+                .redirect(Policy::none())
+                .no_proxy()
+                .timeout(timeout)
+                .pool_idle_timeout(POOL_IDLE)
+                .pool_max_idle_per_host(idle)
+                .tcp_nodelay(true)
+                .user_agent(concat!("trenchcheck/", env!("CARGO_PKG_VERSION")))
+                .build()
+                .map_err(|error| Fault::Unsendable(error.to_string()))
+        };
+        Ok(Self { reused: build(usize::MAX)?, fresh: build(0)?, timeout })
+    }
+
+    /// Sends a request and reads its answer whole, whatever it is.
+    ///
+    /// # Errors
+    /// A [`Fault`] when there is no whole answer.
+    pub(crate) async fn exchange(
+        &self,
+        outgoing: &Outgoing,
+        connections: Connections,
+        clock: &Clock,
+    ) -> Result<Answer, Fault> {
+        if let Some(spelling) = &outgoing.spelled {
+            return super::respell::exchange(outgoing, spelling, self.timeout, clock).await;
+        }
+        let client = match connections {
+            Connections::Reused => &self.reused,
+            Connections::Fresh => &self.fresh,
+        };
+        let mut headers = HeaderMap::with_capacity(outgoing.headers.len());
+        for (name, value) in &outgoing.headers {
+            headers.append(name.clone(), value.clone());
+        }
+        let mut request = client.request(outgoing.method.clone(), &outgoing.url).headers(headers);
+        if let Some(body) = &outgoing.body {
+            request = request.body(body.clone());
+        }
+        let request = request.build().map_err(|error| Fault::of(error, self.timeout, ""))?;
+
+        let sent = clock.now();
+        let mut response = client
+            .execute(request)
+            .await
+            .map_err(|error| Fault::of(error, self.timeout, "no header came"))?;
+        let answered = clock.now();
+        let mut body = BytesMut::new();
+        loop {
+            let got = format!("status {} and {} bytes of body came", response.status(), body.len());
+            match response.chunk().await {
+                Ok(Some(chunk)) if body.len() + chunk.len() > MOST_BODY_BYTES => {
+                    return Err(Fault::TooLarge(MOST_BODY_BYTES));
+                }
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(None) => break,
+                Err(error) => return Err(Fault::of(error, self.timeout, &got)),
+            }
+        }
+        Ok(Answer {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body: body.freeze(),
+            sent,
+            answered,
+            done: clock.now(),
+        })
+    }
+}
