@@ -1,5 +1,6 @@
 //! trenchcheck checks any deployment of the Trenchcoat API against its documented contract.
 
+pub mod cli;
 pub mod contract;
 pub mod mock;
 pub mod report;

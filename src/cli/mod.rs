@@ -1,0 +1,3 @@
+//! The commands: arguments and one file for each.
+
+pub mod mock;
