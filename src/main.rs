@@ -1,3 +1,8 @@
 //! Parses the command line, dispatches, exits.
 
-fn main() {}
+use clap::Parser;
+use trenchcheck::cli::{Cli, run};
+
+fn main() -> std::process::ExitCode {
+    run(Cli::parse()).into()
+}

@@ -1,8 +1,124 @@
-//! Arguments, and one file per command.
+//! The command line: what can be asked, and one file per command.
 
 pub mod completions;
 pub mod explain;
 pub mod list;
+pub mod mock;
 pub mod pattern;
 #[cfg(test)]
 mod samples;
+pub mod schema;
+pub mod test;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::report::ExitCode;
+use crate::scenario::{Source, Suite};
+
+/// Checks any deployment of the Trenchcoat API against its documented contract.
+#[derive(Debug, Parser)]
+#[command(
+    name = "trenchcheck",
+    version,
+    about,
+    after_help = "Example: trenchcheck test                     (the built-in reference, at once)\n         \
+                  trenchcheck test --target http://127.0.0.1:8080"
+)]
+pub struct Cli {
+    /// Reads scenarios from this directory instead of the built-in ones.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub scenarios: Option<PathBuf>,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Play the contract scenarios against a deployment and say which promise is broken.
+    Test(Box<test::TestArgs>),
+    /// Serve the reference API from memory, for plugin authors and as a target.
+    Mock(mock::MockArgs),
+    /// List the checks.
+    List(list::ListArgs),
+    /// Explain a check or a clause of the contract.
+    Explain(explain::ExplainArgs),
+    /// Print the JSON Schema of scenario files.
+    Schema(schema::SchemaArgs),
+    /// Print completions for a shell.
+    Completions(completions::CompletionsArgs),
+}
+
+/// Does what the command line asks for.
+pub fn run(cli: Cli) -> ExitCode {
+    let source = cli.scenarios.map_or(Source::Builtin, Source::Directory);
+    let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());
+    let outcome = match cli.command {
+        Command::Test(args) => {
+            // The reports write to both streams themselves.
+            drop((out, err));
+            return with_suite(&source, |suite| on_runtime(test::run(*args, suite)));
+        }
+        Command::Mock(args) => {
+            drop((out, err));
+            return on_runtime(mock::run(args));
+        }
+        Command::List(args) => {
+            return with_suite(&source, |suite| finish(list::list(&args, &suite, &mut out, &mut err)));
+        }
+        Command::Explain(args) => {
+            let text_of = |file: &str| source.text_of(file);
+            return with_suite(&source, |suite| {
+                finish(explain::explain(&args, &suite, &text_of, &mut out, &mut err))
+            });
+        }
+        Command::Schema(args) => schema::run(&args, &mut out),
+        Command::Completions(args) => completions::completions(&args, Cli::command(), &mut out),
+    };
+    finish(outcome.map(|()| ExitCode::Conforms))
+}
+
+/// Loads the scenarios, or says everything that is wrong with them.
+fn with_suite(source: &Source, then: impl FnOnce(Suite) -> ExitCode) -> ExitCode {
+    match Suite::load(source) {
+        Ok(suite) => then(suite),
+        Err(problems) => {
+            let colour = io::IsTerminal::is_terminal(&io::stderr()) && std::env::var_os("NO_COLOR").is_none();
+            complain(&problems.render(colour));
+            ExitCode::Usage
+        }
+    }
+}
+
+/// Runs a future on a runtime of its own.
+fn on_runtime(future: impl Future<Output = ExitCode>) -> ExitCode {
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(future),
+        Err(error) => {
+            complain(&format!("the runtime did not start: {error}"));
+            ExitCode::Internal
+        }
+    }
+}
+
+/// A closed pipe is no fault of ours; anything else that stops the output is told.
+fn finish(outcome: io::Result<ExitCode>) -> ExitCode {
+    match outcome {
+        Ok(code) => code,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::Conforms,
+        Err(error) => {
+            complain(&format!("cannot write the output: {error}"));
+            ExitCode::Internal
+        }
+    }
+}
+
+/// Writes to standard error. If even that is closed, nobody is left to tell.
+fn complain(text: &str) {
+    let _ = writeln!(io::stderr(), "{}", text.trim_end());
+}

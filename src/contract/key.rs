@@ -14,7 +14,7 @@ const PREFIX: &str = "ct_live_";
 ///
 /// ```
 /// let key = trenchcheck::contract::ApiKey::new("ct_live_a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p6")?;
-/// assert_eq!(format!("{key:?}"), "ct_live_…(55e1ab)");
+/// assert_eq!(format!("{key:?}"), "ct_live_…(047ed3)");
 /// # Ok::<(), trenchcheck::contract::InvalidApiKey>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]

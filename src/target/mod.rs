@@ -5,6 +5,7 @@
 //! advanced; the third is a real deployment with real minutes.
 
 mod control;
+mod embedded;
 mod environment;
 mod error;
 mod file;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use crate::contract::{Endpoint, Limits, Tier};
 
 pub use control::{Control, Workspace};
+pub use embedded::Embedded;
 pub use environment::{KEY_VARIABLE_PREFIX, role_variable};
 pub use error::TargetError;
 pub use file::{KeysFrom, TargetFile};

@@ -1,0 +1,221 @@
+//! `trenchcheck test`.
+
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+
+use super::complain;
+use super::list::parse_level;
+use super::pattern::{IdPattern, select};
+use crate::report::{Event, ExitCode, Json, Junit, Redactor, Reports, Terminal, TerminalOptions, Verbosity};
+use crate::run::{Options, play};
+use crate::scenario::Suite;
+use crate::scenario::model::Level;
+use crate::scenario::span::{At, Spanned};
+use crate::target::{Embedded, KeysFrom, Target, TargetError, TargetFile};
+
+/// How many jobs are under way at once. Most of their time is spent waiting for answers.
+const JOBS: usize = 8;
+
+/// Play the contract scenarios against a deployment and say which promise is broken.
+///
+/// Without a target, the reference API starts in this process. Keys come from the variables
+/// TRENCHCHECK_KEY_STANDARD, _PREMIUM, _INGESTION, _READ, _WRITE and _BOTH (more of a kind: _STANDARD_2, _3).
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: TRENCHCHECK_KEY_STANDARD=… trenchcheck test --target http://127.0.0.1:8080 'auth.*'"
+)]
+pub struct TestArgs {
+    /// Ids of checks, or patterns such as 'auth.*'; all without one.
+    #[arg(value_name = "ID")]
+    pub ids: Vec<IdPattern>,
+
+    /// The base URL of the deployment, or a target file.
+    #[arg(long, value_name = "URL|FILE")]
+    pub target: Option<String>,
+
+    /// Where keys come from.
+    #[arg(long, value_enum, value_name = "WHERE")]
+    pub keys: Option<KeySource>,
+
+    /// Lets bursts go to this host; this machine needs no leave.
+    #[arg(long, value_name = "HOST")]
+    pub allow_host: Vec<String>,
+
+    /// Only checks of this level: must, should, rfc, observe.
+    #[arg(long, value_name = "LEVEL", value_parser = parse_level)]
+    pub level: Vec<Level>,
+
+    /// Only checks with this tag.
+    #[arg(long, value_name = "TAG")]
+    pub tag: Vec<String>,
+
+    /// Leaves out these ids or patterns.
+    #[arg(long, value_name = "ID")]
+    pub skip: Vec<IdPattern>,
+
+    /// Stops at the first failure that gates.
+    #[arg(long)]
+    pub fail_fast: bool,
+
+    /// Lets `should` gate.
+    #[arg(long)]
+    pub strict: bool,
+
+    /// Lets `rfc` gate.
+    #[arg(long)]
+    pub rfc: bool,
+
+    /// Writes a JUnit report.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+
+    /// Writes a JSON report (see schemas/report.schema.json).
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+
+    /// Shows every exchange.
+    #[arg(long, short, conflicts_with = "quiet")]
+    pub verbose: bool,
+
+    /// Shows failures and the last line only.
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// Where keys come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum KeySource {
+    /// Environment variables; waits take real time.
+    Environment,
+    /// The control API of a mock at the target; waits advance its clock.
+    Mock,
+}
+
+/// Runs the command.
+pub async fn run(args: TestArgs, suite: Suite) -> ExitCode {
+    let selected = match choose(&args, &suite) {
+        Ok(selected) => selected,
+        Err(why) => {
+            complain(&why);
+            return ExitCode::Usage;
+        }
+    };
+    // The embedded mock lives as long as this variable.
+    let (target, _mock) = match find_target(&args).await {
+        Ok(found) => found,
+        Err(error) => {
+            complain(&format!("trenchcheck: {error}"));
+            return ExitCode::Usage;
+        }
+    };
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let reporting = tokio::task::spawn_blocking({
+        let reports = reports(&args);
+        move || tell(reports, receiver)
+    });
+    let options = Options {
+        strict: args.strict,
+        rfc: args.rfc,
+        fail_fast: args.fail_fast,
+        verbose: args.verbose,
+        allowed_hosts: args.allow_host,
+        jobs: JOBS,
+    };
+    let played = play(Arc::new(suite), Arc::new(target), &selected, options, sender, interruption()).await;
+    let unwritten = reporting.await.unwrap_or_else(|error| vec![io::Error::other(error)]);
+    for error in &unwritten {
+        complain(&format!("a report could not be written: {error}"));
+    }
+    match played {
+        Ok((_, ExitCode::Conforms)) if !unwritten.is_empty() => ExitCode::Internal,
+        Ok((_, exit)) => exit,
+        Err(fault) => {
+            complain(&format!("trenchcheck: {fault}"));
+            ExitCode::Internal
+        }
+    }
+}
+
+/// The places in the suite of the checks that are asked for.
+fn choose(args: &TestArgs, suite: &Suite) -> Result<Vec<usize>, String> {
+    select(suite, &args.skip).map_err(|error| error.to_string())?;
+    let wanted = select(suite, &args.ids).map_err(|error| error.to_string())?;
+    let chosen: Vec<usize> = suite
+        .checks
+        .iter()
+        .enumerate()
+        .filter(|(_, check)| wanted.iter().any(|wanted| wanted.id == check.id))
+        .filter(|(_, check)| !args.skip.iter().any(|pattern| pattern.matches(&check.id)))
+        .filter(|(_, check)| args.level.is_empty() || args.level.contains(&check.level))
+        .filter(|(_, check)| args.tag.is_empty() || check.tags.iter().any(|tag| args.tag.contains(tag)))
+        .map(|(index, _)| index)
+        .collect();
+    if chosen.is_empty() {
+        return Err("no check is left to play after --level, --tag and --skip".to_owned());
+    }
+    Ok(chosen)
+}
+
+/// The deployment that is asked for, or the mock in this process.
+async fn find_target(args: &TestArgs) -> Result<(Target, Option<Embedded>), TargetError> {
+    let Some(given) = &args.target else {
+        let mock = Embedded::start().await?;
+        return Ok((mock.target(&[], None), Some(mock)));
+    };
+    let (mut file, text) = if given.contains("://") {
+        let base_url = Some(Spanned { value: given.clone(), at: At::default() });
+        (TargetFile { base_url, ..TargetFile::default() }, String::new())
+    } else {
+        TargetFile::read(given.as_ref())?
+    };
+    match args.keys {
+        Some(KeySource::Environment) => file.keys_from = KeysFrom::Environment,
+        Some(KeySource::Mock) => file.keys_from = KeysFrom::Mock,
+        None => {}
+    }
+    let target = file.resolve(given, &text, &|name| std::env::var(name).ok()).await?;
+    Ok((target, None))
+}
+
+fn reports(args: &TestArgs) -> Reports {
+    let verbosity = match (args.verbose, args.quiet) {
+        (true, _) => Verbosity::Verbose,
+        (_, true) => Verbosity::Quiet,
+        _ => Verbosity::Normal,
+    };
+    let no_color = std::env::var_os("NO_COLOR");
+    let terminal = TerminalOptions::detect(io::stdout().is_terminal(), no_color.as_deref(), verbosity);
+    let mut reports = Reports::new(Arc::new(Redactor::default()));
+    reports.add(Terminal::new(Box::new(io::stdout()), terminal));
+    if let Some(path) = &args.junit {
+        reports.add(Junit::new(path.clone()));
+    }
+    if let Some(path) = &args.json {
+        reports.add(Json::new(path.clone()));
+    }
+    reports
+}
+
+/// Feeds the reports until the run is over.
+fn tell(mut reports: Reports, mut events: mpsc::UnboundedReceiver<Event>) -> Vec<io::Error> {
+    while let Some(event) = events.blocking_recv() {
+        reports.event(&event);
+    }
+    reports.finish()
+}
+
+/// Turns true at Ctrl-C.
+fn interruption() -> watch::Receiver<bool> {
+    let (sender, receiver) = watch::channel(false);
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            sender.send_replace(true);
+        }
+        // The receiver takes a dropped sender for an interruption.
+        std::future::pending::<()>().await;
+    });
+    receiver
+}

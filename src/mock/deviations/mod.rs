@@ -1,0 +1,221 @@
+//! Named changes to the reference: deviations, which some check ought to name, and legal variants, which none may.
+
+mod authentication;
+mod bodies;
+mod concurrency;
+mod events;
+mod limits;
+mod scopes;
+mod the_429;
+mod variants;
+
+use std::fmt;
+use std::sync::LazyLock;
+
+use super::knobs::Knobs;
+use super::limiter::Kind;
+
+/// What a change is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Group {
+    /// Who is let in, and what 401 looks like.
+    Authentication,
+    /// What a key may do, and what 403 looks like.
+    Scopes,
+    /// How requests are counted.
+    Limits,
+    /// What 429 looks like.
+    The429,
+    /// How events are counted.
+    Events,
+    /// What goes wrong only when requests come together.
+    Concurrency,
+}
+
+impl Group {
+    /// Every group, in the order of the catalogue.
+    pub const ALL: [Self; 6] =
+        [Self::Authentication, Self::Scopes, Self::Limits, Self::The429, Self::Events, Self::Concurrency];
+}
+
+impl fmt::Display for Group {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Authentication => "authentication",
+            Self::Scopes => "scopes",
+            Self::Limits => "limits",
+            Self::The429 => "the-429",
+            Self::Events => "events",
+            Self::Concurrency => "concurrency",
+        })
+    }
+}
+
+/// How much weight the promise has that a deviation breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Breach {
+    /// The page promises it.
+    Must,
+    /// The page suggests it.
+    Should,
+    /// HTTP asks for it.
+    Rfc,
+}
+
+impl Breach {
+    /// The word scenarios use for the level.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Must => "must",
+            Self::Should => "should",
+            Self::Rfc => "rfc",
+        }
+    }
+}
+
+/// Whether a change breaks a promise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nature {
+    /// It does; each of these checks ought to name it.
+    Deviation {
+        /// The greatest weight among the promises it breaks.
+        breach: Breach,
+        /// Ids of the checks.
+        checks: &'static [&'static str],
+    },
+    /// It does not, and must never be failed.
+    LegalVariant,
+}
+
+/// A named change.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// Its name, in small letters, digits and hyphens.
+    pub name: &'static str,
+    /// What it is about.
+    pub group: Group,
+    /// What it does, in one sentence.
+    pub about: &'static str,
+    /// Whether it breaks a promise.
+    pub nature: Nature,
+    apply: fn(&mut Knobs),
+}
+
+impl Entry {
+    /// Turns the knobs; several entries may turn the same ones, the last of them wins where they disagree.
+    pub fn apply(&self, knobs: &mut Knobs) {
+        (self.apply)(knobs);
+    }
+}
+
+/// Breaks a `must`.
+const fn must(
+    group: Group,
+    name: &'static str,
+    checks: &'static [&'static str],
+    about: &'static str,
+    apply: fn(&mut Knobs),
+) -> Entry {
+    Entry { name, group, about, nature: Nature::Deviation { breach: Breach::Must, checks }, apply }
+}
+
+/// Breaks a `should`.
+const fn should(
+    group: Group,
+    name: &'static str,
+    checks: &'static [&'static str],
+    about: &'static str,
+    apply: fn(&mut Knobs),
+) -> Entry {
+    Entry { name, group, about, nature: Nature::Deviation { breach: Breach::Should, checks }, apply }
+}
+
+/// Breaks what HTTP asks for.
+const fn rfc(
+    group: Group,
+    name: &'static str,
+    checks: &'static [&'static str],
+    about: &'static str,
+    apply: fn(&mut Knobs),
+) -> Entry {
+    Entry { name, group, about, nature: Nature::Deviation { breach: Breach::Rfc, checks }, apply }
+}
+
+/// Breaks nothing.
+const fn legal(group: Group, name: &'static str, about: &'static str, apply: fn(&mut Knobs)) -> Entry {
+    Entry { name, group, about, nature: Nature::LegalVariant, apply }
+}
+
+/// Every deviation and every legal variant, by group.
+///
+/// ```
+/// use trenchcheck::mock::{catalogue, find};
+/// assert!(catalogue().len() > 80);
+/// assert!(find("accept-bearer").is_ok());
+/// assert_eq!(find("accept-baerer").unwrap_err().nearest, "accept-bearer");
+/// ```
+pub fn catalogue() -> &'static [Entry] {
+    static ALL: LazyLock<Vec<Entry>> = LazyLock::new(|| {
+        let lists = [
+            authentication::ENTRIES,
+            bodies::ENTRIES,
+            scopes::ENTRIES,
+            limits::ENTRIES,
+            the_429::ENTRIES,
+            events::ENTRIES,
+            concurrency::ENTRIES,
+            variants::ENTRIES,
+        ];
+        let mut all = lists.concat();
+        all.sort_by_key(|entry| entry.group);
+        all
+    });
+    &ALL
+}
+
+/// A word that names no change.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no deviation is called `{name}`; did you mean `{nearest}`? `trenchcheck mock --list` shows all")]
+pub struct UnknownDeviation {
+    /// The word.
+    pub name: String,
+    /// The name most like it.
+    pub nearest: &'static str,
+}
+
+/// The entry of this name.
+///
+/// # Errors
+/// [`UnknownDeviation`], with the name that is most like it.
+pub fn find(name: &str) -> Result<&'static Entry, UnknownDeviation> {
+    let all = catalogue();
+    if let Some(entry) = all.iter().find(|entry| entry.name == name) {
+        return Ok(entry);
+    }
+    let likeness = |entry: &&Entry| strsim::jaro_winkler(entry.name, name);
+    let nearest = all.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    Err(UnknownDeviation { name: name.to_owned(), nearest: nearest.map_or("", |entry| entry.name) })
+}
+
+/// The knobs of the reference with these changes and this limiter.
+///
+/// # Errors
+/// [`UnknownDeviation`] for the first name that is none.
+pub fn knobs<S: AsRef<str>>(names: &[S], limiter: Option<Kind>) -> Result<Knobs, UnknownDeviation> {
+    let mut knobs = Knobs::default();
+    match limiter {
+        None => {}
+        Some(Kind::Anchored) => knobs.rules.push(|rules| rules.kind = Kind::Anchored),
+        Some(Kind::Aligned) => knobs.rules.push(|rules| rules.kind = Kind::Aligned),
+        Some(Kind::Sliding) => knobs.rules.push(|rules| rules.kind = Kind::Sliding),
+        Some(Kind::SlidingCounter) => knobs.rules.push(|rules| rules.kind = Kind::SlidingCounter),
+        Some(Kind::TokenBucket) => knobs.rules.push(|rules| rules.kind = Kind::TokenBucket),
+    }
+    for name in names {
+        find(name.as_ref())?.apply(&mut knobs);
+    }
+    Ok(knobs)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,184 @@
+//! The limiter's step: how a request is counted, and for whom.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+
+use crate::contract::{Limits, Tier};
+use crate::mock::keys::KeyEntry;
+use crate::mock::knobs::{Counting, Knobs, Straddle, Unit};
+use crate::mock::limiter::{Decision, Limiter, Rules};
+use crate::mock::message::OnLeave;
+use crate::mock::sync::lock;
+use crate::mock::visit::Visit;
+use crate::mock::workspace::Workspace;
+
+/// What became of a request at the limiter.
+pub(super) struct Admission {
+    pub(super) decision: Decision,
+    /// How many events of the batch may be stored.
+    pub(super) events: u32,
+    /// What remains to be counted when the reply leaves.
+    pub(super) on_leave: Option<OnLeave>,
+}
+
+/// Who counts: the key's own limiter, or a named one that a deviation made.
+enum Counter {
+    Own(Arc<KeyEntry>),
+    Named(Arc<Mutex<Limiter>>),
+}
+
+impl Counter {
+    fn of(unit: Unit, workspace: &Workspace, key: &Arc<KeyEntry>) -> Self {
+        match unit {
+            Unit::Key => Self::Own(Arc::clone(key)),
+            Unit::Named(name) => Self::Named(workspace.counter(name)),
+        }
+    }
+
+    fn limiter(&self) -> &Mutex<Limiter> {
+        match self {
+            Self::Own(key) => &key.limiter,
+            Self::Named(limiter) => limiter,
+        }
+    }
+}
+
+/// The rules for a key in its workspace.
+pub(super) fn rules(workspace: &Workspace, visit: &Visit<'_>, tier: Tier) -> Rules {
+    let knobs = &workspace.knobs;
+    let change =
+        |limits: Limits, change: &fn(&Visit<'_>, Tier, Limits) -> Limits| change(visit, tier, limits);
+    let limits = knobs.limits.iter().fold(tier.limits(), change);
+    let mut rules = Rules::reference(limits.requests, limits.events);
+    for change in &knobs.rules {
+        change(&mut rules);
+    }
+    if knobs.bad_keys_drain {
+        rules.requests = rules.requests.saturating_sub(workspace.bad_keys.load(Ordering::Relaxed));
+    }
+    // Only its phase within a window matters, so what lies before 1970 may count as 1970.
+    rules.epoch_ms = u64::try_from(visit.wall_ms).unwrap_or(0).saturating_sub(visit.now);
+    rules
+}
+
+/// Asks the limiter for one request with so many events.
+pub(super) fn admit(
+    workspace: &Arc<Workspace>,
+    visit: &Visit<'_>,
+    key: &Arc<KeyEntry>,
+    events: u32,
+    rules: &Rules,
+) -> Admission {
+    let knobs = &workspace.knobs;
+    if knobs.free.iter().any(|free| free(visit)) {
+        return Admission { decision: Decision::Admitted, events, on_leave: None };
+    }
+    let now = visit.now;
+    let counter = Counter::of((knobs.unit)(visit), workspace, key);
+    if (knobs.events_bar)(visit) {
+        let decision = lock(counter.limiter()).check(now, 1, rules);
+        if decision != Decision::Admitted {
+            return Admission { decision, events: 0, on_leave: None };
+        }
+    }
+    match knobs.counting {
+        Counting::Exact => match knobs.event_unit {
+            None => exact(knobs, &counter, now, events, rules),
+            Some(unit) => apart(&counter, &Counter::of(unit(visit), workspace, key), now, events, rules),
+        },
+        Counting::WhenTheReplyLeaves => late(counter, now, events, *rules, false),
+        Counting::EventsWhenTheReplyLeaves => late(counter, now, events, *rules, true),
+        Counting::OneAtATime => one_at_a_time(workspace, &counter, now, events, rules),
+    }
+}
+
+/// The reference: checked and counted under one lock.
+fn exact(knobs: &Knobs, counter: &Counter, now: u64, events: u32, rules: &Rules) -> Admission {
+    let mut limiter = lock(counter.limiter());
+    if knobs.one_budget {
+        let requests = if rules.events.is_some() { u32::MAX } else { rules.requests };
+        let decision = limiter.admit(now, events, &Rules { requests, ..*rules });
+        return Admission { decision, events, on_leave: None };
+    }
+    let decision = limiter.admit(now, events, rules);
+    if decision == Decision::Admitted || events == 0 || knobs.straddle == Straddle::Refused {
+        return Admission { decision, events, on_leave: None };
+    }
+    // At the edge: the largest part of the batch that fits.
+    let part = (1..events).rev().find(|&part| limiter.check(now, part, rules) == Decision::Admitted);
+    let Some(part) = part else {
+        return Admission { decision, events: 0, on_leave: None };
+    };
+    match knobs.straddle {
+        Straddle::Admitted => {
+            limiter.count(now, events, rules);
+            Admission { decision: Decision::Admitted, events, on_leave: None }
+        }
+        Straddle::PartlyAccepted => {
+            limiter.count(now, part, rules);
+            Admission { decision: Decision::Admitted, events: part, on_leave: None }
+        }
+        Straddle::PartlyStored | Straddle::Refused => {
+            limiter.count(now, part, rules);
+            Admission { decision, events: part, on_leave: None }
+        }
+    }
+}
+
+/// Requests and events counted for different units, one after the other.
+fn apart(requests: &Counter, shared: &Counter, now: u64, events: u32, rules: &Rules) -> Admission {
+    if events > 0 {
+        let only_events = Rules { requests: u32::MAX, ..*rules };
+        let decision = lock(shared.limiter()).check(now, events, &only_events);
+        if decision != Decision::Admitted {
+            return Admission { decision, events, on_leave: None };
+        }
+    }
+    let only_requests = Rules { events: None, ..*rules };
+    let decision = lock(requests.limiter()).admit(now, 0, &only_requests);
+    if decision == Decision::Admitted && events > 0 {
+        lock(shared.limiter()).count(now, events, rules);
+    }
+    Admission { decision, events, on_leave: None }
+}
+
+/// Checked now, counted when the reply leaves: whoever arrives in between is not seen.
+fn late(counter: Counter, now: u64, events: u32, rules: Rules, only_events: bool) -> Admission {
+    let decision = {
+        let mut limiter = lock(counter.limiter());
+        let decision = limiter.check(now, events, &rules);
+        if only_events && decision == Decision::Admitted {
+            limiter.count(now, 0, &rules);
+        }
+        decision
+    };
+    let on_leave: Option<OnLeave> = (decision == Decision::Admitted).then(|| {
+        let count: OnLeave = Box::new(move || {
+            let mut limiter = lock(counter.limiter());
+            if only_events { limiter.add_events(events) } else { limiter.count(now, events, &rules) }
+        });
+        count
+    });
+    Admission { decision, events, on_leave }
+}
+
+/// Refuses whoever comes while another request is under way.
+fn one_at_a_time(
+    workspace: &Arc<Workspace>,
+    counter: &Counter,
+    now: u64,
+    events: u32,
+    rules: &Rules,
+) -> Admission {
+    let busy = workspace.under_way.fetch_add(1, Ordering::AcqRel) > 0;
+    let workspace = Arc::clone(workspace);
+    let on_leave: OnLeave = Box::new(move || {
+        workspace.under_way.fetch_sub(1, Ordering::AcqRel);
+    });
+    let decision = if busy {
+        Decision::Refused { wait_ms: 1 }
+    } else {
+        lock(counter.limiter()).admit(now, events, rules)
+    };
+    Admission { decision, events, on_leave: Some(on_leave) }
+}

@@ -1,0 +1,67 @@
+//! Which key a request is known by.
+
+use std::sync::Arc;
+
+use crate::mock::keys::{KeyEntry, KeyHash};
+use crate::mock::sync::read;
+use crate::mock::visit::{Presented, Visit};
+use crate::mock::workspace::Workspace;
+
+use super::Engine;
+
+impl Engine {
+    /// Fills in the key of a visit. `strict` is the key the header named exactly.
+    pub(super) fn authenticate(
+        &self,
+        workspace: &Arc<Workspace>,
+        visit: &mut Visit<'_>,
+        strict: Option<Arc<KeyEntry>>,
+    ) {
+        let found = strict.or_else(|| self.elsewhere(workspace, visit));
+        let Some(key) = found else {
+            return;
+        };
+        let grace = workspace.knobs.revoked_grace_ms;
+        visit.revoked = key.revoked_at().is_some_and(|at| visit.now >= at.saturating_add(grace));
+        if visit.revoked {
+            return;
+        }
+        visit.key = Some(key);
+        if workspace.knobs.closed.iter().any(|closed| closed(visit)) {
+            visit.key = None;
+        }
+    }
+
+    /// Looks where the deviations of the workspace look. The reference looks nowhere.
+    fn elsewhere(&self, workspace: &Arc<Workspace>, visit: &Visit<'_>) -> Option<Arc<KeyEntry>> {
+        let knobs = &workspace.knobs;
+        let header = match visit.presented {
+            Presented::Key(key) => Some(key),
+            Presented::Conflicting(first) if knobs.first_line_wins => Some(first),
+            Presented::Missing | Presented::Conflicting(_) => None,
+        };
+        if let Some(presented) = header {
+            if let Some(key) = self.known_here(workspace, presented) {
+                return Some(key);
+            }
+            for form in &knobs.forms {
+                if let Some(canonical) = (form.presented)(presented)
+                    && let Some(key) = read(&workspace.forms).get(&KeyHash::of(&canonical))
+                {
+                    return Some(Arc::clone(key));
+                }
+            }
+        }
+        let rescue = visit.presented != Presented::Missing;
+        knobs.places.iter().filter(|place| place.rescues == rescue).find_map(|place| {
+            let presented = (place.look)(visit.request)?;
+            self.known_here(workspace, &presented)
+        })
+    }
+
+    fn known_here(&self, workspace: &Arc<Workspace>, presented: &[u8]) -> Option<Arc<KeyEntry>> {
+        let keys = read(&self.keys);
+        let (owner, key) = keys.get(&KeyHash::of(presented))?;
+        Arc::ptr_eq(owner, workspace).then(|| Arc::clone(key))
+    }
+}

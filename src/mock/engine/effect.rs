@@ -1,0 +1,53 @@
+//! What a request that passed every step does.
+
+use serde::Serialize;
+
+use crate::mock::message::Reply;
+use crate::mock::sync::lock;
+use crate::mock::workspace::Workspace;
+
+use super::parse::Wish;
+
+#[derive(Serialize)]
+struct Data<T> {
+    data: T,
+}
+
+#[derive(Serialize)]
+struct Accepted {
+    accepted: usize,
+    rejected: usize,
+}
+
+#[derive(Serialize)]
+struct Inserted {
+    inserted: usize,
+}
+
+/// Wraps the answer as the vendor does.
+pub(super) fn data<T: Serialize>(status: u16, data: T) -> Reply {
+    // The types here are structs of numbers and strings, which always serialize.
+    Reply::json(status, serde_json::to_vec(&Data { data }).unwrap_or_default())
+}
+
+/// Does what was wished for; of a batch, the first `events`.
+pub(super) fn effect(workspace: &Workspace, wish: Wish<'_>, events: u32) -> Reply {
+    let mut store = lock(&workspace.store);
+    match wish {
+        Wish::Ingest(batch) => {
+            let accepted = batch.events.len().min(events as usize);
+            store.ingest(&batch.events[..accepted]);
+            drop(store);
+            data(200, Accepted { accepted, rejected: batch.events.len() - accepted })
+        }
+        Wish::Score(scores) => {
+            let inserted = scores.len();
+            store.score(scores);
+            drop(store);
+            data(201, Inserted { inserted })
+        }
+        Wish::Sessions { range, limit, offset } => data(200, store.sessions(range, limit, offset)),
+        Wish::Overview { range } => data(200, store.overview(range)),
+        Wish::Tools { range, limit } => data(200, store.tools(range, limit)),
+    }
+}

@@ -1,0 +1,173 @@
+//! The engine: every workspace, every key, and the way of a request through them.
+//!
+//! It is synchronous and pure apart from its own memory: the time is an argument, and it knows nothing of
+//! sockets or HTTP libraries.
+
+mod admit;
+mod authenticate;
+mod effect;
+mod parse;
+mod pipeline;
+
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
+
+use crate::contract::ApiKey;
+
+use super::errors;
+use super::keys::{KeyEntry, KeyHash, KeySpec};
+use super::knobs::Knobs;
+use super::message::{Reply, Request};
+use super::sync::{read, write};
+use super::visit::Presented;
+use super::workspace::Workspace;
+
+/// The most workspaces there may be besides the default one.
+pub const MAX_WORKSPACES: usize = 10_000;
+
+/// The most keys a workspace may have, revoked ones included.
+pub const MAX_KEYS: usize = 10_000;
+
+/// What stands before the id of a workspace in a path.
+const WORKSPACE_PREFIX: &str = "/w/";
+
+/// Why a workspace or a key was not made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CreateError {
+    /// There are as many workspaces as there may be.
+    #[error("there are {MAX_WORKSPACES} workspaces already; delete some")]
+    TooManyWorkspaces,
+    /// The workspace has as many keys as it may have.
+    #[error("the workspace has {MAX_KEYS} keys already; make another workspace")]
+    TooManyKeys,
+    /// The same key or workspace exists.
+    #[error("it exists already")]
+    Exists,
+}
+
+/// Where a key belongs.
+type Owner = (Arc<Workspace>, Arc<KeyEntry>);
+
+/// The reference API.
+#[derive(Debug)]
+pub struct Engine {
+    default: Arc<Workspace>,
+    workspaces: RwLock<HashMap<String, Arc<Workspace>>>,
+    keys: RwLock<HashMap<KeyHash, Owner>>,
+    epoch_ms: i64,
+}
+
+impl Engine {
+    /// An engine whose default workspace has these knobs; `epoch_ms` is the time 0 in milliseconds since 1970.
+    pub fn new(knobs: Knobs, epoch_ms: i64) -> Self {
+        Self {
+            default: Arc::new(Workspace::new("default".to_owned(), knobs)),
+            workspaces: RwLock::default(),
+            keys: RwLock::default(),
+            epoch_ms,
+        }
+    }
+
+    /// The workspace of requests whose path names none.
+    pub fn default_workspace(&self) -> Arc<Workspace> {
+        Arc::clone(&self.default)
+    }
+
+    /// The workspace with this id.
+    pub fn workspace(&self, id: &str) -> Option<Arc<Workspace>> {
+        if id == self.default.id {
+            return Some(self.default_workspace());
+        }
+        read(&self.workspaces).get(id).cloned()
+    }
+
+    /// Makes a workspace.
+    ///
+    /// # Errors
+    /// [`CreateError`] when there are too many, or one with this id.
+    pub fn create_workspace(&self, id: String, knobs: Knobs) -> Result<Arc<Workspace>, CreateError> {
+        let mut workspaces = write(&self.workspaces);
+        if workspaces.contains_key(&id) || id == self.default.id {
+            return Err(CreateError::Exists);
+        }
+        if workspaces.len() >= MAX_WORKSPACES {
+            return Err(CreateError::TooManyWorkspaces);
+        }
+        let workspace = Arc::new(Workspace::new(id.clone(), knobs));
+        workspaces.insert(id, Arc::clone(&workspace));
+        Ok(workspace)
+    }
+
+    /// Forgets a workspace and its keys; false if there is none with this id. The default one stays.
+    pub fn delete_workspace(&self, id: &str) -> bool {
+        let Some(workspace) = write(&self.workspaces).remove(id) else {
+            return false;
+        };
+        let mut keys = write(&self.keys);
+        keys.retain(|_, (owner, _)| !Arc::ptr_eq(owner, &workspace));
+        true
+    }
+
+    /// Makes a key of a workspace from its plaintext, of which only a hash is kept. `id` is `key_…`, `now` the
+    /// server's time in milliseconds.
+    ///
+    /// # Errors
+    /// [`CreateError`] when the workspace has too many keys, or the same key exists.
+    pub fn create_key(
+        &self,
+        workspace: &Arc<Workspace>,
+        id: String,
+        spec: KeySpec,
+        plaintext: &ApiKey,
+        now: u64,
+    ) -> Result<Arc<KeyEntry>, CreateError> {
+        let plaintext = plaintext.reveal().as_bytes();
+        let created_at = self.wall(workspace.time(now));
+        let mut owned = write(&workspace.keys);
+        if owned.len() >= MAX_KEYS {
+            return Err(CreateError::TooManyKeys);
+        }
+        let key = Arc::new(KeyEntry::new(id, spec, created_at));
+        let mut keys = write(&self.keys);
+        let hash = KeyHash::of(plaintext);
+        if keys.contains_key(&hash) {
+            return Err(CreateError::Exists);
+        }
+        keys.insert(hash, (Arc::clone(workspace), Arc::clone(&key)));
+        drop(keys);
+        owned.push(Arc::clone(&key));
+        workspace.remember_forms(plaintext, &key);
+        Ok(key)
+    }
+
+    /// Milliseconds since 1970 at a workspace's time.
+    pub fn wall(&self, time: u64) -> i64 {
+        self.epoch_ms.saturating_add_unsigned(time)
+    }
+
+    /// Answers a request at the server's time `now`, in milliseconds.
+    pub fn handle(&self, request: &Request<'_>, now: u64) -> Reply {
+        let presented = Presented::of(request);
+        let owner = match presented {
+            Presented::Key(key) => read(&self.keys).get(&KeyHash::of(key)).cloned(),
+            Presented::Missing | Presented::Conflicting(_) => None,
+        };
+        let Some(rest) = request.path.strip_prefix(WORKSPACE_PREFIX) else {
+            let (workspace, key) = match &owner {
+                Some((workspace, key)) => (workspace, Some(Arc::clone(key))),
+                None => (&self.default, None),
+            };
+            return self.serve(workspace, request, request.path, presented, key, now);
+        };
+        let (id, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
+        let Some(workspace) = self.workspace(id) else {
+            return errors::error(404, "NOT_FOUND", "There is no such workspace.");
+        };
+        // A key of another workspace is as unknown here as any other word.
+        let key = owner.filter(|(owner, _)| Arc::ptr_eq(owner, &workspace)).map(|(_, key)| key);
+        self.serve(&workspace, request, path, presented, key, now)
+    }
+}
+
+#[cfg(test)]
+mod tests;

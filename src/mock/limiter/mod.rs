@@ -1,0 +1,198 @@
+//! The limiter: a small state for each key, and pure arithmetic in integer milliseconds.
+//!
+//! The reference is [`Kind::Anchored`]. The other kinds keep the documented promise as well, each with a
+//! `Retry-After` after which the refused request is really admitted.
+
+mod buckets;
+mod log;
+mod tokens;
+mod window;
+
+use std::str::FromStr;
+
+use crate::contract::WINDOW_SECONDS;
+
+/// The documented window in milliseconds.
+pub const WINDOW_MS: u64 = WINDOW_SECONDS * 1_000;
+
+/// How a limiter counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A fixed window that begins at the first counted request: the reference.
+    Anchored,
+    /// A fixed window aligned to the minute of the clock.
+    Aligned,
+    /// Every admitted request is remembered for exactly one window.
+    Sliding,
+    /// Counts by the second, each forgotten one window after its second began. (The estimate from two whole
+    /// windows that goes by the same name cannot grant a key all of its limit after one silent minute.)
+    SlidingCounter,
+    /// A bucket that refills all the time. It breaks the promise of a limit per minute, so it is no choice
+    /// of `--limiter`.
+    TokenBucket,
+}
+
+impl Kind {
+    /// The kinds that keep the promise, by the names `--limiter` takes.
+    pub const LAWFUL: [(&'static str, Self); 4] = [
+        ("anchored", Self::Anchored),
+        ("aligned", Self::Aligned),
+        ("sliding", Self::Sliding),
+        ("sliding-counter", Self::SlidingCounter),
+    ];
+}
+
+/// A word that names no limiter.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no limiter is called `{0}`; there are anchored, aligned, sliding and sliding-counter")]
+pub struct UnknownLimiter(pub String);
+
+impl FromStr for Kind {
+    type Err = UnknownLimiter;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let found = Self::LAWFUL.iter().find(|(name, _)| *name == text);
+        found.map(|&(_, kind)| kind).ok_or_else(|| UnknownLimiter(text.to_owned()))
+    }
+}
+
+/// The rules a limiter applies; [`Rules::reference`] are the contract's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// How it counts.
+    pub kind: Kind,
+    /// The length of a window in milliseconds, at least 1.
+    pub window_ms: u64,
+    /// Requests in a window.
+    pub requests: u32,
+    /// Events in a window, if they are limited.
+    pub events: Option<u32>,
+    /// Milliseconds since 1970 at time 0, for what is aligned to the clock.
+    pub epoch_ms: u64,
+    /// Whether the window ends one window after the last admitted request instead of the first.
+    pub idle_expiry: bool,
+    /// Whether a refusal starts the wait anew.
+    pub refusals_extend: bool,
+    /// Added to the limit of requests in every window but the first.
+    pub later_windows: i32,
+    /// Every so-many-th refusal is admitted after all; 0 for never.
+    pub leak_every: u32,
+}
+
+impl Rules {
+    /// The contract's rules for these limits.
+    pub const fn reference(requests: u32, events: Option<u32>) -> Self {
+        Self {
+            kind: Kind::Anchored,
+            window_ms: WINDOW_MS,
+            requests,
+            events,
+            epoch_ms: 0,
+            idle_expiry: false,
+            refusals_extend: false,
+            later_windows: 0,
+            leak_every: 0,
+        }
+    }
+
+    fn fits(&self, limit: u32, used_requests: u32, used_events: u32, events: u32) -> bool {
+        used_requests < limit
+            && (events == 0
+                || self
+                    .events
+                    .is_none_or(|most| used_events.checked_add(events).is_some_and(|sum| sum <= most)))
+    }
+}
+
+/// What the limiter decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Both the request and its events are within the limits.
+    Admitted,
+    /// One of them is not; nothing was counted.
+    Refused {
+        /// Milliseconds until the same request would be admitted, at least 1.
+        wait_ms: u64,
+    },
+}
+
+/// The state of one key. It begins empty and takes the form its rules need.
+#[derive(Debug, Default)]
+pub struct Limiter {
+    state: State,
+    refused: u32,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    #[default]
+    Fresh,
+    Window(window::Window),
+    Log(log::Log),
+    Buckets(buckets::Buckets),
+    Tokens(tokens::Tokens),
+}
+
+impl Limiter {
+    /// Admits a request with so many events and counts both, or refuses it and counts neither.
+    /// `now` is in milliseconds and never goes back.
+    pub fn admit(&mut self, now: u64, events: u32, rules: &Rules) -> Decision {
+        let decision = self.check(now, events, rules);
+        if decision == Decision::Admitted {
+            self.count(now, events, rules);
+        }
+        decision
+    }
+
+    /// Says what [`Limiter::admit`] would, without counting.
+    pub fn check(&mut self, now: u64, events: u32, rules: &Rules) -> Decision {
+        let decision = match self.state(rules) {
+            State::Fresh => Decision::Admitted,
+            State::Window(window) => window.check(now, events, rules),
+            State::Log(log) => log.check(now, events, rules),
+            State::Buckets(buckets) => buckets.check(now, events, rules),
+            State::Tokens(tokens) => tokens.check(now, events, rules),
+        };
+        if decision != Decision::Admitted && rules.leak_every > 0 {
+            self.refused += 1;
+            if self.refused.is_multiple_of(rules.leak_every) {
+                return Decision::Admitted;
+            }
+        }
+        decision
+    }
+
+    /// Counts a request with so many events, whatever the limits say.
+    pub fn count(&mut self, now: u64, events: u32, rules: &Rules) {
+        match self.state(rules) {
+            State::Fresh => {}
+            State::Window(window) => window.count(now, events, rules),
+            State::Log(log) => log.count(now, events, rules),
+            State::Buckets(buckets) => buckets.count(now, events, rules),
+            State::Tokens(tokens) => tokens.count(now, events, rules),
+        }
+    }
+
+    /// Adds events to those of a request counted before. Only the fixed window, which counts late
+    /// in one deviation, can tell them apart from the request.
+    pub(super) fn add_events(&mut self, events: u32) {
+        if let State::Window(window) = &mut self.state {
+            window.add_events(events);
+        }
+    }
+
+    fn state(&mut self, rules: &Rules) -> &mut State {
+        if matches!(self.state, State::Fresh) {
+            self.state = match rules.kind {
+                Kind::Anchored | Kind::Aligned => State::Window(window::Window::default()),
+                Kind::Sliding => State::Log(log::Log::default()),
+                Kind::SlidingCounter => State::Buckets(buckets::Buckets::default()),
+                Kind::TokenBucket => State::Tokens(tokens::Tokens::default()),
+            };
+        }
+        &mut self.state
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,60 @@
+//! Reading a body whole, within a size and a time.
+
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+
+use super::BODY_LIMIT;
+
+/// How much of a body that is too large is read and thrown away. A client that is still sending when the
+/// connection closes may never see the answer.
+const DISCARD_LIMIT: usize = 4 * BODY_LIMIT;
+
+/// What came of reading a body.
+pub(super) enum Read {
+    /// All of it.
+    Whole(Bytes),
+    /// It is larger than [`BODY_LIMIT`].
+    TooLarge,
+    /// It did not arrive in time.
+    TooSlow,
+    /// The client went away.
+    Broken,
+}
+
+pub(super) async fn read(body: Body, most: Duration) -> Read {
+    if body.is_end_stream() {
+        return Read::Whole(Bytes::new());
+    }
+    tokio::time::timeout(most, collect(body)).await.unwrap_or(Read::TooSlow)
+}
+
+async fn collect(body: Body) -> Read {
+    let expected = body.size_hint().exact().and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
+    let mut stream = body.into_data_stream();
+    let first = match stream.next().await {
+        None => return Read::Whole(Bytes::new()),
+        Some(Err(_)) => return Read::Broken,
+        Some(Ok(first)) => first,
+    };
+    if first.len() == expected {
+        return Read::Whole(first);
+    }
+    let mut whole = BytesMut::with_capacity(expected.min(BODY_LIMIT));
+    let mut size = first.len();
+    whole.extend_from_slice(&first);
+    while let Some(part) = stream.next().await {
+        let Ok(part) = part else {
+            return Read::Broken;
+        };
+        size += part.len();
+        if size <= BODY_LIMIT {
+            whole.extend_from_slice(&part);
+        } else if size > DISCARD_LIMIT {
+            break;
+        }
+    }
+    if size > BODY_LIMIT { Read::TooLarge } else { Read::Whole(whole.freeze()) }
+}

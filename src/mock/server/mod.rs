@@ -1,0 +1,161 @@
+//! The server that carries the engine over HTTP/1.1 and HTTP/2 (prior knowledge).
+
+mod body;
+mod connection;
+mod handler;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::contract::ApiKey;
+
+use super::control::Control;
+use super::deviations::knobs;
+use super::engine::Engine;
+use super::keys::KeySpec;
+use super::options::{MockError, MockOptions};
+use super::well_known::WELL_KNOWN_KEYS;
+use connection::Carrier;
+
+/// The largest body the server reads.
+pub const BODY_LIMIT: usize = 4 * 1024 * 1024;
+
+/// How long to pause when the system has no connection to give, such as when it is out of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
+/// What all connections share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) engine: Arc<Engine>,
+    pub(super) control: Control,
+    pub(super) body_timeout: Duration,
+    started: Instant,
+}
+
+impl Shared {
+    /// The server's time in milliseconds. It never goes back.
+    pub(super) fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// A running mock. Dropping it stops it at once; [`MockServer::stop`] lets requests under way finish.
+///
+/// ```
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// use trenchcheck::mock::{MockOptions, MockServer};
+/// let mock = MockServer::start(MockOptions::default()).await?;
+/// assert!(mock.url().starts_with("http://127.0.0.1:"));
+/// mock.stop().await;
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct MockServer {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    accepting: JoinHandle<()>,
+    engine: Arc<Engine>,
+}
+
+impl MockServer {
+    /// Binds the port and serves in the background of the current tokio runtime.
+    ///
+    /// # Errors
+    /// [`MockError`] when the port cannot be had or a deviation has no such name.
+    pub async fn start(options: MockOptions) -> Result<Self, MockError> {
+        let engine = Arc::new(engine(&options)?);
+        let wanted = SocketAddr::new(options.host, options.port);
+        let bind_error = |source| MockError::Bind { address: wanted, source };
+        let listener = TcpListener::bind(wanted).await.map_err(bind_error)?;
+        let address = listener.local_addr().map_err(bind_error)?;
+        let shared = Arc::new(Shared {
+            engine: Arc::clone(&engine),
+            control: Control::new(Arc::clone(&engine), options.control_token.clone()),
+            body_timeout: options.body_timeout,
+            started: Instant::now(),
+        });
+        let (stop, stopped) = watch::channel(false);
+        let carrier = Carrier::new(shared, &options);
+        let accepting = tokio::spawn(accept(listener, carrier, stopped, options.stop_deadline));
+        Ok(Self { address, stop, accepting, engine })
+    }
+
+    /// The base URL, such as `http://127.0.0.1:4010`.
+    pub fn url(&self) -> String {
+        let host = match self.address.ip() {
+            // What listens everywhere is reached here.
+            IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+            ip => ip,
+        };
+        format!("http://{}", SocketAddr::new(host, self.address.port()))
+    }
+
+    /// The engine behind it.
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// Takes no more connections, answers what is under way, and returns when that is done or at the deadline.
+    pub async fn stop(mut self) {
+        // Nobody listens if accepting has ended already, which is what is wanted.
+        let _ = self.stop.send(true);
+        let _ = (&mut self.accepting).await;
+    }
+}
+
+impl Drop for MockServer {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+/// An engine with the well-known keys.
+fn engine(options: &MockOptions) -> Result<Engine, MockError> {
+    let knobs = knobs(&options.deviations, options.limiter)?;
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let engine = Engine::new(knobs, i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX));
+    let workspace = engine.default_workspace();
+    for (number, key) in WELL_KNOWN_KEYS.iter().enumerate() {
+        let plaintext = ApiKey::new(key.plaintext).map_err(|error| MockError::Keys(error.to_string()))?;
+        let spec = KeySpec { name: key.variable.to_owned(), scopes: key.scopes.to_vec(), plan: key.plan };
+        engine
+            .create_key(&workspace, format!("key_{}", number + 1), spec, &plaintext, 0)
+            .map_err(|error| MockError::Keys(error.to_string()))?;
+    }
+    Ok(engine)
+}
+
+async fn accept(
+    listener: TcpListener,
+    carrier: Carrier,
+    mut stopped: watch::Receiver<bool>,
+    deadline: Duration,
+) {
+    let mut connections = JoinSet::new();
+    let mut number = 0;
+    loop {
+        let accepted: std::io::Result<(TcpStream, SocketAddr)> = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stopped.wait_for(|stopped| *stopped) => break,
+            Some(_) = connections.join_next() => continue,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                number += 1;
+                connections.spawn(carrier.carry(stream, peer, number, stopped.clone()));
+            }
+            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+        }
+    }
+    drop(listener);
+    let all_done = async { while connections.join_next().await.is_some() {} };
+    // Whoever is not done by then is cut off when the set is dropped.
+    let _ = tokio::time::timeout(deadline, all_done).await;
+}

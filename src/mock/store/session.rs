@@ -1,0 +1,135 @@
+//! One session, as sums.
+
+use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use crate::mock::ingest::{Event, EventType};
+
+/// How many tool calls of a session may be open at a time; the oldest is forgotten then.
+const OPEN_CALLS: usize = 128;
+
+/// The name under which a tool without one is counted.
+const NAMELESS: &str = "unknown";
+
+/// What happened with one tool in one session.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct ToolTotals {
+    pub(super) invocations: u64,
+    pub(super) results: u64,
+    pub(super) errors: u64,
+    pub(super) timed: u64,
+    pub(super) duration_ms: u64,
+}
+
+/// The sums of one session.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) id: Box<str>,
+    pub(super) events: u64,
+    pub(super) tool_invocations: u64,
+    /// By first use; a session has few tools, so a list is searched faster than a table.
+    pub(super) tools: Vec<(Box<str>, ToolTotals)>,
+    first_event: Option<i64>,
+    first_start: Option<i64>,
+    last_end: Option<i64>,
+    open: VecDeque<Call>,
+}
+
+/// A `tool_use` that waits for its result.
+#[derive(Debug)]
+struct Call {
+    correlation: u64,
+    at: i64,
+    tool: Box<str>,
+}
+
+impl Session {
+    pub(super) fn new(id: &str) -> Self {
+        Self {
+            id: id.into(),
+            events: 0,
+            tool_invocations: 0,
+            tools: Vec::new(),
+            first_event: None,
+            first_start: None,
+            last_end: None,
+            open: VecDeque::new(),
+        }
+    }
+
+    /// The first `session_start`, or the first event where there was none.
+    pub(super) fn started_at(&self) -> Option<i64> {
+        self.first_start.or(self.first_event)
+    }
+
+    /// The last `session_end`; nothing while the session is open.
+    pub(super) fn ended_at(&self) -> Option<i64> {
+        self.last_end
+    }
+
+    pub(super) fn take(&mut self, event: &Event<'_>) {
+        self.events += 1;
+        self.first_event = Some(self.first_event.map_or(event.at, |first| first.min(event.at)));
+        match event.kind {
+            EventType::SessionStart => {
+                self.first_start = Some(self.first_start.map_or(event.at, |first| first.min(event.at)));
+            }
+            EventType::SessionEnd => {
+                self.last_end = Some(self.last_end.map_or(event.at, |last| last.max(event.at)));
+            }
+            EventType::ToolUse => self.tool_use(event),
+            EventType::ToolResult => self.tool_result(event),
+            EventType::Other(_) => {}
+        }
+    }
+
+    fn tool_use(&mut self, event: &Event<'_>) {
+        self.tool_invocations += 1;
+        let tool = event.tool.as_deref().unwrap_or(NAMELESS);
+        self.tool(tool).invocations += 1;
+        if let Some(correlation) = &event.correlation_id {
+            if self.open.len() == OPEN_CALLS {
+                self.open.pop_front();
+            }
+            self.open.push_back(Call {
+                correlation: fingerprint(correlation),
+                at: event.at,
+                tool: tool.into(),
+            });
+        }
+    }
+
+    fn tool_result(&mut self, event: &Event<'_>) {
+        let call = event.correlation_id.as_deref().map(fingerprint).and_then(|correlation| {
+            let place = self.open.iter().position(|call| call.correlation == correlation)?;
+            self.open.remove(place)
+        });
+        // A result belongs to the tool that was called; only a result without a call is taken by its own name.
+        let name = match &call {
+            Some(call) => &call.tool,
+            None => event.tool.as_deref().unwrap_or(NAMELESS),
+        };
+        let took = call.as_ref().and_then(|call| u64::try_from(event.at.saturating_sub(call.at)).ok());
+        let tool = self.tool(name);
+        tool.results += 1;
+        tool.errors += u64::from(event.failed);
+        if let Some(took) = took {
+            tool.timed += 1;
+            tool.duration_ms = tool.duration_ms.saturating_add(took);
+        }
+    }
+
+    fn tool(&mut self, name: &str) -> &mut ToolTotals {
+        let place = self.tools.iter().position(|(known, _)| &**known == name).unwrap_or_else(|| {
+            self.tools.push((name.into(), ToolTotals::default()));
+            self.tools.len() - 1
+        });
+        &mut self.tools[place].1
+    }
+}
+
+fn fingerprint(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,4 @@
+//! The mock over real HTTP.
+
+mod api;
+mod support;
