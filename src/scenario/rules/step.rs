@@ -11,6 +11,10 @@ use super::super::words::Amount;
 use super::expect::{self, About};
 use super::{ACTIONS, Known, OWN, one_of, report};
 
+/// Ten times the greatest documented limit; more is a slip that would run for hours.
+const MOST_SENT: u32 = 1_000_000;
+/// A body that is refused for its size need not fill the memory.
+const MOST_IN_BODY: u32 = 100_000;
 /// What an observation may show.
 const SEEN: [&str; 6] = ["status", "admitted", "limited", "other", "limit", "seconds"];
 
@@ -159,10 +163,7 @@ impl Steps<'_> {
         self.request(&exhaust.request);
         self.key(exhaust.key.as_ref());
         self.range(exhaust.batch, node.place(&["batch"]));
-        if exhaust.collect == Some(0) {
-            let at = node.place(&["collect"]);
-            report(self.text, at, "`collect` is 0", "a key is known to be used up by at least one 429");
-        }
+        self.range(exhaust.collect, node.place(&["collect"]));
     }
 
     fn request(&self, name: &Spanned<String>) {
@@ -180,20 +181,19 @@ impl Steps<'_> {
 
     /// `all` counts answers; nothing can be sent by it.
     fn amount(&self, amount: Option<Amount>, at: At) {
-        if amount == Some(Amount::All) {
-            report(
-                self.text,
-                at,
-                "`all` says nothing here",
-                "it belongs into `expect`; write a number or `limit`",
-            );
+        match amount {
+            Some(Amount::All) => {
+                let help = "it belongs into `expect`; write a number or `limit`";
+                report(self.text, at, "`all` says nothing here", help);
+            }
+            Some(Amount::Number(number)) => in_range(self.text, Some(number), 1, MOST_SENT, at),
+            Some(Amount::Limit(plus)) => in_range(self.text, Some(plus.unsigned_abs()), 0, MOST_SENT, at),
+            None => {}
         }
     }
 
     fn range(&self, number: Option<u32>, at: At) {
-        if let Some(number) = number.filter(|number| !(1..=1_000).contains(number)) {
-            report(self.text, at, format!("{number} is out of range"), "expected 1 to 1000");
-        }
+        in_range(self.text, number, 1, 1_000, at);
     }
 
     fn observed(&self, sentence: &str, at: At) {
@@ -207,12 +207,20 @@ impl Steps<'_> {
     }
 }
 
+fn in_range(text: &Text, number: Option<u32>, least: u32, most: u32, at: At) {
+    if let Some(number) = number.filter(|number| !(least..=most).contains(number)) {
+        report(text, at, format!("{number} is out of range"), format!("expected {least} to {most}"));
+    }
+}
+
 /// A body is one thing.
 pub(super) fn body(text: &Text, body: Option<&Body>, parent: &Node, whole: bool) {
     let Some(body) = body else { return };
     let given = usize::from(body.events.is_some())
         + usize::from(body.scores.is_some())
         + usize::from(body.text.is_some());
+    in_range(text, body.events, 0, MOST_IN_BODY, parent.place(&["body", "events"]));
+    in_range(text, body.scores, 0, MOST_IN_BODY, parent.place(&["body", "scores"]));
     let at = parent.place(&["body"]);
     match given {
         0 if whole => report(text, at, "this body is empty", "give it `events`, `scores` or `text`"),
