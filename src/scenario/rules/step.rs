@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::model::{Body, Burst, Exhaust, Pace, Send, Step};
+use super::super::model::{Body, Burst, Credentials, Exhaust, Pace, Send, Step};
 use super::super::problem::{word, words};
 use super::super::span::{At, Spanned};
 use super::super::text::Text;
@@ -104,6 +104,14 @@ impl Steps<'_> {
                 "write it in capitals: `HEAD`",
             );
         }
+        for (name, value) in &send.headers {
+            header_name(self.text, name, node.get("headers").unwrap_or(node).key_place(&[name]));
+            if http::HeaderValue::from_bytes(value.as_bytes()).is_err() {
+                let help = "a header holds one line of text";
+                report(self.text, node.place(&["headers", name]), "no header can hold this", help);
+            }
+        }
+        self.credentials(send.credentials.as_ref(), node);
         body(self.text, send.body.as_ref(), node, self.whole);
         if let Some(session) = &send.session {
             self.sessions.insert(session.value.clone());
@@ -113,6 +121,7 @@ impl Steps<'_> {
     fn burst(&self, burst: &Burst, node: &Node) {
         self.request(&burst.request);
         self.key(burst.key.as_ref());
+        self.credentials(burst.credentials.as_ref(), node);
         self.amount(burst.count, node.place(&["count"]));
         self.amount(burst.events, node.place(&["events"]));
         self.range(burst.batch, node.place(&["batch"]));
@@ -166,6 +175,24 @@ impl Steps<'_> {
         self.range(exhaust.collect, node.place(&["collect"]));
     }
 
+    fn credentials(&self, credentials: Option<&Credentials>, node: &Node) {
+        let Some(credentials) = credentials else { return };
+        if let Some(name) = &credentials.header {
+            header_name(self.text, name, node.place(&["credentials", "header"]));
+        }
+        if let Some(name) =
+            credentials.spelled.as_deref().filter(|name| !name.eq_ignore_ascii_case("x-api-key"))
+        {
+            let what = format!("{} is no spelling of X-API-Key", word(name));
+            report(
+                self.text,
+                node.place(&["credentials", "spelled"]),
+                what,
+                "for another header use `header`",
+            );
+        }
+    }
+
     fn request(&self, name: &Spanned<String>) {
         if let Some(requests) = self.known.requests {
             one_of(self.text, name.at, "request", name, requests.keys().map(String::as_str));
@@ -210,6 +237,13 @@ impl Steps<'_> {
 fn in_range(text: &Text, number: Option<u32>, least: u32, most: u32, at: At) {
     if let Some(number) = number.filter(|number| !(least..=most).contains(number)) {
         report(text, at, format!("{number} is out of range"), format!("expected {least} to {most}"));
+    }
+}
+
+/// A name that no request and no answer can carry would be looked for in vain.
+pub(super) fn header_name(text: &Text, name: &str, at: At) {
+    if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
+        report(text, at, format!("{} is no name of a header", word(name)), "such as `Retry-After`");
     }
 }
 
