@@ -46,6 +46,26 @@ fn everything_wrong_in_it_is_said_at_once() {
 }
 
 #[test]
+fn what_a_type_refuses_by_itself_has_the_place_of_the_value() {
+    #[derive(Debug, Deserialize)]
+    #[serde(try_from = "String")]
+    struct Even;
+
+    impl TryFrom<String> for Even {
+        type Error = String;
+
+        fn try_from(text: String) -> Result<Self, String> {
+            if text.len().is_multiple_of(2) { Ok(Self) } else { Err(format!("`{text}` is odd")) }
+        }
+    }
+
+    type Words = BTreeMap<String, Vec<Spanned<Even>>>;
+    let problems = read_document::<Words>("words.yaml", "a: [ab, abc]\nb: [x, xy,\n  xyz]\n").unwrap_err();
+    let places: Vec<_> = problems.iter().map(|problem| (problem.at.line, problem.at.column)).collect();
+    assert_eq!(places, [(1, 9), (2, 5), (3, 3)]);
+}
+
+#[test]
 fn a_caller_adds_problems_at_places() {
     let text = "base_url: ftp://localhost\n";
     let target: Target = read_document("target.yaml", text).unwrap();
