@@ -62,3 +62,106 @@ fn every_bad_file_is_explained() {
 fn the_builtin_suite_is_sound() {
     Suite::load(&Source::Builtin).unwrap_or_else(|problems| panic!("{problems}"));
 }
+
+#[test]
+fn all_files_are_looked_at_in_one_run() {
+    let one = b"check: a.b\nclause: auth.header\nlevel: must\nabout: x\nsteps:\n  - review: no-key-echod\n";
+    let two =
+        b"check: a.c\nclause: auth.hedaer\nlevel: must\nabout: x\nsteps: [{wait: soon}, {wait: late}]\n";
+    let requests = b"requests:\n  bad: {endpoint: sesions}\n  nowhere: {method: GET}\n  both: {endpoint: events, path: x}\n";
+    insta::assert_snapshot!(said_about(&[
+        ("auth/one.yaml", one),
+        ("limits/two.yaml", two),
+        ("requests.yaml", requests),
+        ("fixtures/errors/broken.json", b"{\"error\": \n  oops}"),
+        (
+            "auth/three.yaml",
+            b"check: a.d\nclause: error.401\nlevel: must\nabout: x\nsteps:\n  - send: {request: bad}\n    expect: {json: {file: errors/broken.json}}\n"
+        ),
+    ]));
+}
+
+#[test]
+fn an_id_belongs_to_one_check() {
+    let check = b"check: a.b\nclause: auth.header\nlevel: must\nabout: x\nsteps: [{review: no-key-echoed}]\n";
+    insta::assert_snapshot!(said_about(&[("auth/one.yaml", check), ("limits/two.yaml", check)]));
+}
+
+#[test]
+fn a_key_is_never_repeated() {
+    let secret = "a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p6";
+    let head = "clause: auth.header\nlevel: must\nabout: x\n";
+    let files = [
+        // In a value, in a comment beside a fault, as an unknown word, in a text that is no YAML, in an id, in a table.
+        format!("check: a.a\n{head}steps: [{{send: {{request: ct_live_{secret}}}}}]\n"),
+        format!("check: a.b\n{head}banana: 1 # ct_live_{secret}\nsteps: [{{review: no-key-echoed}}]\n"),
+        format!("check: a.c\n{head}steps: [{{revieww: ct_live_{secret}}}]\n"),
+        format!("check: \"ct_live_{secret}\n"),
+        format!("check: ct_live_{secret}\n{head}steps: []\n"),
+        format!(
+            "check: a.d\n{head}for_each: {{k: [{secret}]}}\nsteps: [{{send: {{request: 'ct_live_{{k}}'}}}}]\n"
+        ),
+        format!("check: a.e\n{head}key: |\n  ct_live_{secret}\nsteps: []\n"),
+        format!("check: a.f\n{head}key: \"ct_\\x6cive_{secret}\"\nsteps: []\n"),
+    ];
+    for file in &files {
+        let said = said_about(&[("auth/x.yaml", file.as_bytes())]);
+        assert!(!said.contains(&secret[..4]), "{said}");
+        assert!(!said.contains(&secret[28..]), "{said}");
+    }
+}
+
+#[test]
+fn nothing_is_too_deep_or_too_large_for_an_answer() {
+    let deep_flow = "[".repeat(200_000);
+    let deep_block: String = (0..3_000).map(|depth| format!("{}a:\n", " ".repeat(depth % 400))).collect();
+    let deep_list = "- ".repeat(100_000);
+    let large = " ".repeat((1 << 20) + 1);
+    let wide = format!("check: [{}]\n", "a, ".repeat(100_000));
+    let anchors = "&a ".repeat(10_000);
+    for file in [deep_flow, deep_block, deep_list, large, wide, anchors] {
+        let said = said_about(&[("auth/x.yaml", file.as_bytes())]);
+        assert!(said.contains("auth/x.yaml:"), "{}", &file[..10]);
+    }
+}
+
+#[test]
+fn a_directory_without_checks_is_an_error_that_names_it() {
+    let said = Suite::load(&Source::Directory("tests/nowhere".into())).unwrap_err().to_string();
+    assert!(said.contains("tests/nowhere:1:1") && said.contains("cannot be read"), "{said}");
+    let room = tempfile::tempdir().unwrap();
+    let said = Suite::load(&Source::Directory(room.path().into())).unwrap_err().to_string();
+    assert!(said.contains("there are no checks in here"), "{said}");
+}
+
+#[test]
+fn fixtures_may_lie_beside_the_scenarios_and_profiles_and_hidden_folders_are_no_checks() {
+    let room = tempfile::tempdir().unwrap();
+    let dir = room.path().join("scenarios");
+    let check = "check: a.b\nclause: error.401\nlevel: must\nabout: x\nsteps:\n  - send: {request: r}\n    expect: {json: {file: mine.json}}\n";
+    write(&dir.join("auth/one.yaml"), check.as_bytes());
+    write(&dir.join("..2026/one.yaml"), check.as_bytes());
+    write(&dir.join("load/profile.yaml"), b"profile: x\n");
+    write(&dir.join("requests.yaml"), b"requests: {r: {endpoint: sessions}}\n");
+    write(&room.path().join("fixtures/mine.json"), b"{}");
+    let suite = Suite::load(&Source::Directory(dir)).unwrap_or_else(|problems| panic!("{problems}"));
+    assert_eq!(suite.checks.len(), 1);
+    assert!(suite.fixtures.contains_key("mine.json"));
+}
+
+#[test]
+fn line_ends_and_byte_order_marks_of_other_systems_change_nothing() {
+    let sound = fs::read_to_string("tests/good/auth/forms.yaml").unwrap();
+    let room = tempfile::tempdir().unwrap();
+    write(
+        &room.path().join("auth/forms.yaml"),
+        format!("\u{feff}{}", sound.replace('\n', "\r\n")).as_bytes(),
+    );
+    write(&room.path().join("requests.yaml"), &fs::read("tests/good/requests.yaml").unwrap());
+    let theirs =
+        Suite::load(&Source::Directory(room.path().into())).unwrap_or_else(|problems| panic!("{problems}"));
+    let ours = Suite::load(&Source::Directory("tests/good".into())).unwrap();
+    assert_eq!(theirs.checks[0].at, ours.checks[0].at);
+    assert_eq!(theirs.checks[0].about, ours.checks[0].about);
+    assert_eq!(theirs.checks[0].cases[7].steps[1].at, ours.checks[0].cases[7].steps[1].at);
+}

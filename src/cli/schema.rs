@@ -36,3 +36,19 @@ pub fn run(args: &SchemaArgs, out: &mut dyn io::Write) -> io::Result<()> {
     };
     writeln!(out, "{schema:#}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_file_has_a_schema_of_its_own() {
+        let written = |which| {
+            let mut out = Vec::new();
+            run(&SchemaArgs { which }, &mut out).unwrap();
+            serde_json::from_slice::<serde_json::Value>(&out).unwrap()
+        };
+        assert!(written(SchemaOf::Check)["properties"]["steps"].is_object());
+        assert!(written(SchemaOf::Requests)["properties"]["requests"].is_object());
+    }
+}

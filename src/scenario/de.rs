@@ -9,8 +9,11 @@ mod error;
 
 use std::cell::RefCell;
 use std::collections::HashSet;
+use std::marker::PhantomData;
 
-use serde::de::{DeserializeOwned, Deserializer, Unexpected, Visitor, value::BorrowedStrDeserializer};
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, Unexpected, Visitor, value::BorrowedStrDeserializer,
+};
 use serde::forward_to_deserialize_any;
 
 use super::nearest::nearest;
@@ -30,7 +33,7 @@ pub(super) fn read<T: DeserializeOwned>(text: &Text, root: &Node) -> Option<T> {
     let state = State { text, bad: RefCell::default() };
     for _ in 0..MOST_READINGS {
         let known = state.bad.borrow().len();
-        if let Ok(value) = T::deserialize(Reader { node: root, state: &state }) {
+        if let Ok(value) = (Reader { node: root, state: &state }).seed(PhantomData) {
             return Some(value);
         }
         if state.bad.borrow().len() == known {
@@ -80,6 +83,12 @@ impl<'n, 's> Reader<'n, 's> {
             self.mark_bad();
             Stop::Reported
         })
+    }
+
+    /// Reads this value. A type that reads a text and then refuses it (`try_from`, say) fails outside of the reader;
+    /// the place is the value's all the same.
+    fn seed<S: DeserializeSeed<'n>>(self, seed: S) -> Result<S::Value, Stop> {
+        self.settle(seed.deserialize(self))
     }
 
     fn mark_bad(self) {

@@ -56,12 +56,10 @@ impl Fixtures {
             Err(error) => {
                 let at = At { line: narrow(error.line()), column: narrow(error.column()) };
                 let text = String::from_utf8_lossy(&bytes);
-                self.problems.borrow_mut().push(Problem::at(
-                    &file,
-                    &text,
-                    at,
-                    format!("this is no JSON: {error}"),
-                ));
+                let reason = error.to_string();
+                let reason = reason.split(" at line ").next().unwrap_or_default();
+                let problem = Problem::at(&file, &text, at, format!("this is no JSON: {reason}"));
+                self.problems.borrow_mut().push(problem);
                 None
             }
         };

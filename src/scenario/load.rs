@@ -11,7 +11,7 @@ use super::problem::{Problem, Problems, word};
 use super::rows::{Filling, Row, rows};
 use super::rules::{self, Known};
 use super::source::{Found, Source};
-use super::span::Spanned;
+use super::span::{At, Spanned};
 use super::text::Text;
 use super::tree::{Kind, Node};
 use super::{Check, Suite};
@@ -33,6 +33,10 @@ impl Suite {
                 Err(problem) => problems.push(problem),
                 Ok(text) => {
                     let check = check(&text, &file, &known);
+                    if check.is_none() && text.is_sound() {
+                        // A check must never vanish without a word.
+                        text.report(text.problem(At { line: 1, column: 1 }, "this check cannot be read"));
+                    }
                     problems.extend(text.take_problems());
                     checks.extend(check.map(|check| (check, text)));
                 }

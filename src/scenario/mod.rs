@@ -1,4 +1,21 @@
 //! The YAML language in which the contract is written: its types, loading, diagnostics.
+//!
+//! A file goes through it in this order; each stage reports what is wrong and goes on where it can:
+//!
+//! 1. `source` finds the files, `text` refuses what is no text;
+//! 2. `tree` keeps every value with its place, and a file with a written-out key goes no further;
+//! 3. `rows` fills the values of `for_each` into the steps;
+//! 4. `de` reads the types of [`model`] from the tree;
+//! 5. `rules` checks what types cannot say: that names name something and parts belong together.
+//!
+//! ```
+//! use trenchcheck::scenario::{Source, Suite};
+//!
+//! match Suite::load(&Source::Builtin) {
+//!     Ok(suite) => println!("{} checks", suite.checks.len()),
+//!     Err(problems) => eprintln!("{problems}"),
+//! }
+//! ```
 
 mod builtin;
 mod de;

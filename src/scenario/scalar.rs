@@ -1,4 +1,4 @@
-//! What a plain scalar is: YAML 1.2's core schema.
+//! What a plain scalar is: YAML 1.2's core schema, but for `007`.
 
 /// A plain scalar, typed.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,6 +26,7 @@ impl<'n> Typed<'n> {
             "true" | "True" | "TRUE" => return Self::Boolean(true),
             "false" | "False" | "FALSE" => return Self::Boolean(false),
             ".nan" | ".NaN" | ".NAN" => return Self::Float(f64::NAN),
+            _ if is_padded(text) => return Self::Text(text),
             _ => {}
         }
         if let Some(number) = integer(text) {
@@ -35,7 +36,7 @@ impl<'n> Typed<'n> {
     }
 
     /// The text a `String` takes from a scalar: what is text, and of the rest only what reads the same in
-    /// every notation: a decimal number without sign or leading zero, `true`, `false`.
+    /// every notation: a decimal number as it is usually written, `true`, `false`.
     /// `1.0`, `0x10` or `~` must be put in quotes by whoever means the letters.
     pub(super) fn unambiguous_text(self, text: &'n str) -> Option<&'n str> {
         match self {
@@ -56,6 +57,12 @@ impl<'n> Typed<'n> {
             Self::Text(text) => format!("the text {}", super::problem::word(text)),
         }
     }
+}
+
+/// Digits behind a zero, such as `007`: a name rather than a number, as serde_yaml has it too.
+fn is_padded(text: &str) -> bool {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    unsigned.len() > 1 && unsigned.starts_with('0') && unsigned.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn integer(text: &str) -> Option<i128> {

@@ -30,7 +30,7 @@ impl Amount {
     }
 }
 
-/// A length of time, written `250ms`, `60s` or `2m`.
+/// A length of time of at most an hour, written `250ms`, `60s` or `2m`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span(pub Duration);
 
@@ -134,13 +134,16 @@ word!(
     }
 );
 
-word!(Span, "a time such as `250ms`, `60s` or `2m`", r"^(\d+(ms|s|m)|\{[a-z_]+\})$", |text| {
-    parse_duration(text).map(Span)
-});
+word!(
+    Span,
+    "a time of at most an hour, such as `250ms`, `60s` or `2m`",
+    r"^(\d+(ms|s|m)|\{[a-z_]+\})$",
+    |text| { parse_duration(text).map(Span) }
+);
 
 word!(
     WaitFor,
-    "`promise`, `promise - 2s`, `silent-window` or a time such as `60s`",
+    "`promise`, `promise - 2s`, `silent-window` or a time of at most an hour, such as `60s`",
     r"^(promise( - \d+(ms|s|m))?|silent-window|\d+(ms|s|m)|\{[a-z_]+\})$",
     |text| match text {
         "promise" => Some(WaitFor::Promise { early: Duration::ZERO }),
@@ -152,15 +155,19 @@ word!(
     }
 );
 
+/// All limits are per minute: who waits longer than an hour has slipped.
+const LONGEST: Duration = Duration::from_secs(3_600);
+
 fn parse_duration(text: &str) -> Option<Duration> {
     let unit = text.find(|mark: char| !mark.is_ascii_digit())?;
     let number: u64 = text[..unit].parse().ok()?;
-    match &text[unit..] {
-        "ms" => Some(Duration::from_millis(number)),
-        "s" => Some(Duration::from_secs(number)),
-        "m" => Some(Duration::from_secs(number.checked_mul(60)?)),
-        _ => None,
-    }
+    let time = match &text[unit..] {
+        "ms" => Duration::from_millis(number),
+        "s" => Duration::from_secs(number),
+        "m" => Duration::from_secs(number.checked_mul(60)?),
+        _ => return None,
+    };
+    (time <= LONGEST).then_some(time)
 }
 
 const STATUSES: &str = "a status such as `401`, a class such as `2xx`, or a list of them";
@@ -189,6 +196,9 @@ impl<'de> Deserialize<'de> for StatusSet {
                 let mut all = Vec::new();
                 while let Some(StatusSet(some)) = seq.next_element()? {
                     all.extend(some);
+                }
+                if all.is_empty() {
+                    return Err(A::Error::custom("found an empty list, which no status is in"));
                 }
                 Ok(StatusSet(all))
             }

@@ -29,7 +29,7 @@ impl<'n> SeqAccess<'n> for Elements<'n, '_> {
         let reader = self.reader;
         match self.rest.find(|element| !reader.state.is_bad(element)) {
             None => Ok(None),
-            Some(element) => seed.deserialize(reader.with(element)).map(Some),
+            Some(element) => reader.with(element).seed(seed).map(Some),
         }
     }
 }
@@ -78,14 +78,14 @@ impl<'n> MapAccess<'n> for Pairs<'n, '_> {
                 continue;
             }
             self.value = Some(value);
-            return seed.deserialize(self.reader.with(key)).map(Some);
+            return self.reader.with(key).seed(seed).map(Some);
         }
         Ok(None)
     }
 
     fn next_value_seed<V: DeserializeSeed<'n>>(&mut self, seed: V) -> Result<V::Value, Stop> {
         match self.value.take() {
-            Some(value) => seed.deserialize(self.reader.with(value)),
+            Some(value) => self.reader.with(value).seed(seed),
             None => Err(Stop::Message("a value was asked for before its key".to_owned())),
         }
     }
@@ -130,7 +130,7 @@ impl<'n> VariantAccess<'n> for Variant<'n, '_> {
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'n>>(self, seed: T) -> Result<T::Value, Stop> {
-        seed.deserialize(self.content()?)
+        self.content()?.seed(seed)
     }
 
     fn tuple_variant<V: Visitor<'n>>(self, _: usize, visitor: V) -> Result<V::Value, Stop> {
@@ -167,7 +167,7 @@ impl<'n> SeqAccess<'n> for Place<'n, '_> {
         match self.given {
             1 => seed.deserialize(number(self.reader.node.at.line)).map(Some),
             2 => seed.deserialize(number(self.reader.node.at.column)).map(Some),
-            3 => seed.deserialize(self.reader).map(Some),
+            3 => self.reader.seed(seed).map(Some),
             _ => Ok(None),
         }
     }

@@ -7,6 +7,7 @@ use super::super::problem::word;
 use super::super::span::At;
 use super::super::text::Text;
 use super::super::tree::Node;
+use super::step::header_name;
 use super::{one_of, report};
 
 /// What an expectation can be about.
@@ -36,11 +37,13 @@ impl Expectation<'_> {
         self.belongs(node, at, about);
         let sound = expect.json.as_ref().and_then(|json| self.json(json, node));
         for (name, header) in &expect.headers {
+            header_name(self.text, name, node.get("headers").unwrap_or(node).key_place(&[name]));
             if let Some(node) = node.get("headers").and_then(|headers| headers.get(name)) {
                 self.header(header, node);
             }
         }
         if let Some(agree) = &expect.agree {
+            header_name(self.text, &agree.header, node.place(&["agree", "header"]));
             match (&expect.json, sound) {
                 (None, _) if self.whole => {
                     let help = "add `json` with the body the hole is in";

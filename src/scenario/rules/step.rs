@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::model::{Body, Burst, Exhaust, Pace, Send, Step};
+use super::super::model::{Body, Burst, Credentials, Exhaust, Pace, Send, Step};
 use super::super::problem::{word, words};
 use super::super::span::{At, Spanned};
 use super::super::text::Text;
@@ -11,6 +11,10 @@ use super::super::words::Amount;
 use super::expect::{self, About};
 use super::{ACTIONS, Known, OWN, one_of, report};
 
+/// Ten times the greatest documented limit; more is a slip that would run for hours.
+const MOST_SENT: u32 = 1_000_000;
+/// A body that is refused for its size need not fill the memory.
+const MOST_IN_BODY: u32 = 100_000;
 /// What an observation may show.
 const SEEN: [&str; 6] = ["status", "admitted", "limited", "other", "limit", "seconds"];
 
@@ -100,6 +104,14 @@ impl Steps<'_> {
                 "write it in capitals: `HEAD`",
             );
         }
+        for (name, value) in &send.headers {
+            header_name(self.text, name, node.get("headers").unwrap_or(node).key_place(&[name]));
+            if http::HeaderValue::from_bytes(value.as_bytes()).is_err() {
+                let help = "a header holds one line of text";
+                report(self.text, node.place(&["headers", name]), "no header can hold this", help);
+            }
+        }
+        self.credentials(send.credentials.as_ref(), node);
         body(self.text, send.body.as_ref(), node, self.whole);
         if let Some(session) = &send.session {
             self.sessions.insert(session.value.clone());
@@ -109,6 +121,7 @@ impl Steps<'_> {
     fn burst(&self, burst: &Burst, node: &Node) {
         self.request(&burst.request);
         self.key(burst.key.as_ref());
+        self.credentials(burst.credentials.as_ref(), node);
         self.amount(burst.count, node.place(&["count"]));
         self.amount(burst.events, node.place(&["events"]));
         self.range(burst.batch, node.place(&["batch"]));
@@ -159,9 +172,24 @@ impl Steps<'_> {
         self.request(&exhaust.request);
         self.key(exhaust.key.as_ref());
         self.range(exhaust.batch, node.place(&["batch"]));
-        if exhaust.collect == Some(0) {
-            let at = node.place(&["collect"]);
-            report(self.text, at, "`collect` is 0", "a key is known to be used up by at least one 429");
+        self.range(exhaust.collect, node.place(&["collect"]));
+    }
+
+    fn credentials(&self, credentials: Option<&Credentials>, node: &Node) {
+        let Some(credentials) = credentials else { return };
+        if let Some(name) = &credentials.header {
+            header_name(self.text, name, node.place(&["credentials", "header"]));
+        }
+        if let Some(name) =
+            credentials.spelled.as_deref().filter(|name| !name.eq_ignore_ascii_case("x-api-key"))
+        {
+            let what = format!("{} is no spelling of X-API-Key", word(name));
+            report(
+                self.text,
+                node.place(&["credentials", "spelled"]),
+                what,
+                "for another header use `header`",
+            );
         }
     }
 
@@ -180,20 +208,19 @@ impl Steps<'_> {
 
     /// `all` counts answers; nothing can be sent by it.
     fn amount(&self, amount: Option<Amount>, at: At) {
-        if amount == Some(Amount::All) {
-            report(
-                self.text,
-                at,
-                "`all` says nothing here",
-                "it belongs into `expect`; write a number or `limit`",
-            );
+        match amount {
+            Some(Amount::All) => {
+                let help = "it belongs into `expect`; write a number or `limit`";
+                report(self.text, at, "`all` says nothing here", help);
+            }
+            Some(Amount::Number(number)) => in_range(self.text, Some(number), 1, MOST_SENT, at),
+            Some(Amount::Limit(plus)) => in_range(self.text, Some(plus.unsigned_abs()), 0, MOST_SENT, at),
+            None => {}
         }
     }
 
     fn range(&self, number: Option<u32>, at: At) {
-        if let Some(number) = number.filter(|number| !(1..=1_000).contains(number)) {
-            report(self.text, at, format!("{number} is out of range"), "expected 1 to 1000");
-        }
+        in_range(self.text, number, 1, 1_000, at);
     }
 
     fn observed(&self, sentence: &str, at: At) {
@@ -207,12 +234,27 @@ impl Steps<'_> {
     }
 }
 
+fn in_range(text: &Text, number: Option<u32>, least: u32, most: u32, at: At) {
+    if let Some(number) = number.filter(|number| !(least..=most).contains(number)) {
+        report(text, at, format!("{number} is out of range"), format!("expected {least} to {most}"));
+    }
+}
+
+/// A name that no request and no answer can carry would be looked for in vain.
+pub(super) fn header_name(text: &Text, name: &str, at: At) {
+    if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
+        report(text, at, format!("{} is no name of a header", word(name)), "such as `Retry-After`");
+    }
+}
+
 /// A body is one thing.
 pub(super) fn body(text: &Text, body: Option<&Body>, parent: &Node, whole: bool) {
     let Some(body) = body else { return };
     let given = usize::from(body.events.is_some())
         + usize::from(body.scores.is_some())
         + usize::from(body.text.is_some());
+    in_range(text, body.events, 0, MOST_IN_BODY, parent.place(&["body", "events"]));
+    in_range(text, body.scores, 0, MOST_IN_BODY, parent.place(&["body", "scores"]));
     let at = parent.place(&["body"]);
     match given {
         0 if whole => report(text, at, "this body is empty", "give it `events`, `scores` or `text`"),
