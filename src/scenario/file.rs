@@ -38,6 +38,10 @@ pub(super) struct CheckFile {
     /// each combination. Written `{{name}}`, the braces stay.
     #[serde(default)]
     pub(super) for_each: BTreeMap<String, Vec<String>>,
+    /// Plays the steps once for each row, with the row's values in place of `{name}`; where not every combination
+    /// of values makes sense.
+    #[serde(default)]
+    pub(super) rows: Vec<BTreeMap<String, String>>,
     /// What is done, in order.
     pub(super) steps: Vec<Spanned<Step>>,
 }

@@ -91,7 +91,8 @@ fn check(text: &Text, found: &Found, known: &Known<'_>) -> Option<Check> {
         readings.push((filled, file));
     }
     let (_, head) = readings.first()?;
-    filling.report_unused(&root, head.for_each.keys());
+    let listed = head.rows.first().into_iter().flat_map(|row| row.keys());
+    filling.report_unused(&root, head.for_each.keys().chain(listed));
     let head = head.clone();
     // Where something could not be read, its absence is no further fault.
     let whole = text.is_sound();

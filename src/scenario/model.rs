@@ -62,8 +62,8 @@ pub struct Step {
     pub review: Option<Review>,
     /// What must be true of the answer, or of the answers.
     pub expect: Option<Expect>,
-    /// A fact to report. `<status>`, `<admitted>`, `<limited>`, `<other>`, `<limit>`, `<seconds>` and
-    /// `<header NAME>` stand for what was seen.
+    /// A fact to report. `<status>`, `<admitted>`, `<limited>`, `<other>`, `<limit>`, `<seconds>`,
+    /// `<message>` and `<header NAME>` stand for what was seen.
     pub observe: Option<String>,
 }
 

@@ -29,6 +29,9 @@ pub(super) type Row<'n> = Vec<(&'n str, &'n Node)>;
 /// where there is none; no row at all if something is wrong with it.
 pub(super) fn rows<'n>(text: &Text, root: &'n Node) -> Vec<Row<'n>> {
     let mut rows: Vec<Row<'n>> = vec![Vec::new()];
+    if let Some(list) = root.get("rows") {
+        return listed(text, root, list);
+    }
     let Some(table) = root.get("for_each") else { return rows };
     for (name, values) in table.pairs() {
         let variable = name.text().unwrap_or_default();
@@ -61,6 +64,34 @@ pub(super) fn rows<'n>(text: &Text, root: &'n Node) -> Vec<Row<'n>> {
     rows
 }
 
+/// Rows that are written out one by one in `rows`; each must fill the same variables.
+fn listed<'n>(text: &Text, root: &'n Node, list: &'n Node) -> Vec<Row<'n>> {
+    let names = |row: &Node| -> BTreeSet<String> {
+        row.pairs().iter().filter_map(|(name, _)| name.text().map(str::to_owned)).collect()
+    };
+    let wanted = list.elements().first().map(&names).unwrap_or_default();
+    let odd = list.elements().iter().find(|row| names(row) != wanted);
+    let fault = match (root.get("for_each"), odd) {
+        (Some(table), _) => Some((table, "a check has either `for_each` or `rows`".to_owned())),
+        (None, Some(row)) => {
+            let all = words(wanted.iter().map(String::as_str), "and");
+            Some((row, format!("every row fills the same variables; the first one fills {all}")))
+        }
+        (None, None) if wanted.is_empty() => {
+            Some((list, "`rows` needs at least one row with at least one variable".to_owned()))
+        }
+        (None, None) => None,
+    };
+    if let Some((place, what)) = fault {
+        text.report(text.problem(place.at, what));
+        return Vec::new();
+    }
+    let row = |row: &'n Node| {
+        row.pairs().iter().filter_map(|(name, value)| Some((name.text()?, value))).collect()
+    };
+    list.elements().iter().map(row).collect()
+}
+
 /// Fills rows into the steps of one check.
 pub(super) struct Filling<'t> {
     text: &'t Text,
@@ -91,7 +122,8 @@ impl<'t> Filling<'t> {
         for variable in variables.filter(|variable| !used.contains(*variable)) {
             let what = format!("the variable {} is used nowhere", word(variable));
             let help = format!("write {} where its values belong", word(&format!("{{{variable}}}")));
-            let at = root.key_place(&["for_each", variable]);
+            let table = if root.get("rows").is_some() { &["rows"][..] } else { &["for_each", variable] };
+            let at = root.key_place(table);
             self.text.report(self.text.problem(at, what).help(help));
         }
     }

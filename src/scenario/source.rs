@@ -67,7 +67,9 @@ impl Source {
     /// The text of a check's file, by the name the check shows.
     pub fn text_of(&self, name: &str) -> Option<String> {
         let bytes = match self {
-            Self::Builtin => builtin::SCENARIOS.get_file(name.strip_prefix("scenarios/")?)?.contents().to_vec(),
+            Self::Builtin => {
+                builtin::SCENARIOS.get_file(name.strip_prefix("scenarios/")?)?.contents().to_vec()
+            }
             Self::Directory(_) => fs::read(name).ok()?,
         };
         String::from_utf8(bytes).ok()

@@ -184,11 +184,18 @@ impl Player<'_> {
     }
 }
 
+/// The message of an error body.
+fn message(answer: &Answer) -> String {
+    let json = answer.json().unwrap_or_default();
+    json.pointer("/error/message").and_then(|text| text.as_str()).unwrap_or("(no message)").to_owned()
+}
+
 /// Fills what was seen into the text of an `observe`.
 fn fill(text: &str, answer: &Answer, limit: u32) -> String {
     let seconds = answer.retry_after().map_or_else(|| "no".to_owned(), |wait| wait.as_secs().to_string());
     let mut filled = text
         .replace("<status>", &answer.status.to_string())
+        .replace("<message>", &message(answer))
         .replace("<seconds>", &seconds)
         .replace("<limit>", &limit.to_string());
     while let Some(open) = filled.find("<header ") {

@@ -16,7 +16,7 @@ const MOST_SENT: u32 = 1_000_000;
 /// A body that is refused for its size need not fill the memory.
 const MOST_IN_BODY: u32 = 100_000;
 /// What an observation may show.
-const SEEN: [&str; 6] = ["status", "admitted", "limited", "other", "limit", "seconds"];
+const SEEN: [&str; 7] = ["status", "admitted", "limited", "other", "limit", "seconds", "message"];
 
 /// The steps of a case, one after the other.
 pub(super) struct Steps<'c> {
