@@ -1,3 +1,122 @@
-use super::Entry;
+//! Events counted wrongly.
 
-pub(super) const ENTRIES: &[Entry] = &[];
+use crate::contract::{Endpoint, Limits};
+use crate::mock::knobs::{Straddle, Unit};
+
+use super::the_429::retry_after;
+use super::{Entry, Group, must, should};
+
+const GROUP: Group = Group::Events;
+
+pub(super) const ENTRIES: &[Entry] = &[
+    must(GROUP, "events-limit-one-less", &["events.quota"], "A window holds 99,999 events.", |k| {
+        k.limits.push(|_, _, limits| quota(limits, |limit| Some(limit - 1)));
+    }),
+    must(
+        GROUP,
+        "events-limit-one-more",
+        &["events.over", "events.never-over"],
+        "A window holds 100,001 events.",
+        |k| k.limits.push(|_, _, limits| quota(limits, |limit| Some(limit + 1))),
+    ),
+    must(GROUP, "events-unlimited", &["events.over", "events.never-over"], "Events are not limited.", |k| {
+        k.limits.push(|_, _, limits| quota(limits, |_| None));
+    }),
+    must(
+        GROUP,
+        "events-counted-by-batch",
+        &["events.counted-singly", "events.over"],
+        "A batch counts as one event.",
+        |k| k.event_cost = |_, _| 1,
+    ),
+    must(
+        GROUP,
+        "events-counted-by-size",
+        &["events.counted-singly"],
+        "A batch counts as one event for each 256 bytes.",
+        |k| {
+            k.event_cost = |visit, _| u32::try_from(visit.request.body.len() / 256).unwrap_or(u32::MAX).max(1)
+        },
+    ),
+    must(
+        GROUP,
+        "requests-not-apart",
+        &["events.requests-apart", "rate.ingestion"],
+        "A key that ingests has no limit of requests, only one of events.",
+        |k| k.one_budget = true,
+    ),
+    must(
+        GROUP,
+        "large-batches-refused",
+        &["events.quota", "events.counted-singly"],
+        "A batch of more than 500 events is answered 429.",
+        |k| k.event_cost = |_, events| if events > 500 { u32::MAX } else { events },
+    ),
+    must(
+        GROUP,
+        "straddle-admitted",
+        &["events.never-over", "events.straddle"],
+        "A batch is admitted whole as long as one event is left.",
+        |k| k.straddle = Straddle::Admitted,
+    ),
+    should(
+        GROUP,
+        "straddle-partly-stored",
+        &["events.straddle"],
+        "Of a batch answered 429, the events that fit are stored and counted.",
+        |k| k.straddle = Straddle::PartlyStored,
+    ),
+    must(
+        GROUP,
+        "events-shared-by-all-keys",
+        &["events.per-key"],
+        "All keys share one count of events.",
+        |k| {
+            k.event_unit = Some(|_| Unit::Named("events of the account".to_owned()));
+        },
+    ),
+    must(
+        GROUP,
+        "events-429-without-retry-after",
+        &["events.retry-after"],
+        "A 429 to a batch has no Retry-After.",
+        |k| {
+            k.rewrite.push(|visit, reply| {
+                if visit.goes_to(Endpoint::Events) {
+                    retry_after(reply, |_| None);
+                }
+            });
+        },
+    ),
+    must(
+        GROUP,
+        "events-429-always-1",
+        &["events.retry-after"],
+        "A 429 to a batch always promises 1 second.",
+        |k| {
+            k.rewrite.push(|visit, reply| {
+                if visit.goes_to(Endpoint::Events) {
+                    retry_after(reply, |_| Some("1".to_owned()));
+                }
+            });
+        },
+    ),
+    should(
+        GROUP,
+        "invalid-batches-charged",
+        &["events.refused-not-charged"],
+        "A batch answered 400 costs a thousand events.",
+        |k| k.invalid_cost = |_| 1_000,
+    ),
+    should(
+        GROUP,
+        "reads-stop-with-events",
+        &["events.reads-survive"],
+        "A key that is out of events cannot read either.",
+        |k| k.events_bar = |visit| visit.route.endpoint().is_some_and(|endpoint| endpoint.method() == "GET"),
+    ),
+];
+
+fn quota(limits: Limits, change: fn(u32) -> Option<u32>) -> Limits {
+    Limits { events: limits.events.and_then(change), ..limits }
+}

@@ -1,3 +1,231 @@
-use super::Entry;
+//! Requests counted wrongly.
 
-pub(super) const ENTRIES: &[Entry] = &[];
+use crate::contract::{Endpoint, Limits, Tier};
+use crate::mock::knobs::{Knobs, Unit};
+use crate::mock::limiter::Kind;
+use crate::mock::visit::Visit;
+
+use super::{Entry, Group, must, should};
+
+const GROUP: Group = Group::Limits;
+
+pub(super) const ENTRIES: &[Entry] = &[
+    must(
+        GROUP,
+        "standard-limit-59",
+        &["rate.standard", "rate.concurrent"],
+        "Standard gets 59 requests.",
+        |k| {
+            tier(k, |_, tier, limits| if tier == Tier::Standard { requests(limits, 59) } else { limits });
+        },
+    ),
+    must(
+        GROUP,
+        "standard-limit-61",
+        &["rate.standard", "rate.concurrent"],
+        "Standard gets 61 requests.",
+        |k| {
+            tier(k, |_, tier, limits| if tier == Tier::Standard { requests(limits, 61) } else { limits });
+        },
+    ),
+    must(GROUP, "premium-limit-299", &["rate.premium"], "Premium gets 299 requests.", |k| {
+        tier(k, |_, tier, limits| if tier == Tier::Premium { requests(limits, 299) } else { limits });
+    }),
+    must(GROUP, "premium-limit-301", &["rate.premium"], "Premium gets 301 requests.", |k| {
+        tier(k, |_, tier, limits| if tier == Tier::Premium { requests(limits, 301) } else { limits });
+    }),
+    must(GROUP, "premium-is-standard", &["rate.premium"], "Premium gets what Standard gets.", |k| {
+        tier(k, |_, tier, limits| if tier == Tier::Premium { requests(limits, 60) } else { limits });
+    }),
+    must(GROUP, "ingestion-limit-999", &["rate.ingestion"], "Ingestion gets 999 requests.", |k| {
+        tier(k, |_, tier, limits| if tier == Tier::Ingestion { requests(limits, 999) } else { limits });
+    }),
+    must(GROUP, "ingestion-limit-1001", &["rate.ingestion"], "Ingestion gets 1,001 requests.", |k| {
+        tier(k, |_, tier, limits| if tier == Tier::Ingestion { requests(limits, 1_001) } else { limits });
+    }),
+    must(
+        GROUP,
+        "ingestion-not-automatic",
+        &["rate.ingestion", "events.quota"],
+        "A key that ingests stays on its plan.",
+        |k| tier(k, |_, tier, limits| if tier == Tier::Ingestion { Tier::Standard.limits() } else { limits }),
+    ),
+    must(
+        GROUP,
+        "everybody-on-ingestion",
+        &["rate.standard", "rate.premium"],
+        "Every key gets what Ingestion gets.",
+        |k| tier(k, |_, _, _| Tier::Ingestion.limits()),
+    ),
+    must(
+        GROUP,
+        "no-limit",
+        &["rate.standard", "rate.premium", "rate.ingestion", "rate.concurrent", "events.over"],
+        "Nothing is limited.",
+        |k| tier(k, |_, _, _| Limits { requests: u32::MAX, events: None }),
+    ),
+    must(
+        GROUP,
+        "tier-by-route",
+        &["rate.tier-by-key", "rate.premium"],
+        "Reading is limited like Standard, whatever the key's tier.",
+        |k| {
+            tier(k, |visit, _, limits| {
+                let reads = visit.route.endpoint().is_some_and(|endpoint| endpoint.method() == "GET");
+                if reads { requests(limits, 60) } else { limits }
+            });
+        },
+    ),
+    must(
+        GROUP,
+        "leak",
+        &["rate.standard", "rate.premium", "rate.ingestion"],
+        "Every twentieth request over the limit is let through.",
+        |k| k.rules.push(|rules| rules.leak_every = 20),
+    ),
+    must(
+        GROUP,
+        "per-connection",
+        &["rate.connections", "rate.concurrent"],
+        "Every connection has the key's limit to itself.",
+        |k| k.unit = |visit| named(visit, &visit.request.connection.to_string()),
+    ),
+    must(
+        GROUP,
+        "per-endpoint",
+        &["rate.across-endpoints"],
+        "Every endpoint has the key's limit to itself.",
+        |k| {
+            k.unit = |visit| named(visit, visit.route.endpoint().map_or("", Endpoint::name));
+        },
+    ),
+    must(
+        GROUP,
+        "tools-uncounted",
+        &["rate.across-endpoints"],
+        "Requests for tool analytics are not counted.",
+        |k| k.free.push(|visit| visit.goes_to(Endpoint::Tools)),
+    ),
+    must(
+        GROUP,
+        "per-query-string",
+        &["rate.url-variants"],
+        "Every query string has the key's limit to itself.",
+        |k| k.unit = |visit| named(visit, visit.request.query),
+    ),
+    should(
+        GROUP,
+        "slash-uncounted",
+        &["rate.url-variants"],
+        "Requests with a slash at the end of the path are not counted.",
+        |k| k.free.push(|visit| visit.request.path.ends_with('/')),
+    ),
+    should(GROUP, "head-uncounted", &["rate.url-variants"], "HEAD requests are not counted.", |k| {
+        k.free.push(|visit| visit.request.method == "HEAD");
+    }),
+    must(
+        GROUP,
+        "per-forwarded-for",
+        &["rate.not-by-client"],
+        "Every client named by a proxy's header has the key's limit to itself.",
+        |k| {
+            k.unit = |visit| {
+                let headers = ["x-forwarded-for", "forwarded", "x-real-ip"];
+                let client = headers.iter().find_map(|name| visit.request.header_text(name));
+                named(visit, client.unwrap_or_default())
+            };
+        },
+    ),
+    must(
+        GROUP,
+        "per-user-agent",
+        &["rate.not-by-client"],
+        "Every User-Agent has the key's limit to itself.",
+        |k| k.unit = |visit| named(visit, visit.request.header_text("user-agent").unwrap_or_default()),
+    ),
+    must(
+        GROUP,
+        "per-address",
+        &["rate.per-key"],
+        "Requests are counted for the address they come from instead of the key.",
+        |k| {
+            k.unit =
+                |visit| Unit::Named(visit.request.peer.map_or_else(String::new, |peer| peer.to_string()));
+        },
+    ),
+    must(
+        GROUP,
+        "shared-by-all-keys",
+        &["rate.per-key", "rate.per-key-same-owner"],
+        "All keys of an account share one count.",
+        |k| k.unit = |_| Unit::Named("account".to_owned()),
+    ),
+    must(GROUP, "shared-by-tier", &["rate.per-key"], "All keys of a tier share one count.", |k| {
+        k.unit = |visit| Unit::Named(visit.key.as_ref().map_or_else(String::new, |key| key.tier.to_string()));
+    }),
+    must(
+        GROUP,
+        "bad-keys-drain",
+        &["rate.bad-keys-drain-nobody"],
+        "Every 401 takes a request from every key.",
+        |k| k.bad_keys_drain = true,
+    ),
+    must(GROUP, "window-30s", &["rate.window-length"], "A window lasts 30 seconds.", |k| {
+        k.rules.push(|rules| rules.window_ms = 30_000)
+    }),
+    must(
+        GROUP,
+        "window-90s",
+        &["rate.recovers", "limit.retry-after-range"],
+        "A window lasts 90 seconds.",
+        |k| k.rules.push(|rules| rules.window_ms = 90_000),
+    ),
+    must(
+        GROUP,
+        "token-bucket",
+        &["rate.window-length"],
+        "The limit refills all the time, so that a minute holds more than it.",
+        |k| k.rules.push(|rules| rules.kind = Kind::TokenBucket),
+    ),
+    must(
+        GROUP,
+        "idle-expiry",
+        &["rate.paced"],
+        "A window ends a minute after the last request instead of the first.",
+        |k| k.rules.push(|rules| rules.idle_expiry = true),
+    ),
+    must(
+        GROUP,
+        "later-windows-one-less",
+        &["rate.recovers", "rate.second-window"],
+        "Every window but the first grants one request less.",
+        |k| k.rules.push(|rules| rules.later_windows = -1),
+    ),
+    must(
+        GROUP,
+        "later-windows-one-more",
+        &["rate.recovers", "rate.second-window"],
+        "Every window but the first grants one request more.",
+        |k| k.rules.push(|rules| rules.later_windows = 1),
+    ),
+    should(
+        GROUP,
+        "refusals-extend-ban",
+        &["limit.promise-stable"],
+        "Every 429 starts the minute anew.",
+        |k| k.rules.push(|rules| rules.refusals_extend = true),
+    ),
+];
+
+fn tier(knobs: &mut Knobs, change: fn(&Visit<'_>, Tier, Limits) -> Limits) {
+    knobs.limits.push(change);
+}
+
+fn requests(limits: Limits, requests: u32) -> Limits {
+    Limits { requests, ..limits }
+}
+
+fn named(visit: &Visit<'_>, part: &str) -> Unit {
+    let key = visit.key.as_ref().map_or("", |key| &key.id);
+    Unit::Named(format!("{key} {part}"))
+}

@@ -162,6 +162,15 @@ fn late(counter: Counter, now: u64, events: u32, rules: Rules, only_events: bool
     Admission { decision, events, on_leave }
 }
 
+/// A request under way; it ends when the reply leaves, or when the client went away before that.
+struct UnderWay(Arc<Workspace>);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.under_way.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 /// Refuses whoever comes while another request is under way.
 fn one_at_a_time(
     workspace: &Arc<Workspace>,
@@ -171,14 +180,11 @@ fn one_at_a_time(
     rules: &Rules,
 ) -> Admission {
     let busy = workspace.under_way.fetch_add(1, Ordering::AcqRel) > 0;
-    let workspace = Arc::clone(workspace);
-    let on_leave: OnLeave = Box::new(move || {
-        workspace.under_way.fetch_sub(1, Ordering::AcqRel);
-    });
+    let under_way = UnderWay(Arc::clone(workspace));
     let decision = if busy {
         Decision::Refused { wait_ms: 1 }
     } else {
         lock(counter.limiter()).admit(now, events, rules)
     };
-    Admission { decision, events, on_leave: Some(on_leave) }
+    Admission { decision, events, on_leave: Some(Box::new(move || drop(under_way))) }
 }
