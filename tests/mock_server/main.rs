@@ -1,4 +1,8 @@
 //! The mock over real HTTP.
+#![allow(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
 
 mod api;
+mod control;
+mod deviations;
+mod stopping;
 mod support;

@@ -1,1 +1,57 @@
+use std::net::{IpAddr, Ipv4Addr};
 
+use super::*;
+use crate::mock::knobs::Knobs;
+
+const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+
+fn control(token: Option<&str>) -> Control {
+    Control::new(Arc::new(Engine::new(Knobs::default(), 0)), token.and_then(ControlToken::new))
+}
+
+fn ask(control: &Control, peer: IpAddr, headers: &[(&str, &str)]) -> u16 {
+    let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+    let (method, path) = ("GET", "/_mock/health");
+    control
+        .handle(&Request { method, path, headers: &headers, peer: Some(peer), ..Request::default() }, 0)
+        .status
+}
+
+#[test]
+fn without_a_token_only_this_machine_under_its_own_names() {
+    let control = control(None);
+    for host in ["localhost", "LOCALHOST:4010", "127.0.0.1:4010", "127.0.0.1", "[::1]:4010", "[::1]"] {
+        assert_eq!(ask(&control, LOOPBACK, &[("Host", host)]), 200, "{host}");
+    }
+    for host in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:80", "", "localhost:80:80"]
+    {
+        assert_eq!(ask(&control, LOOPBACK, &[("Host", host)]), 403, "{host}");
+    }
+    assert_eq!(ask(&control, LOOPBACK, &[]), 403);
+    assert_eq!(ask(&control, ELSEWHERE, &[("Host", "localhost")]), 403);
+}
+
+#[test]
+fn a_page_of_another_site_is_refused() {
+    let control = control(None);
+    let host = ("Host", "localhost:4010");
+    assert_eq!(ask(&control, LOOPBACK, &[host, ("Origin", "http://localhost:4010")]), 200);
+    assert_eq!(ask(&control, LOOPBACK, &[host, ("Origin", "https://evil.example")]), 403);
+    assert_eq!(ask(&control, LOOPBACK, &[host, ("Origin", "null")]), 403);
+}
+
+#[test]
+fn with_a_token_everybody_who_has_it_and_nobody_else() {
+    let control = control(Some("open sesame"));
+    let host = ("Host", "mock.example");
+    assert_eq!(ask(&control, ELSEWHERE, &[host, ("Authorization", "Bearer open sesame")]), 200);
+    assert_eq!(ask(&control, ELSEWHERE, &[host, ("Authorization", "Bearer open")]), 401);
+    assert_eq!(ask(&control, LOOPBACK, &[("Host", "localhost")]), 401);
+    assert!(!format!("{control:?}").contains("sesame"));
+}
+
+#[test]
+fn an_empty_token_is_none() {
+    assert_eq!(ControlToken::new(""), None);
+}

@@ -83,6 +83,11 @@ impl Session {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn open_calls(&self) -> usize {
+        self.open.len()
+    }
+
     fn tool_use(&mut self, event: &Event<'_>) {
         self.tool_invocations += 1;
         let tool = event.tool.as_deref().unwrap_or(NAMELESS);
