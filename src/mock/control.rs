@@ -120,7 +120,11 @@ impl Control {
         let body: WorkspaceBody = read_body(request)?;
         let limiter = body.limiter.as_deref().map(str::parse::<Kind>).transpose();
         let limiter = limiter.map_err(|unknown| bad_request(&unknown.to_string()))?;
-        let knobs = knobs(&body.deviations, limiter).map_err(|unknown| bad_request(&unknown.to_string()))?;
+        let knobs = match (&body.deviations, limiter) {
+            (None, None) => self.engine.default_workspace().knobs.clone(),
+            (deviations, limiter) => knobs(deviations.as_deref().unwrap_or_default(), limiter)
+                .map_err(|unknown| bad_request(&unknown.to_string()))?,
+        };
         let id = format!("ws_{}", random(16)?);
         let workspace = self.engine.create_workspace(id, knobs).map_err(|error| not_created(&error))?;
         let base_url = format!("/w/{}", workspace.id);
