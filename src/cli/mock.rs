@@ -1,6 +1,5 @@
 //! `trenchcheck mock`: the reference API on a port, until a signal stops it.
 
-use std::future::Future;
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -67,15 +66,18 @@ struct ReadyKey {
 
 /// Runs the command until SIGINT or SIGTERM; a second signal does not wait for anybody.
 pub async fn run(args: MockArgs) -> ExitCode {
-    serve(args, &mut io::stdout(), signal).await
+    // Listening begins before anything is announced: who reads the announcement may send a signal at once.
+    match Signals::listen() {
+        Ok(mut signals) => serve(args, &mut io::stdout(), async || signals.next().await).await,
+        Err(error) => {
+            complain(&format!("cannot listen for signals: {error}"));
+            ExitCode::Internal
+        }
+    }
 }
 
 /// Runs the command until `stop` ends, and asks for it again while waiting for requests under way.
-async fn serve<F, S>(args: MockArgs, out: &mut impl Write, mut stop: F) -> ExitCode
-where
-    F: FnMut() -> S,
-    S: Future<Output = ()>,
-{
+async fn serve(args: MockArgs, out: &mut impl Write, mut stop: impl AsyncFnMut()) -> ExitCode {
     if args.list {
         return told(list(out));
     }
@@ -190,23 +192,43 @@ fn complain(problem: &str) -> ExitCode {
     ExitCode::Usage
 }
 
+/// The signals that ask the command to stop.
 #[cfg(unix)]
-async fn signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-        }
-        Err(_) => {
-            let _ = tokio::signal::ctrl_c().await;
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
     }
 }
 
-#[cfg(not(unix))]
-async fn signal() {
-    let _ = tokio::signal::ctrl_c().await;
+/// The signals that ask the command to stop.
+#[cfg(windows)]
+struct Signals(tokio::signal::windows::CtrlC);
+
+#[cfg(windows)]
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        tokio::signal::windows::ctrl_c().map(Self)
+    }
+
+    async fn next(&mut self) {
+        self.0.recv().await;
+    }
 }
+
+#[cfg(test)]
+#[path = "mock_tests.rs"]
+mod tests;

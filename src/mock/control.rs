@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::contract::{ApiKey, Tier};
+use crate::contract::{ApiKey, Scope, Tier};
 
 use super::deviations::knobs;
 use super::engine::{CreateError, Engine};
 use super::errors::error;
 use super::ingest::format_timestamp;
 use super::keys::{KeyEntry, KeySpec};
+use super::limiter::Kind;
 use super::message::{Reply, Request};
 use super::workspace::Workspace;
 pub use access::ControlToken;
@@ -117,11 +118,13 @@ impl Control {
 
     fn create_workspace(&self, request: &Request<'_>) -> Result<Reply, Reply> {
         let body: WorkspaceBody = read_body(request)?;
-        let limiter = match body.limiter.as_deref().map(str::parse).transpose() {
-            Ok(limiter) => limiter,
-            Err(unknown) => return Err(bad_request(&super::UnknownLimiter::to_string(&unknown))),
+        let limiter = body.limiter.as_deref().map(str::parse::<Kind>).transpose();
+        let limiter = limiter.map_err(|unknown| bad_request(&unknown.to_string()))?;
+        let knobs = match (&body.deviations, limiter) {
+            (None, None) => self.engine.default_workspace().knobs.clone(),
+            (deviations, limiter) => knobs(deviations.as_deref().unwrap_or_default(), limiter)
+                .map_err(|unknown| bad_request(&unknown.to_string()))?,
         };
-        let knobs = knobs(&body.deviations, limiter).map_err(|unknown| bad_request(&unknown.to_string()))?;
         let id = format!("ws_{}", random(16)?);
         let workspace = self.engine.create_workspace(id, knobs).map_err(|error| not_created(&error))?;
         let base_url = format!("/w/{}", workspace.id);
@@ -138,9 +141,8 @@ impl Control {
     fn create_key(&self, id: &str, request: &Request<'_>, now: u64) -> Result<Reply, Reply> {
         let workspace = self.workspace(id)?;
         let body: KeyBody = read_body(request)?;
-        let scopes = body.scopes.iter().map(|scope| scope.parse()).collect::<Result<Vec<_>, _>>();
-        let scopes =
-            scopes.map_err(|unknown: crate::contract::UnknownScope| bad_request(&unknown.to_string()))?;
+        let scopes = body.scopes.iter().map(|scope| scope.parse::<Scope>()).collect::<Result<Vec<_>, _>>();
+        let scopes = scopes.map_err(|unknown| bad_request(&unknown.to_string()))?;
         if scopes.is_empty() {
             return Err(bad_request("a key has one or more scopes: write:events, read:analytics"));
         }
@@ -226,8 +228,8 @@ fn bad_request(message: &str) -> Reply {
     error(400, "BAD_REQUEST", message)
 }
 
-fn not_created(error_: &CreateError) -> Reply {
-    error(400, "LIMIT_REACHED", &error_.to_string())
+fn not_created(reason: &CreateError) -> Reply {
+    error(400, "NOT_CREATED", &reason.to_string())
 }
 
 fn nowhere(message: &str) -> Reply {

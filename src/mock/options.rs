@@ -21,7 +21,7 @@ pub struct MockOptions {
     pub limiter: Option<Kind>,
     /// Who may use the control API from elsewhere.
     pub control_token: Option<ControlToken>,
-    /// How long a request's header may take to arrive.
+    /// How long a request's header may take to arrive, the wait for it to begin included.
     pub header_timeout: Duration,
     /// How long a request's body may take to arrive.
     pub body_timeout: Duration,
@@ -39,10 +39,11 @@ impl Default for MockOptions {
             deviations: Vec::new(),
             limiter: None,
             control_token: None,
-            header_timeout: Duration::from_secs(15),
+            // Longer than a window: the wait for a header begins with the answer before it, and a client that
+            // waits for the next window keeps its connection.
+            header_timeout: Duration::from_secs(75),
             body_timeout: Duration::from_secs(30),
-            // Longer than a window, so that a client that waits for the next one keeps its connection.
-            idle_timeout: Duration::from_secs(120),
+            idle_timeout: Duration::from_secs(90),
             stop_deadline: Duration::from_secs(10),
         }
     }

@@ -54,6 +54,10 @@ pub(crate) enum Outcome {
     Inconclusive(String),
 }
 
+/// How many requests are under way at once at a target that turns slow when there are more: a server whose queue of
+/// waiting connections is short makes the others wait for whole seconds.
+pub(super) const FEW_IN_FLIGHT: u32 = 4;
+
 /// A case in play.
 pub(crate) struct Player<'a> {
     pub(super) run: &'a Arc<Run>,
@@ -77,6 +81,8 @@ pub(crate) struct Player<'a> {
     pub(super) on_promise: bool,
     /// Whether bursts should avoid reused connections, after these made noise.
     pub(super) connections: Connections,
+    /// How many requests the target takes at once without delay, where that was found to be few.
+    pub(super) most_in_flight: u32,
 }
 
 impl<'a> Player<'a> {
@@ -102,6 +108,7 @@ impl<'a> Player<'a> {
             silence: Duration::ZERO,
             on_promise: false,
             connections: Connections::Reused,
+            most_in_flight: u32::MAX,
         }
     }
 
@@ -135,7 +142,12 @@ impl<'a> Player<'a> {
         self.on_promise = false;
         self.spending_since = self.stage.clock.now();
         self.check_offers().await?;
+        let measures_itself =
+            self.case.steps.first().is_some_and(|step| step.exhaust.is_some() || step.align.is_some());
         for key in self.cast.values() {
+            if !measures_itself {
+                self.find_room(key).await?;
+            }
             self.control(key).await?;
         }
         for step in &self.case.steps {
@@ -144,10 +156,29 @@ impl<'a> Player<'a> {
         Ok(())
     }
 
+    /// Waits until the case's own requests fit into the quota; after a 429 out of turn, until the key was silent for
+    /// so long that no lawful limiter remembers anything.
+    async fn find_room(&mut self, key: &KeyState) -> Result<(), Stop> {
+        let last = key.last_answer();
+        if let (Some(Suspicion::Limited { .. }), Some(last)) = (self.tries.last(), last) {
+            let silence = key.silence().unwrap_or(WINDOW);
+            self.wait_until(last + silence, &format!("a silence of {}", key.key.variable)).await?;
+        } else {
+            let sends = self.case.steps.iter().filter(|step| step.send.is_some()).count();
+            self.make_room(key, u32::try_from(sends).unwrap_or(u32::MAX)).await?;
+        }
+        self.silence = last.map_or(Duration::ZERO, |last| self.stage.clock.now() - last);
+        Ok(())
+    }
+
     /// After noise, connections are no longer reused; after quota was missing, silences get longer.
     fn learn_from_last_try(&mut self) {
         match self.tries.last() {
-            Some(Suspicion::Noise(_)) => self.connections = Connections::Fresh,
+            Some(Suspicion::Noise(_)) => {
+                self.connections = Connections::Fresh;
+                self.most_in_flight = FEW_IN_FLIGHT;
+            }
+            Some(Suspicion::TooSlow(_)) => self.most_in_flight = FEW_IN_FLIGHT,
             Some(Suspicion::TooFew { .. } | Suspicion::Limited { .. }) => {
                 let before = self
                     .tries

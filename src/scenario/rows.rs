@@ -86,9 +86,8 @@ fn listed<'n>(text: &Text, root: &'n Node, list: &'n Node) -> Vec<Row<'n>> {
         text.report(text.problem(place.at, what));
         return Vec::new();
     }
-    let row = |row: &'n Node| {
-        row.pairs().iter().filter_map(|(name, value)| Some((name.text()?, value))).collect()
-    };
+    let row =
+        |row: &'n Node| row.pairs().iter().filter_map(|(name, value)| Some((name.text()?, value))).collect();
     list.elements().iter().map(row).collect()
 }
 

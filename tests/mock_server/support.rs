@@ -7,7 +7,6 @@ use serde_json::Value;
 use trenchcheck::mock::{MockOptions, MockServer, WELL_KNOWN_KEYS};
 
 pub(crate) const STANDARD: &str = "TRENCHCHECK_KEY_STANDARD";
-pub(crate) const STANDARD_2: &str = "TRENCHCHECK_KEY_STANDARD_2";
 pub(crate) const READ: &str = "TRENCHCHECK_KEY_READ";
 pub(crate) const WRITE: &str = "TRENCHCHECK_KEY_WRITE";
 pub(crate) const BOTH: &str = "TRENCHCHECK_KEY_BOTH";

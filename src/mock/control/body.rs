@@ -10,8 +10,8 @@ use crate::mock::message::{Reply, Request};
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WorkspaceBody {
-    #[serde(default)]
-    pub(super) deviations: Vec<String>,
+    /// Without it and without a limiter, the workspace is like the server's own.
+    pub(super) deviations: Option<Vec<String>>,
     pub(super) limiter: Option<String>,
 }
 

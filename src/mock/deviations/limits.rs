@@ -60,7 +60,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     must(
         GROUP,
         "no-limit",
-        &["rate.standard", "rate.premium", "rate.ingestion", "rate.concurrent", "events.over"],
+        &["rate.standard", "rate.premium", "rate.ingestion", "rate.concurrent", "rate.bound", "events.over"],
         "Nothing is limited.",
         |k| tier(k, |_, _, _| Limits { requests: u32::MAX, events: None }),
     ),

@@ -43,6 +43,9 @@ pub enum CreateError {
     /// The same key or workspace exists.
     #[error("it exists already")]
     Exists,
+    /// The workspace was deleted in the meantime.
+    #[error("the workspace has been deleted")]
+    Gone,
 }
 
 /// Where a key belongs.
@@ -112,7 +115,7 @@ impl Engine {
     /// server's time in milliseconds.
     ///
     /// # Errors
-    /// [`CreateError`] when the workspace has too many keys, or the same key exists.
+    /// [`CreateError`] when the workspace has too many keys or is gone, or the same key exists.
     pub fn create_key(
         &self,
         workspace: &Arc<Workspace>,
@@ -123,6 +126,11 @@ impl Engine {
     ) -> Result<Arc<KeyEntry>, CreateError> {
         let plaintext = plaintext.reveal().as_bytes();
         let created_at = self.wall(workspace.time(now));
+        // Held to the end: a key made while its workspace is being deleted would outlive it.
+        let workspaces = read(&self.workspaces);
+        if workspace.id != self.default.id && !workspaces.contains_key(&workspace.id) {
+            return Err(CreateError::Gone);
+        }
         let mut owned = write(&workspace.keys);
         if owned.len() >= MAX_KEYS {
             return Err(CreateError::TooManyKeys);

@@ -154,6 +154,9 @@ fn workspaces_share_neither_keys_nor_sessions_nor_clocks() {
     other.advance(90_000);
     assert_eq!((other.time(5), engine.default_workspace().time(5)), (90_005, 5));
     assert!(engine.delete_workspace("ws_1"));
+    let spec = KeySpec { name: String::new(), scopes: vec![Scope::ReadAnalytics], plan: Tier::Standard };
+    let late = engine.create_key(&other, "key_late".to_owned(), spec, &ApiKey::new("late").unwrap(), 0);
+    assert_eq!(late.unwrap_err(), CreateError::Gone);
     assert_eq!(get(&engine, "/api/v1/sessions", own).status, 401, "its keys go with it");
 }
 

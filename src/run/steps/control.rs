@@ -123,7 +123,7 @@ impl Player<'_> {
     /// Waits until `more` requests fit into what the key has left, so that a check about something else does not
     /// run into the limit.
     pub(in crate::run) async fn make_room(&self, key: &KeyState, more: u32) -> Result<(), Stop> {
-        if self.stage.clock.is_virtual() {
+        if self.stage.clock.is_virtual() && !key.used_up_at(self.stage.clock.now()) {
             return Ok(());
         }
         let room = key.room_for(more, self.stage.clock.now());

@@ -1,12 +1,17 @@
 //! Using a key up, so that there are 429s to look at and a promise to wait for.
 
-use crate::run::ledger::KeyState;
-use crate::run::player::{Player, Stop};
+use std::time::Duration;
+
+use crate::run::ledger::{KeyState, WINDOW};
+use crate::run::player::{FEW_IN_FLIGHT, Player, Stop};
 use crate::run::wire::{Answer, Connections};
 use crate::scenario::model::{Exhaust, RequestDef, Step};
 
 /// How many requests are under way at once. Many, so that a limiter that races shows it here as well.
 const IN_FLIGHT: u32 = 32;
+
+/// A wave that took so long met a crowded target: the next one goes out with fewer requests at once.
+const CROWDED: Duration = Duration::from_secs(10);
 
 /// How often a whole quota is sent before we believe that there is no limit.
 const MOST_WAVES: u32 = 3;
@@ -43,6 +48,8 @@ impl Player<'_> {
         batch: Option<u32>,
     ) -> Result<Option<Vec<(usize, Answer)>>, Stop> {
         let mut limited: Vec<(usize, Answer)> = Vec::new();
+        let mut in_flight = IN_FLIGHT.min(self.most_in_flight);
+        let mut slowest = Duration::ZERO;
         for _ in 0..MOST_WAVES {
             let now = self.stage.clock.now();
             let missing = collect.saturating_sub(u32::try_from(limited.len()).unwrap_or(u32::MAX));
@@ -53,7 +60,11 @@ impl Player<'_> {
             };
             let wave = vec![batch.unwrap_or(0); (quota + missing.max(1)) as usize];
             let requests = self.batches(def, key, &wave, None)?;
-            let volley = self.fire(key, requests, IN_FLIGHT, self.connections).await;
+            let volley = self.fire(key, requests, in_flight, self.connections).await;
+            slowest = slowest.max(volley.took());
+            if volley.took() > CROWDED {
+                in_flight = FEW_IN_FLIGHT;
+            }
             limited.extend(volley.answers.into_iter().filter(|(_, answer)| answer.status == 429));
             if limited.len() < collect as usize || limited.is_empty() {
                 continue;
@@ -67,6 +78,12 @@ impl Player<'_> {
                 Ok(_) => {}
                 Err(fault) => return Err(Stop::Inconclusive(format!("using the key up broke off: {fault}"))),
             }
+        }
+        if slowest + CROWDED > WINDOW {
+            let took = slowest.as_secs();
+            return Err(Stop::Inconclusive(format!(
+                "the target needed {took} s for a whole quota, so the key cannot be used up within a minute"
+            )));
         }
         Ok(None)
     }
