@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use trenchcheck::mock::{Nature, catalogue};
+use trenchcheck::mock::{Entry, Group, Nature, catalogue};
 use trenchcheck::report::{CheckResult, Verdict};
 use trenchcheck::scenario::Suite;
 use trenchcheck::target::Embedded;
@@ -24,18 +24,41 @@ async fn every_lawful_limiter_passes_the_whole_suite() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_legal_variant_passes_the_suite() {
-    let names =
-        catalogue().iter().filter(|entry| entry.nature == Nature::LegalVariant).map(|entry| entry.name);
-    let played = names.map(|name| (vec![name.to_owned()], None)).collect();
-    assert_all_clean(played, &SHORT_SUITE).await;
+async fn every_legal_variant_of_counting_passes_the_suite() {
+    let played = variants(|group| matches!(group, Group::Limits | Group::The429 | Group::Events));
+    assert_all_clean(played.map(|name| (vec![name], None)).collect(), &SHORT_SUITE).await;
 }
 
+/// How somebody without a key or a scope is answered is nothing to those who count what is admitted.
 #[tokio::test(flavor = "multi_thread")]
-async fn legal_variants_that_touch_long_bursts_pass_them_too() {
-    let together = ["created-on-ingest", "invalid-is-free", "close-after-answer", "straddle-partly-accepted"];
-    let played = vec![(together.map(str::to_owned).into(), None)];
-    assert_all_clean(played, &SUITE).await;
+async fn every_legal_variant_of_words_passes_the_suite() {
+    let played = variants(|group| matches!(group, Group::Authentication | Group::Scopes));
+    let suite = Arc::new(suite_of(&SHORT_SUITE, |id| !id.starts_with("rate.")));
+    assert_all_clean(played.map(|name| (vec![name], None)).collect(), &suite).await;
+}
+
+/// All of them together, as far as they do not contradict each other, at the tier with the long bursts.
+#[tokio::test(flavor = "multi_thread")]
+async fn legal_variants_together_pass_what_ingests() {
+    let slow_or_another_limiter =
+        ["aligned-window", "sliding-log", "sliding-counter", "slow-answers", "jitter", "constant-60"];
+    let together = variants(|_| true).filter(|name| !slow_or_another_limiter.contains(&name.as_str()));
+    let suite = suite_of(&SUITE, |id| {
+        id.starts_with("events.") || id.starts_with("limit.") || id == "rate.ingestion"
+    });
+    assert_all_clean(vec![(together.collect(), None)], &Arc::new(suite)).await;
+}
+
+/// The names of the catalogue's legal variants of some groups.
+fn variants(wanted: fn(Group) -> bool) -> impl Iterator<Item = String> {
+    let legal = move |entry: &&Entry| entry.nature == Nature::LegalVariant && wanted(entry.group);
+    catalogue().iter().filter(legal).map(|entry| entry.name.to_owned())
+}
+
+fn suite_of(suite: &Suite, wanted: fn(&str) -> bool) -> Suite {
+    let mut part = suite.clone();
+    part.checks.retain(|check| wanted(&check.id));
+    part
 }
 
 /// Plays the suite at every one of these mocks: deviations and limiter.
