@@ -1,4 +1,5 @@
 //! Everything the README shows is run: its console blocks word for word, its files through the loader.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail loudly")]
 //!
 //! In what a block expects, `…` stands for anything in a line, and alone on a line for any lines. A command that ends
 //! in ` &` stays running until the block is over.

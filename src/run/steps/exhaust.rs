@@ -13,6 +13,9 @@ const IN_FLIGHT: u32 = 32;
 /// A wave that took so long met a crowded target: the next one goes out with fewer requests at once.
 const CROWDED: Duration = Duration::from_secs(10);
 
+/// How many requests are sent one by one until one of them is answered 429.
+const MOST_ALONE: usize = 20;
+
 /// How often a whole quota is sent before we believe that there is no limit.
 const MOST_WAVES: u32 = 3;
 
@@ -69,14 +72,18 @@ impl Player<'_> {
             if limited.len() < collect as usize || limited.is_empty() {
                 continue;
             }
-            let [last] = &self.batches(def, key, &[batch.unwrap_or(0)], None)?[..] else { continue };
-            match self.exchange(last, Some(key), Connections::Fresh).await {
-                Ok(answer) if answer.status == 429 => {
-                    limited.push((usize::MAX, answer));
-                    return Ok(Some(limited));
+            // A limiter that slides gives quota back bit by bit, so the first request alone may find some.
+            for outgoing in self.batches(def, key, &[batch.unwrap_or(0); MOST_ALONE], None)? {
+                match self.exchange(&outgoing, Some(key), Connections::Fresh).await {
+                    Ok(answer) if answer.status == 429 => {
+                        limited.push((usize::MAX, answer));
+                        return Ok(Some(limited));
+                    }
+                    Ok(_) => {}
+                    Err(fault) => {
+                        return Err(Stop::Inconclusive(format!("using the key up broke off: {fault}")));
+                    }
                 }
-                Ok(_) => {}
-                Err(fault) => return Err(Stop::Inconclusive(format!("using the key up broke off: {fault}"))),
             }
         }
         if slowest + CROWDED > WINDOW {
