@@ -148,8 +148,18 @@ impl<'a> Player<'a> {
             if !measures_itself {
                 self.find_room(key).await?;
             }
-            self.control(key).await?;
+            match self.control(key).await {
+                // The key worked at the first try. A target that has no 429 refuses a used-up key in words of its own,
+                // so it is asked again when its minute is over.
+                Err(Stop::Blocked(_)) if !self.tries.is_empty() => {
+                    let silent = self.stage.clock.now() + WINDOW;
+                    self.wait_until(silent, &format!("a silence of {}", key.key.variable)).await?;
+                    self.control(key).await?;
+                }
+                other => other?,
+            }
         }
+        self.control_bursts().await?;
         for step in &self.case.steps {
             self.step(step).await?;
         }

@@ -25,9 +25,6 @@ impl Player<'_> {
     pub(super) async fn burst(&mut self, burst: &Burst, step: &Step, line: u32) -> Result<(), Stop> {
         let key = self.key(burst.key.as_ref())?;
         self.run.burst_is_welcome()?;
-        if burst.credentials.is_none() {
-            self.control_on(&key, &burst.request).await?;
-        }
         let def = self.request(&burst.request)?;
         // The quota the counts are about: events where events are counted, else requests.
         let (limit, batches) = match (burst.events, burst.count) {
@@ -191,7 +188,7 @@ impl Player<'_> {
     async fn trickles(&self, key: &KeyState, def: &RequestDef) -> Result<Option<bool>, Stop> {
         const LATER: Duration = Duration::from_secs(10);
         const LOOKS: u32 = 10;
-        if self.silence < WINDOW || self.stage.clock.is_virtual() {
+        if self.silence < WINDOW {
             return Ok(None);
         }
         self.wait_until(self.stage.clock.now() + LATER, "a look whether quota trickles back").await?;

@@ -100,6 +100,20 @@ impl Player<'_> {
         Stop::Blocked(why)
     }
 
+    /// Tries what the bursts of this case will send, before any window is aligned: a control inside a window would
+    /// spend a part of the quota that is being counted, and so hide a limit that is one too high.
+    pub(in crate::run) async fn control_bursts(&self) -> Result<(), Stop> {
+        for burst in self.case.steps.iter().filter_map(|step| step.burst.as_ref()) {
+            let key = self.key(burst.key.as_ref())?;
+            if burst.credentials.is_none() && !self.run.was_admitted(&key.key.variable, &burst.request) {
+                self.run.burst_is_welcome()?;
+                self.make_room(&key, 1).await?;
+                self.control_on(&key, &burst.request).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Quota can be measured only with a request that is admitted at all.
     pub(in crate::run) async fn control_on(&self, key: &KeyState, name: &str) -> Result<(), Stop> {
         if key.used_up_at(self.stage.clock.now()) || self.run.was_admitted(&key.key.variable, name) {

@@ -1,0 +1,13 @@
+//! Every check of the shipped suite fails against a deployment with the one fault it is there for, and names it.
+//!
+//! - `one_fault`: faults that need no memory, at a deployment of its own, written from the vendor's page in
+//!   [`api`] and sharing nothing with the mock. The faults are the tables in [`faults`].
+//! - `spelling`: the one fault that wiremock cannot show, behind a small proxy.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail loudly")]
+
+mod api;
+mod deployment;
+mod faults;
+mod one_fault;
+mod playing;
+mod spelling;
