@@ -32,6 +32,8 @@ struct History {
     promise: Option<Moment>,
     /// Whether the last thing seen was a 429.
     used_up: bool,
+    /// When the last 429 came.
+    limited_at: Option<Moment>,
     /// When a positive control last succeeded.
     worked_at: Option<Moment>,
     /// How long the key must be silent to have all of its quota again, where that was found to be longer than
@@ -61,6 +63,7 @@ impl KeyState {
         }
         if answer.status == 429 {
             history.used_up = true;
+            history.limited_at = history.limited_at.max(Some(answer.done));
             history.promise = match (history.promise, answer.promise()) {
                 (Some(earlier), Some(new)) => Some(earlier.min(new)),
                 (earlier, new) => earlier.or(new),
@@ -97,6 +100,13 @@ impl KeyState {
     pub(crate) fn used_up_at(&self, now: Moment) -> bool {
         let history = self.history();
         history.used_up && history.promise.is_none_or(|promise| promise > now)
+    }
+
+    /// Whether a 429 came so lately that little of the quota can have come back, short of a reset.
+    pub(crate) fn limited_just_now(&self, now: Moment) -> bool {
+        const LATELY: Duration = Duration::from_secs(5);
+        let history = self.history();
+        history.limited_at.is_some_and(|limited| now - limited < LATELY)
     }
 
     /// When the last answer to this key was complete.

@@ -81,6 +81,8 @@ pub(crate) struct Player<'a> {
     pub(super) on_promise: bool,
     /// Whether bursts should avoid reused connections, after these made noise.
     pub(super) connections: Connections,
+    /// The request, and the batch size, that used the key up, as long as it should stay so.
+    pub(super) held_used_up: Option<(String, Option<u32>)>,
     /// How many requests the target takes at once without delay, where that was found to be few.
     pub(super) most_in_flight: u32,
 }
@@ -108,6 +110,7 @@ impl<'a> Player<'a> {
             silence: Duration::ZERO,
             on_promise: false,
             connections: Connections::Reused,
+            held_used_up: None,
             most_in_flight: u32::MAX,
         }
     }
@@ -140,6 +143,7 @@ impl<'a> Player<'a> {
 
     async fn play_once(&mut self) -> Result<(), Stop> {
         self.on_promise = false;
+        self.held_used_up = None;
         self.spending_since = self.stage.clock.now();
         self.check_offers().await?;
         let measures_itself =

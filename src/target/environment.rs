@@ -11,6 +11,8 @@ const MOST_KEYS_OF_A_ROLE: u32 = 9;
 
 /// The default variable for the `nth` key of a role; the first is 1.
 pub fn role_variable(role: Role, nth: u32) -> String {
+    // Any key will do for `any`; the one that reads is the easiest to come by.
+    let role = if role == Role::Any { Role::Read } else { role };
     let name = format!("{KEY_VARIABLE_PREFIX}{}", role.as_str().to_uppercase());
     if nth == 1 { name } else { format!("{name}_{nth}") }
 }

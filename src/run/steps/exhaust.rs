@@ -13,6 +13,9 @@ const IN_FLIGHT: u32 = 32;
 /// A wave that took so long met a crowded target: the next one goes out with fewer requests at once.
 const CROWDED: Duration = Duration::from_secs(10);
 
+/// How many requests are sent one by one until one of them is answered 429.
+const MOST_ALONE: usize = 20;
+
 /// How often a whole quota is sent before we believe that there is no limit.
 const MOST_WAVES: u32 = 3;
 
@@ -29,6 +32,7 @@ impl Player<'_> {
         let def = self.request(&exhaust.request)?;
         self.spending_since = self.stage.clock.now();
         let collect = exhaust.collect.unwrap_or(1);
+        self.held_used_up = Some((exhaust.request.value.clone(), exhaust.batch));
         let limited = self.use_up(&key, def, collect, exhaust.batch).await?;
         let Some(limited) = limited else {
             return Err(Stop::Blocked(format!(
@@ -52,6 +56,13 @@ impl Player<'_> {
         batch: Option<u32>,
     ) -> Result<Option<Vec<(usize, Answer)>>, Stop> {
         let mut limited: Vec<(usize, Answer)> = Vec::new();
+        let now = self.stage.clock.now();
+        if collect <= 1
+            && (key.used_up_at(now) || key.limited_just_now(now))
+            && let (Some(answer), _) = self.limited_alone(key, def, batch).await?
+        {
+            return Ok(Some(vec![(usize::MAX, answer)]));
+        }
         let mut in_flight = IN_FLIGHT.min(self.most_in_flight);
         let mut slowest = Duration::ZERO;
         for wave in 0..MOST_WAVES_OF_A_LIMIT {
@@ -76,14 +87,9 @@ impl Player<'_> {
             if limited.len() < collect as usize || limited.is_empty() {
                 continue;
             }
-            let [last] = &self.batches(def, key, &[batch.unwrap_or(0)], None)?[..] else { continue };
-            match self.exchange(last, Some(key), Connections::Fresh).await {
-                Ok(answer) if answer.status == 429 => {
-                    limited.push((usize::MAX, answer));
-                    return Ok(Some(limited));
-                }
-                Ok(_) => {}
-                Err(fault) => return Err(Stop::Inconclusive(format!("using the key up broke off: {fault}"))),
+            if let (Some(answer), _) = self.limited_alone(key, def, batch).await? {
+                limited.push((usize::MAX, answer));
+                return Ok(Some(limited));
             }
         }
         if slowest + CROWDED > WINDOW {
@@ -93,5 +99,24 @@ impl Player<'_> {
             )));
         }
         Ok(None)
+    }
+
+    /// The first 429 among requests sent one by one. A limiter that slides gives quota back bit by bit, so the first
+    /// of them may still find some: how many did comes with it. `None` when all of them are let in.
+    pub(super) async fn limited_alone(
+        &self,
+        key: &KeyState,
+        def: &RequestDef,
+        batch: Option<u32>,
+    ) -> Result<(Option<Answer>, usize), Stop> {
+        let mut let_in = 0;
+        for outgoing in self.batches(def, key, &[batch.unwrap_or(0); MOST_ALONE], None)? {
+            match self.exchange(&outgoing, Some(key), Connections::Fresh).await {
+                Ok(answer) if answer.status == 429 => return Ok((Some(answer), let_in)),
+                Ok(_) => let_in += 1,
+                Err(fault) => return Err(Stop::Inconclusive(format!("using the key up broke off: {fault}"))),
+            }
+        }
+        Ok((None, let_in))
     }
 }

@@ -60,6 +60,11 @@ impl Player<'_> {
             };
             return Err(Stop::Suspect(suspicion, failures));
         }
+        if expect.promise_moves_at_most.is_some() && admitted > 0 {
+            return Err(Stop::Inconclusive(
+                "quota came back between the requests, and a promise may move with it".to_owned(),
+            ));
+        }
         self.judge_each_429(expect, &answers, line)
     }
 }

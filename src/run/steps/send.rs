@@ -16,9 +16,40 @@ use crate::scenario::words::StatusPattern;
 /// How often a request is sent again when no answer came for a reason that may pass.
 const MOST_SENDS: usize = 3;
 
+/// How often a request is sent to a key that should be used up.
+const MOST_SENDS_ON_USED_UP: usize = 5;
+
 impl Player<'_> {
-    /// Sends one request and judges its answer.
+    /// Sends one request and judges its answer. One that must find the key used up is sent again when it was let in,
+    /// for the window may have ended, or a sliding limiter given a little back, since the last 429.
     pub(super) async fn send(&mut self, send: &Send, step: &Step, line: u32) -> Result<(), Stop> {
+        let mut gives_back = false;
+        for _ in 0..MOST_SENDS_ON_USED_UP {
+            let outcome = self.send_once(send, step, line).await;
+            let (Err(Stop::Suspect(Suspicion::TooMany { .. }, _)), Some((request, batch))) =
+                (&outcome, self.held_used_up.clone())
+            else {
+                return outcome;
+            };
+            let key = self.key(send.key.as_ref())?;
+            let (limited, let_in) = self.limited_alone(&key, self.request(&request)?, batch).await?;
+            if limited.is_none() {
+                return outcome;
+            }
+            gives_back |= let_in > 0;
+            if let Some(name) = &send.session {
+                self.sessions.remove(name.as_str());
+            }
+        }
+        if gives_back {
+            return Err(Stop::Inconclusive(
+                "the limiter gives quota back so fast that the key cannot be held used up".to_owned(),
+            ));
+        }
+        self.send_once(send, step, line).await
+    }
+
+    async fn send_once(&mut self, send: &Send, step: &Step, line: u32) -> Result<(), Stop> {
         let key = self.key(send.key.as_ref())?;
         let session = match &send.session {
             Some(name) => self.sessions.entry(name.value.clone()).or_insert_with(random_session).clone(),

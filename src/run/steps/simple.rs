@@ -13,6 +13,7 @@ impl Player<'_> {
     /// Waits for a promise, a time, or a silent window of every key.
     pub(super) async fn wait(&mut self, wait: WaitFor) -> Result<(), Stop> {
         let now = self.stage.clock.now();
+        self.held_used_up = None;
         match wait {
             WaitFor::For(time) => self.wait_until(now + time, "the time the scenario asks for").await,
             WaitFor::SilentWindow => {

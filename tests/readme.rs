@@ -1,0 +1,146 @@
+//! Everything the README shows is run: its console blocks word for word, its files through the loader.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail loudly")]
+//!
+//! In what a block expects, `…` stands for anything in a line, and alone on a line for any lines. A command that ends
+//! in ` &` stays running until the block is over.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use trenchcheck::scenario::{Source, Suite};
+use trenchcheck::target::TargetFile;
+
+/// The port the README uses, and which may be taken on this machine.
+const SHOWN_PORT: &str = "4010";
+
+fn readme() -> String {
+    std::fs::read_to_string("README.md").unwrap()
+}
+
+/// The fenced blocks of one language.
+fn blocks(language: &str) -> Vec<String> {
+    let text = readme();
+    let mut found = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if line == format!("```{language}") {
+            let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+            found.push(block.join("\n"));
+        } else if line.starts_with("```") {
+            lines.by_ref().find(|line| *line == "```");
+        }
+    }
+    found
+}
+
+/// Splits a block into commands, each with the output that is shown below it.
+fn commands(block: &str) -> Vec<(String, Vec<String>)> {
+    let mut commands: Vec<(String, Vec<String>)> = Vec::new();
+    for line in block.lines() {
+        match line.strip_prefix("$ ") {
+            Some(command) => commands.push((command.to_owned(), Vec::new())),
+            None => commands.last_mut().expect("a block begins with a command").1.push(line.to_owned()),
+        }
+    }
+    commands
+}
+
+fn trenchcheck(arguments: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_trenchcheck"));
+    command.args(arguments.split_whitespace().map(|word| word.trim_matches('\'')));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TRENCHCHECK_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// A background command that is stopped with the block.
+struct Background(Child);
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts a mock on a free port and gives that port.
+fn background(arguments: &str) -> (Background, String) {
+    let mut child =
+        trenchcheck(&format!("{arguments} --port 0 --json")).stdout(Stdio::piped()).spawn().unwrap();
+    let mut ready = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+    let ready: serde_json::Value = serde_json::from_str(&ready).unwrap();
+    let port = ready["url"].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
+    (Background(child), port)
+}
+
+fn line_matches(expected: &str, actual: &str) -> bool {
+    let pattern: Vec<String> = expected.split('…').map(regex::escape).collect();
+    regex::Regex::new(&format!("^{}$", pattern.join(".*"))).unwrap().is_match(actual)
+}
+
+/// Whether the output is what is shown.
+fn matches(expected: &[String], actual: &[&str]) -> bool {
+    match expected.split_first() {
+        None => actual.is_empty(),
+        Some((line, rest)) if line.trim() == "…" => {
+            (0..=actual.len()).any(|skipped| matches(rest, &actual[skipped..]))
+        }
+        Some((line, rest)) => actual
+            .split_first()
+            .is_some_and(|(first, others)| line_matches(line, first) && matches(rest, others)),
+    }
+}
+
+#[test]
+fn every_console_block_shows_what_happens() {
+    let blocks = blocks("console");
+    assert!(blocks.len() >= 6, "the README shows {} blocks only", blocks.len());
+    for block in blocks {
+        let mut running = Vec::new();
+        let mut port = SHOWN_PORT.to_owned();
+        for (command, expected) in commands(&block) {
+            let arguments = command.strip_prefix("trenchcheck ").expect("only trenchcheck is shown");
+            if let Some(arguments) = arguments.strip_suffix(" &") {
+                let (child, its_port) = background(arguments);
+                running.push(child);
+                port = its_port;
+                continue;
+            }
+            let output = trenchcheck(&arguments.replace(SHOWN_PORT, &port)).output().unwrap();
+            let text = [output.stdout, output.stderr].concat();
+            let text = String::from_utf8(text).unwrap();
+            let text = if port == SHOWN_PORT { text } else { text.replace(&port, SHOWN_PORT) };
+            let lines: Vec<&str> = text.trim_end().lines().collect();
+            assert!(
+                matches(&expected, &lines),
+                "`{command}` printed\n{text}\nwhere the README shows\n{}",
+                expected.join("\n")
+            );
+        }
+    }
+}
+
+#[test]
+fn the_target_file_it_shows_is_the_one_that_is_shipped_and_can_be_read() {
+    let shown = blocks("yaml").into_iter().find(|block| block.starts_with("base_url")).unwrap();
+    let shipped = std::fs::read_to_string("fixtures/targets/example.yaml").unwrap();
+    assert!(shipped.contains(&shown), "the README and fixtures/targets/example.yaml differ");
+    TargetFile::read("fixtures/targets/example.yaml".as_ref()).unwrap();
+}
+
+#[test]
+fn the_scenario_it_shows_is_the_one_that_is_played() {
+    let shown = blocks("yaml").into_iter().find(|block| block.starts_with("check:")).unwrap();
+    let file = std::fs::read_to_string("scenarios/limits/rate-standard.yaml").unwrap();
+    assert!(file.trim_end().ends_with(&shown), "the README and scenarios/limits/rate-standard.yaml differ");
+    assert!(Suite::load(&Source::Builtin).unwrap().checks.iter().any(|check| check.id == "rate.standard"));
+}
+
+#[test]
+fn the_two_commands_are_those_that_are_run_before_a_change_lands() {
+    let entry = std::fs::read_to_string("ci/test").unwrap();
+    assert!(readme().contains("cargo run --release -- test"));
+    assert!(entry.contains("cargo run --locked --release -- test"));
+}
