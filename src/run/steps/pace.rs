@@ -61,9 +61,9 @@ impl Player<'_> {
             return Err(Stop::Suspect(suspicion, failures));
         }
         if expect.promise_moves_at_most.is_some() && admitted > 0 {
-            return Err(Stop::Inconclusive(
-                "quota came back between the requests, and a promise may move with it".to_owned(),
-            ));
+            // The window ended meanwhile; the next try begins right after that and has a whole minute.
+            let what = "quota came back between the requests, and a promise may move with it";
+            return Err(Stop::Suspect(Suspicion::Noise(what.to_owned()), Vec::new()));
         }
         self.judge_each_429(expect, &answers, line)
     }
