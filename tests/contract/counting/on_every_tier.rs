@@ -13,6 +13,7 @@ pub(super) const ROWS: &[Row] = &[
         .spares(&["rate.standard"]),
     row("rate.ingestion", "ingestion-not-automatic", "of 1100 requests 60 were admitted")
         .spares(&["rate.standard"]),
+    row("rate.tier-by-key", "tier-by-route", "of 1100 requests 60 were admitted"),
     row("rate.concurrent", "one-at-a-time", "were admitted"),
     row("rate.concurrent", "racy-counter", "were admitted"),
     // Wrong for batches only, so the other rows of the check hold.

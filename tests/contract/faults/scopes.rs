@@ -26,12 +26,17 @@ fn too_much() -> Vec<Row> {
         let admitted =
             if path == "/scores" { "the status is 201, not 403" } else { "the status is 200, not 403" };
         rows.push(Row::new(check, format!("{path} needs no scope"), admitted, open).spares(spares));
-        let hidden = move |request: &Request, reply| match is(request, &reply) {
-            true => unauthorized(),
-            false => reply,
-        };
-        let fault = format!("a missing scope for {path} is 401");
-        rows.push(Row::new(check, fault, "the status is 401, not 403", hidden).spares(spares));
+        for (status, shown) in [(401, unauthorized()), (404, Reply::json(404, "{}"))] {
+            let change = move |request: &Request, reply| match is(request, &reply) {
+                true => shown.clone(),
+                false => reply,
+            };
+            let says = format!("the status is {status}, not 403");
+            rows.push(
+                Row::new(check, format!("a missing scope for {path} is {status}"), says, change)
+                    .spares(spares),
+            );
+        }
     }
     rows.extend([
         Row::new(
