@@ -1,13 +1,20 @@
-//! Every check of the shipped suite fails against a deployment with the one fault it is there for, and names it.
+//! Every check of the shipped suite fails against a deployment with the one fault it is there for, and names it;
+//! and no check fails a deployment that only does something else than the reference.
 //!
 //! - `one_fault`: faults that need no memory, at a deployment of its own, written from the vendor's page in
 //!   [`api`] and sharing nothing with the mock. The faults are the tables in [`faults`].
 //! - `spelling`: the one fault that wiremock cannot show, behind a small proxy.
+//! - `counting`: faults that need memory, as deviations of the mock.
+//! - `lawful`: what a deployment may do differently.
+//! - `complete`: no check of the suite is left out above.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail loudly")]
 
 mod api;
+mod complete;
+mod counting;
 mod deployment;
 mod faults;
+mod lawful;
 mod one_fault;
 mod playing;
 mod spelling;

@@ -10,7 +10,7 @@ use trenchcheck::scenario::model::Level;
 
 use crate::deployment::{start, start_lawful, target};
 use crate::faults::{Row, all};
-use crate::playing::{play_checks, said};
+use crate::playing::{SUITE, play_checks, said};
 
 /// How many deployments are up at once.
 const SIDE_BY_SIDE: usize = 8;
@@ -22,7 +22,7 @@ async fn without_a_fault_every_one_of_these_checks_passes_and_says_none_of_it() 
     let server = start_lawful().await;
     let ids: BTreeSet<&str> =
         rows.iter().flat_map(|row| row.spares.iter().copied().chain([row.check])).collect();
-    let results = play_checks(target(&server.uri()), &ids).await;
+    let results = play_checks(target(&server.uri()), &SUITE, &ids).await;
     for result in &results {
         assert_eq!(result.verdict, Verdict::Pass, "{}", said(result));
         assert!(result.not_played.is_empty(), "{}: {:?}", result.id, result.not_played);
@@ -59,7 +59,7 @@ async fn held_against(row: Row) -> Vec<String> {
     let Row { check, fault, says, case, spares, change } = row;
     let server = start(change).await;
     let ids: BTreeSet<&str> = spares.iter().copied().chain([check]).collect();
-    let results = play_checks(target(&server.uri()), &ids).await;
+    let results = play_checks(target(&server.uri()), &SUITE, &ids).await;
     let mut complaints = Vec::new();
     let result = of(&results, check);
     if !is_named(result, &says) {

@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use trenchcheck::report::Verdict;
 
 use crate::deployment::{start_lawful, target};
-use crate::playing::{play_checks, said};
+use crate::playing::{SUITE, play_checks, said};
 
 /// The check whose fault this is.
 pub(crate) const CHECK: &str = "auth.header-name-case";
@@ -48,7 +48,7 @@ async fn a_deployment_that_minds_the_case_of_names_is_named() {
     let server = start_lawful().await;
     let ids = BTreeSet::from([CHECK, "auth.missing", "auth.valid-key-accepted"]);
     for (url, faulty) in [(server.uri(), false), (proxy_in_front_of(*server.address()).await, true)] {
-        for result in play_checks(target(&url), &ids).await {
+        for result in play_checks(target(&url), &SUITE, &ids).await {
             let wanted = if faulty && result.id == CHECK { Verdict::Fail } else { Verdict::Pass };
             assert_eq!(result.verdict, wanted, "{}", said(&result));
             if wanted == Verdict::Fail {

@@ -178,8 +178,9 @@ impl Player<'_> {
             Some(wanted) if admitted < wanted => {
                 let trickles = self.trickles(key, def).await?;
                 let silence = self.silence;
+                let private = self.stage.workspace.is_some();
                 Err(Stop::Suspect(
-                    Suspicion::TooFew { admitted, expected: wanted, silence, trickles },
+                    Suspicion::TooFew { admitted, expected: wanted, silence, trickles, private },
                     failures,
                 ))
             }

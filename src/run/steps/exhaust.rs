@@ -19,6 +19,10 @@ const MOST_ALONE: usize = 20;
 /// How often a whole quota is sent before we believe that there is no limit.
 const MOST_WAVES: u32 = 3;
 
+/// How often it is sent where there is one. A limiter that slides gives quota back as fast as it was used up a minute
+/// ago, so that the request after a wave may find room again until all of that burst is forgotten.
+const MOST_WAVES_OF_A_LIMIT: u32 = 12;
+
 impl Player<'_> {
     /// Sends until the key is used up and enough 429s are collected; judges these.
     pub(super) async fn exhaust(&mut self, exhaust: &Exhaust, step: &Step, line: u32) -> Result<(), Stop> {
@@ -61,7 +65,10 @@ impl Player<'_> {
         }
         let mut in_flight = IN_FLIGHT.min(self.most_in_flight);
         let mut slowest = Duration::ZERO;
-        for _ in 0..MOST_WAVES {
+        for wave in 0..MOST_WAVES_OF_A_LIMIT {
+            if wave >= MOST_WAVES && limited.is_empty() {
+                break;
+            }
             let now = self.stage.clock.now();
             let missing = collect.saturating_sub(u32::try_from(limited.len()).unwrap_or(u32::MAX));
             let quota = match batch {

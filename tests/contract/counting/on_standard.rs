@@ -1,0 +1,69 @@
+//! Deviations that a Standard key shows as well as any other.
+
+use super::{Row, row};
+
+const OF_THE_HEADER: &[&str] = &["limit.body", "limit.not-cacheable", "rate.standard"];
+const OF_THE_BODY: &[&str] =
+    &["limit.retry-after-present", "limit.retry-after-integer", "limit.retry-after-range"];
+const OF_THE_FORM: &[&str] =
+    &["limit.body", "limit.message-agrees", "limit.retry-after-present", "limit.retry-after-integer"];
+
+pub(super) const ROWS: &[Row] = &[
+    // Revoked keys.
+    row("auth.revoked", "revoked-keys-live-on", "the status is 200, not 401").spares(&["auth.unknown"]),
+    row("auth.revoked", "revoked-keys-cached", "the status is 200, not 401").spares(&["auth.unknown"]),
+    row("auth.body-uniform-revoked", "revoked-key-told-apart", "the body is another one than")
+        .spares(&["auth.body", "auth.body-uniform"]),
+    // What a refused batch leaves behind.
+    row("scope.no-effect", "forbidden-batches-stored", "a refused batch was ingested")
+        .spares(&["scope.events-need-write", "scope.body-write"]),
+    // Observed only: the check passes, and the fact is another one.
+    row("scope.order-with-limit", "limit-before-scope", "a used-up key without the scope - status 429"),
+    row("scope.403-counts", "forbidden-counts", "after 30 answers of 403, 30 of 60 requests were admitted"),
+    row("limit.body-literal", "retry-after-half", "Retry after 30 seconds."),
+    row("limit.retry-after-tight", "window-30s+constant-60", "a request 2 s before the promise - status 200"),
+    // Requests.
+    row("rate.standard", "standard-limit-61", "of 160 requests 61 were admitted and 99 answered 429")
+        .spares(&["limit.body", "limit.retry-after-honest"]),
+    row("rate.standard", "standard-limit-59", "of 160 requests 59 were admitted and 101 answered 429")
+        .spares(&["limit.body", "limit.retry-after-honest"]),
+    row("rate.standard", "leak", "of 160 requests 65 were admitted"),
+    row("rate.standard", "limited-as-503", "100 × 503"),
+    row("rate.per-key", "shared-by-tier", "of 80 requests 0 were admitted and 80 answered 429")
+        .spares(&["rate.standard", "rate.recovers"]),
+    row("rate.per-key", "per-address", "of 80 requests 0 were admitted and 80 answered 429"),
+    row("rate.recovers", "later-windows-one-more", "requests 61 were admitted"),
+    row("rate.recovers", "later-windows-one-less", "requests 59 were admitted"),
+    row("rate.recovers", "window-90s", "of 80 requests 0 were admitted"),
+    // The 429's body.
+    row("limit.body", "limited-extra-member", "error.request_id is not on the page").spares(OF_THE_BODY),
+    row("limit.body", "limited-message-fraction", "a whole number belongs where").spares(OF_THE_BODY),
+    row("limit.body", "limited-empty", "the body is not JSON").spares(OF_THE_BODY),
+    row("limit.message-agrees", "message-disagrees", "the number in the body is not the one in Retry-After")
+        .spares(&["limit.body", "limit.retry-after-honest", "limit.retry-after-range"]),
+    // Its header.
+    row("limit.not-cacheable", "limited-cacheable", "Cache-Control holds what it must not")
+        .spares(OF_THE_FORM),
+    row("limit.retry-after-present", "retry-after-missing", "Retry-After is missing").spares(OF_THE_HEADER),
+    row("limit.retry-after-present", "retry-after-sometimes-missing", "Retry-After is missing")
+        .spares(OF_THE_HEADER),
+    row("limit.retry-after-integer", "retry-after-fraction", "Retry-After is no whole number in digits")
+        .spares(&["limit.body", "limit.retry-after-present"]),
+    row("limit.retry-after-integer", "retry-after-date", "Retry-After is no whole number in digits")
+        .spares(&["limit.body", "limit.retry-after-present"]),
+    row("limit.retry-after-integer", "retry-after-twice", "Retry-After stands there 2 times, not 1")
+        .spares(&["limit.body", "limit.retry-after-present"]),
+    row("limit.retry-after-range", "retry-after-zero", "Retry-After is not between 1 and 60")
+        .spares(OF_THE_FORM),
+    row("limit.retry-after-range", "retry-after-61", "Retry-After is not between 1 and 60")
+        .spares(OF_THE_FORM),
+    // Its promise.
+    row("limit.promise-stable", "retry-after-jumps", "the promised instant moves by").spares(OF_THE_FORM),
+    row("limit.retry-after-honest", "retry-after-rounded-down", "the status is 429, not 2xx")
+        .spares(OF_THE_FORM),
+    row("limit.retry-after-honest", "retry-after-rounded-to-nearest", "the status is 429, not 2xx")
+        .spares(OF_THE_FORM),
+    row("limit.retry-after-honest", "retry-after-one-less", "the status is 429, not 2xx").spares(OF_THE_FORM),
+    row("limit.retry-after-honest", "retry-after-always-1", "the status is 429, not 2xx").spares(OF_THE_FORM),
+    row("limit.retry-after-honest", "refusals-extend-ban", "the status is 429, not 2xx").spares(OF_THE_FORM),
+];
