@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::list::table;
 use super::pattern::{did_you_mean, nearest};
+use super::without_keys;
 use crate::contract::{CLAUSES, Clause, Coverage, Endpoint, clause};
 use crate::report::{ExitCode, level_meaning, level_word};
 use crate::scenario::{Check, Suite};
@@ -48,7 +49,8 @@ pub fn explain(
     } else {
         let checks = suite.checks.iter().map(|check| check.id.as_str());
         let known = checks.chain(CLAUSES.iter().map(|clause| clause.id)).chain([ENDPOINTS]);
-        writeln!(err, "error: no check and no clause is called `{id}`{}", did_you_mean(&nearest(id, known)))?;
+        let meant = did_you_mean(&nearest(id, known));
+        writeln!(err, "error: no check and no clause is called `{}`{meant}", without_keys(id))?;
         return Ok(ExitCode::Usage);
     }
     Ok(ExitCode::Conforms)

@@ -6,6 +6,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::pattern::{IdPattern, select};
+use super::without_keys;
 use crate::report::{ExitCode, level_word};
 use crate::scenario::model::Level;
 use crate::scenario::{Check, Suite};
@@ -72,7 +73,7 @@ pub fn list(
     let mut checks = match select(suite, &args.patterns) {
         Ok(checks) => checks,
         Err(error) => {
-            writeln!(err, "error: {error}")?;
+            writeln!(err, "error: {}", without_keys(&error.to_string()))?;
             return Ok(ExitCode::Usage);
         }
     };

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::report::ExitCode;
+use crate::report::{ExitCode, Redactor};
 use crate::scenario::{Source, Suite};
 
 /// Checks any deployment of the Trenchcoat API against its documented contract.
@@ -52,6 +52,22 @@ pub enum Command {
     Schema(schema::SchemaArgs),
     /// Print completions for a shell.
     Completions(completions::CompletionsArgs),
+}
+
+/// Shows the help that was asked for, or says what is wrong with the command line, without quoting a key.
+pub fn not_understood(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        // Where even this cannot be written, nobody is left to tell.
+        let _ = error.print();
+        return ExitCode::Conforms;
+    }
+    let text = error.render().to_string();
+    if without_keys(&text) == text {
+        let _ = error.print();
+    } else {
+        complain(&text);
+    }
+    ExitCode::Usage
 }
 
 /// Does what the command line asks for.
@@ -98,7 +114,12 @@ fn with_suite(source: &Source, then: impl FnOnce(Suite) -> ExitCode) -> ExitCode
 /// Runs a future on a runtime of its own.
 fn on_runtime(future: impl Future<Output = ExitCode>) -> ExitCode {
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(future),
+        Ok(runtime) => {
+            let code = runtime.block_on(future);
+            // A look-up of a name cannot be called off, and nobody should wait for it.
+            runtime.shutdown_background();
+            code
+        }
         Err(error) => {
             complain(&format!("the runtime did not start: {error}"));
             ExitCode::Internal
@@ -118,7 +139,13 @@ fn finish(outcome: io::Result<ExitCode>) -> ExitCode {
     }
 }
 
-/// Writes to standard error. If even that is closed, nobody is left to tell.
+/// Writes to standard error, without any key that was typed in the wrong place. If even that is closed, nobody is
+/// left to tell.
 fn complain(text: &str) {
-    let _ = writeln!(io::stderr(), "{}", text.trim_end());
+    let _ = writeln!(io::stderr(), "{}", without_keys(text.trim_end()));
+}
+
+/// The text with everything masked that looks like a key.
+fn without_keys(text: &str) -> String {
+    Redactor::default().scrub(text)
 }

@@ -9,6 +9,10 @@ use crate::scenario::{requests_schema, schema};
 /// With the schema in a file, most editors complete and check scenarios as they are written:
 /// `# yaml-language-server: $schema=check.schema.json`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  trenchcheck schema > check.schema.json
+  trenchcheck schema requests > requests.schema.json")]
 pub struct SchemaArgs {
     /// The kind of file the schema is for.
     #[arg(value_enum, default_value_t)]

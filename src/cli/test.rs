@@ -20,13 +20,14 @@ use crate::target::{Embedded, KeysFrom, Target, TargetError, TargetFile};
 const JOBS: usize = 8;
 
 /// Play the contract scenarios against a deployment and say which promise is broken.
-///
-/// Without a target, the reference API starts in this process. Keys come from the variables
-/// TRENCHCHECK_KEY_STANDARD, _PREMIUM, _INGESTION, _READ, _WRITE and _BOTH (more of a kind: _STANDARD_2, _3).
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Example: TRENCHCHECK_KEY_STANDARD=… trenchcheck test --target http://127.0.0.1:8080 'auth.*'"
-)]
+#[command(after_help = "\
+Keys come from the variables TRENCHCHECK_KEY_STANDARD, _PREMIUM, _INGESTION, _READ, _WRITE and _BOTH
+(more of a kind: _STANDARD_2, _3). Without a target, the reference API starts in this process.
+
+Examples:
+  trenchcheck test
+  TRENCHCHECK_KEY_STANDARD=… trenchcheck test --target http://127.0.0.1:8080 'auth.*'")]
 pub struct TestArgs {
     /// Ids of checks, or patterns such as 'auth.*'; all without one.
     #[arg(value_name = "ID")]
@@ -36,8 +37,8 @@ pub struct TestArgs {
     #[arg(long, value_name = "URL|FILE")]
     pub target: Option<String>,
 
-    /// Where keys come from.
-    #[arg(long, value_enum, value_name = "WHERE")]
+    /// Where keys come from: `environment`, or the control API of a `mock` at the target.
+    #[arg(long, value_enum, value_name = "WHERE", hide_possible_values = true)]
     pub keys: Option<KeySource>,
 
     /// Lets bursts go to this host; this machine needs no leave.
@@ -125,7 +126,9 @@ pub async fn run(args: TestArgs, suite: Suite) -> ExitCode {
         jobs: JOBS,
     };
     let played = play(Arc::new(suite), Arc::new(target), &selected, options, sender, interruption()).await;
-    let unwritten = reporting.await.unwrap_or_else(|error| vec![io::Error::other(error)]);
+    let mut unwritten = reporting.await.unwrap_or_else(|error| vec![io::Error::other(error)]);
+    // Who closed the pipe has read enough.
+    unwritten.retain(|error| error.kind() != io::ErrorKind::BrokenPipe);
     for error in &unwritten {
         complain(&format!("a report could not be written: {error}"));
     }

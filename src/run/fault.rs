@@ -74,7 +74,7 @@ impl Fault {
         } else if error_is_parse(&error) {
             Self::NotHttp(why)
         } else {
-            Self::CutOff(why)
+            Self::CutOff(format!("{got}: {why}"))
         }
     }
 }

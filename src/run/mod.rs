@@ -6,6 +6,7 @@
 mod clock;
 mod credentials;
 mod fault;
+mod held_body;
 mod judge;
 mod ledger;
 mod payload;
@@ -25,6 +26,7 @@ mod wire;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
@@ -38,7 +40,10 @@ pub use schedule::play;
 
 use judge::Finding;
 use player::Stop;
-use wire::Answer;
+use wire::{Answer, Connections, Outgoing};
+
+/// How long a body waits for an answer to its header once answers were lost.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// How a run is played.
 #[derive(Debug, Clone, Default)]
@@ -76,6 +81,7 @@ struct Run {
 struct Memory {
     envelope: Option<Envelope>,
     unreachable: Option<String>,
+    loses_answers: bool,
     admitted: HashSet<(String, String)>,
     offers: HashMap<String, u16>,
     first_bodies: HashMap<(String, String), Value>,
@@ -149,6 +155,24 @@ impl Run {
         self.memory().unreachable.get_or_insert_with(|| why.to_owned());
     }
 
+    /// The connections to use where `wanted` would do: with patience for the body once answers were lost while it
+    /// was being sent.
+    fn connections(&self, wanted: Connections) -> Connections {
+        match wanted {
+            Connections::Reused | Connections::Fresh if self.memory().loses_answers => {
+                Connections::Patient(PATIENCE)
+            }
+            wanted => wanted,
+        }
+    }
+
+    /// Remembers that an answer was lost which may have come before the body was sent.
+    fn note_lost_answer(&self, outgoing: &Outgoing, fault: &Fault) {
+        if outgoing.body.is_some() && matches!(fault, Fault::CutOff(_)) {
+            self.memory().loses_answers = true;
+        }
+    }
+
     fn was_admitted(&self, variable: &str, request: &str) -> bool {
         self.memory().admitted.contains(&(variable.to_owned(), request.to_owned()))
     }
@@ -171,11 +195,10 @@ impl Run {
         let mut memory = self.memory();
         let first =
             memory.first_bodies.entry((check.to_owned(), name.to_owned())).or_insert_with(|| seen.clone());
-        let pretty = |value: &Value| serde_json::to_string_pretty(value).unwrap_or_default();
         (*first != seen).then(|| Finding {
             what: "the body is another one than in the other cases of this check".to_owned(),
-            expected: pretty(first),
-            actual: pretty(&seen),
+            expected: judge::pretty(first),
+            actual: judge::pretty(&seen),
         })
     }
 

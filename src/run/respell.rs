@@ -6,14 +6,15 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt as _;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::clock::Clock;
 use super::fault::Fault;
-use super::wire::{Answer, Outgoing};
+use super::wire::{Answer, MOST_BODY_BYTES, Outgoing};
 
 /// Sends `outgoing` over plain HTTP/1.1 with the key's header spelled as `spelling`.
 pub(super) async fn exchange(
@@ -40,9 +41,8 @@ async fn send(outgoing: &Outgoing, spelling: &str, clock: &Clock) -> Result<Answ
         .await
         .map_err(|error| Fault::Connect(error.to_string()))?;
     let spelled = Respelled { stream, spelling: spelling.as_bytes().to_vec(), done: false };
-    let cut_off = |error: hyper::Error| Fault::CutOff(error.to_string());
     let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(spelled)).await.map_err(cut_off)?;
+        hyper::client::conn::http1::handshake(TokioIo::new(spelled)).await.map_err(fault)?;
     let driver = tokio::spawn(connection);
 
     let path = url.path_and_query().map_or("/", |path| path.as_str());
@@ -57,10 +57,10 @@ async fn send(outgoing: &Outgoing, spelling: &str, clock: &Clock) -> Result<Answ
     let body = http_body_util::Full::new(outgoing.body.clone().unwrap_or_default());
     let request = request.body(body).map_err(|error| unsendable(&error.to_string()))?;
     let sent = clock.now();
-    let response = sender.send_request(request).await.map_err(cut_off)?;
+    let response = sender.send_request(request).await.map_err(fault)?;
     let answered = clock.now();
     let (head, body) = response.into_parts();
-    let body: Bytes = http_body_util::BodyExt::collect(body).await.map_err(cut_off)?.to_bytes();
+    let body = read(body).await?;
     driver.abort();
     Ok(Answer {
         status: head.status.as_u16(),
@@ -70,6 +70,26 @@ async fn send(outgoing: &Outgoing, spelling: &str, clock: &Clock) -> Result<Answ
         answered,
         done: clock.now(),
     })
+}
+
+/// The body, as far as it can be held.
+async fn read(mut body: hyper::body::Incoming) -> Result<Bytes, Fault> {
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(fault)?.into_data() else { continue };
+        if whole.len() + data.len() > MOST_BODY_BYTES {
+            return Err(Fault::TooLarge(MOST_BODY_BYTES));
+        }
+        whole.extend_from_slice(&data);
+    }
+    Ok(whole.freeze())
+}
+
+/// The fault behind an error that came while waiting for an answer.
+fn fault(error: hyper::Error) -> Fault {
+    let why = std::error::Error::source(&error).map_or_else(String::new, |source| format!(": {source}"));
+    let why = format!("{error}{why}");
+    if error.is_parse() || error.is_parse_too_large() { Fault::NotHttp(why) } else { Fault::CutOff(why) }
 }
 
 /// A stream that puts the wanted spelling into the first write, which holds the request's header.

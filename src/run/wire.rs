@@ -8,9 +8,10 @@ use reqwest::redirect::Policy;
 
 use super::clock::{Clock, Moment};
 use super::fault::Fault;
+use super::held_body::HeldBody;
 
 /// The most of a body that is read. No documented answer comes near it.
-const MOST_BODY_BYTES: usize = 8 * 1024 * 1024;
+pub(super) const MOST_BODY_BYTES: usize = 8 * 1024 * 1024;
 
 /// How long an idle connection is kept: shorter than common servers keep it, so that we do not send into
 /// a connection that is just being closed.
@@ -23,6 +24,9 @@ pub(crate) enum Connections {
     Reused,
     /// One of its own.
     Fresh,
+    /// One of its own, on which the body waits so long for an answer to the header. Many small servers refuse a
+    /// request by its header, read no body and close; their answer is lost to those who are still sending.
+    Patient(Duration),
 }
 
 /// A request, ready to leave.
@@ -128,7 +132,7 @@ impl Wire {
         }
         let client = match connections {
             Connections::Reused => &self.reused,
-            Connections::Fresh => &self.fresh,
+            Connections::Fresh | Connections::Patient(_) => &self.fresh,
         };
         let mut headers = HeaderMap::with_capacity(outgoing.headers.len());
         for (name, value) in &outgoing.headers {
@@ -136,7 +140,10 @@ impl Wire {
         }
         let mut request = client.request(outgoing.method.clone(), &outgoing.url).headers(headers);
         if let Some(body) = &outgoing.body {
-            request = request.body(body.clone());
+            request = request.body(match connections {
+                Connections::Patient(patience) => reqwest::Body::wrap(HeldBody::new(body.clone(), patience)),
+                Connections::Reused | Connections::Fresh => body.clone().into(),
+            });
         }
         let request = request.build().map_err(|error| Fault::of(error, self.timeout, ""))?;
 
@@ -148,7 +155,7 @@ impl Wire {
         let answered = clock.now();
         let mut body = BytesMut::new();
         loop {
-            let got = format!("status {} and {} bytes of body came", response.status(), body.len());
+            let got = format!("status {} and {} bytes of body came", response.status().as_u16(), body.len());
             match response.chunk().await {
                 Ok(Some(chunk)) if body.len() + chunk.len() > MOST_BODY_BYTES => {
                     return Err(Fault::TooLarge(MOST_BODY_BYTES));

@@ -241,7 +241,9 @@ impl TargetFile {
 
 /// Checks a base URL, cuts its trailing slash, and tells whether its host is this machine.
 fn base_url(text: &str) -> Result<(String, bool), TargetError> {
-    let bad = |why: &str| TargetError::BadUrl { url: text.to_owned(), why: why.to_owned() };
+    // What stands in a user name, a query or a fragment may be a secret.
+    let shown = if text.contains(['@', '?', '#']) { "<hidden>" } else { text };
+    let bad = |why: &str| TargetError::BadUrl { url: shown.to_owned(), why: why.to_owned() };
     if text.is_empty() {
         return Err(bad("it is empty; give it with --target or as base_url"));
     }
@@ -250,10 +252,7 @@ fn base_url(text: &str) -> Result<(String, bool), TargetError> {
         return Err(bad("only http and https are spoken"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(TargetError::BadUrl {
-            url: "<hidden>".to_owned(),
-            why: "it holds a user name or a password".to_owned(),
-        });
+        return Err(bad("it holds a user name or a password"));
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(bad("it has a query or a fragment"));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::body::{Holes, compare};
-use super::{Judgement, header};
+use super::{Judgement, header, pretty};
 use crate::run::wire::Answer;
 use crate::scenario::model::Expect;
 use crate::scenario::words::{StatusPattern, StatusSet};
@@ -98,8 +98,4 @@ fn describe(wanted: &StatusSet) -> String {
         StatusPattern::Class(class) => format!("{class}xx"),
     };
     wanted.0.iter().map(one).collect::<Vec<_>>().join(" or ")
-}
-
-fn pretty(value: &Value) -> String {
-    serde_json::to_string_pretty(value).unwrap_or_else(|error| error.to_string())
 }

@@ -5,6 +5,8 @@ mod body;
 mod header;
 mod promise;
 
+use serde_json::Value;
+
 pub(crate) use answer::{Rules, excerpt, judge_answer};
 pub(crate) use promise::spread;
 
@@ -19,6 +21,24 @@ pub(crate) struct Finding {
     pub(crate) actual: String,
 }
 
+/// How many characters of what a target said go into a sentence.
+const MOST_OF_A_SENTENCE: usize = 500;
+/// How many characters of a body are shown.
+const MOST_OF_A_BODY: usize = 4_000;
+
+/// A body as pretty-printed JSON, as far as people read.
+pub(crate) fn pretty(value: &Value) -> String {
+    shorten(serde_json::to_string_pretty(value).unwrap_or_else(|error| error.to_string()), MOST_OF_A_BODY)
+}
+
+/// The beginning of a text of `most` characters, and how long the whole is.
+fn shorten(text: String, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}… ({} bytes in all)", &text[..end], text.len()),
+        None => text,
+    }
+}
+
 /// What came of judging.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Judgement {
@@ -30,7 +50,11 @@ pub(crate) struct Judgement {
 
 impl Judgement {
     fn broke(&mut self, what: impl Into<String>, expected: impl Into<String>, actual: impl Into<String>) {
-        self.findings.push(Finding { what: what.into(), expected: expected.into(), actual: actual.into() });
+        self.findings.push(Finding {
+            what: shorten(what.into(), MOST_OF_A_SENTENCE),
+            expected: expected.into(),
+            actual: shorten(actual.into(), MOST_OF_A_BODY),
+        });
     }
 
     fn cannot(&mut self, why: impl Into<String>) {

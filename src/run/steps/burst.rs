@@ -93,6 +93,7 @@ impl Player<'_> {
     ) -> Volley {
         self.count_requests(requests.len());
         let sample = requests.first().cloned();
+        let connections = self.run.connections(connections);
         let volley =
             volley::fire(&self.run.wire, &self.stage.clock, requests, in_flight as usize, connections).await;
         for (_, answer) in &volley.answers {
@@ -101,8 +102,11 @@ impl Player<'_> {
                 self.run.trace.record(outgoing, answer, self.cast.values().map(|key| &key.key.secret));
             }
         }
-        for _ in &volley.faults {
+        for fault in &volley.faults {
             key.note_lost(volley.from, volley.to);
+            if let Some(outgoing) = &sample {
+                self.run.note_lost_answer(outgoing, fault);
+            }
         }
         if volley.limited() > 0 {
             key.mark_used_up();

@@ -1,5 +1,7 @@
 //! One request.
 
+use std::time::Duration;
+
 use crate::report::{Exchange, Failure};
 use crate::run::credentials::counts_against_key;
 use crate::run::fault::Fault;
@@ -13,8 +15,9 @@ use crate::run::wire::{Answer, Connections, Outgoing};
 use crate::scenario::model::{Send, Step};
 use crate::scenario::words::StatusPattern;
 
-/// How often a request is sent again when no answer came for a reason that may pass.
-const MOST_SENDS: usize = 3;
+/// How long the body waits for an answer to the header when a request is sent again because no answer came for a
+/// reason that may pass.
+const PATIENCE: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(2)];
 
 /// How often a request is sent to a key that should be used up.
 const MOST_SENDS_ON_USED_UP: usize = 5;
@@ -141,9 +144,9 @@ impl Player<'_> {
         counted: Option<&KeyState>,
         connections: Connections,
     ) -> Result<Answer, Fault> {
-        let mut sends = 0;
+        let mut patience = PATIENCE.into_iter();
+        let mut connections = self.run.connections(connections);
         loop {
-            sends += 1;
             self.count_requests(1);
             let left = self.stage.clock.now();
             let outcome = self.run.wire.exchange(outgoing, connections, &self.stage.clock).await;
@@ -161,8 +164,10 @@ impl Player<'_> {
                     if let Some(key) = counted {
                         key.note_lost(left, self.stage.clock.now());
                     }
-                    if sends == MOST_SENDS || !fault.worth_another_try() {
-                        return Err(fault);
+                    self.run.note_lost_answer(outgoing, &fault);
+                    match patience.next() {
+                        Some(pause) if fault.worth_another_try() => connections = Connections::Patient(pause),
+                        _ => return Err(fault),
                     }
                 }
             }

@@ -1,0 +1,18 @@
+//! The program as people and CI systems meet it: its arguments, its outputs, its exit codes.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail loudly")]
+
+#[path = "../common/api.rs"]
+mod api;
+mod exit_codes;
+mod files;
+mod gating;
+#[path = "../common/http.rs"]
+mod http;
+mod interruption;
+mod knowledge;
+mod output;
+#[path = "../common/program.rs"]
+mod program;
+mod reports;
+mod selection;
+mod target;

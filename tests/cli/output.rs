@@ -1,0 +1,59 @@
+//! What is printed: help that fits a screen, nothing for terminals in a pipe, and no panic when the pipe is closed.
+
+use std::io::Read as _;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::target::{deployment, keyless, run};
+
+const COMMANDS: [&str; 6] = ["test", "mock", "list", "explain", "schema", "completions"];
+
+#[test]
+fn the_help_of_every_command_fits_a_screen_and_has_an_example() {
+    for words in COMMANDS.map(|command| vec![command, "--help"]).into_iter().chain([vec!["--help"]]) {
+        let ran = keyless(&words).ended_with(0);
+        let lines = ran.out.lines().count();
+        assert!(lines <= 40, "{words:?}: {lines} lines\n{}", ran.out);
+        assert!(ran.out.contains("Example"), "{words:?}: {}", ran.out);
+        assert!(ran.out.lines().all(|line| line.chars().count() <= 110), "{words:?}: {}", ran.out);
+    }
+}
+
+#[test]
+fn a_wrong_argument_is_a_usage_error() {
+    for words in [&["test", "--no-such-flag"][..], &["test", "--level", "high"], &["no-such-command"], &[]] {
+        let ran = keyless(words).ended_with(2);
+        assert!(ran.out.is_empty() && !ran.err.is_empty(), "{words:?}: {}", ran.out);
+    }
+}
+
+/// Also with waits, which a terminal would show.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pipe_gets_no_escape_codes_and_no_progress() {
+    let server = deployment(60, Duration::from_secs(2)).await;
+    for flags in [&[][..], &["--verbose"], &["--quiet"]] {
+        let ran =
+            run(&[&["test", "--target", &server.url(), "limit.retry-after-honest"], flags].concat()).await;
+        let ran = ran.ended_with(0);
+        assert!(!ran.out.contains(['\u{1b}', '\r']) && ran.err.is_empty(), "{ran:?}");
+    }
+}
+
+#[test]
+fn a_closed_pipe_is_no_panic_and_no_failure() {
+    for words in [&["list"][..], &["test", "auth.*", "--verbose"], &["schema"], &["completions", "bash"]] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_trenchcheck"))
+            .args(words)
+            .env_clear()
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // As `head -c 1` does: read a little, then close.
+        let mut first = [0];
+        child.stdout.take().unwrap().read_exact(&mut first).unwrap();
+        let ended = child.wait_with_output().unwrap();
+        assert!(ended.stderr.is_empty(), "{words:?}: {}", String::from_utf8_lossy(&ended.stderr));
+        assert_eq!(ended.status.code(), Some(0), "{words:?}");
+    }
+}

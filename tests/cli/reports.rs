@@ -1,0 +1,95 @@
+//! The report files: JUnit is XML, JSON keeps to its schema, and what cannot be written is told.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::program::trenchcheck;
+use crate::target::{KEY, folder, open_door};
+
+/// The JSON report in a folder, held against the published schema.
+pub(crate) fn valid_json(folder: &Path) -> Value {
+    let schema =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/report.schema.json")).unwrap();
+    let schema: Value = serde_json::from_str(&schema).unwrap();
+    let report: Value =
+        serde_json::from_str(&fs::read_to_string(folder.join("report.json")).unwrap()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let errors: Vec<String> = validator.iter_errors(&report).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    report
+}
+
+/// The JUnit report in a folder, after its tags were matched.
+pub(crate) fn well_formed_junit(folder: &Path) -> String {
+    let text = fs::read_to_string(folder.join("report.xml")).unwrap();
+    let mut open: Vec<&str> = Vec::new();
+    let body = text.split_once("?>").map_or(text.as_str(), |(_, body)| body);
+    for part in body.split('<').skip(1) {
+        let (tag, after) = part.split_once('>').expect("a tag that is not closed");
+        assert!(!after.contains(['\u{1b}', '\0']), "{after:?}");
+        let name = tag.split_whitespace().next().unwrap_or_default();
+        match name.strip_prefix('/') {
+            Some(name) => assert_eq!(open.pop(), Some(name)),
+            None if tag.ends_with('/') => {}
+            None => open.push(name),
+        }
+    }
+    assert!(open.is_empty(), "{open:?} are not closed");
+    text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_files_tell_of_a_run_with_every_verdict() {
+    let server = open_door().await;
+    let (here, url) = (folder(), server.url());
+    let path = here.path().to_owned();
+    tokio::task::spawn_blocking(move || {
+        let words = [
+            "test",
+            "--target",
+            &url,
+            "auth.*",
+            "scope.*",
+            "--skip",
+            "scope.403-counts",
+            "--skip",
+            "scope.order-with-limit",
+            "--junit",
+            "report.xml",
+            "--json",
+            "report.json",
+        ];
+        trenchcheck(&path, &words, &[("TRENCHCHECK_KEY_STANDARD", KEY)]).ended_with(1);
+    })
+    .await
+    .unwrap();
+    let report = valid_json(here.path());
+    let verdicts: Vec<&str> =
+        report["checks"].as_array().unwrap().iter().map(|check| check["verdict"].as_str().unwrap()).collect();
+    for verdict in ["pass", "fail", "skipped", "advisory"] {
+        assert!(verdicts.contains(&verdict), "{verdicts:?}");
+    }
+    let junit = well_formed_junit(here.path());
+    assert!(junit.contains("<failure") && junit.contains("auth.missing"), "{junit}");
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_told_and_the_run_is_not_a_success() {
+    let folder = folder();
+    let words = ["test", "auth.missing", "--json", "no-such-folder/report.json", "--junit", "report.xml"];
+    let ran = trenchcheck(folder.path(), &words, &[]).ended_with(70);
+    assert!(ran.err.contains("no-such-folder/report.json"), "{}", ran.err);
+    assert!(ran.out.contains("1 check: 1 passed"), "{}", ran.out);
+    well_formed_junit(folder.path());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_told() {
+    let folder = folder();
+    let ran =
+        trenchcheck(folder.path(), &["test", "auth.missing", "--json", "/dev/full"], &[]).ended_with(70);
+    assert!(ran.err.contains("cannot write the report /dev/full"), "{}", ran.err);
+}
