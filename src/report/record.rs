@@ -14,7 +14,11 @@ impl Record {
     pub(super) fn keep(&mut self, event: &Event) {
         match event {
             Event::Started(info) => self.info = Some(info.clone()),
-            Event::CheckFinished(result) => self.results.push(result.as_ref().clone()),
+            // By id, so that two runs can be compared line by line whichever check was ready first.
+            Event::CheckFinished(result) => {
+                let place = self.results.partition_point(|earlier| earlier.id < result.id);
+                self.results.insert(place, result.as_ref().clone());
+            }
             _ => {}
         }
     }
