@@ -28,8 +28,8 @@ struct History {
     sends: VecDeque<Moment>,
     /// When the last answer to such a request was complete.
     last_answer: Option<Moment>,
-    /// The earliest instant promised since the key was used up.
-    promise: Option<Moment>,
+    /// What was promised since the key was used up.
+    promises: Option<Promises>,
     /// Whether the last thing seen was a 429.
     used_up: bool,
     /// When the last 429 came.
@@ -39,6 +39,45 @@ struct History {
     /// How long the key must be silent to have all of its quota again, where that was found to be longer than
     /// a promise says.
     silence: Option<Duration>,
+}
+
+/// The instants that 429s promised, one after the other.
+#[derive(Debug, Clone, Copy)]
+struct Promises {
+    earliest: Moment,
+    last: Moment,
+    /// Whether none lay clearly before an earlier one.
+    only_later: bool,
+}
+
+impl Promises {
+    /// By how much promises may differ through rounding and slow answers.
+    const SLACK: Duration = Duration::from_millis(1_500);
+
+    fn one(promise: Moment) -> Self {
+        Self { earliest: promise, last: promise, only_later: true }
+    }
+
+    fn and(self, promise: Moment) -> Self {
+        Self {
+            earliest: self.earliest.min(promise),
+            last: promise,
+            only_later: self.only_later && promise + Self::SLACK >= self.last,
+        }
+    }
+
+    /// The promise that must be kept. Who asks again has not waited, and a limiter may count that: where each
+    /// further 429 promised a later instant, only the last one still stands. Else the earliest does.
+    fn standing(self) -> Moment {
+        let moved = self.last - self.earliest > Self::SLACK;
+        if self.only_later && moved { self.last } else { self.earliest }
+    }
+}
+
+impl History {
+    fn promise(&self) -> Option<Moment> {
+        self.promises.map(Promises::standing)
+    }
 }
 
 impl KeyState {
@@ -64,13 +103,13 @@ impl KeyState {
         if answer.status == 429 {
             history.used_up = true;
             history.limited_at = history.limited_at.max(Some(answer.done));
-            history.promise = match (history.promise, answer.promise()) {
-                (Some(earlier), Some(new)) => Some(earlier.min(new)),
-                (earlier, new) => earlier.or(new),
-            };
+            if let Some(promise) = answer.promise() {
+                let earlier = history.promises;
+                history.promises = Some(earlier.map_or(Promises::one(promise), |some| some.and(promise)));
+            }
         } else if answer.admitted() {
             history.used_up = false;
-            history.promise = None;
+            history.promises = None;
         }
     }
 
@@ -88,18 +127,23 @@ impl KeyState {
 
     /// Forgets promises: those of answers that overlapped with admitted ones may belong to a window that is over.
     pub(crate) fn forget_promise(&self) {
-        self.history().promise = None;
+        self.history().promises = None;
     }
 
-    /// The earliest instant promised since the key was used up.
+    /// The instant from which on the key is promised to be let in again.
     pub(crate) fn promise(&self) -> Option<Moment> {
-        self.history().promise
+        self.history().promise()
+    }
+
+    /// The earliest instant promised since the key was used up, whatever was promised after it.
+    pub(crate) fn first_promise(&self) -> Option<Moment> {
+        self.history().promises.map(|promises| promises.earliest)
     }
 
     /// Whether the key is used up at `now`, as far as its own promise goes.
     pub(crate) fn used_up_at(&self, now: Moment) -> bool {
         let history = self.history();
-        history.used_up && history.promise.is_none_or(|promise| promise > now)
+        history.used_up && history.promise().is_none_or(|promise| promise > now)
     }
 
     /// Whether a 429 came so lately that little of the quota can have come back, short of a reset.
@@ -122,7 +166,7 @@ impl KeyState {
         let recent: Vec<Moment> = history.sends.iter().copied().filter(|sent| sent.0 > since).collect();
         if history.used_up {
             let silent = history.last_answer.map_or(now, |last| last + WINDOW);
-            return history.promise.map_or(silent, |promise| promise.min(silent)).max(now);
+            return history.promise().map_or(silent, |promise| promise.min(silent)).max(now);
         }
         let limit = self.limits.requests as usize;
         let too_many = (recent.len() + more as usize).saturating_sub(limit);
@@ -196,6 +240,21 @@ mod tests {
         key.note(&answer(200, 61, None));
         assert_eq!(key.promise(), None);
         assert!(!key.used_up_at(at(61)));
+    }
+
+    #[test]
+    fn who_asks_again_may_be_told_to_wait_longer() {
+        let counts_refusals = standard();
+        for second in [10, 11, 12, 13] {
+            counts_refusals.note(&answer(429, second, Some("30")));
+        }
+        assert_eq!(counts_refusals.promise(), Some(at(43)));
+        assert_eq!(counts_refusals.first_promise(), Some(at(40)));
+        let jumps = standard();
+        for (second, seconds) in [(10, "30"), (11, "50"), (12, "20"), (13, "55")] {
+            jumps.note(&answer(429, second, Some(seconds)));
+        }
+        assert_eq!(jumps.promise(), Some(at(32)));
     }
 
     #[test]

@@ -129,7 +129,7 @@ impl<'a> Player<'a> {
                     self.tries.push(suspicion);
                     match suspicion::weigh(&self.tries) {
                         suspicion::Amount::Proof => Outcome::Broken(self.with_tries(failures)),
-                        suspicion::Amount::Undecided(why) => Outcome::Inconclusive(why),
+                        suspicion::Amount::Undecided(why) => self.one_by_one(failures, why).await,
                         suspicion::Amount::TryAgain => {
                             self.learn_from_last_try();
                             continue;
@@ -138,6 +138,28 @@ impl<'a> Player<'a> {
                 }
             };
             return (outcome, self.facts);
+        }
+    }
+
+    /// The last resort where quota was missing each time, and another amount each time. Somebody else's requests
+    /// would be missing when ours go out one by one as well; a limiter that loses count of requests that come
+    /// together would not.
+    async fn one_by_one(&mut self, mut failures: Vec<Failure>, why: String) -> Outcome {
+        if !self.tries.iter().all(|suspicion| matches!(suspicion, Suspicion::TooFew { .. })) {
+            return Outcome::Inconclusive(why);
+        }
+        self.most_in_flight = 1;
+        match self.play_once().await {
+            Ok(()) => {
+                for failure in &mut failures {
+                    let tries = self.tries.len();
+                    failure.facts.push(format!(
+                        "quota was missing in each of {tries} bursts, and none when the requests went out one by one"
+                    ));
+                }
+                Outcome::Broken(failures)
+            }
+            Err(_) => Outcome::Inconclusive(why),
         }
     }
 

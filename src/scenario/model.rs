@@ -51,8 +51,9 @@ pub struct Step {
     pub align: Option<Align>,
     /// Sends until the key is used up and some 429s have been collected.
     pub exhaust: Option<Exhaust>,
-    /// Waits: `promise` (the earliest instant the 429s seen so far promised), `promise - 2s`, a time such as `60s`,
-    /// or `silent-window` (a whole window in which the key sends nothing).
+    /// Waits: `promise` (the instant from which on the 429s seen so far promise to let the key in: the earliest of
+    /// them, or the last one where each asking was answered with a later one), `promise - 2s`, `first-promise` (the
+    /// earliest in any case), a time such as `60s`, or `silent-window` (a whole window in which the key sends nothing).
     pub wait: Option<WaitFor>,
     /// Revokes a key: `own`, or a name from `keys`. Skipped where the target cannot revoke.
     pub revoke: Option<Spanned<String>>,

@@ -42,6 +42,8 @@ pub enum WaitFor {
         /// How long before the promised instant.
         early: Duration,
     },
+    /// The earliest instant promised, whatever later 429s promised: `first-promise`.
+    FirstPromise,
     /// A time, such as `60s`.
     For(Duration),
     /// A whole window in which the key sends nothing: `silent-window`.
@@ -144,9 +146,10 @@ word!(
 word!(
     WaitFor,
     "`promise`, `promise - 2s`, `silent-window` or a time of at most an hour, such as `60s`",
-    r"^(promise( - \d+(ms|s|m))?|silent-window|\d+(ms|s|m)|\{[a-z_]+\})$",
+    r"^(promise( - \d+(ms|s|m))?|first-promise|silent-window|\d+(ms|s|m)|\{[a-z_]+\})$",
     |text| match text {
         "promise" => Some(WaitFor::Promise { early: Duration::ZERO }),
+        "first-promise" => Some(WaitFor::FirstPromise),
         "silent-window" => Some(WaitFor::SilentWindow),
         _ => match text.strip_prefix("promise - ") {
             Some(early) => parse_duration(early).map(|early| WaitFor::Promise { early }),

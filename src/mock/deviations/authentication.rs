@@ -87,7 +87,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     must(GROUP, "open-events", &["auth.missing"], "Events are taken without a key.", |k| {
         k.open.push(|visit| visit.goes_to(Endpoint::Events));
     }),
-    must(GROUP, "open-scores", &["auth.missing"], "Scores are taken without a key.", |k| {
+    should(GROUP, "open-scores", &["auth.missing-for-scores"], "Scores are taken without a key.", |k| {
         k.open.push(|visit| visit.goes_to(Endpoint::Scores));
     }),
     must(GROUP, "open-sessions", &["auth.missing"], "Sessions are listed without a key.", |k| {

@@ -59,7 +59,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     must(
         AUTH,
         "revoked-key-told-apart",
-        &["auth.body-uniform"],
+        &["auth.body-uniform-revoked"],
         "The 401 body tells a revoked key from others.",
         |k| {
             k.rewrite.push(|visit, reply| {

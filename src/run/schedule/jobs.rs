@@ -34,7 +34,7 @@ pub(super) fn weight(case: &Case) -> u8 {
         .map(|step| match (&step.exhaust, &step.wait, &step.pace, &step.align, &step.burst) {
             (_, Some(WaitFor::SilentWindow | WaitFor::For(_)), _, _, _) => 4,
             (_, _, _, Some(_), _) | (_, _, _, _, Some(_)) => 3,
-            (_, Some(WaitFor::Promise { .. }), _, _, _) | (_, _, Some(_), _, _) => 2,
+            (_, Some(WaitFor::Promise { .. } | WaitFor::FirstPromise), _, _, _) | (_, _, Some(_), _, _) => 2,
             (Some(_), _, _, _, _) => 1,
             _ => 0,
         })

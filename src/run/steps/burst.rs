@@ -44,8 +44,8 @@ impl Player<'_> {
         let silent_since = key.last_answer();
         let connections = if burst.fresh_connections { Connections::Fresh } else { self.connections };
         let in_flight = burst.in_flight.unwrap_or(IN_FLIGHT);
-        // A burst that is about many at once stays one, however crowded the target is.
-        let least = if in_flight > IN_FLIGHT { IN_FLIGHT } else { 1 };
+        // A burst that is about many at once stays one, however crowded the target is, unless it shall be none at all.
+        let least = if in_flight > IN_FLIGHT && self.most_in_flight > 1 { IN_FLIGHT } else { 1 };
         let in_flight = in_flight.min(self.most_in_flight.max(least));
         let volley = self.fire(&key, requests, in_flight, connections).await;
         if let Some(last) = silent_since {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::run::clock::Moment;
-use crate::run::ledger::WINDOW;
+use crate::run::ledger::{KeyState, WINDOW};
 use crate::run::player::{Player, Stop};
 use crate::scenario::model::Review;
 use crate::scenario::span::Spanned;
@@ -27,18 +27,24 @@ impl Player<'_> {
                 Ok(())
             }
             WaitFor::Promise { early } => {
-                let promise = self.earliest_promise()?;
+                let promise = self.readable(|key| key.promise())?;
                 let until = Moment(promise.0.saturating_sub(early));
-                self.wait_until(until, "the earliest promise of a 429").await?;
+                self.wait_until(until, "the promise of a 429").await?;
                 self.on_promise = early.is_zero();
+                Ok(())
+            }
+            WaitFor::FirstPromise => {
+                let promise = self.readable(|key| key.first_promise())?;
+                self.wait_until(promise, "the first promise of a 429").await?;
+                self.on_promise = true;
                 Ok(())
             }
         }
     }
 
-    fn earliest_promise(&self) -> Result<Moment, Stop> {
+    fn readable(&self, promised: fn(&KeyState) -> Option<Moment>) -> Result<Moment, Stop> {
         const LONGEST: Duration = Duration::from_secs(WINDOW.as_secs() + 1);
-        let promise = self.cast.values().filter_map(|key| key.promise()).min();
+        let promise = self.cast.values().filter_map(|key| promised(key)).min();
         let Some(promise) = promise else {
             return Err(Stop::Blocked(
                 "no 429 carried a Retry-After that can be read; the checks of it name the cause".to_owned(),

@@ -65,5 +65,6 @@ pub(super) const ROWS: &[Row] = &[
         .spares(OF_THE_FORM),
     row("limit.retry-after-honest", "retry-after-one-less", "the status is 429, not 2xx").spares(OF_THE_FORM),
     row("limit.retry-after-honest", "retry-after-always-1", "the status is 429, not 2xx").spares(OF_THE_FORM),
-    row("limit.retry-after-honest", "refusals-extend-ban", "the status is 429, not 2xx").spares(OF_THE_FORM),
+    row("limit.promise-stable", "refusals-extend-ban", "the status is 429, not 2xx")
+        .spares(&["limit.retry-after-honest"]),
 ];
