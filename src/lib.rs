@@ -1,4 +1,25 @@
 //! trenchcheck checks any deployment of the Trenchcoat API against its documented contract.
+//!
+//! # The map of the house
+//!
+//! [`contract`] is the vocabulary of the vendor's page: keys, scopes, tiers, endpoints, error bodies, clauses. Everyone
+//! knows it; it knows nobody.
+//!
+//! [`mock`] is the reference API: a pure engine that is told the time, and the server that carries it. It knows
+//! `contract` and nothing else, for it is judged like any other deployment.
+//!
+//! [`scenario`] is the YAML language in which the contract is written, with diagnostics a person can act on. The
+//! shipped scenarios and the literal bodies they expect lie in `scenarios/` and `fixtures/`.
+//!
+//! [`target`] is what is under test: a base URL, keys by role, and where keys come from. It is the one place beside
+//! the command line that knows `mock`, because the embedded reference is a target too.
+//!
+//! [`run`] plays scenarios against a target and judges what comes back. Judge and judged share the vocabulary and no
+//! code. A wrong count is at first a suspicion; it becomes a failure when no lawful limiter explains it.
+//!
+//! [`report`] takes one stream of events, redacts it once, and feeds the terminal, JUnit and JSON from it.
+//!
+//! [`cli`] is the command line, one file a command; `main` parses, dispatches and exits.
 
 pub mod cli;
 pub mod contract;

@@ -2,8 +2,8 @@
 
 use http::{HeaderName, HeaderValue, header};
 
+use super::message::Outgoing;
 use super::random;
-use super::wire::Outgoing;
 use crate::contract::ApiKey;
 use crate::scenario::model::{Credentials, KeyForm};
 

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::clock::Moment;
-use super::wire::Answer;
+use super::message::Answer;
 use crate::contract::{Limits, WINDOW_SECONDS};
 use crate::target::Key;
 

@@ -9,6 +9,7 @@ mod fault;
 mod held_body;
 mod judge;
 mod ledger;
+mod message;
 mod payload;
 mod player;
 mod random;
@@ -39,8 +40,9 @@ pub use fault::Fault;
 pub use schedule::play;
 
 use judge::Finding;
+use message::{Answer, Outgoing};
 use player::Stop;
-use wire::{Answer, Connections, Outgoing};
+use wire::Connections;
 
 /// How long a body waits for an answer to its header once answers were lost.
 const PATIENCE: Duration = Duration::from_millis(250);

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method};
 
 use super::credentials::{Unfit, add_query, dress};
+use super::message::Outgoing;
 use super::payload::Payloads;
-use super::wire::Outgoing;
 use crate::contract::Endpoint;
 use crate::scenario::model::{Body, Credentials, KeyForm, RequestDef};
 use crate::target::{Envelope, Key, Target};

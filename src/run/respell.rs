@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 
 use super::clock::Clock;
 use super::fault::Fault;
-use super::wire::{Answer, MOST_BODY_BYTES, Outgoing};
+use super::message::{Answer, MOST_BODY_BYTES, Outgoing};
 
 /// Sends `outgoing` over plain HTTP/1.1 with the key's header spelled as `spelling`.
 pub(super) async fn exchange(

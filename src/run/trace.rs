@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::judge::Finding;
-use super::wire::{Answer, Outgoing};
+use super::message::{Answer, Outgoing};
 use crate::contract::{ApiKey, ErrorCode};
 use crate::scenario::model::Review;
 

@@ -9,7 +9,8 @@ use tokio::task::JoinSet;
 
 use super::clock::{Clock, Moment};
 use super::fault::Fault;
-use super::wire::{Answer, Connections, Outgoing, Wire};
+use super::message::{Answer, Outgoing};
+use super::wire::{Connections, Wire};
 
 /// What came back.
 #[derive(Debug, Default)]

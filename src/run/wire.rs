@@ -2,16 +2,14 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use bytes::BytesMut;
+use http::HeaderMap;
 use reqwest::redirect::Policy;
 
-use super::clock::{Clock, Moment};
+use super::clock::Clock;
 use super::fault::Fault;
 use super::held_body::HeldBody;
-
-/// The most of a body that is read. No documented answer comes near it.
-pub(super) const MOST_BODY_BYTES: usize = 8 * 1024 * 1024;
+use super::message::{Answer, MOST_BODY_BYTES, Outgoing};
 
 /// How long an idle connection is kept: shorter than common servers keep it, so that we do not send into
 /// a connection that is just being closed.
@@ -27,65 +25,6 @@ pub(crate) enum Connections {
     /// One of its own, on which the body waits so long for an answer to the header. Many small servers refuse a
     /// request by its header, read no body and close; their answer is lost to those who are still sending.
     Patient(Duration),
-}
-
-/// A request, ready to leave.
-#[derive(Debug, Clone)]
-pub(crate) struct Outgoing {
-    /// The method.
-    pub(crate) method: Method,
-    /// The whole URL.
-    pub(crate) url: String,
-    /// Header fields in order; a name may stand twice.
-    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
-    /// The body.
-    pub(crate) body: Option<Bytes>,
-    /// How the name of the key's header is spelled on the wire, where that is what is tested.
-    pub(crate) spelled: Option<String>,
-}
-
-/// An answer, read whole.
-#[derive(Debug, Clone)]
-pub(crate) struct Answer {
-    /// The status.
-    pub(crate) status: u16,
-    /// Header fields.
-    pub(crate) headers: HeaderMap,
-    /// The body.
-    pub(crate) body: Bytes,
-    /// When the request left.
-    pub(crate) sent: Moment,
-    /// When the answer's header arrived. A promise of seconds counts from here.
-    pub(crate) answered: Moment,
-    /// When the body was complete.
-    pub(crate) done: Moment,
-}
-
-impl Answer {
-    /// Whether the request was let through.
-    pub(crate) fn admitted(&self) -> bool {
-        (200..300).contains(&self.status)
-    }
-
-    /// The seconds of a single, well-written Retry-After.
-    pub(crate) fn retry_after(&self) -> Option<Duration> {
-        let mut lines = self.headers.get_all("retry-after").iter();
-        let line = lines.next()?.to_str().ok()?;
-        if lines.next().is_some() || line.is_empty() || !line.bytes().all(|byte| byte.is_ascii_digit()) {
-            return None;
-        }
-        line.parse().ok().map(Duration::from_secs)
-    }
-
-    /// The instant the answer promises a retry will work.
-    pub(crate) fn promise(&self) -> Option<Moment> {
-        self.retry_after().map(|wait| self.answered + wait)
-    }
-
-    /// The body as JSON.
-    pub(crate) fn json(&self) -> Result<serde_json::Value, serde_json::Error> {
-        serde_json::from_slice(&self.body)
-    }
 }
 
 /// The client.

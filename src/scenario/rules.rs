@@ -158,3 +158,10 @@ pub(super) fn requests(text: &Text, tree: &Node, file: &RequestsFile) {
         step::body(text, request.body.as_ref(), node, whole);
     }
 }
+
+/// A name that no request and no answer can carry would be looked for in vain.
+pub(super) fn header_name(text: &Text, name: &str, at: At) {
+    if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
+        report(text, at, format!("{} is no name of a header", word(name)), "such as `Retry-After`");
+    }
+}

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::body::{Holes, compare};
 use super::{Judgement, header, pretty};
-use crate::run::wire::Answer;
+use crate::run::message::Answer;
 use crate::scenario::model::Expect;
 use crate::scenario::words::{StatusPattern, StatusSet};
 

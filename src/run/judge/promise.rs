@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::run::clock::Moment;
-use crate::run::wire::Answer;
+use crate::run::message::Answer;
 
 /// How far the instants promised by 429s certainly lie apart. Each promise was made at some time between the
 /// request leaving and the answer arriving, so slow answers alone never make a spread.

@@ -6,12 +6,13 @@ use std::time::Duration;
 use crate::report::Failure;
 use crate::run::judge::{Finding, Rules, judge_answer, spread};
 use crate::run::ledger::{KeyState, WINDOW};
+use crate::run::message::{Answer, Outgoing};
 use crate::run::player::{Player, Stop};
 use crate::run::request::Recipe;
 use crate::run::steps::send::shown;
 use crate::run::suspicion::Suspicion;
 use crate::run::volley::{self, Volley};
-use crate::run::wire::{Answer, Connections, Outgoing};
+use crate::run::wire::Connections;
 use crate::scenario::model::{Body, Burst, Credentials, Expect, RequestDef, Step};
 
 /// How many requests are under way at once unless the scenario says otherwise.

@@ -5,9 +5,10 @@ use std::time::Duration;
 use crate::contract::Scope;
 use crate::run::fault::Fault;
 use crate::run::ledger::{KeyState, WINDOW};
+use crate::run::message::Answer;
 use crate::run::player::{Player, Stop};
 use crate::run::request::Recipe;
-use crate::run::wire::{Answer, Connections};
+use crate::run::wire::Connections;
 use crate::scenario::model::{Credentials, RequestDef, Step};
 use crate::target::Envelope;
 

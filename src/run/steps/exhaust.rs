@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::run::ledger::{KeyState, WINDOW};
+use crate::run::message::Answer;
 use crate::run::player::{FEW_IN_FLIGHT, Player, Stop};
-use crate::run::wire::{Answer, Connections};
+use crate::run::wire::Connections;
 use crate::scenario::model::{Exhaust, RequestDef, Step};
 
 /// How many requests are under way at once. Many, so that a limiter that races shows it here as well.

@@ -7,11 +7,12 @@ use crate::run::credentials::counts_against_key;
 use crate::run::fault::Fault;
 use crate::run::judge::{Finding, Rules, judge_answer};
 use crate::run::ledger::KeyState;
+use crate::run::message::{Answer, Outgoing};
 use crate::run::payload::random_session;
 use crate::run::player::{Player, Stop};
 use crate::run::request::Recipe;
 use crate::run::suspicion::Suspicion;
-use crate::run::wire::{Answer, Connections, Outgoing};
+use crate::run::wire::Connections;
 use crate::scenario::model::{Send, Step};
 use crate::scenario::words::StatusPattern;
 

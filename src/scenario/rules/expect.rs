@@ -7,7 +7,7 @@ use super::super::problem::word;
 use super::super::span::At;
 use super::super::text::Text;
 use super::super::tree::Node;
-use super::step::header_name;
+use super::header_name;
 use super::{one_of, report};
 
 /// What an expectation can be about.

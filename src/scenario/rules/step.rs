@@ -9,6 +9,7 @@ use super::super::text::Text;
 use super::super::tree::Node;
 use super::super::words::Amount;
 use super::expect::{self, About};
+use super::header_name;
 use super::{ACTIONS, Known, OWN, one_of, report};
 
 /// Ten times the greatest documented limit; more is a slip that would run for hours.
@@ -237,13 +238,6 @@ impl Steps<'_> {
 fn in_range(text: &Text, number: Option<u32>, least: u32, most: u32, at: At) {
     if let Some(number) = number.filter(|number| !(least..=most).contains(number)) {
         report(text, at, format!("{number} is out of range"), format!("expected {least} to {most}"));
-    }
-}
-
-/// A name that no request and no answer can carry would be looked for in vain.
-pub(super) fn header_name(text: &Text, name: &str, at: At) {
-    if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
-        report(text, at, format!("{} is no name of a header", word(name)), "such as `Retry-After`");
     }
 }
 

@@ -1,0 +1,70 @@
+//! What goes out and what comes back.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+use super::clock::Moment;
+
+/// The most of a body that is read. No documented answer comes near it.
+pub(super) const MOST_BODY_BYTES: usize = 8 * 1024 * 1024;
+
+/// A request, ready to leave.
+#[derive(Debug, Clone)]
+pub(crate) struct Outgoing {
+    /// The method.
+    pub(crate) method: Method,
+    /// The whole URL.
+    pub(crate) url: String,
+    /// Header fields in order; a name may stand twice.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// The body.
+    pub(crate) body: Option<Bytes>,
+    /// How the name of the key's header is spelled on the wire, where that is what is tested.
+    pub(crate) spelled: Option<String>,
+}
+
+/// An answer, read whole.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    /// The status.
+    pub(crate) status: u16,
+    /// Header fields.
+    pub(crate) headers: HeaderMap,
+    /// The body.
+    pub(crate) body: Bytes,
+    /// When the request left.
+    pub(crate) sent: Moment,
+    /// When the answer's header arrived. A promise of seconds counts from here.
+    pub(crate) answered: Moment,
+    /// When the body was complete.
+    pub(crate) done: Moment,
+}
+
+impl Answer {
+    /// Whether the request was let through.
+    pub(crate) fn admitted(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// The seconds of a single, well-written Retry-After.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        let mut lines = self.headers.get_all("retry-after").iter();
+        let line = lines.next()?.to_str().ok()?;
+        if lines.next().is_some() || line.is_empty() || !line.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        line.parse().ok().map(Duration::from_secs)
+    }
+
+    /// The instant the answer promises a retry will work.
+    pub(crate) fn promise(&self) -> Option<Moment> {
+        self.retry_after().map(|wait| self.answered + wait)
+    }
+
+    /// The body as JSON.
+    pub(crate) fn json(&self) -> Result<serde_json::Value, serde_json::Error> {
+        serde_json::from_slice(&self.body)
+    }
+}
