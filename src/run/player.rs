@@ -166,6 +166,8 @@ impl<'a> Player<'a> {
     async fn play_once(&mut self) -> Result<(), Stop> {
         self.on_promise = false;
         self.held_used_up = None;
+        // A batch that was let in out of turn must not be mistaken for the one of this try.
+        self.sessions.clear();
         self.spending_since = self.stage.clock.now();
         self.check_offers().await?;
         let measures_itself =

@@ -39,6 +39,28 @@ pub(super) fn default_keys(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Ve
     Ok(keys)
 }
 
+/// Keys that stand in several variables, as one each: a key has one quota however often it is named.
+pub(super) fn merge_same(keys: Vec<Key>) -> Result<Vec<Key>, TargetError> {
+    let mut merged: Vec<Key> = Vec::with_capacity(keys.len());
+    for key in keys {
+        let Some(same) = merged.iter_mut().find(|other| other.secret == key.secret) else {
+            merged.push(key);
+            continue;
+        };
+        match (same.tier, key.tier) {
+            (Some(one), Some(other)) if one != other => {
+                return Err(TargetError::TwoTiers { first: same.variable.clone(), second: key.variable });
+            }
+            (one, other) => same.tier = one.or(other),
+        }
+        same.scopes.extend(key.scopes);
+        same.scopes.sort();
+        same.scopes.dedup();
+        same.account = same.account.take().or(key.account);
+    }
+    Ok(merged)
+}
+
 /// The key in one variable; an empty variable counts as not set.
 pub(super) fn read_key(
     variable: &str,
@@ -67,6 +89,26 @@ mod tests {
         let keys = default_keys(&environment).unwrap();
         let names: Vec<_> = keys.iter().map(|key| key.variable.as_str()).collect();
         assert_eq!(names, ["TRENCHCHECK_KEY_STANDARD", "TRENCHCHECK_KEY_STANDARD_3"]);
+    }
+
+    #[test]
+    fn one_key_in_two_variables_is_one_key() {
+        let same = |names: &'static [&'static str]| {
+            move |name: &str| names.contains(&name).then(|| "ct_live_aaaaaaaaaaaa".to_owned())
+        };
+        let read = same(&["TRENCHCHECK_KEY_STANDARD", "TRENCHCHECK_KEY_READ"]);
+        let merged = merge_same(default_keys(&read).unwrap()).unwrap();
+        assert_eq!(merged.len(), 1);
+        assert!(Role::Standard.fits(&merged[0]) && Role::Read.fits(&merged[0]));
+
+        let both = same(&["TRENCHCHECK_KEY_INGESTION", "TRENCHCHECK_KEY_BOTH"]);
+        let merged = merge_same(default_keys(&both).unwrap()).unwrap();
+        assert!(Role::Ingestion.fits(&merged[0]) && Role::Both.fits(&merged[0]));
+        assert!(!Role::Write.fits(&merged[0]));
+
+        let tiers = same(&["TRENCHCHECK_KEY_STANDARD", "TRENCHCHECK_KEY_PREMIUM"]);
+        let error = merge_same(default_keys(&tiers).unwrap()).unwrap_err().to_string();
+        assert!(error.contains("TRENCHCHECK_KEY_STANDARD and TRENCHCHECK_KEY_PREMIUM"), "{error}");
     }
 
     #[test]

@@ -34,6 +34,16 @@ pub enum TargetError {
         /// What is wrong with its value, which is not shown.
         why: crate::contract::InvalidApiKey,
     },
+    /// One key is given for two tiers.
+    #[error(
+        "the variables {first} and {second} hold the same key, and a key is on one tier only; set just one of them"
+    )]
+    TwoTiers {
+        /// A variable.
+        first: String,
+        /// Another one.
+        second: String,
+    },
     /// The target file cannot be read.
     #[error("cannot read the target file {}: {why}", path.display())]
     Unreadable {

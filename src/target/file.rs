@@ -7,7 +7,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::environment::{default_keys, read_key};
+use super::environment::{default_keys, merge_same, read_key};
 use super::{Control, Envelope, Key, Keys, Role, Target, TargetError, role_variable};
 use crate::contract::{ApiKey, Endpoint, Limits, Scope, Tier};
 use crate::scenario::words::Span;
@@ -203,6 +203,7 @@ impl TargetFile {
         if self.keys.is_empty() {
             keys = default_keys(lookup)?;
         }
+        let keys = merge_same(keys)?;
 
         let (base_url, loopback) = base_url(self.base_url.as_ref().map_or("", |url| url.as_str()))?;
         let keys = self.choose_keys(&base_url, keys).await?;
