@@ -128,6 +128,11 @@ fn the_target_file_it_shows_is_the_one_that_is_shipped_and_can_be_read() {
     let shipped = std::fs::read_to_string("fixtures/targets/example.yaml").unwrap();
     assert!(shipped.contains(&shown), "the README and fixtures/targets/example.yaml differ");
     TargetFile::read("fixtures/targets/example.yaml".as_ref()).unwrap();
+
+    let schema = trenchcheck("schema target").output().unwrap().stdout;
+    let schema: serde_json::Value = serde_json::from_slice(&schema).unwrap();
+    let file: serde_json::Value = serde_yaml::from_str(&shipped).unwrap();
+    assert!(jsonschema::is_valid(&schema, &file), "the schema refuses the target file that is shipped");
 }
 
 #[test]

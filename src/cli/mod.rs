@@ -48,7 +48,7 @@ pub enum Command {
     List(list::ListArgs),
     /// Explain a check or a clause of the contract.
     Explain(explain::ExplainArgs),
-    /// Print the JSON Schema of scenario files.
+    /// Print the JSON Schema of scenario and target files.
     Schema(schema::SchemaArgs),
     /// Print completions for a shell.
     Completions(completions::CompletionsArgs),

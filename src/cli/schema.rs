@@ -1,10 +1,11 @@
-//! `trenchcheck schema`: the scenario language for editors.
+//! `trenchcheck schema`: the files of this project for editors.
 
 use std::io;
 
 use crate::scenario::{requests_schema, schema};
+use crate::target::TargetFile;
 
-/// Prints the JSON Schema of the scenario language.
+/// Prints the JSON Schema of scenario and target files.
 ///
 /// With the schema in a file, most editors complete and check scenarios as they are written:
 /// `# yaml-language-server: $schema=check.schema.json`.
@@ -12,7 +13,8 @@ use crate::scenario::{requests_schema, schema};
 #[command(after_help = "\
 Examples:
   trenchcheck schema > check.schema.json
-  trenchcheck schema requests > requests.schema.json")]
+  trenchcheck schema requests > requests.schema.json
+  trenchcheck schema target > target.schema.json")]
 pub struct SchemaArgs {
     /// The kind of file the schema is for.
     #[arg(value_enum, default_value_t)]
@@ -27,6 +29,8 @@ pub enum SchemaOf {
     Check,
     /// The requests that checks share, `requests.yaml`.
     Requests,
+    /// A target file.
+    Target,
 }
 
 /// Writes the schema.
@@ -37,6 +41,7 @@ pub fn run(args: &SchemaArgs, out: &mut dyn io::Write) -> io::Result<()> {
     let schema = match args.which {
         SchemaOf::Check => schema(),
         SchemaOf::Requests => requests_schema(),
+        SchemaOf::Target => schemars::schema_for!(TargetFile).to_value(),
     };
     writeln!(out, "{schema:#}")
 }
@@ -54,5 +59,6 @@ mod tests {
         };
         assert!(written(SchemaOf::Check)["properties"]["steps"].is_object());
         assert!(written(SchemaOf::Requests)["properties"]["requests"].is_object());
+        assert!(written(SchemaOf::Target)["properties"]["base_url"].is_object());
     }
 }
