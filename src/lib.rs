@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod contract;
+pub mod load;
 pub mod mock;
 pub mod report;
 pub mod run;

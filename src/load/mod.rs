@@ -1,0 +1,10 @@
+//! Load: hold keys at a rate, count every window, judge what was seen.
+//!
+//! A run leaves a [`RunRecord`] behind: counts by lane and window, latencies by outcome class. [`judge`]
+//! turns it into a verdict, and does the same for a record that was merged from many machines.
+
+mod record;
+mod thresholds;
+
+pub use record::{LaneRecord, Latencies, Outcome, RunRecord, WindowCounts, histogram, record_time};
+pub use thresholds::{LatencyLimits, OutcomeLimits, Thresholds};
