@@ -3,8 +3,15 @@
 //! A run leaves a [`RunRecord`] behind: counts by lane and window, latencies by outcome class. [`judge`]
 //! turns it into a verdict, and does the same for a record that was merged from many machines.
 
+mod findings;
+mod quantile;
 mod record;
+#[cfg(test)]
+mod samples;
 mod thresholds;
+mod verdict;
 
+pub use findings::{About, Finding, Miss, findings};
 pub use record::{LaneRecord, Latencies, Outcome, RunRecord, WindowCounts, histogram, record_time};
 pub use thresholds::{LatencyLimits, OutcomeLimits, Thresholds};
+pub use verdict::{LoadVerdict, Unjudged, judge};

@@ -1,10 +1,13 @@
 //! What a run leaves behind: counts by lane and window, times by outcome class.
 
 use std::collections::BTreeMap;
+use std::ops::AddAssign;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use hdrhistogram::Histogram;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::thresholds::Thresholds;
 use crate::contract::Tier;
@@ -34,7 +37,8 @@ pub fn record_time(histogram: &mut Histogram<u64>, time: Duration) {
 }
 
 /// What became of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// The target did what was asked.
     Admitted,
@@ -59,7 +63,7 @@ impl Outcome {
 }
 
 /// The counts of one window of one lane. A request belongs to the window it was due in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct WindowCounts {
     /// Requests that were due.
     pub planned: u64,
@@ -79,8 +83,21 @@ pub struct WindowCounts {
     pub events_admitted: u64,
 }
 
+impl AddAssign for WindowCounts {
+    fn add_assign(&mut self, more: Self) {
+        self.planned += more.planned;
+        self.sent += more.sent;
+        self.admitted += more.admitted;
+        self.limited += more.limited;
+        self.errors += more.errors;
+        self.wrong_429 += more.wrong_429;
+        self.events_sent += more.events_sent;
+        self.events_admitted += more.events_admitted;
+    }
+}
+
 /// How long requests of one outcome took, in microseconds.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Latencies {
     /// From the moment a request was due to the end of its answer: what a user would have waited.
     pub response: Histogram<u64>,
@@ -103,7 +120,7 @@ impl Latencies {
 }
 
 /// One lane: one key held at one rate.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct LaneRecord {
     /// Its place among all lanes of the run, those of other shards included; from 0.
     pub place: u32,
@@ -146,7 +163,7 @@ impl LaneRecord {
 }
 
 /// One run, or one shard of it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct RunRecord {
     /// The profile's name.
     pub profile: String,

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::record::Outcome;
 use crate::scenario::words::Amount;
 
+/// The share of the planned requests that must have been sent, unless the profile says otherwise.
+pub(super) const ACHIEVED_RATE: f64 = 0.995;
+
 /// What must hold for a run to be good. What is left out is not asked for, but where a default is named.
 ///
 /// Counts are judged in each window by itself, but for the warm-up and a last window that was not played to
