@@ -167,15 +167,19 @@ impl Exact {
             let (admitted, sent) = count(counts);
             let wanted = self.wanted(sent);
             let ours = admitted < wanted && admitted == sent && counts.sent < counts.planned;
-            (admitted != wanted).then_some((admitted, ours))
+            let seen = match self.amount {
+                Amount::All => format!("{admitted} of {sent}"),
+                _ => admitted.to_string(),
+            };
+            (admitted != wanted).then_some((seen, ours))
         };
         let on_target = in_windows(lane, self.name, expected.clone(), |counts| {
-            short(counts).filter(|(_, ours)| !ours).map(|(admitted, _)| admitted.to_string())
+            short(counts).filter(|(_, ours)| !ours).map(|(seen, _)| seen)
         });
         let on_generator = in_windows(lane, self.name, expected, |counts| {
-            let (admitted, _) = short(counts).filter(|(_, ours)| *ours)?;
+            let (seen, _) = short(counts).filter(|(_, ours)| *ours)?;
             let unsent = counts.planned - counts.sent;
-            Some(format!("{admitted} with {unsent} of {} planned requests unsent", counts.planned))
+            Some(format!("{seen} with {unsent} of {} planned requests unsent", counts.planned))
         });
         let mut found = vec![on_target];
         if !on_generator.held() {

@@ -9,6 +9,7 @@ mod interval_log;
 mod merge;
 mod quantile;
 mod record;
+mod report;
 #[cfg(test)]
 mod samples;
 mod series;
@@ -22,6 +23,7 @@ pub use document::load_schema;
 pub use findings::{About, Finding, Miss, findings};
 pub use merge::{MergeError, merge};
 pub use record::{LaneRecord, Latencies, Outcome, RunRecord, WindowCounts, histogram, record_time};
+pub use report::{Outputs, Reported, report};
 pub use store::{StoreError, read_back, store};
 pub use thresholds::{LatencyLimits, OutcomeLimits, Thresholds};
 pub use verdict::{LoadVerdict, Unjudged, judge};
