@@ -3,6 +3,8 @@
 pub mod completions;
 pub mod explain;
 pub mod list;
+pub mod load_reports;
+pub mod merge;
 pub mod mock;
 pub mod pattern;
 #[cfg(test)]
@@ -44,6 +46,8 @@ pub enum Command {
     Test(Box<test::TestArgs>),
     /// Serve the reference API from memory, for plugin authors and as a target.
     Mock(mock::MockArgs),
+    /// Make one load run of the shards of many machines, and judge it as one.
+    Merge(merge::MergeArgs),
     /// List the checks.
     List(list::ListArgs),
     /// Explain a check or a clause of the contract.
@@ -67,6 +71,10 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Mock(args) => {
             drop((out, err));
             return on_runtime(mock::run(args));
+        }
+        Command::Merge(args) => {
+            drop((out, err));
+            return merge::run(args);
         }
         Command::List(args) => {
             return with_suite(&source, |suite| finish(list::list(&args, &suite, &mut out, &mut err)));
