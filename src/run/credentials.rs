@@ -2,9 +2,9 @@
 
 use http::{HeaderName, HeaderValue, header};
 
-use super::random;
 use super::wire::Outgoing;
 use crate::contract::ApiKey;
+use crate::random;
 use crate::scenario::model::{Credentials, KeyForm};
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");

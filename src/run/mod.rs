@@ -8,9 +8,7 @@ mod credentials;
 mod fault;
 mod judge;
 mod ledger;
-mod payload;
 mod player;
-mod random;
 mod request;
 mod respell;
 mod schedule;
@@ -64,7 +62,7 @@ struct Run {
     target: Arc<Target>,
     options: Options,
     wire: wire::Wire,
-    payloads: payload::Payloads,
+    payloads: crate::payload::Payloads,
     trace: trace::Trace,
     events: UnboundedSender<Event>,
     requests: AtomicU64,
@@ -98,7 +96,7 @@ impl Run {
             suite,
             options,
             wire,
-            payloads: payload::Payloads::new(chrono::Utc::now()),
+            payloads: crate::payload::Payloads::new(chrono::Utc::now()),
             trace: trace::Trace::default(),
             events,
             requests: AtomicU64::new(0),

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method};
 
 use super::credentials::{Unfit, add_query, dress};
-use super::payload::Payloads;
 use super::wire::Outgoing;
 use crate::contract::Endpoint;
+use crate::payload::Payloads;
 use crate::scenario::model::{Body, Credentials, KeyForm, RequestDef};
 use crate::target::{Envelope, Key, Target};
 
