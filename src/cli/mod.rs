@@ -1,6 +1,7 @@
 //! The command line: what can be asked, and one file per command.
 
 pub mod completions;
+pub mod deployment;
 pub mod explain;
 pub mod list;
 pub mod load_reports;
