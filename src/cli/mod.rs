@@ -4,6 +4,7 @@ pub mod completions;
 pub mod deployment;
 pub mod explain;
 pub mod list;
+pub mod load;
 pub mod load_reports;
 pub mod merge;
 pub mod mock;
@@ -45,6 +46,8 @@ pub struct Cli {
 pub enum Command {
     /// Play the contract scenarios against a deployment and say which promise is broken.
     Test(Box<test::TestArgs>),
+    /// Hold keys at a rate and judge every window.
+    Load(Box<load::LoadArgs>),
     /// Serve the reference API from memory, for plugin authors and as a target.
     Mock(mock::MockArgs),
     /// Make one load run of the shards of many machines, and judge it as one.
@@ -68,6 +71,10 @@ pub fn run(cli: Cli) -> ExitCode {
             // The reports write to both streams themselves.
             drop((out, err));
             return with_suite(&source, |suite| on_runtime(test::run(*args, suite)));
+        }
+        Command::Load(args) => {
+            drop((out, err));
+            return on_runtime(load::run(*args, source));
         }
         Command::Mock(args) => {
             drop((out, err));
