@@ -23,7 +23,10 @@
 
 pub mod cli;
 pub mod contract;
+pub mod load;
 pub mod mock;
+mod payload;
+mod random;
 pub mod report;
 pub mod run;
 pub mod scenario;

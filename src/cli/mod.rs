@@ -1,8 +1,12 @@
 //! The command line: what can be asked, and one file per command.
 
 pub mod completions;
+pub mod deployment;
 pub mod explain;
 pub mod list;
+pub mod load;
+pub mod load_reports;
+pub mod merge;
 pub mod mock;
 pub mod pattern;
 #[cfg(test)]
@@ -42,8 +46,12 @@ pub struct Cli {
 pub enum Command {
     /// Play the contract scenarios against a deployment and say which promise is broken.
     Test(Box<test::TestArgs>),
+    /// Hold keys at a rate and judge every window.
+    Load(Box<load::LoadArgs>),
     /// Serve the reference API from memory, for plugin authors and as a target.
     Mock(mock::MockArgs),
+    /// Make one load run of the shards of many machines, and judge it as one.
+    Merge(merge::MergeArgs),
     /// List the checks.
     List(list::ListArgs),
     /// Explain a check or a clause of the contract.
@@ -80,9 +88,17 @@ pub fn run(cli: Cli) -> ExitCode {
             drop((out, err));
             return with_suite(&source, |suite| on_runtime(test::run(*args, suite)));
         }
+        Command::Load(args) => {
+            drop((out, err));
+            return on_runtime(load::run(*args, source));
+        }
         Command::Mock(args) => {
             drop((out, err));
             return on_runtime(mock::run(args));
+        }
+        Command::Merge(args) => {
+            drop((out, err));
+            return merge::run(args);
         }
         Command::List(args) => {
             return with_suite(&source, |suite| finish(list::list(&args, &suite, &mut out, &mut err)));

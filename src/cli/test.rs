@@ -7,14 +7,13 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 use super::complain;
+use super::deployment::DeploymentArgs;
 use super::list::parse_level;
 use super::pattern::{IdPattern, select};
 use crate::report::{Event, ExitCode, Json, Junit, Redactor, Reports, Terminal, TerminalOptions, Verbosity};
 use crate::run::{Options, play};
 use crate::scenario::Suite;
 use crate::scenario::model::Level;
-use crate::scenario::span::{At, Spanned};
-use crate::target::{Embedded, KeysFrom, Target, TargetError, TargetFile};
 
 /// How many jobs are under way at once. Most of their time is spent waiting for answers.
 const JOBS: usize = 8;
@@ -33,17 +32,9 @@ pub struct TestArgs {
     #[arg(value_name = "ID")]
     pub ids: Vec<IdPattern>,
 
-    /// The base URL of the deployment, or a target file.
-    #[arg(long, value_name = "URL|FILE")]
-    pub target: Option<String>,
-
-    /// Where keys come from: `environment`, or the control API of a `mock` at the target.
-    #[arg(long, value_enum, value_name = "WHERE", hide_possible_values = true)]
-    pub keys: Option<KeySource>,
-
-    /// Lets bursts go to this host; this machine needs no leave.
-    #[arg(long, value_name = "HOST")]
-    pub allow_host: Vec<String>,
+    /// Which deployment.
+    #[command(flatten)]
+    pub deployment: DeploymentArgs,
 
     /// Only checks of this level: must, should, rfc, observe.
     #[arg(long, value_name = "LEVEL", value_parser = parse_level)]
@@ -86,15 +77,6 @@ pub struct TestArgs {
     pub quiet: bool,
 }
 
-/// Where keys come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum KeySource {
-    /// Environment variables; waits take real time.
-    Environment,
-    /// The control API of a mock at the target; waits advance its clock.
-    Mock,
-}
-
 /// Runs the command.
 pub async fn run(args: TestArgs, suite: Suite) -> ExitCode {
     let selected = match choose(&args, &suite) {
@@ -105,7 +87,7 @@ pub async fn run(args: TestArgs, suite: Suite) -> ExitCode {
         }
     };
     // The embedded mock lives as long as this variable.
-    let (target, _mock) = match find_target(&args).await {
+    let (target, _mock) = match args.deployment.find().await {
         Ok(found) => found,
         Err(error) => {
             complain(&format!("trenchcheck: {error}"));
@@ -122,7 +104,7 @@ pub async fn run(args: TestArgs, suite: Suite) -> ExitCode {
         rfc: args.rfc,
         fail_fast: args.fail_fast,
         verbose: args.verbose,
-        allowed_hosts: args.allow_host,
+        allowed_hosts: args.deployment.allow_host,
         jobs: JOBS,
     };
     let played = play(Arc::new(suite), Arc::new(target), &selected, options, sender, interruption()).await;
@@ -160,27 +142,6 @@ fn choose(args: &TestArgs, suite: &Suite) -> Result<Vec<usize>, String> {
         return Err("no check is left to play after --level, --tag and --skip".to_owned());
     }
     Ok(chosen)
-}
-
-/// The deployment that is asked for, or the mock in this process.
-async fn find_target(args: &TestArgs) -> Result<(Target, Option<Embedded>), TargetError> {
-    let Some(given) = &args.target else {
-        let mock = Embedded::start().await?;
-        return Ok((mock.target(&[], None), Some(mock)));
-    };
-    let (mut file, text) = if given.contains("://") {
-        let base_url = Some(Spanned { value: given.clone(), at: At::default() });
-        (TargetFile { base_url, ..TargetFile::default() }, String::new())
-    } else {
-        TargetFile::read(given.as_ref())?
-    };
-    match args.keys {
-        Some(KeySource::Environment) => file.keys_from = KeysFrom::Environment,
-        Some(KeySource::Mock) => file.keys_from = KeysFrom::Mock,
-        None => {}
-    }
-    let target = file.resolve(given, &text, &|name| std::env::var(name).ok()).await?;
-    Ok((target, None))
 }
 
 fn reports(args: &TestArgs) -> Reports {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::Scope;
 
@@ -11,7 +11,7 @@ use super::Scope;
 pub const WINDOW_SECONDS: u64 = 60;
 
 /// A rate-limit tier (clauses `limit.standard`, `limit.premium`, `limit.ingestion-requests`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Tier {
     /// 60 requests a minute.

@@ -5,7 +5,7 @@ mod exit;
 mod failure;
 mod json;
 mod junit;
-mod page;
+pub(crate) mod page;
 mod record;
 mod redact;
 #[cfg(test)]
@@ -14,13 +14,14 @@ mod save;
 mod sink;
 mod tally;
 mod terminal;
-mod wording;
+pub(crate) mod wording;
 
 pub use event::{CheckResult, Event, Exchange, Failure, RunInfo, RunSummary, Verdict};
 pub use exit::ExitCode;
 pub use json::{Json, report_schema};
 pub use junit::Junit;
 pub use redact::Redactor;
+pub(crate) use save::save;
 pub use sink::{Reporter, Reports};
 pub use terminal::{Terminal, TerminalOptions, Verbosity};
 pub use wording::{level_meaning, level_word};

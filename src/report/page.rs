@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 /// How a piece of text is meant; a terminal shows it in a colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tone {
+pub(crate) enum Tone {
     Plain,
     Strong,
     Dim,
@@ -29,35 +29,35 @@ impl Tone {
 
 /// Lines of text.
 #[derive(Debug, Default)]
-pub(super) struct Page(Vec<Vec<(Tone, String)>>);
+pub(crate) struct Page(Vec<Vec<(Tone, String)>>);
 
 impl Page {
     /// Adds a line made of pieces.
-    pub(super) fn line(&mut self, indent: usize, pieces: &[(Tone, &str)]) {
+    pub(crate) fn line(&mut self, indent: usize, pieces: &[(Tone, &str)]) {
         let mut line = vec![(Tone::Plain, " ".repeat(indent))];
         line.extend(pieces.iter().map(|(tone, text)| (*tone, visible(text).replace('\n', " "))));
         self.0.push(line);
     }
 
     /// Adds a text, which may have several lines.
-    pub(super) fn block(&mut self, indent: usize, tone: Tone, text: &str) {
+    pub(crate) fn block(&mut self, indent: usize, tone: Tone, text: &str) {
         for line in text.lines() {
             self.line(indent, &[(tone, line)]);
         }
     }
 
     /// Adds an empty line.
-    pub(super) fn gap(&mut self) {
+    pub(crate) fn gap(&mut self) {
         self.0.push(Vec::new());
     }
 
     /// Whether there is nothing on it.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Writes it, line by line.
-    pub(super) fn write(&self, out: &mut dyn Write, colour: bool) -> io::Result<()> {
+    pub(crate) fn write(&self, out: &mut dyn Write, colour: bool) -> io::Result<()> {
         let mut text = String::new();
         for line in &self.0 {
             let start = text.len();
@@ -76,7 +76,7 @@ impl Page {
     }
 
     /// The text without colours.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let lines: Vec<String> = self
             .0
             .iter()

@@ -8,7 +8,7 @@ use std::path::Path;
 /// Writes `text` to a file beside `path` and renames it, so that nobody ever reads half a report.
 ///
 /// What is there and is no regular file (`/dev/stdout`, a named pipe) is written to as it is.
-pub(super) fn save(path: &Path, text: &[u8]) -> io::Result<()> {
+pub(crate) fn save(path: &Path, text: &[u8]) -> io::Result<()> {
     let special = fs::metadata(path).is_ok_and(|there| !there.is_file());
     let written = if special { write(path, text) } else { replace(path, text) };
     written.map_err(|error| {

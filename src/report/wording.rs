@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::scenario::model::Level;
 
 /// `12 ms`, `1.2 s`, `2 min 5 s`.
-pub(super) fn time(time: Duration) -> String {
+pub(crate) fn time(time: Duration) -> String {
     let seconds = time.as_secs();
     match time.as_millis() {
         millis @ 0..1_000 => format!("{millis} ms"),
@@ -15,12 +15,12 @@ pub(super) fn time(time: Duration) -> String {
 }
 
 /// `1 check`, `2 checks`, `12,345 checks`.
-pub(super) fn count(number: u64, thing: &str) -> String {
+pub(crate) fn count(number: u64, thing: &str) -> String {
     format!("{} {thing}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
 /// `12,345`.
-pub(super) fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (at, digit) in digits.chars().enumerate() {

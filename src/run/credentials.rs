@@ -3,8 +3,8 @@
 use http::{HeaderName, HeaderValue, header};
 
 use super::message::Outgoing;
-use super::random;
 use crate::contract::ApiKey;
+use crate::random;
 use crate::scenario::model::{Credentials, KeyForm};
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");

@@ -10,9 +10,7 @@ mod held_body;
 mod judge;
 mod ledger;
 mod message;
-mod payload;
 mod player;
-mod random;
 mod request;
 mod respell;
 mod schedule;
@@ -71,7 +69,7 @@ struct Run {
     target: Arc<Target>,
     options: Options,
     wire: wire::Wire,
-    payloads: payload::Payloads,
+    payloads: crate::payload::Payloads,
     trace: trace::Trace,
     events: UnboundedSender<Event>,
     requests: AtomicU64,
@@ -106,7 +104,7 @@ impl Run {
             suite,
             options,
             wire,
-            payloads: payload::Payloads::new(chrono::Utc::now()),
+            payloads: crate::payload::Payloads::new(chrono::Utc::now()),
             trace: trace::Trace::default(),
             events,
             requests: AtomicU64::new(0),

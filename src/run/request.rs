@@ -7,8 +7,8 @@ use http::{HeaderName, HeaderValue, Method};
 
 use super::credentials::{Unfit, add_query, dress};
 use super::message::Outgoing;
-use super::payload::Payloads;
 use crate::contract::Endpoint;
+use crate::payload::Payloads;
 use crate::scenario::model::{Body, Credentials, KeyForm, RequestDef};
 use crate::target::{Envelope, Key, Target};
 

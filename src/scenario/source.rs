@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::builtin;
-use super::problem::Problem;
+use super::problem::{Problem, Problems};
 use super::span::At;
 
 /// Where a suite is read from.
@@ -32,6 +32,8 @@ pub(super) struct Found {
 const REQUESTS: &str = "requests.yaml";
 /// Folders at the root whose files are no checks: load profiles are another language, fixtures are data.
 const NO_CHECKS: [&str; 2] = ["load", "fixtures"];
+/// The folder of load profiles.
+const PROFILES: &str = "load/";
 /// No tree of scenarios is deeper; a link into itself is.
 const DEEPEST: usize = 8;
 
@@ -62,6 +64,45 @@ impl Source {
         }
         walk.found.sort_by(|a, b| a.name.cmp(&b.name));
         (walk.found, walk.problems)
+    }
+
+    /// The load profiles in its folder `load`, by name: each file with its text.
+    ///
+    /// # Errors
+    /// [`Problems`] for what cannot be read.
+    pub fn profiles(&self) -> Result<Vec<(String, String)>, Problems> {
+        let found: Vec<Found> = match self {
+            Self::Builtin => builtin::files(&builtin::SCENARIOS)
+                .into_iter()
+                .filter(|(path, _)| path.starts_with(PROFILES))
+                .map(|(path, bytes)| Found {
+                    name: format!("scenarios/{path}"),
+                    folders: Vec::new(),
+                    bytes: bytes.to_vec(),
+                })
+                .collect(),
+            Self::Directory(root) => {
+                let mut walk = Walk::default();
+                let folder = root.join(PROFILES);
+                if folder.is_dir() {
+                    walk.directory(&folder, &mut Vec::new());
+                }
+                if let Some(problems) = Problems::new(walk.problems) {
+                    return Err(problems);
+                }
+                walk.found
+            }
+        };
+        let mut profiles = Vec::new();
+        let mut problems = Vec::new();
+        for Found { name, bytes, .. } in found {
+            match String::from_utf8(bytes) {
+                Ok(text) => profiles.push((name, text)),
+                Err(_) => problems.push(Problem::in_file(&name, START, "it is not UTF-8")),
+            }
+        }
+        profiles.sort();
+        Problems::new(problems).map_or(Ok(profiles), Err)
     }
 
     /// The text of a check's file, by the name the check shows.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
 
 /// A number of requests or events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +27,28 @@ impl Amount {
             Self::Number(number) => number,
             Self::Limit(plus) => limit.saturating_add_signed(plus),
             Self::All => all,
+        }
+    }
+}
+
+/// As it is written in scenarios.
+impl fmt::Display for Amount {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Number(number) => number.fmt(formatter),
+            Self::Limit(0) => formatter.write_str("limit"),
+            Self::Limit(plus @ 1..) => write!(formatter, "limit + {plus}"),
+            Self::Limit(less) => write!(formatter, "limit - {}", less.unsigned_abs()),
+            Self::All => formatter.write_str("all"),
+        }
+    }
+}
+
+impl Serialize for Amount {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match *self {
+            Self::Number(number) => serializer.serialize_u32(number),
+            _ => serializer.collect_str(self),
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use crate::payload::random_session;
 use crate::report::{Exchange, Failure};
 use crate::run::credentials::counts_against_key;
 use crate::run::fault::Fault;
 use crate::run::judge::{Finding, Rules, judge_answer};
 use crate::run::ledger::KeyState;
 use crate::run::message::{Answer, Outgoing};
-use crate::run::payload::random_session;
 use crate::run::player::{Player, Stop};
 use crate::run::request::Recipe;
 use crate::run::suspicion::Suspicion;

@@ -1,4 +1,4 @@
-//! Event batches, in the envelope the target takes.
+//! Event batches, in the envelope the target takes. Checks and load profiles send the same ones.
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,6 +7,36 @@ use bytes::Bytes;
 use chrono::{DateTime, Duration, SecondsFormat, Utc};
 
 use crate::target::Envelope;
+
+/// Which events a batch is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mix {
+    /// A start, then nothing but uses of a tool.
+    Plain,
+    /// What an editor's plugin sends of a session: tools used with their results, sub-agents, pauses, an end.
+    Session,
+}
+
+impl Mix {
+    /// The type of the `nth` event of a batch of `count`.
+    const fn kind(self, nth: u64, count: u64) -> &'static str {
+        match (self, nth) {
+            (_, 0) => "session_start",
+            (Self::Plain, _) => "tool_use",
+            (Self::Session, _) if nth + 1 == count => "session_end",
+            // Of ten events four are uses of a tool, each with its result; then a pause and a sub-agent's.
+            (Self::Session, _) => match nth % 10 {
+                9 => "assistant_stop",
+                0 => "subagent_stop",
+                odd if odd % 2 == 1 => "tool_use",
+                _ => "tool_result",
+            },
+        }
+    }
+}
+
+/// The tools of a session, one for each use and its result.
+const TOOLS: [&str; 5] = ["Read", "Edit", "Bash", "Grep", "Write"];
 
 /// Makes batches whose events are all distinct, so that no de-duplication can hide one.
 #[derive(Debug)]
@@ -24,6 +54,11 @@ impl Payloads {
 
     /// A batch of `count` events of one session. `Auto` writes the documented envelope.
     pub(crate) fn events(&self, count: u32, envelope: Envelope, session: &str) -> Bytes {
+        self.batch(count, Mix::Plain, envelope, session)
+    }
+
+    /// A batch of `count` events of one session, of a mix.
+    pub(crate) fn batch(&self, count: u32, mix: Mix, envelope: Envelope, session: &str) -> Bytes {
         let first = self.made.fetch_add(u64::from(count), Ordering::Relaxed);
         let mut json = String::with_capacity(count as usize * 150 + 16);
         json.push_str("{\"events\":[");
@@ -31,19 +66,24 @@ impl Payloads {
             if nth > 0 {
                 json.push(',');
             }
-            let kind = if nth == 0 { "session_start" } else { "tool_use" };
+            let kind = mix.kind(nth, u64::from(count));
+            let tool = match mix {
+                Mix::Plain => TOOLS[0],
+                // A use and its result stand side by side, at an odd and the next even place.
+                Mix::Session => TOOLS[(nth.div_ceil(2) % TOOLS.len() as u64) as usize],
+            };
             let age = i64::try_from(first + nth).unwrap_or(i64::MAX);
             let time = self.newest - Duration::milliseconds(age);
             // Writing to a String cannot fail.
             let _ = match envelope {
                 Envelope::Wire => write!(
                     json,
-                    r#"{{"event":"{kind}","session_id":"{session}","ts":"{}","seq":{nth},"data":{{"tool_name":"Read"}}}}"#,
+                    r#"{{"event":"{kind}","session_id":"{session}","ts":"{}","seq":{nth},"data":{{"tool_name":"{tool}"}}}}"#,
                     time.to_rfc3339_opts(SecondsFormat::Millis, false),
                 ),
                 Envelope::Documented | Envelope::Auto => write!(
                     json,
-                    r#"{{"event_type":"{kind}","session_id":"{session}","timestamp":"{}","data":{{"tool_name":"Read"}}}}"#,
+                    r#"{{"event_type":"{kind}","session_id":"{session}","timestamp":"{}","data":{{"tool_name":"{tool}"}}}}"#,
                     time.to_rfc3339_opts(SecondsFormat::Millis, true),
                 ),
             };
@@ -62,8 +102,8 @@ impl Payloads {
 }
 
 /// A random UUID, version 4: what the documented envelope asks of a session id.
-pub(super) fn random_session() -> String {
-    let mut bytes = super::random::bytes::<16>();
+pub(crate) fn random_session() -> String {
+    let mut bytes = crate::random::bytes::<16>();
     bytes[6] = (bytes[6] & 0x0f) | 0x40;
     bytes[8] = (bytes[8] & 0x3f) | 0x80;
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -86,6 +126,15 @@ mod tests {
             }
         }
         assert_eq!(seen.len(), 100);
+    }
+
+    #[test]
+    fn a_session_has_an_end_and_every_use_its_result() {
+        let kinds: Vec<_> = (0..100).map(|nth| Mix::Session.kind(nth, 100)).collect();
+        let count = |kind| kinds.iter().filter(|one| **one == kind).count();
+        assert_eq!((kinds[0], kinds[99]), ("session_start", "session_end"));
+        assert_eq!((count("tool_use"), count("tool_result")), (40, 40));
+        assert_eq!(Mix::Session.kind(0, 1), "session_start");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 /// `N` random bytes. Should the system refuse, the clock's low digits serve: these bytes only need to differ
 /// from what was given out before, they guard nothing.
-pub(super) fn bytes<const N: usize>() -> [u8; N] {
+pub(crate) fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     if getrandom::fill(&mut bytes).is_err() {
         let nanoseconds = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
@@ -14,7 +14,7 @@ pub(super) fn bytes<const N: usize>() -> [u8; N] {
 }
 
 /// `length` random letters and digits.
-pub(super) fn letters_and_digits(length: usize) -> String {
+pub(crate) fn letters_and_digits(length: usize) -> String {
     const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     (0..length.div_ceil(32))
         .flat_map(|_| bytes::<32>())

@@ -1,0 +1,55 @@
+//! The arguments that say which deployment a command goes to.
+
+use crate::scenario::span::{At, Spanned};
+use crate::target::{Embedded, KeysFrom, Target, TargetError, TargetFile};
+
+/// Which deployment, with which keys.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct DeploymentArgs {
+    /// The base URL of the deployment, or a target file.
+    #[arg(long, value_name = "URL|FILE")]
+    pub target: Option<String>,
+
+    /// Where keys come from: `environment`, or the control API of a `mock` at the target.
+    #[arg(long, value_enum, value_name = "WHERE", hide_possible_values = true)]
+    pub keys: Option<KeySource>,
+
+    /// Lets bursts and load go to this host; this machine needs no leave.
+    #[arg(long, value_name = "HOST")]
+    pub allow_host: Vec<String>,
+}
+
+/// Where keys come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum KeySource {
+    /// Environment variables; waits take real time.
+    Environment,
+    /// The control API of a mock at the target; waits advance its clock.
+    Mock,
+}
+
+impl DeploymentArgs {
+    /// The deployment that is asked for, or the mock in this process, which lives as long as the second value.
+    ///
+    /// # Errors
+    /// [`TargetError`].
+    pub async fn find(&self) -> Result<(Target, Option<Embedded>), TargetError> {
+        let Some(given) = &self.target else {
+            let mock = Embedded::start().await?;
+            return Ok((mock.target(&[], None), Some(mock)));
+        };
+        let (mut file, text) = if given.contains("://") {
+            let base_url = Some(Spanned { value: given.clone(), at: At::default() });
+            (TargetFile { base_url, ..TargetFile::default() }, String::new())
+        } else {
+            TargetFile::read(given.as_ref())?
+        };
+        match self.keys {
+            Some(KeySource::Environment) => file.keys_from = KeysFrom::Environment,
+            Some(KeySource::Mock) => file.keys_from = KeysFrom::Mock,
+            None => {}
+        }
+        let target = file.resolve(given, &text, &|name| std::env::var(name).ok()).await?;
+        Ok((target, None))
+    }
+}

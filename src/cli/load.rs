@@ -1,0 +1,230 @@
+//! `trenchcheck load`.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::complain;
+use super::deployment::DeploymentArgs;
+use super::load_reports::{LoadReports, deliver};
+use crate::load::profile::{Library, Rate, Shelved};
+use crate::load::{Conduct, Overrides, Plan, Shard, View, play};
+use crate::report::ExitCode;
+use crate::scenario::Source;
+
+/// What is played when nothing is named.
+const DEFAULT: &str = "quick-ingestion";
+
+/// Hold keys at a rate and judge every window.
+///
+/// Without a target, the reference API starts in this process. A run ends with exit code 6 when a threshold
+/// was missed, and 7 when this machine fell behind its schedule, which says nothing about the target.
+#[derive(Debug, Clone, clap::Args)]
+#[command(
+    after_help = "Example: trenchcheck load                                  (a short ingestion run, at once)\n         \
+                  trenchcheck load --list\n         \
+                  trenchcheck load sustain-ingestion --target http://127.0.0.1:8080 --dry-run"
+)]
+pub struct LoadArgs {
+    /// A profile's name, or a file that ends in .yaml.
+    #[arg(value_name = "PROFILE", default_value = DEFAULT)]
+    pub profile: String,
+
+    /// Lists the profiles.
+    #[arg(long)]
+    pub list: bool,
+
+    /// Says what would be sent, and sends nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Which deployment.
+    #[command(flatten)]
+    pub deployment: DeploymentArgs,
+
+    /// Requests a minute in every lane: a number, `limit`, `3 x limit` or `90% of limit`.
+    #[arg(long, value_name = "RATE")]
+    pub rate: Option<Rate>,
+
+    /// How long requests are sent, such as 30s or 10m.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub duration: Option<Duration>,
+
+    /// How many keys each lane has.
+    #[arg(long, value_name = "N")]
+    pub key_count: Option<u32>,
+
+    /// How many events or scores a request carries.
+    #[arg(long, value_name = "N")]
+    pub batch: Option<u32>,
+
+    /// Plays a part of the keys, such as 2/4; `trenchcheck merge` makes one run of all parts.
+    #[arg(long, value_name = "I/N", value_parser = parse_shard)]
+    pub shard: Option<Shard>,
+
+    /// When the schedule begins, such as 2026-01-31T12:00:00Z: the same for all shards.
+    #[arg(long, value_name = "TIME", value_parser = parse_instant)]
+    pub start_at: Option<DateTime<Utc>>,
+
+    /// Lets goose write its own report, as .html, .md or .json.
+    #[arg(long, value_name = "FILE")]
+    pub goose_report: Option<PathBuf>,
+
+    /// Shows nothing while the run goes on.
+    #[arg(long, short)]
+    pub quiet: bool,
+
+    /// Where reports go.
+    #[command(flatten)]
+    pub reports: LoadReports,
+}
+
+fn parse_time(text: &str) -> Result<Duration, String> {
+    let unit = text.find(|mark: char| !mark.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit);
+    let seconds = match unit {
+        "ms" => Some(1),
+        "s" => Some(1_000),
+        "m" => Some(60_000),
+        "h" => Some(3_600_000),
+        _ => None,
+    };
+    number
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(seconds?))
+        .filter(|milliseconds| (1..=7 * 24 * 3_600_000).contains(milliseconds))
+        .map(Duration::from_millis)
+        .ok_or_else(|| "expected a time of at most a week, such as `500ms`, `30s`, `10m` or `1h`".to_owned())
+}
+
+fn parse_shard(text: &str) -> Result<Shard, String> {
+    text.split_once('/')
+        .and_then(|(number, of)| Some(Shard { number: number.parse().ok()?, of: of.parse().ok()? }))
+        .filter(|shard| (1..=shard.of).contains(&shard.number))
+        .ok_or_else(|| "expected a part and how many there are, such as `1/4`".to_owned())
+}
+
+fn parse_instant(text: &str) -> Result<DateTime<Utc>, String> {
+    DateTime::parse_from_rfc3339(text)
+        .map(|time| time.to_utc())
+        .map_err(|error| format!("{error}; expected a time such as 2026-01-31T12:00:00Z"))
+}
+
+/// Runs the command.
+pub async fn run(args: LoadArgs, source: Source) -> ExitCode {
+    let library = Library(&source);
+    if args.list {
+        return match library.all() {
+            Ok(profiles) => super::finish(list(&profiles, &mut io::stdout()).map(|()| ExitCode::Conforms)),
+            Err(error) => usage(&error),
+        };
+    }
+    let shelved = match library.find(&args.profile) {
+        Ok(shelved) => shelved,
+        Err(error) => return usage(&error),
+    };
+    // The embedded mock lives as long as this variable.
+    let (target, _mock) = match args.deployment.find().await {
+        Ok(found) => found,
+        Err(error) => return usage(&error),
+    };
+    let overrides =
+        Overrides { rate: args.rate, duration: args.duration, keys: args.key_count, batch: args.batch };
+    let plan = match Plan::new(&shelved, &overrides, &target, args.shard) {
+        Ok(plan) => plan,
+        Err(problems) => return usage(&problems),
+    };
+    if args.dry_run {
+        let told = tell(&plan, &target.base_url, &mut io::stdout());
+        return super::finish(told.map(|()| ExitCode::Conforms));
+    }
+    let conduct = Conduct {
+        allowed_hosts: args.deployment.allow_host,
+        goose_report: args.goose_report,
+        start_at: args.start_at,
+        view: if args.quiet { View::Hidden } else { View::Shown },
+    };
+    match play(plan, &target, conduct).await {
+        Ok(run) => deliver(&run, args.reports),
+        Err(error) => {
+            complain(&format!("trenchcheck: {error}"));
+            error.exit()
+        }
+    }
+}
+
+fn usage(error: &dyn std::error::Error) -> ExitCode {
+    complain(&format!("trenchcheck: {error}"));
+    ExitCode::Usage
+}
+
+fn list(profiles: &[Shelved], out: &mut dyn Write) -> io::Result<()> {
+    let width = profiles.iter().map(|shelved| shelved.profile.profile.len()).max().unwrap_or(0);
+    for Shelved { profile, .. } in profiles {
+        writeln!(out, "{:width$}  {}", profile.profile.value, profile.about.trim())?;
+    }
+    Ok(())
+}
+
+/// Says what a plan would send.
+fn tell(plan: &Plan, url: &str, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{} would send to {url}, in {}:", plan.profile.profile.value, clock(plan.length()))?;
+    let mut groups: Vec<(&str, usize)> = Vec::new();
+    for lane in &plan.lanes {
+        match groups.iter_mut().find(|(group, _)| *group == lane.group) {
+            Some((_, keys)) => *keys += 1,
+            None => groups.push((&lane.group, 1)),
+        }
+    }
+    for (group, keys) in groups {
+        let Some(lane) = plan.lanes.iter().find(|lane| lane.group == group) else { continue };
+        let endpoint = lane.request.endpoint();
+        let each = if lane.batch > 0 { format!(" of {}", lane.batch) } else { String::new() };
+        writeln!(
+            out,
+            "  {group}: {keys} {} key{}, {} {}{each}, up to {} a minute, {} requests a key, {} slots",
+            lane.role,
+            if keys == 1 { "" } else { "s" },
+            endpoint.method(),
+            endpoint.path(),
+            lane.pacer.highest_rate(),
+            lane.pacer.total(),
+            lane.slots,
+        )?;
+    }
+    writeln!(
+        out,
+        "{} requests and {} events in all, with {} lanes and at most {} requests under way at once.",
+        plan.requests(),
+        plan.events(),
+        plan.lanes.len(),
+        plan.slots()
+    )
+}
+
+fn clock(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    if seconds < 120.0 { format!("{seconds:.1} s") } else { format!("{:.1} min", seconds / 60.0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_shards_are_read_or_refused() {
+        assert_eq!(parse_time("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_time("2h"), Ok(Duration::from_secs(7_200)));
+        for bad in ["", "5", "s", "0s", "1d", "99999999999999h"] {
+            assert!(parse_time(bad).is_err(), "{bad}");
+        }
+        assert_eq!(parse_shard("2/4"), Ok(Shard { number: 2, of: 4 }));
+        for bad in ["0/4", "5/4", "1", "1/0", "a/b"] {
+            assert!(parse_shard(bad).is_err(), "{bad}");
+        }
+        assert!(parse_instant("tomorrow").unwrap_err().contains("expected a time such as"));
+    }
+}

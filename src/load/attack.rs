@@ -1,0 +1,275 @@
+//! The goose attack: a scenario for each lane, and as many users in it as the lane has slots.
+//!
+//! A user takes a ticket, sends, and hands goose the numbers our own reports show: the time counts from the
+//! moment the request was due. The schedule ends the run, to the request: goose's own run time is checked twice a
+//! second and runs on past its end, so none is set, and each user tells goose when the tickets are used up.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Once};
+use std::time::{Duration, Instant};
+
+use goose::config::GooseConfiguration;
+use goose::goose::{GooseUser, Scenario, Transaction, TransactionResult};
+use goose::metrics::GooseMetrics;
+use goose::{GooseAttack, GooseError};
+use tokio::sync::{Notify, watch};
+
+use super::client::{Exchange, LaneClient};
+use super::collect::Bundle;
+use super::ledger::{Sample, Sent, What};
+use super::record::Outcome;
+use super::tickets::{Course, Tickets};
+
+/// A bundle is handed over when it has so many samples …
+const BUNDLE: usize = 64;
+/// … or was begun so long ago.
+const BUNDLE_AGE: Duration = Duration::from_millis(200);
+
+/// How long a user that is done stays away before it looks whether goose lets it go.
+const COME_BACK: Duration = Duration::from_millis(20);
+
+/// A lane in play.
+#[derive(Debug)]
+pub(crate) struct LaneInPlay {
+    /// Its place among the lanes of this process.
+    pub(crate) index: usize,
+    /// What goose's report calls it.
+    pub(crate) name: String,
+    /// How many users it has.
+    pub(crate) slots: u32,
+    /// Whether it waits what a 429 tells it to.
+    pub(crate) waits: bool,
+    /// Whether a 429 is what the profile is after.
+    pub(crate) expects_429: bool,
+    /// What it sends.
+    pub(crate) client: LaneClient,
+    /// When.
+    pub(crate) tickets: Arc<Tickets>,
+}
+
+/// What all users share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    /// When the run began, and whether it is to end.
+    pub(crate) course: Arc<Course>,
+    /// Turns true when requests under way are to be given up.
+    pub(crate) give_up: watch::Receiver<bool>,
+    /// How many users are up.
+    pub(crate) ready: Arc<Ready>,
+    /// Where samples go.
+    pub(crate) samples: Sender<Bundle>,
+}
+
+/// Counts users until all are up.
+#[derive(Debug, Default)]
+pub(crate) struct Ready {
+    up: AtomicUsize,
+    all_up: Notify,
+    expected: usize,
+}
+
+impl Ready {
+    /// Waits for so many.
+    pub(crate) fn of(expected: usize) -> Self {
+        Self { expected, ..Self::default() }
+    }
+
+    fn one_more(&self) {
+        if self.up.fetch_add(1, Ordering::AcqRel) + 1 == self.expected {
+            self.all_up.notify_one();
+        }
+    }
+
+    /// Waits until all are up.
+    pub(crate) async fn wait(&self) {
+        self.all_up.notified().await;
+    }
+}
+
+/// Builds the attack. Each lane's users run until its tickets are used up.
+///
+/// # Errors
+/// Goose's.
+pub(crate) fn build(
+    lanes: &[Arc<LaneInPlay>],
+    shared: &Arc<Shared>,
+    host: &str,
+    report: Option<&Path>,
+) -> Result<GooseAttack, GooseError> {
+    keep_goose_quiet();
+    let users: usize = lanes.iter().map(|lane| lane.slots as usize).sum();
+    // It has private fields, so it cannot be written as one value.
+    let mut configuration = GooseConfiguration::default();
+    configuration.host = Some(host.to_owned());
+    configuration.users = Some(users);
+    configuration.increase_rate = Some("1000000".to_owned());
+    // Goose starts its metrics anew when all users are up, which is before the first request. Told not to, by
+    // `no_reset_metrics` or with iterations, it prints a line of its own on standard output instead.
+    configuration.no_telnet = true;
+    configuration.no_websocket = true;
+    configuration.no_print_metrics = true;
+    configuration.no_transaction_metrics = true;
+    configuration.no_scenario_metrics = true;
+    configuration.report_file = report.map(|path| path.display().to_string()).into_iter().collect();
+    let client = goose::client::GooseClientBuilder::new().without_cookies();
+    let mut attack =
+        GooseAttack::initialize_with_config(configuration)?.set_client_builder_without_cookies(client)?;
+    for lane in lanes {
+        let (lane, shared) = (lane.clone(), shared.clone());
+        let mut scenario =
+            Scenario::new(&format!("{} {}", lane.index, lane.name)).set_weight(lane.slots as usize)?;
+        let transaction = Transaction::new(Arc::new(move |user: &mut GooseUser| {
+            let (lane, shared) = (lane.clone(), shared.clone());
+            Box::pin(async move { drive(user, &lane, &shared).await })
+        }));
+        scenario = scenario.register_transaction(transaction.set_name("send"));
+        attack = attack.register_scenario(scenario);
+    }
+    Ok(attack)
+}
+
+/// Runs an attack to its end.
+///
+/// # Errors
+/// Goose's.
+pub(crate) async fn execute(attack: GooseAttack) -> Result<GooseMetrics, GooseError> {
+    attack.execute().await
+}
+
+/// One user: takes tickets and sends, until there are no more.
+async fn drive(user: &mut GooseUser, lane: &LaneInPlay, shared: &Shared) -> TransactionResult {
+    if lane.tickets.is_over() {
+        return leave(user).await;
+    }
+    lane.client.prepare();
+    shared.ready.one_more();
+    let mut bundle = Bundler::new(lane.index, shared.samples.clone());
+    let mut give_up = shared.give_up.clone();
+    let mut waiting = Waiting::default();
+    while let Some(due) = lane.tickets.take(&shared.course).await {
+        let Some(start) = shared.course.start() else { break };
+        if waiting.withholds(start + due) {
+            bundle.add(Sample { due, what: What::Withheld });
+            continue;
+        }
+        let exchange = tokio::select! {
+            biased;
+            exchange = lane.client.exchange() => exchange,
+            _ = give_up.wait_for(|now| *now) => break,
+        };
+        let mut sent = sample(&exchange, start + due, lane.client.events());
+        if lane.waits {
+            waiting.heed(&exchange, &mut sent);
+        }
+        let success = sent.outcome == Outcome::Admitted
+            || (sent.outcome == Outcome::Limited && lane.expects_429 && sent.fault.is_none());
+        let fault = sent.fault.clone();
+        let time = sent.lag + sent.service;
+        bundle.add(Sample { due, what: What::Sent(sent) });
+        let (method, name) = (lane.client.method(), lane.name.as_str());
+        user.record_custom_request_duration(method, name, time, success, exchange.status, fault.as_deref())
+            .await?;
+        lane.client.prepare();
+    }
+    Ok(())
+}
+
+/// Tells goose that this user is done, and comes back shortly: goose looks for it when the transaction returns.
+async fn leave(user: &GooseUser) -> TransactionResult {
+    if let Some(parent) = &user.shutdown_channel {
+        // Goose numbers users from 1. A parent that no longer listens has let everybody go.
+        let _ = parent.send(user.weighted_users_index + 1);
+    }
+    tokio::time::sleep(COME_BACK).await;
+    Ok(())
+}
+
+fn sample(exchange: &Exchange, due: Instant, events: u32) -> Sent {
+    Sent {
+        outcome: exchange.reading.outcome,
+        lag: exchange.sent.saturating_duration_since(due),
+        service: exchange.done.saturating_duration_since(exchange.sent),
+        events,
+        accepted: exchange.reading.accepted,
+        fault: exchange.reading.fault.clone(),
+    }
+}
+
+/// A client that waits what Retry-After says.
+#[derive(Debug, Default)]
+struct Waiting {
+    until: Option<Instant>,
+    last_was_429: bool,
+}
+
+impl Waiting {
+    /// Whether a request due then is dropped.
+    fn withholds(&self, due: Instant) -> bool {
+        self.until.is_some_and(|until| due < until)
+    }
+
+    /// Takes note of an answer. A 429 right after the promised time is a broken promise.
+    fn heed(&mut self, exchange: &Exchange, sent: &mut Sent) {
+        let limited = sent.outcome == Outcome::Limited;
+        if limited && self.last_was_429 {
+            sent.outcome = Outcome::Error;
+            sent.fault = Some("a second 429 in a row, after the time Retry-After had promised".to_owned());
+        }
+        self.last_was_429 = limited;
+        self.until = exchange.reading.retry_after.map(|wait| exchange.answered + wait);
+    }
+}
+
+/// Gathers the samples of one user.
+struct Bundler {
+    lane: usize,
+    samples: Vec<Sample>,
+    last: Instant,
+    to: Sender<Bundle>,
+}
+
+impl Bundler {
+    fn new(lane: usize, to: Sender<Bundle>) -> Self {
+        Self { lane, samples: Vec::new(), last: Instant::now(), to }
+    }
+
+    fn add(&mut self, sample: Sample) {
+        self.samples.push(sample);
+        if self.samples.len() >= BUNDLE || self.last.elapsed() >= BUNDLE_AGE {
+            self.hand_over();
+        }
+    }
+
+    fn hand_over(&mut self) {
+        self.last = Instant::now();
+        // Nobody takes them any more when the run is being torn down.
+        let _ = self.to.send(Bundle { lane: self.lane, samples: std::mem::take(&mut self.samples) });
+    }
+}
+
+impl Drop for Bundler {
+    fn drop(&mut self) {
+        if !self.samples.is_empty() {
+            self.hand_over();
+        }
+    }
+}
+
+/// Goose logs to the terminal unless a logger is there before it; what it has to say is in our own reports.
+fn keep_goose_quiet() {
+    struct Nothing;
+    impl log::Log for Nothing {
+        fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+            false
+        }
+        fn log(&self, _: &log::Record<'_>) {}
+        fn flush(&self) {}
+    }
+    static LOGGER: Once = Once::new();
+    LOGGER.call_once(|| {
+        // Where the program has a logger of its own, goose's lines go there.
+        let _ = log::set_logger(&Nothing);
+    });
+}

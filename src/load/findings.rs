@@ -1,0 +1,239 @@
+//! What was asked of each lane, and where it did not hold.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::quantile::{Quantile, ms, quantile};
+use super::record::{LaneRecord, Outcome, RunRecord, WindowCounts};
+use super::thresholds::{ACHIEVED_RATE, LatencyLimits, Thresholds};
+use crate::scenario::words::Amount;
+
+/// What a threshold says something about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum About {
+    /// The generator: where it does not hold, the run is invalid.
+    Generator,
+    /// The target.
+    Target,
+}
+
+/// One threshold of one lane.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Finding {
+    /// The lane.
+    pub lane: String,
+    /// Its threshold, as the profile spells it: `admitted`, `response.admitted.p99_ms`.
+    pub threshold: String,
+    /// Whose fault a miss is.
+    pub about: About,
+    /// What was asked for.
+    pub expected: String,
+    /// Where it did not hold; empty where it held.
+    pub misses: Vec<Miss>,
+}
+
+/// One place where a threshold did not hold.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub struct Miss {
+    /// The window, from 1 and the warm-up included; `null` where the threshold is on the whole run.
+    pub window: Option<usize>,
+    /// What was seen.
+    pub seen: String,
+}
+
+impl Finding {
+    /// Whether it held everywhere.
+    pub const fn held(&self) -> bool {
+        self.misses.is_empty()
+    }
+}
+
+/// The first miss in words, and how many there are besides.
+impl fmt::Display for Finding {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { lane, threshold, expected, .. } = self;
+        let Some(first) = self.misses.first() else {
+            return write!(formatter, "{lane}: {threshold} is {expected}");
+        };
+        formatter.write_str(lane)?;
+        if let Some(window) = first.window {
+            write!(formatter, ", window {window}")?;
+        }
+        write!(formatter, ": {threshold} {}, expected {expected}", first.seen)?;
+        match self.misses.len() {
+            1 => Ok(()),
+            2 => formatter.write_str("; and in 1 more window"),
+            more => write!(formatter, "; and in {} more windows", more - 1),
+        }
+    }
+}
+
+/// Everything that is asked of the lanes with a window to judge, counts before times.
+pub fn findings(run: &RunRecord) -> Vec<Finding> {
+    let judged = run.lanes.iter().filter(|lane| lane.judged().next().is_some());
+    judged.flat_map(|lane| of_lane(lane, &lane.thresholds.over(&run.thresholds))).collect()
+}
+
+fn of_lane(lane: &LaneRecord, asked: &Thresholds) -> Vec<Finding> {
+    let mut found = vec![achieved(lane, asked.achieved_rate.unwrap_or(ACHIEVED_RATE))];
+    found.extend(asked.send_lag_p99_ms.map(|most| send_lag(lane, most)));
+    let at_most = |threshold, most: u64, count: fn(&WindowCounts) -> u64| {
+        in_windows(lane, threshold, format!("at most {most}"), |counts| {
+            (count(counts) > most).then(|| count(counts).to_string())
+        })
+    };
+    found.push(at_most("errors", asked.errors.unwrap_or(0), |counts| counts.errors));
+    found.push(at_most("wrong_429", asked.wrong_429.unwrap_or(0), |counts| counts.wrong_429));
+    if let Some(amount) = asked.admitted {
+        let exact = Exact { name: "admitted", amount, limit: Some(lane.requests_limit) };
+        found.extend(exact.judge(lane, |counts| (counts.admitted, counts.sent)));
+    }
+    found.extend(asked.limited.map(|most| at_most("limited", most, |counts| counts.limited)));
+    if let Some(amount) = asked.events_admitted {
+        let exact = Exact { name: "events_admitted", amount, limit: lane.events_limit };
+        found.extend(exact.judge(lane, |counts| (counts.events_admitted, counts.events_sent)));
+    }
+    for (clock, limits) in [("response", &asked.response), ("service", &asked.service)] {
+        for outcome in Outcome::ALL {
+            found.extend(times(lane, clock, outcome, limits.of(outcome)));
+        }
+    }
+    found
+}
+
+/// A finding on the counts of each window.
+fn in_windows(
+    lane: &LaneRecord,
+    threshold: &str,
+    expected: String,
+    mut wrong: impl FnMut(&WindowCounts) -> Option<String>,
+) -> Finding {
+    let misses = lane
+        .judged()
+        .filter_map(|(place, counts)| wrong(counts).map(|seen| Miss { window: Some(place + 1), seen }));
+    let misses = misses.collect();
+    Finding {
+        lane: lane.name.clone(),
+        threshold: threshold.to_owned(),
+        about: About::Target,
+        expected,
+        misses,
+    }
+}
+
+/// Each window by itself, so that an hour of good ones hides no bad one.
+fn achieved(lane: &LaneRecord, least: f64) -> Finding {
+    let mut finding = in_windows(lane, "achieved_rate", format!("at least {least}"), |counts| {
+        let (sent, planned) = (counts.sent as f64, counts.planned as f64);
+        (sent < planned * least).then(|| {
+            format!("{:.3} ({} of {} planned were sent)", sent / planned, counts.sent, counts.planned)
+        })
+    });
+    finding.about = About::Generator;
+    finding
+}
+
+fn send_lag(lane: &LaneRecord, most: f64) -> Finding {
+    let seen = quantile(&lane.send_lag, Quantile::P99);
+    let late = seen.filter(|seen| *seen > most);
+    Finding {
+        lane: lane.name.clone(),
+        threshold: "send_lag_p99_ms".to_owned(),
+        about: About::Generator,
+        expected: format!("at most {}", ms(most)),
+        misses: late.map(|seen| Miss { window: None, seen: ms(seen) }).into_iter().collect(),
+    }
+}
+
+/// A count that must be met to the one.
+struct Exact {
+    name: &'static str,
+    amount: Amount,
+    limit: Option<u32>,
+}
+
+impl Exact {
+    /// A shortfall where everything sent was admitted and not everything planned was sent is no fault of
+    /// the target's: it is found apart, about the generator.
+    fn judge(&self, lane: &LaneRecord, count: fn(&WindowCounts) -> (u64, u64)) -> Vec<Finding> {
+        let Some(expected) = self.expected() else {
+            let expected = format!("{}, and the key has no such limit", self.amount);
+            return vec![in_windows(lane, self.name, expected, |counts| Some(count(counts).0.to_string()))];
+        };
+        let short = |counts: &WindowCounts| {
+            let (admitted, sent) = count(counts);
+            let wanted = self.wanted(sent);
+            let ours = admitted < wanted && admitted == sent && counts.sent < counts.planned;
+            let seen = match self.amount {
+                Amount::All => format!("{admitted} of {sent}"),
+                _ => admitted.to_string(),
+            };
+            (admitted != wanted).then_some((seen, ours))
+        };
+        let on_target = in_windows(lane, self.name, expected.clone(), |counts| {
+            short(counts).filter(|(_, ours)| !ours).map(|(seen, _)| seen)
+        });
+        let on_generator = in_windows(lane, self.name, expected, |counts| {
+            let (seen, _) = short(counts).filter(|(_, ours)| *ours)?;
+            let unsent = counts.planned - counts.sent;
+            Some(format!("{seen} with {unsent} of {} planned requests unsent", counts.planned))
+        });
+        let mut found = vec![on_target];
+        if !on_generator.held() {
+            found.push(Finding { about: About::Generator, ..on_generator });
+        }
+        found
+    }
+
+    fn wanted(&self, sent: u64) -> u64 {
+        match self.amount {
+            Amount::All => sent,
+            amount => u64::from(amount.resolve(self.limit.unwrap_or(0), 0)),
+        }
+    }
+
+    /// In words; `None` where it is a limit the key does not have.
+    fn expected(&self) -> Option<String> {
+        match (self.amount, self.limit) {
+            (Amount::All, _) => Some("all that were sent".to_owned()),
+            (Amount::Number(number), _) => Some(format!("exactly {number}")),
+            (Amount::Limit(_), Some(limit)) => {
+                Some(format!("exactly {} ({})", self.amount.resolve(limit, 0), self.amount))
+            }
+            (Amount::Limit(_), None) => None,
+        }
+    }
+}
+
+/// The times of one outcome against their limits.
+fn times<'a>(
+    lane: &'a LaneRecord,
+    clock: &'static str,
+    outcome: Outcome,
+    limits: &'a LatencyLimits,
+) -> impl Iterator<Item = Finding> + 'a {
+    let seen = lane.latencies.get(&outcome).map(|both| match clock {
+        "service" => &both.service,
+        _ => &both.response,
+    });
+    Quantile::ALL.into_iter().filter_map(move |which| {
+        let most = which.limit(limits)?;
+        let measured = seen.and_then(|times| quantile(times, which));
+        let miss = match measured {
+            Some(time) if time > most => Some(ms(time)),
+            // No admitted request at all cannot have been quick enough.
+            None if outcome == Outcome::Admitted => Some("unknown, for nothing was admitted".to_owned()),
+            _ => None,
+        };
+        Some(Finding {
+            lane: lane.name.clone(),
+            threshold: format!("{clock}.{}.{}_ms", outcome.word(), which.word()),
+            about: About::Target,
+            expected: format!("at most {}", ms(most)),
+            misses: miss.map(|seen| Miss { window: None, seen }).into_iter().collect(),
+        })
+    })
+}

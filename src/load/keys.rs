@@ -1,0 +1,208 @@
+//! The keys of a run: where they come from, whether they work, and when their windows are fresh.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::future::join_all;
+use reqwest::Client;
+
+use super::client::{Exchange, LaneClient};
+use super::plan::{LanePlan, Plan};
+use super::play::LoadError;
+use super::profile::{Align, Request};
+use super::record::Outcome;
+use crate::payload::Payloads;
+use crate::target::{Envelope, Key, Keys, Role, Target, role_variable};
+
+/// How many requests are under way at once while a key is used up.
+const ABREAST: u32 = 32;
+
+/// The keys of a run.
+pub(crate) struct Keyring {
+    /// By their place among all keys of the run.
+    keys: BTreeMap<u32, Key>,
+    /// Where they belong.
+    base_url: String,
+    /// How events are written.
+    envelope: Envelope,
+    /// When every key's window is fresh.
+    pub(crate) fresh_from: Option<Instant>,
+    http: Client,
+    payloads: Arc<Payloads>,
+}
+
+impl Keyring {
+    /// Gathers the keys of a plan, sees that each role works, and, where the profile asks for it, uses up
+    /// the keys of a real deployment so that it is known when their next windows begin.
+    ///
+    /// # Errors
+    /// [`LoadError`] when a key is missing or does not work.
+    pub(crate) async fn gather(plan: &Plan, target: &Target, http: Client) -> Result<Self, LoadError> {
+        let payloads = Arc::new(Payloads::new(chrono::Utc::now()));
+        let envelope = match target.envelope {
+            Envelope::Auto => Envelope::Documented,
+            given => given,
+        };
+        let mut ring = Self {
+            keys: BTreeMap::new(),
+            base_url: target.base_url.clone(),
+            envelope,
+            fresh_from: None,
+            http,
+            payloads,
+        };
+        match &target.keys {
+            Keys::Mock(control) => {
+                let workspace = control.workspace().await?;
+                ring.base_url.clone_from(&workspace.base_url);
+                for lane in &plan.lanes {
+                    if let Entry::Vacant(place) = ring.keys.entry(lane.key) {
+                        place.insert(workspace.key(lane.role, lane.nth_of_role + 1).await?);
+                    }
+                }
+                // Trying out a key would begin its window; another of its kind shows as much.
+                for lane in one_of_each_kind(plan) {
+                    let key = workspace.key(lane.role, u32::MAX).await?;
+                    ring.try_out(target, lane, &key).await?;
+                }
+            }
+            Keys::Environment(given) => {
+                for lane in &plan.lanes {
+                    if !ring.keys.contains_key(&lane.key) {
+                        let key = choose(given, lane)?;
+                        if let Some(twice) = ring.keys.values().find(|taken| taken.secret == key.secret) {
+                            return Err(LoadError::Keys(format!(
+                                "the key in {} would have to play two parts; set {} as well",
+                                twice.variable,
+                                role_variable(lane.role, lane.nth_of_role + 1)
+                            )));
+                        }
+                        ring.keys.insert(lane.key, key);
+                    }
+                }
+                for lane in one_of_each_kind(plan) {
+                    if let Some(key) = ring.keys.get(&lane.key).cloned() {
+                        ring.try_out(target, lane, &key).await?;
+                    }
+                }
+                if plan.profile.align == Align::FreshWindow {
+                    ring.use_up(plan, target).await?;
+                }
+            }
+        }
+        Ok(ring)
+    }
+
+    /// The client of a lane.
+    ///
+    /// # Errors
+    /// [`LoadError::Keys`].
+    pub(crate) fn client(&self, lane: &LanePlan, target: &Target) -> Result<LaneClient, LoadError> {
+        let key = self.keys.get(&lane.key).ok_or_else(|| LoadError::Keys("a lane has no key".to_owned()))?;
+        self.client_of(lane, target, key)
+    }
+
+    fn client_of(&self, lane: &LanePlan, target: &Target, key: &Key) -> Result<LaneClient, LoadError> {
+        let (http, payloads) = (self.http.clone(), self.payloads.clone());
+        LaneClient::new(http, target, &self.base_url, lane, key, payloads, self.envelope)
+            .map_err(LoadError::Keys)
+    }
+
+    /// Sends one request of a lane and finds out how events are to be written, where that is left open.
+    async fn try_out(&mut self, target: &Target, lane: &LanePlan, key: &Key) -> Result<(), LoadError> {
+        let small = small(lane);
+        let first = self.client_of(&small, target, key)?.exchange().await;
+        let mut last = first;
+        if last.status == Some(400)
+            && target.envelope == Envelope::Auto
+            && lane.request == Request::PostEvents
+        {
+            let before = std::mem::replace(&mut self.envelope, Envelope::Wire);
+            last = self.client_of(&small, target, key)?.exchange().await;
+            if last.reading.outcome == Outcome::Error {
+                self.envelope = before;
+            }
+        }
+        match last.reading.outcome {
+            // A key that is limited works.
+            Outcome::Admitted | Outcome::Limited => Ok(()),
+            Outcome::Error => Err(LoadError::Control {
+                lane: lane.name.clone(),
+                url: target.base_url.clone(),
+                what: last.reading.fault.unwrap_or_default(),
+            }),
+        }
+    }
+
+    /// Uses up every key at once, and notes the latest of the promised times.
+    async fn use_up(&mut self, plan: &Plan, target: &Target) -> Result<(), LoadError> {
+        let mut lanes: BTreeMap<u32, &LanePlan> = BTreeMap::new();
+        for lane in &plan.lanes {
+            lanes.entry(lane.key).or_insert(lane);
+        }
+        let mut clients = Vec::new();
+        for lane in lanes.values() {
+            clients.push((self.client(&small(lane), target)?, *lane));
+        }
+        let promises = join_all(clients.iter().map(|(client, lane)| use_up_one(client, lane))).await;
+        for promise in promises {
+            self.fresh_from = self.fresh_from.max(Some(promise?));
+        }
+        Ok(())
+    }
+}
+
+/// Sends requests until one is limited. Returns the time the earliest 429 promises.
+async fn use_up_one(client: &LaneClient, lane: &LanePlan) -> Result<Instant, LoadError> {
+    let most = lane.limits.requests.saturating_mul(2).saturating_add(ABREAST);
+    let mut sent = 0;
+    while sent < most {
+        let answers: Vec<Exchange> = join_all((0..ABREAST).map(|_| client.exchange())).await;
+        sent += ABREAST;
+        let promises =
+            answers.iter().filter_map(|answer| Some(answer.answered + answer.reading.retry_after?));
+        if let Some(promise) = promises.min() {
+            return Ok(promise);
+        }
+    }
+    Err(LoadError::NeverLimited { lane: lane.name.clone(), sent, limit: lane.limits.requests })
+}
+
+/// The lane with requests as small as they can be.
+fn small(lane: &LanePlan) -> LanePlan {
+    LanePlan { batch: lane.batch.min(1), ..lane.clone() }
+}
+
+/// One lane for each role and request.
+fn one_of_each_kind(plan: &Plan) -> Vec<&LanePlan> {
+    let mut kinds: Vec<(Role, Request)> = Vec::new();
+    plan.lanes
+        .iter()
+        .filter(|lane| {
+            let kind = (lane.role, lane.request);
+            let new = !kinds.contains(&kind);
+            if new {
+                kinds.push(kind);
+            }
+            new
+        })
+        .collect()
+}
+
+/// The key a lane gets from the environment.
+fn choose(given: &[Key], lane: &LanePlan) -> Result<Key, LoadError> {
+    let mut fitting: Vec<&Key> = given.iter().filter(|key| lane.role.fits(key)).collect();
+    fitting.sort_by_key(|key| lane.role.preference(key));
+    fitting.get(lane.nth_of_role as usize).map(|key| (*key).clone()).ok_or_else(|| {
+        LoadError::Keys(format!(
+            "the lane `{}` needs {} keys of the role {}, and there are {}; export {}=…",
+            lane.name,
+            lane.nth_of_role + 1,
+            lane.role,
+            fitting.len(),
+            role_variable(lane.role, lane.nth_of_role + 1)
+        ))
+    })
+}

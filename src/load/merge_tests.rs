@@ -1,0 +1,187 @@
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::load::samples::{GOOD, buckets, lane, run};
+use crate::load::series::Series;
+use crate::load::store::store;
+use crate::load::totals::groups;
+use crate::load::{LaneRecord, WindowCounts, document, findings, judge};
+
+const SUSTAIN: &str = r#"{"admitted": "limit", "response": {"admitted": {"p99_ms": 60}}}"#;
+
+/// What each of `of` machines leaves behind of a run: lane after lane goes to the next machine.
+fn shards(whole: &RunRecord, of: u32) -> Vec<(PathBuf, RunRecord)> {
+    let shard = |index: u32| {
+        let lanes: Vec<LaneRecord> =
+            whole.lanes.iter().filter(|lane| lane.place % of == index - 1).cloned().collect();
+        let shard = RunRecord { shard: Some((index, of)), lanes, ..whole.clone() };
+        (PathBuf::from(format!("runs/{index}")), shard)
+    };
+    (1..=of).map(shard).collect()
+}
+
+fn refusal(shards: Vec<(PathBuf, RunRecord)>) -> String {
+    merge_records(shards).unwrap_err().to_string()
+}
+
+fn four() -> Vec<(PathBuf, RunRecord)> {
+    shards(&run((0..6).map(|place| lane(place, &[GOOD; 3])).collect(), SUSTAIN), 4)
+}
+
+fn assert_same(one: &RunRecord, other: &RunRecord) {
+    assert_eq!(document::text(one).unwrap(), document::text(other).unwrap());
+    assert_eq!(findings(one), findings(other));
+    assert_eq!(judge(one), judge(other));
+    let [ones, others] = [one, other].map(|run| groups(&run.lanes));
+    assert_eq!(ones.len(), others.len());
+    for (one, other) in ones.iter().zip(&others) {
+        assert_eq!(one.sum.windows, other.sum.windows);
+        for series in Series::all() {
+            let of = |lane| series.of(lane).map(buckets).unwrap_or_default();
+            assert_eq!(of(&one.sum), of(&other.sum), "{}", series.name());
+        }
+    }
+}
+
+#[test]
+fn four_shards_through_the_disk_are_the_single_run() {
+    let few = WindowCounts { admitted: 55, limited: 4, errors: 1, ..GOOD };
+    let mut lanes: Vec<LaneRecord> = (0..9).map(|place| lane(place, &[GOOD, few, GOOD])).collect();
+    for premium in &mut lanes[6..] {
+        premium.group = "premium".to_owned();
+    }
+    let single = run(lanes, SUSTAIN);
+    let folder = tempfile::tempdir().unwrap();
+    let directories: Vec<PathBuf> = shards(&single, 4)
+        .into_iter()
+        .map(|(name, shard)| {
+            let directory = folder.path().join(name);
+            store(&shard, &directory).unwrap();
+            directory
+        })
+        .collect();
+    assert_same(&merge(&directories).unwrap(), &single);
+}
+
+fn window() -> impl Strategy<Value = WindowCounts> {
+    (0..70_u64, 0..8_u64, 0..3_u64, 0..2_u64, 0..2_u64).prop_map(
+        |(admitted, limited, errors, wrong_429, unsent)| {
+            let sent = admitted + limited + errors;
+            WindowCounts {
+                planned: sent + unsent,
+                sent,
+                admitted,
+                limited,
+                errors,
+                wrong_429: wrong_429.min(limited),
+                events_sent: sent * 100,
+                events_admitted: admitted * 100,
+            }
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn the_verdict_on_merged_shards_is_that_on_the_single_run(
+        windows in prop::collection::vec(prop::collection::vec(window(), 0..4), 1..7),
+        of in 1..6_u32,
+        order in any::<prop::sample::Index>(),
+        asked in prop::sample::select(vec![
+            "{}", SUSTAIN, r#"{"admitted": "all", "errors": 2, "wrong_429": 1, "achieved_rate": 0.5}"#,
+        ]),
+    ) {
+        let lanes = windows.iter().zip(0..).map(|(windows, place)| lane(place, windows)).collect();
+        let single = run(lanes, asked);
+        let mut shards = shards(&single, of);
+        let turn = order.index(shards.len());
+        shards.rotate_left(turn);
+        assert_same(&merge_records(shards).unwrap(), &single);
+    }
+}
+
+#[test]
+fn a_merged_run_lasts_from_the_first_beginning_to_the_last_end() {
+    let mut shards = four();
+    let begin = shards[0].1.started_at;
+    shards[2].1.started_at = begin + Duration::from_secs(2);
+    shards[1].1.interrupted = true;
+    let whole = merge_records(shards).unwrap();
+    assert_eq!((whole.started_at, whole.took), (begin, Duration::from_millis(182_250)));
+    assert!(whole.interrupted && whole.shard.is_none());
+}
+
+#[test]
+fn missing_shards_are_named() {
+    let mut shards = four();
+    shards.remove(1);
+    assert_eq!(
+        refusal(shards.clone()),
+        "shard 2 of 4 is missing among runs/1, runs/3, runs/4; add its directory, or run what is missing again"
+    );
+    shards.remove(0);
+    assert_eq!(
+        refusal(shards),
+        "shard 1, 2 of 4 is missing among runs/3, runs/4; add their directories, or run what is missing again"
+    );
+    assert_eq!(refusal(vec![]), "no directory is given; name the one of every shard");
+}
+
+#[test]
+fn a_shard_that_is_there_twice_is_refused() {
+    let mut shards = four();
+    let (_, second) = shards[1].clone();
+    shards.push(("copy".into(), second));
+    assert_eq!(refusal(shards), "runs/2 and copy both hold shard 2 of 4; leave one of them out");
+}
+
+#[test]
+fn what_is_no_shard_is_refused() {
+    let mut shards = four();
+    shards[3].1.shard = None;
+    assert_eq!(
+        refusal(shards.clone()),
+        "runs/4 holds a whole run, not a shard; leave it out, or run it with --shard"
+    );
+    for index in [0, 5] {
+        shards[3].1.shard = Some((index, 4));
+        assert_eq!(
+            refusal(shards.clone()),
+            format!("runs/4 holds shard {index} of 4, which there is not; run it again")
+        );
+    }
+}
+
+#[test]
+fn shards_of_different_runs_are_refused_with_what_differs() {
+    let refusal_after = |change: fn(&mut RunRecord)| {
+        let mut shards = four();
+        change(&mut shards[2].1);
+        let text = refusal(shards);
+        assert!(text.starts_with("runs/1 and runs/3 are no shards of one run: "), "{text}");
+        assert!(text.ends_with("; merge only shards that were started alike"), "{text}");
+        text
+    };
+    let says = |text: String, what: &str| assert!(text.contains(what), "{text}");
+    says(
+        refusal_after(|run| run.shard = Some((3, 5))),
+        "the number of shards is `4` in the first and `5` in the",
+    );
+    says(refusal_after(|run| run.profile = "obey".to_owned()), "the profile is `sustain-standard`");
+    says(refusal_after(|run| run.profile_hash = "77".to_owned()), "the profile's fingerprint is `5f3a`");
+    says(refusal_after(|run| run.target = "http://other".to_owned()), "and `http://other` in the second");
+    says(refusal_after(|run| run.thresholds.limited = Some(3)), r#""limited":3"#);
+}
+
+#[test]
+fn a_lane_belongs_to_one_shard() {
+    let mut shards = four();
+    let lane = shards[0].1.lanes[0].clone();
+    shards[3].1.lanes.push(lane);
+    let text = refusal(shards);
+    assert!(text.starts_with("runs/1 and runs/4 both have the lane standard-1, and a key"), "{text}");
+}

@@ -1,0 +1,53 @@
+//! Load: hold keys at a rate, count every window, judge what was seen.
+//!
+//! A run leaves a [`RunRecord`] behind: counts by lane and window, latencies by outcome class. [`judge`]
+//! turns it into a verdict, and does the same for a record that was merged from many machines.
+//!
+//! A run goes through these, in this order:
+//!
+//! 1. [`profile`] reads what is asked for; [`Plan`] lays it out for a target: lanes, each with a schedule;
+//! 2. `keys` gathers the keys, sees that they work, and waits for their fresh windows;
+//! 3. `tickets` releases each request when it is due, as [`pacer`] says;
+//! 4. `attack`, on goose, takes tickets and sends; `client` and `answer` say what came of it;
+//! 5. `collect` keeps the `ledger` of each lane and shows it `live`;
+//! 6. [`play`] conducts all of them and returns the record.
+
+mod answer;
+mod attack;
+mod client;
+mod collect;
+mod descriptors;
+mod document;
+mod findings;
+mod interval_log;
+mod keys;
+mod ledger;
+mod live;
+mod merge;
+pub mod pacer;
+mod plan;
+mod play;
+pub mod profile;
+mod quantile;
+mod record;
+mod report;
+#[cfg(test)]
+mod samples;
+mod series;
+mod store;
+mod stored;
+mod thresholds;
+mod tickets;
+mod totals;
+mod verdict;
+
+pub use document::load_schema;
+pub use findings::{About, Finding, Miss, findings};
+pub use merge::{MergeError, merge};
+pub use plan::{LanePlan, Overrides, Plan, Shard};
+pub use play::{Conduct, LoadError, View, play};
+pub use record::{LaneRecord, Latencies, Outcome, RunRecord, WindowCounts, histogram, record_time};
+pub use report::{Outputs, Reported, report};
+pub use store::{StoreError, read_back, store};
+pub use thresholds::{LatencyLimits, OutcomeLimits, Thresholds};
+pub use verdict::{LoadVerdict, Unjudged, judge};

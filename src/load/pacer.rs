@@ -1,0 +1,224 @@
+//! When each request is due, as a pure value: no clock, no thread.
+//!
+//! Request `i` of a constant rate of `N` a minute is due at `i * 60 s / N`, in integer nanoseconds: 1,000 a
+//! minute are 60 ms apart exactly, 7 a minute never drift. A rate that rises or falls is a straight line
+//! between two rates, and the `i`th request is due when the line's integral reaches `i`.
+
+use std::time::Duration;
+
+const MINUTE_NS: u128 = 60_000_000_000;
+
+/// The highest rate a segment may have, in requests a minute. Beyond it the arithmetic of long ramps would
+/// leave 128 bits, and no key has so much.
+pub const HIGHEST_RATE: u32 = 3_000_000;
+/// The longest a segment may be.
+pub const LONGEST_SEGMENT: Duration = Duration::from_secs(3_600);
+
+/// A stretch of the schedule: a rate, or a straight line from one rate to another, and silence after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Segment {
+    /// Requests a minute at its beginning.
+    pub from: u32,
+    /// Requests a minute at its end.
+    pub to: u32,
+    /// How long requests are sent.
+    pub send: Duration,
+    /// How long nothing is sent after that.
+    pub rest: Duration,
+}
+
+impl Segment {
+    /// Its length, the silence included.
+    pub const fn length(&self) -> Duration {
+        self.send.saturating_add(self.rest)
+    }
+
+    /// How many requests are due in it: those that the line's integral reaches before its end.
+    fn requests(&self) -> u64 {
+        let area = (u128::from(self.from) + u128::from(self.to)) * self.send.as_nanos();
+        u64::try_from(area.div_ceil(2 * MINUTE_NS)).unwrap_or(u64::MAX)
+    }
+
+    /// When its request `i` is due, counted from its beginning.
+    fn due(&self, i: u64) -> Duration {
+        if i == 0 {
+            return Duration::ZERO;
+        }
+        // f t + (g - f) t² / 2T = i M, solved for t in the form that needs no division by g - f.
+        let (from, to) = (i128::from(self.from), i128::from(self.to));
+        let (send, minute, i) = (self.send.as_nanos() as i128, MINUTE_NS as i128, i128::from(i));
+        let slope = from * send;
+        let root = (slope * slope + 2 * (to - from) * minute * send * i).max(0).isqrt();
+        let nanos = 2 * minute * send * i / (slope + root).max(1);
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)).min(self.send)
+    }
+}
+
+/// The schedule of one lane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pacer {
+    /// The segments, each with when it begins and the number of its first request.
+    segments: Vec<(Duration, u64, Segment)>,
+    total: u64,
+    length: Duration,
+}
+
+impl Pacer {
+    /// The schedule that goes through these segments, after so much silence.
+    pub fn new(start: Duration, segments: impl IntoIterator<Item = Segment>) -> Self {
+        let (mut length, mut total) = (start, 0);
+        let segments = segments
+            .into_iter()
+            .map(|segment| {
+                let placed = (length, total, segment);
+                length += segment.length();
+                total += segment.requests();
+                placed
+            })
+            .collect();
+        Self { segments, total, length }
+    }
+
+    /// How many requests it has.
+    pub const fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// From the start to the end of the last segment.
+    pub const fn length(&self) -> Duration {
+        self.length
+    }
+
+    /// When request `i`, counted from 0, is due; `None` when there is no such request.
+    pub fn due(&self, i: u64) -> Option<Duration> {
+        if i >= self.total {
+            return None;
+        }
+        let at = self.segments.partition_point(|(_, first, _)| *first <= i).checked_sub(1)?;
+        let (start, first, segment) = self.segments.get(at)?;
+        Some(*start + segment.due(i - first))
+    }
+
+    /// The number of requests due before `time`: what is planned until then.
+    pub fn planned_before(&self, time: Duration) -> u64 {
+        let (mut low, mut high) = (0, self.total);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.due(middle) {
+                Some(due) if due < time => low = middle + 1,
+                _ => high = middle,
+            }
+        }
+        low
+    }
+
+    /// The highest rate it has, in requests a minute.
+    pub fn highest_rate(&self) -> u32 {
+        self.segments.iter().map(|(_, _, segment)| segment.from.max(segment.to)).max().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn constant(rate: u32, send: Duration, rest: Duration, windows: usize) -> Pacer {
+        Pacer::new(Duration::ZERO, vec![Segment { from: rate, to: rate, send, rest }; windows])
+    }
+
+    const WINDOW: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn a_constant_rate_is_a_grid() {
+        let rows = [
+            (60, 1, 1_000_000_000),
+            (300, 7, 1_400_000_000),
+            (1_000, 999, 59_940_000_000),
+            (1_000, 1_000, 60_000_000_000),
+            (7, 1, 8_571_428_571),
+            (7, 13, 111_428_571_428),
+            (120_000, 3, 1_500_000),
+        ];
+        for (rate, i, due) in rows {
+            let pacer = constant(rate, WINDOW, Duration::ZERO, 3);
+            assert_eq!(pacer.due(i), Some(Duration::from_nanos(due)), "request {i} at {rate} a minute");
+        }
+    }
+
+    #[test]
+    fn a_rest_moves_the_next_window_and_nothing_else() {
+        let pacer = constant(1_000, WINDOW, Duration::from_millis(50), 2);
+        assert_eq!(pacer.due(999), Some(Duration::from_millis(59_940)));
+        assert_eq!(pacer.due(1_000), Some(Duration::from_millis(60_050)));
+        assert_eq!((pacer.total(), pacer.due(2_000)), (2_000, None));
+    }
+
+    #[test]
+    fn a_ramp_goes_through_its_integral() {
+        // From 0 to 120 a minute in 60 s: 60 requests, request i after sqrt(i / 60) minutes.
+        let pacer = Pacer::new(
+            Duration::from_secs(5),
+            [Segment { from: 0, to: 120, send: WINDOW, rest: Duration::ZERO }],
+        );
+        assert_eq!(pacer.total(), 60);
+        assert_eq!(pacer.due(0), Some(Duration::from_secs(5)));
+        assert_eq!(pacer.due(15), Some(Duration::from_secs(35)));
+        // And down again: as many, the last ones far apart.
+        let down = Segment { from: 120, to: 0, send: WINDOW, rest: Duration::ZERO };
+        assert_eq!((down.requests(), down.due(45)), (60, Duration::from_secs(30)));
+    }
+
+    #[test]
+    fn the_longest_steepest_ramp_stays_in_range() {
+        let segment = Segment { from: 0, to: HIGHEST_RATE, send: LONGEST_SEGMENT, rest: Duration::ZERO };
+        let last = segment.requests() - 1;
+        assert!(segment.due(last) < LONGEST_SEGMENT && segment.due(last) > Duration::from_secs(3_599));
+    }
+
+    fn segments() -> impl Strategy<Value = Vec<Segment>> {
+        let segment = (0_u32..10_000, 0_u32..10_000, 1_u64..120_000, 0_u64..2_000).prop_map(
+            |(from, to, send, rest)| Segment {
+                from,
+                to,
+                send: Duration::from_millis(send),
+                rest: Duration::from_millis(rest),
+            },
+        );
+        prop::collection::vec(segment, 1..6)
+    }
+
+    proptest! {
+        #[test]
+        fn requests_come_in_order_and_before_the_end(segments in segments()) {
+            let pacer = Pacer::new(Duration::ZERO, segments);
+            let step = (pacer.total() / 200).max(1);
+            let mut last = Duration::ZERO;
+            for i in (0..pacer.total()).step_by(usize::try_from(step).unwrap()) {
+                let due = pacer.due(i).unwrap();
+                prop_assert!(due >= last && due < pacer.length(), "{i}: {due:?} after {last:?}");
+                last = due;
+            }
+        }
+
+        #[test]
+        fn every_window_of_a_constant_rate_has_exactly_its_number(rate in 1_u32..200_000, windows in 1_usize..5) {
+            let pacer = constant(rate, WINDOW, Duration::ZERO, windows);
+            for window in 1..=windows as u64 {
+                let planned = pacer.planned_before(WINDOW * u32::try_from(window).unwrap());
+                prop_assert_eq!(planned, u64::from(rate) * window);
+            }
+        }
+
+        #[test]
+        fn no_request_is_early_on_its_grid(rate in 1_u32..200_000, i in 0_u64..200_000) {
+            let pacer = constant(rate, WINDOW, Duration::ZERO, 4);
+            if let Some(due) = pacer.due(i) {
+                let exact = u128::from(i) * MINUTE_NS;
+                let scaled = due.as_nanos() * u128::from(rate);
+                prop_assert!(scaled <= exact && exact - scaled < u128::from(rate));
+            }
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! A profile on a target: lanes, each with its key, its schedule and its limits.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use super::pacer::{Pacer, Segment};
+use super::profile::{Lane, OnLimited, Payload, Profile, Rate, Request, Shelved};
+use super::thresholds::Thresholds;
+use crate::contract::{Limits, Tier};
+use crate::scenario::Problems;
+use crate::scenario::span::{At, Spanned};
+use crate::scenario::words::Span;
+use crate::target::{Role, Target};
+
+/// What flags change in every lane of a profile.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Overrides {
+    /// Requests a minute.
+    pub rate: Option<Rate>,
+    /// How long requests are sent.
+    pub duration: Option<Duration>,
+    /// How many keys a lane has.
+    pub keys: Option<u32>,
+    /// How many events or scores a request carries.
+    pub batch: Option<u32>,
+}
+
+/// Which keys of a run are played here: those whose place, divided by the number of shards, leaves this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    /// From 1.
+    pub number: u32,
+    /// How many there are.
+    pub of: u32,
+}
+
+impl Shard {
+    const fn owns(self, key: u32) -> bool {
+        key % self.of == self.number - 1
+    }
+}
+
+/// One lane, ready to be played.
+#[derive(Debug, Clone)]
+pub struct LanePlan {
+    /// Its place among all lanes of the run, those of other shards included.
+    pub place: u32,
+    /// Its name: that of its group, numbered where the group has several.
+    pub name: String,
+    /// The profile's lane.
+    pub group: String,
+    /// The place of its key among all keys of the run.
+    pub key: u32,
+    /// How many keys of the same role come before it in the run.
+    pub nth_of_role: u32,
+    /// The role of its key.
+    pub role: Role,
+    /// The tier of its key, where the role tells.
+    pub tier: Option<Tier>,
+    /// What its key is granted.
+    pub limits: Limits,
+    /// What is requested.
+    pub request: Request,
+    /// How many events or scores a request carries; 0 for a request that carries none.
+    pub batch: u32,
+    /// Which events.
+    pub payload: Payload,
+    /// When.
+    pub pacer: Pacer,
+    /// When its first window begins.
+    pub start: Duration,
+    /// How many windows it has, a last one that is cut short included.
+    pub windows: u32,
+    /// How many of them are played to their end.
+    pub whole_windows: u32,
+    /// How many of them are warm-up.
+    pub warm_up: u32,
+    /// How many requests may be under way at once.
+    pub slots: u32,
+    /// Whether it waits what a 429 tells it to.
+    pub waits: bool,
+    /// What must hold in it.
+    pub thresholds: Thresholds,
+}
+
+/// A whole run.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The profile.
+    pub profile: Profile,
+    /// What tells this profile, with everything flags have changed in it, from any other.
+    pub hash: String,
+    /// The lanes of this shard.
+    pub lanes: Vec<LanePlan>,
+    /// The length of a window.
+    pub window: Duration,
+    /// The shard.
+    pub shard: Option<Shard>,
+}
+
+impl Profile {
+    /// How long requests are due.
+    pub(crate) fn run_length(&self) -> Duration {
+        match (&self.windows, &self.duration) {
+            (Some(windows), _) => self.window.length().saturating_mul(windows.value),
+            (None, Some(duration)) => duration.duration(),
+            (None, None) => Duration::ZERO,
+        }
+    }
+
+    fn apply(&mut self, overrides: &Overrides) {
+        // A place of its own would point at what is no longer so.
+        fn flag<T>(value: T) -> Spanned<T> {
+            Spanned { value, at: At::default() }
+        }
+        if let Some(duration) = overrides.duration {
+            self.windows = None;
+            self.duration = Some(flag(Span(duration)));
+            // A run shorter than a window is one window, or nothing of it could be judged.
+            if duration < self.window.length() {
+                self.window.value.send = Span(duration);
+                self.window.value.rest = Span(Duration::ZERO);
+                self.warm_up = Spanned::default();
+            }
+        }
+        for lane in &mut self.lanes {
+            let lane = &mut lane.value;
+            if let Some(rate) = overrides.rate {
+                (lane.events, lane.ramp, lane.steps) = (None, None, None);
+                lane.rate = Some(flag(rate));
+            }
+            if let Some(keys) = overrides.keys.filter(|_| lane.key.is_some()) {
+                lane.keys = Some(flag(keys));
+            }
+            if let Some(batch) = overrides.batch.filter(|_| lane.request.has_batch()) {
+                lane.batch = Some(flag(batch));
+            }
+        }
+    }
+}
+
+impl Plan {
+    /// The lanes of a profile with the limits of a target.
+    ///
+    /// # Errors
+    /// [`Problems`] where flags make the profile wrong.
+    pub fn new(
+        shelved: &Shelved,
+        overrides: &Overrides,
+        target: &Target,
+        shard: Option<Shard>,
+    ) -> Result<Self, Problems> {
+        let mut profile = shelved.profile.clone();
+        profile.apply(overrides);
+        profile.check(&shelved.file, &shelved.text)?;
+        let digest = Sha256::digest(format!("{profile:?}").as_bytes());
+        let hash = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+
+        let mut lanes = Vec::new();
+        let mut place = 0;
+        let mut first_keys = Vec::new();
+        let mut keys_so_far = 0;
+        let mut of_role: BTreeMap<Role, u32> = BTreeMap::new();
+        for lane in &profile.lanes {
+            let owner = lane.same_key_as.as_ref();
+            let known =
+                owner.and_then(|owner| first_keys.iter().find(|keys: &&Keys| keys.lane == owner.value));
+            let keys = known.cloned().unwrap_or_else(|| {
+                let count = lane.keys.as_ref().map_or(1, |keys| keys.value);
+                let before = of_role.entry(profile.role(lane).unwrap_or(Role::Any)).or_default();
+                let keys =
+                    Keys { lane: lane.name.value.clone(), first: keys_so_far, of_role: *before, count };
+                keys_so_far += count;
+                *before += count;
+                first_keys.push(keys.clone());
+                keys
+            });
+            for nth in 0..keys.count {
+                if shard.is_none_or(|shard| shard.owns(keys.first + nth)) {
+                    lanes.push(lane_plan(&profile, lane, target, place, &keys, nth));
+                }
+                place += 1;
+            }
+        }
+        let window = profile.window.length();
+        Ok(Self { profile, hash, lanes, window, shard })
+    }
+
+    /// How many requests it sends.
+    pub fn requests(&self) -> u64 {
+        self.lanes.iter().map(|lane| lane.pacer.total()).sum()
+    }
+
+    /// How many events it sends.
+    pub fn events(&self) -> u64 {
+        self.lanes
+            .iter()
+            .filter(|lane| lane.request == Request::PostEvents)
+            .map(|lane| lane.pacer.total() * u64::from(lane.batch))
+            .sum()
+    }
+
+    /// From the first request to the end of the last window.
+    pub fn length(&self) -> Duration {
+        self.lanes.iter().map(|lane| lane.pacer.length()).max().unwrap_or_default()
+    }
+
+    /// How many requests may be under way at once.
+    pub fn slots(&self) -> u64 {
+        self.lanes.iter().map(|lane| u64::from(lane.slots)).sum()
+    }
+}
+
+/// The keys of a lane.
+#[derive(Debug, Clone)]
+struct Keys {
+    /// The lane they were first named for.
+    lane: String,
+    /// The place of the first among all keys of the run.
+    first: u32,
+    /// Its place among those of the same role.
+    of_role: u32,
+    /// How many.
+    count: u32,
+}
+
+fn lane_plan(profile: &Profile, lane: &Lane, target: &Target, place: u32, keys: &Keys, nth: u32) -> LanePlan {
+    let group = lane.name.value.clone();
+    let role = profile.role(lane).unwrap_or(Role::Any);
+    let tier = role.tier();
+    // Without a tier nothing is measured by the limit: the check has refused rates that name it.
+    let limits = tier.map_or(Limits { requests: u32::MAX, events: None }, |tier| target.limits(tier));
+    let window = profile.window.length();
+    let end = profile.run_length();
+    let start = window * lane.after.value;
+    let last = lane.lasts.as_ref().map_or(end, |lasts| (start + window * lasts.value).min(end));
+    let segments = segments(profile, lane, limits, last - start.min(last));
+    let windows = u32::try_from(segments.len()).unwrap_or(u32::MAX);
+    let whole = segments.iter().filter(|segment| segment.length() == window).count();
+    let pacer = Pacer::new(start, segments);
+    let waits = lane.on_limited == OnLimited::Wait;
+    let slots = match &lane.slots {
+        _ if waits => 1,
+        Some(slots) => slots.value,
+        // What two seconds bring: a target that slow does not hold the schedule back.
+        None => (pacer.highest_rate().div_ceil(30) + 2).clamp(4, 512),
+    };
+    LanePlan {
+        place,
+        name: if keys.count == 1 { group.clone() } else { format!("{group}-{}", nth + 1) },
+        group,
+        key: keys.first + nth,
+        nth_of_role: keys.of_role + nth,
+        role,
+        tier,
+        limits,
+        request: lane.request.value,
+        batch: lane.batch.as_ref().map_or(0, |batch| batch.value),
+        payload: lane.payload.as_ref().map_or(Payload::default(), |payload| payload.value),
+        pacer,
+        start,
+        windows,
+        whole_windows: u32::try_from(whole).unwrap_or(u32::MAX),
+        warm_up: profile.warm_up.value.saturating_sub(lane.after.value),
+        slots,
+        waits,
+        thresholds: lane.thresholds.clone(),
+    }
+}
+
+/// One segment for each window of a lane that goes on for `length`; the last one may be cut short.
+fn segments(profile: &Profile, lane: &Lane, limits: Limits, length: Duration) -> Vec<Segment> {
+    let window = profile.window.length();
+    let count = u32::try_from(length.as_nanos().div_ceil(window.as_nanos().max(1))).unwrap_or(u32::MAX);
+    (0..count)
+        .map(|nth| {
+            let (from, to) = rates(lane, limits, nth, count);
+            let left = length - window * nth;
+            let send = profile.window.send.duration().min(left);
+            Segment { from, to, send, rest: profile.window.rest.duration().min(left - send) }
+        })
+        .collect()
+}
+
+/// The rates at the beginning and at the end of a lane's window.
+fn rates(lane: &Lane, limits: Limits, nth: u32, count: u32) -> (u32, u32) {
+    let requests = |rate: Rate| rate.resolve(limits.requests);
+    if let Some(events) = &lane.events {
+        let batch = lane.batch.as_ref().map_or(1, |batch| batch.value.max(1));
+        let rate = events.resolve(limits.events.unwrap_or_default()) / batch;
+        return (rate, rate);
+    }
+    if let Some(ramp) = &lane.ramp {
+        let (from, to) = (i64::from(requests(ramp.from)), i64::from(requests(ramp.to)));
+        let at = |nth: u32| {
+            let rate = from + (to - from) * i64::from(nth) / i64::from(count.max(1));
+            u32::try_from(rate).unwrap_or_default()
+        };
+        return (at(nth), at(nth + 1));
+    }
+    let steps = lane.steps.as_ref().map(|steps| steps.value.as_slice()).unwrap_or_default();
+    let step = (u64::from(nth) * steps.len() as u64 / u64::from(count.max(1))) as usize;
+    let rate = steps.get(step).copied().or(lane.rate.as_ref().map(|rate| rate.value));
+    let rate = rate.map_or(0, requests);
+    (rate, rate)
+}

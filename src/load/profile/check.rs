@@ -1,0 +1,361 @@
+//! What types cannot say about a profile: that its parts belong together and that a rate can be carried.
+
+use std::collections::HashSet;
+
+use super::{Lane, OnLimited, Profile, Rate};
+use crate::contract::{Limits, Scope};
+use crate::load::pacer::{HIGHEST_RATE, LONGEST_SEGMENT};
+use crate::scenario::span::{At, Spanned};
+use crate::scenario::{Problem, Problems};
+use crate::target::Role;
+
+/// The most events the API takes in one request.
+pub const MOST_EVENTS_OF_A_BATCH: u32 = 1_000;
+/// The most keys of one lane. A thousand lanes are what this machine is known to carry.
+const MOST_KEYS: u32 = 10_000;
+/// The most windows of a run: a week of minutes.
+const MOST_WINDOWS: u32 = 10_080;
+
+/// Gathers what is wrong with one file.
+struct Checker<'a> {
+    file: &'a str,
+    text: &'a str,
+    problems: Vec<Problem>,
+}
+
+impl Checker<'_> {
+    fn say(&mut self, at: At, what: impl AsRef<str>, help: impl AsRef<str>) {
+        // A value a flag has replaced has no place in the file.
+        let problem = if at == At::default() {
+            Problem::in_file("the command line", at, what)
+        } else {
+            Problem::at(self.file, self.text, at, what)
+        };
+        self.problems.push(problem.help(help));
+    }
+
+    fn positive(&mut self, value: Option<&Spanned<u32>>, most: u32, name: &str) {
+        if let Some(value) = value
+            && !(1..=most).contains(&value.value)
+        {
+            self.say(
+                value.at,
+                format!("`{name}` is {}", value.value),
+                format!("it must be from 1 to {most}"),
+            );
+        }
+    }
+}
+
+impl Profile {
+    /// Everything that is wrong with it beyond its types. Limits are the documented ones here; those of a
+    /// target are looked at when the plan is made.
+    ///
+    /// # Errors
+    /// [`Problems`].
+    pub fn check(&self, file: &str, text: &str) -> Result<(), Problems> {
+        let mut checker = Checker { file, text, problems: Vec::new() };
+        self.check_time(&mut checker);
+        if self.lanes.is_empty() {
+            checker.say(
+                self.profile.at,
+                "there are no lanes",
+                "give at least one lane: who sends what, how fast",
+            );
+        }
+        let mut names = HashSet::new();
+        for lane in &self.lanes {
+            if !names.insert(lane.name.value.as_str()) {
+                checker.say(
+                    lane.name.at,
+                    format!("`{}` is the name of two lanes", lane.name.value),
+                    "give each its own",
+                );
+            }
+            self.check_lane(lane, &mut checker);
+        }
+        Problems::new(checker.problems).map_or(Ok(()), Err)
+    }
+
+    fn check_time(&self, checker: &mut Checker<'_>) {
+        match (&self.windows, &self.duration) {
+            (None, None) => {
+                checker.say(self.profile.at, "it has no end", "say how long: `windows: 3` or `duration: 10m`")
+            }
+            (Some(_), Some(duration)) => {
+                checker.say(
+                    duration.at,
+                    "`windows` and `duration` both say how long",
+                    "leave one of them out",
+                );
+            }
+            (windows, duration) => {
+                checker.positive(windows.as_ref(), MOST_WINDOWS, "windows");
+                if let Some(duration) = duration
+                    && duration.duration().is_zero()
+                {
+                    checker.say(duration.at, "`duration` is 0", "give a time, such as `30s`");
+                }
+            }
+        }
+        if self.window.send.duration().is_zero() {
+            checker.say(self.window.at, "nothing is sent in a window", "`send` is a time, such as `60s`");
+        }
+        let windows = self.windows_in_all();
+        if self.warm_up.value >= windows && windows > 0 && self.windows.is_some() {
+            checker.say(
+                self.warm_up.at,
+                format!("all of {windows} windows are warm-up, and none is judged"),
+                format!("`warm_up` can be at most {}", windows - 1),
+            );
+        }
+    }
+
+    /// How many windows the run begins.
+    pub(crate) fn windows_in_all(&self) -> u32 {
+        match (&self.windows, &self.duration) {
+            (Some(windows), _) => windows.value,
+            (None, Some(duration)) => {
+                let window = self.window.length().as_nanos().max(1);
+                u32::try_from(duration.duration().as_nanos().div_ceil(window)).unwrap_or(u32::MAX)
+            }
+            (None, None) => 0,
+        }
+    }
+
+    /// The role of a lane's keys, looked up where they are another lane's.
+    pub(crate) fn role(&self, lane: &Lane) -> Option<Role> {
+        match (&lane.key, &lane.same_key_as) {
+            (Some(role), _) => Some(role.value),
+            (None, Some(other)) => {
+                let owner = self.lanes.iter().find(|owner| owner.name.value == other.value)?;
+                owner.key.as_ref().map(|role| role.value)
+            }
+            (None, None) => None,
+        }
+    }
+
+    fn check_lane(&self, lane: &Spanned<Lane>, checker: &mut Checker<'_>) {
+        match (&lane.key, &lane.same_key_as) {
+            (None, None) => {
+                checker.say(lane.at, "this lane has no key", "name a role with `key`, such as `ingestion`")
+            }
+            (Some(_), Some(other)) => {
+                checker.say(other.at, "`key` and `same_key_as` both name a key", "leave one of them out");
+            }
+            (None, Some(other)) => {
+                let before = self.lanes.iter().take_while(|before| before.name.value != lane.name.value);
+                let owner = before
+                    .filter(|before| before.key.is_some())
+                    .find(|owner| owner.name.value == other.value);
+                if owner.is_none() {
+                    checker.say(
+                        other.at,
+                        format!("no lane before this one has a key and is called `{}`", other.value),
+                        "name a lane further up that says `key`",
+                    );
+                }
+                if let Some(keys) = &lane.keys {
+                    checker.say(
+                        keys.at,
+                        "`keys` beside `same_key_as`",
+                        "the other lane says how many keys there are",
+                    );
+                }
+            }
+            (Some(_), None) => {}
+        }
+        checker.positive(lane.keys.as_ref(), MOST_KEYS, "keys");
+        checker.positive(lane.slots.as_ref(), 100_000, "slots");
+        checker.positive(lane.lasts.as_ref(), MOST_WINDOWS, "lasts");
+        if lane.on_limited == OnLimited::Wait && lane.slots.as_ref().is_some_and(|slots| slots.value > 1) {
+            let at = lane.slots.as_ref().map_or(lane.at, |slots| slots.at);
+            checker.say(at, "a lane that waits sends one request after the other", "leave `slots` out");
+        }
+        if lane.after.value >= self.windows_in_all() && lane.after.value > 0 {
+            checker.say(
+                lane.after.at,
+                "this lane begins when the run is over",
+                "`after` counts windows of the run",
+            );
+        }
+        Self::check_batch(lane, checker);
+        if let Some(role) = self.role(lane) {
+            let scope = lane.request.endpoint().scope();
+            if !role.scopes().contains(&scope) {
+                let help = match scope {
+                    Scope::WriteEvents => "`ingestion`, `write` and `both` can",
+                    Scope::ReadAnalytics => "`standard`, `premium`, `read` and `both` can",
+                };
+                checker.say(
+                    lane.request.at,
+                    format!("a `{role}` key has no scope {scope}, which this asks for"),
+                    help,
+                );
+            }
+            self.check_rates(lane, role, checker);
+        }
+    }
+
+    fn check_batch(lane: &Lane, checker: &mut Checker<'_>) {
+        let batch = lane.batch.as_ref();
+        match (lane.request.has_batch(), batch) {
+            (true, None) => checker.say(
+                lane.request.at,
+                "it is not said how much a request carries",
+                "add `batch`, from 1 to 1000",
+            ),
+            (false, Some(batch)) => {
+                checker.say(batch.at, "this request carries nothing", "leave `batch` out")
+            }
+            (true, Some(batch)) if batch.value == 0 => {
+                checker.say(batch.at, "a batch of 0 is no request", "`batch` is from 1 to 1000");
+            }
+            (true, Some(batch)) if batch.value > MOST_EVENTS_OF_A_BATCH => checker.say(
+                batch.at,
+                format!("a batch of {} is over what the API takes", batch.value),
+                format!("at most {MOST_EVENTS_OF_A_BATCH} events go into one request"),
+            ),
+            _ => {}
+        }
+        if let Some(payload) = &lane.payload
+            && lane.request.value != super::Request::PostEvents
+        {
+            checker.say(payload.at, "only `post-events` has a payload to choose", "leave `payload` out");
+        }
+    }
+
+    fn check_rates(&self, lane: &Lane, role: Role, checker: &mut Checker<'_>) {
+        let given: Vec<At> = [
+            lane.rate.as_ref().map(|rate| rate.at),
+            lane.events.as_ref().map(|events| events.at),
+            lane.ramp.as_ref().map(|ramp| ramp.at),
+            lane.steps.as_ref().map(|steps| steps.at),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        match given.as_slice() {
+            [] => checker.say(
+                lane.name.at,
+                "this lane has no rate",
+                "add one of `rate`, `events`, `ramp` and `steps`",
+            ),
+            [_] => {}
+            [_, second, ..] => checker.say(
+                *second,
+                "two of `rate`, `events`, `ramp` and `steps` are given",
+                "one of them says how fast",
+            ),
+        }
+        let limits = role.tier().map(crate::contract::Tier::limits);
+        for (at, rate) in lane.request_rates() {
+            check_rate(at, rate, limits, role, checker);
+        }
+        if lane.steps.as_ref().is_some_and(|steps| steps.is_empty()) {
+            checker.say(lane.name.at, "`steps` has no step", "give at least one rate");
+        }
+        if lane.ramp.is_some() && self.run_length() > LONGEST_SEGMENT {
+            checker.say(lane.name.at, "a ramp takes an hour at most", "shorten the run, or use `steps`");
+        }
+        if let Some(events) = &lane.events {
+            check_events(lane, events, limits, role, checker);
+        }
+    }
+}
+
+impl Lane {
+    /// Every rate of requests it names, with its place.
+    fn request_rates(&self) -> Vec<(At, Rate)> {
+        let mut rates: Vec<_> = self.rate.iter().map(|rate| (rate.at, rate.value)).collect();
+        // A ramp may begin or end in silence, not both.
+        if let Some(ramp) = &self.ramp {
+            let ends = [ramp.from, ramp.to].into_iter().filter(|end| *end != Rate::PerMinute(0));
+            rates.extend(ends.map(|end| (ramp.at, end)));
+            if ramp.from == ramp.to && ramp.from == Rate::PerMinute(0) {
+                rates.push((ramp.at, ramp.from));
+            }
+        }
+        if let Some(steps) = &self.steps {
+            rates.extend(steps.iter().map(|step| (steps.at, *step)));
+        }
+        rates
+    }
+}
+
+fn check_rate(at: At, rate: Rate, limits: Option<Limits>, role: Role, checker: &mut Checker<'_>) {
+    if rate.needs_limit() && limits.is_none() {
+        checker.say(
+            at,
+            format!("a `{role}` key may be on any tier, so its limit is not known"),
+            "give a number, or a key whose role names a tier: `standard`, `premium`, `ingestion`",
+        );
+        return;
+    }
+    let number = rate.resolve(limits.map_or(1, |limits| limits.requests));
+    if number == 0 {
+        checker.say(at, "a rate of 0 sends nothing", "give a rate of at least 1 a minute");
+    } else if number > HIGHEST_RATE {
+        checker.say(
+            at,
+            format!("{number} a minute is more than can be scheduled"),
+            format!("at most {HIGHEST_RATE}"),
+        );
+    }
+}
+
+/// A rate of events must come out in whole requests, and no more of them than the tier grants.
+fn check_events(
+    lane: &Lane,
+    events: &Spanned<Rate>,
+    limits: Option<Limits>,
+    role: Role,
+    checker: &mut Checker<'_>,
+) {
+    let Some(batch) = lane.batch.as_ref().filter(|batch| batch.value > 0) else {
+        if lane.batch.is_none() && !lane.request.has_batch() {
+            checker.say(
+                events.at,
+                "only a request with a batch carries events",
+                "give `rate`: requests a minute",
+            );
+        }
+        return;
+    };
+    let limit = limits.and_then(|limits| limits.events);
+    if events.needs_limit() && limit.is_none() {
+        checker.say(
+            events.at,
+            format!("the page states no limit of events for a `{role}` key"),
+            "give a number",
+        );
+        return;
+    }
+    let number = events.resolve(limit.unwrap_or(0));
+    if number == 0 {
+        checker.say(events.at, "a rate of 0 sends nothing", "give at least one batch a minute");
+        return;
+    }
+    if !number.is_multiple_of(batch.value) {
+        checker.say(
+            batch.at,
+            format!("{number} events a minute are no whole number of batches of {}", batch.value),
+            "choose a batch that divides them",
+        );
+        return;
+    }
+    let Some(limits) = limits else { return };
+    let needed = number.div_ceil(limits.requests);
+    if limit.is_some_and(|limit| number <= limit) && batch.value < needed {
+        checker.say(
+            batch.at,
+            format!(
+                "{number} events a minute in batches of {} take {} requests, and the tier grants {}",
+                batch.value,
+                number / batch.value,
+                limits.requests
+            ),
+            format!("use batches of at least {needed}"),
+        );
+    }
+}

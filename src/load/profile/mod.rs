@@ -1,0 +1,209 @@
+//! Load profiles: what is sent, how fast, for how long, and what must hold.
+//!
+//! They are YAML files under `scenarios/load/`, read with the same care as scenarios. [`Profile::read`] reads
+//! one; [`Plan::new`](super::Plan::new) turns it into lanes for a target.
+
+mod check;
+mod library;
+mod rate;
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::thresholds::Thresholds;
+use crate::contract::Endpoint;
+use crate::scenario::span::Spanned;
+use crate::scenario::words::Span;
+use crate::scenario::{Problems, read_document};
+use crate::target::Role;
+
+pub use check::MOST_EVENTS_OF_A_BATCH;
+pub use library::{Library, ProfileError, Shelved};
+pub use rate::Rate;
+
+/// A load profile.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// Its name, that of its file.
+    pub profile: Spanned<String>,
+    /// What it shows, in a sentence or two.
+    pub about: String,
+    /// How many windows are played, the warm-up among them. Either this or `duration`.
+    pub windows: Option<Spanned<u32>>,
+    /// How long requests are sent, such as `10m`. Either this or `windows`.
+    pub duration: Option<Spanned<Span>>,
+    /// How many windows at the beginning are never judged.
+    #[serde(default)]
+    pub warm_up: Spanned<u32>,
+    /// What a window is.
+    #[serde(default)]
+    pub window: Spanned<Window>,
+    /// Where windows begin.
+    #[serde(default)]
+    pub align: Align,
+    /// Who sends what.
+    pub lanes: Vec<Spanned<Lane>>,
+    /// What must hold, in every lane that does not say otherwise.
+    #[serde(default)]
+    pub thresholds: Thresholds,
+}
+
+/// A window: requests for a while, then silence. Counts are judged window by window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Window {
+    /// How long requests are sent.
+    pub send: Span,
+    /// How long nothing is sent after that. At exactly a limit, the first request of a window that arrives a
+    /// millisecond before the target's last window has gone is one too many; a short silence keeps them apart.
+    pub rest: Span,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        let seconds = Duration::from_secs(crate::contract::WINDOW_SECONDS);
+        Self { send: Span(seconds), rest: Span(Duration::ZERO) }
+    }
+}
+
+impl Window {
+    /// Its length.
+    pub const fn length(&self) -> Duration {
+        self.send.0.saturating_add(self.rest.0)
+    }
+}
+
+/// Where windows begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Align {
+    /// Wherever the run begins.
+    #[default]
+    Anywhere,
+    /// Where the keys' own windows begin: each key is used up first, and the promise of its 429 is waited for.
+    /// A mock gives fresh keys instead.
+    FreshWindow,
+}
+
+/// A lane: one or several keys, each sending the same requests at the same rate.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Lane {
+    /// Its name; no other lane of the profile has it.
+    pub name: Spanned<String>,
+    /// The role of its keys. Either this or `same_key_as`.
+    pub key: Option<Spanned<Role>>,
+    /// The lane before it whose keys it uses.
+    pub same_key_as: Option<Spanned<String>>,
+    /// How many keys, each with the whole rate.
+    pub keys: Option<Spanned<u32>>,
+    /// What is requested.
+    pub request: Spanned<Request>,
+    /// How many events or scores a request carries.
+    pub batch: Option<Spanned<u32>>,
+    /// Which events.
+    pub payload: Option<Spanned<Payload>>,
+    /// Requests a minute. One of `rate`, `events`, `ramp` and `steps`.
+    pub rate: Option<Spanned<Rate>>,
+    /// Events a minute, in whole batches.
+    pub events: Option<Spanned<Rate>>,
+    /// A rate that rises or falls in a straight line over the whole run.
+    pub ramp: Option<Spanned<Ramp>>,
+    /// One rate after the other, in equal parts of the run.
+    pub steps: Option<Spanned<Vec<Rate>>>,
+    /// How many windows after the others it begins.
+    #[serde(default)]
+    pub after: Spanned<u32>,
+    /// How many windows it goes on for; to the end without it.
+    pub lasts: Option<Spanned<u32>>,
+    /// How many requests may be under way at once; as many as two seconds bring, without it.
+    pub slots: Option<Spanned<u32>>,
+    /// What it does about a 429.
+    #[serde(default)]
+    pub on_limited: OnLimited,
+    /// What must hold in this lane.
+    #[serde(default)]
+    pub thresholds: Thresholds,
+}
+
+/// A rate that changes in a straight line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Ramp {
+    /// Requests a minute at the beginning.
+    pub from: Rate,
+    /// Requests a minute at the end.
+    pub to: Rate,
+}
+
+/// What is requested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Request {
+    /// Posts a batch of events.
+    PostEvents,
+    /// Posts evaluation scores.
+    PostScores,
+    /// Lists sessions.
+    ListSessions,
+    /// Reads the overview.
+    GetOverview,
+    /// Reads the tools.
+    GetTools,
+}
+
+impl Request {
+    /// Where it goes.
+    pub const fn endpoint(self) -> Endpoint {
+        match self {
+            Self::PostEvents => Endpoint::Events,
+            Self::PostScores => Endpoint::Scores,
+            Self::ListSessions => Endpoint::Sessions,
+            Self::GetOverview => Endpoint::Overview,
+            Self::GetTools => Endpoint::Tools,
+        }
+    }
+
+    /// Whether it carries a batch.
+    pub const fn has_batch(self) -> bool {
+        matches!(self, Self::PostEvents | Self::PostScores)
+    }
+}
+
+/// Which events are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Payload {
+    /// Whole sessions: tools used with their results, sub-agents, pauses, an end.
+    #[default]
+    Sessions,
+    /// Nothing but uses of a tool.
+    ToolUses,
+}
+
+/// What a lane does about a 429.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnLimited {
+    /// Goes on as if nothing had happened.
+    #[default]
+    GoOn,
+    /// Sends nothing until the time that Retry-After names has passed. The requests that would have been due
+    /// in it are dropped; a second 429 in a row counts as an error.
+    Wait,
+}
+
+impl Profile {
+    /// Reads a profile. `file` is the name to show.
+    ///
+    /// # Errors
+    /// [`Problems`]: everything that is wrong with it, each at its place.
+    pub fn read(file: &str, text: &str) -> Result<Self, Problems> {
+        let profile: Self = read_document(file, text)?;
+        profile.check(file, text)?;
+        Ok(profile)
+    }
+}

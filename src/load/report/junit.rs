@@ -1,0 +1,79 @@
+//! The report for CI systems that read JUnit XML: a suite a lane, a test case a threshold.
+
+use std::io;
+
+use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
+
+use super::super::findings::{About, Finding, findings};
+use super::super::record::{LaneRecord, RunRecord};
+use super::super::verdict::{LoadVerdict, Unjudged, judge};
+
+/// The document.
+///
+/// A threshold the target missed is a `failure`, one the generator missed an `error`. In an invalid run
+/// nothing is held against the target, and in an interrupted one nothing is judged: those cases are skipped.
+pub(super) fn text(run: &RunRecord) -> io::Result<String> {
+    let mut report = Report::new("trenchcheck load");
+    report.set_time(run.took);
+    report.set_timestamp(run.started_at);
+    let (verdict, findings) = (judge(run), findings(run));
+    for lane in &run.lanes {
+        let of_lane = findings.iter().filter(|finding| finding.lane == lane.name);
+        let mut cases: Vec<TestCase> = of_lane.map(|finding| case(finding, &verdict)).collect();
+        if cases.is_empty() {
+            cases.push(unjudged(lane, &verdict));
+        }
+        let mut suite = TestSuite::new(&lane.name);
+        suite.set_time(run.took);
+        suite.add_property(Property::new("target", &run.target));
+        suite.add_property(Property::new("profile", &run.profile));
+        suite.add_test_cases(cases);
+        report.add_test_suite(suite);
+    }
+    let mut text = report.to_string().map_err(io::Error::other)?;
+    // quick-junit leaves out what XML forbids, but for these two.
+    text.retain(|mark| !matches!(mark, '\u{fffe}' | '\u{ffff}'));
+    Ok(text)
+}
+
+fn case(finding: &Finding, verdict: &LoadVerdict) -> TestCase {
+    let skipped = |why: &str| {
+        let mut status = TestCaseStatus::skipped();
+        status.set_message(why);
+        status
+    };
+    let broken = |kind, word: &str| {
+        let mut status = TestCaseStatus::non_success(kind);
+        status.set_type(word);
+        status.set_message(finding.to_string());
+        let place = |window: Option<usize>| window.map_or(String::new(), |at| format!("window {at}: "));
+        let places = finding.misses.iter().map(|miss| format!("{}{}", place(miss.window), miss.seen));
+        let places: Vec<String> = places.collect();
+        status.set_description(format!("expected {}\n{}", finding.expected, places.join("\n")));
+        status
+    };
+    let status = match (verdict, finding.about, finding.held()) {
+        (LoadVerdict::NotJudged(Unjudged::Interrupted), ..) => skipped("the run was interrupted"),
+        (_, About::Generator, false) => broken(NonSuccessKind::Error, "invalid"),
+        (LoadVerdict::Invalid { .. }, About::Target, _) => skipped("the generator fell behind"),
+        (_, About::Target, false) => broken(NonSuccessKind::Failure, "missed"),
+        (_, _, true) => TestCaseStatus::success(),
+    };
+    named(&finding.lane, &finding.threshold, status)
+}
+
+/// The one case of a lane of which nothing could be judged.
+fn unjudged(lane: &LaneRecord, verdict: &LoadVerdict) -> TestCase {
+    let mut status = TestCaseStatus::skipped();
+    status.set_message(match verdict {
+        LoadVerdict::NotJudged(Unjudged::Interrupted) => "the run was interrupted",
+        _ => "no whole window after the warm-up was played",
+    });
+    named(&lane.name, "windows", status)
+}
+
+fn named(lane: &str, threshold: &str, status: TestCaseStatus) -> TestCase {
+    let mut case = TestCase::new(threshold, status);
+    case.set_classname(format!("trenchcheck.load.{lane}"));
+    case
+}

@@ -1,0 +1,64 @@
+//! The reports after a run, the same for one machine and for merged shards.
+
+mod junit;
+mod table;
+mod terminal;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use super::document;
+use super::record::RunRecord;
+use super::store::store;
+use super::verdict::{LoadVerdict, judge};
+use crate::report::{ExitCode, save};
+
+/// What a run is written to, besides the terminal.
+#[derive(Debug, Clone, Default)]
+pub struct Outputs {
+    /// A JSON report; see `schemas/load.schema.json`.
+    pub json: Option<PathBuf>,
+    /// A JUnit report.
+    pub junit: Option<PathBuf>,
+    /// A directory that `trenchcheck merge` reads.
+    pub save: Option<PathBuf>,
+}
+
+/// What came of reporting a run.
+#[derive(Debug)]
+pub struct Reported {
+    /// The verdict on the run.
+    pub verdict: LoadVerdict,
+    /// The reports that could not be written; they do not stop the others.
+    pub unwritten: Vec<io::Error>,
+}
+
+impl Reported {
+    /// What the process exits with: the verdict's code, and a fault of ours where a good run could not be
+    /// written down.
+    pub fn exit(&self) -> ExitCode {
+        match self.verdict.exit() {
+            ExitCode::Conforms if !self.unwritten.is_empty() => ExitCode::Internal,
+            exit => exit,
+        }
+    }
+}
+
+/// Judges a run and reports it: to `out` for people, and to files.
+pub fn report(run: &RunRecord, outputs: &Outputs, out: &mut dyn Write, colour: bool) -> Reported {
+    let verdict = judge(run);
+    let to = |path: &Option<PathBuf>, text: fn(&RunRecord) -> io::Result<String>| match path {
+        Some(path) => text(run).and_then(|text| save(path, text.as_bytes())),
+        None => Ok(()),
+    };
+    let written = [
+        outputs.save.as_ref().map_or(Ok(()), |directory| store(run, directory)),
+        to(&outputs.json, document::text),
+        to(&outputs.junit, junit::text),
+        terminal::page(run, &verdict).write(out, colour).and_then(|()| out.flush()),
+    ];
+    Reported { verdict, unwritten: written.into_iter().filter_map(Result::err).collect() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,176 @@
+//! The report for people.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::findings::findings;
+use super::super::quantile::{Quantile, digits, quantile};
+use super::super::record::{LaneRecord, RunRecord, WindowCounts};
+use super::super::series::{Clock, Series};
+use super::super::totals::{Group, groups};
+use super::super::verdict::LoadVerdict;
+use super::table::Table;
+use crate::report::ExitCode;
+use crate::report::page::{Page, Tone};
+use crate::report::wording::{count, grouped, time};
+
+/// How many reasons are told in full.
+const REASONS: usize = 20;
+
+/// The whole report.
+pub(super) fn page(run: &RunRecord, verdict: &LoadVerdict) -> Page {
+    let mut page = Page::default();
+    if let LoadVerdict::Invalid { .. } = verdict {
+        // Before anything else: no number below says anything about the target.
+        page.line(
+            0,
+            &[
+                (Tone::Bad, "INVALID"),
+                (Tone::Plain, "  the generator fell behind; blame nothing below on the target"),
+            ],
+        );
+        reasons(&mut page, verdict);
+        page.line(
+            2,
+            &[(Tone::Dim, "A quieter machine, fewer keys or more shards (--shard) make a run valid.")],
+        );
+        page.gap();
+    }
+    head(&mut page, run);
+    let broken = broken_windows(run);
+    for group in groups(&run.lanes) {
+        page.gap();
+        lane(&mut page, &group, broken.get(&group.sum.group));
+    }
+    page.gap();
+    if !matches!(verdict, LoadVerdict::Invalid { .. }) {
+        reasons(&mut page, verdict);
+    }
+    last_line(&mut page, verdict);
+    page
+}
+
+fn head(page: &mut Page, run: &RunRecord) {
+    let shard = run.shard.map_or(String::new(), |(index, of)| format!(", shard {index} of {of}"));
+    let keys = count(run.lanes.len() as u64, "key");
+    let text = format!("  against {}, {keys} for {}{shard}", run.target, time(run.took));
+    page.line(0, &[(Tone::Strong, &run.profile), (Tone::Plain, &text)]);
+}
+
+/// The windows, by group, in which a lane of the group missed something; from 1.
+fn broken_windows(run: &RunRecord) -> BTreeMap<String, BTreeSet<usize>> {
+    let group_of: BTreeMap<&str, &str> =
+        run.lanes.iter().map(|lane| (lane.name.as_str(), lane.group.as_str())).collect();
+    let mut broken: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+    for finding in findings(run) {
+        let Some(group) = group_of.get(finding.lane.as_str()) else { continue };
+        let windows = finding.misses.iter().filter_map(|miss| miss.window);
+        broken.entry((*group).to_owned()).or_default().extend(windows);
+    }
+    broken
+}
+
+fn lane(page: &mut Page, group: &Group, broken: Option<&BTreeSet<usize>>) {
+    let sum = &group.sum;
+    let each = if group.keys > 1 { " each" } else { "" };
+    let events =
+        sum.events_limit.map_or(String::new(), |limit| format!(" and {}", count(limit.into(), "event")));
+    let text = format!(
+        ": {}, {} requests a minute; limit {}{events}{each} in {}",
+        count(group.keys.into(), "key"),
+        rate(sum.planned_rate_per_minute),
+        count(sum.requests_limit.into(), "request"),
+        time(sum.window)
+    );
+    page.line(0, &[(Tone::Strong, &sum.group), (Tone::Plain, &text)]);
+    windows(sum, broken).show(page, 2);
+    times(sum).show(page, 2);
+    for (fault, times) in &sum.faults {
+        page.line(2, &[(Tone::Warn, &format!("{} × ", grouped(*times))), (Tone::Plain, fault)]);
+    }
+}
+
+fn windows(sum: &LaneRecord, broken: Option<&BTreeSet<usize>>) -> Table {
+    let head = ["window", "planned", "sent", "admitted", "limited", "errors", "wrong 429", "events"];
+    let mut table = Table::new(0, &head);
+    let mut total = WindowCounts::default();
+    for (at, counts) in sum.windows.iter().enumerate() {
+        total += *counts;
+        let (tone, remark) = match () {
+            () if at < sum.warm_up_windows as usize => (Tone::Dim, "warm-up, not judged"),
+            () if at >= sum.whole_windows as usize => (Tone::Dim, "not whole, not judged"),
+            () if broken.is_some_and(|broken| broken.contains(&(at + 1))) => (Tone::Bad, "not as asked"),
+            () => (Tone::Plain, ""),
+        };
+        table.row(tone, row((at + 1).to_string(), counts, remark));
+    }
+    if sum.windows.len() > 1 {
+        table.row(Tone::Strong, row("all".to_owned(), &total, ""));
+    }
+    table
+}
+
+fn row(window: String, counts: &WindowCounts, remark: &str) -> Vec<String> {
+    let numbers = [
+        counts.planned,
+        counts.sent,
+        counts.admitted,
+        counts.limited,
+        counts.errors,
+        counts.wrong_429,
+        counts.events_admitted,
+    ];
+    let mut cells = vec![window];
+    cells.extend(numbers.map(grouped));
+    cells.push(remark.to_owned());
+    cells
+}
+
+/// A row for each clock of each outcome that occurred: the admitted by themselves, and the rest too.
+fn times(sum: &LaneRecord) -> Table {
+    let mut table = Table::new(2, &["in ms", "", "count", "p50", "p90", "p99", "p99.9", "max"]);
+    for series in Series::all() {
+        let Some(histogram) = series.of(sum).filter(|times| !times.is_empty()) else { continue };
+        let (what, clock) = match series {
+            Series::Times(outcome, Clock::Response) => (outcome.word(), "response"),
+            Series::Times(_, Clock::Service) => ("", "service"),
+            Series::SendLag => ("send lag", ""),
+        };
+        let mut cells = vec![what.to_owned(), clock.to_owned(), grouped(histogram.len())];
+        cells.extend(Quantile::ALL.iter().filter_map(|which| quantile(histogram, *which)).map(digits));
+        table.row(Tone::Plain, cells);
+    }
+    table
+}
+
+/// `60`, `1,000`, `0.5`.
+fn rate(per_minute: f64) -> String {
+    if per_minute.fract() == 0.0 && per_minute >= 0.0 {
+        // A rate is far below what a u64 holds.
+        grouped(per_minute as u64)
+    } else {
+        format!("{per_minute:.1}")
+    }
+}
+
+fn reasons(page: &mut Page, verdict: &LoadVerdict) {
+    let reasons = verdict.reasons();
+    for reason in reasons.iter().take(REASONS) {
+        page.line(2, &[(Tone::Plain, reason)]);
+    }
+    if let more @ 1.. = reasons.len().saturating_sub(REASONS) {
+        page.line(2, &[(Tone::Dim, &format!("and {more} more; --json FILE has them all"))]);
+    }
+}
+
+fn last_line(page: &mut Page, verdict: &LoadVerdict) {
+    let (tone, text) = match verdict {
+        LoadVerdict::Met => (Tone::Good, "met: every threshold held".to_owned()),
+        LoadVerdict::Missed { reasons } => {
+            (Tone::Bad, format!("missed: {} not held", count(reasons.len() as u64, "threshold")))
+        }
+        LoadVerdict::Invalid { .. } => (Tone::Bad, "invalid: the generator fell behind".to_owned()),
+        LoadVerdict::NotJudged(_) => (Tone::Warn, "not judged".to_owned()),
+    };
+    let exit: ExitCode = verdict.exit();
+    page.line(0, &[(tone, &text), (Tone::Plain, &format!(" (exit code {})", exit.code()))]);
+}

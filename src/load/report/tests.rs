@@ -1,0 +1,196 @@
+use std::fs;
+
+use insta::assert_snapshot;
+use quick_junit::Report;
+
+use super::*;
+use crate::load::samples::{GOOD, lane, run};
+use crate::load::{LaneRecord, WindowCounts};
+
+const SUSTAIN: &str = r#"{"admitted": "limit", "response": {"admitted": {"p99_ms": 100}}}"#;
+
+fn shown(run: &RunRecord) -> String {
+    let mut out = Vec::new();
+    let reported = report(run, &Outputs::default(), &mut out, false);
+    assert!(reported.unwritten.is_empty());
+    String::from_utf8(out).unwrap()
+}
+
+/// Two Standard keys, and one on Ingestion that errs.
+fn fleet() -> RunRecord {
+    let few = WindowCounts { admitted: 58, limited: 1, errors: 1, wrong_429: 1, ..GOOD };
+    let mut ingestion = lane(2, &[GOOD, few]);
+    ingestion.name = "ingestion".to_owned();
+    ingestion.group = "ingestion".to_owned();
+    ingestion.requests_limit = 1_000;
+    ingestion.events_limit = Some(100_000);
+    ingestion.thresholds = serde_json::from_str(r#"{"admitted": "all"}"#).unwrap();
+    ingestion.faults.insert("no answer within 30 s".to_owned(), 1_234);
+    let lanes = [lane(0, &[GOOD; 3]), lane(1, &[GOOD, GOOD, few])].map(|lane| LaneRecord {
+        warm_up_windows: 1,
+        whole_windows: 2,
+        ..lane
+    });
+    run(lanes.into_iter().chain([ingestion]).collect(), SUSTAIN)
+}
+
+#[test]
+fn the_report_tells_windows_times_and_reasons_apart() {
+    assert_snapshot!(shown(&fleet()), @r#"
+    sustain-standard  against http://127.0.0.1:8080, 3 keys for 3 min 0 s
+
+    standard: 2 keys, 120 requests a minute; limit 60 requests each in 1 min 0 s
+      window  planned  sent  admitted  limited  errors  wrong 429  events
+           1      120   120       120        0       0          0  12,000  warm-up, not judged
+           2      120   120       120        0       0          0  12,000
+           3      120   120       118        1       1          1  12,000  not whole, not judged
+         all      360   360       358        1       1          1  36,000
+      in ms               count   p50   p90   p99  p99.9   max
+      admitted  response    358  30.1  54.1  60.1   60.1  60.1
+                service     358  30.0  54.0  60.0   60.0  60.0
+      limited   response      1  1.05  1.05  1.05   1.05  1.05
+                service       1  1.00  1.00  1.00   1.00  1.00
+      error     response      1  2001  2001  2001   2001  2001
+                service       1  2001  2001  2001   2001  2001
+      send lag              360  0.05  0.05  0.05   0.05  0.05
+
+    ingestion: 1 key, 60 requests a minute; limit 1,000 requests and 100,000 events in 1 min 0 s
+      window  planned  sent  admitted  limited  errors  wrong 429  events
+           1       60    60        60        0       0          0   6,000
+           2       60    60        58        1       1          1   6,000  not as asked
+         all      120   120       118        1       1          1  12,000
+      in ms               count   p50   p90   p99  p99.9   max
+      admitted  response    118  30.1  54.1  59.1   60.1  60.1
+                service     118  30.0  54.0  59.0   60.0  60.0
+      limited   response      1  1.05  1.05  1.05   1.05  1.05
+                service       1  1.00  1.00  1.00   1.00  1.00
+      error     response      1  2001  2001  2001   2001  2001
+                service       1  2001  2001  2001   2001  2001
+      send lag              120  0.05  0.05  0.05   0.05  0.05
+      1,234 × no answer within 30 s
+
+      ingestion, window 2: errors 1, expected at most 0
+      ingestion, window 2: wrong_429 1, expected at most 0
+      ingestion, window 2: admitted 58 of 60, expected all that were sent
+    missed: 3 thresholds not held (exit code 6)
+    "#);
+}
+
+#[test]
+fn an_invalid_run_says_so_before_anything_else() {
+    let behind = WindowCounts { planned: 80, ..GOOD };
+    assert_snapshot!(shown(&run(vec![lane(0, &[behind])], SUSTAIN)), @r#"
+    INVALID  the generator fell behind; blame nothing below on the target
+      standard-1, window 1: achieved_rate 0.750 (60 of 80 planned were sent), expected at least 0.995
+      A quieter machine, fewer keys or more shards (--shard) make a run valid.
+
+    sustain-standard  against http://127.0.0.1:8080, 1 key for 3 min 0 s
+
+    standard: 1 key, 60 requests a minute; limit 60 requests in 1 min 0 s
+      window  planned  sent  admitted  limited  errors  wrong 429  events
+           1       80    60        60        0       0          0   6,000  not as asked
+      in ms               count   p50   p90   p99  p99.9   max
+      admitted  response     60  30.1  54.1  60.1   60.1  60.1
+                service      60  30.0  54.0  60.0   60.0  60.0
+      send lag               60  0.05  0.05  0.05   0.05  0.05
+
+    invalid: the generator fell behind (exit code 7)
+    "#);
+}
+
+#[test]
+fn good_interrupted_and_empty_runs_end_in_words() {
+    let mut record = run(vec![lane(0, &[GOOD])], SUSTAIN);
+    assert!(shown(&record).ends_with("\nmet: every threshold held (exit code 0)\n"));
+    record.shard = Some((2, 4));
+    assert!(
+        shown(&record).starts_with(
+            "sustain-standard  against http://127.0.0.1:8080, 1 key for 3 min 0 s, shard 2 of 4\n"
+        )
+    );
+    record.interrupted = true;
+    let end = "\n  the run was interrupted; what was measured is reported, and no threshold is judged\nnot judged (exit code 130)\n";
+    assert!(shown(&record).ends_with(end), "{}", shown(&record));
+    assert!(shown(&run(vec![], "{}")).ends_with("  the run has no lanes\nnot judged (exit code 4)\n"));
+}
+
+#[test]
+fn many_reasons_are_told_in_part() {
+    let bad = WindowCounts { errors: 1, ..GOOD };
+    let text = shown(&run((0..25).map(|place| lane(place, &[bad])).collect(), "{}"));
+    assert!(
+        text.contains("  and 5 more; --json FILE has them all\nmissed: 25 thresholds not held"),
+        "{text}"
+    );
+}
+
+fn junit(run: &RunRecord) -> Report {
+    Report::deserialize_from_str(&junit::text(run).unwrap()).unwrap()
+}
+
+#[test]
+fn junit_has_a_suite_a_lane_and_a_case_a_threshold() {
+    let mut text = junit::text(&fleet()).unwrap();
+    let from = text.find("<testsuite name=\"ingestion\"").unwrap();
+    text.drain(..from);
+    assert_snapshot!(text, @r#"
+    <testsuite name="ingestion" tests="5" skipped="0" errors="0" failures="3" time="180.250">
+            <properties>
+                <property name="target" value="http://127.0.0.1:8080"/>
+                <property name="profile" value="sustain-standard"/>
+            </properties>
+            <testcase name="achieved_rate" classname="trenchcheck.load.ingestion"/>
+            <testcase name="errors" classname="trenchcheck.load.ingestion">
+                <failure message="ingestion, window 2: errors 1, expected at most 0" type="missed">expected at most 0
+    window 2: 1</failure>
+            </testcase>
+            <testcase name="wrong_429" classname="trenchcheck.load.ingestion">
+                <failure message="ingestion, window 2: wrong_429 1, expected at most 0" type="missed">expected at most 0
+    window 2: 1</failure>
+            </testcase>
+            <testcase name="admitted" classname="trenchcheck.load.ingestion">
+                <failure message="ingestion, window 2: admitted 58 of 60, expected all that were sent" type="missed">expected all that were sent
+    window 2: 58 of 60</failure>
+            </testcase>
+            <testcase name="response.admitted.p99_ms" classname="trenchcheck.load.ingestion"/>
+        </testsuite>
+    </testsuites>
+    "#);
+}
+
+#[test]
+fn junit_holds_nothing_against_the_target_of_an_invalid_run() {
+    let behind = WindowCounts { planned: 80, errors: 3, ..GOOD };
+    let report = junit(&run(vec![lane(0, &[behind])], SUSTAIN));
+    assert_eq!((report.tests, report.errors, report.failures), (5, 1, 0));
+    let mut stopped = fleet();
+    stopped.interrupted = true;
+    let report = junit(&stopped);
+    assert_eq!((report.errors, report.failures, report.skipped), (0, 0, report.tests));
+}
+
+#[test]
+fn a_lane_without_a_window_to_judge_is_skipped() {
+    let text = junit::text(&run(vec![lane(0, &[])], SUSTAIN)).unwrap();
+    assert!(text.contains(r#"<skipped message="no whole window after the warm-up was played"/>"#), "{text}");
+}
+
+#[test]
+fn every_report_is_written_and_one_that_fails_stops_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let outputs = Outputs {
+        json: Some(folder.path().join("none/load.json")),
+        junit: Some(folder.path().join("load.xml")),
+        save: Some(folder.path().join("run")),
+    };
+    let record = run(vec![lane(0, &[GOOD])], SUSTAIN);
+    let reported = report(&record, &outputs, &mut Vec::new(), false);
+    assert_eq!(reported.unwritten.len(), 1);
+    assert!(reported.unwritten[0].to_string().contains("none/load.json"));
+    assert_eq!(reported.exit(), ExitCode::Internal);
+    assert!(folder.path().join("load.xml").exists());
+    let json = Outputs { json: Some(folder.path().join("load.json")), ..Outputs::default() };
+    assert_eq!(report(&record, &json, &mut Vec::new(), false).exit(), ExitCode::Conforms);
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    assert_eq!(read("load.json"), read("run/run.json"));
+}

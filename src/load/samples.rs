@@ -1,0 +1,75 @@
+//! Runs for tests.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::DateTime;
+
+use super::*;
+use crate::contract::Tier;
+
+/// A window in which a Standard key had what it is promised.
+pub(super) const GOOD: WindowCounts = WindowCounts {
+    planned: 60,
+    sent: 60,
+    admitted: 60,
+    limited: 0,
+    errors: 0,
+    wrong_429: 0,
+    events_sent: 6_000,
+    events_admitted: 6_000,
+};
+
+/// A lane with these windows, all of them whole; every admitted request took 1 to 60 ms and was sent 50 µs late.
+pub(super) fn lane(place: u32, windows: &[WindowCounts]) -> LaneRecord {
+    let mut record = LaneRecord {
+        place,
+        name: format!("standard-{}", place + 1),
+        group: "standard".to_owned(),
+        tier: Some(Tier::Standard),
+        requests_limit: 60,
+        events_limit: None,
+        window: Duration::from_secs(60),
+        warm_up_windows: 0,
+        whole_windows: u32::try_from(windows.len()).unwrap(),
+        windows: windows.to_vec(),
+        latencies: BTreeMap::new(),
+        send_lag: histogram(),
+        faults: BTreeMap::new(),
+        planned_rate_per_minute: 60.0,
+        thresholds: Thresholds::default(),
+    };
+    for counts in windows {
+        for at in 0..counts.sent {
+            record_time(&mut record.send_lag, Duration::from_micros(50));
+            let (outcome, time) = match at {
+                admitted if admitted < counts.admitted => (Outcome::Admitted, admitted % 60 + 1),
+                rest if rest < counts.admitted + counts.limited => (Outcome::Limited, 1),
+                _ => (Outcome::Error, 2_000),
+            };
+            let service = Duration::from_millis(time);
+            record.latencies.entry(outcome).or_default().record(service + Duration::from_micros(50), service);
+        }
+    }
+    record
+}
+
+/// A run of these lanes with these thresholds, which are JSON.
+pub(super) fn run(lanes: Vec<LaneRecord>, thresholds: &str) -> RunRecord {
+    RunRecord {
+        profile: "sustain-standard".to_owned(),
+        profile_hash: "5f3a".to_owned(),
+        target: "http://127.0.0.1:8080".to_owned(),
+        started_at: DateTime::from_timestamp(1_790_000_000, 0).unwrap(),
+        took: Duration::from_millis(180_250),
+        shard: None,
+        interrupted: false,
+        lanes,
+        thresholds: serde_json::from_str(thresholds).unwrap(),
+    }
+}
+
+/// The values in a histogram with their counts, whatever the histogram has room for besides.
+pub(super) fn buckets(histogram: &hdrhistogram::Histogram<u64>) -> Vec<(u64, u64)> {
+    histogram.iter_recorded().map(|at| (at.value_iterated_to(), at.count_at_value())).collect()
+}

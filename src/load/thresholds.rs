@@ -1,0 +1,175 @@
+//! What a profile asks of a run.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::record::Outcome;
+use crate::scenario::words::Amount;
+
+/// The share of the planned requests that must have been sent, unless the profile says otherwise.
+pub(super) const ACHIEVED_RATE: f64 = 0.995;
+
+/// What must hold for a run to be good. What is left out is not asked for, but where a default is named.
+///
+/// Counts are judged in each window by itself, but for the warm-up and a last window that was not played to
+/// its end. Times are judged over the run, lane by lane.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Thresholds {
+    /// Requests admitted in each window, exactly: a number, `limit`, `limit - 1`, or `all` that were sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admitted: Option<Amount>,
+    /// Requests answered with 429 in each window, at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limited: Option<u64>,
+    /// Requests in each window that came to neither, at most. The default is 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub errors: Option<u64>,
+    /// 429s in each window whose body or Retry-After is not the documented one, at most. The default is 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wrong_429: Option<u64>,
+    /// Events in admitted requests in each window, exactly: a number, `limit`, or `all` that were sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub events_admitted: Option<Amount>,
+    /// Times from the moment a request was due to the end of its answer.
+    #[serde(default, skip_serializing_if = "OutcomeLimits::is_empty")]
+    pub response: OutcomeLimits,
+    /// Times from the moment a request was sent to the end of its answer.
+    #[serde(default, skip_serializing_if = "OutcomeLimits::is_empty")]
+    pub service: OutcomeLimits,
+    /// The share of the planned requests that must have been sent, else the run is invalid. The default is 0.995.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub achieved_rate: Option<f64>,
+    /// The p99, in milliseconds, of how late requests were sent, above which the run is invalid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub send_lag_p99_ms: Option<f64>,
+}
+
+/// Limits on times, by what became of the request: quick rejections never flatter the admitted.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OutcomeLimits {
+    /// Of admitted requests. With a limit here and no admitted request, the limit is missed.
+    #[serde(default, skip_serializing_if = "LatencyLimits::is_empty")]
+    pub admitted: LatencyLimits,
+    /// Of requests answered with 429.
+    #[serde(default, skip_serializing_if = "LatencyLimits::is_empty")]
+    pub limited: LatencyLimits,
+    /// Of requests that came to neither.
+    #[serde(default, skip_serializing_if = "LatencyLimits::is_empty")]
+    pub error: LatencyLimits,
+}
+
+/// The longest times allowed, in milliseconds.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LatencyLimits {
+    /// The median.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p50_ms: Option<f64>,
+    /// What nine in ten requests stay within.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p90_ms: Option<f64>,
+    /// What 99 in 100 requests stay within.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p99_ms: Option<f64>,
+    /// What 999 in 1,000 requests stay within.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p99_9_ms: Option<f64>,
+    /// The longest of all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_ms: Option<f64>,
+}
+
+impl Thresholds {
+    /// These, with whatever they leave out taken from `others`.
+    #[must_use]
+    pub fn over(&self, others: &Self) -> Self {
+        Self {
+            admitted: self.admitted.or(others.admitted),
+            limited: self.limited.or(others.limited),
+            errors: self.errors.or(others.errors),
+            wrong_429: self.wrong_429.or(others.wrong_429),
+            events_admitted: self.events_admitted.or(others.events_admitted),
+            response: self.response.over(&others.response),
+            service: self.service.over(&others.service),
+            achieved_rate: self.achieved_rate.or(others.achieved_rate),
+            send_lag_p99_ms: self.send_lag_p99_ms.or(others.send_lag_p99_ms),
+        }
+    }
+}
+
+impl OutcomeLimits {
+    /// The limits on one outcome.
+    pub const fn of(&self, outcome: Outcome) -> &LatencyLimits {
+        match outcome {
+            Outcome::Admitted => &self.admitted,
+            Outcome::Limited => &self.limited,
+            Outcome::Error => &self.error,
+        }
+    }
+
+    fn over(&self, others: &Self) -> Self {
+        Self {
+            admitted: self.admitted.over(&others.admitted),
+            limited: self.limited.over(&others.limited),
+            error: self.error.over(&others.error),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl LatencyLimits {
+    fn over(&self, others: &Self) -> Self {
+        Self {
+            p50_ms: self.p50_ms.or(others.p50_ms),
+            p90_ms: self.p90_ms.or(others.p90_ms),
+            p99_ms: self.p99_ms.or(others.p99_ms),
+            p99_9_ms: self.p99_9_ms.or(others.p99_9_ms),
+            max_ms: self.max_ms.or(others.max_ms),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Result<Thresholds, String> {
+        serde_json::from_str(json).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_lane_goes_before_the_profile_field_by_field() {
+        let lane = read(r#"{"limited": 3, "response": {"admitted": {"p99_ms": 5}}}"#).unwrap();
+        let profile = read(
+            r#"{"admitted": "limit", "limited": 0, "response": {"admitted": {"p99_ms": 9, "max_ms": 20}}}"#,
+        );
+        let both = lane.over(&profile.unwrap());
+        assert_eq!(
+            serde_json::to_string(&both).unwrap(),
+            r#"{"admitted":"limit","limited":3,"response":{"admitted":{"p99_ms":5.0,"max_ms":20.0}}}"#
+        );
+    }
+
+    #[test]
+    fn what_is_written_reads_the_same() {
+        for amount in ["7", "\"all\"", "\"limit + 1\"", "\"limit - 2\""] {
+            let json = format!(r#"{{"admitted":{amount}}}"#);
+            assert_eq!(serde_json::to_string(&read(&json).unwrap()).unwrap(), json);
+        }
+    }
+
+    #[test]
+    fn a_misspelt_threshold_is_refused() {
+        let error = read(r#"{"p99": 5}"#).unwrap_err();
+        assert!(error.contains("unknown field `p99`"), "{error}");
+    }
+}

@@ -1,0 +1,211 @@
+use std::time::Duration;
+
+use super::*;
+use crate::load::samples::{GOOD, lane, run};
+use crate::load::{LaneRecord, Outcome, WindowCounts, record_time};
+
+const SUSTAIN: &str = r#"{"admitted": "limit", "limited": 0}"#;
+
+/// The verdict's word and its reasons.
+fn of(lanes: Vec<LaneRecord>, thresholds: &str) -> (&'static str, Vec<String>) {
+    let verdict = judge(&run(lanes, thresholds));
+    (verdict.word(), verdict.reasons())
+}
+
+fn one(windows: &[WindowCounts], thresholds: &str) -> (&'static str, Vec<String>) {
+    of(vec![lane(0, windows)], thresholds)
+}
+
+fn missed(reason: &str) -> (&'static str, Vec<String>) {
+    ("missed", vec![reason.to_owned()])
+}
+
+#[test]
+fn what_was_asked_for_and_seen_is_met() {
+    assert_eq!(one(&[GOOD; 3], SUSTAIN), ("met", vec![]));
+    assert_eq!(judge(&run(vec![lane(0, &[GOOD])], SUSTAIN)).exit(), ExitCode::Conforms);
+}
+
+#[test]
+fn one_admitted_too_few_or_too_many_is_missed_in_its_window() {
+    let few = WindowCounts { admitted: 59, limited: 1, ..GOOD };
+    assert_eq!(
+        one(&[GOOD, few, few], r#"{"admitted": "limit"}"#),
+        missed("standard-1, window 2: admitted 59, expected exactly 60 (limit); and in 1 more window")
+    );
+    let many = WindowCounts { planned: 180, sent: 180, admitted: 61, limited: 119, ..GOOD };
+    assert_eq!(
+        one(&[many], r#"{"admitted": "limit"}"#),
+        missed("standard-1, window 1: admitted 61, expected exactly 60 (limit)")
+    );
+}
+
+#[test]
+fn errors_and_wrong_429s_count_even_where_the_profile_is_silent() {
+    let bad = WindowCounts { admitted: 58, errors: 1, limited: 1, wrong_429: 1, ..GOOD };
+    let (word, reasons) = one(&[bad], "{}");
+    assert_eq!(word, "missed");
+    assert_eq!(
+        reasons,
+        [
+            "standard-1, window 1: errors 1, expected at most 0",
+            "standard-1, window 1: wrong_429 1, expected at most 0"
+        ]
+    );
+    assert_eq!(one(&[bad], r#"{"errors": 1, "wrong_429": 1}"#), ("met", vec![]));
+}
+
+#[test]
+fn events_are_counted_to_the_one() {
+    let mut full = lane(0, &[WindowCounts { events_admitted: 99_999, events_sent: 100_000, ..GOOD }]);
+    full.events_limit = Some(100_000);
+    assert_eq!(
+        of(vec![full], r#"{"events_admitted": "limit"}"#),
+        missed("standard-1, window 1: events_admitted 99999, expected exactly 100000 (limit)")
+    );
+    assert_eq!(
+        one(&[GOOD], r#"{"events_admitted": "limit"}"#),
+        missed("standard-1, window 1: events_admitted 6000, expected limit, and the key has no such limit")
+    );
+}
+
+#[test]
+fn the_warm_up_and_an_incomplete_last_window_are_never_judged() {
+    let bad = WindowCounts { admitted: 10, errors: 50, ..GOOD };
+    let mut record = lane(0, &[bad, GOOD, bad]);
+    record.warm_up_windows = 1;
+    record.whole_windows = 2;
+    assert_eq!(of(vec![record.clone()], SUSTAIN), ("met", vec![]));
+    record.whole_windows = 3;
+    assert_eq!(of(vec![record], SUSTAIN).0, "missed");
+}
+
+#[test]
+fn a_run_without_a_window_to_judge_is_not_judged() {
+    let mut idle = lane(1, &[GOOD]);
+    idle.whole_windows = 0;
+    let verdict = judge(&run(vec![lane(0, &[GOOD]), idle], SUSTAIN));
+    assert_eq!(verdict.exit(), ExitCode::Inconclusive);
+    assert_eq!(
+        verdict.reasons(),
+        ["no whole window after the warm-up was played by standard-2; give the run more time"]
+    );
+    assert_eq!(judge(&run(vec![], SUSTAIN)), LoadVerdict::NotJudged(Unjudged::NoLanes));
+}
+
+#[test]
+fn a_generator_that_fell_behind_invalidates_the_run_whatever_else_is_wrong() {
+    let behind = WindowCounts { sent: 59, admitted: 50, errors: 9, ..GOOD };
+    let verdict = judge(&run(vec![lane(0, &[GOOD, behind])], SUSTAIN));
+    assert_eq!(verdict.exit(), ExitCode::InvalidLoad);
+    assert_eq!(
+        verdict.reasons(),
+        ["standard-1, window 2: achieved_rate 0.983 (59 of 60 planned were sent), expected at least 0.995"]
+    );
+}
+
+#[test]
+fn requests_never_sent_are_no_shortfall_of_the_target() {
+    // 0.997 of the rate is enough, the exact count is not there, and the target admitted all it saw.
+    let counts = WindowCounts { planned: 300, sent: 299, admitted: 299, ..GOOD };
+    assert_eq!(
+        one(&[counts], r#"{"admitted": 300}"#),
+        (
+            "invalid",
+            vec![
+                "standard-1, window 1: admitted 299 with 1 of 300 planned requests unsent, expected exactly 300"
+                    .to_owned()
+            ]
+        )
+    );
+    let refused = WindowCounts { admitted: 298, limited: 1, ..counts };
+    assert_eq!(one(&[refused], r#"{"admitted": 300}"#).0, "missed");
+}
+
+#[test]
+fn a_late_generator_invalidates_the_run() {
+    let mut late = lane(0, &[GOOD]);
+    for _ in 0..10 {
+        record_time(&mut late.send_lag, Duration::from_millis(7));
+    }
+    assert_eq!(of(vec![late.clone()], "{}").0, "met");
+    assert_eq!(
+        of(vec![late], r#"{"send_lag_p99_ms": 5}"#),
+        ("invalid", vec!["standard-1: send_lag_p99_ms 7.003 ms, expected at most 5 ms".to_owned()])
+    );
+}
+
+#[test]
+fn times_are_judged_by_outcome_and_by_clock() {
+    let windows = [WindowCounts { planned: 180, sent: 180, admitted: 60, limited: 120, ..GOOD }];
+    let asked = r#"{"response": {"admitted": {"p50_ms": 30, "max_ms": 60}, "limited": {"max_ms": 2}},
+                    "service": {"admitted": {"p50_ms": 30.1, "max_ms": 60.1}}}"#;
+    assert_eq!(
+        one(&windows, asked),
+        (
+            "missed",
+            vec![
+                "standard-1: response.admitted.p50_ms 30.063 ms, expected at most 30 ms".to_owned(),
+                "standard-1: response.admitted.max_ms 60.063 ms, expected at most 60 ms".to_owned()
+            ]
+        )
+    );
+}
+
+#[test]
+fn a_limit_on_the_times_of_the_admitted_is_missed_where_nothing_was_admitted() {
+    let nothing = WindowCounts { admitted: 0, limited: 60, ..GOOD };
+    assert_eq!(
+        one(&[nothing], r#"{"response": {"admitted": {"p99_ms": 50}, "error": {"p99_ms": 1}}}"#),
+        missed(
+            "standard-1: response.admitted.p99_ms unknown, for nothing was admitted, expected at most 50 ms"
+        )
+    );
+}
+
+#[test]
+fn a_lane_has_thresholds_of_its_own() {
+    let over = WindowCounts { planned: 300, sent: 300, limited: 240, ..GOOD };
+    let mut loud = lane(0, &[over]);
+    loud.thresholds = serde_json::from_str(r#"{"limited": 240}"#).unwrap();
+    assert_eq!(of(vec![loud.clone(), lane(1, &[GOOD])], SUSTAIN), ("met", vec![]));
+    loud.thresholds = Default::default();
+    assert_eq!(
+        of(vec![loud, lane(1, &[GOOD])], SUSTAIN),
+        missed("standard-1, window 1: limited 240, expected at most 0")
+    );
+}
+
+#[test]
+fn an_interrupted_run_is_not_judged() {
+    let mut record = run(vec![lane(0, &[WindowCounts { errors: 60, admitted: 0, ..GOOD }])], SUSTAIN);
+    record.interrupted = true;
+    assert_eq!(judge(&record).exit(), ExitCode::Interrupted);
+}
+
+#[test]
+fn every_threshold_asked_for_is_found_whether_it_held_or_not() {
+    let record = run(
+        vec![lane(0, &[GOOD])],
+        r#"{"admitted": "all", "limited": 0, "errors": 0, "wrong_429": 0, "events_admitted": "all",
+            "achieved_rate": 1, "send_lag_p99_ms": 1, "service": {"error": {"p99_9_ms": 1}}}"#,
+    );
+    let found = findings(&record);
+    let names: Vec<&str> = found.iter().map(|finding| finding.threshold.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "achieved_rate",
+            "send_lag_p99_ms",
+            "errors",
+            "wrong_429",
+            "admitted",
+            "limited",
+            "events_admitted",
+            "service.error.p99_9_ms"
+        ]
+    );
+    assert!(found.iter().all(Finding::held));
+    assert_eq!(found[4].to_string(), "standard-1: admitted is all that were sent");
+    assert_eq!(record.lanes[0].latencies[&Outcome::Admitted].response.len(), 60);
+}

@@ -1,0 +1,73 @@
+//! The ready-made CI files: they parse, and every flag of ours in them exists.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail loudly")]
+
+use std::process::Command;
+
+use clap::CommandFactory;
+use serde::Deserialize;
+use trenchcheck::cli::Cli;
+
+fn file(name: &str) -> String {
+    std::fs::read_to_string(format!("ci/{name}")).unwrap()
+}
+
+/// The command lines with which a script calls trenchcheck, comments left out and broken lines joined.
+fn calls(script: &str) -> Vec<String> {
+    let code: Vec<&str> = script.lines().filter(|line| !line.trim_start().starts_with('#')).collect();
+    let code = code.join("\n").replace("\\\n", " ");
+    let calls = code.lines().filter_map(|line| Some(line.split_once("trenchcheck ")?.1.to_owned()));
+    calls.collect()
+}
+
+/// Checks every flag of every call; the commands that were called, in order.
+fn assert_flags_exist(script: &str) -> Vec<String> {
+    let calls = calls(script).into_iter().map(|call| {
+        let command = call.split_whitespace().next().unwrap().to_owned();
+        let cli = Cli::command();
+        // A name of an image or a secret is no command.
+        if let Some(known) = cli.find_subcommand(&command) {
+            for flag in call.split_whitespace().filter_map(|word| word.strip_prefix("--")) {
+                let exists = known.get_arguments().any(|argument| argument.get_long() == Some(flag));
+                assert!(exists, "`trenchcheck {command}` has no flag --{flag}");
+            }
+        }
+        command
+    });
+    calls.collect()
+}
+
+#[test]
+fn the_kubernetes_job_runs_one_shard_an_index_and_then_merges() {
+    let text = file("kubernetes-job.yaml");
+    let jobs: Vec<serde_yaml::Value> = serde_yaml::Deserializer::from_str(&text)
+        .map(|document| serde_yaml::Value::deserialize(document).unwrap())
+        .collect();
+    let [load, merge] = jobs.as_slice() else { panic!("{} documents", jobs.len()) };
+    let container = |job: &serde_yaml::Value| job["spec"]["template"]["spec"]["containers"][0].clone();
+    let shards = load["spec"]["completions"].as_u64().unwrap().to_string();
+    assert_eq!(load["spec"]["completionMode"], "Indexed");
+    assert_eq!(load["spec"]["completions"], load["spec"]["parallelism"]);
+    for job in [load, merge] {
+        let env = container(job)["env"].as_sequence().unwrap().clone();
+        let said = env.iter().find(|variable| variable["name"] == "SHARDS").unwrap();
+        assert_eq!(said["value"], shards.as_str());
+    }
+    let script = |job| container(job)["args"][0].as_str().unwrap().to_owned();
+    assert_eq!(assert_flags_exist(&script(load)), ["load"]);
+    assert_eq!(assert_flags_exist(&script(merge)), ["merge"]);
+    for script in [script(load), script(merge)] {
+        assert_parses("sh", &script);
+    }
+}
+
+#[test]
+fn the_slurm_script_runs_one_shard_a_task_and_then_merges() {
+    let text = file("slurm-array.sh");
+    assert_eq!(assert_flags_exist(&text), ["load", "merge"]);
+    assert_parses("bash", &text);
+}
+
+fn assert_parses(shell: &str, script: &str) {
+    let status = Command::new(shell).args(["-n", "-c", script]).status().unwrap();
+    assert!(status.success(), "{script}");
+}
