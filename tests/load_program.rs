@@ -134,7 +134,7 @@ impl Drop for Mock {
 /// The counts of every window of every lane, by the lane's name.
 fn counts(directory: &Path) -> Vec<(String, serde_json::Value)> {
     let run = json(&directory.join("run.json"));
-    let lanes = run["lanes"].as_array().unwrap_or_else(|| panic!("{run}"));
+    let lanes = run["run"]["lanes"].as_array().unwrap_or_else(|| panic!("{run}"));
     lanes.iter().map(|lane| (lane["name"].as_str().unwrap().to_owned(), lane["windows"].clone())).collect()
 }
 
