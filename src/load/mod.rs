@@ -1,7 +1,15 @@
 //! Load: hold keys at a rate, count every window, judge what was seen.
 //!
-//! A run leaves a [`RunRecord`] behind: counts by lane and window, latencies by outcome class. [`judge`]
-//! turns it into a verdict, and does the same for a record that was merged from many machines.
+//! A run leaves a [`RunRecord`] behind: counts by lane and window, times by outcome. From there on nothing
+//! knows whether one machine made it or many:
+//!
+//! - [`findings()`] holds every threshold of every lane against the record, and [`judge`] makes one verdict of it:
+//!   *invalid*, where the generator fell behind, before anything about the target;
+//! - [`report()`] tells it: to people, as JSON, as JUnit, and as a directory that [`merge()`] reads;
+//! - [`merge()`] makes one record of the directories of all shards.
+//!
+//! Percentiles are never averaged: what is shown of several keys comes from their histograms, added bucket by
+//! bucket.
 
 mod document;
 mod findings;
