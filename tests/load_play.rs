@@ -8,6 +8,7 @@ use trenchcheck::load::profile::Library;
 use trenchcheck::load::{
     About, Conduct, Finding, LoadError, Overrides, Plan, RunRecord, View, findings, play,
 };
+use trenchcheck::report::Redactor;
 use trenchcheck::scenario::Source;
 use trenchcheck::target::{Embedded, Target};
 
@@ -40,7 +41,7 @@ impl Short {
     async fn play(&self, mock: &Embedded, deviations: &[&str]) -> RunRecord {
         let deviations: Vec<String> = deviations.iter().map(|&name| name.to_owned()).collect();
         let target = mock.target(&deviations, None);
-        play(self.plan(&target), &target, quietly()).await.unwrap()
+        play(self.plan(&target), &target, quietly(), &Redactor::default()).await.unwrap()
     }
 }
 
@@ -130,7 +131,7 @@ async fn load_goes_nowhere_it_was_not_allowed() {
     let plan = short("sustain-ingestion", 60, None, None).plan(&target);
     target.base_url = "https://app.trenchcoat.example".to_owned();
     target.loopback = false;
-    let error = play(plan, &target, quietly()).await.unwrap_err();
+    let error = play(plan, &target, quietly(), &Redactor::default()).await.unwrap_err();
     assert!(matches!(error, LoadError::NotWelcome { .. }));
     assert_eq!(
         error.to_string(),

@@ -33,3 +33,13 @@ fn an_unknown_name_is_told_with_those_there_are() {
     let error = Library(&Source::Builtin).find("sustain").unwrap_err().to_string();
     assert!(error.contains("`sustain`; there are ceiling-ingestion, "), "{error}");
 }
+
+#[test]
+fn shipped_profiles_keep_to_the_schema() {
+    let validator = jsonschema::validator_for(&Profile::schema()).unwrap();
+    for shelved in Library(&Source::Builtin).all().unwrap() {
+        let profile: serde_json::Value = serde_yaml::from_str(&shelved.text).unwrap();
+        let errors: Vec<String> = validator.iter_errors(&profile).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{}: {errors:?}", shelved.file);
+    }
+}

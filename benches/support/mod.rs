@@ -10,6 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use trenchcheck::contract::{ApiKey, Scope};
 use trenchcheck::load::profile::{Profile, Shelved};
 use trenchcheck::load::{Conduct, Overrides, Plan, RunRecord, View, play};
+use trenchcheck::report::Redactor;
 use trenchcheck::target::{Envelope, Key, Keys, Role, Target};
 
 /// What every request is answered with.
@@ -106,5 +107,5 @@ pub(crate) async fn play_text(text: &str, target: &Target) -> RunRecord {
     let plan = Plan::new(&shelved, &Overrides::default(), target, None).expect("a plan");
     let conduct =
         Conduct { allowed_hosts: Vec::new(), goose_report: None, start_at: None, view: View::Hidden };
-    play(plan, target, conduct).await.expect("a run")
+    play(plan, target, conduct, &Redactor::default()).await.expect("a run")
 }

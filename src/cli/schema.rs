@@ -1,10 +1,11 @@
-//! `trenchcheck schema`: the scenario language for editors.
+//! `trenchcheck schema`: the scenario language and load profiles for editors.
 
 use std::io;
 
+use crate::load::profile::Profile;
 use crate::scenario::{requests_schema, schema};
 
-/// Prints the JSON Schema of the scenario language.
+/// Prints the JSON Schema of the scenario language, or of load profiles.
 ///
 /// With the schema in a file, most editors complete and check scenarios as they are written:
 /// `# yaml-language-server: $schema=check.schema.json`.
@@ -23,6 +24,8 @@ pub enum SchemaOf {
     Check,
     /// The requests that checks share, `requests.yaml`.
     Requests,
+    /// A load profile.
+    Profile,
 }
 
 /// Writes the schema.
@@ -33,6 +36,7 @@ pub fn run(args: &SchemaArgs, out: &mut dyn io::Write) -> io::Result<()> {
     let schema = match args.which {
         SchemaOf::Check => schema(),
         SchemaOf::Requests => requests_schema(),
+        SchemaOf::Profile => Profile::schema(),
     };
     writeln!(out, "{schema:#}")
 }
@@ -50,5 +54,6 @@ mod tests {
         };
         assert!(written(SchemaOf::Check)["properties"]["steps"].is_object());
         assert!(written(SchemaOf::Requests)["properties"]["requests"].is_object());
+        assert!(written(SchemaOf::Profile)["properties"]["lanes"].is_object());
     }
 }
