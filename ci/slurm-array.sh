@@ -3,7 +3,8 @@
 #
 # Limits are per key, so a shard takes whole keys and needs to know nothing of the others: every shard gets
 # the same keys, picks its own, and begins at the same moment. The merge step then adds the counts and
-# histograms of all shards and gives the one verdict. Use at least as many keys as shards.
+# histograms of all shards and gives the one verdict. --key-count is how many keys all shards have together:
+# here one each; with fewer keys than shards, some shards would have nothing to do.
 #
 # Needs: trenchcheck on the PATH of every node, a directory all nodes see (here, where you start it), keys in
 # TRENCHCHECK_KEY_INGESTION, TRENCHCHECK_KEY_INGESTION_2 and so on (sbatch hands your environment on), and
@@ -35,7 +36,7 @@ case "${STEP:-submit}" in
   shard)
     code=0
     trenchcheck load sustain-ingestion --target "$TARGET" --allow-host "$ALLOW_HOST" \
-      --shard "$SLURM_ARRAY_TASK_ID/$SHARDS" --start-at "$START_AT" --save "$RUN/$SLURM_ARRAY_TASK_ID" || code=$?
+      --key-count "$SHARDS" --shard "$SLURM_ARRAY_TASK_ID/$SHARDS" --start-at "$START_AT" --save "$RUN/$SLURM_ARRAY_TASK_ID" || code=$?
     # 6 and 7 are verdicts on the keys of this shard alone: it has done its work, and the merge step judges.
     case $code in 0 | 6 | 7) exit 0 ;; *) exit "$code" ;; esac
     ;;

@@ -11,7 +11,7 @@ use super::deployment::DeploymentArgs;
 use super::load_reports::{LoadReports, deliver};
 use crate::load::profile::{Library, Rate, Shelved};
 use crate::load::{Conduct, Overrides, Plan, Shard, View, play};
-use crate::report::ExitCode;
+use crate::report::{ExitCode, Redactor};
 use crate::scenario::Source;
 
 /// What is played when nothing is named.
@@ -147,8 +147,9 @@ pub async fn run(args: LoadArgs, source: Source) -> ExitCode {
         start_at: args.start_at,
         view: if args.quiet { View::Hidden } else { View::Shown },
     };
-    match play(plan, &target, conduct).await {
-        Ok(run) => deliver(&run, args.reports),
+    let redactor = Redactor::default();
+    match play(plan, &target, conduct, &redactor).await {
+        Ok(run) => deliver(run, &redactor, args.reports),
         Err(error) => {
             complain(&format!("trenchcheck: {error}"));
             error.exit()

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::complain;
 use crate::load::{Outputs, RunRecord, report};
-use crate::report::{ExitCode, TerminalOptions, Verbosity};
+use crate::report::{ExitCode, Redactor, TerminalOptions, Verbosity};
 
 /// Where reports go besides the terminal.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -23,13 +23,13 @@ pub struct LoadReports {
     pub save: Option<PathBuf>,
 }
 
-/// Judges and reports a run.
-pub fn deliver(run: &RunRecord, to: LoadReports) -> ExitCode {
+/// Judges and reports a run, without the keys the redactor knows.
+pub fn deliver(run: RunRecord, redactor: &Redactor, to: LoadReports) -> ExitCode {
     let LoadReports { junit, json, save } = to;
     let no_color = std::env::var_os("NO_COLOR");
     let mut out = io::stdout();
     let colour = TerminalOptions::detect(out.is_terminal(), no_color.as_deref(), Verbosity::Normal).colour;
-    let reported = report(run, &Outputs { json, junit, save }, &mut out, colour);
+    let reported = report(run, redactor, &Outputs { json, junit, save }, &mut out, colour);
     for error in &reported.unwritten {
         complain(&format!("a report could not be written: {error}"));
     }

@@ -2,10 +2,11 @@
 
 use std::io;
 
+use crate::load::profile::Profile;
 use crate::scenario::{requests_schema, schema};
 use crate::target::TargetFile;
 
-/// Prints the JSON Schema of scenario and target files.
+/// Prints the JSON Schema of scenario files, target files or load profiles.
 ///
 /// With the schema in a file, most editors complete and check scenarios as they are written:
 /// `# yaml-language-server: $schema=check.schema.json`.
@@ -31,6 +32,8 @@ pub enum SchemaOf {
     Requests,
     /// A target file.
     Target,
+    /// A load profile.
+    Profile,
 }
 
 /// Writes the schema.
@@ -42,6 +45,7 @@ pub fn run(args: &SchemaArgs, out: &mut dyn io::Write) -> io::Result<()> {
         SchemaOf::Check => schema(),
         SchemaOf::Requests => requests_schema(),
         SchemaOf::Target => schemars::schema_for!(TargetFile).to_value(),
+        SchemaOf::Profile => Profile::schema(),
     };
     writeln!(out, "{schema:#}")
 }
@@ -60,5 +64,6 @@ mod tests {
         assert!(written(SchemaOf::Check)["properties"]["steps"].is_object());
         assert!(written(SchemaOf::Requests)["properties"]["requests"].is_object());
         assert!(written(SchemaOf::Target)["properties"]["base_url"].is_object());
+        assert!(written(SchemaOf::Profile)["properties"]["lanes"].is_object());
     }
 }

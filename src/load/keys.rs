@@ -95,6 +95,11 @@ impl Keyring {
         Ok(ring)
     }
 
+    /// Every key.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &Key> {
+        self.keys.values()
+    }
+
     /// The client of a lane.
     ///
     /// # Errors

@@ -1,8 +1,5 @@
 //! Load: hold keys at a rate, count every window, judge what was seen.
 //!
-//! A run leaves a [`RunRecord`] behind: counts by lane and window, latencies by outcome class. [`judge`]
-//! turns it into a verdict, and does the same for a record that was merged from many machines.
-//!
 //! A run goes through these, in this order:
 //!
 //! 1. [`profile`] reads what is asked for; [`Plan`] lays it out for a target: lanes, each with a schedule;
@@ -10,7 +7,18 @@
 //! 3. `tickets` releases each request when it is due, as [`pacer`] says;
 //! 4. `attack`, on goose, takes tickets and sends; `client` and `answer` say what came of it;
 //! 5. `collect` keeps the `ledger` of each lane and shows it `live`;
-//! 6. [`play`] conducts all of them and returns the record.
+//! 6. [`play()`] conducts all of them and returns the record.
+//!
+//! A run leaves a [`RunRecord`] behind: counts by lane and window, times by outcome. From there on nothing
+//! knows whether one machine made it or many:
+//!
+//! - [`findings()`] holds every threshold of every lane against the record, and [`judge`] makes one verdict of it:
+//!   *invalid*, where the generator fell behind, before anything about the target;
+//! - [`report()`] tells it: to people, as JSON, as JUnit, and as a directory that [`merge()`] reads;
+//! - [`merge()`] makes one record of the directories of all shards.
+//!
+//! Percentiles are never averaged: what is shown of several keys comes from their histograms, added bucket by
+//! bucket.
 
 mod answer;
 mod attack;

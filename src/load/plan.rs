@@ -118,9 +118,10 @@ impl Profile {
         if let Some(duration) = overrides.duration {
             self.windows = None;
             self.duration = Some(flag(Span(duration)));
-            // A run shorter than a window is one window, or nothing of it could be judged.
-            if duration < self.window.length() {
-                self.window.value.send = Span(duration);
+            // In a run that is shorter than the windows it needs, windows are shorter, or nothing could be judged.
+            let needed = 1 + self.lanes.iter().map(|lane| lane.after.value).max().unwrap_or(0);
+            if duration < self.window.length() * needed {
+                self.window.value.send = Span(duration / needed);
                 self.window.value.rest = Span(Duration::ZERO);
                 self.warm_up = Spanned::default();
             }

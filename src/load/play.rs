@@ -22,7 +22,7 @@ use super::live::{Live, Screen};
 use super::plan::{LanePlan, Plan};
 use super::record::RunRecord;
 use super::tickets::{Course, Tickets, release};
-use crate::report::ExitCode;
+use crate::report::{ExitCode, Redactor};
 use crate::target::{Target, TargetError};
 
 /// From the moment all users are up to the first request. The thread that releases tickets starts in it, and
@@ -152,11 +152,16 @@ impl LoadError {
     }
 }
 
-/// Plays a plan against a target.
+/// Plays a plan against a target. The redactor learns the keys, so that no report shows them.
 ///
 /// # Errors
 /// [`LoadError`] when there is no run. A run that was interrupted is a run.
-pub async fn play(plan: Plan, target: &Target, conduct: Conduct) -> Result<RunRecord, LoadError> {
+pub async fn play(
+    plan: Plan,
+    target: &Target,
+    conduct: Conduct,
+    redactor: &Redactor,
+) -> Result<RunRecord, LoadError> {
     let host = target.host();
     if !target.loopback && !conduct.allowed_hosts.contains(&host) {
         return Err(LoadError::NotWelcome { host, requests: plan.requests(), events: plan.events() });
@@ -174,6 +179,7 @@ pub async fn play(plan: Plan, target: &Target, conduct: Conduct) -> Result<RunRe
         keyring = Keyring::gather(&plan, target, http) => keyring?,
         _ = interrupted => return Err(LoadError::Interrupted),
     };
+    keyring.keys().for_each(|key| redactor.learn(&key.secret));
     let lanes = plan
         .lanes
         .iter()

@@ -1,6 +1,7 @@
 //! What a profile asks of a run.
 
 use schemars::JsonSchema;
+use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
 
 use super::record::Outcome;
@@ -38,10 +39,12 @@ pub struct Thresholds {
     #[serde(default, skip_serializing_if = "OutcomeLimits::is_empty")]
     pub service: OutcomeLimits,
     /// The share of the planned requests that must have been sent, else the run is invalid. The default is 0.995.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "share", skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1))]
     pub achieved_rate: Option<f64>,
     /// The p99, in milliseconds, of how late requests were sent, above which the run is invalid.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "millis", skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
     pub send_lag_p99_ms: Option<f64>,
 }
 
@@ -65,20 +68,48 @@ pub struct OutcomeLimits {
 #[serde(deny_unknown_fields)]
 pub struct LatencyLimits {
     /// The median.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "millis", skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
     pub p50_ms: Option<f64>,
     /// What nine in ten requests stay within.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "millis", skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
     pub p90_ms: Option<f64>,
     /// What 99 in 100 requests stay within.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "millis", skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
     pub p99_ms: Option<f64>,
     /// What 999 in 1,000 requests stay within.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "millis", skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
     pub p99_9_ms: Option<f64>,
     /// The longest of all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "millis", skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
     pub max_ms: Option<f64>,
+}
+
+/// A limit nothing could be compared with would never be missed.
+fn millis<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    within(deserializer, f64::MAX, "a number of milliseconds, 0 or more")
+}
+
+fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    within(deserializer, 1.0, "a share between 0 and 1")
+}
+
+fn within<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    most: f64,
+    expected: &str,
+) -> Result<Option<f64>, D::Error> {
+    let number: Option<f64> = Option::deserialize(deserializer)?;
+    match number {
+        Some(number) if !(0.0..=most).contains(&number) => {
+            Err(D::Error::custom(format!("found `{number}`, expected {expected}")))
+        }
+        number => Ok(number),
+    }
 }
 
 impl Thresholds {
@@ -171,5 +202,17 @@ mod tests {
     fn a_misspelt_threshold_is_refused() {
         let error = read(r#"{"p99": 5}"#).unwrap_err();
         assert!(error.contains("unknown field `p99`"), "{error}");
+    }
+
+    #[test]
+    fn a_limit_that_says_nothing_is_refused() {
+        let error = |json: &str| read(json).unwrap_err();
+        let lag = error(r#"{"send_lag_p99_ms": -1}"#);
+        assert!(lag.starts_with("found `-1`, expected a number of milliseconds, 0 or more"), "{lag}");
+        let rate = error(r#"{"achieved_rate": 99.5}"#);
+        assert!(rate.starts_with("found `99.5`, expected a share between 0 and 1"), "{rate}");
+        assert_eq!(read(r#"{"achieved_rate": null}"#).unwrap(), Thresholds::default());
+        let yaml = serde_yaml::from_str::<Thresholds>("response: {admitted: {p99_ms: .nan}}").unwrap_err();
+        assert!(yaml.to_string().contains("expected a number of milliseconds"), "{yaml}");
     }
 }

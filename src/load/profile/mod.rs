@@ -197,6 +197,11 @@ pub enum OnLimited {
 }
 
 impl Profile {
+    /// The schema of a profile, for editors.
+    pub fn schema() -> serde_json::Value {
+        schemars::schema_for!(Self).to_value()
+    }
+
     /// Reads a profile. `file` is the name to show.
     ///
     /// # Errors

@@ -11,7 +11,7 @@ use super::document;
 use super::record::RunRecord;
 use super::store::store;
 use super::verdict::{LoadVerdict, judge};
-use crate::report::{ExitCode, save};
+use crate::report::{ExitCode, Redactor, save};
 
 /// What a run is written to, besides the terminal.
 #[derive(Debug, Clone, Default)]
@@ -44,8 +44,16 @@ impl Reported {
     }
 }
 
-/// Judges a run and reports it: to `out` for people, and to files.
-pub fn report(run: &RunRecord, outputs: &Outputs, out: &mut dyn Write, colour: bool) -> Reported {
+/// Judges a run and reports it: to `out` for people, and to files. Keys the redactor knows stay out of all of them.
+pub fn report(
+    mut run: RunRecord,
+    redactor: &Redactor,
+    outputs: &Outputs,
+    out: &mut dyn Write,
+    colour: bool,
+) -> Reported {
+    redact(&mut run, redactor);
+    let run = &run;
     let verdict = judge(run);
     let to = |path: &Option<PathBuf>, text: fn(&RunRecord) -> io::Result<String>| match path {
         Some(path) => text(run).and_then(|text| save(path, text.as_bytes())),
@@ -58,6 +66,16 @@ pub fn report(run: &RunRecord, outputs: &Outputs, out: &mut dyn Write, colour: b
         terminal::page(run, &verdict).write(out, colour).and_then(|()| out.flush()),
     ];
     Reported { verdict, unwritten: written.into_iter().filter_map(Result::err).collect() }
+}
+
+/// Masks keys in whatever a user or a target may have put into the record.
+fn redact(run: &mut RunRecord, redactor: &Redactor) {
+    run.target = redactor.scrub(&run.target);
+    for lane in &mut run.lanes {
+        for (fault, times) in std::mem::take(&mut lane.faults) {
+            *lane.faults.entry(redactor.scrub(&fault)).or_default() += times;
+        }
+    }
 }
 
 #[cfg(test)]

@@ -4,14 +4,19 @@ use insta::assert_snapshot;
 use quick_junit::Report;
 
 use super::*;
+use crate::contract::ApiKey;
 use crate::load::samples::{GOOD, lane, run};
 use crate::load::{LaneRecord, WindowCounts};
 
 const SUSTAIN: &str = r#"{"admitted": "limit", "response": {"admitted": {"p99_ms": 100}}}"#;
 
+fn to(run: &RunRecord, outputs: &Outputs, out: &mut dyn Write) -> Reported {
+    report(run.clone(), &Redactor::default(), outputs, out, false)
+}
+
 fn shown(run: &RunRecord) -> String {
     let mut out = Vec::new();
-    let reported = report(run, &Outputs::default(), &mut out, false);
+    let reported = to(run, &Outputs::default(), &mut out);
     assert!(reported.unwritten.is_empty());
     String::from_utf8(out).unwrap()
 }
@@ -184,13 +189,36 @@ fn every_report_is_written_and_one_that_fails_stops_no_other() {
         save: Some(folder.path().join("run")),
     };
     let record = run(vec![lane(0, &[GOOD])], SUSTAIN);
-    let reported = report(&record, &outputs, &mut Vec::new(), false);
+    let reported = to(&record, &outputs, &mut Vec::new());
     assert_eq!(reported.unwritten.len(), 1);
     assert!(reported.unwritten[0].to_string().contains("none/load.json"));
     assert_eq!(reported.exit(), ExitCode::Internal);
     assert!(folder.path().join("load.xml").exists());
     let json = Outputs { json: Some(folder.path().join("load.json")), ..Outputs::default() };
-    assert_eq!(report(&record, &json, &mut Vec::new(), false).exit(), ExitCode::Conforms);
+    assert_eq!(to(&record, &json, &mut Vec::new()).exit(), ExitCode::Conforms);
     let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
     assert_eq!(read("load.json"), read("run/run.json"));
+}
+
+#[test]
+fn keys_stay_out_of_every_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| Some(folder.path().join(name));
+    let outputs = Outputs { json: path("load.json"), junit: path("load.xml"), save: path("run") };
+    let redactor = Redactor::default();
+    redactor.learn(&ApiKey::new("Zq8kW2mN5vB1xC4j").unwrap());
+    let mut leaky = lane(0, &[GOOD]);
+    for key in ["Zq8kW2mN5vB1xC4j", "ct_live_a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p6"] {
+        leaky.faults.insert(format!("the body says {key}"), 2);
+    }
+    let mut record = run(vec![leaky], SUSTAIN);
+    record.target = "http://127.0.0.1:8080/Zq8kW2mN5vB1xC4j".to_owned();
+    let mut out = Vec::new();
+    assert!(report(record, &redactor, &outputs, &mut out, true).unwritten.is_empty());
+    let files =
+        ["load.json", "load.xml", "run/run.json"].map(|name| fs::read(folder.path().join(name)).unwrap());
+    for text in files.into_iter().chain([out]) {
+        let text = String::from_utf8(text).unwrap();
+        assert!(!text.contains("kW2mN5vB1x") && !text.contains("a1b2c3d4"), "{text}");
+    }
 }

@@ -1,0 +1,111 @@
+//! What the load benches share: a server that does nearly nothing, and a way to play a profile against it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use trenchcheck::contract::{ApiKey, Scope};
+use trenchcheck::load::profile::{Profile, Shelved};
+use trenchcheck::load::{Conduct, Overrides, Plan, RunRecord, View, play};
+use trenchcheck::report::Redactor;
+use trenchcheck::target::{Envelope, Key, Keys, Role, Target};
+
+/// What every request is answered with.
+const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+
+/// When requests of each key arrived.
+pub(crate) type Arrivals = Arc<Mutex<BTreeMap<String, Vec<SystemTime>>>>;
+
+/// A server: it notes when a request arrives, perhaps waits, and answers.
+#[derive(Clone, Default)]
+pub(crate) struct Server {
+    /// When requests arrived.
+    pub(crate) arrivals: Arrivals,
+    /// From when to when nothing is answered.
+    pub(crate) frozen: Arc<Mutex<Option<(SystemTime, SystemTime)>>>,
+    /// Whether arrivals are noted.
+    pub(crate) notes: bool,
+}
+
+impl Server {
+    /// Serves on a free port.
+    pub(crate) async fn start(self) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(self.clone().serve(stream));
+            }
+        });
+        address
+    }
+
+    async fn serve(self, mut stream: TcpStream) {
+        let _ = stream.set_nodelay(true);
+        let mut bytes = Vec::with_capacity(4_096);
+        loop {
+            while !bytes.windows(4).any(|end| end == b"\r\n\r\n") {
+                match stream.read_buf(&mut bytes).await {
+                    Ok(0) | Err(_) => return,
+                    Ok(_) => {}
+                }
+            }
+            let now = SystemTime::now();
+            if self.notes {
+                let head = String::from_utf8_lossy(&bytes).to_lowercase();
+                let key = head.lines().find_map(|line| line.strip_prefix("x-api-key: ")).unwrap_or_default();
+                self.arrivals.lock().expect("unpoisoned").entry(key.to_owned()).or_default().push(now);
+            }
+            // No request of these benches has a body.
+            bytes.clear();
+            let frozen = *self.frozen.lock().expect("unpoisoned");
+            if let Some((from, until)) = frozen
+                && from <= now
+                && let Ok(left) = until.duration_since(now)
+            {
+                tokio::time::sleep(left).await;
+            }
+            if stream.write_all(ANSWER).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// The server as a target, with a key for each role that reads.
+pub(crate) fn target(address: SocketAddr) -> Target {
+    let key = |role: Role| Key {
+        variable: format!("KEY_{role}"),
+        secret: ApiKey::new(format!("ct_live_{role}")).expect("a key"),
+        tier: role.tier(),
+        scopes: vec![Scope::ReadAnalytics],
+        account: None,
+        given_for: Some(role),
+        mock_id: None,
+    };
+    let mut both = key(Role::Both);
+    both.scopes.push(Scope::WriteEvents);
+    Target {
+        base_url: format!("http://{address}"),
+        loopback: true,
+        limits: BTreeMap::new(),
+        paths: BTreeMap::new(),
+        envelope: Envelope::Documented,
+        timeout: Duration::from_secs(30),
+        extra_members_allowed: false,
+        keys: Keys::Environment(vec![key(Role::Standard), key(Role::Premium), both]),
+    }
+}
+
+/// Plays a profile against a target.
+pub(crate) async fn play_text(text: &str, target: &Target) -> RunRecord {
+    let profile = Profile::read("bench.yaml", text).expect("a sound profile");
+    let shelved = Shelved { profile, file: "bench.yaml".to_owned(), text: text.to_owned() };
+    let plan = Plan::new(&shelved, &Overrides::default(), target, None).expect("a plan");
+    let conduct =
+        Conduct { allowed_hosts: Vec::new(), goose_report: None, start_at: None, view: View::Hidden };
+    play(plan, target, conduct, &Redactor::default()).await.expect("a run")
+}

@@ -1,0 +1,141 @@
+//! Load runs against the mock in this process, in real time made short by higher rates.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail loudly")]
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use trenchcheck::load::profile::Library;
+use trenchcheck::load::{
+    About, Conduct, Finding, LoadError, Overrides, Plan, RunRecord, View, findings, play,
+};
+use trenchcheck::report::Redactor;
+use trenchcheck::scenario::Source;
+use trenchcheck::target::{Embedded, Target};
+
+/// A shipped profile, made short.
+#[derive(Clone, Copy)]
+struct Short {
+    profile: &'static str,
+    seconds: u64,
+    rate: Option<&'static str>,
+    batch: Option<u32>,
+    keys: Option<u32>,
+}
+
+const fn short(profile: &'static str, seconds: u64, rate: Option<&'static str>, batch: Option<u32>) -> Short {
+    Short { profile, seconds, rate, batch, keys: None }
+}
+
+impl Short {
+    fn plan(&self, target: &Target) -> Plan {
+        let shelved = Library(&Source::Builtin).find(self.profile).unwrap();
+        let overrides = Overrides {
+            rate: self.rate.map(|rate| rate.parse().unwrap()),
+            duration: Some(Duration::from_secs(self.seconds)),
+            keys: self.keys,
+            batch: self.batch,
+        };
+        Plan::new(&shelved, &overrides, target, None).unwrap()
+    }
+
+    async fn play(&self, mock: &Embedded, deviations: &[&str]) -> RunRecord {
+        let deviations: Vec<String> = deviations.iter().map(|&name| name.to_owned()).collect();
+        let target = mock.target(&deviations, None);
+        play(self.plan(&target), &target, quietly(), &Redactor::default()).await.unwrap()
+    }
+}
+
+fn quietly() -> Conduct {
+    Conduct { allowed_hosts: Vec::new(), goose_report: None, start_at: None, view: View::Hidden }
+}
+
+/// What the target missed. How late this machine was is another matter, and no matter in a test of counts.
+fn missed(run: &RunRecord) -> Vec<Finding> {
+    findings(run).into_iter().filter(|finding| finding.about == About::Target && !finding.held()).collect()
+}
+
+/// Each shipped profile with a deviation it is there to find, and the threshold that finds it.
+const PROFILES: [(Short, &str, &str); 12] = [
+    (short("quick-ingestion", 3, Some("20000"), Some(1)), "ingestion-limit-999", "admitted"),
+    (short("sustain-standard", 2, Some("1800"), None), "standard-limit-59", "admitted"),
+    (short("sustain-premium", 2, Some("9000"), None), "premium-limit-299", "limited"),
+    (short("sustain-ingestion", 4, Some("1500"), Some(1_000)), "events-limit-one-less", "events_admitted"),
+    (short("ceiling-standard", 2, Some("3600"), None), "standard-limit-61", "admitted"),
+    (short("ceiling-premium", 2, Some("18000"), None), "retry-after-missing", "wrong_429"),
+    (short("ceiling-ingestion", 4, Some("30000"), Some(1)), "ingestion-limit-1001", "admitted"),
+    (short("obey", 4, Some("3000"), None), "retry-after-always-1", "errors"),
+    (short("neighbours", 8, None, Some(1)), "shared-by-all-keys", "limited"),
+    (
+        Short { profile: "fleet", seconds: 3, rate: Some("1200"), batch: None, keys: Some(2) },
+        "standard-limit-59",
+        "admitted",
+    ),
+    (short("ramp", 3, None, Some(1)), "slow-answers", "response.admitted.p99_ms"),
+    (short("soak", 3, Some("20000"), Some(1)), "ingestion-limit-999", "admitted"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_profile_finds_the_deviation_it_is_there_for_and_nothing_in_the_reference() {
+    let mock = Embedded::start().await.unwrap();
+    // Two at a time: this is about counts, and a machine at its limits would measure itself.
+    for pair in PROFILES.chunks(2) {
+        let runs = pair.iter().flat_map(|(short, deviation, _)| {
+            [short.play(&mock, &[]), short.play(&mock, std::slice::from_ref(deviation))]
+        });
+        let runs = join_all(runs).await;
+        for ((short, deviation, threshold), runs) in pair.iter().zip(runs.chunks(2)) {
+            let of = |run: &RunRecord| missed(run).iter().filter(|miss| miss.threshold == *threshold).count();
+            assert_eq!(of(&runs[0]), 0, "{}: {:?}", short.profile, missed(&runs[0]));
+            assert!(of(&runs[1]) > 0, "{} under {deviation}: {:?}", short.profile, missed(&runs[1]));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_shipped_profile_has_its_row() {
+    let mut shipped: Vec<String> = Library(&Source::Builtin)
+        .all()
+        .unwrap()
+        .into_iter()
+        .map(|shelved| shelved.profile.profile.value)
+        .collect();
+    let mut rows: Vec<&str> = PROFILES.iter().map(|(short, _, _)| short.profile).collect();
+    shipped.sort();
+    rows.sort_unstable();
+    assert_eq!(shipped, rows);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_planned_is_sent_and_a_ceiling_admits_exactly_the_limit() {
+    let mock = Embedded::start().await.unwrap();
+    let run = short("ceiling-standard", 2, Some("3600"), None).play(&mock, &[]).await;
+    let counts = run.lanes[0].windows[0];
+    assert_eq!((counts.planned, counts.sent), (120, 120));
+    assert_eq!((counts.admitted, counts.limited, counts.errors, counts.wrong_429), (60, 60, 0, 0));
+    assert_eq!(run.lanes[0].windows.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_obedient_client_sends_nothing_until_the_promise() {
+    let mock = Embedded::start().await.unwrap();
+    let run = short("obey", 3, Some("3000"), None).play(&mock, &[]).await;
+    let counts = run.lanes[0].windows[0];
+    assert_eq!((counts.admitted, counts.limited, counts.errors), (60, 1, 0));
+    assert_eq!(counts.planned, counts.sent);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn load_goes_nowhere_it_was_not_allowed() {
+    let mock = Embedded::start().await.unwrap();
+    let mut target = mock.target(&[], None);
+    let plan = short("sustain-ingestion", 60, None, None).plan(&target);
+    target.base_url = "https://app.trenchcoat.example".to_owned();
+    target.loopback = false;
+    let error = play(plan, &target, quietly(), &Redactor::default()).await.unwrap_err();
+    assert!(matches!(error, LoadError::NotWelcome { .. }));
+    assert_eq!(
+        error.to_string(),
+        "1000 requests and 100000 events would go to app.trenchcoat.example, which is not this machine: \
+         allow it with --allow-host app.trenchcoat.example"
+    );
+}

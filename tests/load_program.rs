@@ -1,0 +1,174 @@
+//! `trenchcheck load` as a program: its default profile, its refusals, its shards.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail loudly")]
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+fn trenchcheck(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_trenchcheck"));
+    command.args(arguments);
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TRENCHCHECK_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn run(arguments: &[&str]) -> Output {
+    trenchcheck(arguments).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn json(path: &Path) -> serde_json::Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// Exit code 7 says that this machine was too busy to judge anything by; the counts hold all the same.
+fn judged_or_too_busy(output: &Output) {
+    let code = output.status.code().unwrap();
+    assert!(code == 0 || code == 7, "{code}: {}{}", text(&output.stdout), text(&output.stderr));
+}
+
+#[test]
+fn without_arguments_it_plays_a_short_ingestion_profile() {
+    let folder = tempfile::tempdir().unwrap();
+    let (report, goose) = (folder.path().join("load.json"), folder.path().join("goose.json"));
+    let output =
+        run(&["load", "--json", report.to_str().unwrap(), "--goose-report", goose.to_str().unwrap()]);
+    judged_or_too_busy(&output);
+    let out = text(&output.stdout);
+    assert!(out.contains("quick-ingestion  against http://127.0.0.1:"), "{out}");
+    assert!(out.contains("  167   167       167        0       0          0  16,700"), "{out}");
+    assert!(!out.contains("users launched"), "{out}");
+    // A pipe gets a plain line every ten seconds.
+    let err = text(&output.stderr);
+    assert!(err.lines().all(|line| line.starts_with("00:10 ingestion: planned ")), "{err}");
+    assert!(text(&std::fs::read(&report).unwrap()).contains("quick-ingestion"));
+    // Goose has seen what our ledger has seen.
+    let requests = &json(&goose)["raw_metrics"]["requests"]["POST ingestion"];
+    assert_eq!((&requests["success_count"], &requests["fail_count"]), (&167.into(), &0.into()), "{requests}");
+}
+
+#[test]
+fn a_dry_run_says_what_would_be_sent_and_sends_nothing() {
+    let output = run(&["load", "fleet", "--key-count", "2", "--duration", "10s", "--dry-run"]);
+    let out = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{out}");
+    assert!(
+        out.contains(
+            "  premium: 2 premium keys, GET /api/v1/analytics/overview, up to 270 a minute, 45 requests a key"
+        ),
+        "{out}"
+    );
+    assert!(out.ends_with("with 6 lanes and at most 28 requests under way at once.\n"), "{out}");
+}
+
+#[test]
+fn bad_flags_are_refused_like_bad_profiles() {
+    let rows = [
+        (vec!["--rate", "0"], "a rate of 0 sends nothing"),
+        (vec!["--batch", "1001"], "at most 1000 events go into one request"),
+        (vec!["--batch", "50"], "use batches of at least 100"),
+        (vec!["--key-count", "0"], "it must be from 1 to 10000"),
+        (vec!["--key-count", "10000", "--rate", "3000000"], "requests may be under way at once"),
+        (vec!["--rate", "fast"], "expected a number a minute, `limit`"),
+        (vec!["--duration", "soon"], "expected a time of at most a week"),
+        (vec!["--shard", "3/2"], "such as `1/4`"),
+        (vec!["--shard", "2/2"], "this shard has no key"),
+        (vec!["--start-at", "2020-01-01T00:00:00Z"], "has passed"),
+    ];
+    for (flags, why) in rows {
+        let output = run(&[&["load"], flags.as_slice()].concat());
+        let err = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{flags:?}: {err}");
+        assert!(err.split_whitespace().collect::<Vec<_>>().join(" ").contains(why), "{flags:?}: {err}");
+    }
+    let unknown = run(&["load", "sustain"]);
+    assert!(text(&unknown.stderr).contains("no profile is called `sustain`"));
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_reports_what_was_measured_and_judges_nothing() {
+    let mut child = trenchcheck(&["load", "sustain-standard", "--rate", "600"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The first plain line comes after ten seconds: the run is under way.
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().starts_with("00:10 standard"));
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let out = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(130), "{out}");
+    assert!(out.contains("no threshold is judged"), "{out}");
+}
+
+/// A mock that is stopped with the test.
+struct Mock(Child, String);
+
+impl Mock {
+    fn start() -> Self {
+        let mut child =
+            trenchcheck(&["mock", "--port", "0", "--json"]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let ready: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let url = ready["url"].as_str().unwrap_or_else(|| panic!("{ready}")).to_owned();
+        Self(child, url)
+    }
+}
+
+impl Drop for Mock {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The counts of every window of every lane, by the lane's name.
+fn counts(directory: &Path) -> Vec<(String, serde_json::Value)> {
+    let run = json(&directory.join("run.json"));
+    let lanes = run["run"]["lanes"].as_array().unwrap_or_else(|| panic!("{run}"));
+    lanes.iter().map(|lane| (lane["name"].as_str().unwrap().to_owned(), lane["windows"].clone())).collect()
+}
+
+#[test]
+fn four_shards_count_what_one_run_counts() {
+    let mock = Mock::start();
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let play = |shard: Option<&str>, save: &str| {
+        let mut arguments =
+            vec!["load", "fleet", "--quiet", "--key-count", "4", "--duration", "2s", "--rate", "1950"];
+        arguments.extend(["--target", &mock.1, "--keys", "mock", "--save", save]);
+        arguments.extend(shard.iter().flat_map(|shard| ["--shard", shard]));
+        trenchcheck(&arguments).stdout(Stdio::null()).spawn().unwrap()
+    };
+    let ended = |mut child: Child| {
+        // 65 requests to a key that is granted 60: the threshold is missed, or the machine was too busy.
+        let code = child.wait().unwrap().code().unwrap();
+        assert!(code == 6 || code == 7, "{code}");
+    };
+    ended(play(None, &at("whole")));
+    let shards: Vec<String> = (1..=4).map(|number| at(&format!("shard-{number}"))).collect();
+    let children: Vec<Child> = shards
+        .iter()
+        .zip(["1/4", "2/4", "3/4", "4/4"])
+        .map(|(save, shard)| play(Some(shard), save))
+        .collect();
+    children.into_iter().for_each(ended);
+    let merged = at("merged");
+    let mut arguments = vec!["merge", "--save", &merged];
+    arguments.extend(shards.iter().map(String::as_str));
+    let output = run(&arguments);
+    assert!(output.stderr.is_empty(), "{}", text(&output.stderr));
+    let whole = counts(&folder.path().join("whole"));
+    assert_eq!(whole.len(), 12);
+    assert_eq!(counts(&folder.path().join("merged")), whole);
+}
