@@ -45,6 +45,11 @@ impl Wire {
             reqwest::Client::builder()
                 .redirect(Policy::none())
                 .no_proxy()
+                // Other parts of this program need decompression; what is judged is read as it came.
+                .no_gzip()
+                .no_brotli()
+                .no_zstd()
+                .no_deflate()
                 .timeout(timeout)
                 .pool_idle_timeout(POOL_IDLE)
                 .pool_max_idle_per_host(idle)
