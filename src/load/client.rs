@@ -31,6 +31,7 @@ pub(crate) fn connect(timeout: Duration) -> reqwest::Result<Client> {
     Client::builder()
         .redirect(Policy::none())
         .no_proxy()
+        .no_gzip()
         .timeout(timeout)
         .pool_idle_timeout(POOL_IDLE)
         .pool_max_idle_per_host(usize::MAX)
