@@ -17,6 +17,9 @@
 //! [`run`] plays scenarios against a target and judges what comes back. Judge and judged share the vocabulary and no
 //! code. A wrong count is at first a suspicion; it becomes a failure when no lawful limiter explains it.
 //!
+//! [`load`] holds keys at a rate and judges every window: a pure pacer, tickets from one precise thread, goose's users,
+//! a ledger, and a verdict that is the same for one machine and for many.
+//!
 //! [`report`] takes one stream of events, redacts it once, and feeds the terminal, JUnit and JSON from it.
 //!
 //! [`cli`] is the command line, one file a command; `main` parses, dispatches and exits.

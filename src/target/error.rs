@@ -15,7 +15,7 @@ pub enum TargetError {
     },
     /// No key variable is set and the target is no mock.
     #[error(
-        "no keys for {url}: none of the variables {variables} is set, and no mock's control API answers there; \
+        "no keys for {url}: none of the variables {variables} is set, and it is no mock on this machine; \
          export at least one, for example {example}=…"
     )]
     NoKeys {

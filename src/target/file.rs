@@ -206,7 +206,7 @@ impl TargetFile {
         let keys = merge_same(keys)?;
 
         let (base_url, loopback) = base_url(self.base_url.as_ref().map_or("", |url| url.as_str()))?;
-        let keys = self.choose_keys(&base_url, keys).await?;
+        let keys = self.choose_keys(&base_url, loopback, keys).await?;
         Ok(Target {
             base_url,
             loopback,
@@ -219,21 +219,23 @@ impl TargetFile {
         })
     }
 
-    async fn choose_keys(&self, base_url: &str, keys: Vec<Key>) -> Result<Keys, TargetError> {
+    async fn choose_keys(&self, base_url: &str, loopback: bool, keys: Vec<Key>) -> Result<Keys, TargetError> {
         match self.keys_from {
             KeysFrom::Mock => Ok(Keys::Mock(Control::connect(base_url).await?)),
             KeysFrom::Auto | KeysFrom::Environment if !keys.is_empty() => Ok(Keys::Environment(keys)),
-            KeysFrom::Auto => {
+            // Nobody else's machine is asked whether it is a mock.
+            KeysFrom::Auto if loopback => {
                 Control::connect(base_url).await.map(Keys::Mock).map_err(|_| self.no_keys(base_url))
             }
-            KeysFrom::Environment => Err(self.no_keys(base_url)),
+            KeysFrom::Auto | KeysFrom::Environment => Err(self.no_keys(base_url)),
         }
     }
 
     fn no_keys(&self, base_url: &str) -> TargetError {
         let mut variables: Vec<String> = self.keys.iter().map(|entry| entry.env.value.clone()).collect();
         if variables.is_empty() {
-            variables = Role::ALL.map(|role| role_variable(role, 1)).to_vec();
+            let named = Role::ALL.into_iter().filter(|role| *role != Role::Any);
+            variables = named.map(|role| role_variable(role, 1)).collect();
         }
         let example = variables.first().cloned().unwrap_or_default();
         TargetError::NoKeys { url: base_url.to_owned(), variables: variables.join(", "), example }
