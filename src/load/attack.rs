@@ -245,7 +245,8 @@ impl Bundler {
     fn hand_over(&mut self) {
         self.last = Instant::now();
         // Nobody takes them any more when the run is being torn down.
-        let _ = self.to.send(Bundle { lane: self.lane, samples: std::mem::take(&mut self.samples) });
+        let samples = std::mem::take(&mut self.samples);
+        let _ = self.to.send(Bundle { lane: self.lane, handed_over: self.last, samples });
     }
 }
 

@@ -1,13 +1,14 @@
 //! The thread that keeps the ledgers and shows how they stand.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::ledger::{LaneLedger, Sample};
 use super::live::Live;
 use super::tickets::Course;
 
-/// How often the live view may change.
+/// How often bundles are taken in, and the live view may change.
 const LOOK: Duration = Duration::from_millis(250);
 
 /// Samples of one user of one lane.
@@ -15,6 +16,8 @@ const LOOK: Duration = Duration::from_millis(250);
 pub(crate) struct Bundle {
     /// The lane's place among those of this process.
     pub(crate) lane: usize,
+    /// When it was handed over.
+    pub(crate) handed_over: Instant,
     /// The samples.
     pub(crate) samples: Vec<Sample>,
 }
@@ -27,25 +30,24 @@ pub(crate) fn keep(
     mut live: Live,
 ) -> (Vec<LaneLedger>, Instant) {
     let mut last = Instant::now();
-    let mut looked = Instant::now();
     loop {
-        match bundles.recv_timeout(LOOK) {
+        match bundles.try_recv() {
             Ok(bundle) => {
-                last = Instant::now();
+                last = last.max(bundle.handed_over);
                 if let Some(ledger) = ledgers.get_mut(bundle.lane) {
                     for sample in bundle.samples {
                         ledger.take(sample);
                     }
                 }
             }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => break,
-        }
-        if looked.elapsed() >= LOOK
-            && let Some(start) = course.start()
-        {
-            looked = Instant::now();
-            live.show(&ledgers, looked.saturating_duration_since(start));
+            Err(TryRecvError::Empty) => {
+                if let Some(start) = course.start() {
+                    live.show(&ledgers, start.elapsed());
+                }
+                // To be woken by every bundle would cost those who send more than the bundle itself.
+                thread::sleep(LOOK);
+            }
+            Err(TryRecvError::Disconnected) => break,
         }
     }
     live.end();

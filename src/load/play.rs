@@ -1,6 +1,6 @@
 //! Conducts a run: keys, users, schedule, ledger; and what comes of it.
 
-use std::io::{IsTerminal, stderr};
+use std::io::{IsTerminal, Write, stderr};
 use std::path::PathBuf;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, atomic::AtomicBool, atomic::Ordering};
@@ -30,6 +30,9 @@ use crate::target::{Target, TargetError};
 const LEAD: Duration = Duration::from_millis(200);
 /// How long requests under way may go on after Ctrl-C.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// A wait that people are told about.
+const NOTICEABLE: Duration = Duration::from_secs(2);
 
 /// How a run is conducted.
 #[derive(Debug, Clone)]
@@ -223,6 +226,13 @@ async fn conduct_lanes(
     }
 
     let (start, started_at) = when(&conduct, fresh_from)?;
+    if conduct.view == View::Shown && start > Instant::now() + NOTICEABLE {
+        let seconds = start.saturating_duration_since(Instant::now()).as_secs();
+        let when =
+            if fresh_from.is_some() { "the keys' windows are fresh" } else { "the start time has come" };
+        // Nobody reads a closed stream; the run goes on.
+        let _ = writeln!(stderr(), "begins in {seconds} s, when {when}");
+    }
     course.begin(start);
     let interrupted = Arc::new(AtomicBool::new(false));
     let schedule = {
