@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail loudly")]
 //!
 //! In what a block expects, `…` stands for anything in a line, and alone on a line for any lines. A command that ends
-//! in ` &` stays running until the block is over.
+//! in ` &` stays running until the block is over. `NAME=…` before a command gives it a key.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -101,21 +101,26 @@ fn every_console_block_shows_what_happens() {
         let mut running = Vec::new();
         let mut port = SHOWN_PORT.to_owned();
         for (command, expected) in commands(&block) {
-            let arguments = command.strip_prefix("trenchcheck ").expect("only trenchcheck is shown");
+            let (variables, arguments) =
+                command.split_once("trenchcheck ").expect("only trenchcheck is shown");
             if let Some(arguments) = arguments.strip_suffix(" &") {
                 let (child, its_port) = background(arguments);
                 running.push(child);
                 port = its_port;
                 continue;
             }
-            let output = trenchcheck(&arguments.replace(SHOWN_PORT, &port)).output().unwrap();
+            let mut command = trenchcheck(&arguments.replace(SHOWN_PORT, &port));
+            let keys = variables.split_whitespace().map(|variable| variable.strip_suffix("=…").unwrap());
+            command
+                .envs(keys.map(|name| (name, format!("ct_live_{name}").replace("TRENCHCHECK_KEY_", "of0"))));
+            let output = command.output().unwrap();
             let text = [output.stdout, output.stderr].concat();
             let text = String::from_utf8(text).unwrap();
             let text = if port == SHOWN_PORT { text } else { text.replace(&port, SHOWN_PORT) };
             let lines: Vec<&str> = text.trim_end().lines().collect();
             assert!(
                 matches(&expected, &lines),
-                "`{command}` printed\n{text}\nwhere the README shows\n{}",
+                "`{arguments}` printed\n{text}\nwhere the README shows\n{}",
                 expected.join("\n")
             );
         }

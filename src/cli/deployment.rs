@@ -1,7 +1,7 @@
 //! The arguments that say which deployment a command goes to.
 
 use crate::scenario::span::{At, Spanned};
-use crate::target::{Embedded, KeysFrom, Target, TargetError, TargetFile};
+use crate::target::{Embedded, KeysFrom, Outlook, Target, TargetError, TargetFile};
 
 /// Which deployment, with which keys.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -38,8 +38,25 @@ impl DeploymentArgs {
             let mock = Embedded::start().await?;
             return Ok((mock.target(&[], None), Some(mock)));
         };
+        let (file, text) = self.file(given)?;
+        let target = file.resolve(given, &text, &|name| std::env::var(name).ok()).await?;
+        Ok((target, None))
+    }
+
+    /// The deployment that is asked for as it looks from here; nothing is sent to it.
+    ///
+    /// # Errors
+    /// [`TargetError`].
+    pub fn outlook(&self) -> Result<Outlook, TargetError> {
+        let Some(given) = &self.target else { return Ok(Outlook::embedded()) };
+        let (file, text) = self.file(given)?;
+        file.outlook(given, &text, &|name| std::env::var(name).ok())
+    }
+
+    /// The target file, or one that says no more than the URL that was given; and its text.
+    fn file(&self, given: &str) -> Result<(TargetFile, String), TargetError> {
         let (mut file, text) = if given.contains("://") {
-            let base_url = Some(Spanned { value: given.clone(), at: At::default() });
+            let base_url = Some(Spanned { value: given.to_owned(), at: At::default() });
             (TargetFile { base_url, ..TargetFile::default() }, String::new())
         } else {
             TargetFile::read(given.as_ref())?
@@ -49,7 +66,6 @@ impl DeploymentArgs {
             Some(KeySource::Mock) => file.keys_from = KeysFrom::Mock,
             None => {}
         }
-        let target = file.resolve(given, &text, &|name| std::env::var(name).ok()).await?;
-        Ok((target, None))
+        Ok((file, text))
     }
 }

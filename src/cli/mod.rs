@@ -9,9 +9,12 @@ pub mod load_reports;
 pub mod merge;
 pub mod mock;
 pub mod pattern;
+pub mod plan;
+pub mod plan_document;
 #[cfg(test)]
 mod samples;
 pub mod schema;
+pub mod selection;
 pub mod test;
 
 use std::io::{self, Write};
@@ -46,6 +49,8 @@ pub struct Cli {
 pub enum Command {
     /// Play the contract scenarios against a deployment and say which promise is broken.
     Test(Box<test::TestArgs>),
+    /// Say what `test` would send, when and with which keys, without sending anything.
+    Plan(Box<plan::PlanArgs>),
     /// Hold keys at a rate and judge every window.
     Load(Box<load::LoadArgs>),
     /// Serve the reference API from memory, for plugin authors and as a target.
@@ -87,6 +92,9 @@ pub fn run(cli: Cli) -> ExitCode {
             // The reports write to both streams themselves.
             drop((out, err));
             return with_suite(&source, |suite| on_runtime(test::run(*args, suite)));
+        }
+        Command::Plan(args) => {
+            return with_suite(&source, |suite| finish(plan::run(&args, &suite, &mut out)));
         }
         Command::Load(args) => {
             drop((out, err));

@@ -8,15 +8,13 @@ use tokio::sync::{mpsc, watch};
 
 use super::complain;
 use super::deployment::DeploymentArgs;
-use super::list::parse_level;
-use super::pattern::{IdPattern, select};
+use super::selection::SelectionArgs;
 use crate::report::{Event, ExitCode, Json, Junit, Redactor, Reports, Terminal, TerminalOptions, Verbosity};
 use crate::run::{Options, play};
 use crate::scenario::Suite;
-use crate::scenario::model::Level;
 
 /// How many jobs are under way at once. Most of their time is spent waiting for answers.
-const JOBS: usize = 8;
+pub(super) const JOBS: usize = 8;
 
 /// Play the contract scenarios against a deployment and say which promise is broken.
 #[derive(Debug, clap::Args)]
@@ -28,25 +26,13 @@ Examples:
   trenchcheck test
   TRENCHCHECK_KEY_STANDARD=… trenchcheck test --target http://127.0.0.1:8080 'auth.*'")]
 pub struct TestArgs {
-    /// Ids of checks, or patterns such as 'auth.*'; all without one.
-    #[arg(value_name = "ID")]
-    pub ids: Vec<IdPattern>,
+    /// Which checks.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
 
     /// Which deployment.
     #[command(flatten)]
     pub deployment: DeploymentArgs,
-
-    /// Only checks of this level: must, should, rfc, observe.
-    #[arg(long, value_name = "LEVEL", value_parser = parse_level)]
-    pub level: Vec<Level>,
-
-    /// Only checks with this tag.
-    #[arg(long, value_name = "TAG")]
-    pub tag: Vec<String>,
-
-    /// Leaves out these ids or patterns.
-    #[arg(long, value_name = "ID")]
-    pub skip: Vec<IdPattern>,
 
     /// Stops at the first failure that gates.
     #[arg(long)]
@@ -79,7 +65,7 @@ pub struct TestArgs {
 
 /// Runs the command.
 pub async fn run(args: TestArgs, suite: Suite) -> ExitCode {
-    let selected = match choose(&args, &suite) {
+    let selected = match args.selection.choose(&suite) {
         Ok(selected) => selected,
         Err(why) => {
             complain(&why);
@@ -122,26 +108,6 @@ pub async fn run(args: TestArgs, suite: Suite) -> ExitCode {
             ExitCode::Internal
         }
     }
-}
-
-/// The places in the suite of the checks that are asked for.
-fn choose(args: &TestArgs, suite: &Suite) -> Result<Vec<usize>, String> {
-    select(suite, &args.skip).map_err(|error| error.to_string())?;
-    let wanted = select(suite, &args.ids).map_err(|error| error.to_string())?;
-    let chosen: Vec<usize> = suite
-        .checks
-        .iter()
-        .enumerate()
-        .filter(|(_, check)| wanted.iter().any(|wanted| wanted.id == check.id))
-        .filter(|(_, check)| !args.skip.iter().any(|pattern| pattern.matches(&check.id)))
-        .filter(|(_, check)| args.level.is_empty() || args.level.contains(&check.level))
-        .filter(|(_, check)| args.tag.is_empty() || check.tags.iter().any(|tag| args.tag.contains(tag)))
-        .map(|(index, _)| index)
-        .collect();
-    if chosen.is_empty() {
-        return Err("no check is left to play after --level, --tag and --skip".to_owned());
-    }
-    Ok(chosen)
 }
 
 fn reports(args: &TestArgs) -> Reports {

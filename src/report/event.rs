@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::timeline::Timeline;
 use crate::contract::ApiKey;
 use crate::scenario::model::Level;
 
@@ -12,6 +13,8 @@ pub enum Event {
     Started(RunInfo),
     /// A key that from now on must be recognised wherever it turns up. No reporter ever sees this event.
     Secret(ApiKey),
+    /// When which key will be used for what, where time is real.
+    Planned(Timeline),
     /// A check begins; the first of its cases.
     CheckStarted {
         /// The check's id.

@@ -14,6 +14,7 @@ mod save;
 mod sink;
 mod tally;
 mod terminal;
+pub(crate) mod timeline;
 pub(crate) mod wording;
 
 pub use event::{CheckResult, Event, Exchange, Failure, RunInfo, RunSummary, Verdict};
@@ -24,4 +25,5 @@ pub use redact::Redactor;
 pub(crate) use save::save;
 pub use sink::{Reporter, Reports};
 pub use terminal::{Terminal, TerminalOptions, Verbosity};
+pub use timeline::{Lane, Stretch, Timeline};
 pub use wording::{level_meaning, level_word};

@@ -10,6 +10,7 @@ mod held_body;
 mod judge;
 mod ledger;
 mod message;
+mod plan;
 mod player;
 mod request;
 mod respell;
@@ -35,6 +36,7 @@ use crate::scenario::Suite;
 use crate::target::{Envelope, Target};
 
 pub use fault::Fault;
+pub use plan::{LeftOut, Plan, plan};
 pub use schedule::play;
 
 use judge::Finding;
@@ -205,11 +207,7 @@ impl Run {
     /// Bursts go only where they are welcome.
     fn burst_is_welcome(&self) -> Result<(), Stop> {
         let host = self.target.host();
-        if self.target.loopback || self.options.allowed_hosts.contains(&host) {
-            return Ok(());
-        }
-        Err(Stop::Skipped(format!(
-            "it sends bursts, and {host} is not this machine: allow it with --allow-host {host}"
-        )))
+        let why = plan::obstacle::no_bursts(&host, self.target.loopback, &self.options.allowed_hosts);
+        why.map_or(Ok(()), |why| Err(Stop::Skipped(why)))
     }
 }

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::environment::{default_keys, merge_same, read_key};
-use super::{Control, Envelope, Key, Keys, Role, Target, TargetError, role_variable};
+use super::{Control, Envelope, Key, Keys, Outlook, Role, Target, TargetError, role_variable};
 use crate::contract::{ApiKey, Endpoint, Limits, Scope, Tier};
 use crate::scenario::words::Span;
 use crate::scenario::{Problem, Problems, read_document, span::Spanned};
@@ -184,6 +184,48 @@ impl TargetFile {
         text: &str,
         lookup: &(dyn Fn(&str) -> Option<String> + Sync),
     ) -> Result<Target, TargetError> {
+        let (base_url, loopback, keys) = self.read_keys(name, text, lookup)?;
+        let keys = self.choose_keys(&base_url, loopback, keys).await?;
+        Ok(Target {
+            base_url,
+            loopback,
+            limits: self.limits.by_tier(),
+            paths: self.endpoints.by_endpoint(),
+            envelope: self.envelope,
+            timeout: self.timeout.map_or(DEFAULT_TIMEOUT, Span::duration),
+            extra_members_allowed: self.allow_extra_members,
+            keys,
+        })
+    }
+
+    /// The target the file describes, without asking it anything: where no key is given and it may be a mock on this
+    /// machine, it is taken for one.
+    ///
+    /// # Errors
+    /// Those of [`TargetFile::resolve`], except that nobody is asked for keys.
+    pub fn outlook(
+        &self,
+        name: &str,
+        text: &str,
+        lookup: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Outlook, TargetError> {
+        let (base_url, loopback, keys) = self.read_keys(name, text, lookup)?;
+        let keys = match self.keys_from {
+            KeysFrom::Mock => None,
+            KeysFrom::Auto | KeysFrom::Environment if !keys.is_empty() => Some(keys),
+            KeysFrom::Auto if loopback => None,
+            KeysFrom::Auto | KeysFrom::Environment => return Err(self.no_keys(&base_url)),
+        };
+        Ok(Outlook { base_url, loopback, limits: self.limits.by_tier(), keys })
+    }
+
+    /// Where the target is, whether that is this machine, and the keys that are given.
+    fn read_keys(
+        &self,
+        name: &str,
+        text: &str,
+        lookup: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<(String, bool, Vec<Key>), TargetError> {
         let problems: Vec<_> = self
             .keys
             .iter()
@@ -204,19 +246,8 @@ impl TargetFile {
             keys = default_keys(lookup)?;
         }
         let keys = merge_same(keys)?;
-
         let (base_url, loopback) = base_url(self.base_url.as_ref().map_or("", |url| url.as_str()))?;
-        let keys = self.choose_keys(&base_url, loopback, keys).await?;
-        Ok(Target {
-            base_url,
-            loopback,
-            limits: self.limits.by_tier(),
-            paths: self.endpoints.by_endpoint(),
-            envelope: self.envelope,
-            timeout: self.timeout.map_or(DEFAULT_TIMEOUT, Span::duration),
-            extra_members_allowed: self.allow_extra_members,
-            keys,
-        })
+        Ok((base_url, loopback, keys))
     }
 
     async fn choose_keys(&self, base_url: &str, loopback: bool, keys: Vec<Key>) -> Result<Keys, TargetError> {

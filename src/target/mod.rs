@@ -9,6 +9,7 @@ mod embedded;
 mod environment;
 mod error;
 mod file;
+mod outlook;
 mod role;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ pub use embedded::Embedded;
 pub use environment::{KEY_VARIABLE_PREFIX, role_variable};
 pub use error::TargetError;
 pub use file::{KeysFrom, TargetFile};
+pub use outlook::Outlook;
 pub use role::{Key, Role};
 
 /// How events are written; see `shared` layer 2: two envelopes are in use.
@@ -79,9 +81,10 @@ impl Target {
 
     /// The host and port, as the user would name them with `--allow-host`.
     pub fn host(&self) -> String {
-        reqwest::Url::parse(&self.base_url)
-            .ok()
-            .and_then(|url| url.host_str().map(str::to_owned))
-            .unwrap_or_default()
+        host(&self.base_url)
     }
+}
+
+fn host(base_url: &str) -> String {
+    reqwest::Url::parse(base_url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
 }

@@ -11,6 +11,7 @@ mod http;
 mod interruption;
 mod knowledge;
 mod output;
+mod plan;
 #[path = "../common/program.rs"]
 mod program;
 mod reports;

@@ -3,6 +3,7 @@
 
 use super::Redactor;
 use crate::report::event::{CheckResult, Event, Exchange, Failure, RunInfo, RunSummary, Verdict};
+use crate::report::timeline::{Lane, Stretch, Timeline};
 
 impl Redactor {
     /// The event with every secret masked in each of its strings.
@@ -10,6 +11,7 @@ impl Redactor {
         match event {
             Event::Started(info) => Event::Started(self.info(info)),
             Event::Secret(key) => Event::Secret(key.clone()),
+            Event::Planned(timeline) => Event::Planned(self.timeline(timeline)),
             Event::CheckStarted { id } => Event::CheckStarted { id: self.scrub(id) },
             Event::Waiting { id, what, how_long } => {
                 Event::Waiting { id: self.scrub(id), what: self.scrub(what), how_long: *how_long }
@@ -38,6 +40,20 @@ impl Redactor {
             rfc: *rfc,
             started_at: self.scrub(started_at),
         }
+    }
+
+    fn timeline(&self, timeline: &Timeline) -> Timeline {
+        let stretch = |stretch: &Stretch| {
+            let Stretch { check, from, until, waits, alone } = stretch;
+            let (from, until, waits, alone) = (*from, *until, waits.clone(), *alone);
+            Stretch { check: self.scrub(check), from, until, waits, alone }
+        };
+        let lane = |Lane { key, stretches }: &Lane| Lane {
+            key: self.scrub(key),
+            stretches: stretches.iter().map(stretch).collect(),
+        };
+        let Timeline { takes, lanes } = timeline;
+        Timeline { takes: *takes, lanes: lanes.iter().map(lane).collect() }
     }
 
     fn verdict(&self, verdict: &Verdict) -> Verdict {
@@ -197,6 +213,13 @@ mod tests {
                 strict: false,
                 rfc: false,
                 started_at: key(),
+            }),
+            Event::Planned(Timeline {
+                takes: Duration::ZERO,
+                lanes: vec![Lane {
+                    key: key(),
+                    stretches: vec![Stretch { check: key(), ..Stretch::default() }],
+                }],
             }),
             Event::CheckStarted { id: key() },
             Event::Waiting { id: key(), what: key(), how_long: Duration::ZERO },

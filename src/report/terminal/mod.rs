@@ -5,6 +5,7 @@ mod summary;
 
 use std::ffi::OsStr;
 use std::io::{self, Write};
+use std::time::Duration;
 
 use indicatif::ProgressDrawTarget;
 
@@ -12,8 +13,12 @@ use super::event::{CheckResult, Event, RunInfo, RunSummary, Verdict};
 use super::failure;
 use super::page::{Page, Tone};
 use super::sink::Reporter;
+use super::timeline::Timeline;
 use super::wording::{count, time};
 use progress::Progress;
+
+/// A run that is over sooner needs no word about how long it takes.
+const WORTH_TELLING: Duration = Duration::from_secs(5);
 
 /// How much is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -110,6 +115,15 @@ impl Terminal {
         self.show(&page)
     }
 
+    fn planned(&mut self, timeline: &Timeline) -> io::Result<()> {
+        let mut page = Page::default();
+        if self.options.verbosity != Verbosity::Quiet && timeline.takes >= WORTH_TELLING {
+            page.line(0, &[(Tone::Dim, &format!("expected to take {}", time(timeline.takes)))]);
+            page.gap();
+        }
+        self.show(&page)
+    }
+
     /// Whether a finished check gets a line of its own.
     fn tells(&self, result: &CheckResult) -> bool {
         match self.options.verbosity {
@@ -165,6 +179,7 @@ impl Reporter for Terminal {
         match event {
             Event::Started(info) => return self.started(info),
             Event::Secret(_) => {}
+            Event::Planned(timeline) => return self.planned(timeline),
             Event::CheckStarted { id } => {
                 if let Some(progress) = &mut self.progress {
                     progress.running(id);

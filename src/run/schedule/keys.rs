@@ -1,32 +1,26 @@
 //! Who gets which key, when.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::contract::Tier;
 use crate::report::Event;
 use crate::run::Run;
+use crate::run::clock::Moment;
 use crate::run::ledger::KeyState;
-use crate::run::stage::{Cast, OWN, Stage};
+use crate::run::plan::{Condition, Desk, Job, parts};
+use crate::run::stage::{Cast, Stage};
 use crate::scenario::model::Case;
-use crate::target::{Key, Keys, Role, Target, TargetError, role_variable};
+use crate::target::{Key, Keys, Role, Target, TargetError};
 
 /// The keys of a real deployment, and who is using them.
 #[derive(Debug, Clone)]
 pub(super) struct Pool {
-    keys: Arc<Vec<(Arc<KeyState>, Mutex<Use>)>>,
+    keys: Arc<Vec<Arc<KeyState>>>,
+    desk: Arc<Mutex<Desk>>,
 }
 
-/// Who is using a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Use {
-    /// So many cases that send a few requests.
-    Shared(u32),
-    /// One case that spends its quota.
-    Alone,
-}
-
-/// Gives a key back when the case is over.
+/// Gives keys back when the job is over.
 #[derive(Debug)]
 pub(super) struct Loan {
     pool: Pool,
@@ -35,68 +29,34 @@ pub(super) struct Loan {
 
 impl Drop for Loan {
     fn drop(&mut self) {
-        for index in &self.indices {
-            let mut using = self.pool.keys[*index].1.lock().unwrap_or_else(PoisonError::into_inner);
-            *using = match *using {
-                Use::Shared(count) => Use::Shared(count.saturating_sub(1)),
-                Use::Alone => Use::Shared(0),
-            };
-        }
+        self.pool.desk().give_back(&self.indices);
     }
 }
 
 impl Pool {
-    pub(super) fn new(keys: &[Key], target: &Target) -> Self {
-        let states = keys.iter().map(|key| (state(key.clone(), target), Mutex::new(Use::Shared(0))));
-        Self { keys: Arc::new(states.collect()) }
+    pub(super) fn new(desk: Desk, target: &Target) -> Self {
+        let states = desk.keys().iter().map(|key| state(key.clone(), target)).collect();
+        Self { keys: Arc::new(states), desk: Arc::new(Mutex::new(desk)) }
     }
 
-    /// Why a case can never be played with these keys, and what would change that.
-    pub(super) fn missing(&self, case: &Case) -> Option<String> {
-        let mut used = Vec::new();
-        for (_, role) in parts(case) {
-            match self.candidates(role).into_iter().find(|index| !used.contains(index)) {
-                Some(index) => used.push(index),
-                None => {
-                    let have = self.candidates(role).len();
-                    let variable = role_variable(role, u32::try_from(have + 1).unwrap_or(1));
-                    let which = if have == 0 { "no" } else { "no further" };
-                    return Some(format!("{which} key for the role {role}: set {variable}"));
-                }
+    /// The keys for a job, if they are free.
+    pub(super) fn take(&self, job: &Job, to_come: &[Job], now: Moment) -> Option<(Cast, Loan)> {
+        let condition = |index: usize| {
+            let key = &self.keys[index];
+            Condition {
+                room: key.room_for(job.counted, now) <= now,
+                fresh_at: key.promise().map_or(now.0, |promise| promise.max(now).0),
             }
-        }
-        None
+        };
+        let indices = self.desk().take(job, &condition, to_come.iter())?;
+        let keys = indices.iter().map(|index| Arc::clone(&self.keys[*index]));
+        let cast = job.parts.iter().map(|(name, _)| name.clone()).zip(keys).collect();
+        Some((cast, Loan { pool: self.clone(), indices }))
     }
 
-    /// The keys for a case, if they are free: `shared` with others, or alone.
-    pub(super) fn take(&self, case: &Case, shared: bool) -> Option<(Cast, Loan)> {
-        let mut loan = Loan { pool: self.clone(), indices: Vec::new() };
-        let mut cast = Cast::new();
-        for (name, role) in parts(case) {
-            let index = self.candidates(role).into_iter().find(|index| {
-                if loan.indices.contains(index) {
-                    return false;
-                }
-                let mut using = self.keys[*index].1.lock().unwrap_or_else(PoisonError::into_inner);
-                match (*using, shared) {
-                    (Use::Shared(count), true) => *using = Use::Shared(count + 1),
-                    (Use::Shared(0), false) => *using = Use::Alone,
-                    _ => return false,
-                }
-                true
-            })?;
-            loan.indices.push(index);
-            cast.insert(name, Arc::clone(&self.keys[index].0));
-        }
-        Some((cast, loan))
-    }
-
-    /// The keys that can play a role, the likeliest first.
-    fn candidates(&self, role: Role) -> Vec<usize> {
-        let mut fitting: Vec<usize> =
-            (0..self.keys.len()).filter(|index| role.fits(&self.keys[*index].0.key)).collect();
-        fitting.sort_by_key(|index| role.preference(&self.keys[*index].0.key));
-        fitting
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        // A panic elsewhere leaves nothing half-written here.
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -151,13 +111,6 @@ impl Minted {
             let _ = stage.close().await;
         }
     }
-}
-
-/// The parts of a case with their roles, the main key first.
-fn parts(case: &Case) -> Vec<(String, Role)> {
-    let own = case.key.iter().map(|role| (OWN.to_owned(), role));
-    let others = case.keys.iter().map(|(name, role)| (name.clone(), role));
-    own.chain(others).filter_map(|(name, role)| Some((name, Role::from_name(role)?))).collect()
 }
 
 fn state(key: Key, target: &Target) -> Arc<KeyState> {

@@ -1,9 +1,9 @@
 //! Playing jobs side by side, as far as keys allow.
 //!
-//! Against a mock every job has a workspace to itself. Against a real deployment keys are few: a case that spends a
-//! key's quota has the key alone, all others share it, and what costs little goes first.
+//! Against a mock every job has a workspace to itself. Against a real deployment keys are few, and jobs are played as
+//! [`plan`] has worked out: a case that spends a key's quota has the key alone, all others share it.
 
-mod jobs;
+mod drive;
 mod keys;
 mod tally;
 
@@ -12,16 +12,17 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::JoinError;
 
+use super::plan::{self, Agenda, Job, Place};
 use super::player::{Outcome, Player};
 use super::stage::Stage;
 use super::{Fault, Options, Run};
 use crate::report::{CheckResult, Event, ExitCode, RunInfo, RunSummary, Verdict};
 use crate::scenario::Suite;
-use crate::target::{Envelope, Keys, Target};
+use crate::target::{Envelope, Key, Keys, Target};
 
-use jobs::{Job, Place};
+pub(super) use drive::{Play, drive};
 use keys::{Minted, Pool};
 use tally::Tally;
 
@@ -61,8 +62,7 @@ pub async fn play(
             for key in keys {
                 run.emit(Event::Secret(key.secret.clone()));
             }
-            let pool = Pool::new(keys, &run.target);
-            on_a_deployment(&run, selected, pool, &mut tally, interrupted).await
+            on_a_deployment(&run, selected, keys, &mut tally, interrupted).await
         }
         Keys::Mock(_) => on_a_mock(&run, selected, &mut tally, interrupted).await,
     };
@@ -79,81 +79,73 @@ pub async fn play(
     Ok((results, exit))
 }
 
-/// Plays on workspaces of a mock; the longest jobs go first, so that none is left over at the end.
+/// Plays on workspaces of a mock, each job with keys of its own.
 async fn on_a_mock(
     run: &Arc<Run>,
     selected: &[usize],
     tally: &mut Tally,
     interrupted: watch::Receiver<bool>,
 ) -> bool {
-    let mut jobs = jobs::for_a_mock(&run.suite, selected);
-    jobs.sort_by_key(|job| (job.last, std::cmp::Reverse(job.weight)));
-    drive(run, jobs, tally, interrupted, &mut |_| Some(Minted::default())).await
+    let jobs = plan::for_a_mock(&run.suite, selected);
+    let mut playing = Playing { run: Arc::clone(run), tally, keys: None };
+    drive(&mut playing, jobs, |_| true, run.options.jobs, interrupted).await
 }
 
-/// Plays on the one stage there is; the lightest jobs go first, since they need no wait.
+/// Plays on the one stage there is, as planned.
 async fn on_a_deployment(
     run: &Arc<Run>,
     selected: &[usize],
-    pool: Pool,
+    keys: &[Key],
     tally: &mut Tally,
     interrupted: watch::Receiver<bool>,
 ) -> bool {
-    let stage = Stage::real(&run.target.base_url);
-    let mut playable = Vec::new();
-    for job in jobs::for_a_deployment(&run.suite, selected) {
-        let place = job.places[0];
-        let case = &run.suite.checks[place.check].cases[place.case];
-        match pool.missing(case) {
-            Some(why) => tally.finished(vec![(place, Outcome::Skipped(why), Vec::new())]),
-            None => playable.push(job),
-        }
-    }
-    playable.sort_by_key(|job| (job.last, job.weight));
-    drive(run, playable, tally, interrupted, &mut |job| {
-        let place = job.places[0];
-        let case = &run.suite.checks[place.check].cases[place.case];
-        pool.take(case, job.weight == 0).map(|cast| Minted::taken(stage.clone(), cast))
-    })
-    .await
+    let (outlook, options) = (run.target.outlook(), &run.options);
+    let agenda =
+        Agenda::new(&run.suite, selected, &outlook, keys, &options.allowed_hosts, options.jobs.max(1));
+    run.emit(Event::Planned(agenda.timeline(&run.suite)));
+    let left_out = agenda.left_out.iter().cloned();
+    tally.finished(left_out.map(|(place, why)| (place, Outcome::Skipped(why), Vec::new())).collect());
+    let pool = Pool::new(agenda.desk, &run.target);
+    let keys = Some((Stage::real(&run.target.base_url), pool));
+    let mut playing = Playing { run: Arc::clone(run), tally, keys };
+    drive(&mut playing, agenda.jobs, plan::keeps_busy, options.jobs, interrupted).await
 }
 
-/// Starts jobs as long as `provide` has keys for them, until all are played or the run is interrupted.
-async fn drive(
-    run: &Arc<Run>,
-    mut pending: Vec<Job>,
-    tally: &mut Tally,
-    mut interrupted: watch::Receiver<bool>,
-    provide: &mut (dyn FnMut(&Job) -> Option<Minted> + std::marker::Send),
-) -> bool {
-    let mut playing: JoinSet<Played> = JoinSet::new();
-    loop {
-        if run.options.fail_fast && tally.has_failed() {
-            return false;
-        }
-        let mut index = 0;
-        while index < pending.len() && playing.len() < run.options.jobs.max(1) {
-            let comes_last =
-                pending[index].last && (!playing.is_empty() || pending.iter().any(|job| !job.last));
-            match if comes_last { None } else { provide(&pending[index]) } {
-                Some(minted) => {
-                    let job = pending.remove(index);
-                    for place in &job.places {
-                        tally.started(place.check);
-                    }
-                    playing.spawn(play_job(Arc::clone(run), job, minted));
-                }
-                None => index += 1,
+/// A run in play.
+struct Playing<'t> {
+    run: Arc<Run>,
+    tally: &'t mut Tally,
+    /// The stage and the keys of a deployment.
+    keys: Option<(Stage, Pool)>,
+}
+
+impl Play for Playing<'_> {
+    type Means = Minted;
+    type Played = Played;
+
+    fn provide(&mut self, job: &Job, to_come: &[Job]) -> Option<Minted> {
+        match &self.keys {
+            None => Some(Minted::default()),
+            Some((stage, pool)) => {
+                let taken = pool.take(job, to_come, stage.clock.now())?;
+                Some(Minted::taken(stage.clone(), taken))
             }
         }
-        tokio::select! {
-            joined = playing.join_next() => match joined {
-                Some(Ok(played)) => tally.finished(played),
-                Some(Err(error)) => tally.broke_down(&error.to_string()),
-                None => return false,
-            },
-            _ = interrupted.wait_for(|stop| *stop) => return true,
+    }
+
+    fn begin(&mut self, job: Job, minted: Minted) -> impl Future<Output = Played> + Send + 'static {
+        for place in &job.places {
+            self.tally.started(place.check);
         }
+        play_job(Arc::clone(&self.run), job, minted)
+    }
+
+    fn over(&mut self, played: Result<Played, JoinError>) -> bool {
+        match played {
+            Ok(played) => self.tally.finished(played),
+            Err(error) => self.tally.broke_down(&error.to_string()),
+        }
+        !(self.run.options.fail_fast && self.tally.has_failed())
     }
 }
 

@@ -43,7 +43,7 @@ impl Player<'_> {
 }
 
 /// The scope of a request's endpoint, where it has one.
-fn endpoint_scope(def: &RequestDef) -> Option<Scope> {
+pub(super) fn endpoint_scope(def: &RequestDef) -> Option<Scope> {
     let name = def.endpoint.as_ref()?;
     Endpoint::ALL.into_iter().find(|endpoint| endpoint.name() == name.as_str()).map(Endpoint::scope)
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::run::clock::Moment;
 use crate::run::ledger::{KeyState, WINDOW};
+use crate::run::plan::obstacle::CANNOT_REVOKE;
 use crate::run::player::{Player, Stop};
 use crate::scenario::model::Review;
 use crate::scenario::span::Spanned;
@@ -65,7 +66,7 @@ impl Player<'_> {
         let key = self.key(Some(name))?;
         match (&self.stage.workspace, &key.key.mock_id) {
             (Some(workspace), Some(id)) => Ok(workspace.revoke(id).await?),
-            _ => Err(Stop::Skipped("keys of this target cannot be revoked by a program".to_owned())),
+            _ => Err(Stop::Skipped(CANNOT_REVOKE.to_owned())),
         }
     }
 

@@ -1,0 +1,71 @@
+//! `plan` says what `test` would do, and asks nobody.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::program::{Ran, trenchcheck};
+use crate::target::{KEY, folder, keyless};
+
+/// Nobody listens there, so that whoever asked would have to say so.
+const NOWHERE: &str = "http://127.0.0.1:9";
+
+fn planned(arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
+    trenchcheck(folder().path(), &[&["plan"], arguments].concat(), variables).ended_with(0)
+}
+
+fn document(arguments: &[&str], variables: &[(&str, &str)]) -> Value {
+    serde_json::from_str(&planned(&[&["--json"], arguments].concat(), variables).out).unwrap()
+}
+
+#[test]
+fn a_deployment_is_planned_without_being_asked() {
+    let with_a_key = [("TRENCHCHECK_KEY_STANDARD", KEY)];
+    let ran = planned(&["--target", NOWHERE, "rate.standard", "rate.premium"], &with_a_key);
+    assert!(ran.err.is_empty(), "{}", ran.err);
+    assert!(ran.out.contains("expected to take 1 min"), "{}", ran.out);
+    assert!(ran.out.contains("TRENCHCHECK_KEY_STANDARD  █"), "{}", ran.out);
+    assert!(ran.out.contains("rate.premium: no key for the role premium: set TRENCHCHECK_KEY_PREMIUM"));
+    assert!(!ran.out.contains(KEY), "{}", ran.out);
+}
+
+#[test]
+fn the_document_says_when_which_key_is_used() {
+    let plan = document(&["--target", NOWHERE, "rate.standard"], &[("TRENCHCHECK_KEY_STANDARD", KEY)]);
+    let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/plan.schema.json");
+    let schema: Value = serde_json::from_str(&std::fs::read_to_string(schema).unwrap()).unwrap();
+    assert!(jsonschema::is_valid(&schema, &plan), "{plan:#}");
+    assert!((60.0..61.0).contains(&plan["expected_seconds"].as_f64().unwrap()), "{plan:#}");
+    let used = &plan["keys"][0]["uses"][0];
+    assert_eq!((used["check"].as_str(), used["alone"].as_bool()), (Some("rate.standard"), Some(true)));
+    assert_eq!(used["waits"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn the_same_words_choose_the_same_checks_as_in_test() {
+    let words = ["auth.*", "--skip", "auth.no-*", "--level", "must"];
+    let plan = document(&[&["--target", NOWHERE][..], &words].concat(), &[("TRENCHCHECK_KEY_READ", KEY)]);
+    let uses = plan["keys"][0]["uses"].as_array().unwrap().iter();
+    let mut ids: BTreeSet<String> = uses.map(|one| one["check"].as_str().unwrap().to_owned()).collect();
+    let left_out = plan["left_out"].as_array().unwrap().iter();
+    ids.extend(left_out.map(|one| one["check"].as_str().unwrap().to_owned()));
+    let list = keyless(&["list", "--json", "auth.*", "--level", "must"]).ended_with(0).out;
+    let list: Value = serde_json::from_str(&list).unwrap();
+    let listed = list.as_array().unwrap().iter().map(|check| check["id"].as_str().unwrap().to_owned());
+    assert_eq!(ids, listed.filter(|id| !id.starts_with("auth.no-")).collect());
+}
+
+#[test]
+fn without_a_target_it_describes_the_built_in_reference() {
+    let ran = planned(&[], &[]);
+    assert!(ran.out.starts_with("the built-in reference  "), "{}", ran.out);
+    assert!(ran.out.contains("virtual time"), "{}", ran.out);
+}
+
+#[test]
+fn what_it_cannot_plan_it_says() {
+    let ran = keyless(&["plan", "--target", "https://trenchcoat.example"]).ended_with(2);
+    assert!(ran.err.contains("TRENCHCHECK_KEY_STANDARD"), "{}", ran.err);
+    let ran = keyless(&["plan", "rate.standrd"]).ended_with(2);
+    assert!(ran.err.contains("rate.standard"), "{}", ran.err);
+}
