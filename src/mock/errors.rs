@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::contract::{ErrorCode, Scope};
 
 use super::message::Reply;
+use super::note::Envelopes;
 
 #[derive(Serialize)]
 struct Body<'a> {
@@ -20,7 +21,7 @@ struct Inner<'a> {
 }
 
 /// One thing that is wrong with a request body or a parameter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub(crate) struct Detail {
     /// Where, such as `events[0].session_id`.
     pub(crate) field: String,
@@ -35,18 +36,24 @@ pub(crate) struct Invalid {
     pub(crate) message: &'static str,
     /// What is wrong in particular.
     pub(crate) details: Vec<Detail>,
+    /// How the events of a batch were written, as far as they were read.
+    pub(crate) envelopes: Envelopes,
 }
 
 impl Invalid {
     /// A body that is wrong in the places named.
     pub(crate) fn body(details: Vec<Detail>) -> Self {
-        Self { message: "Request body is invalid.", details }
+        Self { message: "Request body is invalid.", details, envelopes: Envelopes::default() }
     }
 
     /// A query parameter that is wrong.
     pub(crate) fn parameter(name: &str, message: impl Into<String>) -> Self {
         let detail = Detail { field: name.to_owned(), message: message.into() };
-        Self { message: "Request parameters are invalid.", details: vec![detail] }
+        Self {
+            message: "Request parameters are invalid.",
+            details: vec![detail],
+            envelopes: Envelopes::default(),
+        }
     }
 }
 

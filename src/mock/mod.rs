@@ -1,35 +1,52 @@
 //! The reference API in memory, with keys, windows and a control API.
 //!
-//! The heart is [`Engine::handle`]: synchronous, with the time as an argument. Around it stand the control API
-//! ([`Control`]), which makes workspaces and keys, and [`MockServer`], which carries both over HTTP.
+//! The heart is [`Engine::handle`]: synchronous, with the time as an argument. Before it stands the front, which applies
+//! faults and keeps the journal; beside it the control API under `/_mock/`; and [`MockServer`] carries all of it over
+//! HTTP. [`MockApi`] is the short way to one in a test.
 //! What the reference decides can be changed one decision at a time by the deviations of the [`catalogue`].
 
+mod clock;
 mod control;
 mod deviations;
 mod engine;
 mod errors;
+mod faults;
+mod front;
 mod ingest;
+mod journal;
 mod keys;
 mod knobs;
 mod limiter;
+mod log;
 mod message;
+mod meters;
+mod note;
 mod options;
+mod product;
+mod quotas;
 mod server;
+mod settings;
 mod store;
 mod sync;
 mod visit;
 mod well_known;
 mod workspace;
 
-pub use control::{CONTROL_PREFIX, Control, ControlToken};
+pub use control::{CONTROL_PREFIX, ControlToken};
 pub use deviations::{Breach, Entry, Group, Nature, UnknownDeviation, catalogue, find, knobs};
 pub use engine::{CreateError, Engine, MAX_KEYS, MAX_WORKSPACES};
+pub use faults::{BadFault, Distribution, FaultSpec, ResetWhen};
 pub use keys::{KeyEntry, KeyHash, KeySpec};
 pub use knobs::{Counting, Form, Knobs, Place, Rewrite, Stage, Straddle, Unit};
-pub use limiter::{Decision, Kind as LimiterKind, Limiter, Rules, UnknownLimiter, WINDOW_MS};
+pub use limiter::{
+    Budget, Decision, Kind as LimiterKind, Limiter, Rules, Standing, UnknownLimiter, Use, WINDOW_MS,
+};
+pub use log::Log;
 pub use message::{OnLeave, Reply, Request};
 pub use options::{MockError, MockOptions};
+pub use quotas::{NoQuota, Quota, QuotaText, Quotas};
 pub use server::{BODY_LIMIT, MockServer};
+pub use settings::Settings;
 pub use visit::{Presented, Route, Visit};
 pub use well_known::{WELL_KNOWN_KEYS, WellKnownKey};
 pub use workspace::Workspace;

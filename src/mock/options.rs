@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use super::control::ControlToken;
 use super::deviations::UnknownDeviation;
+use super::journal::Room;
 use super::limiter::Kind;
+use super::log::Log;
+use super::quotas::Quotas;
 
 /// How a mock is started. The default is the reference on a free port of this machine.
 #[derive(Debug, Clone)]
@@ -19,6 +22,12 @@ pub struct MockOptions {
     pub deviations: Vec<String>,
     /// The limiter of the default workspace; none for the reference's.
     pub limiter: Option<Kind>,
+    /// What every tier is granted, in every workspace that is not made otherwise.
+    pub quotas: Quotas,
+    /// How many requests the journal of a workspace holds; 0 for none.
+    pub journal: usize,
+    /// Who is told about each request, in one line.
+    pub log: Option<Log>,
     /// Who may use the control API from elsewhere.
     pub control_token: Option<ControlToken>,
     /// How long a request's header may take to arrive, the wait for it to begin included.
@@ -38,6 +47,9 @@ impl Default for MockOptions {
             port: 0,
             deviations: Vec::new(),
             limiter: None,
+            quotas: Quotas::default(),
+            journal: Room::DEFAULT_ENTRIES,
+            log: None,
             control_token: None,
             // Longer than a window: the wait for a header begins with the answer before it, and a client that
             // waits for the next window keeps its connection.

@@ -1,12 +1,15 @@
-//! A workspace: keys, sessions, a clock and deviations of its own, so that nobody disturbs anybody.
+//! A workspace: keys, sessions, a clock, settings, faults and a journal of its own, so that nobody disturbs anybody.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
+use super::clock::Clock;
+use super::faults::Faults;
+use super::journal::{Journal, Room};
 use super::keys::{KeyEntry, KeyHash};
-use super::knobs::Knobs;
 use super::limiter::Limiter;
+use super::settings::Settings;
 use super::store::Store;
 use super::sync::{lock, read, write};
 
@@ -18,7 +21,10 @@ const MAX_COUNTERS: usize = 65_536;
 pub struct Workspace {
     /// Its id: `default`, or `ws_…`.
     pub id: String,
-    pub(super) knobs: Knobs,
+    settings: RwLock<Arc<Settings>>,
+    clock: RwLock<Clock>,
+    pub(super) faults: Faults,
+    pub(super) journal: Journal,
     pub(super) store: Mutex<Store>,
     /// In the order of creation, revoked ones included.
     pub(super) keys: RwLock<Vec<Arc<KeyEntry>>>,
@@ -27,23 +33,24 @@ pub struct Workspace {
     pub(super) under_way: AtomicUsize,
     pub(super) bad_keys: AtomicU32,
     counters: Mutex<HashMap<String, Arc<Mutex<Limiter>>>>,
-    offset_ms: AtomicU64,
     requests: AtomicU64,
     refusals: AtomicU64,
 }
 
 impl Workspace {
-    pub(super) fn new(id: String, knobs: Knobs) -> Self {
+    pub(super) fn new(id: String, settings: Settings, room: Arc<Room>) -> Self {
         Self {
             id,
-            knobs,
+            settings: RwLock::new(Arc::new(settings)),
+            clock: RwLock::default(),
+            faults: Faults::default(),
+            journal: Journal::new(room),
             store: Mutex::default(),
             keys: RwLock::default(),
             forms: RwLock::default(),
             under_way: AtomicUsize::new(0),
             bad_keys: AtomicU32::new(0),
             counters: Mutex::default(),
-            offset_ms: AtomicU64::new(0),
             requests: AtomicU64::new(0),
             refusals: AtomicU64::new(0),
         }
@@ -51,14 +58,46 @@ impl Workspace {
 
     /// The workspace's time at the server's time `now`, both in milliseconds.
     pub fn time(&self, now: u64) -> u64 {
-        now.saturating_add(self.offset_ms.load(Ordering::Acquire))
+        read(&self.clock).time(now)
     }
 
-    /// Sets the clock forward by so many milliseconds.
-    pub fn advance(&self, ms: u64) {
-        // It stops at the end of time instead of starting over.
-        let add = |offset: u64| Some(offset.saturating_add(ms).min(u64::MAX / 4));
-        let _ = self.offset_ms.fetch_update(Ordering::AcqRel, Ordering::Acquire, add);
+    /// Changes the clock; gives what it is then.
+    pub(super) fn set_clock(&self, change: impl FnOnce(&mut Clock)) -> Clock {
+        let mut clock = write(&self.clock);
+        change(&mut clock);
+        *clock
+    }
+
+    /// What it is set to.
+    pub(super) fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&read(&self.settings))
+    }
+
+    /// Sets it otherwise. Set to what it is set to already, it goes on counting; else windows begin anew, since counts
+    /// of one limiter mean nothing to another. A deviation that takes keys in another form takes those made from now
+    /// on.
+    pub(super) fn set(&self, settings: Settings) {
+        if !settings.same_as(&self.settings()) {
+            *write(&self.settings) = Arc::new(settings);
+            self.forget_windows();
+        }
+    }
+
+    /// Forgets sessions, scores, counts, journal, and faults that no configuration asked for, at the server's time
+    /// `now`. Keys, clock and settings stay.
+    pub(super) fn reset(&self, now: u64) {
+        self.faults.reset(self.time(now));
+        *lock(&self.store) = Store::default();
+        self.journal.clear();
+        self.forget_windows();
+    }
+
+    fn forget_windows(&self) {
+        for key in self.keys() {
+            *lock(&key.limiter) = Limiter::default();
+        }
+        lock(&self.counters).clear();
+        self.bad_keys.store(0, Ordering::Relaxed);
     }
 
     /// The keys, in the order of creation, revoked ones included.
@@ -95,7 +134,7 @@ impl Workspace {
 
     /// Makes a key known in the further forms the deviations ask for.
     pub(super) fn remember_forms(&self, plaintext: &[u8], key: &Arc<KeyEntry>) {
-        for form in &self.knobs.forms {
+        for form in &self.settings().knobs.forms {
             let known = (form.known)(plaintext);
             write(&self.forms).insert(KeyHash::of(&known), Arc::clone(key));
         }

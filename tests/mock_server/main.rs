@@ -4,5 +4,9 @@
 mod api;
 mod control;
 mod deviations;
+mod faults;
+mod journal;
+mod openapi;
+mod settings;
 mod stopping;
 mod support;

@@ -7,15 +7,18 @@ const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 fn control(token: Option<&str>) -> Control {
-    Control::new(Arc::new(Engine::new(Knobs::default(), 0)), token.and_then(ControlToken::new))
+    let engine = Arc::new(Engine::new(Knobs::default(), 0));
+    Control::new(engine, Arc::default(), token.and_then(ControlToken::new))
 }
 
 fn ask(control: &Control, peer: IpAddr, headers: &[(&str, &str)]) -> u16 {
     let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
     let (method, path) = ("GET", "/_mock/health");
-    control
-        .handle(&Request { method, path, headers: &headers, peer: Some(peer), ..Request::default() }, 0)
-        .status
+    let request = Request { method, path, headers: &headers, peer: Some(peer), ..Request::default() };
+    match control.handle(&request, 0) {
+        Answer::Reply(reply) => reply.status,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
@@ -54,4 +57,14 @@ fn with_a_token_everybody_who_has_it_and_nobody_else() {
 #[test]
 fn an_empty_token_is_none() {
     assert_eq!(ControlToken::new(""), None);
+}
+
+#[test]
+fn no_two_operations_have_the_same_name_or_place() {
+    let (mut ids, mut places) = (std::collections::HashSet::new(), std::collections::HashSet::new());
+    for operation in operation::operations() {
+        assert!(ids.insert(operation.id), "{}", operation.id);
+        assert!(places.insert((operation.method, operation.path)), "{}", operation.path);
+        assert!(operation.about.ends_with('.'), "{}", operation.about);
+    }
 }

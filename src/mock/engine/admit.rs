@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex};
 use crate::contract::{Limits, Tier};
 use crate::mock::keys::KeyEntry;
 use crate::mock::knobs::{Counting, Knobs, Straddle, Unit};
-use crate::mock::limiter::{Decision, Limiter, Rules};
+use crate::mock::limiter::{Budget, Decision, Limiter, Rules};
 use crate::mock::message::OnLeave;
 use crate::mock::sync::lock;
 use crate::mock::visit::Visit;
 use crate::mock::workspace::Workspace;
+
+use super::site::Site;
 
 /// What became of a request at the limiter.
 pub(super) struct Admission {
@@ -22,20 +24,20 @@ pub(super) struct Admission {
 }
 
 /// Who counts: the key's own limiter, or a named one that a deviation made.
-enum Counter {
+pub(super) enum Counter {
     Own(Arc<KeyEntry>),
     Named(Arc<Mutex<Limiter>>),
 }
 
 impl Counter {
-    fn of(unit: Unit, workspace: &Workspace, key: &Arc<KeyEntry>) -> Self {
+    pub(super) fn of(unit: Unit, workspace: &Workspace, key: &Arc<KeyEntry>) -> Self {
         match unit {
             Unit::Key => Self::Own(Arc::clone(key)),
             Unit::Named(name) => Self::Named(workspace.counter(name)),
         }
     }
 
-    fn limiter(&self) -> &Mutex<Limiter> {
+    pub(super) fn limiter(&self) -> &Mutex<Limiter> {
         match self {
             Self::Own(key) => &key.limiter,
             Self::Named(limiter) => limiter,
@@ -43,38 +45,39 @@ impl Counter {
     }
 }
 
-/// The rules for a key in its workspace.
-pub(super) fn rules(workspace: &Workspace, visit: &Visit<'_>, tier: Tier) -> Rules {
-    let knobs = &workspace.knobs;
+/// The rules for a key in its workspace; none where its tier has no limit.
+pub(super) fn rules(site: &Site, visit: &Visit<'_>, tier: Tier) -> Option<Rules> {
+    let knobs = site.knobs();
+    let quota = site.settings.quotas.of(tier)?;
     let change =
         |limits: Limits, change: &fn(&Visit<'_>, Tier, Limits) -> Limits| change(visit, tier, limits);
-    let limits = knobs.limits.iter().fold(tier.limits(), change);
-    let mut rules = Rules::reference(limits.requests, limits.events);
+    let limits = knobs.limits.iter().fold(quota.limits, change);
+    let mut rules = Rules { window_ms: quota.window_ms, ..Rules::reference(limits.requests, limits.events) };
     for change in &knobs.rules {
         change(&mut rules);
     }
     if knobs.bad_keys_drain {
-        rules.requests = rules.requests.saturating_sub(workspace.bad_keys.load(Ordering::Relaxed));
+        rules.requests = rules.requests.saturating_sub(site.bad_keys.load(Ordering::Relaxed));
     }
     // Only its phase within a window matters, so what lies before 1970 may count as 1970.
     rules.epoch_ms = u64::try_from(visit.wall_ms).unwrap_or(0).saturating_sub(visit.now);
-    rules
+    Some(rules)
 }
 
 /// Asks the limiter for one request with so many events.
 pub(super) fn admit(
-    workspace: &Arc<Workspace>,
+    site: &Site,
     visit: &Visit<'_>,
     key: &Arc<KeyEntry>,
     events: u32,
     rules: &Rules,
 ) -> Admission {
-    let knobs = &workspace.knobs;
+    let knobs = site.knobs();
     if knobs.free.iter().any(|free| free(visit)) {
         return Admission { decision: Decision::Admitted, events, on_leave: None };
     }
     let now = visit.now;
-    let counter = Counter::of((knobs.unit)(visit), workspace, key);
+    let counter = Counter::of((knobs.unit)(visit), site, key);
     if (knobs.events_bar)(visit) {
         let decision = lock(counter.limiter()).check(now, 1, rules);
         if decision != Decision::Admitted {
@@ -84,11 +87,11 @@ pub(super) fn admit(
     match knobs.counting {
         Counting::Exact => match knobs.event_unit {
             None => exact(knobs, &counter, now, events, rules),
-            Some(unit) => apart(&counter, &Counter::of(unit(visit), workspace, key), now, events, rules),
+            Some(unit) => apart(&counter, &Counter::of(unit(visit), site, key), now, events, rules),
         },
         Counting::WhenTheReplyLeaves => late(counter, now, events, *rules, false),
         Counting::EventsWhenTheReplyLeaves => late(counter, now, events, *rules, true),
-        Counting::OneAtATime => one_at_a_time(workspace, &counter, now, events, rules),
+        Counting::OneAtATime => one_at_a_time(site, &counter, now, events, rules),
     }
 }
 
@@ -182,7 +185,7 @@ fn one_at_a_time(
     let busy = workspace.under_way.fetch_add(1, Ordering::AcqRel) > 0;
     let under_way = UnderWay(Arc::clone(workspace));
     let decision = if busy {
-        Decision::Refused { wait_ms: 1 }
+        Decision::Refused { wait_ms: 1, by: Budget::Requests }
     } else {
         lock(counter.limiter()).admit(now, events, rules)
     };

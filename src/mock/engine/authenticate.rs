@@ -2,51 +2,50 @@
 
 use std::sync::Arc;
 
+use super::Engine;
+use super::site::Site;
 use crate::mock::keys::{KeyEntry, KeyHash};
 use crate::mock::sync::read;
 use crate::mock::visit::{Presented, Visit};
-use crate::mock::workspace::Workspace;
-
-use super::Engine;
 
 impl Engine {
-    /// Fills in the key of a visit. `strict` is the key the header named exactly.
+    /// Fills in the key of a visit, and gives it even if it has been revoked. `strict` is the key the header named
+    /// exactly.
     pub(super) fn authenticate(
         &self,
-        workspace: &Arc<Workspace>,
+        site: &Site,
         visit: &mut Visit<'_>,
         strict: Option<Arc<KeyEntry>>,
-    ) {
-        let found = strict.or_else(|| self.elsewhere(workspace, visit));
-        let Some(key) = found else {
-            return;
-        };
-        let grace = workspace.knobs.revoked_grace_ms;
+    ) -> Option<Arc<KeyEntry>> {
+        let found = strict.or_else(|| self.elsewhere(site, visit));
+        let key = found?;
+        let grace = site.knobs().revoked_grace_ms;
         visit.revoked = key.revoked_at().is_some_and(|at| visit.now >= at.saturating_add(grace));
         if visit.revoked {
-            return;
+            return Some(key);
         }
-        visit.key = Some(key);
-        if workspace.knobs.closed.iter().any(|closed| closed(visit)) {
+        visit.key = Some(Arc::clone(&key));
+        if site.knobs().closed.iter().any(|closed| closed(visit)) {
             visit.key = None;
         }
+        Some(key)
     }
 
     /// Looks where the deviations of the workspace look. The reference looks nowhere.
-    fn elsewhere(&self, workspace: &Arc<Workspace>, visit: &Visit<'_>) -> Option<Arc<KeyEntry>> {
-        let knobs = &workspace.knobs;
+    fn elsewhere(&self, site: &Site, visit: &Visit<'_>) -> Option<Arc<KeyEntry>> {
+        let knobs = site.knobs();
         let header = match visit.presented {
             Presented::Key(key) => Some(key),
             Presented::Conflicting(first) if knobs.first_line_wins => Some(first),
             Presented::Missing | Presented::Conflicting(_) => None,
         };
         if let Some(presented) = header {
-            if let Some(key) = self.known_here(workspace, presented) {
+            if let Some(key) = self.known_here(site, presented) {
                 return Some(key);
             }
             for form in &knobs.forms {
                 if let Some(canonical) = (form.presented)(presented)
-                    && let Some(key) = read(&workspace.forms).get(&KeyHash::of(&canonical))
+                    && let Some(key) = read(&site.forms).get(&KeyHash::of(&canonical))
                 {
                     return Some(Arc::clone(key));
                 }
@@ -55,13 +54,13 @@ impl Engine {
         let rescue = visit.presented != Presented::Missing;
         knobs.places.iter().filter(|place| place.rescues == rescue).find_map(|place| {
             let presented = (place.look)(visit.request)?;
-            self.known_here(workspace, &presented)
+            self.known_here(site, &presented)
         })
     }
 
-    fn known_here(&self, workspace: &Arc<Workspace>, presented: &[u8]) -> Option<Arc<KeyEntry>> {
+    fn known_here(&self, site: &Site, presented: &[u8]) -> Option<Arc<KeyEntry>> {
         let keys = read(&self.keys);
         let (owner, key) = keys.get(&KeyHash::of(presented))?;
-        Arc::ptr_eq(owner, workspace).then(|| Arc::clone(key))
+        Arc::ptr_eq(owner, site).then(|| Arc::clone(key))
     }
 }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::mock::message::Reply;
+use crate::mock::note::Note;
 use crate::mock::sync::lock;
 use crate::mock::workspace::Workspace;
 
@@ -31,19 +32,22 @@ pub(super) fn data<T: Serialize>(status: u16, data: T) -> Reply {
 }
 
 /// Does what was wished for; of a batch, the first `events`.
-pub(super) fn effect(workspace: &Workspace, wish: Wish<'_>, events: u32) -> Reply {
+pub(super) fn effect(workspace: &Workspace, wish: Wish<'_>, events: u32, note: &mut Note) -> Reply {
     let mut store = lock(&workspace.store);
     match wish {
         Wish::Ingest(batch) => {
             let accepted = batch.events.len().min(events as usize);
-            store.ingest(&batch.events[..accepted]);
+            let new = store.ingest(&batch.events[..accepted]);
             drop(store);
+            note.accepted = u32::try_from(accepted).unwrap_or(u32::MAX);
+            note.repeated = u32::try_from(accepted - new).unwrap_or(u32::MAX);
             data(200, Accepted { accepted, rejected: batch.events.len() - accepted })
         }
         Wish::Score(scores) => {
             let inserted = scores.len();
             store.score(scores);
             drop(store);
+            note.accepted = u32::try_from(inserted).unwrap_or(u32::MAX);
             data(201, Inserted { inserted })
         }
         Wish::Sessions { range, limit, offset } => data(200, store.sessions(range, limit, offset)),

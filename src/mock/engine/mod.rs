@@ -8,6 +8,8 @@ mod authenticate;
 mod effect;
 mod parse;
 mod pipeline;
+mod site;
+mod standing;
 
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
@@ -15,9 +17,11 @@ use std::sync::{Arc, RwLock};
 use crate::contract::ApiKey;
 
 use super::errors;
+use super::journal::Room;
 use super::keys::{KeyEntry, KeyHash, KeySpec};
-use super::knobs::Knobs;
 use super::message::{Reply, Request};
+use super::note::{Note, Why};
+use super::settings::Settings;
 use super::sync::{read, write};
 use super::visit::Presented;
 use super::workspace::Workspace;
@@ -58,16 +62,36 @@ pub struct Engine {
     workspaces: RwLock<HashMap<String, Arc<Workspace>>>,
     keys: RwLock<HashMap<KeyHash, Owner>>,
     epoch_ms: i64,
+    room: Arc<Room>,
+}
+
+/// A request, and where it belongs.
+#[derive(Debug, Clone)]
+pub(super) struct Located<'a> {
+    /// The workspace it goes to; the default one if it names one that is not there.
+    pub(super) workspace: Arc<Workspace>,
+    /// The path within the workspace; nothing if it names one that is not there.
+    pub(super) path: Option<&'a str>,
+    /// The key it names exactly, revoked or not.
+    pub(super) key: Option<Arc<KeyEntry>>,
+    presented: Presented<'a>,
 }
 
 impl Engine {
-    /// An engine whose default workspace has these knobs; `epoch_ms` is the time 0 in milliseconds since 1970.
-    pub fn new(knobs: Knobs, epoch_ms: i64) -> Self {
+    /// An engine whose default workspace has these settings; `epoch_ms` is the time 0 in milliseconds since 1970.
+    pub fn new(settings: impl Into<Settings>, epoch_ms: i64) -> Self {
+        Self::with_journals(settings.into(), epoch_ms, Room::DEFAULT_ENTRIES)
+    }
+
+    /// The same, with journals of so many entries; 0 for none.
+    pub fn with_journals(settings: Settings, epoch_ms: i64, entries: usize) -> Self {
+        let room = Arc::new(Room::new(entries));
         Self {
-            default: Arc::new(Workspace::new("default".to_owned(), knobs)),
+            default: Arc::new(Workspace::new("default".to_owned(), settings, Arc::clone(&room))),
             workspaces: RwLock::default(),
             keys: RwLock::default(),
             epoch_ms,
+            room,
         }
     }
 
@@ -88,7 +112,11 @@ impl Engine {
     ///
     /// # Errors
     /// [`CreateError`] when there are too many, or one with this id.
-    pub fn create_workspace(&self, id: String, knobs: Knobs) -> Result<Arc<Workspace>, CreateError> {
+    pub fn create_workspace(
+        &self,
+        id: String,
+        settings: impl Into<Settings>,
+    ) -> Result<Arc<Workspace>, CreateError> {
         let mut workspaces = write(&self.workspaces);
         if workspaces.contains_key(&id) || id == self.default.id {
             return Err(CreateError::Exists);
@@ -96,7 +124,7 @@ impl Engine {
         if workspaces.len() >= MAX_WORKSPACES {
             return Err(CreateError::TooManyWorkspaces);
         }
-        let workspace = Arc::new(Workspace::new(id.clone(), knobs));
+        let workspace = Arc::new(Workspace::new(id.clone(), settings.into(), Arc::clone(&self.room)));
         workspaces.insert(id, Arc::clone(&workspace));
         Ok(workspace)
     }
@@ -153,27 +181,56 @@ impl Engine {
         self.epoch_ms.saturating_add_unsigned(time)
     }
 
+    /// Every workspace, the default one first, the others in the order of their ids.
+    pub(super) fn workspaces(&self) -> Vec<Arc<Workspace>> {
+        let mut others: Vec<_> = read(&self.workspaces).values().cloned().collect();
+        others.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        others.insert(0, self.default_workspace());
+        others
+    }
+
+    /// How many keys there are in all workspaces, revoked ones included.
+    pub(super) fn key_count(&self) -> usize {
+        read(&self.keys).len()
+    }
+
     /// Answers a request at the server's time `now`, in milliseconds.
     pub fn handle(&self, request: &Request<'_>, now: u64) -> Reply {
+        self.answer(&self.locate(request), request, now).0
+    }
+
+    /// Finds out where a request belongs.
+    pub(super) fn locate<'a>(&self, request: &Request<'a>) -> Located<'a> {
         let presented = Presented::of(request);
         let owner = match presented {
             Presented::Key(key) => read(&self.keys).get(&KeyHash::of(key)).cloned(),
             Presented::Missing | Presented::Conflicting(_) => None,
         };
         let Some(rest) = request.path.strip_prefix(WORKSPACE_PREFIX) else {
-            let (workspace, key) = match &owner {
-                Some((workspace, key)) => (workspace, Some(Arc::clone(key))),
-                None => (&self.default, None),
+            let (workspace, key) = match owner {
+                Some((workspace, key)) => (workspace, Some(key)),
+                None => (self.default_workspace(), None),
             };
-            return self.serve(workspace, request, request.path, presented, key, now);
+            return Located { workspace, path: Some(request.path), key, presented };
         };
         let (id, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
         let Some(workspace) = self.workspace(id) else {
-            return errors::error(404, "NOT_FOUND", "There is no such workspace.");
+            return Located { workspace: self.default_workspace(), path: None, key: None, presented };
         };
         // A key of another workspace is as unknown here as any other word.
         let key = owner.filter(|(owner, _)| Arc::ptr_eq(owner, &workspace)).map(|(_, key)| key);
-        self.serve(&workspace, request, path, presented, key, now)
+        Located { workspace, path: Some(path), key, presented }
+    }
+
+    /// Answers a request that was located, with a note.
+    pub(super) fn answer(&self, located: &Located<'_>, request: &Request<'_>, now: u64) -> (Reply, Note) {
+        match located.path {
+            Some(path) => self.serve(located, request, path, now),
+            None => {
+                let note = Note { why: Some(Why::NoSuchWorkspace), ..Note::default() };
+                (errors::error(404, "NOT_FOUND", "There is no such workspace."), note)
+            }
+        }
     }
 }
 

@@ -9,13 +9,14 @@ use crate::mock::keys::{KeyEntry, KeySpec};
 use crate::mock::knobs::Stage;
 use crate::mock::limiter::Decision;
 use crate::mock::message::{OnLeave, Reply, Request};
+use crate::mock::note::{Envelopes, Note, Why};
 use crate::mock::visit::{Presented, Route, Visit};
-use crate::mock::workspace::Workspace;
 
-use super::Engine;
 use super::admit::{admit, rules};
 use super::effect::effect;
 use super::parse::{Wish, wish};
+use super::site::Site;
+use super::{Engine, Located};
 
 /// What is learnt between two steps.
 struct Progress<'a> {
@@ -23,85 +24,82 @@ struct Progress<'a> {
     /// How many events of the batch may be stored.
     events: u32,
     on_leave: Option<OnLeave>,
+    note: Note,
 }
 
 impl Engine {
     pub(super) fn serve(
         &self,
-        workspace: &Arc<Workspace>,
+        located: &Located<'_>,
         request: &Request<'_>,
         path: &str,
-        presented: Presented<'_>,
-        strict: Option<Arc<KeyEntry>>,
         now: u64,
-    ) -> Reply {
-        let now = workspace.time(now);
+    ) -> (Reply, Note) {
+        let site = Site::of(&located.workspace);
+        let now = site.time(now);
         let mut visit = Visit {
             request,
             route: Route::of(request.method, path),
-            presented,
+            presented: located.presented,
             key: None,
             revoked: false,
             now,
             wall_ms: self.wall(now),
-            ordinal: workspace.next_request(),
+            ordinal: site.next_request(),
             refusal: 0,
             wait_ms: None,
         };
-        let mut reply = self.answer(workspace, &mut visit, strict);
+        let (mut reply, mut note) = self.decide(&site, &mut visit, located.key.clone());
         reply.push("access-control-allow-origin", "*");
         reply.push("access-control-expose-headers", "Retry-After");
-        for rewrite in &workspace.knobs.rewrite {
+        for rewrite in &site.knobs().rewrite {
             rewrite(&visit, &mut reply);
         }
         if request.method == "HEAD" {
             reply.set("content-length", reply.body.len().to_string());
             reply.body = Default::default();
         }
-        reply
+        note.endpoint = visit.route.endpoint();
+        (reply, note)
     }
 
-    fn answer(
-        &self,
-        workspace: &Arc<Workspace>,
-        visit: &mut Visit<'_>,
-        strict: Option<Arc<KeyEntry>>,
-    ) -> Reply {
-        let knobs = &workspace.knobs;
+    fn decide(&self, site: &Site, visit: &mut Visit<'_>, strict: Option<Arc<KeyEntry>>) -> (Reply, Note) {
+        let knobs = site.knobs();
         if let Some(reply) = knobs.instead.iter().find_map(|instead| instead(visit)) {
-            return reply;
+            return (reply, Note { key: strict, ..Note::default() });
         }
         if visit.request.method == "OPTIONS" {
-            return preflight();
+            return (preflight(), Note::default());
         }
-        self.authenticate(workspace, visit, strict);
+        let found = self.authenticate(site, visit, strict);
         if visit.key.is_none() && knobs.open.iter().any(|open| open(visit)) {
             visit.key = Some(anonymous());
         }
         if let Some(key) = &visit.key {
             key.used(visit.wall_ms);
         }
-        let mut progress = Progress { wish: None, events: u32::MAX, on_leave: None };
+        let note = Note { key: found, ..Note::default() };
+        let mut progress = Progress { wish: None, events: u32::MAX, on_leave: None, note };
         for stage in knobs.order {
             let refusal = match stage {
-                Stage::Key => key_stage(workspace, visit),
-                Stage::Path => path_stage(visit),
-                Stage::Scope => scope_stage(workspace, visit, &mut progress),
-                Stage::Limit => limit_stage(workspace, visit, &mut progress),
+                Stage::Key => key_stage(site, visit, &mut progress),
+                Stage::Path => path_stage(visit, &mut progress),
+                Stage::Scope => scope_stage(site, visit, &mut progress),
+                Stage::Limit => limit_stage(site, visit, &mut progress),
                 Stage::Body => body_stage(visit, &mut progress),
             };
             if let Some(mut reply) = refusal {
                 reply.on_leave = progress.on_leave;
-                return reply;
+                return (reply, progress.note);
             }
         }
         let mut reply = match progress.wish {
-            Some(Ok(wish)) => effect(workspace, wish, progress.events),
+            Some(Ok(wish)) => effect(site, wish, progress.events, &mut progress.note),
             // The body's step is always among the steps and lets only a wish pass.
             Some(Err(_)) | None => errors::not_found(),
         };
         reply.on_leave = progress.on_leave;
-        reply
+        (reply, progress.note)
     }
 }
 
@@ -120,30 +118,34 @@ fn preflight() -> Reply {
     reply
 }
 
-fn key_stage(workspace: &Workspace, visit: &Visit<'_>) -> Option<Reply> {
+fn key_stage(site: &Site, visit: &Visit<'_>, progress: &mut Progress<'_>) -> Option<Reply> {
     if visit.key.is_some() {
         return None;
     }
-    if workspace.knobs.bad_keys_drain {
-        workspace.bad_keys.fetch_add(1, Ordering::Relaxed);
+    if site.knobs().bad_keys_drain {
+        site.bad_keys.fetch_add(1, Ordering::Relaxed);
     }
+    progress.note.why = Some(match visit.presented {
+        _ if visit.revoked => Why::RevokedKey,
+        Presented::Missing => Why::NoKey,
+        Presented::Conflicting(_) => Why::SeveralKeys,
+        Presented::Key(_) => Why::UnknownKey,
+    });
     Some(errors::unauthorized())
 }
 
-fn path_stage(visit: &Visit<'_>) -> Option<Reply> {
-    match visit.route {
-        Route::Found(_) => None,
-        Route::WrongMethod(_, allow) => Some(errors::method_not_allowed(allow)),
-        Route::Unknown => Some(errors::not_found()),
-    }
+fn path_stage(visit: &Visit<'_>, progress: &mut Progress<'_>) -> Option<Reply> {
+    let (why, reply) = match visit.route {
+        Route::Found(_) => return None,
+        Route::WrongMethod(_, allow) => (Why::WrongMethod, errors::method_not_allowed(allow)),
+        Route::Unknown => (Why::NoSuchPath, errors::not_found()),
+    };
+    progress.note.why = Some(why);
+    Some(reply)
 }
 
-fn scope_stage<'a>(
-    workspace: &Arc<Workspace>,
-    visit: &Visit<'a>,
-    progress: &mut Progress<'a>,
-) -> Option<Reply> {
-    let knobs = &workspace.knobs;
+fn scope_stage<'a>(site: &Site, visit: &Visit<'a>, progress: &mut Progress<'a>) -> Option<Reply> {
+    let knobs = site.knobs();
     let endpoint = visit.route.endpoint()?;
     let scopes = visit.key.as_ref().map_or(&[][..], |key| &key.scopes);
     if (knobs.grants)(scopes, endpoint) {
@@ -151,22 +153,21 @@ fn scope_stage<'a>(
     }
     if knobs.count_forbidden
         && let Some(key) = &visit.key
+        && let Some(rules) = rules(site, visit, key.tier)
     {
-        admit(workspace, visit, key, 0, &rules(workspace, visit, key.tier));
+        admit(site, visit, key, 0, &rules);
     }
     if knobs.store_forbidden {
-        store_anyway(workspace, visit, progress);
+        store_anyway(site, visit, progress);
     }
+    progress.note.why = Some(Why::LacksScope(endpoint.scope()));
     Some(errors::forbidden(endpoint.scope()))
 }
 
-fn limit_stage<'a>(
-    workspace: &Arc<Workspace>,
-    visit: &mut Visit<'a>,
-    progress: &mut Progress<'a>,
-) -> Option<Reply> {
-    let knobs = &workspace.knobs;
+fn limit_stage<'a>(site: &Site, visit: &mut Visit<'a>, progress: &mut Progress<'a>) -> Option<Reply> {
+    let knobs = site.knobs();
     let key = Arc::clone(visit.key.as_ref()?);
+    let rules = rules(site, visit, key.tier)?;
     let events = match visit.route {
         Route::Found(Endpoint::Events) => match read_wish(visit, progress) {
             Some(Ok(Wish::Ingest(batch))) => {
@@ -178,29 +179,35 @@ fn limit_stage<'a>(
         },
         _ => 0,
     };
-    let rules = rules(workspace, visit, key.tier);
-    let admission = admit(workspace, visit, &key, events, &rules);
+    let admission = admit(site, visit, &key, events, &rules);
     progress.on_leave = admission.on_leave;
     if admission.events < events || admission.decision != Decision::Admitted {
         progress.events = admission.events;
     }
-    let Decision::Refused { wait_ms } = admission.decision else {
+    let Decision::Refused { wait_ms, by } = admission.decision else {
         return None;
     };
+    progress.note.why = Some(Why::UsedUp(by, visit.wall_ms.saturating_add_unsigned(wait_ms)));
     visit.wait_ms = Some(wait_ms);
-    visit.refusal = workspace.next_refusal();
+    visit.refusal = site.next_refusal();
     if knobs.store_limited || knobs.straddle == crate::mock::knobs::Straddle::PartlyStored {
-        store_anyway(workspace, visit, progress);
+        store_anyway(site, visit, progress);
     }
     Some(errors::rate_limited((knobs.seconds)(wait_ms, rules.window_ms)))
 }
 
 fn body_stage<'a>(visit: &Visit<'a>, progress: &mut Progress<'a>) -> Option<Reply> {
     if visit.request.body_too_large {
+        progress.note.why = Some(Why::TooLarge);
         return Some(errors::too_large());
     }
     match read_wish(visit, progress) {
-        Some(Err(invalid)) => Some(errors::invalid(invalid)),
+        Some(Err(invalid)) => {
+            let reply = errors::invalid(invalid);
+            let why = Why::invalid(invalid.message, &invalid.details);
+            progress.note.why = Some(why);
+            Some(reply)
+        }
         Some(Ok(_)) | None => None,
     }
 }
@@ -212,16 +219,22 @@ fn read_wish<'p, 'a>(
 ) -> Option<&'p Result<Wish<'a>, Invalid>> {
     if progress.wish.is_none() {
         let endpoint = visit.route.endpoint()?;
-        progress.wish = Some(wish(endpoint, visit.request, visit.wall_ms));
+        let wish = wish(endpoint, visit.request, visit.wall_ms);
+        progress.note.envelopes = match &wish {
+            Ok(Wish::Ingest(batch)) => batch.envelopes,
+            Ok(_) => Envelopes::default(),
+            Err(invalid) => invalid.envelopes,
+        };
+        progress.wish = Some(wish);
     }
     progress.wish.as_ref()
 }
 
 /// Stores a batch that is refused, where a deviation does.
-fn store_anyway<'a>(workspace: &Workspace, visit: &Visit<'a>, progress: &mut Progress<'a>) {
+fn store_anyway<'a>(site: &Site, visit: &Visit<'a>, progress: &mut Progress<'a>) {
     read_wish(visit, progress);
     if let Some(Ok(wish @ Wish::Ingest(_))) = progress.wish.take() {
         // The answer is the refusal; only the effect is wanted.
-        drop(effect(workspace, wish, progress.events));
+        drop(effect(site, wish, progress.events, &mut progress.note));
     }
 }

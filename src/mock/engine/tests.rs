@@ -1,5 +1,6 @@
 use super::*;
 use crate::contract::{Endpoint, Scope, Tier};
+use crate::mock::knobs::Knobs;
 
 const READ: &str = "ct_live_Aq3fT8mZr1LkW6xYc0PdVb5NsHj2GuEe";
 const WRITE: &str = "ct_live_Zx5cVb8nMq2wEr4tYu6iOp1aSd3fGh7j";
@@ -151,7 +152,7 @@ fn workspaces_share_neither_keys_nor_sessions_nor_clocks() {
         "a key leads to its workspace"
     );
     assert!(get(&engine, "/api/v1/sessions", BOTH).text().contains(r#""total":0"#));
-    other.advance(90_000);
+    other.set_clock(|clock| clock.advance(0, 90_000));
     assert_eq!((other.time(5), engine.default_workspace().time(5)), (90_005, 5));
     assert!(engine.delete_workspace("ws_1"));
     let spec = KeySpec { name: String::new(), scopes: vec![Scope::ReadAnalytics], plan: Tier::Standard };

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::de::MapAccess;
 
 use crate::mock::errors::{Detail, Invalid};
+use crate::mock::note::Envelopes;
 
 use super::lenient::{Entry, Lenient, MaybeList, Members};
 use super::timestamp::parse_timestamp;
@@ -69,6 +70,8 @@ pub(crate) struct Event<'a> {
 pub(crate) struct Batch<'a> {
     /// The events, in order.
     pub(crate) events: Vec<Event<'a>>,
+    /// How they were written.
+    pub(crate) envelopes: Envelopes,
 }
 
 /// Reads the body of `POST /api/v1/events`.
@@ -89,24 +92,33 @@ pub(crate) fn parse_events(body: &[u8]) -> Result<Batch<'_>, Invalid> {
     };
     if list.total > MAX_BATCH {
         let message = "Batch size exceeds limit of 1000 events per request.";
-        return Err(Invalid { message, details: Vec::new() });
+        return Err(Invalid { message, details: Vec::new(), envelopes: Envelopes::default() });
     }
     if list.entries.is_empty() {
         return Err(Invalid::body(vec![detail("events", "must hold at least one event")]));
     }
     let mut events = Vec::with_capacity(list.entries.len());
     let mut details = Vec::new();
+    let mut envelopes = Envelopes::default();
     for (index, entry) in list.entries.into_iter().enumerate() {
         match entry {
-            Entry::Object(raw) => match raw.validate(index, &mut details) {
-                Some(event) => events.push(event),
-                None if details.len() >= MAX_DETAILS => break,
-                None => {}
-            },
+            Entry::Object(raw) => {
+                let count = if raw.is_wire() { &mut envelopes.wire } else { &mut envelopes.documented };
+                *count += 1;
+                match raw.validate(index, &mut details) {
+                    Some(event) => events.push(event),
+                    None if details.len() >= MAX_DETAILS => break,
+                    None => {}
+                }
+            }
             Entry::Other => details.push(detail(&format!("events[{index}]"), "must be an object")),
         }
     }
-    if details.is_empty() { Ok(Batch { events }) } else { Err(Invalid::body(details)) }
+    if details.is_empty() {
+        Ok(Batch { events, envelopes })
+    } else {
+        Err(Invalid { envelopes, ..Invalid::body(details) })
+    }
 }
 
 fn detail(field: &str, message: &str) -> Detail {
@@ -188,13 +200,18 @@ impl<'de: 'a, 'a> Members<'de> for Data<'a> {
 }
 
 impl<'a> RawEvent<'a> {
+    /// Whether it is written as published clients do.
+    fn is_wire(&self) -> bool {
+        self.event_type.is_nothing() && !self.event.is_nothing()
+    }
+
     /// The event, or what is wrong with it.
     fn validate(self, index: usize, details: &mut Vec<Detail>) -> Option<Event<'a>> {
         let before = details.len();
         let mut wrong = |member: &str, message: &str| {
             details.push(detail(&format!("events[{index}].{member}"), message));
         };
-        let wire = self.event_type.is_nothing() && !self.event.is_nothing();
+        let wire = self.is_wire();
         let (type_name, type_value, time_name, time_value) = if wire {
             ("event", &self.event, "ts", &self.ts)
         } else {

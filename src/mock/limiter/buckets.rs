@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::standing::{Standing, Use};
 use super::{Decision, Rules};
 
 /// The width of a bucket in milliseconds.
@@ -29,13 +30,14 @@ impl Buckets {
         if rules.fits(rules.requests, used.0, used.1, events) {
             return Decision::Admitted;
         }
+        let by = Rules::by(rules.requests, used.0);
         for bucket in &self.seconds {
             used = (used.0.saturating_sub(bucket.requests), used.1.saturating_sub(bucket.events));
             if rules.fits(rules.requests, used.0, used.1, events) {
-                return Decision::Refused { wait_ms: bucket.start + rules.window_ms - now };
+                return Decision::Refused { wait_ms: bucket.start + rules.window_ms - now, by };
             }
         }
-        Decision::Refused { wait_ms: rules.window_ms }
+        Decision::Refused { wait_ms: rules.window_ms, by }
     }
 
     pub(super) fn count(&mut self, now: u64, events: u32, rules: &Rules) {
@@ -50,6 +52,15 @@ impl Buckets {
         }
         self.requests = self.requests.saturating_add(1);
         self.events = self.events.saturating_add(events);
+    }
+
+    pub(super) fn standing(&mut self, now: u64, rules: &Rules) -> Standing {
+        self.forget(now, rules);
+        let first = |bucket: Option<&Bucket>| bucket.map_or(0, |bucket| bucket.start + rules.window_ms);
+        Standing {
+            requests: Use::until(self.requests, first(self.seconds.front())),
+            events: Use::until(self.events, first(self.seconds.iter().find(|bucket| bucket.events > 0))),
+        }
     }
 
     fn forget(&mut self, now: u64, rules: &Rules) {

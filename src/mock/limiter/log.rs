@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::standing::{Standing, Use};
 use super::{Decision, Rules};
 
 /// The admitted requests, oldest first. Never longer than the limit of requests.
@@ -18,19 +19,29 @@ impl Log {
         if rules.fits(rules.requests, used.0, used.1, events) {
             return Decision::Admitted;
         }
+        let by = Rules::by(rules.requests, used.0);
         for &(at, cost) in &self.entries {
             used = (used.0 - 1, used.1 - cost);
             if rules.fits(rules.requests, used.0, used.1, events) {
-                return Decision::Refused { wait_ms: at + rules.window_ms - now };
+                return Decision::Refused { wait_ms: at + rules.window_ms - now, by };
             }
         }
-        Decision::Refused { wait_ms: rules.window_ms }
+        Decision::Refused { wait_ms: rules.window_ms, by }
     }
 
     pub(super) fn count(&mut self, now: u64, events: u32, rules: &Rules) {
         self.forget(now, rules);
         self.entries.push_back((now, events));
         self.events = self.events.saturating_add(events);
+    }
+
+    pub(super) fn standing(&mut self, now: u64, rules: &Rules) -> Standing {
+        self.forget(now, rules);
+        let first = |entry: Option<&(u64, u32)>| entry.map_or(0, |(at, _)| at + rules.window_ms);
+        Standing {
+            requests: Use::until(self.entries.len() as u32, first(self.entries.front())),
+            events: Use::until(self.events, first(self.entries.iter().find(|(_, events)| *events > 0))),
+        }
     }
 
     fn forget(&mut self, now: u64, rules: &Rules) {

@@ -5,12 +5,15 @@
 
 mod buckets;
 mod log;
+mod standing;
 mod tokens;
 mod window;
 
 use std::str::FromStr;
 
 use crate::contract::WINDOW_SECONDS;
+
+pub use standing::{Standing, Use};
 
 /// The documented window in milliseconds.
 pub const WINDOW_MS: u64 = WINDOW_SECONDS * 1_000;
@@ -102,6 +105,30 @@ impl Rules {
                     .events
                     .is_none_or(|most| used_events.checked_add(events).is_some_and(|sum| sum <= most)))
     }
+
+    /// What refuses a request that does not fit.
+    fn by(limit: u32, used_requests: u32) -> Budget {
+        if used_requests < limit { Budget::Events } else { Budget::Requests }
+    }
+}
+
+/// One of the two counts of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Budget {
+    /// Requests in the window.
+    Requests,
+    /// Events in the window.
+    Events,
+}
+
+impl Budget {
+    /// Its name in lower case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::Events => "events",
+        }
+    }
 }
 
 /// What the limiter decided.
@@ -113,6 +140,8 @@ pub enum Decision {
     Refused {
         /// Milliseconds until the same request would be admitted, at least 1.
         wait_ms: u64,
+        /// What is used up; the requests where both are.
+        by: Budget,
     },
 }
 

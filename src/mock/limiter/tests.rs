@@ -15,8 +15,11 @@ fn a_window_grants_the_limit_and_says_when_it_ends() {
     for step in 0..60 {
         assert_eq!(limiter.admit(1_000 + step, 0, &STANDARD), Decision::Admitted);
     }
-    assert_eq!(limiter.admit(1_060, 0, &STANDARD), Decision::Refused { wait_ms: 59_940 });
-    assert_eq!(limiter.admit(60_999, 0, &STANDARD), Decision::Refused { wait_ms: 1 });
+    assert_eq!(
+        limiter.admit(1_060, 0, &STANDARD),
+        Decision::Refused { wait_ms: 59_940, by: Budget::Requests }
+    );
+    assert_eq!(limiter.admit(60_999, 0, &STANDARD), Decision::Refused { wait_ms: 1, by: Budget::Requests });
     assert_eq!(limiter.admit(61_000, 0, &STANDARD), Decision::Admitted);
 }
 
@@ -42,7 +45,7 @@ fn the_aligned_window_ends_with_the_minute_of_the_calendar() {
     let rules = Rules { kind: Kind::Aligned, epoch_ms: 90_000, requests: 1, ..STANDARD };
     let mut limiter = Limiter::default();
     assert_eq!(limiter.admit(10, 0, &rules), Decision::Admitted);
-    assert_eq!(limiter.admit(20, 0, &rules), Decision::Refused { wait_ms: 29_980 });
+    assert_eq!(limiter.admit(20, 0, &rules), Decision::Refused { wait_ms: 29_980, by: Budget::Requests });
     assert_eq!(limiter.admit(30_000, 0, &rules), Decision::Admitted);
 }
 
@@ -67,7 +70,8 @@ impl Oracle {
         let over = requests >= rules.requests
             || events > 0 && rules.events.is_some_and(|most| sum + u64::from(events) > u64::from(most));
         if over {
-            return Decision::Refused { wait_ms: start + rules.window_ms - now };
+            let by = if requests >= rules.requests { Budget::Requests } else { Budget::Events };
+            return Decision::Refused { wait_ms: start + rules.window_ms - now, by };
         }
         self.admitted.push((now, events));
         Decision::Admitted
@@ -98,7 +102,7 @@ proptest! {
         let mut now = 0;
         for (step, events) in arrivals {
             now += step;
-            if let Decision::Refused { wait_ms } = limiter.admit(now, events, &rules) {
+            if let Decision::Refused { wait_ms, .. } = limiter.admit(now, events, &rules) {
                 prop_assert!((1..=WINDOW_MS).contains(&wait_ms), "{wait_ms}");
                 now += wait_ms.div_ceil(1_000) * 1_000;
                 prop_assert_eq!(limiter.admit(now, events, &rules), Decision::Admitted);
@@ -123,6 +127,37 @@ proptest! {
         }
         let refused = matches!(limiter.admit(now, 0, &rules), Decision::Refused { .. });
         prop_assert!(refused);
+    }
+
+    #[test]
+    fn what_is_said_to_be_used_decides_and_is_freed_when_promised(
+        arrivals in arrivals(), kind in 0..Kind::LAWFUL.len()
+    ) {
+        let rules = lawful(Kind::LAWFUL[kind].1);
+        let mut limiter = Limiter::default();
+        let mut now = 0;
+        for (step, events) in arrivals {
+            now += step;
+            let before = limiter.standing(now, &rules);
+            prop_assert_eq!(before, limiter.standing(now, &rules), "asking counts nothing");
+            let fits = before.requests.used < rules.requests
+                && (events == 0 || before.events.used + events <= rules.events.unwrap());
+            let decision = limiter.admit(now, events, &rules);
+            prop_assert_eq!(decision == Decision::Admitted, fits);
+            if let Decision::Refused { by, .. } = decision {
+                prop_assert_eq!(by == Budget::Requests, before.requests.used >= rules.requests);
+            }
+            let after = limiter.standing(now, &rules);
+            prop_assert_eq!(after.requests.used, before.requests.used + u32::from(fits));
+            if let Some(frees_at) = after.requests.frees_at {
+                prop_assert!((now + 1..=now + WINDOW_MS).contains(&frees_at));
+            }
+        }
+        let standing = limiter.standing(now, &rules);
+        if let Some(frees_at) = standing.requests.frees_at {
+            prop_assert_eq!(limiter.standing(frees_at - 1, &rules).requests.used, standing.requests.used);
+            prop_assert!(limiter.standing(frees_at, &rules).requests.used < standing.requests.used);
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The token bucket: a burst is granted again bit by bit, so one minute can hold almost twice the limit.
 
-use super::{Decision, Rules};
+use super::standing::{Standing, Use};
+use super::{Budget, Decision, Rules};
 
 /// What was taken and not yet refilled, in units of 1/window: a whole request is `window_ms` of them.
 #[derive(Debug, Default)]
@@ -19,9 +20,11 @@ impl Tokens {
             over.div_ceil(u64::from(limit.max(1)))
         };
         let for_events = rules.events.map_or(0, |limit| lack(self.events, events, limit));
-        match lack(self.requests, 1, rules.requests).max(for_events) {
+        let for_request = lack(self.requests, 1, rules.requests);
+        let by = if for_request > 0 { Budget::Requests } else { Budget::Events };
+        match for_request.max(for_events) {
             0 => Decision::Admitted,
-            wait_ms => Decision::Refused { wait_ms },
+            wait_ms => Decision::Refused { wait_ms, by },
         }
     }
 
@@ -29,6 +32,16 @@ impl Tokens {
         self.refill(now, rules);
         self.requests += rules.window_ms;
         self.events += u64::from(events) * rules.window_ms;
+    }
+
+    pub(super) fn standing(&mut self, now: u64, rules: &Rules) -> Standing {
+        self.refill(now, rules);
+        let whole = |taken: u64| u32::try_from(taken.div_ceil(rules.window_ms)).unwrap_or(u32::MAX);
+        let refilled = |taken: u64, limit: u32| now + taken.div_ceil(u64::from(limit.max(1)));
+        Standing {
+            requests: Use::until(whole(self.requests), refilled(self.requests, rules.requests)),
+            events: Use::until(whole(self.events), refilled(self.events, rules.events.unwrap_or(0))),
+        }
     }
 
     fn refill(&mut self, now: u64, rules: &Rules) {

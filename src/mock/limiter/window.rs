@@ -1,5 +1,6 @@
 //! The fixed window, anchored at the first counted request or aligned to the clock.
 
+use super::standing::{Standing, Use};
 use super::{Decision, Kind, Rules};
 
 /// Counts since the window began.
@@ -19,16 +20,17 @@ impl Window {
             return if rules.fits(limit, 0, 0, events) {
                 Decision::Admitted
             } else {
-                Decision::Refused { wait_ms: rules.window_ms }
+                Decision::Refused { wait_ms: rules.window_ms, by: Rules::by(limit, 0) }
             };
         }
-        if rules.fits(self.limit(rules, self.earlier), self.requests, self.events, events) {
+        let limit = self.limit(rules, self.earlier);
+        if rules.fits(limit, self.requests, self.events, events) {
             return Decision::Admitted;
         }
         if rules.refusals_extend {
             self.ends = now + rules.window_ms;
         }
-        Decision::Refused { wait_ms: self.ends - now }
+        Decision::Refused { wait_ms: self.ends - now, by: Rules::by(limit, self.requests) }
     }
 
     pub(super) fn count(&mut self, now: u64, events: u32, rules: &Rules) {
@@ -46,6 +48,11 @@ impl Window {
 
     pub(super) fn add_events(&mut self, events: u32) {
         self.events = self.events.saturating_add(events);
+    }
+
+    pub(super) fn standing(&self, now: u64) -> Standing {
+        let (requests, events) = if now < self.ends { (self.requests, self.events) } else { (0, 0) };
+        Standing { requests: Use::until(requests, self.ends), events: Use::until(events, self.ends) }
     }
 
     fn limit(&self, rules: &Rules, earlier: u32) -> u32 {

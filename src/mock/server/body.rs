@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, HttpBody};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
 
 use super::BODY_LIMIT;
 
@@ -24,14 +25,14 @@ pub(super) enum Read {
     Broken,
 }
 
-pub(super) async fn read(body: Body, most: Duration) -> Read {
+pub(super) async fn read(body: Incoming, most: Duration) -> Read {
     if body.is_end_stream() {
         return Read::Whole(Bytes::new());
     }
     tokio::time::timeout(most, collect(body)).await.unwrap_or(Read::TooSlow)
 }
 
-async fn collect(body: Body) -> Read {
+async fn collect(body: Incoming) -> Read {
     let expected = body.size_hint().exact().and_then(|size| usize::try_from(size).ok()).unwrap_or(0);
     let mut stream = body.into_data_stream();
     let first = match stream.next().await {

@@ -1,8 +1,12 @@
 //! The server that carries the engine over HTTP/1.1 and HTTP/2 (prior knowledge).
 
+mod activity;
 mod body;
 mod connection;
+mod follow;
 mod handler;
+mod line;
+mod outgoing;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -15,10 +19,11 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::contract::ApiKey;
 
 use super::control::Control;
-use super::deviations::knobs;
 use super::engine::Engine;
+use super::front::Front;
 use super::keys::KeySpec;
 use super::options::{MockError, MockOptions};
+use super::settings::Settings;
 use super::well_known::WELL_KNOWN_KEYS;
 use connection::Carrier;
 
@@ -31,9 +36,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// What all connections share.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) engine: Arc<Engine>,
+    pub(super) front: Front,
     pub(super) control: Control,
     pub(super) body_timeout: Duration,
+    /// True when the server stops.
+    pub(super) stopping: watch::Receiver<bool>,
     started: Instant,
 }
 
@@ -74,13 +81,19 @@ impl MockServer {
         let bind_error = |source| MockError::Bind { address: wanted, source };
         let listener = TcpListener::bind(wanted).await.map_err(bind_error)?;
         let address = listener.local_addr().map_err(bind_error)?;
+        let (stop, stopped) = watch::channel(false);
+        let front = Front::new(Arc::clone(&engine), options.log.clone());
         let shared = Arc::new(Shared {
-            engine: Arc::clone(&engine),
-            control: Control::new(Arc::clone(&engine), options.control_token.clone()),
+            control: Control::new(
+                Arc::clone(&engine),
+                Arc::clone(&front.meters),
+                options.control_token.clone(),
+            ),
+            front,
             body_timeout: options.body_timeout,
+            stopping: stopped.clone(),
             started: Instant::now(),
         });
-        let (stop, stopped) = watch::channel(false);
         let carrier = Carrier::new(shared, &options);
         let accepting = tokio::spawn(accept(listener, carrier, stopped, options.stop_deadline));
         Ok(Self { address, stop, accepting, engine })
@@ -118,9 +131,10 @@ impl Drop for MockServer {
 
 /// An engine with the well-known keys.
 fn engine(options: &MockOptions) -> Result<Engine, MockError> {
-    let knobs = knobs(&options.deviations, options.limiter)?;
+    let settings = Settings::new(options.deviations.clone(), options.limiter, options.quotas)?;
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let engine = Engine::new(knobs, i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX));
+    let epoch_ms = i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX);
+    let engine = Engine::with_journals(settings, epoch_ms, options.journal);
     let workspace = engine.default_workspace();
     for (number, key) in WELL_KNOWN_KEYS.iter().enumerate() {
         let plaintext = ApiKey::new(key.plaintext).map_err(|error| MockError::Keys(error.to_string()))?;

@@ -1,5 +1,6 @@
 //! What a workspace remembers: aggregates of sessions and tools, never the events themselves.
 
+mod days;
 mod recent;
 mod session;
 mod views;
@@ -8,10 +9,11 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 
 use super::ingest::{Event, Score};
+use days::Days;
 use recent::Recent;
 use session::Session;
 
-pub(crate) use views::DateRange;
+pub(crate) use views::{DateRange, SessionList};
 
 /// Sessions, tools and scores of a workspace.
 ///
@@ -23,6 +25,7 @@ pub(crate) struct Store {
     by_id: HashMap<Box<str>, usize>,
     /// Newest first; sessions that started together in the order they became known.
     by_start: BTreeSet<(Reverse<i64>, usize)>,
+    days: Days,
     recent: Recent,
     scores: HashMap<(String, String), f64>,
 }
@@ -30,23 +33,23 @@ pub(crate) struct Store {
 impl Store {
     /// Takes events in; gives how many of them were no repetition.
     pub(crate) fn ingest(&mut self, events: &[Event<'_>]) -> usize {
-        let mut last: Option<(&str, usize)> = None;
         let mut new = 0;
-        for event in events {
-            if !self.recent.is_new(event) {
+        // A batch mostly speaks of one session; sums and order are kept once for each stretch that does.
+        for stretch in events.chunk_by(|one, next| one.session_id == next.session_id) {
+            let mut unseen = stretch.iter().filter(|event| self.recent.is_new(event)).peekable();
+            if unseen.peek().is_none() {
                 continue;
             }
-            new += 1;
-            let id: &str = &event.session_id;
-            // A batch mostly speaks of one session.
-            let index = match last {
-                Some((known, index)) if known == id => index,
-                _ => self.session(id),
-            };
-            last = Some((id, index));
+            let id: &str = &stretch[0].session_id;
+            let index = session(&mut self.sessions, &mut self.by_id, id);
             let session = &mut self.sessions[index];
             let before = session.started_at();
-            session.take(event);
+            self.days.take_away(session);
+            for event in unseen {
+                new += 1;
+                session.take(event);
+            }
+            self.days.add(session);
             let after = session.started_at();
             if before != after {
                 if let Some(before) = before {
@@ -67,15 +70,21 @@ impl Store {
         }
     }
 
-    fn session(&mut self, id: &str) -> usize {
-        if let Some(&index) = self.by_id.get(id) {
-            return index;
-        }
-        let index = self.sessions.len();
-        self.sessions.push(Session::new(id));
-        self.by_id.insert(id.into(), index);
-        index
+    /// How many sessions it knows.
+    pub(crate) fn session_count(&self) -> usize {
+        self.sessions.len()
     }
+}
+
+/// The place of the session with this id, which is there from now on.
+fn session(sessions: &mut Vec<Session>, by_id: &mut HashMap<Box<str>, usize>, id: &str) -> usize {
+    if let Some(&index) = by_id.get(id) {
+        return index;
+    }
+    let index = sessions.len();
+    sessions.push(Session::new(id));
+    by_id.insert(id.into(), index);
+    index
 }
 
 #[cfg(test)]

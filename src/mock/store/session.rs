@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::{AddAssign, SubAssign};
 
 use crate::mock::ingest::{Event, EventType};
 
@@ -18,7 +19,28 @@ pub(super) struct ToolTotals {
     pub(super) results: u64,
     pub(super) errors: u64,
     pub(super) timed: u64,
-    pub(super) duration_ms: u64,
+    /// Wide enough for the sum over any number of sessions, so that each can be taken away again.
+    pub(super) duration_ms: u128,
+}
+
+impl AddAssign<&Self> for ToolTotals {
+    fn add_assign(&mut self, more: &Self) {
+        self.invocations += more.invocations;
+        self.results += more.results;
+        self.errors += more.errors;
+        self.timed += more.timed;
+        self.duration_ms += more.duration_ms;
+    }
+}
+
+impl SubAssign<&Self> for ToolTotals {
+    fn sub_assign(&mut self, less: &Self) {
+        self.invocations -= less.invocations;
+        self.results -= less.results;
+        self.errors -= less.errors;
+        self.timed -= less.timed;
+        self.duration_ms -= less.duration_ms;
+    }
 }
 
 /// The sums of one session.
@@ -120,7 +142,7 @@ impl Session {
         tool.errors += u64::from(event.failed);
         if let Some(took) = took {
             tool.timed += 1;
-            tool.duration_ms = tool.duration_ms.saturating_add(took);
+            tool.duration_ms += u128::from(took);
         }
     }
 

@@ -3,11 +3,13 @@
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::mock::ingest::{DAY_MS, format_timestamp};
 
 use super::Store;
+use super::days::split;
 use super::session::{Session, ToolTotals};
 
 /// The most tools the overview names.
@@ -23,7 +25,7 @@ pub(crate) struct DateRange {
 }
 
 /// The answer of `GET /api/v1/sessions`.
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct SessionList<'a> {
     /// One page of them, newest first.
     pub(crate) sessions: Vec<SessionRow<'a>>,
@@ -36,7 +38,7 @@ pub(crate) struct SessionList<'a> {
 }
 
 /// One session.
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct SessionRow<'a> {
     /// Its id, as sent.
     pub(crate) id: &'a str,
@@ -104,7 +106,7 @@ impl Store {
             Some(DateRange { from, to }) if from > to => (0, Vec::new()),
             Some(range) => {
                 let found = || self.by_start.range(bounds(range));
-                (found().count(), self.page(found(), limit, offset))
+                (self.count(range), self.page(found(), limit, offset))
             }
         };
         SessionList { sessions, total, limit, offset }
@@ -112,21 +114,14 @@ impl Store {
 
     /// Sums over the sessions that started in the range.
     pub(crate) fn overview(&self, range: DateRange) -> Overview<'_> {
-        let mut days = HashSet::new();
-        let (mut sessions, mut events, mut invocations) = (0, 0, 0);
-        for session in self.within(range) {
-            sessions += 1;
-            events += session.events;
-            invocations += session.tool_invocations;
-            days.extend(session.started_at().map(|at| at.div_euclid(DAY_MS)));
-        }
-        let top_tools = self.by_use(range, TOP_TOOLS).into_iter();
+        let sums = self.sums(range);
         Overview {
-            total_sessions: sessions,
-            total_events: events,
-            total_tool_invocations: invocations,
-            active_days: days.len(),
-            top_tools: top_tools
+            total_sessions: sums.sessions,
+            total_events: sums.events,
+            total_tool_invocations: sums.tool_invocations,
+            active_days: sums.days.len(),
+            top_tools: sums
+                .by_use(TOP_TOOLS)
                 .map(|(name, totals)| ToolCount { name, invocation_count: totals.invocations })
                 .collect(),
         }
@@ -134,18 +129,14 @@ impl Store {
 
     /// The tools of the sessions that started in the range, most used first.
     pub(crate) fn tools(&self, range: DateRange, limit: usize) -> ToolList<'_> {
-        let tools = self.by_use(range, limit).into_iter();
-        let ratio = |part: u64, whole: u64| (whole > 0).then(|| part as f64 / whole as f64);
-        ToolList {
-            tools: tools
-                .map(|(name, totals)| ToolRow {
-                    name,
-                    invocation_count: totals.invocations,
-                    avg_duration_ms: ratio(totals.duration_ms, totals.timed),
-                    error_rate: ratio(totals.errors, totals.results).unwrap_or(0.0),
-                })
-                .collect(),
-        }
+        let ratio = |part: f64, whole: u64| (whole > 0).then(|| part / whole as f64);
+        let tools = self.sums(range).by_use(limit).map(|(name, totals)| ToolRow {
+            name,
+            invocation_count: totals.invocations,
+            avg_duration_ms: ratio(totals.duration_ms as f64, totals.timed),
+            error_rate: ratio(totals.errors as f64, totals.results).unwrap_or(0.0),
+        });
+        ToolList { tools: tools.collect() }
     }
 
     fn page<'a>(
@@ -157,28 +148,62 @@ impl Store {
         found.skip(offset).take(limit).map(|&(Reverse(at), index)| row(&self.sessions[index], at)).collect()
     }
 
-    fn within(&self, range: DateRange) -> impl Iterator<Item = &Session> {
-        let range = (range.from <= range.to).then_some(range);
-        range
-            .into_iter()
-            .flat_map(|range| self.by_start.range(bounds(range)))
-            .map(|&(_, index)| &self.sessions[index])
+    /// How many sessions started in the range.
+    fn count(&self, range: DateRange) -> usize {
+        let (days, rests) = split(range);
+        let rests = rests.into_iter().filter(|rest| rest.from <= rest.to);
+        self.days.within(days).map(|(_, sums)| sums.sessions).sum::<usize>()
+            + rests.map(|rest| self.by_start.range(bounds(rest)).count()).sum::<usize>()
     }
 
-    fn by_use(&self, range: DateRange, limit: usize) -> Vec<(&str, ToolTotals)> {
-        let mut sums: HashMap<&str, ToolTotals> = HashMap::new();
-        for (name, totals) in self.within(range).flat_map(|session| &session.tools) {
-            let sum = sums.entry(name).or_default();
-            sum.invocations += totals.invocations;
-            sum.results += totals.results;
-            sum.errors += totals.errors;
-            sum.timed += totals.timed;
-            sum.duration_ms = sum.duration_ms.saturating_add(totals.duration_ms);
+    /// Whole days are known as sums; only the sessions of the rest are looked at.
+    fn sums(&self, range: DateRange) -> Sums<'_> {
+        let mut all = Sums::default();
+        let (days, rests) = split(range);
+        for (day, sums) in self.days.within(days) {
+            all.days.insert(*day);
+            all.sessions += sums.sessions;
+            all.events += sums.events;
+            all.tool_invocations += sums.tool_invocations;
+            all.add_tools(sums.tools.iter());
         }
-        let mut tools: Vec<_> = sums.into_iter().filter(|(_, totals)| totals.invocations > 0).collect();
+        for rest in rests.into_iter().filter(|rest| rest.from <= rest.to) {
+            for &(Reverse(at), index) in self.by_start.range(bounds(rest)) {
+                let session = &self.sessions[index];
+                all.days.insert(at.div_euclid(DAY_MS));
+                all.sessions += 1;
+                all.events += session.events;
+                all.tool_invocations += session.tool_invocations;
+                all.add_tools(session.tools.iter().map(|(name, totals)| (name, totals)));
+            }
+        }
+        all
+    }
+}
+
+/// Sums over the sessions of a range.
+#[derive(Default)]
+struct Sums<'a> {
+    /// The days on which one of them started.
+    days: HashSet<i64>,
+    sessions: usize,
+    events: u64,
+    tool_invocations: u64,
+    tools: HashMap<&'a str, ToolTotals>,
+}
+
+impl<'a> Sums<'a> {
+    fn add_tools(&mut self, tools: impl Iterator<Item = (&'a Box<str>, &'a ToolTotals)>) {
+        for (name, totals) in tools {
+            *self.tools.entry(name).or_default() += totals;
+        }
+    }
+
+    /// The tools that were used, most used first.
+    fn by_use(self, limit: usize) -> impl Iterator<Item = (&'a str, ToolTotals)> {
+        let mut tools: Vec<_> = self.tools.into_iter().filter(|(_, totals)| totals.invocations > 0).collect();
         tools.sort_unstable_by(|(a, x), (b, y)| y.invocations.cmp(&x.invocations).then(a.cmp(b)));
-        tools.truncate(limit);
-        tools
+        tools.into_iter().take(limit)
     }
 }
 

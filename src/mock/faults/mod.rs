@@ -1,0 +1,238 @@
+//! Faults: what goes wrong between a client and an API that is right, so that a plugin can be seen to cope.
+//!
+//! [`FaultSpec`] is what is asked for, [`Fault`] decides which requests it meets, [`Plan`] is what happens to one
+//! request, and the server carries it out. Decisions are pure: they depend on the fault, on how many requests it was
+//! asked about before, and on nothing else.
+
+mod decide;
+mod spec;
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use super::engine::Located;
+use super::journal::same_path;
+use super::message::Request;
+use super::sync::{read, write};
+
+use decide::{happens, latency_ms};
+use spec::Effect;
+pub use spec::{BadFault, Distribution, FaultSpec, ResetWhen};
+
+/// The most faults a workspace may have.
+pub(crate) const MAX_FAULTS: usize = 100;
+
+/// The faults of a workspace.
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    /// In the order in which they were made.
+    list: RwLock<Vec<Arc<Fault>>>,
+    /// How many there are, so that who has none pays for none.
+    count: AtomicUsize,
+    made: AtomicU64,
+}
+
+/// A fault.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    /// Its id, `fault_…`.
+    pub(crate) id: Arc<str>,
+    /// What was asked for.
+    pub(crate) spec: FaultSpec,
+    /// When it ends, in milliseconds of the workspace's clock.
+    pub(crate) ends: Option<u64>,
+    effect: Effect,
+    origin: Origin,
+    /// How many requests matched it so far.
+    pub(crate) matched: AtomicU64,
+    /// How many of them it met.
+    pub(crate) met: AtomicU64,
+}
+
+/// What happens to one request.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    /// How long the answer is held back.
+    pub(crate) delay: Duration,
+    /// What the client gets in place of the API's answer; the API never hears of the request.
+    pub(crate) instead: Option<Instead>,
+    /// What becomes of the answer on its way.
+    pub(crate) damage: Option<Damage>,
+    /// The faults that met it.
+    pub(crate) faults: Vec<Arc<str>>,
+}
+
+/// What a client gets in place of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Instead {
+    /// An answer that no API gave.
+    Answer {
+        /// Its status.
+        status: u16,
+        /// Its `Retry-After`, in seconds.
+        retry_after: Option<u64>,
+        /// Its body.
+        body: String,
+    },
+    /// Nothing: the connection is cut.
+    Reset,
+}
+
+/// What becomes of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Damage {
+    /// The connection is cut instead of sending it.
+    Reset,
+    /// The connection is cut after so many bytes of its body.
+    Truncate(usize),
+    /// Its body takes so long.
+    Slow(Duration),
+}
+
+/// Why a fault was not made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NotAdded {
+    /// It makes no sense.
+    #[error(transparent)]
+    Bad(#[from] BadFault),
+    /// There are as many as there may be.
+    #[error("there are {MAX_FAULTS} faults already; delete some")]
+    TooMany,
+}
+
+/// Who asked for a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// Somebody over the control API.
+    Call,
+    /// The configuration.
+    Configuration,
+}
+
+impl Faults {
+    /// Adds a fault at `now`, in milliseconds of the workspace's clock.
+    pub(crate) fn add(&self, spec: FaultSpec, now: u64) -> Result<Arc<Fault>, NotAdded> {
+        let effect = spec.effect()?;
+        let mut list = write(&self.list);
+        list.retain(|fault| !fault.is_over(now));
+        if list.len() >= MAX_FAULTS {
+            return Err(NotAdded::TooMany);
+        }
+        let fault = self.make(spec, effect, Origin::Call, now);
+        list.push(Arc::clone(&fault));
+        self.count.store(list.len(), Ordering::Release);
+        Ok(fault)
+    }
+
+    /// Puts the faults of a configuration in the place of those of an earlier one; what makes no sense is left out,
+    /// since the configuration was checked.
+    pub(crate) fn configure(&self, specs: &[FaultSpec], now: u64) {
+        let mut list = write(&self.list);
+        list.retain(|fault| fault.origin == Origin::Call);
+        let made = specs.iter().filter_map(|spec| {
+            Some(self.make(spec.clone(), spec.effect().ok()?, Origin::Configuration, now))
+        });
+        let made: Vec<_> = made.collect();
+        list.splice(..0, made);
+        self.count.store(list.len(), Ordering::Release);
+    }
+
+    /// Takes away what was asked for over the control API, and lets the configuration's begin anew.
+    pub(crate) fn reset(&self, now: u64) {
+        let configured: Vec<FaultSpec> = read(&self.list)
+            .iter()
+            .filter(|fault| fault.origin == Origin::Configuration)
+            .map(|fault| fault.spec.clone())
+            .collect();
+        self.clear();
+        self.configure(&configured, now);
+    }
+
+    fn make(&self, spec: FaultSpec, effect: Effect, origin: Origin, now: u64) -> Arc<Fault> {
+        let number = self.made.fetch_add(1, Ordering::Relaxed) + 1;
+        Arc::new(Fault {
+            id: format!("fault_{number}").into(),
+            ends: spec.for_ms.map(|ms| now.saturating_add(ms)),
+            spec,
+            effect,
+            origin,
+            matched: AtomicU64::new(0),
+            met: AtomicU64::new(0),
+        })
+    }
+
+    /// Every fault that is not over.
+    pub(crate) fn list(&self, now: u64) -> Vec<Arc<Fault>> {
+        read(&self.list).iter().filter(|fault| !fault.is_over(now)).cloned().collect()
+    }
+
+    /// Takes a fault away; false if there is none with this id.
+    pub(crate) fn remove(&self, id: &str) -> bool {
+        let mut list = write(&self.list);
+        let before = list.len();
+        list.retain(|fault| *fault.id != *id);
+        self.count.store(list.len(), Ordering::Release);
+        list.len() < before
+    }
+
+    /// Takes all faults away.
+    pub(crate) fn clear(&self) {
+        write(&self.list).clear();
+        self.count.store(0, Ordering::Release);
+    }
+
+    /// What happens to a request at `now`, in milliseconds of the workspace's clock. Every fault that matches counts
+    /// it; delays add up, and of all else the fault that was made first decides.
+    pub(crate) fn plan(&self, located: &Located<'_>, request: &Request<'_>, now: impl Fn() -> u64) -> Plan {
+        let mut plan = Plan::default();
+        if self.count.load(Ordering::Acquire) == 0 {
+            return plan;
+        }
+        let now = now();
+        for fault in read(&self.list).iter() {
+            if fault.is_over(now) || !fault.matches(located, request) {
+                continue;
+            }
+            let ordinal = fault.matched.fetch_add(1, Ordering::Relaxed);
+            if !happens(&fault.spec, ordinal) || !plan.take(&fault.effect, ordinal) {
+                continue;
+            }
+            fault.met.fetch_add(1, Ordering::Relaxed);
+            plan.faults.push(Arc::clone(&fault.id));
+        }
+        plan
+    }
+}
+
+impl Fault {
+    fn is_over(&self, now: u64) -> bool {
+        self.ends.is_some_and(|ends| now >= ends)
+    }
+
+    fn matches(&self, located: &Located<'_>, request: &Request<'_>) -> bool {
+        let key = |wanted: &String| {
+            located.key.as_ref().is_some_and(|key| key.id == *wanted || key.name == *wanted)
+        };
+        self.spec.method.as_ref().is_none_or(|method| method == request.method)
+            && self.spec.path.as_ref().is_none_or(|path| same_path(path, request.path.as_bytes()))
+            && self.spec.key.as_ref().is_none_or(key)
+    }
+}
+
+impl Plan {
+    /// Adds an effect; false if another one was there first.
+    fn take(&mut self, effect: &Effect, ordinal: u64) -> bool {
+        let decided = self.instead.is_some() || self.damage.is_some();
+        match effect {
+            Effect::Latency(latency) => self.delay += Duration::from_millis(latency_ms(latency, ordinal)),
+            _ if decided => return false,
+            Effect::Instead(instead) => self.instead = Some(instead.clone()),
+            Effect::Damage(damage) => self.damage = Some(*damage),
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,173 @@
+//! What was requested lately and what became of it, for who writes a plugin and wants to see what it sends.
+//!
+//! A journal is a ring: it holds so many entries and no more, each with so much of its texts and no more, and all
+//! journals of a mock together so many bytes and no more. Nothing is formatted before it is read. Keys never get in:
+//! they are masked before anything is kept.
+
+mod entry;
+mod filter;
+mod keep;
+mod mask;
+mod view;
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::Notify;
+
+use super::sync::lock;
+
+pub(crate) use entry::{Ending, Entry};
+pub(crate) use filter::{Filter, PARAMETERS, same_path};
+pub(crate) use keep::Arrived;
+pub(crate) use view::EntryView;
+
+/// The most bytes the texts of all journals of a mock take.
+const ROOM: usize = 48 * 1024 * 1024;
+
+/// What the journals of a mock share.
+#[derive(Debug)]
+pub(crate) struct Room {
+    /// How many entries one journal holds.
+    entries: usize,
+    /// Bytes in all journals.
+    taken: AtomicUsize,
+}
+
+impl Room {
+    /// How many entries a journal holds unless something else is asked for.
+    pub(crate) const DEFAULT_ENTRIES: usize = 1_000;
+
+    pub(crate) fn new(entries: usize) -> Self {
+        Self { entries, taken: AtomicUsize::new(0) }
+    }
+}
+
+/// The journal of one workspace.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    room: Arc<Room>,
+    ring: Mutex<Ring>,
+    arrived: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Ring {
+    /// Oldest first; their ids follow each other.
+    entries: VecDeque<Arc<Entry>>,
+    /// The id of the entry to come.
+    next: u64,
+    /// The id of the first entry since the journal was cleared.
+    first: u64,
+}
+
+/// Entries that match, and how far was looked.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// The entries, oldest first.
+    pub(crate) entries: Vec<Arc<Entry>>,
+    /// How many match in all.
+    pub(crate) total: usize,
+    /// Look from this id on for what comes later.
+    pub(crate) next: u64,
+    /// How many entries were pushed out before they were looked at.
+    pub(crate) missed: u64,
+}
+
+impl Journal {
+    pub(crate) fn new(room: Arc<Room>) -> Self {
+        Self { room, ring: Mutex::default(), arrived: Notify::new() }
+    }
+
+    /// Whether anything is kept at all.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.room.entries > 0
+    }
+
+    /// Takes an entry in and gives it its id; the oldest makes room.
+    pub(crate) fn push(&self, mut entry: Entry) {
+        if !self.is_kept() {
+            return;
+        }
+        let size = entry.size();
+        let mut ring = lock(&self.ring);
+        entry.id = ring.next;
+        ring.next += 1;
+        ring.entries.push_back(Arc::new(entry));
+        let mut taken = self.room.taken.fetch_add(size, Ordering::Relaxed) + size;
+        // What is pushed out is dropped when the lock is no longer held.
+        let mut out = [const { None }; 4];
+        for place in &mut out {
+            // Where all journals together are too large, each gives up its own oldest entries, but never its last.
+            let crowded = taken > ROOM && ring.entries.len() > 1;
+            if ring.entries.len() <= self.room.entries && !crowded {
+                break;
+            }
+            if let Some(oldest) = ring.entries.pop_front() {
+                taken = self.room.taken.fetch_sub(oldest.size(), Ordering::Relaxed) - oldest.size();
+                *place = Some(oldest);
+            }
+        }
+        drop(ring);
+        self.arrived.notify_waiters();
+    }
+
+    /// Forgets every entry. Ids go on, so that who follows the journal notices nothing but the silence.
+    pub(crate) fn clear(&self) {
+        let mut ring = lock(&self.ring);
+        let out = std::mem::take(&mut ring.entries);
+        ring.first = ring.next;
+        drop(ring);
+        self.give_back(&out);
+    }
+
+    /// How many entries there are.
+    pub(crate) fn len(&self) -> usize {
+        lock(&self.ring).entries.len()
+    }
+
+    /// The newest `most` entries from id `from` on that match.
+    pub(crate) fn newest(&self, filter: &Filter, from: u64, most: usize) -> Found {
+        let mut found = self.all(filter, from);
+        let too_many = found.entries.len().saturating_sub(most);
+        found.entries.drain(..too_many);
+        found
+    }
+
+    /// Every entry from id `from` on that matches.
+    pub(crate) fn all(&self, filter: &Filter, from: u64) -> Found {
+        // A snapshot: matching reads texts, and nobody should wait for that to record a request.
+        let (mut entries, next, first) = {
+            let ring = lock(&self.ring);
+            let oldest = ring.entries.front().map_or(ring.next, |entry| entry.id);
+            let skip = usize::try_from(from.saturating_sub(oldest)).unwrap_or(usize::MAX);
+            let entries: Vec<_> = ring.entries.iter().skip(skip).cloned().collect();
+            (entries, ring.next, ring.first)
+        };
+        let oldest = entries.first().map_or(next, |entry| entry.id);
+        let missed = oldest.saturating_sub(from.max(first));
+        entries.retain(|entry| filter.matches(entry));
+        Found { total: entries.len(), entries, next, missed }
+    }
+
+    /// Completes when an entry arrives after this call.
+    pub(crate) fn arrival(&self) -> tokio::sync::futures::Notified<'_> {
+        self.arrived.notified()
+    }
+
+    fn give_back(&self, entries: &VecDeque<Arc<Entry>>) {
+        let size: usize = entries.iter().map(|entry| entry.size()).sum();
+        self.room.taken.fetch_sub(size, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        let entries = std::mem::take(&mut lock(&self.ring).entries);
+        self.give_back(&entries);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,140 @@
+use super::*;
+use crate::mock::message::Request;
+use crate::mock::note::Note;
+
+const KEY: &str = "ct_live_q1W2e3R4t5Y6u7I8o9P0a1S2d3F4g5H6";
+
+fn entry(request: &Request<'_>, status: u16) -> Entry {
+    let arrived = Arrived::new(request);
+    Entry {
+        id: 0,
+        at: i64::from(status),
+        status,
+        answer: arrived.answer(b"{}"),
+        answer_bytes: 2,
+        note: Note::default(),
+        faults: Vec::new(),
+        ending: Ending::Answered,
+        took_us: 0,
+        request: arrived.request,
+    }
+}
+
+fn journal(entries: usize) -> Journal {
+    Journal::new(Arc::new(Room::new(entries)))
+}
+
+fn ids(found: &Found) -> Vec<u64> {
+    found.entries.iter().map(|entry| entry.id).collect()
+}
+
+fn filter(query: &str) -> Filter {
+    Filter::of(&Request { query, ..Request::default() }).unwrap()
+}
+
+#[test]
+fn it_holds_so_many_and_says_how_many_it_lost() {
+    let journal = journal(3);
+    for status in 200..210 {
+        journal.push(entry(&Request::default(), status));
+    }
+    let found = journal.all(&Filter::default(), 4);
+    assert_eq!((ids(&found), found.next, found.missed), (vec![7, 8, 9], 10, 3));
+    assert_eq!(ids(&journal.all(&Filter::default(), 8)), [8, 9]);
+    assert_eq!(ids(&journal.newest(&Filter::default(), 0, 2)), [8, 9]);
+    assert_eq!(journal.newest(&Filter::default(), 0, 2).total, 3);
+    journal.clear();
+    let found = journal.all(&Filter::default(), 4);
+    assert_eq!((found.entries.len(), found.next, found.missed), (0, 10, 0), "what was cleared is not missed");
+}
+
+#[test]
+fn all_journals_together_hold_so_many_bytes() {
+    let room = Arc::new(Room::new(usize::MAX));
+    let journals = [Journal::new(Arc::clone(&room)), Journal::new(Arc::clone(&room))];
+    let body = vec![b'x'; 2_048];
+    let request = Request { body: &body, ..Request::default() };
+    for _ in 0..30_000 {
+        journals[0].push(entry(&request, 200));
+    }
+    assert!(room.taken.load(Ordering::Relaxed) <= ROOM);
+    for _ in 0..30_000 {
+        journals[1].push(entry(&request, 200));
+    }
+    assert!(room.taken.load(Ordering::Relaxed) <= ROOM + 4_096);
+    assert!(journals[1].len() >= 1, "the latest is always there");
+    drop(journals);
+    assert_eq!(room.taken.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn filters_agree_with_looking_at_each_entry() {
+    let journal = journal(1_000);
+    let mut all = Vec::new();
+    for method in ["GET", "POST"] {
+        for path in ["/api/v1/events", "/w/ws_1/api/v1/events", "/api/v1/sessions"] {
+            for status in [200_u16, 404, 429] {
+                journal.push(entry(&Request { method, path, ..Request::default() }, status));
+                all.push((method, path, status));
+            }
+        }
+    }
+    type Condition = fn(&(&str, &str, u16)) -> bool;
+    let cases: [(&str, Condition); 6] = [
+        ("method=POST", |(method, _, _)| *method == "POST"),
+        ("status=429", |(_, _, status)| *status == 429),
+        ("status=4xx", |(_, _, status)| *status >= 400),
+        ("path=/api/v1/events", |(_, path, _)| path.ends_with("events")),
+        ("path=/w/ws_1/*", |(_, path, _)| path.starts_with("/w/")),
+        ("path=/api/*&status=2xx", |(_, _, status)| *status == 200),
+    ];
+    for (query, condition) in cases {
+        let expected: Vec<u64> =
+            (0..).zip(&all).filter(|(_, entry)| condition(entry)).map(|(id, _)| id).collect();
+        assert_eq!(ids(&journal.all(&filter(query), 0)), expected, "{query}");
+    }
+    assert!(Filter::of(&Request { query: "status=6xx", ..Request::default() }).is_err());
+    assert!(Filter::of(&Request { query: "since=yesterday", ..Request::default() }).is_err());
+}
+
+#[test]
+fn no_key_is_kept_wherever_it_was_sent() {
+    let path = format!("/api/v1/{KEY}");
+    let query = format!("api_key={KEY}&x={KEY}");
+    let body = format!(r#"{{"key":"{KEY}"}}"#);
+    let basic = format!("Basic {}", &KEY[8..]);
+    let cookie = format!("session={KEY}");
+    let headers: &[(&str, &[u8])] = &[
+        ("x-api-key", KEY.as_bytes()),
+        ("authorization", basic.as_bytes()),
+        ("cookie", cookie.as_bytes()),
+        ("user-agent", KEY.as_bytes()),
+    ];
+    let request = Request {
+        method: KEY,
+        path: &path,
+        query: &query,
+        headers,
+        body: body.as_bytes(),
+        ..Request::default()
+    };
+    let arrived = Arrived::new(&request);
+    let answer = arrived.answer(body.as_bytes());
+    let kept = &arrived.request;
+    for text in [&kept.method, &kept.path, &kept.query, &kept.headers, &kept.body, &answer] {
+        let text = String::from_utf8_lossy(text);
+        assert!(!text.contains(&KEY[8..12]), "{text}");
+    }
+}
+
+#[test]
+fn long_texts_are_cut_and_a_key_at_the_cut_is_not_halved() {
+    for before in 2_000..2_060 {
+        let body = format!("{}{KEY}{}", "x".repeat(before), "y".repeat(9_000));
+        let headers: &[(&str, &[u8])] = &[("x-api-key", &KEY.as_bytes()[8..])];
+        let request = Request { headers, body: body.as_bytes(), ..Request::default() };
+        let kept = Arrived::new(&request).request;
+        assert!(kept.body.len() <= 2_048 && kept.body_bytes == body.len());
+        assert!(!String::from_utf8_lossy(&kept.body).contains(&KEY[8..12]), "{before}");
+    }
+}

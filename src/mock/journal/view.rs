@@ -1,0 +1,166 @@
+//! An entry as it is shown.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::mock::errors::Detail;
+use crate::mock::ingest::format_timestamp;
+use crate::mock::note::Why;
+
+use super::entry::{Entry, Outcome};
+use super::keep::answer_is_cut;
+
+/// A request and what became of it. No text in it holds a key.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct EntryView {
+    /// Its number in the journal of its workspace, from 0.
+    pub(crate) id: u64,
+    /// When it arrived, by the workspace's clock.
+    pub(crate) at: String,
+    pub(crate) method: String,
+    pub(crate) path: String,
+    /// What follows `?`.
+    pub(crate) query: String,
+    /// The key it is known by; null for none.
+    pub(crate) key: Option<KeyName>,
+    /// The status of the answer; 0 if there was none.
+    pub(crate) status: u16,
+    pub(crate) outcome: Outcome,
+    /// Why it was refused; null if it was not.
+    pub(crate) why: Option<WhyView>,
+    /// How the events of its batch were written.
+    pub(crate) envelopes: EnvelopesView,
+    /// How many events or scores were taken.
+    pub(crate) accepted: u32,
+    /// How many of them repeated earlier ones and changed nothing.
+    pub(crate) repeated: u32,
+    /// The faults it met, by id.
+    pub(crate) faults: Vec<String>,
+    /// How long it took until the answer left, in microseconds.
+    pub(crate) duration_us: u64,
+    /// Pairs of name and value.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: TextView,
+    /// The body of the answer.
+    pub(crate) answer: TextView,
+}
+
+/// A key, by what may be shown of it.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct KeyName {
+    pub(crate) id: String,
+    pub(crate) name: String,
+}
+
+/// How many events were written in which envelope.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct EnvelopesView {
+    /// `event_type`, `session_id`, `timestamp`.
+    pub(crate) documented: u32,
+    /// `event`, `session_id`, `ts`, as published clients send.
+    pub(crate) wire: u32,
+}
+
+/// The beginning of a text.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct TextView {
+    pub(crate) text: String,
+    /// The length of all of it, in bytes.
+    pub(crate) bytes: usize,
+    /// Whether `text` is only its beginning.
+    pub(crate) truncated: bool,
+}
+
+/// Why a request was refused.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct WhyView {
+    /// In a sentence.
+    pub(crate) message: String,
+    /// Of a 403: the scope the key lacks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) scope: Option<&'static str>,
+    /// Of a 429: what is used up, `requests` or `events`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) limit: Option<&'static str>,
+    /// Of a 429: when the request would be admitted, by the workspace's clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) frees_at: Option<String>,
+    /// Of a 400: what is wrong, at most 20 of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) fields: Vec<Detail>,
+}
+
+impl From<&Entry> for EntryView {
+    fn from(entry: &Entry) -> Self {
+        let (request, note) = (&entry.request, &entry.note);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let headers =
+            request.headers.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).map(|line| {
+                let line = String::from_utf8_lossy(line);
+                let (name, value) = line.split_once(": ").unwrap_or((&line, ""));
+                (name.to_owned(), value.to_owned())
+            });
+        Self {
+            id: entry.id,
+            at: format_timestamp(entry.at),
+            method: text(&request.method),
+            path: text(&request.path),
+            query: text(&request.query),
+            key: note.key.as_ref().map(|key| KeyName { id: key.id.clone(), name: key.name.clone() }),
+            status: entry.status,
+            outcome: entry.outcome(),
+            why: note.why.as_ref().map(WhyView::from),
+            envelopes: EnvelopesView { documented: note.envelopes.documented, wire: note.envelopes.wire },
+            accepted: note.accepted,
+            repeated: note.repeated,
+            faults: entry.faults.iter().map(ToString::to_string).collect(),
+            duration_us: entry.took_us,
+            headers: headers.collect(),
+            body: TextView {
+                text: text(&request.body),
+                bytes: request.body_bytes,
+                truncated: request.is_cut(),
+            },
+            answer: TextView {
+                text: text(&entry.answer),
+                bytes: entry.answer_bytes,
+                truncated: answer_is_cut(entry.answer_bytes),
+            },
+        }
+    }
+}
+
+impl From<&Why> for WhyView {
+    fn from(why: &Why) -> Self {
+        let mut view =
+            Self { message: String::new(), scope: None, limit: None, frees_at: None, fields: Vec::new() };
+        view.message = match why {
+            Why::NoKey => "The request has no X-API-Key header.".to_owned(),
+            Why::UnknownKey => "Nobody has this key here.".to_owned(),
+            Why::SeveralKeys => "There are several X-API-Key headers, and they differ.".to_owned(),
+            Why::RevokedKey => "The key has been revoked.".to_owned(),
+            Why::LacksScope(scope) => {
+                view.scope = Some(scope.as_str());
+                format!("The key lacks the scope {scope}.")
+            }
+            Why::UsedUp(budget, until) => {
+                view.limit = Some(budget.as_str());
+                let until = format_timestamp(*until);
+                let message = format!("The key's {} are used up until {until}.", budget.as_str());
+                view.frees_at = Some(until);
+                message
+            }
+            Why::Invalid(message, details) => {
+                view.fields.clone_from(details);
+                (*message).to_owned()
+            }
+            Why::NoSuchPath => "There is no such endpoint.".to_owned(),
+            Why::NoSuchWorkspace => "There is no such workspace.".to_owned(),
+            Why::WrongMethod => "The endpoint does not take this method.".to_owned(),
+            Why::TooLarge => "The body is larger than 4 MiB.".to_owned(),
+            Why::TooSlow => "The body took too long to arrive.".to_owned(),
+            Why::BrokeOff => "The client went away before its body had arrived.".to_owned(),
+        };
+        view
+    }
+}

@@ -1,0 +1,44 @@
+//! What a workspace is set to: deviations, limiter, limits. It can be changed while requests come in.
+
+use super::deviations::{UnknownDeviation, knobs};
+use super::knobs::Knobs;
+use super::limiter::Kind;
+use super::quotas::Quotas;
+
+/// The settings of a workspace; [`Settings::default`] is the reference.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// What the names and the limiter come to.
+    pub(super) knobs: Knobs,
+    /// The names of the deviations, in the order in which they apply.
+    pub(super) deviations: Vec<String>,
+    /// The limiter, where it is not the reference's.
+    pub(super) limiter: Option<Kind>,
+    /// What every tier is granted.
+    pub(super) quotas: Quotas,
+}
+
+impl Settings {
+    /// Settings with these deviations, limiter and limits.
+    ///
+    /// # Errors
+    /// [`UnknownDeviation`] for the first name that is none.
+    pub fn new(
+        deviations: Vec<String>,
+        limiter: Option<Kind>,
+        quotas: Quotas,
+    ) -> Result<Self, UnknownDeviation> {
+        Ok(Self { knobs: knobs(&deviations, limiter)?, deviations, limiter, quotas })
+    }
+
+    /// Whether both mean the same.
+    pub(super) fn same_as(&self, other: &Self) -> bool {
+        self.deviations == other.deviations && self.limiter == other.limiter && self.quotas == other.quotas
+    }
+}
+
+impl From<Knobs> for Settings {
+    fn from(knobs: Knobs) -> Self {
+        Self { knobs, ..Self::default() }
+    }
+}
