@@ -81,9 +81,11 @@ async fn every_operation_of_the_control_api_answers_as_described() {
     ] {
         send(mock.request(method, target).header("X-API-Key", &plaintext).body(bytes)).await;
     }
-    // What deletes comes last, so that everything else has something to show.
+    // What deletes comes last, and what forgets comes first, so that everything else has something to show.
     let mut all: Vec<_> = operations(&document).collect();
-    all.sort_by_key(|(path, method, _)| (*method == "delete", std::cmp::Reverse(path.len())));
+    all.sort_by_key(|(path, method, _)| {
+        (*method == "delete", !path.ends_with("/reset"), std::cmp::Reverse(path.len()))
+    });
     let mut fault = String::new();
     for (path, method, operation) in all {
         let id = operation["operationId"].as_str().unwrap();

@@ -99,8 +99,9 @@ proptest! {
             let met: Vec<String> = plan.faults.iter().map(ToString::to_string).collect();
             prop_assert_eq!(met, expected);
         }
-        for (number, fault) in read(&faults.list).iter().enumerate() {
-            let met = expected.iter().flatten().filter(|met| **met == number).count() as u64;
+        for fault in read(&faults.list).iter() {
+            let named = |number: &usize| *fault.id == *format!("fault_{}", number + 1);
+            let met = expected.iter().flatten().filter(|number| named(number)).count() as u64;
             prop_assert_eq!(fault.met.load(Ordering::Relaxed), met);
         }
     }
