@@ -22,12 +22,16 @@
 //!
 //! [`report`] takes one stream of events, redacts it once, and feeds the terminal, JUnit and JSON from it.
 //!
+//! [`mutants`] judges the judge: it plays the suite against every wrong behaviour the mock knows, and says which of them
+//! no check notices.
+//!
 //! [`cli`] is the command line, one file a command; `main` parses, dispatches and exits.
 
 pub mod cli;
 pub mod contract;
 pub mod load;
 pub mod mock;
+pub mod mutants;
 mod payload;
 mod random;
 pub mod report;

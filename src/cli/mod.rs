@@ -8,6 +8,7 @@ pub mod load;
 pub mod load_reports;
 pub mod merge;
 pub mod mock;
+pub mod mutants;
 pub mod pattern;
 pub mod plan;
 pub mod plan_document;
@@ -55,6 +56,8 @@ pub enum Command {
     Load(Box<load::LoadArgs>),
     /// Serve the reference API from memory, for plugin authors and as a target.
     Mock(mock::MockArgs),
+    /// Play the suite against every deviation of the mock, and say which of them it misses.
+    Mutants(mutants::MutantsArgs),
     /// Make one load run of the shards of many machines, and judge it as one.
     Merge(merge::MergeArgs),
     /// List the checks.
@@ -103,6 +106,10 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Mock(args) => {
             drop((out, err));
             return on_runtime(mock::run(args));
+        }
+        Command::Mutants(args) => {
+            drop((out, err));
+            return with_suite(&source, |suite| on_runtime(mutants::run(args, suite)));
         }
         Command::Merge(args) => {
             drop((out, err));

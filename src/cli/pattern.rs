@@ -18,6 +18,11 @@ use crate::scenario::{Check, Suite};
 pub struct IdPattern(String);
 
 impl IdPattern {
+    /// The pattern as it was typed.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Whether the whole of `id` is what the pattern says.
     pub fn matches(&self, id: &str) -> bool {
         let Some((first, rest)) = self.0.split_once('*') else { return self.0 == id };

@@ -138,7 +138,7 @@ fn tell(mut reports: Reports, mut events: mpsc::UnboundedReceiver<Event>) -> Vec
 }
 
 /// Turns true at Ctrl-C.
-fn interruption() -> watch::Receiver<bool> {
+pub(super) fn interruption() -> watch::Receiver<bool> {
     let (sender, receiver) = watch::channel(false);
     tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {

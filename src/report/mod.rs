@@ -9,7 +9,7 @@ pub(crate) mod page;
 mod record;
 mod redact;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 mod save;
 mod sink;
 mod tally;

@@ -10,7 +10,7 @@ use crate::contract::ApiKey;
 use crate::scenario::model::Level;
 
 /// A finished check with nothing remarkable about it.
-pub(super) fn result(id: &str, level: Level, verdict: Verdict) -> CheckResult {
+pub(crate) fn result(id: &str, level: Level, verdict: Verdict) -> CheckResult {
     CheckResult {
         id: id.to_owned(),
         clause: "auth.only-header".to_owned(),

@@ -135,7 +135,11 @@ impl Workspace {
     /// [`TargetError::Control`].
     pub async fn key(&self, role: Role, nth: u32) -> Result<Key, TargetError> {
         let plan = role.tier().filter(|tier| *tier != Tier::Ingestion).unwrap_or(Tier::Standard);
-        let scopes: Vec<_> = role.scopes().iter().map(|scope| scope.as_str()).collect();
+        let mut scopes: Vec<_> = role.scopes().iter().map(|scope| scope.as_str()).collect();
+        // The order of a key's scopes means nothing; a target to which it does shows with the second key.
+        if nth.is_multiple_of(2) {
+            scopes.reverse();
+        }
         let body = serde_json::json!({
             "name": format!("{role} {nth}"), "scopes": scopes, "plan": plan.as_str()
         });

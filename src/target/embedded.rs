@@ -1,7 +1,11 @@
 //! The mock in this process, as a target.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::environment::default_keys;
 use super::{Control, Envelope, Keys, Target, TargetError};
-use crate::mock::{MockOptions, MockServer};
+use crate::mock::{LimiterKind, MockOptions, MockServer, WELL_KNOWN_KEYS};
 
 /// A running mock and the target that points at it. It stops when it is dropped.
 #[derive(Debug)]
@@ -17,25 +21,55 @@ impl Embedded {
     /// # Errors
     /// [`TargetError::Embedded`] when no port can be had.
     pub async fn start() -> Result<Self, TargetError> {
-        let server = MockServer::start(MockOptions::default())
-            .await
+        Self::serve(MockOptions::default()).await
+    }
+
+    /// Starts a mock under these deviations and this limiter, and treats it like any deployment: its well-known keys
+    /// are the keys there are, and a minute takes a minute.
+    ///
+    /// # Errors
+    /// [`TargetError::Embedded`] when no port can be had, or a name is none.
+    pub async fn deployment(
+        deviations: &[String],
+        limiter: Option<&str>,
+    ) -> Result<(Target, Self), TargetError> {
+        let limiter = limiter
+            .map(str::parse::<LimiterKind>)
+            .transpose()
             .map_err(|error| TargetError::Embedded(error.to_string()))?;
-        let url = server.url();
-        let control = Control::connect(&url).await?;
-        Ok(Self { _server: server, url, control })
+        let options = MockOptions { deviations: deviations.to_vec(), limiter, ..MockOptions::default() };
+        let mock = Self::serve(options).await?;
+        let well_known = |variable: &str| {
+            let key = WELL_KNOWN_KEYS.iter().find(|key| key.variable == variable)?;
+            Some(key.plaintext.to_owned())
+        };
+        let keys = Keys::Environment(default_keys(&well_known)?);
+        Ok((target(&mock.url, keys), mock))
     }
 
     /// The mock as a target whose workspaces are all under these deviations and this limiter.
     pub fn target(&self, deviations: &[String], limiter: Option<&str>) -> Target {
-        Target {
-            base_url: self.url.clone(),
-            loopback: true,
-            limits: std::collections::BTreeMap::new(),
-            paths: std::collections::BTreeMap::new(),
-            envelope: Envelope::Auto,
-            timeout: std::time::Duration::from_secs(30),
-            extra_members_allowed: false,
-            keys: Keys::Mock(self.control.clone().deviating(deviations, limiter)),
-        }
+        target(&self.url, Keys::Mock(self.control.clone().deviating(deviations, limiter)))
+    }
+
+    async fn serve(options: MockOptions) -> Result<Self, TargetError> {
+        let server =
+            MockServer::start(options).await.map_err(|error| TargetError::Embedded(error.to_string()))?;
+        let url = server.url();
+        let control = Control::connect(&url).await?;
+        Ok(Self { _server: server, url, control })
+    }
+}
+
+fn target(url: &str, keys: Keys) -> Target {
+    Target {
+        base_url: url.to_owned(),
+        loopback: true,
+        limits: BTreeMap::new(),
+        paths: BTreeMap::new(),
+        envelope: Envelope::Auto,
+        timeout: Duration::from_secs(30),
+        extra_members_allowed: false,
+        keys,
     }
 }

@@ -32,3 +32,16 @@ fn every_shell_completes_the_commands() {
         assert!(ran.out.contains("explain"), "{shell}: {}", ran.out);
     }
 }
+
+#[test]
+fn mutants_are_listed_and_a_slip_is_told_before_anything_is_played() {
+    let ran = keyless(&["mutants", "--list", "accept-b*"]).ended_with(0);
+    assert!(ran.out.contains("authentication, breaks a must: auth.no-bearer"), "{}", ran.out);
+    assert!(!ran.out.contains("accept-cookie"), "{}", ran.out);
+    let ran = keyless(&["mutants", "accept-baerer"]).ended_with(2);
+    assert!(ran.err.contains("did you mean `accept-bearer`?"), "{}", ran.err);
+    let ran = keyless(&["mutants", "--group", "limit"]).ended_with(2);
+    assert!(ran.err.contains("the-429"), "{}", ran.err);
+    let ran = keyless(&["mutants", "--real-time"]).ended_with(2);
+    assert!(ran.err.contains("name those you want"), "{}", ran.err);
+}

@@ -163,6 +163,13 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     must(
         GROUP,
+        "events-refuse-everybody",
+        &["auth.valid-key-accepted-to-post", "scope.write-suffices"],
+        "Posting events answers 401 to valid keys.",
+        |k| k.closed.push(|visit| visit.goes_to(Endpoint::Events)),
+    ),
+    must(
+        GROUP,
         "scope-before-key",
         &["auth.before-scope", "auth.missing", "auth.unknown"],
         "The scope is checked before the key, so an unknown key is answered 403.",

@@ -56,11 +56,34 @@ pub(super) const ENTRIES: &[Entry] = &[
             documented(scopes, endpoint) && (endpoint.method() == "POST" || scopes.len() == Scope::ALL.len())
         };
     }),
-    must(GROUP, "first-scope-only", &["scope.both"], "Only the first of a key's scopes is seen.", |k| {
-        k.grants = |scopes, endpoint| scopes.first() == Some(&endpoint.scope());
-    }),
-    must(GROUP, "last-scope-only", &["scope.both"], "Only the last of a key's scopes is seen.", |k| {
-        k.grants = |scopes, endpoint| scopes.last() == Some(&endpoint.scope());
+    must(
+        GROUP,
+        "first-scope-only",
+        &["scope.both", "scope.both-either-order"],
+        "Only the first of a key's scopes is seen.",
+        |k| k.grants = |scopes, endpoint| scopes.first() == Some(&endpoint.scope()),
+    ),
+    must(
+        GROUP,
+        "last-scope-only",
+        &["scope.both", "scope.both-either-order"],
+        "Only the last of a key's scopes is seen.",
+        |k| k.grants = |scopes, endpoint| scopes.last() == Some(&endpoint.scope()),
+    ),
+    must(
+        GROUP,
+        "read-first-loses-write",
+        &["scope.both-either-order"],
+        "Of a key's two scopes, the second is seen only where write:events was listed first.",
+        |k| {
+            k.grants = |scopes, endpoint| match scopes.first() {
+                Some(Scope::ReadAnalytics) => endpoint.scope() == Scope::ReadAnalytics,
+                _ => documented(scopes, endpoint),
+            };
+        },
+    ),
+    should(GROUP, "scores-unscoped", &["scope.scores-need-write"], "Posting scores needs no scope.", |k| {
+        k.grants = |scopes, endpoint| endpoint == Endpoint::Scores || documented(scopes, endpoint);
     }),
     must(GROUP, "body-before-scope", &["scope.before-body"], "The body is checked before the scope.", |k| {
         k.order = [Stage::Key, Stage::Path, Stage::Body, Stage::Scope, Stage::Limit]

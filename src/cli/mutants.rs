@@ -1,0 +1,197 @@
+//! `trenchcheck mutants`: does the suite notice every wrong behaviour the mock knows?
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::complain;
+use super::pattern::IdPattern;
+use super::test::interruption;
+use crate::mock::Group;
+use crate::mutants::{Ground, HuntOptions, Mutant, Nature, Summary, hunt, mutants, print, save_hunt};
+use crate::report::{ExitCode, TerminalOptions, Verbosity};
+use crate::scenario::Suite;
+
+/// Play the suite against every deviation and legal variant of the mock, and say which of them it misjudges.
+///
+/// A deviation is caught when a check that is about what it breaks fails, and weak when only checks about something
+/// else do. Legal variants must pass, and every check that gates has to catch something.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  trenchcheck mutants
+  trenchcheck mutants 'retry-after-*' --verbose
+  trenchcheck mutants standard-limit-61 window-30s --real-time")]
+pub struct MutantsArgs {
+    /// Names of mutants, or patterns such as 'accept-*'; all without one.
+    #[arg(value_name = "NAME")]
+    pub names: Vec<IdPattern>,
+
+    /// Only of this group: authentication, scopes, limits, the-429, events, concurrency.
+    #[arg(long, value_name = "GROUP", value_parser = parse_group)]
+    pub group: Vec<Group>,
+
+    /// Prints the mutants with what they do and the checks that name them, and plays nothing.
+    #[arg(long)]
+    pub list: bool,
+
+    /// How many mutants are played against at once.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub jobs: Option<u16>,
+
+    /// Plays every check against every mutant, to see what else fails where one is caught.
+    #[arg(long)]
+    pub whole_suite: bool,
+
+    /// Treats each mutant as a deployment with the mock's well-known keys: a minute takes a minute.
+    #[arg(long)]
+    pub real_time: bool,
+
+    /// Writes a JSON report (see schemas/mutants.schema.json).
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+
+    /// A row for every mutant, not only for those that are misjudged.
+    #[arg(long, short)]
+    pub verbose: bool,
+}
+
+/// A group by its name.
+fn parse_group(word: &str) -> Result<Group, String> {
+    let group = Group::ALL.into_iter().find(|group| group.to_string() == word);
+    group.ok_or_else(|| format!("the groups are {}", Group::ALL.map(|group| group.to_string()).join(", ")))
+}
+
+/// Runs the command.
+pub async fn run(args: MutantsArgs, suite: Suite) -> ExitCode {
+    let chosen = match choose(&args) {
+        Ok(chosen) => chosen,
+        Err(why) => {
+            complain(&format!("error: {why}"));
+            return ExitCode::Usage;
+        }
+    };
+    if args.list {
+        return told(list(&chosen, &mut io::stdout()), ExitCode::Conforms);
+    }
+    let ground = match args.real_time {
+        true => Ok(Ground::Deployments),
+        false => Ground::workspaces().await,
+    };
+    let ground = match ground {
+        Ok(ground) => ground,
+        Err(error) => {
+            complain(&format!("trenchcheck: {error}"));
+            return ExitCode::Internal;
+        }
+    };
+    let options = HuntOptions { jobs: jobs(&args), whole_suite: args.whole_suite };
+    let progress = progress(chosen.len());
+    let suite = Arc::new(suite);
+    let hunted = hunt(
+        Arc::clone(&suite),
+        chosen,
+        ground,
+        options,
+        |one| {
+            progress.set_message(one.mutant.name.clone());
+            progress.inc(1);
+        },
+        interruption(),
+    )
+    .await;
+    progress.finish_and_clear();
+    let hunted = match hunted {
+        Ok(hunted) => hunted,
+        Err(error) => {
+            complain(&format!("trenchcheck: {error}"));
+            return ExitCode::Internal;
+        }
+    };
+    let summary = Summary::of(&hunted, &suite);
+    if let Some(path) = &args.json {
+        let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+        if let Err(error) = save_hunt(path, &hunted, &summary, now) {
+            complain(&format!("a report could not be written: {error}"));
+            return ExitCode::Internal;
+        }
+    }
+    let no_color = std::env::var_os("NO_COLOR");
+    let mut out = io::stdout();
+    let colour = TerminalOptions::detect(out.is_terminal(), no_color.as_deref(), Verbosity::Normal).colour;
+    told(print(&hunted, &summary, args.verbose, colour, &mut out), summary.exit)
+}
+
+/// The mutants that are asked for.
+fn choose(args: &MutantsArgs) -> Result<Vec<Mutant>, String> {
+    let mut chosen = mutants();
+    for pattern in &args.names {
+        if !chosen.iter().any(|mutant| pattern.matches(&mutant.name)) {
+            let likeness = |mutant: &&Mutant| strsim::jaro_winkler(&mutant.name, pattern.as_str());
+            let nearest = chosen.iter().max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
+            let nearest = nearest.map_or("", |mutant| &mutant.name);
+            return Err(format!(
+                "no mutant is called `{}`; did you mean `{nearest}`? `trenchcheck mutants --list` shows all",
+                pattern.as_str()
+            ));
+        }
+    }
+    let named = |mutant: &Mutant| args.names.iter().any(|pattern| pattern.matches(&mutant.name));
+    let of_group = |mutant: &Mutant| mutant.group.is_some_and(|group| args.group.contains(&group));
+    chosen.retain(|mutant| args.names.is_empty() || named(mutant));
+    chosen.retain(|mutant| args.group.is_empty() || of_group(mutant));
+    if chosen.is_empty() {
+        return Err("no mutant of that group has such a name".to_owned());
+    }
+    if args.real_time && args.names.is_empty() && !args.list {
+        return Err("--real-time takes minutes for each mutant: name those you want, as in \
+                    `trenchcheck mutants --real-time standard-limit-61 window-30s`"
+            .to_owned());
+    }
+    Ok(chosen)
+}
+
+/// In real time they mostly wait; otherwise each needs a processor, and bursts that are held up prove nothing.
+fn jobs(args: &MutantsArgs) -> usize {
+    const MOST_AT_ONCE: usize = 8;
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let usual = if args.real_time { MOST_AT_ONCE } else { processors.min(MOST_AT_ONCE) };
+    args.jobs.map_or(usual, usize::from)
+}
+
+fn progress(mutants: usize) -> ProgressBar {
+    // Drawn on standard error, and only if that is a terminal.
+    let bar = ProgressBar::with_draw_target(u64::try_from(mutants).ok(), ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template("{spinner} {pos}/{len} mutants, {elapsed}  {wide_msg}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    bar
+}
+
+fn list(chosen: &[Mutant], out: &mut dyn Write) -> io::Result<()> {
+    for mutant in chosen {
+        writeln!(out, "{}: {}", mutant.name, mutant.about)?;
+        let group = mutant.group.map(|group| group.to_string()).unwrap_or_default();
+        match mutant.nature {
+            Nature::Reference => writeln!(out, "    breaks nothing")?,
+            Nature::Lawful => writeln!(out, "    {group}, breaks nothing")?,
+            Nature::Wrong { breach, checks } => {
+                writeln!(out, "    {group}, breaks a {}: {}", breach.as_str(), checks.join(", "))?;
+            }
+        }
+    }
+    out.flush()
+}
+
+/// How it ends when all that is left is to say something.
+fn told(said: io::Result<()>, exit: ExitCode) -> ExitCode {
+    match said {
+        Ok(()) => exit,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => exit,
+        Err(error) => {
+            complain(&format!("cannot write the output: {error}"));
+            ExitCode::Internal
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! What is played against: the reference, and every change to it that the mock knows.
+
+use crate::mock::{Breach, Group, LimiterKind, Nature as Change, catalogue};
+
+/// The name of the reference among the mutants.
+const REFERENCE: &str = "reference";
+
+/// The reference with at most one change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mutant {
+    /// The name in the catalogue; `reference`, and `limiter-…` for the limiters.
+    pub name: String,
+    /// What the change is about; none for the reference.
+    pub group: Option<Group>,
+    /// What it does, in one sentence.
+    pub about: &'static str,
+    /// Whether it breaks a promise.
+    pub nature: Nature,
+    /// The limiter, where that is the change.
+    pub limiter: Option<&'static str>,
+}
+
+/// Whether a mutant breaks a promise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nature {
+    /// It is what everything is compared with.
+    Reference,
+    /// It does otherwise than the reference and breaks nothing.
+    Lawful,
+    /// It breaks something.
+    Wrong {
+        /// The greatest weight among the promises it breaks.
+        breach: Breach,
+        /// Ids of the checks of which at least one has to fail: those that are about what it breaks.
+        checks: &'static [&'static str],
+    },
+}
+
+impl Mutant {
+    /// The deviations of the mock that make it.
+    pub(super) fn deviations(&self) -> Vec<String> {
+        match (self.nature, self.limiter) {
+            (Nature::Reference, _) | (_, Some(_)) => Vec::new(),
+            _ => vec![self.name.clone()],
+        }
+    }
+
+    /// The checks that ought to name it.
+    pub fn checks(&self) -> &'static [&'static str] {
+        match self.nature {
+            Nature::Wrong { checks, .. } => checks,
+            Nature::Reference | Nature::Lawful => &[],
+        }
+    }
+}
+
+/// The reference, the limiters, and the catalogue by groups.
+pub fn mutants() -> Vec<Mutant> {
+    let reference = Mutant {
+        name: REFERENCE.to_owned(),
+        group: None,
+        about: "The reference, unchanged.",
+        nature: Nature::Reference,
+        limiter: None,
+    };
+    let limiters = LimiterKind::LAWFUL.iter().map(|(word, _)| Mutant {
+        name: format!("limiter-{word}"),
+        group: Some(Group::Limits),
+        about: "The reference with this limiter.",
+        nature: Nature::Lawful,
+        limiter: Some(word),
+    });
+    let changes = catalogue().iter().map(|entry| Mutant {
+        name: entry.name.to_owned(),
+        group: Some(entry.group),
+        about: entry.about,
+        nature: match entry.nature {
+            Change::Deviation { breach, checks } => Nature::Wrong { breach, checks },
+            Change::LegalVariant => Nature::Lawful,
+        },
+        limiter: None,
+    });
+    std::iter::once(reference).chain(limiters).chain(changes).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_the_mock_knows_is_among_them_once() {
+        let all = mutants();
+        let mut names: Vec<&str> = all.iter().map(|mutant| mutant.name.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all.len());
+        assert_eq!(all.len(), 1 + LimiterKind::LAWFUL.len() + catalogue().len());
+    }
+}

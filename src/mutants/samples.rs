@@ -1,0 +1,44 @@
+//! Hunts for the tests of this module.
+
+use std::time::Duration;
+
+use super::hunt::Hunt;
+use super::judge::{Examined, judge};
+use super::mutant::mutants;
+use crate::report::Verdict;
+use crate::report::samples::result;
+use crate::scenario::model::Level;
+
+/// The mutant of this name, after these checks came to these verdicts.
+pub(super) fn examined(name: &str, verdicts: &[(&str, Level, Verdict)]) -> Examined {
+    let mutant = mutants().into_iter().find(|mutant| mutant.name == name).unwrap();
+    let results: Vec<_> =
+        verdicts.iter().map(|(id, level, verdict)| result(id, *level, verdict.clone())).collect();
+    judge(&mutant, &results, true, Duration::from_millis(12))
+}
+
+/// A hunt of some mutants that is over.
+pub(super) fn hunt(examined: Vec<Examined>) -> Hunt {
+    Hunt {
+        examined,
+        complete: false,
+        interrupted: false,
+        virtual_time: true,
+        took: Duration::from_millis(1_234),
+    }
+}
+
+/// One of each kind of outcome.
+pub(super) fn mixed() -> Hunt {
+    let (must, should) = (Level::Must, Level::Should);
+    let unsure = || Verdict::Inconclusive("three bursts crossed a reset".to_owned());
+    hunt(vec![
+        examined("reference", &[("auth.missing", must, Verdict::Pass)]),
+        examined("accept-bearer", &[("auth.no-bearer", must, Verdict::Fail)]),
+        examined("accept-basic", &[("auth.no-basic", must, Verdict::Pass)]),
+        examined("json-indented", &[("limit.message-agrees", should, Verdict::Fail)]),
+        examined("json-charset", &[("auth.body", must, Verdict::Fail)]),
+        examined("write-implies-read", &[("scope.before-body", must, Verdict::Fail)]),
+        examined("standard-limit-61", &[("rate.standard", must, unsure())]),
+    ])
+}

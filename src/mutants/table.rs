@@ -1,0 +1,152 @@
+//! A hunt for people: a row for each group, and whatever is not as it should be.
+
+use std::io::{self, Write};
+
+use super::hunt::Hunt;
+use super::judge::{Examined, Outcome};
+use super::summary::{GroupCount, Summary};
+use crate::report::ExitCode;
+use crate::report::page::{Page, Tone};
+use crate::report::wording::{count, time};
+
+/// Writes the table. `every` gives each mutant its row.
+///
+/// # Errors
+/// Those of `out`.
+pub fn print(
+    hunt: &Hunt,
+    summary: &Summary,
+    every: bool,
+    colour: bool,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut page = Page::default();
+    rows(&mut page, hunt, every);
+    groups(&mut page, hunt, summary);
+    idle(&mut page, summary);
+    last_lines(&mut page, hunt, summary);
+    page.write(out, colour)
+}
+
+fn rows(page: &mut Page, hunt: &Hunt, every: bool) {
+    let shown = |one: &&Examined| every || !one.outcome.is_in_order() || !one.missed_by.is_empty();
+    let width = hunt.examined.iter().filter(shown).map(|one| one.mutant.name.len()).max().unwrap_or(0);
+    for one in hunt.examined.iter().filter(shown) {
+        let tone = match &one.outcome {
+            Outcome::Passed | Outcome::Caught => Tone::Good,
+            Outcome::Weak | Outcome::Undecided(_) => Tone::Warn,
+            Outcome::Accused | Outcome::Survived => Tone::Bad,
+        };
+        let word = format!("{:9}", one.outcome.word());
+        let name = format!("  {:width$}  ", one.mutant.name);
+        page.line(0, &[(tone, &word), (Tone::Plain, &name), (Tone::Dim, &one.caught_by.join(", "))]);
+        if !one.outcome.is_in_order() {
+            page.line(11, &[(Tone::Dim, one.mutant.about)]);
+        }
+        if let Outcome::Undecided(why) = &one.outcome {
+            page.line(11, &[(Tone::Plain, why)]);
+        }
+        if !one.missed_by.is_empty() {
+            page.line(11, &[(Tone::Warn, "not caught by "), (Tone::Plain, &one.missed_by.join(", "))]);
+        }
+        for held in one.held.iter().filter(|held| held.verdict != "advisory") {
+            let line = format!("{} {}: {}", held.check, held.verdict, held.says);
+            page.line(11, &[(Tone::Dim, &line)]);
+        }
+    }
+    if !page.is_empty() {
+        page.gap();
+    }
+}
+
+const HEADS: [&str; 7] = ["deviations", "caught", "weak", "survived", "lawful", "passed", "undecided"];
+
+fn groups(page: &mut Page, hunt: &Hunt, summary: &Summary) {
+    let numbers = |of: &GroupCount| {
+        [of.deviations, of.caught, of.weak, of.survived, of.lawful, of.passed, of.undecided]
+    };
+    let cells = |numbers: [usize; 7]| {
+        let cells = numbers.iter().zip(HEADS).map(|(number, head)| {
+            let width = head.len() + 2;
+            if *number == 0 { format!("{:>width$}", ".") } else { format!("{number:>width$}") }
+        });
+        cells.collect::<String>()
+    };
+    let width = summary.groups.iter().map(|count| count.group.to_string().len()).max().unwrap_or(0).max(5);
+    let heads: String = HEADS.iter().map(|head| format!("  {head}")).collect();
+    page.line(0, &[(Tone::Strong, &format!("{:width$}{heads}", "Group"))]);
+    let mut all = [0; 7];
+    for group in &summary.groups {
+        let numbers = numbers(group);
+        for (sum, number) in all.iter_mut().zip(numbers) {
+            *sum += number;
+        }
+        let name = group.group.to_string();
+        page.line(0, &[(Tone::Plain, &format!("{name:width$}{}", cells(numbers)))]);
+    }
+    page.line(0, &[(Tone::Strong, &format!("{:width$}{}", "all", cells(all)))]);
+    if let Some(reference) = hunt.examined.iter().find(|one| one.mutant.group.is_none()) {
+        page.line(0, &[(Tone::Plain, &format!("The reference {}.", reference.outcome.word()))]);
+    }
+}
+
+fn idle(page: &mut Page, summary: &Summary) {
+    let Some(idle) = &summary.idle else { return };
+    for check in idle {
+        let tone = if check.why.is_some() { Tone::Dim } else { Tone::Bad };
+        let why = check.why.map(|why| format!(": {why}")).unwrap_or_default();
+        page.line(0, &[(tone, &format!("{} catches nothing{why}", check.check))]);
+    }
+    if idle.is_empty() {
+        page.line(0, &[(Tone::Plain, "Every gating check catches something.")]);
+    }
+}
+
+fn last_lines(page: &mut Page, hunt: &Hunt, summary: &Summary) {
+    let requests = hunt.examined.iter().map(|one| one.requests).sum();
+    let clock = if hunt.virtual_time { "virtual time" } else { "real time" };
+    page.gap();
+    let text = format!(
+        "{}, {} in {}, {clock}",
+        count(hunt.examined.len() as u64, "mutant"),
+        count(requests, "request"),
+        time(hunt.took)
+    );
+    page.line(0, &[(Tone::Plain, &text)]);
+    let (tone, words) = match summary.exit {
+        ExitCode::Conforms => (Tone::Good, "nothing wrong passes, and nothing lawful fails"),
+        ExitCode::Inconclusive => (Tone::Warn, "some mutants came to no verdict"),
+        ExitCode::Interrupted => (Tone::Warn, "interrupted before the end"),
+        _ => (Tone::Bad, "the suite has a gap"),
+    };
+    page.line(0, &[(tone, words), (Tone::Plain, &format!(" (exit code {})", summary.exit.code()))]);
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::mutants::samples::mixed;
+    use crate::scenario::{Source, Suite};
+
+    fn printed(every: bool) -> String {
+        let hunt = mixed();
+        let summary = Summary::of(&hunt, &Suite::load(&Source::Builtin).unwrap());
+        let mut out = Vec::new();
+        print(&hunt, &summary, every, false, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn what_is_misjudged_comes_first_and_then_the_numbers() {
+        assert_snapshot!(printed(false));
+    }
+
+    #[test]
+    fn every_mutant_has_a_row_where_that_is_asked_for() {
+        let (some, all) = (printed(false), printed(true));
+        assert!(!some.contains("accept-bearer") && all.contains("caught     accept-bearer"), "{all}");
+        assert!(all.contains("passed     json-indented"), "{all}");
+    }
+}

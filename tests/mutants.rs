@@ -1,0 +1,83 @@
+//! Whether a gap in the suite shows: hunts with a check taken out. `ci/test` hunts with all of them.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail loudly")]
+
+use std::sync::Arc;
+
+use trenchcheck::mutants::{Ground, Hunt, HuntOptions, Outcome, Summary, hunt, mutants};
+use trenchcheck::report::ExitCode;
+use trenchcheck::scenario::{Source, Suite};
+
+/// Hunts these mutants with the shipped suite, or with what it says about keys without some of the checks.
+async fn hunted(names: &[&str], without: &[&str], ground: Ground) -> (Hunt, Summary) {
+    let mut suite = Suite::load(&Source::Builtin).unwrap();
+    let before = suite.checks.len();
+    suite.checks.retain(|check| !without.contains(&check.id.as_str()));
+    assert_eq!(suite.checks.len() + without.len(), before, "{without:?}");
+    if !without.is_empty() {
+        // The limits take long, and these mutants have nothing to do with them.
+        suite.checks.retain(|check| check.id.starts_with("auth."));
+    }
+    let suite = Arc::new(suite);
+    let chosen: Vec<_> =
+        mutants().into_iter().filter(|mutant| names.contains(&mutant.name.as_str())).collect();
+    assert_eq!(chosen.len(), names.len(), "{names:?}");
+    let (_alive, interrupted) = tokio::sync::watch::channel(false);
+    let options = HuntOptions { jobs: 2, whole_suite: false };
+    let mut told = 0;
+    let hunt = hunt(Arc::clone(&suite), chosen, ground, options, |_| told += 1, interrupted).await.unwrap();
+    assert_eq!(told, hunt.examined.len());
+    let summary = Summary::of(&hunt, &suite);
+    (hunt, summary)
+}
+
+fn outcome<'a>(hunt: &'a Hunt, name: &str) -> &'a Outcome {
+    &hunt.examined.iter().find(|one| one.mutant.name == name).unwrap().outcome
+}
+
+/// With the whole suite, each is caught by the check that is about it, and nothing else needs to be played.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_suite_as_it_is_catches_them() {
+    let names = ["accept-bearer", "any-key-opens", "forbidden-extra-member", "retry-after-missing"];
+    let (hunt, summary) = hunted(&names, &[], Ground::workspaces().await.unwrap()).await;
+    for name in names {
+        assert_eq!(*outcome(&hunt, name), Outcome::Caught, "{name}");
+    }
+    assert!(hunt.examined.iter().all(|one| !one.whole_suite && one.missed_by.is_empty()));
+    assert_eq!((summary.exit, hunt.complete), (ExitCode::Conforms, false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_that_is_taken_out_leaves_a_survivor_or_a_weak_kill() {
+    let names = ["accept-bearer", "any-key-opens"];
+    let without = ["auth.no-bearer", "auth.unknown"];
+    let (hunt, summary) = hunted(&names, &without, Ground::workspaces().await.unwrap()).await;
+    assert_eq!(*outcome(&hunt, "accept-bearer"), Outcome::Survived);
+    // Checks about neighbouring promises trip over it.
+    assert_eq!(*outcome(&hunt, "any-key-opens"), Outcome::Weak);
+    assert_eq!(summary.exit, ExitCode::Failed);
+}
+
+/// What takes no waiting shows at a deployment of its own as well, with the keys everybody knows.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mutant_can_be_treated_as_a_deployment() {
+    let names = ["accept-bearer", "tools-unscoped"];
+    let (hunt, summary) = hunted(&names, &[], Ground::Deployments).await;
+    assert_eq!(summary.exit, ExitCode::Conforms, "{:?}", hunt.examined);
+    assert!(!hunt.virtual_time);
+}
+
+#[tokio::test]
+async fn what_was_known_before_ctrl_c_is_kept() {
+    let suite = Arc::new(Suite::load(&Source::Builtin).unwrap());
+    let (stop, interrupted) = tokio::sync::watch::channel(false);
+    let ground = Ground::workspaces().await.unwrap();
+    let chosen = mutants().into_iter().filter(|mutant| mutant.name.starts_with("accept-")).collect();
+    let options = HuntOptions { jobs: 1, whole_suite: false };
+    let done = |_: &_| {
+        stop.send_replace(true);
+    };
+    let hunt = hunt(Arc::clone(&suite), chosen, ground, options, done, interrupted).await.unwrap();
+    assert!(!hunt.examined.is_empty() && hunt.examined.len() < 5, "{}", hunt.examined.len());
+    assert!(hunt.interrupted);
+    assert_eq!(Summary::of(&hunt, &suite).exit, ExitCode::Interrupted);
+}
