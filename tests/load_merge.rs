@@ -23,13 +23,17 @@ fn lane(place: u32, admitted: u64) -> LaneRecord {
         requests_limit: 300,
         events_limit: None,
         window: Duration::from_secs(60),
+        rest: Duration::ZERO,
         warm_up_windows: 0,
         whole_windows: 3,
         windows: vec![counts; 3],
         latencies: BTreeMap::new(),
+        window_latencies: Vec::new(),
         send_lag: histogram(),
         faults: BTreeMap::new(),
         planned_rate_per_minute: 300.0,
+        window_rates: vec![(300, 300); 3],
+        events_per_request: 0,
         thresholds: Thresholds::default(),
     };
     for at in (0..300).cycle().take(900) {
@@ -50,6 +54,7 @@ fn run(lanes: Vec<LaneRecord>, shard: Option<(u32, u32)>) -> RunRecord {
         took: Duration::from_secs(180),
         shard,
         interrupted: false,
+        stop_at_first_miss: false,
         lanes,
         thresholds: serde_json::from_str(r#"{"admitted": "limit", "limited": 0}"#).unwrap(),
     }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use trenchcheck::load::profile::Library;
+use trenchcheck::load::profile::{Library, Profile, Shelved};
 use trenchcheck::load::{
     About, Conduct, Finding, LoadError, Overrides, Plan, RunRecord, View, findings, play,
 };
@@ -49,19 +49,22 @@ fn quietly() -> Conduct {
     Conduct { allowed_hosts: Vec::new(), goose_report: None, start_at: None, view: View::Hidden }
 }
 
-/// What the target missed. How late this machine was is another matter: counts hold all the same, and only the times
-/// of a run in which it fell behind say nothing about the target.
+/// What the target missed.
 fn missed(run: &RunRecord) -> Vec<Finding> {
-    let (generator, target): (Vec<_>, Vec<_>) = findings(run)
-        .into_iter()
-        .filter(|finding| !finding.held())
-        .partition(|finding| finding.about == About::Generator);
-    let is_time = |finding: &Finding| finding.threshold.starts_with("response.");
-    target.into_iter().filter(|finding| generator.is_empty() || !is_time(finding)).collect()
+    findings(run).into_iter().filter(|finding| !finding.held() && finding.about == About::Target).collect()
 }
 
-/// Each shipped profile with a deviation it is there to find, and the threshold that finds it.
-const PROFILES: [(Short, &str, &str); 12] = [
+/// Whether this machine fell behind, so that times say nothing.
+fn invalid(run: &RunRecord) -> bool {
+    findings(run).iter().any(|finding| !finding.held() && finding.about == About::Generator)
+}
+
+/// How often a run is played again where this machine was too busy to measure anything.
+const TRIES: usize = 6;
+
+/// Each shipped profile with a deviation it is there to find, and the threshold that finds it. At full length, and
+/// in virtual time, the same is shown beside the ledger; here it is the real thing, made short.
+const PROFILES: [(Short, &str, &str); 13] = [
     (short("quick-ingestion", 3, Some("20000"), Some(1)), "ingestion-limit-999", "admitted"),
     (short("sustain-standard", 2, Some("1800"), None), "standard-limit-59", "admitted"),
     (short("sustain-premium", 2, Some("9000"), None), "premium-limit-299", "limited"),
@@ -69,6 +72,7 @@ const PROFILES: [(Short, &str, &str); 12] = [
     (short("ceiling-standard", 2, Some("3600"), None), "standard-limit-61", "admitted"),
     (short("ceiling-premium", 2, Some("18000"), None), "retry-after-missing", "wrong_429"),
     (short("ceiling-ingestion", 4, Some("30000"), Some(1)), "ingestion-limit-1001", "admitted"),
+    (short("ceiling-events", 4, Some("3000"), None), "events-unlimited", "events_admitted"),
     (short("obey", 4, Some("3000"), None), "retry-after-always-1", "errors"),
     (short("neighbours", 8, None, Some(1)), "shared-by-all-keys", "limited"),
     (
@@ -76,9 +80,34 @@ const PROFILES: [(Short, &str, &str); 12] = [
         "standard-limit-59",
         "admitted",
     ),
-    (short("ramp", 3, None, Some(1)), "slow-answers", "response.admitted.p99_ms"),
+    (short("ramp", 4, None, Some(1)), "slow-answers", "response.admitted.p99_ms"),
     (short("soak", 3, Some("20000"), Some(1)), "ingestion-limit-999", "admitted"),
 ];
+
+/// Whether the profile finds its deviation, and nothing of the kind in the reference.
+async fn finds(mock: &Embedded, row: &(Short, &str, &str), runs: Vec<RunRecord>) -> Result<(), String> {
+    let (short, deviation, threshold) = row;
+    let mut runs = runs;
+    for _ in 0..TRIES {
+        let of = |run: &RunRecord| missed(run).iter().filter(|miss| miss.threshold == *threshold).count();
+        let told = format!(
+            "{} under {deviation}: {:?}; in the reference {:?}",
+            short.profile,
+            missed(&runs[1]),
+            missed(&runs[0])
+        );
+        // Counts hold however late the machine was.
+        let says_something = !threshold.starts_with("response.") || !runs.iter().any(invalid);
+        match (of(&runs[0]), of(&runs[1])) {
+            (0, 1..) => return Ok(()),
+            _ if says_something => return Err(told),
+            _ => {}
+        }
+        // Alone this time: perhaps the machine has room for one run.
+        runs = vec![short.play(mock, &[]).await, short.play(mock, std::slice::from_ref(deviation)).await];
+    }
+    Err(format!("{}: this machine was too busy, {TRIES} times", short.profile))
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_profile_finds_the_deviation_it_is_there_for_and_nothing_in_the_reference() {
@@ -88,20 +117,50 @@ async fn each_profile_finds_the_deviation_it_is_there_for_and_nothing_in_the_ref
         let runs = pair.iter().flat_map(|(short, deviation, _)| {
             [short.play(&mock, &[]), short.play(&mock, std::slice::from_ref(deviation))]
         });
-        let runs = join_all(runs).await;
-        for ((short, deviation, threshold), runs) in pair.iter().zip(runs.chunks(2)) {
-            let of = |run: &RunRecord| missed(run).iter().filter(|miss| miss.threshold == *threshold).count();
-            assert_eq!(of(&runs[0]), 0, "{}: {:?}", short.profile, missed(&runs[0]));
-            let too_busy =
-                findings(&runs[1]).iter().any(|miss| miss.about == About::Generator && !miss.held());
-            assert!(
-                of(&runs[1]) > 0 || (threshold.starts_with("response.") && too_busy),
-                "{} under {deviation}: {:?}",
-                short.profile,
-                missed(&runs[1])
-            );
+        let mut runs = join_all(runs).await.into_iter();
+        for row in pair {
+            let both = runs.by_ref().take(2).collect();
+            finds(&mock, row, both).await.unwrap();
         }
     }
+}
+
+/// A neighbour's p99 beside a noisy key, in three seconds each; the noisy one is limited all the time.
+const NEIGHBOURS: &str = "profile: near\nabout: x\nwindows: 2\nwindow: {send: 3s, rest: 0ms}\nlanes:
+  - {name: alone, key: premium, request: list-sessions, rate: 1200, lasts: 1}
+  - name: beside
+    same_key_as: alone
+    request: list-sessions
+    rate: 1200
+    after: 1
+    thresholds: {limited: 0, response: {admitted: {p99_ms: 60 or 3 x alone}}}
+  - {name: noisy, key: standard, request: list-sessions, rate: 6000, after: 1}
+thresholds: {send_lag_p99_ms: 20}
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_neighbour_that_is_slowed_down_is_found_by_the_time_it_took_alone() {
+    let mock = Embedded::start().await.unwrap();
+    let profile = Profile::read("near.yaml", NEIGHBOURS).unwrap();
+    let shelved = Shelved { profile, file: "near.yaml".to_owned(), text: NEIGHBOURS.to_owned() };
+    let mut told = Vec::new();
+    for _ in 0..TRIES {
+        let mut both = Vec::new();
+        for deviations in [vec![], vec!["slow-beside-limited".to_owned()]] {
+            let target = mock.target(&deviations, None);
+            let plan = Plan::new(&shelved, &Overrides::default(), &target, None).unwrap();
+            both.push(play(plan, &target, quietly(), &Redactor::default()).await.unwrap());
+        }
+        let sentences = |run: &RunRecord| missed(run).iter().map(ToString::to_string).collect::<Vec<_>>();
+        let [reference, slowed] = [0, 1].map(|at| sentences(&both[at]));
+        if reference.is_empty() && slowed.len() == 1 {
+            assert!(slowed[0].starts_with("beside: response.admitted.p99_ms "), "{slowed:?}");
+            assert!(slowed[0].contains("(60 or 3 x alone, which took "), "{slowed:?}");
+            return;
+        }
+        told.push((reference, slowed, both.iter().any(invalid)));
+    }
+    panic!("{told:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

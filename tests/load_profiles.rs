@@ -20,9 +20,15 @@ fn a_slip_is_told_with_what_was_meant() {
 }
 
 #[test]
+fn thresholds_that_say_nothing_are_refused() {
+    insta::assert_snapshot!(refused("thresholds"));
+    insta::assert_snapshot!(refused("comparisons"));
+}
+
+#[test]
 fn shipped_profiles_are_called_like_their_files() {
     let profiles = Library(&Source::Builtin).all().unwrap();
-    assert_eq!(profiles.len(), 12);
+    assert_eq!(profiles.len(), 13);
     for shelved in profiles {
         assert_eq!(shelved.file, format!("scenarios/load/{}.yaml", shelved.profile.profile.value));
     }
@@ -31,7 +37,7 @@ fn shipped_profiles_are_called_like_their_files() {
 #[test]
 fn an_unknown_name_is_told_with_those_there_are() {
     let error = Library(&Source::Builtin).find("sustain").unwrap_err().to_string();
-    assert!(error.contains("`sustain`; there are ceiling-ingestion, "), "{error}");
+    assert!(error.contains("`sustain`; there are ceiling-events, "), "{error}");
 }
 
 #[test]

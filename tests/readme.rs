@@ -7,6 +7,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
+use trenchcheck::load::profile::Profile;
 use trenchcheck::scenario::{Source, Suite};
 use trenchcheck::target::TargetFile;
 
@@ -138,6 +139,15 @@ fn the_target_file_it_shows_is_the_one_that_is_shipped_and_can_be_read() {
     let schema: serde_json::Value = serde_json::from_slice(&schema).unwrap();
     let file: serde_json::Value = serde_yaml::from_str(&shipped).unwrap();
     assert!(jsonschema::is_valid(&schema, &file), "the schema refuses the target file that is shipped");
+}
+
+#[test]
+fn the_load_profile_it_shows_is_the_one_that_is_shipped_and_can_be_read() {
+    let shown = blocks("yaml").into_iter().find(|block| block.starts_with("profile:")).unwrap();
+    let file = "fixtures/profiles/editor-sessions.yaml";
+    let shipped = std::fs::read_to_string(file).unwrap();
+    assert!(shipped.trim_end().ends_with(&shown), "the README and {file} differ");
+    Profile::read(file, &shipped).unwrap();
 }
 
 #[test]

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::record::Outcome;
+use crate::contract::WINDOW_SECONDS;
 
 /// The documented body of a 429, written out, with `{seconds}` for the number.
 static LIMITED_BODY: LazyLock<Value> = LazyLock::new(|| {
@@ -71,7 +72,7 @@ pub(crate) fn read(
     }
 }
 
-/// The seconds of a single Retry-After that is a whole number of at least 1.
+/// The seconds of a single Retry-After that is a whole number from 1 to 60: all limits are per minute.
 fn retry_after(headers: &HeaderMap) -> Result<Duration, &'static str> {
     let mut lines = headers.get_all("retry-after").iter();
     let Some(line) = lines.next() else { return Err("a 429 without Retry-After") };
@@ -81,6 +82,7 @@ fn retry_after(headers: &HeaderMap) -> Result<Duration, &'static str> {
     let digits = line.to_str().ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
     match digits.and_then(|text| text.parse().ok()) {
         Some(0) => Err("a 429 whose Retry-After is 0"),
+        Some(seconds) if seconds > WINDOW_SECONDS => Err("a 429 whose Retry-After is over 60"),
         Some(seconds) => Ok(Duration::from_secs(seconds)),
         None => Err("a 429 whose Retry-After is no whole number of seconds"),
     }
@@ -143,6 +145,7 @@ mod tests {
             (vec![], BODY, "without"),
             (vec!["7", "7"], BODY, "two"),
             (vec!["0"], BODY, "is 0"),
+            (vec!["61"], BODY, "is over 60"),
             (vec!["7.5"], BODY, "whole number"),
             (vec!["soon"], BODY, "whole number"),
             (vec![""], BODY, "whole number"),

@@ -186,7 +186,8 @@ async fn leave(user: &GooseUser) -> TransactionResult {
     Ok(())
 }
 
-fn sample(exchange: &Exchange, due: Instant, events: u32) -> Sent {
+/// What the ledger is told of an exchange.
+pub(super) fn sample(exchange: &Exchange, due: Instant, events: u32) -> Sent {
     Sent {
         outcome: exchange.reading.outcome,
         lag: exchange.sent.saturating_duration_since(due),
@@ -199,19 +200,19 @@ fn sample(exchange: &Exchange, due: Instant, events: u32) -> Sent {
 
 /// A client that waits what Retry-After says.
 #[derive(Debug, Default)]
-struct Waiting {
+pub(super) struct Waiting {
     until: Option<Instant>,
     last_was_429: bool,
 }
 
 impl Waiting {
     /// Whether a request due then is dropped.
-    fn withholds(&self, due: Instant) -> bool {
+    pub(super) fn withholds(&self, due: Instant) -> bool {
         self.until.is_some_and(|until| due < until)
     }
 
     /// Takes note of an answer. A 429 right after the promised time is a broken promise.
-    fn heed(&mut self, exchange: &Exchange, sent: &mut Sent) {
+    pub(super) fn heed(&mut self, exchange: &Exchange, sent: &mut Sent) {
         let limited = sent.outcome == Outcome::Limited;
         if limited && self.last_was_429 {
             sent.outcome = Outcome::Error;

@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
+use chrono::{TimeDelta, Utc};
 use http::{HeaderMap, HeaderValue, Method, header};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
 
 use super::answer::{Reading, read};
 use super::plan::LanePlan;
-use super::profile::{Payload, Request};
+use super::profile::{Payload, Request, Template};
 use super::record::Outcome;
 use crate::payload::{Mix, Payloads, random_session};
 use crate::target::{Envelope, Key, Target};
@@ -51,12 +52,21 @@ pub(crate) struct LaneClient {
     extra_members: bool,
 }
 
+/// Where events come from.
+#[derive(Debug)]
+enum Events {
+    /// They are made, of a mix.
+    Made(Mix),
+    /// They are written in a file.
+    Written(Arc<Template>),
+}
+
 /// Makes bodies, and keeps a few ready.
 #[derive(Debug)]
 struct BodyMaker {
     payloads: Arc<Payloads>,
     request: Request,
-    mix: Mix,
+    events: Events,
     batch: u32,
     envelope: Envelope,
     ready: Mutex<VecDeque<Bytes>>,
@@ -102,9 +112,10 @@ impl LaneClient {
         let body = plan.request.has_batch().then(|| BodyMaker {
             payloads,
             request: plan.request,
-            mix: match plan.payload {
-                Payload::Sessions => Mix::Session,
-                Payload::ToolUses => Mix::Plain,
+            events: match (&plan.template, &plan.payload) {
+                (Some(template), _) => Events::Written(template.clone()),
+                (None, Payload::ToolUses) => Events::Made(Mix::Plain),
+                (None, _) => Events::Made(Mix::Session),
             },
             batch: plan.batch,
             envelope,
@@ -179,9 +190,11 @@ impl LaneClient {
 impl BodyMaker {
     fn make(&self) -> Bytes {
         let session = random_session();
-        match self.request {
-            Request::PostScores => self.payloads.scores(self.batch, &session),
-            _ => self.payloads.batch(self.batch, self.mix, self.envelope, &session),
+        match (self.request, &self.events) {
+            (Request::PostScores, _) => self.payloads.scores(self.batch, &session),
+            // Just before now: events of the future may be refused.
+            (_, Events::Written(template)) => template.body(Utc::now() - TimeDelta::seconds(1)),
+            (_, Events::Made(mix)) => self.payloads.batch(self.batch, *mix, self.envelope, &session),
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::ledger::{LaneLedger, Sample};
 use super::live::Live;
 use super::tickets::Course;
+use super::watch::Watch;
 
 /// How often bundles are taken in, and the live view may change.
 const LOOK: Duration = Duration::from_millis(250);
@@ -28,6 +29,7 @@ pub(crate) fn keep(
     bundles: &Receiver<Bundle>,
     course: &Course,
     mut live: Live,
+    mut watch: Option<Watch>,
 ) -> (Vec<LaneLedger>, Instant) {
     let mut last = Instant::now();
     loop {
@@ -43,6 +45,9 @@ pub(crate) fn keep(
             Err(TryRecvError::Empty) => {
                 if let Some(start) = course.start() {
                     live.show(&ledgers, start.elapsed());
+                    if watch.as_mut().is_some_and(|watch| watch.misses(&ledgers, start.elapsed())) {
+                        course.stop();
+                    }
                 }
                 // To be woken by every bundle would cost those who send more than the bundle itself.
                 thread::sleep(LOOK);

@@ -6,6 +6,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
+use super::climb::Climb;
 use super::findings::{Finding, findings};
 use super::quantile::{Quantile, quantile};
 use super::record::RunRecord;
@@ -28,6 +29,9 @@ struct Document {
     tool: Tool,
     /// What the run came to.
     verdict: Verdict,
+    /// How far the target came, where the run was to end with the first window that misses a threshold; `null` for
+    /// any other run, and where the run is invalid or not judged.
+    climb: Option<Climb>,
     /// What was run, and every count.
     run: StoredRun,
     /// Every threshold of every lane that could be judged, held or not.
@@ -98,6 +102,7 @@ pub(super) fn text(run: &RunRecord) -> io::Result<String> {
             exit_code: verdict.exit().code(),
             reasons: verdict.reasons(),
         },
+        climb: verdict.climb(run),
         run: run.into(),
         thresholds: findings(run),
         times: times(run),

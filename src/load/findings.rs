@@ -1,13 +1,16 @@
 //! What was asked of each lane, and where it did not hold.
 
 use std::fmt;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::quantile::{Quantile, ms, quantile};
-use super::record::{LaneRecord, Outcome, RunRecord, WindowCounts};
-use super::thresholds::{ACHIEVED_RATE, LatencyLimits, Thresholds};
+use super::record::{LaneRecord, RunRecord, WindowCounts};
+use super::thresholds::{ACHIEVED_RATE, Thresholds};
+use super::times;
+use crate::report::wording::time;
 use crate::scenario::words::Amount;
 
 /// What a threshold says something about.
@@ -74,10 +77,10 @@ impl fmt::Display for Finding {
 /// Everything that is asked of the lanes with a window to judge, counts before times.
 pub fn findings(run: &RunRecord) -> Vec<Finding> {
     let judged = run.lanes.iter().filter(|lane| lane.judged().next().is_some());
-    judged.flat_map(|lane| of_lane(lane, &lane.thresholds.over(&run.thresholds))).collect()
+    judged.flat_map(|lane| of_lane(run, lane, &lane.thresholds.over(&run.thresholds))).collect()
 }
 
-fn of_lane(lane: &LaneRecord, asked: &Thresholds) -> Vec<Finding> {
+fn of_lane(run: &RunRecord, lane: &LaneRecord, asked: &Thresholds) -> Vec<Finding> {
     let mut found = vec![achieved(lane, asked.achieved_rate.unwrap_or(ACHIEVED_RATE))];
     found.extend(asked.send_lag_p99_ms.map(|most| send_lag(lane, most)));
     let at_most = |threshold, most: u64, count: fn(&WindowCounts) -> u64| {
@@ -91,16 +94,14 @@ fn of_lane(lane: &LaneRecord, asked: &Thresholds) -> Vec<Finding> {
         let exact = Exact { name: "admitted", amount, limit: Some(lane.requests_limit) };
         found.extend(exact.judge(lane, |counts| (counts.admitted, counts.sent)));
     }
-    found.extend(asked.limited.map(|most| at_most("limited", most, |counts| counts.limited)));
+    found.extend(
+        asked.limited.map(|most| unless_late(lane, at_most("limited", most, |counts| counts.limited))),
+    );
     if let Some(amount) = asked.events_admitted {
         let exact = Exact { name: "events_admitted", amount, limit: lane.events_limit };
         found.extend(exact.judge(lane, |counts| (counts.events_admitted, counts.events_sent)));
     }
-    for (clock, limits) in [("response", &asked.response), ("service", &asked.service)] {
-        for outcome in Outcome::ALL {
-            found.extend(times(lane, clock, outcome, limits.of(outcome)));
-        }
-    }
+    found.extend(times::judge(run, lane, asked));
     found
 }
 
@@ -122,6 +123,22 @@ fn in_windows(
         expected,
         misses,
     }
+}
+
+/// A request that is sent later than the silence between windows is long may be counted with the window after its
+/// own. At exactly a limit one of that window is limited then, and rightly: the run says nothing about the target.
+fn unless_late(lane: &LaneRecord, limited: Finding) -> Finding {
+    let latest = Duration::from_micros(lane.send_lag.max());
+    if limited.held() || lane.rest.is_zero() || latest <= lane.rest {
+        return limited;
+    }
+    let late = format!(
+        "{} while no request is more than {} late, and one was sent {} late",
+        limited.expected,
+        time(lane.rest),
+        time(latest)
+    );
+    Finding { about: About::Generator, expected: late, ..limited }
 }
 
 /// Each window by itself, so that an hour of good ones hides no bad one.
@@ -206,34 +223,4 @@ impl Exact {
             (Amount::Limit(_), None) => None,
         }
     }
-}
-
-/// The times of one outcome against their limits.
-fn times<'a>(
-    lane: &'a LaneRecord,
-    clock: &'static str,
-    outcome: Outcome,
-    limits: &'a LatencyLimits,
-) -> impl Iterator<Item = Finding> + 'a {
-    let seen = lane.latencies.get(&outcome).map(|both| match clock {
-        "service" => &both.service,
-        _ => &both.response,
-    });
-    Quantile::ALL.into_iter().filter_map(move |which| {
-        let most = which.limit(limits)?;
-        let measured = seen.and_then(|times| quantile(times, which));
-        let miss = match measured {
-            Some(time) if time > most => Some(ms(time)),
-            // No admitted request at all cannot have been quick enough.
-            None if outcome == Outcome::Admitted => Some("unknown, for nothing was admitted".to_owned()),
-            _ => None,
-        };
-        Some(Finding {
-            lane: lane.name.clone(),
-            threshold: format!("{clock}.{}.{}_ms", outcome.word(), which.word()),
-            about: About::Target,
-            expected: format!("at most {}", ms(most)),
-            misses: miss.map(|seen| Miss { window: None, seen }).into_iter().collect(),
-        })
-    })
 }

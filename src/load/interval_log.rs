@@ -1,4 +1,5 @@
-//! HdrHistogram V2 interval logs: one file for each series, one tagged interval for each lane.
+//! HdrHistogram V2 interval logs: one file for each series, one tagged interval for each lane, or one for each of its
+//! windows where windows are told apart.
 //!
 //! The usual tools read them; `HistogramLogProcessor -alltags` adds up the lanes.
 
@@ -26,15 +27,23 @@ pub(super) fn write(run: &RunRecord, series: Series) -> io::Result<Vec<u8>> {
         .with_start_time(run.started_at.into())
         .with_base_time(run.started_at.into())
         .begin_log_with(&mut out, &mut serializer)?;
+    let failed = |error| match error {
+        IntervalLogWriterError::IoError(error) => error,
+        IntervalLogWriterError::SerializeError(error) => io::Error::other(error),
+    };
     for lane in &run.lanes {
-        let Some(histogram) = series.of(lane).filter(|histogram| !histogram.is_empty()) else { continue };
         let tag = tag(lane);
-        log.write_histogram(histogram, Duration::ZERO, run.took, Tag::new(&tag)).map_err(
-            |error| match error {
-                IntervalLogWriterError::IoError(error) => error,
-                IntervalLogWriterError::SerializeError(error) => io::Error::other(error),
-            },
-        )?;
+        let windows =
+            (0..lane.window_latencies.len()).filter_map(|at| Some((at, series.of_window(lane, at)?)));
+        let windows: Vec<_> = windows.filter(|(_, histogram)| !histogram.is_empty()).collect();
+        for (at, histogram) in &windows {
+            let begins = lane.window * u32::try_from(*at).unwrap_or(u32::MAX);
+            log.write_histogram(histogram, begins, lane.window, Tag::new(&tag)).map_err(failed)?;
+        }
+        let Some(histogram) = series.of(lane).filter(|histogram| !histogram.is_empty()) else { continue };
+        if windows.is_empty() {
+            log.write_histogram(histogram, Duration::ZERO, run.took, Tag::new(&tag)).map_err(failed)?;
+        }
     }
     Ok(out)
 }
@@ -45,8 +54,18 @@ fn tag(lane: &LaneRecord) -> String {
     format!("{}:{name}", lane.place)
 }
 
-/// Reads one series: histograms by the places of their lanes. The error says what is wrong with the text.
-pub(super) fn read(text: &[u8]) -> Result<Vec<(u32, Histogram<u64>)>, String> {
+/// An interval of a log.
+pub(super) struct Interval {
+    /// The place of its lane.
+    pub(super) place: u32,
+    /// When it begins, counted from the beginning of the lane.
+    pub(super) begins: Duration,
+    /// The times.
+    pub(super) histogram: Histogram<u64>,
+}
+
+/// Reads one series. The error says what is wrong with the text.
+pub(super) fn read(text: &[u8]) -> Result<Vec<Interval>, String> {
     let mut found = Vec::new();
     let mut deserializer = Deserializer::new();
     for entry in IntervalLogIterator::new(text) {
@@ -64,7 +83,7 @@ pub(super) fn read(text: &[u8]) -> Result<Vec<(u32, Histogram<u64>)>, String> {
         let mut histogram: Histogram<u64> =
             deserializer.deserialize(&mut bytes.as_slice()).map_err(|error| broken(&error))?;
         histogram.auto(true);
-        found.push((place, histogram));
+        found.push(Interval { place, begins: interval.start_timestamp(), histogram });
     }
     Ok(found)
 }
@@ -87,7 +106,8 @@ mod tests {
             let read = read(&write(&record, series).unwrap()).unwrap();
             let lanes = record.lanes.iter().filter_map(|lane| Some((lane.place, series.of(lane)?)));
             let before: Vec<_> = lanes.map(|(place, histogram)| (place, buckets(histogram))).collect();
-            let after: Vec<_> = read.iter().map(|(place, histogram)| (*place, buckets(histogram))).collect();
+            let after: Vec<_> =
+                read.iter().map(|interval| (interval.place, buckets(&interval.histogram))).collect();
             assert_eq!(before, after, "{}", series.name());
         }
     }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use reqwest::Client;
 
-use super::client::{Exchange, LaneClient};
+use super::client::LaneClient;
+use super::freshness::{Freshness, most_to_use_up};
 use super::plan::{LanePlan, Plan};
 use super::play::LoadError;
 use super::profile::{Align, Request};
@@ -34,8 +35,8 @@ pub(crate) struct Keyring {
 }
 
 impl Keyring {
-    /// Gathers the keys of a plan, sees that each role works, and, where the profile asks for it, uses up
-    /// the keys of a real deployment so that it is known when their next windows begin.
+    /// Gathers the keys of a plan, sees that each role works, and, where the profile asks for it, uses up the keys
+    /// so that it is known when their next windows begin.
     ///
     /// # Errors
     /// [`LoadError`] when a key is missing or does not work.
@@ -66,6 +67,15 @@ impl Keyring {
                 for lane in one_of_each_kind(plan) {
                     let key = workspace.key(lane.role, u32::MAX).await?;
                     ring.try_out(target, lane, &key).await?;
+                }
+                if plan.profile.align == Align::FreshWindow {
+                    // Windows that begin with the clock's minute are fresh for new keys only by chance. Nobody waits:
+                    // the workspace has a clock of its own.
+                    ring.use_up(plan, target).await?;
+                    let fresh = ring.fresh_from.take();
+                    let wait =
+                        fresh.map_or(Duration::ZERO, |fresh| fresh.saturating_duration_since(Instant::now()));
+                    workspace.advance(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX) + 1).await?;
                 }
             }
             Keys::Environment(given) => {
@@ -130,18 +140,22 @@ impl Keyring {
                 self.envelope = before;
             }
         }
-        match last.reading.outcome {
-            // A key that is limited works.
-            Outcome::Admitted | Outcome::Limited => Ok(()),
-            Outcome::Error => Err(LoadError::Control {
-                lane: lane.name.clone(),
-                url: target.base_url.clone(),
-                what: last.reading.fault.unwrap_or_default(),
-            }),
+        let failed =
+            |what: String| LoadError::Control { lane: lane.name.clone(), url: target.base_url.clone(), what };
+        // A key that is limited works.
+        if last.reading.outcome == Outcome::Error {
+            return Err(failed(last.reading.fault.unwrap_or_default()));
         }
+        if lane.template.is_some() {
+            let whole = self.client_of(lane, target, key)?.exchange().await;
+            if let (Outcome::Error, Some(fault)) = (whole.reading.outcome, whole.reading.fault) {
+                return Err(failed(format!("{fault}, in answer to the events of its file")));
+            }
+        }
+        Ok(())
     }
 
-    /// Uses up every key at once, and notes the latest of the promised times.
+    /// Uses up every key at once, and notes when all of them are fresh again.
     async fn use_up(&mut self, plan: &Plan, target: &Target) -> Result<(), LoadError> {
         let mut lanes: BTreeMap<u32, &LanePlan> = BTreeMap::new();
         for lane in &plan.lanes {
@@ -151,42 +165,37 @@ impl Keyring {
         for lane in lanes.values() {
             clients.push((self.client(&small(lane), target)?, *lane));
         }
-        let promises = join_all(clients.iter().map(|(client, lane)| use_up_one(client, lane))).await;
-        for promise in promises {
-            self.fresh_from = self.fresh_from.max(Some(promise?));
-        }
+        let fresh = join_all(clients.iter().map(|(client, lane)| use_up_one(client, lane))).await;
+        self.fresh_from = fresh.into_iter().flatten().max();
         Ok(())
     }
 }
 
-/// Sends requests until one is limited. Returns the time the earliest 429 promises.
-async fn use_up_one(client: &LaneClient, lane: &LanePlan) -> Result<Instant, LoadError> {
-    let most = lane.limits.requests.saturating_mul(2).saturating_add(ABREAST);
+/// Sends requests until one is limited. Returns when the key's window is fresh again.
+async fn use_up_one(client: &LaneClient, lane: &LanePlan) -> Option<Instant> {
+    let mut freshness = Freshness::default();
     let mut sent = 0;
-    while sent < most {
-        let answers: Vec<Exchange> = join_all((0..ABREAST).map(|_| client.exchange())).await;
+    while sent < most_to_use_up(lane) && !freshness.is_used_up() {
+        let answers = join_all((0..ABREAST).map(|_| client.exchange())).await;
         sent += ABREAST;
-        let promises =
-            answers.iter().filter_map(|answer| Some(answer.answered + answer.reading.retry_after?));
-        if let Some(promise) = promises.min() {
-            return Ok(promise);
-        }
+        answers.iter().for_each(|answer| freshness.learn(answer));
     }
-    Err(LoadError::NeverLimited { lane: lane.name.clone(), sent, limit: lane.limits.requests })
+    freshness.from()
 }
 
 /// The lane with requests as small as they can be.
 fn small(lane: &LanePlan) -> LanePlan {
-    LanePlan { batch: lane.batch.min(1), ..lane.clone() }
+    LanePlan { batch: lane.batch.min(1), template: None, ..lane.clone() }
 }
 
-/// One lane for each role and request.
+/// One lane for each role and request, and one for each file of events.
 fn one_of_each_kind(plan: &Plan) -> Vec<&LanePlan> {
-    let mut kinds: Vec<(Role, Request)> = Vec::new();
+    let mut kinds: Vec<(Role, Request, Option<&str>)> = Vec::new();
     plan.lanes
         .iter()
         .filter(|lane| {
-            let kind = (lane.role, lane.request);
+            let file = lane.template.as_ref().map(|_| lane.group.as_str());
+            let kind = (lane.role, lane.request, file);
             let new = !kinds.contains(&kind);
             if new {
                 kinds.push(kind);

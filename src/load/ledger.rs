@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::plan::LanePlan;
+use super::profile::Request;
 use super::record::{LaneRecord, Latencies, Outcome, WindowCounts, histogram, record_time};
 
 /// What became of one ticket.
@@ -46,13 +47,14 @@ pub(crate) struct Sent {
 }
 
 /// The ledger of one lane.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct LaneLedger {
     plan: LanePlan,
     window: Duration,
     windows: Vec<WindowCounts>,
     withheld: Vec<u64>,
     latencies: BTreeMap<Outcome, Latencies>,
+    window_latencies: Vec<BTreeMap<Outcome, Latencies>>,
     send_lag: hdrhistogram::Histogram<u64>,
     faults: BTreeMap<String, u64>,
 }
@@ -61,11 +63,13 @@ impl LaneLedger {
     /// An empty ledger for a lane.
     pub(crate) fn new(plan: LanePlan, window: Duration) -> Self {
         let windows = vec![WindowCounts::default(); plan.windows as usize];
+        let told_apart = if plan.by_window { windows.len() } else { 0 };
         Self {
             withheld: vec![0; windows.len()],
             windows,
             window,
             latencies: BTreeMap::new(),
+            window_latencies: vec![BTreeMap::new(); told_apart],
             send_lag: histogram(),
             faults: BTreeMap::new(),
             plan,
@@ -145,11 +149,27 @@ impl LaneLedger {
         if let Some(fault) = sent.fault {
             *self.faults.entry(fault).or_default() += 1;
         }
+        if let Some(latencies) = self.window_latencies.get_mut(window) {
+            latencies.entry(sent.outcome).or_default().record(sent.lag + sent.service, sent.service);
+        }
         if window >= self.plan.warm_up as usize {
             let latencies = self.latencies.entry(sent.outcome).or_default();
             latencies.record(sent.lag + sent.service, sent.service);
             record_time(&mut self.send_lag, sent.lag);
         }
+    }
+
+    /// When a window ends, counted from the start of the run.
+    pub(crate) fn end_of(&self, window: usize) -> Duration {
+        self.plan.start + self.window * u32::try_from(window + 1).unwrap_or(u32::MAX)
+    }
+
+    /// Whether everything that was due in a window has come to something.
+    pub(crate) fn is_settled(&self, window: usize) -> bool {
+        let end = self.end_of(window);
+        let planned = self.plan.pacer.planned_before(end) - self.plan.pacer.planned_before(end - self.window);
+        let withheld = self.withheld.get(window).copied().unwrap_or_default();
+        self.counts(window).sent + withheld >= planned
     }
 
     /// What the lane leaves behind, the schedule having come to `came_to`.
@@ -165,6 +185,9 @@ impl LaneLedger {
         // A request due at the very end of what was played has been sent, and its window is one more.
         let sent = self.windows.iter().rposition(|counts| counts.sent > 0).map_or(0, |last| last + 1);
         self.windows.truncate(begun.max(sent));
+        self.window_latencies.truncate(self.windows.len());
+        let mut window_rates = self.plan.rates;
+        window_rates.truncate(self.windows.len());
         let whole = came_to.saturating_sub(self.plan.start).as_nanos() / self.window.as_nanos().max(1);
         let whole = u32::try_from(whole).unwrap_or(u32::MAX);
         LaneRecord {
@@ -175,13 +198,17 @@ impl LaneLedger {
             requests_limit: self.plan.limits.requests,
             events_limit: self.plan.limits.events,
             window: self.window,
+            rest: self.plan.rest,
             warm_up_windows: self.plan.warm_up,
             whole_windows: whole.min(self.plan.whole_windows),
             windows: self.windows,
             latencies: self.latencies,
+            window_latencies: self.window_latencies,
             send_lag: self.send_lag,
             faults: self.faults,
             planned_rate_per_minute: f64::from(self.plan.pacer.highest_rate()),
+            window_rates,
+            events_per_request: if self.plan.request == Request::PostEvents { self.plan.batch } else { 0 },
             thresholds: self.plan.thresholds,
         }
     }

@@ -23,10 +23,12 @@
 mod answer;
 mod attack;
 mod client;
+mod climb;
 mod collect;
 mod descriptors;
 mod document;
 mod findings;
+mod freshness;
 mod interval_log;
 mod keys;
 mod ledger;
@@ -46,9 +48,15 @@ mod store;
 mod stored;
 mod thresholds;
 mod tickets;
+mod time_limit;
+mod times;
 mod totals;
 mod verdict;
+#[cfg(test)]
+mod virtual_time;
+mod watch;
 
+pub use climb::{Climb, Step};
 pub use document::load_schema;
 pub use findings::{About, Finding, Miss, findings};
 pub use merge::{MergeError, merge};
@@ -58,4 +66,5 @@ pub use record::{LaneRecord, Latencies, Outcome, RunRecord, WindowCounts, histog
 pub use report::{Outputs, Reported, report};
 pub use store::{StoreError, read_back, store};
 pub use thresholds::{LatencyLimits, OutcomeLimits, Thresholds};
+pub use time_limit::{Beside, TimeLimit};
 pub use verdict::{LoadVerdict, Unjudged, judge};

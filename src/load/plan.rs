@@ -1,12 +1,13 @@
 //! A profile on a target: lanes, each with its key, its schedule and its limits.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
 use super::pacer::{Pacer, Segment};
-use super::profile::{Lane, OnLimited, Payload, Profile, Rate, Request, Shelved};
+use super::profile::{Lane, OnLimited, Payload, Profile, Rate, Request, Shelved, Template};
 use super::thresholds::Thresholds;
 use crate::contract::{Limits, Tier};
 use crate::scenario::Problems;
@@ -67,10 +68,16 @@ pub struct LanePlan {
     pub batch: u32,
     /// Which events.
     pub payload: Payload,
+    /// Those of a file, where the payload is one.
+    pub template: Option<Arc<Template>>,
     /// When.
     pub pacer: Pacer,
     /// When its first window begins.
     pub start: Duration,
+    /// Requests a minute at the beginning and at the end of each window.
+    pub rates: Vec<(u32, u32)>,
+    /// How long nothing is sent at the end of each window.
+    pub rest: Duration,
     /// How many windows it has, a last one that is cut short included.
     pub windows: u32,
     /// How many of them are played to their end.
@@ -81,6 +88,8 @@ pub struct LanePlan {
     pub slots: u32,
     /// Whether it waits what a 429 tells it to.
     pub waits: bool,
+    /// Whether times are kept for each window by itself.
+    pub by_window: bool,
     /// What must hold in it.
     pub thresholds: Thresholds,
 }
@@ -116,10 +125,12 @@ impl Profile {
             Spanned { value, at: At::default() }
         }
         if let Some(duration) = overrides.duration {
+            // In a run that is shorter than the windows it needs, windows are shorter, or nothing could be judged.
+            let last_begins = self.lanes.iter().map(|lane| lane.after.value).max().unwrap_or(0);
+            let steps = if self.stop_at_first_miss { self.windows_in_all() } else { 1 };
+            let needed = steps.max(1 + last_begins);
             self.windows = None;
             self.duration = Some(flag(Span(duration)));
-            // In a run that is shorter than the windows it needs, windows are shorter, or nothing could be judged.
-            let needed = 1 + self.lanes.iter().map(|lane| lane.after.value).max().unwrap_or(0);
             if duration < self.window.length() * needed {
                 self.window.value.send = Span(duration / needed);
                 self.window.value.rest = Span(Duration::ZERO);
@@ -156,6 +167,11 @@ impl Plan {
         let mut profile = shelved.profile.clone();
         profile.apply(overrides);
         profile.check(&shelved.file, &shelved.text)?;
+        let templates = profile.lanes.iter().filter_map(|lane| lane.template.as_ref());
+        let misfits = templates.filter_map(|template| template.suits(target.envelope).err()).collect();
+        if let Some(problems) = Problems::new(misfits) {
+            return Err(problems);
+        }
         let digest = Sha256::digest(format!("{profile:?}").as_bytes());
         let hash = digest.iter().map(|byte| format!("{byte:02x}")).collect();
 
@@ -240,6 +256,7 @@ fn lane_plan(profile: &Profile, lane: &Lane, target: &Target, place: u32, keys: 
     let segments = segments(profile, lane, limits, last - start.min(last));
     let windows = u32::try_from(segments.len()).unwrap_or(u32::MAX);
     let whole = segments.iter().filter(|segment| segment.length() == window).count();
+    let rates = segments.iter().map(|segment| (segment.from, segment.to)).collect();
     let pacer = Pacer::new(start, segments);
     let waits = lane.on_limited == OnLimited::Wait;
     let slots = match &lane.slots {
@@ -258,16 +275,20 @@ fn lane_plan(profile: &Profile, lane: &Lane, target: &Target, place: u32, keys: 
         tier,
         limits,
         request: lane.request.value,
-        batch: lane.batch.as_ref().map_or(0, |batch| batch.value),
-        payload: lane.payload.as_ref().map_or(Payload::default(), |payload| payload.value),
+        batch: lane.carries().map_or(0, |batch| batch.value),
+        payload: lane.payload.as_ref().map_or(Payload::default(), |payload| payload.value.clone()),
+        template: lane.template.clone(),
         pacer,
         start,
+        rates,
+        rest: profile.window.rest.duration(),
         windows,
         whole_windows: u32::try_from(whole).unwrap_or(u32::MAX),
         warm_up: profile.warm_up.value.saturating_sub(lane.after.value),
         slots,
         waits,
-        thresholds: lane.thresholds.clone(),
+        by_window: profile.stop_at_first_miss,
+        thresholds: lane.thresholds.value.clone(),
     }
 }
 
@@ -289,7 +310,7 @@ fn segments(profile: &Profile, lane: &Lane, limits: Limits, length: Duration) ->
 fn rates(lane: &Lane, limits: Limits, nth: u32, count: u32) -> (u32, u32) {
     let requests = |rate: Rate| rate.resolve(limits.requests);
     if let Some(events) = &lane.events {
-        let batch = lane.batch.as_ref().map_or(1, |batch| batch.value.max(1));
+        let batch = lane.carries().map_or(1, |batch| batch.value.max(1));
         let rate = events.resolve(limits.events.unwrap_or_default()) / batch;
         return (rate, rate);
     }

@@ -22,6 +22,7 @@ use super::live::{Live, Screen};
 use super::plan::{LanePlan, Plan};
 use super::record::RunRecord;
 use super::tickets::{Course, Tickets, release};
+use super::watch::Watch;
 use crate::report::{ExitCode, Redactor};
 use crate::target::{Target, TargetError};
 
@@ -102,19 +103,6 @@ pub enum LoadError {
         /// What came instead of a success.
         what: String,
     },
-    /// No 429 came, so no window's end is known.
-    #[error(
-        "the key of the lane `{lane}` was to be used up, and {sent} requests brought no 429 with a Retry-After; \
-         its limit is {limit}"
-    )]
-    NeverLimited {
-        /// The lane.
-        lane: String,
-        /// How many were sent.
-        sent: u32,
-        /// The documented limit.
-        limit: u32,
-    },
     /// The start time has passed.
     #[error("the start time {0} has passed; give one that leaves time to get ready")]
     TooLate(DateTime<Utc>),
@@ -148,7 +136,7 @@ impl LoadError {
             | Self::Keys(_)
             | Self::Target(_)
             | Self::TooLate(_) => ExitCode::Usage,
-            Self::Control { .. } | Self::NeverLimited { .. } => ExitCode::Unreachable,
+            Self::Control { .. } => ExitCode::Unreachable,
             Self::Client(_) | Self::Goose(_) | Self::Broken(_) => ExitCode::Internal,
             Self::Interrupted => ExitCode::Interrupted,
         }
@@ -212,8 +200,8 @@ async fn conduct_lanes(
     let ledgers: Vec<LaneLedger> =
         plan.lanes.iter().map(|lane| LaneLedger::new(lane.clone(), plan.window)).collect();
     let keeper = {
-        let (course, screen) = (course.clone(), screen(conduct.view));
-        thread::spawn(move || keep(ledgers, &bundles, &course, Live::new(screen)))
+        let (course, screen, watch) = (course.clone(), screen(conduct.view), Watch::of(&plan.profile));
+        thread::spawn(move || keep(ledgers, &bundles, &course, Live::new(screen), watch))
     };
     let mut attack = tokio::spawn(execute(attack));
     tokio::select! {
@@ -269,8 +257,9 @@ async fn conduct_lanes(
         took: last_answer.saturating_duration_since(start),
         shard: plan.shard.map(|shard| (shard.number, shard.of)),
         interrupted: interrupted.load(Ordering::Relaxed),
+        stop_at_first_miss: plan.profile.stop_at_first_miss,
         lanes: ledgers.into_iter().map(|ledger| ledger.close(came_to)).collect(),
-        thresholds: plan.profile.thresholds,
+        thresholds: plan.profile.thresholds.value,
     })
 }
 

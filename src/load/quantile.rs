@@ -3,6 +3,7 @@
 use hdrhistogram::Histogram;
 
 use super::thresholds::LatencyLimits;
+use super::time_limit::TimeLimit;
 
 /// A percentile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,13 +41,13 @@ impl Quantile {
     }
 
     /// What the profile allows for it.
-    pub(super) const fn limit(self, limits: &LatencyLimits) -> Option<f64> {
+    pub(super) const fn limit(self, limits: &LatencyLimits) -> Option<&TimeLimit> {
         match self {
-            Self::P50 => limits.p50_ms,
-            Self::P90 => limits.p90_ms,
-            Self::P99 => limits.p99_ms,
-            Self::P999 => limits.p99_9_ms,
-            Self::Max => limits.max_ms,
+            Self::P50 => limits.p50_ms.as_ref(),
+            Self::P90 => limits.p90_ms.as_ref(),
+            Self::P99 => limits.p99_ms.as_ref(),
+            Self::P999 => limits.p99_9_ms.as_ref(),
+            Self::Max => limits.max_ms.as_ref(),
         }
     }
 }

@@ -134,8 +134,10 @@ pub struct LaneRecord {
     pub requests_limit: u32,
     /// Events the key is granted in a window.
     pub events_limit: Option<u32>,
-    /// The length of a window.
+    /// The length of a window, the silence at its end included.
     pub window: Duration,
+    /// How long nothing was sent at the end of each window.
+    pub rest: Duration,
     /// How many windows at the beginning are never judged.
     pub warm_up_windows: u32,
     /// How many windows, the warm-up among them, were played to their end.
@@ -144,12 +146,18 @@ pub struct LaneRecord {
     pub windows: Vec<WindowCounts>,
     /// Times by outcome, those of the warm-up left out.
     pub latencies: BTreeMap<Outcome, Latencies>,
+    /// The same for each window by itself, the warm-up included; empty where windows are not told apart.
+    pub window_latencies: Vec<BTreeMap<Outcome, Latencies>>,
     /// How long after its due time a request was sent, in microseconds; the warm-up left out.
     pub send_lag: Histogram<u64>,
     /// What the errors and the wrong 429s were, and how many of each. Holds no keys.
     pub faults: BTreeMap<String, u64>,
     /// The rate the profile asks for; of a ramp, the highest.
     pub planned_rate_per_minute: f64,
+    /// Requests a minute at the beginning and at the end of each window.
+    pub window_rates: Vec<(u32, u32)>,
+    /// Events in each request.
+    pub events_per_request: u32,
     /// What the profile asks of this lane in particular; goes before [`RunRecord::thresholds`].
     pub thresholds: Thresholds,
 }
@@ -179,10 +187,30 @@ pub struct RunRecord {
     pub shard: Option<(u32, u32)>,
     /// Whether Ctrl-C ended it.
     pub interrupted: bool,
+    /// Whether it was to end with the first window that misses a threshold; times are judged by window then.
+    pub stop_at_first_miss: bool,
     /// What was done, lane by lane, in the order of their places.
     pub lanes: Vec<LaneRecord>,
     /// What the profile asks for.
     pub thresholds: Thresholds,
+}
+
+impl RunRecord {
+    /// A run that is going on, as far as it can be judged: its lanes and what is asked of them.
+    pub(crate) fn unfinished(lanes: Vec<LaneRecord>, thresholds: Thresholds) -> Self {
+        Self {
+            profile: String::new(),
+            profile_hash: String::new(),
+            target: String::new(),
+            started_at: DateTime::UNIX_EPOCH,
+            took: Duration::ZERO,
+            shard: None,
+            interrupted: false,
+            stop_at_first_miss: true,
+            lanes,
+            thresholds,
+        }
+    }
 }
 
 #[cfg(test)]

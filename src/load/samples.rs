@@ -30,13 +30,17 @@ pub(super) fn lane(place: u32, windows: &[WindowCounts]) -> LaneRecord {
         requests_limit: 60,
         events_limit: None,
         window: Duration::from_secs(60),
+        rest: Duration::ZERO,
         warm_up_windows: 0,
         whole_windows: u32::try_from(windows.len()).unwrap(),
         windows: windows.to_vec(),
         latencies: BTreeMap::new(),
+        window_latencies: Vec::new(),
         send_lag: histogram(),
         faults: BTreeMap::new(),
         planned_rate_per_minute: 60.0,
+        window_rates: vec![(60, 60); windows.len()],
+        events_per_request: 100,
         thresholds: Thresholds::default(),
     };
     for counts in windows {
@@ -64,6 +68,7 @@ pub(super) fn run(lanes: Vec<LaneRecord>, thresholds: &str) -> RunRecord {
         took: Duration::from_millis(180_250),
         shard: None,
         interrupted: false,
+        stop_at_first_miss: false,
         lanes,
         thresholds: serde_json::from_str(thresholds).unwrap(),
     }

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::document::{self, SCHEMA};
-use super::interval_log;
+use super::interval_log::{self, Interval};
 use super::record::RunRecord;
 use super::series::Series;
 use super::stored::StoredRun;
@@ -97,24 +97,24 @@ pub fn read_back(directory: &Path) -> Result<RunRecord, StoreError> {
     for series in Series::all() {
         let path = log_path(directory, series);
         let bad = |why| StoreError::BadLog { path: path.clone(), why };
-        let mut histograms = BTreeMap::new();
-        for (place, histogram) in interval_log::read(&read(&path)?).map_err(bad)? {
-            if histograms.insert(place, histogram).is_some() {
-                return Err(bad(format!("lane {place} is in it twice")));
+        let mut intervals: BTreeMap<u32, Vec<Interval>> = BTreeMap::new();
+        for interval in interval_log::read(&read(&path)?).map_err(bad)? {
+            let of_lane = intervals.entry(interval.place).or_default();
+            if of_lane.iter().any(|before| before.begins == interval.begins) {
+                return Err(bad(format!("lane {} is in it twice", interval.place)));
             }
+            of_lane.push(interval);
         }
         for (lane, stored) in run.lanes.iter_mut().zip(&lanes) {
+            let of_lane = intervals.remove(&stored.place).unwrap_or_default();
+            series.put_intervals(lane, run.stop_at_first_miss, of_lane);
             let expected = stored.samples.get(&series.name()).copied().unwrap_or(0);
-            let histogram = histograms.remove(&stored.place);
-            let found = histogram.as_ref().map_or(0, |histogram| histogram.len());
+            let found = series.of(lane).map_or(0, |histogram| histogram.len());
             if found != expected {
                 return Err(bad(format!("it holds {found} times of {}, expected {expected}", stored.name)));
             }
-            if let Some(histogram) = histogram {
-                series.put(lane, histogram);
-            }
         }
-        if let Some(place) = histograms.keys().next() {
+        if let Some(place) = intervals.keys().next() {
             return Err(bad(format!("it tells of lane {place}, which {COUNTS} does not know")));
         }
     }

@@ -29,6 +29,9 @@ pub(super) struct StoredRun {
     shard: Option<Shard>,
     /// Whether Ctrl-C ended it.
     interrupted: bool,
+    /// Whether it was to end with the first window that misses a threshold; times are judged by window then.
+    #[serde(default)]
+    stop_at_first_miss: bool,
     /// What the profile asks for.
     thresholds: Thresholds,
     /// What was done, lane by lane.
@@ -59,14 +62,23 @@ pub(super) struct StoredLane {
     requests_limit: u32,
     /// Events the key is granted in a window; `null` where no limit is stated.
     events_limit: Option<u32>,
-    /// The length of a window in milliseconds.
+    /// The length of a window in milliseconds, the silence at its end included.
     window_ms: u64,
+    /// How long nothing was sent at the end of each window, in milliseconds.
+    #[serde(default)]
+    rest_ms: u64,
     /// How many windows at the beginning are never judged.
     warm_up_windows: u32,
     /// How many windows, the warm-up among them, were played to their end.
     whole_windows: u32,
     /// The rate the profile asks for, in requests a minute; of a ramp, the highest.
     planned_rate_per_minute: f64,
+    /// Requests a minute at the beginning and at the end of each window.
+    #[serde(default)]
+    window_rates: Vec<(u32, u32)>,
+    /// Events in each request; 0 where it carries none.
+    #[serde(default)]
+    events_per_request: u32,
     /// What the profile asks of this lane in particular.
     thresholds: Thresholds,
     /// The counts of each window.
@@ -87,6 +99,7 @@ impl From<&RunRecord> for StoredRun {
             took_ms: millis(run.took),
             shard: run.shard.map(|(index, of)| Shard { index, of }),
             interrupted: run.interrupted,
+            stop_at_first_miss: run.stop_at_first_miss,
             thresholds: run.thresholds.clone(),
             lanes: run.lanes.iter().map(StoredLane::from).collect(),
         }
@@ -104,9 +117,12 @@ impl From<&LaneRecord> for StoredLane {
             requests_limit: lane.requests_limit,
             events_limit: lane.events_limit,
             window_ms: millis(lane.window),
+            rest_ms: millis(lane.rest),
             warm_up_windows: lane.warm_up_windows,
             whole_windows: lane.whole_windows,
             planned_rate_per_minute: lane.planned_rate_per_minute,
+            window_rates: lane.window_rates.clone(),
+            events_per_request: lane.events_per_request,
             thresholds: lane.thresholds.clone(),
             windows: lane.windows.clone(),
             faults: lane.faults.clone(),
@@ -128,6 +144,7 @@ impl StoredRun {
             took: Duration::from_millis(self.took_ms),
             shard: self.shard.map(|shard| (shard.index, shard.of)),
             interrupted: self.interrupted,
+            stop_at_first_miss: self.stop_at_first_miss,
             lanes: self.lanes.iter().map(StoredLane::to_record).collect(),
             thresholds: self.thresholds,
         };
@@ -145,13 +162,17 @@ impl StoredLane {
             requests_limit: self.requests_limit,
             events_limit: self.events_limit,
             window: Duration::from_millis(self.window_ms),
+            rest: Duration::from_millis(self.rest_ms),
             warm_up_windows: self.warm_up_windows,
             whole_windows: self.whole_windows,
             windows: self.windows.clone(),
             latencies: BTreeMap::new(),
+            window_latencies: Vec::new(),
             send_lag: histogram(),
             faults: self.faults.clone(),
             planned_rate_per_minute: self.planned_rate_per_minute,
+            window_rates: self.window_rates.clone(),
+            events_per_request: self.events_per_request,
             thresholds: self.thresholds.clone(),
         }
     }

@@ -5,6 +5,7 @@ use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
 
 use super::record::Outcome;
+use super::time_limit::TimeLimit;
 use crate::scenario::words::Amount;
 
 /// The share of the planned requests that must have been sent, unless the profile says otherwise.
@@ -63,30 +64,25 @@ pub struct OutcomeLimits {
     pub error: LatencyLimits,
 }
 
-/// The longest times allowed, in milliseconds.
+/// The longest times allowed, in milliseconds or beside another lane's: `250`, `3 x alone`, `50 or 3 x alone`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LatencyLimits {
     /// The median.
-    #[serde(default, deserialize_with = "millis", skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0))]
-    pub p50_ms: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p50_ms: Option<TimeLimit>,
     /// What nine in ten requests stay within.
-    #[serde(default, deserialize_with = "millis", skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0))]
-    pub p90_ms: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p90_ms: Option<TimeLimit>,
     /// What 99 in 100 requests stay within.
-    #[serde(default, deserialize_with = "millis", skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0))]
-    pub p99_ms: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p99_ms: Option<TimeLimit>,
     /// What 999 in 1,000 requests stay within.
-    #[serde(default, deserialize_with = "millis", skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0))]
-    pub p99_9_ms: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p99_9_ms: Option<TimeLimit>,
     /// The longest of all.
-    #[serde(default, deserialize_with = "millis", skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0))]
-    pub max_ms: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_ms: Option<TimeLimit>,
 }
 
 /// A limit nothing could be compared with would never be missed.
@@ -130,6 +126,15 @@ impl Thresholds {
     }
 }
 
+impl Thresholds {
+    /// Every limit on a time that is measured by another lane.
+    pub(super) fn compared(&self) -> impl Iterator<Item = &TimeLimit> {
+        let clocks = [&self.response, &self.service].into_iter();
+        let limits = clocks.flat_map(|limits| Outcome::ALL.map(|outcome| limits.of(outcome)));
+        limits.flat_map(LatencyLimits::given).filter(|limit| limit.beside.is_some())
+    }
+}
+
 impl OutcomeLimits {
     /// The limits on one outcome.
     pub const fn of(&self, outcome: Outcome) -> &LatencyLimits {
@@ -154,13 +159,20 @@ impl OutcomeLimits {
 }
 
 impl LatencyLimits {
+    /// The limits that are given.
+    pub(super) fn given(&self) -> impl Iterator<Item = &TimeLimit> {
+        [&self.p50_ms, &self.p90_ms, &self.p99_ms, &self.p99_9_ms, &self.max_ms].into_iter().flatten()
+    }
+
     fn over(&self, others: &Self) -> Self {
+        let first =
+            |one: &Option<TimeLimit>, other: &Option<TimeLimit>| one.as_ref().or(other.as_ref()).cloned();
         Self {
-            p50_ms: self.p50_ms.or(others.p50_ms),
-            p90_ms: self.p90_ms.or(others.p90_ms),
-            p99_ms: self.p99_ms.or(others.p99_ms),
-            p99_9_ms: self.p99_9_ms.or(others.p99_9_ms),
-            max_ms: self.max_ms.or(others.max_ms),
+            p50_ms: first(&self.p50_ms, &others.p50_ms),
+            p90_ms: first(&self.p90_ms, &others.p90_ms),
+            p99_ms: first(&self.p99_ms, &others.p99_ms),
+            p99_9_ms: first(&self.p99_9_ms, &others.p99_9_ms),
+            max_ms: first(&self.max_ms, &others.max_ms),
         }
     }
 

@@ -46,6 +46,16 @@ impl Group {
         for (fault, times) in &lane.faults {
             *sum.faults.entry(fault.clone()).or_default() += times;
         }
+        if sum.window_latencies.len() < lane.window_latencies.len() {
+            sum.window_latencies.resize(lane.window_latencies.len(), BTreeMap::new());
+        }
+        for (mine, more) in sum.window_latencies.iter_mut().zip(&lane.window_latencies) {
+            for (outcome, more) in more {
+                let both = mine.entry(*outcome).or_default();
+                both.response += &more.response;
+                both.service += &more.service;
+            }
+        }
         for series in Series::all() {
             let Some(more) = series.of(lane) else { continue };
             let mut both = series.of(sum).cloned().unwrap_or_else(histogram);

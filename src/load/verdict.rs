@@ -1,5 +1,6 @@
 //! What a run comes to.
 
+use super::climb::{Climb, climb};
 use super::findings::{About, Finding, findings};
 use super::record::RunRecord;
 use crate::report::ExitCode;
@@ -67,6 +68,15 @@ impl LoadVerdict {
             Self::Invalid { .. } => ExitCode::InvalidLoad,
             Self::Missed { .. } => ExitCode::ThresholdMissed,
             Self::Met => ExitCode::Conforms,
+        }
+    }
+
+    /// How far the target came in a run that was to end with its first miss; nothing, where this is no verdict on
+    /// the target.
+    pub fn climb(&self, run: &RunRecord) -> Option<Climb> {
+        match self {
+            Self::NotJudged(_) | Self::Invalid { .. } => None,
+            Self::Missed { .. } | Self::Met => climb(run, &findings(run)),
         }
     }
 

@@ -209,3 +209,56 @@ fn every_threshold_asked_for_is_found_whether_it_held_or_not() {
     assert_eq!(found[4].to_string(), "standard-1: admitted is all that were sent");
     assert_eq!(record.lanes[0].latencies[&Outcome::Admitted].response.len(), 60);
 }
+
+#[test]
+fn what_is_limited_after_a_request_that_came_too_late_is_not_held_against_the_target() {
+    let mut late = lane(0, &[GOOD, WindowCounts { admitted: 59, limited: 1, ..GOOD }]);
+    late.rest = Duration::from_secs(2);
+    record_time(&mut late.send_lag, Duration::from_millis(1_900));
+    assert_eq!(
+        of(vec![late.clone()], r#"{"limited": 0}"#),
+        missed("standard-1, window 2: limited 1, expected at most 0")
+    );
+    record_time(&mut late.send_lag, Duration::from_millis(2_300));
+    assert_eq!(
+        of(vec![late.clone()], r#"{"limited": 0}"#),
+        (
+            "invalid",
+            vec![
+                "standard-1, window 2: limited 1, expected at most 0 while no request is more than 2.0 s late, and \
+                 one was sent 2.3 s late"
+                    .to_owned()
+            ]
+        )
+    );
+    late.windows = vec![GOOD; 2];
+    assert_eq!(of(vec![late], r#"{"limited": 0}"#).0, "met");
+}
+
+#[test]
+fn times_are_held_against_those_of_another_lane() {
+    let mut alone = lane(0, &[GOOD]);
+    alone.name = "alone".to_owned();
+    alone.group = "alone".to_owned();
+    let mut beside = lane(1, &[GOOD]);
+    let asked = |limit: &str| {
+        let json = format!(r#"{{"response": {{"admitted": {{"p99_ms": "{limit}"}}}}}}"#);
+        serde_json::from_str::<crate::load::Thresholds>(&json).unwrap()
+    };
+    beside.thresholds = asked("1.5 x alone");
+    let both = |beside: &LaneRecord| of(vec![alone.clone(), beside.clone()], "{}");
+    assert_eq!(both(&beside), ("met", vec![]));
+    for _ in 0..60 {
+        let time = Duration::from_millis(100);
+        beside.latencies.get_mut(&Outcome::Admitted).unwrap().record(time, time);
+    }
+    let expected = "standard-2: response.admitted.p99_ms 100.031 ms, expected at most 90.095 ms (1.5 x alone, which \
+                    took 60.063 ms)";
+    assert_eq!(both(&beside), missed(expected));
+    beside.thresholds = asked("101 or 1.5 x alone");
+    assert_eq!(both(&beside), ("met", vec![]));
+    beside.thresholds = asked("1.5 x nobody");
+    let expected = "standard-2: response.admitted.p99_ms 100.031 ms, expected at most 1.5 x nobody, and nobody has no \
+                    such time";
+    assert_eq!(both(&beside), missed(expected));
+}

@@ -86,6 +86,8 @@ pub struct Visit<'a> {
     pub ordinal: u64,
     /// The place of this 429 among all of its workspace, from 0.
     pub refusal: u64,
+    /// How long ago the workspace's last 429 was, in milliseconds.
+    pub since_429_ms: Option<u64>,
     /// How long a refused request has to wait, in milliseconds.
     pub wait_ms: Option<u64>,
 }

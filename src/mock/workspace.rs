@@ -35,6 +35,8 @@ pub struct Workspace {
     counters: Mutex<HashMap<String, Arc<Mutex<Limiter>>>>,
     requests: AtomicU64,
     refusals: AtomicU64,
+    /// When the last 429 was, in milliseconds of its clock; `u64::MAX` before the first.
+    last_429: AtomicU64,
 }
 
 impl Workspace {
@@ -53,6 +55,7 @@ impl Workspace {
             counters: Mutex::default(),
             requests: AtomicU64::new(0),
             refusals: AtomicU64::new(0),
+            last_429: AtomicU64::new(u64::MAX),
         }
     }
 
@@ -119,8 +122,16 @@ impl Workspace {
         self.requests.fetch_add(1, Ordering::Relaxed)
     }
 
-    pub(super) fn next_refusal(&self) -> u64 {
+    pub(super) fn next_refusal(&self, now: u64) -> u64 {
+        self.last_429.store(now, Ordering::Relaxed);
         self.refusals.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// How long before `now` the last 429 was.
+    pub(super) fn since_429(&self, now: u64) -> Option<u64> {
+        Some(self.last_429.load(Ordering::Relaxed))
+            .filter(|at| *at != u64::MAX)
+            .map(|at| now.saturating_sub(at))
     }
 
     /// The counter of this name.

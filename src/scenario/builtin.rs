@@ -7,6 +7,16 @@ pub(super) static SCENARIOS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/sc
 /// The literal bodies it expects.
 pub(super) static FIXTURES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/fixtures");
 
+/// The text of a shipped fixture, by its path below `fixtures/`.
+pub(crate) fn shipped_fixture(name: &str) -> Option<&'static str> {
+    FIXTURES.get_file(name)?.contents_utf8()
+}
+
+/// The paths of all shipped fixtures.
+pub(crate) fn shipped_fixtures() -> Vec<String> {
+    files(&FIXTURES).into_iter().map(|(path, _)| path).collect()
+}
+
 /// Every file below a folder, with its path.
 pub(super) fn files(dir: &Dir<'static>) -> Vec<(String, &'static [u8])> {
     let mut all: Vec<_> = dir.files().map(|file| (slashed(file.path()), file.contents())).collect();

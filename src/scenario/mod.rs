@@ -38,7 +38,9 @@ mod text;
 mod tree;
 pub mod words;
 
+pub(crate) use builtin::{shipped_fixture, shipped_fixtures};
 pub use document::read_document;
+pub(crate) use nearest::nearest;
 pub use problem::{Problem, Problems};
 pub use schema::{requests_schema, schema};
 pub use secret::mask_key_literals;

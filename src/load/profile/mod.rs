@@ -4,9 +4,13 @@
 //! one; [`Plan::new`](super::Plan::new) turns it into lanes for a target.
 
 mod check;
+mod fixture;
 mod library;
+mod payload;
 mod rate;
+mod template;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -21,7 +25,9 @@ use crate::target::Role;
 
 pub use check::MOST_EVENTS_OF_A_BATCH;
 pub use library::{Library, ProfileError, Shelved};
+pub use payload::Payload;
 pub use rate::Rate;
+pub use template::Template;
 
 /// A load profile.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -44,11 +50,15 @@ pub struct Profile {
     /// Where windows begin.
     #[serde(default)]
     pub align: Align,
+    /// Whether the run ends with the first window in which a lane misses a threshold: with a rate that rises, it
+    /// then says how far the target came. Times are judged window by window, too.
+    #[serde(default)]
+    pub stop_at_first_miss: bool,
     /// Who sends what.
     pub lanes: Vec<Spanned<Lane>>,
     /// What must hold, in every lane that does not say otherwise.
     #[serde(default)]
-    pub thresholds: Thresholds,
+    pub thresholds: Spanned<Thresholds>,
 }
 
 /// A window: requests for a while, then silence. Counts are judged window by window.
@@ -102,10 +112,13 @@ pub struct Lane {
     pub keys: Option<Spanned<u32>>,
     /// What is requested.
     pub request: Spanned<Request>,
-    /// How many events or scores a request carries.
+    /// How many events or scores a request carries; left out where a file says which events.
     pub batch: Option<Spanned<u32>>,
     /// Which events.
     pub payload: Option<Spanned<Payload>>,
+    /// The events of the file that `payload` names.
+    #[serde(skip)]
+    pub template: Option<Arc<Template>>,
     /// Requests a minute. One of `rate`, `events`, `ramp` and `steps`.
     pub rate: Option<Spanned<Rate>>,
     /// Events a minute, in whole batches.
@@ -126,7 +139,7 @@ pub struct Lane {
     pub on_limited: OnLimited,
     /// What must hold in this lane.
     #[serde(default)]
-    pub thresholds: Thresholds,
+    pub thresholds: Spanned<Thresholds>,
 }
 
 /// A rate that changes in a straight line.
@@ -173,17 +186,6 @@ impl Request {
     }
 }
 
-/// Which events are sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Payload {
-    /// Whole sessions: tools used with their results, sub-agents, pauses, an end.
-    #[default]
-    Sessions,
-    /// Nothing but uses of a tool.
-    ToolUses,
-}
-
 /// What a lane does about a 429.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -202,13 +204,31 @@ impl Profile {
         schemars::schema_for!(Self).to_value()
     }
 
-    /// Reads a profile. `file` is the name to show.
+    /// Reads a profile, and the files its lanes name, which lie beside it or are shipped. `file` is its path, which
+    /// is the name to show, too.
     ///
     /// # Errors
     /// [`Problems`]: everything that is wrong with it, each at its place.
     pub fn read(file: &str, text: &str) -> Result<Self, Problems> {
-        let profile: Self = read_document(file, text)?;
-        profile.check(file, text)?;
-        Ok(profile)
+        let mut profile: Self = read_document(file, text)?;
+        let mut problems = profile.read_fixtures(file, text);
+        problems.extend(profile.check(file, text).err().into_iter().flat_map(Problems::into_vec));
+        Problems::new(problems).map_or(Ok(profile), Err)
+    }
+}
+
+impl Lane {
+    /// Whether it names a file of events that could not be read, which has been reported.
+    pub(crate) fn has_unread_file(&self) -> bool {
+        matches!(&self.payload, Some(payload) if matches!(payload.value, Payload::File(_)))
+            && self.template.is_none()
+    }
+
+    /// How many events or scores a request carries, with the place that says so.
+    pub(crate) fn carries(&self) -> Option<Spanned<u32>> {
+        match (&self.template, &self.payload) {
+            (Some(template), Some(payload)) => Some(Spanned { value: template.events(), at: payload.at }),
+            _ => self.batch.clone(),
+        }
     }
 }

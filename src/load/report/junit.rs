@@ -27,6 +27,9 @@ pub(super) fn text(run: &RunRecord) -> io::Result<String> {
         suite.set_time(run.took);
         suite.add_property(Property::new("target", &run.target));
         suite.add_property(Property::new("profile", &run.profile));
+        if let Some(climb) = verdict.climb(run).filter(|climb| climb.lane == lane.name) {
+            suite.add_property(Property::new("climb", climb.to_string()));
+        }
         suite.add_test_cases(cases);
         report.add_test_suite(suite);
     }

@@ -1,14 +1,16 @@
 //! The report for people.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::super::findings::findings;
 use super::super::quantile::{Quantile, digits, quantile};
-use super::super::record::{LaneRecord, RunRecord, WindowCounts};
+use super::super::record::{LaneRecord, Outcome, RunRecord, WindowCounts};
 use super::super::series::{Clock, Series};
 use super::super::totals::{Group, groups};
 use super::super::verdict::LoadVerdict;
 use super::table::Table;
+use crate::contract::WINDOW_SECONDS;
 use crate::report::ExitCode;
 use crate::report::page::{Page, Tone};
 use crate::report::wording::{count, grouped, time};
@@ -42,6 +44,9 @@ pub(super) fn page(run: &RunRecord, verdict: &LoadVerdict) -> Page {
         lane(&mut page, &group, broken.get(&group.sum.group));
     }
     page.gap();
+    if let Some(climb) = verdict.climb(run) {
+        page.line(2, &[(Tone::Strong, &climb.to_string())]);
+    }
     if !matches!(verdict, LoadVerdict::Invalid { .. }) {
         reasons(&mut page, verdict);
     }
@@ -72,16 +77,28 @@ fn broken_windows(run: &RunRecord) -> BTreeMap<String, BTreeSet<usize>> {
 fn lane(page: &mut Page, group: &Group, broken: Option<&BTreeSet<usize>>) {
     let sum = &group.sum;
     let each = if group.keys > 1 { " each" } else { "" };
+    let first = sum.window_rates.first().copied().unwrap_or_default();
+    let rises = sum.window_rates.iter().any(|rates| *rates != (first.0, first.0));
     let events =
         sum.events_limit.map_or(String::new(), |limit| format!(" and {}", count(limit.into(), "event")));
+    let limit = match sum.requests_limit {
+        u32::MAX => "limit not known".to_owned(),
+        limit => format!("limit {}{events} a minute{each}", count(limit.into(), "request")),
+    };
     let text = format!(
-        ": {}, {} requests a minute; limit {}{events}{each} in {}",
+        ": {}, {}{} requests a minute; {}",
         count(group.keys.into(), "key"),
+        if rises { "up to " } else { "" },
         rate(sum.planned_rate_per_minute),
-        count(sum.requests_limit.into(), "request"),
-        time(sum.window)
+        limit,
     );
     page.line(0, &[(Tone::Strong, &sum.group), (Tone::Plain, &text)]);
+    if sum.window != Duration::from_secs(WINDOW_SECONDS) || !sum.rest.is_zero() {
+        let silence =
+            if sum.rest.is_zero() { String::new() } else { format!(", then {} of silence", time(sum.rest)) };
+        let text = format!("a window is {} of requests{silence}", time(sum.window.saturating_sub(sum.rest)));
+        page.line(2, &[(Tone::Dim, &text)]);
+    }
     windows(sum, broken).show(page, 2);
     times(sum).show(page, 2);
     for (fault, times) in &sum.faults {
@@ -90,7 +107,11 @@ fn lane(page: &mut Page, group: &Group, broken: Option<&BTreeSet<usize>>) {
 }
 
 fn windows(sum: &LaneRecord, broken: Option<&BTreeSet<usize>>) -> Table {
-    let head = ["window", "planned", "sent", "admitted", "limited", "errors", "wrong 429", "events"];
+    let mut head = vec!["window", "planned", "sent", "admitted", "limited", "errors", "wrong 429", "events"];
+    let told_apart = !sum.window_latencies.is_empty();
+    if told_apart {
+        head.extend(["rate", "p50", "p99"]);
+    }
     let mut table = Table::new(0, &head);
     let mut total = WindowCounts::default();
     for (at, counts) in sum.windows.iter().enumerate() {
@@ -101,15 +122,33 @@ fn windows(sum: &LaneRecord, broken: Option<&BTreeSet<usize>>) -> Table {
             () if broken.is_some_and(|broken| broken.contains(&(at + 1))) => (Tone::Bad, "not as asked"),
             () => (Tone::Plain, ""),
         };
-        table.row(tone, row((at + 1).to_string(), counts, remark));
+        let mut cells = row((at + 1).to_string(), counts);
+        if told_apart {
+            cells.extend(step(sum, at));
+        }
+        cells.push(remark.to_owned());
+        table.row(tone, cells);
     }
     if sum.windows.len() > 1 {
-        table.row(Tone::Strong, row("all".to_owned(), &total, ""));
+        table.row(Tone::Strong, row("all".to_owned(), &total));
     }
     table
 }
 
-fn row(window: String, counts: &WindowCounts, remark: &str) -> Vec<String> {
+/// The rate of a window, and how long the admitted took from when they were due.
+fn step(sum: &LaneRecord, window: usize) -> [String; 3] {
+    let times = Series::Times(Outcome::Admitted, Clock::Response).of_window(sum, window);
+    let of = |which| times.and_then(|times| quantile(times, which)).map_or("-".to_owned(), digits);
+    let (from, to) = sum.window_rates.get(window).copied().unwrap_or_default();
+    let rate = if from == to {
+        grouped(to.into())
+    } else {
+        format!("{}-{}", grouped(from.into()), grouped(to.into()))
+    };
+    [rate, of(Quantile::P50), of(Quantile::P99)]
+}
+
+fn row(window: String, counts: &WindowCounts) -> Vec<String> {
     let numbers = [
         counts.planned,
         counts.sent,
@@ -121,7 +160,6 @@ fn row(window: String, counts: &WindowCounts, remark: &str) -> Vec<String> {
     ];
     let mut cells = vec![window];
     cells.extend(numbers.map(grouped));
-    cells.push(remark.to_owned());
     cells
 }
 

@@ -44,7 +44,7 @@ fn the_report_tells_windows_times_and_reasons_apart() {
     assert_snapshot!(shown(&fleet()), @r#"
     sustain-standard  against http://127.0.0.1:8080, 3 keys for 3 min 0 s
 
-    standard: 2 keys, 120 requests a minute; limit 60 requests each in 1 min 0 s
+    standard: 2 keys, 120 requests a minute; limit 60 requests a minute each
       window  planned  sent  admitted  limited  errors  wrong 429  events
            1      120   120       120        0       0          0  12,000  warm-up, not judged
            2      120   120       120        0       0          0  12,000
@@ -59,7 +59,7 @@ fn the_report_tells_windows_times_and_reasons_apart() {
                 service       1  2001  2001  2001   2001  2001
       send lag              360  0.05  0.05  0.05   0.05  0.05
 
-    ingestion: 1 key, 60 requests a minute; limit 1,000 requests and 100,000 events in 1 min 0 s
+    ingestion: 1 key, 60 requests a minute; limit 1,000 requests and 100,000 events a minute
       window  planned  sent  admitted  limited  errors  wrong 429  events
            1       60    60        60        0       0          0   6,000
            2       60    60        58        1       1          1   6,000  not as asked
@@ -91,7 +91,7 @@ fn an_invalid_run_says_so_before_anything_else() {
 
     sustain-standard  against http://127.0.0.1:8080, 1 key for 3 min 0 s
 
-    standard: 1 key, 60 requests a minute; limit 60 requests in 1 min 0 s
+    standard: 1 key, 60 requests a minute; limit 60 requests a minute
       window  planned  sent  admitted  limited  errors  wrong 429  events
            1       80    60        60        0       0          0   6,000  not as asked
       in ms               count   p50   p90   p99  p99.9   max

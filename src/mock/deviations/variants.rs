@@ -37,6 +37,18 @@ pub(super) const ENTRIES: &[Entry] = &[
             reply.delay += Duration::from_millis((visit.ordinal + 1).wrapping_mul(167) % (JITTER + 1));
         });
     }),
+    legal(
+        Group::Limits,
+        "slow-beside-limited",
+        "For a second after a 429 to anybody, every answer takes 250 ms.",
+        |k| {
+            k.rewrite.push(|visit, reply| {
+                if visit.since_429_ms.is_some_and(|ms| ms < 1_000) {
+                    reply.delay += Duration::from_millis(250);
+                }
+            });
+        },
+    ),
     legal(Group::Limits, "close-after-answer", "The connection is closed after every answer.", |k| {
         k.rewrite.push(|_, reply| reply.close = true);
     }),

@@ -47,6 +47,7 @@ impl Engine {
             wall_ms: self.wall(now),
             ordinal: site.next_request(),
             refusal: 0,
+            since_429_ms: site.since_429(now),
             wait_ms: None,
         };
         let (mut reply, mut note) = self.decide(&site, &mut visit, located.key.clone());
@@ -189,7 +190,7 @@ fn limit_stage<'a>(site: &Site, visit: &mut Visit<'a>, progress: &mut Progress<'
     };
     progress.note.why = Some(Why::UsedUp(by, visit.wall_ms.saturating_add_unsigned(wait_ms)));
     visit.wait_ms = Some(wait_ms);
-    visit.refusal = site.next_refusal();
+    visit.refusal = site.next_refusal(visit.now);
     if knobs.store_limited || knobs.straddle == crate::mock::knobs::Straddle::PartlyStored {
         store_anyway(site, visit, progress);
     }

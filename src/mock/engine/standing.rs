@@ -37,6 +37,7 @@ impl Engine {
             wall_ms: self.wall(now),
             ordinal: 0,
             refusal: 0,
+            since_429_ms: None,
             wait_ms: None,
         };
         let rules = rules(&site, &visit, key.tier)?;

@@ -1,0 +1,320 @@
+//! A batch of events out of a file: sent as it is written, apart from what must be fresh.
+//!
+//! Every request gets a session of its own for each `session_id` in the file, so that no server that de-duplicates on
+//! session, type and time swallows a batch; events of one session in the file stay together. Times move: the newest
+//! event happens just before it is sent, and all others keep their distance from it. Everything else goes out byte
+//! by byte.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use bytes::Bytes;
+use chrono::{DateTime, Duration, FixedOffset, SecondsFormat, Utc};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::MOST_EVENTS_OF_A_BATCH;
+use crate::payload::random_session;
+use crate::scenario::span::At;
+use crate::scenario::{Problem, Problems, mask_key_literals, nearest};
+use crate::target::Envelope;
+
+/// The event types of the page and of the published clients.
+const TYPES: [&str; 11] = [
+    "session_start",
+    "session_end",
+    "tool_use",
+    "tool_result",
+    "subagent_stop",
+    "assistant_stop",
+    "prompt_submit",
+    "subagent_start",
+    "pre_compact",
+    "skill_use",
+    "error",
+];
+
+/// The events of a file.
+#[derive(Clone)]
+pub struct Template {
+    pieces: Vec<Piece>,
+    sessions: usize,
+    newest: DateTime<FixedOffset>,
+    events: u32,
+    /// The first event of each envelope, as a problem to report where the target does not take it.
+    first: BTreeMap<Form, Problem>,
+}
+
+/// What is sent; not where the file lay, for shards on many machines are to know that they send the same.
+impl fmt::Debug for Template {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_list().entries(&self.pieces).finish()
+    }
+}
+
+/// A part of the body.
+#[derive(Debug, Clone)]
+enum Piece {
+    Text(String),
+    /// The nth session of the file.
+    Session(usize),
+    /// A time, and whether it ends in `Z`.
+    Time(DateTime<FixedOffset>, bool),
+}
+
+/// How an event is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Form {
+    Documented,
+    Wire,
+}
+
+impl Form {
+    /// The members for the type and the time.
+    const fn members(self) -> [&'static str; 2] {
+        match self {
+            Self::Documented => ["event_type", "timestamp"],
+            Self::Wire => ["event", "ts"],
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Body<'a> {
+    #[serde(borrow)]
+    events: Vec<&'a RawValue>,
+}
+
+impl Template {
+    /// Reads a file of events. `file` is the name to show.
+    ///
+    /// # Errors
+    /// [`Problems`]: everything that is wrong with it, each at its place.
+    pub fn read(file: &str, text: &str) -> Result<Self, Problems> {
+        let reader = Reader { file, text };
+        reader.refuse_keys()?;
+        let body: Body<'_> = serde_json::from_str(text).map_err(|error| {
+            let at = At { line: line(error.line()), column: line(error.column()) };
+            let what = error.to_string();
+            let what = what.split(" at line ").next().unwrap_or_default();
+            let help = "a body as the API takes it is expected: `{\"events\": [...]}`";
+            Problems::from(reader.problem(at, format!("these are no events: {what}")).help(help))
+        })?;
+        let mut draft = Draft { reader, events: Vec::new(), problems: Vec::new() };
+        draft.take_all(&body.events);
+        match Problems::new(std::mem::take(&mut draft.problems)) {
+            Some(problems) => Err(problems),
+            None => Ok(draft.finish()),
+        }
+    }
+
+    /// How many events there are in it, from 1 to 1,000.
+    pub const fn events(&self) -> u32 {
+        self.events
+    }
+
+    /// A body to be sent; its newest event happened at `newest`.
+    pub fn body(&self, newest: DateTime<Utc>) -> Bytes {
+        let sessions: Vec<String> = (0..self.sessions).map(|_| random_session()).collect();
+        // Whole milliseconds, so that times keep the digits they were written with.
+        let shift = Duration::milliseconds((newest - self.newest.to_utc()).num_milliseconds());
+        let mut out = String::new();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Text(text) => out.push_str(text),
+                Piece::Session(nth) => out.push_str(sessions.get(*nth).map_or("", String::as_str)),
+                Piece::Time(time, zulu) => {
+                    let moved = time.checked_add_signed(shift).unwrap_or(*time);
+                    out.push_str(&moved.to_rfc3339_opts(SecondsFormat::AutoSi, *zulu));
+                }
+            }
+        }
+        Bytes::from(out)
+    }
+
+    /// Whether a target that takes this envelope takes every event.
+    ///
+    /// # Errors
+    /// [`Problem`] at the first event that is written otherwise.
+    pub(crate) fn suits(&self, envelope: Envelope) -> Result<(), Problem> {
+        let other = match envelope {
+            Envelope::Auto => return Ok(()),
+            Envelope::Documented => Form::Wire,
+            Envelope::Wire => Form::Documented,
+        };
+        self.first.get(&other).map_or(Ok(()), |problem| Err(problem.clone()))
+    }
+}
+
+/// A count from 1 as places have it.
+fn line(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX).max(1)
+}
+
+#[derive(Clone, Copy)]
+struct Reader<'a> {
+    file: &'a str,
+    text: &'a str,
+}
+
+impl<'a> Reader<'a> {
+    fn problem(&self, at: At, what: String) -> Problem {
+        Problem::at(self.file, self.text, at, what)
+    }
+
+    /// Keys are read from the environment, and never stand in a file.
+    fn refuse_keys(&self) -> Result<(), Problems> {
+        let Some(nth) = self.text.lines().position(|line| mask_key_literals(line) != line) else {
+            return Ok(());
+        };
+        let at = At { line: line(nth + 1), column: 1 };
+        let problem = self.problem(at, "a key is written out in this line".to_owned());
+        Err(problem.help("keys come from environment variables; take it out, and revoke it").into())
+    }
+
+    /// Where a part of the text begins.
+    fn offset(&self, part: &str) -> usize {
+        (part.as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize)
+    }
+
+    fn at(&self, part: &str) -> At {
+        let before = self.text.get(..self.offset(part)).unwrap_or_default();
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        At { line: line(before.matches('\n').count() + 1), column: line(column) }
+    }
+}
+
+/// An event that is sound.
+struct Event<'a> {
+    form: Form,
+    whole: &'a str,
+    session: String,
+    session_raw: &'a str,
+    kind: String,
+    time: DateTime<FixedOffset>,
+    time_raw: &'a str,
+}
+
+struct Draft<'a> {
+    reader: Reader<'a>,
+    events: Vec<Event<'a>>,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Draft<'a> {
+    fn take_all(&mut self, events: &[&'a RawValue]) {
+        if events.is_empty() {
+            self.say(self.reader.text, "there are no events in it", "give from 1 to 1000");
+        }
+        if let Some(beyond) = events.get(MOST_EVENTS_OF_A_BATCH as usize) {
+            let what = format!("{} events are over what the API takes in one request", events.len());
+            self.say(beyond.get(), &what, "at most 1000 go into one; leave out those from here on");
+            return;
+        }
+        let mut seen = BTreeMap::new();
+        for (nth, raw) in events.iter().enumerate() {
+            let Some(event) = self.event(raw.get()) else { continue };
+            let what = (event.session.clone(), event.kind.clone(), event.time);
+            if let Some(before) = seen.insert(what, nth + 1) {
+                let what = format!("session, type and time are those of event {before}");
+                self.say(event.whole, &what, "servers drop what they have seen before; move its time");
+            }
+            self.events.push(event);
+        }
+    }
+
+    fn say(&mut self, part: &str, what: &str, help: &str) {
+        let problem = self.reader.problem(self.reader.at(part), what.to_owned());
+        self.problems.push(problem.help(help));
+    }
+
+    /// Reads one event, or says what is wrong with it.
+    fn event(&mut self, whole: &'a str) -> Option<Event<'a>> {
+        let Ok(members) = serde_json::from_str::<BTreeMap<String, &'a RawValue>>(whole) else {
+            self.say(whole, "this is no event", "an event is an object");
+            return None;
+        };
+        let wire = !members.contains_key("event_type") && members.contains_key("event");
+        let form = if wire { Form::Wire } else { Form::Documented };
+        let [kind, time] = form.members();
+        let mut text = |name: &str| -> Option<(&'a str, String)> {
+            let Some(raw) = members.get(name).map(|raw| raw.get()) else {
+                self.say(whole, &format!("this event has no `{name}`"), &format!("add `{name}`, a string"));
+                return None;
+            };
+            match serde_json::from_str::<String>(raw) {
+                Ok(value) if !value.is_empty() => Some((raw, value)),
+                _ => {
+                    self.say(raw, &format!("`{name}` is no text"), "give a string that is not empty");
+                    None
+                }
+            }
+        };
+        let (kind, session, time) = (text(kind), text("session_id"), text(time));
+        let ((kind_raw, kind), (session_raw, session), (time_raw, time)) = (kind?, session?, time?);
+        let known = TYPES.contains(&kind.as_str());
+        if !known {
+            let what = format!("no event type is called `{kind}`");
+            let problem = self.reader.problem(self.reader.at(kind_raw), what);
+            let problem = problem.nearest(nearest(&kind, TYPES));
+            self.problems.push(problem.help(format!("there are {}", TYPES.join(", "))));
+        }
+        let parsed = DateTime::parse_from_rfc3339(&time).ok();
+        if parsed.is_none() {
+            self.say(
+                time_raw,
+                &format!("`{time}` is no time"),
+                "give one such as 2026-01-31T12:00:00.000Z, with its offset",
+            );
+        }
+        let time = parsed.filter(|_| known)?;
+        Some(Event { form, whole, session, session_raw, kind, time, time_raw })
+    }
+
+    fn finish(self) -> Template {
+        let reader = self.reader;
+        let names: BTreeSet<&str> = self.events.iter().map(|event| event.session.as_str()).collect();
+        let sessions: BTreeMap<&str, usize> = names.into_iter().zip(0..).collect();
+        let mut changes: Vec<(&str, Piece)> = Vec::new();
+        let mut first = BTreeMap::new();
+        for event in &self.events {
+            let nth = sessions.get(event.session.as_str()).copied().unwrap_or_default();
+            changes.push((event.session_raw, Piece::Session(nth)));
+            changes.push((event.time_raw, Piece::Time(event.time, event.time_raw.ends_with("Z\""))));
+            first.entry(event.form).or_insert_with(|| envelope_problem(&reader, event));
+        }
+        changes.sort_by_key(|(raw, _)| reader.offset(raw));
+        let (mut pieces, mut done) = (Vec::new(), 0);
+        for (raw, piece) in changes {
+            // Between the quotes.
+            let from = reader.offset(raw) + 1;
+            pieces.push(Piece::Text(reader.text.get(done..from).unwrap_or_default().to_owned()));
+            pieces.push(piece);
+            done = from + raw.len() - 2;
+        }
+        pieces.push(Piece::Text(reader.text.get(done..).unwrap_or_default().trim_end().to_owned()));
+        Template {
+            pieces,
+            sessions: sessions.len(),
+            newest: self.events.iter().map(|event| event.time).max().unwrap_or_default(),
+            events: line(self.events.len()),
+            first,
+        }
+    }
+}
+
+/// What is wrong with an event where the target takes the other envelope.
+fn envelope_problem(reader: &Reader<'_>, event: &Event<'_>) -> Problem {
+    let (this, other, write) = match event.form {
+        Form::Documented => ("documented", "wire", "`event`, `ts` and `seq`"),
+        Form::Wire => ("wire", "documented", "`event_type` and `timestamp`"),
+    };
+    let what = format!("this event is in the {this} envelope, and the target takes the {other} one");
+    reader
+        .problem(reader.at(event.whole), what)
+        .help(format!("write {write}, or change `envelope` in the target file"))
+}
+
+#[cfg(test)]
+#[path = "template_tests.rs"]
+mod tests;
