@@ -1,9 +1,17 @@
 //! `trenchcheck load` as a program: its default profile, its refusals, its shards.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail loudly")]
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::Deserializer;
+use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 
 fn trenchcheck(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_trenchcheck"));
@@ -59,11 +67,11 @@ fn a_dry_run_says_what_would_be_sent_and_sends_nothing() {
     assert_eq!(output.status.code(), Some(0), "{out}");
     assert!(
         out.contains(
-            "  premium: 2 premium keys, GET /api/v1/analytics/overview, up to 270 a minute, 45 requests a key"
+            "  premium: 2 premium keys, GET /api/v1/analytics/overview, 270 a minute, 45 requests a key, 4 at once"
         ),
         "{out}"
     );
-    assert!(out.ends_with("with 6 lanes and at most 28 requests under way at once.\n"), "{out}");
+    assert!(out.ends_with("over 6 lanes, at most 28 under way at once.\n"), "{out}");
 }
 
 #[test]
@@ -138,6 +146,75 @@ fn counts(directory: &Path) -> Vec<(String, serde_json::Value)> {
     lanes.iter().map(|lane| (lane["name"].as_str().unwrap().to_owned(), lane["windows"].clone())).collect()
 }
 
+/// The intervals of every log in a directory, read by the format's own reader: how many times each value was counted,
+/// by series and tag.
+fn intervals(directory: &Path) -> BTreeMap<(String, String), BTreeMap<u64, u64>> {
+    let mut found: BTreeMap<(String, String), BTreeMap<u64, u64>> = BTreeMap::new();
+    for file in std::fs::read_dir(directory).unwrap() {
+        let path = file.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let Some(series) = name.strip_suffix(".hlog") else { continue };
+        let log = std::fs::read(&path).unwrap();
+        for entry in IntervalLogIterator::new(&log) {
+            let LogEntry::Interval(interval) = entry.unwrap() else { continue };
+            let bytes = STANDARD.decode(interval.encoded_histogram()).unwrap();
+            let times: Histogram<u64> = Deserializer::new().deserialize(&mut bytes.as_slice()).unwrap();
+            assert!(!times.is_empty() && interval.duration() > Duration::ZERO, "{name}");
+            let tag = interval.tag().unwrap().as_str().to_owned();
+            let counts = found.entry((series.to_owned(), tag)).or_default();
+            for at in times.iter_recorded() {
+                *counts.entry(at.value_iterated_to()).or_default() += at.count_at_value();
+            }
+        }
+    }
+    found
+}
+
+/// Adds up values by series, whatever the lane.
+fn by_series(all: &BTreeMap<(String, String), BTreeMap<u64, u64>>) -> BTreeMap<String, BTreeMap<u64, u64>> {
+    let mut sums: BTreeMap<String, BTreeMap<u64, u64>> = BTreeMap::new();
+    for ((series, _), counts) in all {
+        for (value, times) in counts {
+            *sums.entry(series.clone()).or_default().entry(*value).or_default() += times;
+        }
+    }
+    sums
+}
+
+/// What was merged holds every time of every shard, and no other; its percentiles are those of the sum.
+fn bucket_by_bucket(merged: &Path, shards: &[String]) {
+    let whole = intervals(merged);
+    let mut parts = BTreeMap::new();
+    for shard in shards {
+        for (place, counts) in intervals(Path::new(shard)) {
+            assert!(parts.insert(place, counts).is_none(), "a lane belongs to one shard");
+        }
+    }
+    assert_eq!(whole, parts);
+    let report = json(&merged.join("run.json"));
+    let samples: u64 = report["times"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|times| times["series"] == "admitted.response")
+        .map(|times| times["samples"].as_u64().unwrap())
+        .sum();
+    let sums = by_series(&whole);
+    assert_eq!(samples, sums["admitted.response"].values().sum::<u64>());
+    let slowest = |group: &str| {
+        let of_group = whole.iter().filter(|((series, tag), _)| {
+            series == "admitted.response" && tag.split(':').nth(1).unwrap().starts_with(group)
+        });
+        of_group.filter_map(|(_, counts)| counts.keys().max()).max().copied().unwrap()
+    };
+    for times in report["times"].as_array().unwrap() {
+        if times["series"] == "admitted.response" {
+            let max = times["milliseconds"]["max"].as_f64().unwrap();
+            assert_eq!((max * 1_000.0).round() as u64, slowest(times["group"].as_str().unwrap()), "{times}");
+        }
+    }
+}
+
 #[test]
 fn four_shards_count_what_one_run_counts() {
     let mock = Mock::start();
@@ -168,6 +245,7 @@ fn four_shards_count_what_one_run_counts() {
     arguments.extend(shards.iter().map(String::as_str));
     let output = run(&arguments);
     assert!(output.stderr.is_empty(), "{}", text(&output.stderr));
+    bucket_by_bucket(&folder.path().join("merged"), &shards);
     let whole = counts(&folder.path().join("whole"));
     assert_eq!(whole.len(), 12);
     assert_eq!(counts(&folder.path().join("merged")), whole);

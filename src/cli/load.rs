@@ -11,6 +11,7 @@ use super::deployment::DeploymentArgs;
 use super::load_reports::{LoadReports, deliver};
 use crate::load::profile::{Library, Rate, Shelved};
 use crate::load::{Conduct, Overrides, Plan, Shard, View, play};
+use crate::report::wording::{count, grouped, time};
 use crate::report::{ExitCode, Redactor};
 use crate::scenario::Source;
 
@@ -172,7 +173,7 @@ fn list(profiles: &[Shelved], out: &mut dyn Write) -> io::Result<()> {
 
 /// Says what a plan would send.
 fn tell(plan: &Plan, url: &str, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "{} would send to {url}, in {}:", plan.profile.profile.value, clock(plan.length()))?;
+    writeln!(out, "{} would send to {url}, in {}:", plan.profile.profile.value, time(plan.length()))?;
     let mut groups: Vec<(&str, usize)> = Vec::new();
     for lane in &plan.lanes {
         match groups.iter_mut().find(|(group, _)| *group == lane.group) {
@@ -186,29 +187,29 @@ fn tell(plan: &Plan, url: &str, out: &mut dyn Write) -> io::Result<()> {
         let each = if lane.batch > 0 { format!(" of {}", lane.batch) } else { String::new() };
         writeln!(
             out,
-            "  {group}: {keys} {} key{}, {} {}{each}, up to {} a minute, {} requests a key, {} slots",
+            "  {group}: {keys} {} key{}, {} {}{each}, {}{} a minute, {} a key, {} at once",
             lane.role,
             if keys == 1 { "" } else { "s" },
             endpoint.method(),
             endpoint.path(),
-            lane.pacer.highest_rate(),
-            lane.pacer.total(),
+            if lane.rates.iter().any(|rates| Some(rates) != lane.rates.first() || rates.0 != rates.1) {
+                "up to "
+            } else {
+                ""
+            },
+            grouped(lane.pacer.highest_rate().into()),
+            count(lane.pacer.total(), "request"),
             lane.slots,
         )?;
     }
     writeln!(
         out,
-        "{} requests and {} events in all, with {} lanes and at most {} requests under way at once.",
-        plan.requests(),
-        plan.events(),
-        plan.lanes.len(),
+        "{} and {} in all, over {}, at most {} under way at once.",
+        count(plan.requests(), "request"),
+        count(plan.events(), "event"),
+        count(plan.lanes.len() as u64, "lane"),
         plan.slots()
     )
-}
-
-fn clock(time: Duration) -> String {
-    let seconds = time.as_secs_f64();
-    if seconds < 120.0 { format!("{seconds:.1} s") } else { format!("{:.1} min", seconds / 60.0) }
 }
 
 #[cfg(test)]

@@ -21,6 +21,18 @@ fn fits(connections: u64, allowed: u64) -> Result<(), LoadError> {
     Err(LoadError::Descriptors { connections, allowed })
 }
 
+/// How many connections this process may have open at most, its limit raised as far as the system allows.
+#[cfg(unix)]
+pub(crate) fn most() -> u64 {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    limit.maximum.unwrap_or(u64::MAX).saturating_sub(OTHERS)
+}
+
+#[cfg(not(unix))]
+pub(crate) fn most() -> u64 {
+    u64::MAX
+}
+
 /// Raises the soft limit as far as is needed and allowed; returns it.
 #[cfg(unix)]
 fn raise(needed: u64) -> u64 {

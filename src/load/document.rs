@@ -143,7 +143,7 @@ pub fn load_schema() -> Schema {
 mod tests {
     use super::*;
     use crate::load::WindowCounts;
-    use crate::load::samples::{GOOD, lane, run};
+    use crate::load::samples::{GOOD, climbing, lane, run};
 
     const COMMITTED: &str = include_str!("../../schemas/load.schema.json");
 
@@ -173,7 +173,8 @@ mod tests {
         shard.shard = Some((1, 4));
         let schema = serde_json::from_str(COMMITTED).unwrap();
         let validator = jsonschema::validator_for(&schema).unwrap();
-        for run in [run(vec![], "{}"), run(vec![lane(0, &[GOOD])], r#"{"admitted": 60}"#), shard] {
+        for run in [climbing(), run(vec![], "{}"), run(vec![lane(0, &[GOOD])], r#"{"admitted": 60}"#), shard]
+        {
             let document = document(&run);
             let errors: Vec<String> = validator
                 .iter_errors(&document)
@@ -181,6 +182,21 @@ mod tests {
                 .collect();
             assert!(errors.is_empty(), "{errors:#?}");
         }
+    }
+
+    #[test]
+    fn the_document_says_where_a_rising_rate_broke() {
+        let step = |window: u32, rate: u32| {
+            serde_json::json!({
+                "window": window,
+                "requests_per_minute": [rate, rate],
+                "events_per_minute": [rate * 100, rate * 100]
+            })
+        };
+        let climb = serde_json::json!({"lane": "standard-1", "held": step(2, 200), "broke": step(3, 300)});
+        assert_eq!(document(&climbing())["climb"], climb);
+        let plain = document(&run(vec![lane(0, &[GOOD])], "{}"));
+        assert!(plain["climb"].is_null(), "{plain}");
     }
 
     #[test]

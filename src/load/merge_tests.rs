@@ -3,7 +3,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::load::samples::{GOOD, buckets, lane, run};
+use crate::load::samples::{GOOD, buckets, climbing, lane, run};
 use crate::load::series::Series;
 use crate::load::store::store;
 use crate::load::totals::groups;
@@ -184,4 +184,36 @@ fn a_lane_belongs_to_one_shard() {
     shards[3].1.lanes.push(lane);
     let text = refusal(shards);
     assert!(text.starts_with("runs/1 and runs/4 both have the lane standard-1, and a key"), "{text}");
+}
+
+#[test]
+fn windows_told_apart_stay_apart_through_the_disk() {
+    let mut whole = climbing();
+    whole.lanes[0].warm_up_windows = 1;
+    // The warm-up is in the windows and not in the whole.
+    let mut latencies = BTreeMap::new();
+    for window in &whole.lanes[0].window_latencies[1..] {
+        for (outcome, times) in window {
+            let sum: &mut crate::load::Latencies = latencies.entry(*outcome).or_default();
+            sum.response += &times.response;
+            sum.service += &times.service;
+        }
+    }
+    whole.lanes[0].latencies = latencies;
+    let folder = tempfile::tempdir().unwrap();
+    let shard = RunRecord { shard: Some((1, 1)), ..whole.clone() };
+    store(&shard, folder.path()).unwrap();
+    let merged = merge(&[folder.path().to_owned()]).unwrap();
+    assert_same(&merged, &whole);
+    assert_eq!(judge(&merged).climb(&merged), judge(&whole).climb(&whole));
+    for (one, other) in merged.lanes[0].window_latencies.iter().zip(&whole.lanes[0].window_latencies) {
+        let of = |latencies: &BTreeMap<_, crate::load::Latencies>| {
+            latencies
+                .iter()
+                .map(|(of, times)| (*of, buckets(&times.response), buckets(&times.service)))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(of(one), of(other));
+    }
+    assert_eq!(merged.lanes[0].window_latencies.len(), 3);
 }

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use super::descriptors::most;
 use super::pacer::{Pacer, Segment};
 use super::profile::{Lane, OnLimited, Payload, Profile, Rate, Request, Shelved, Template};
 use super::thresholds::Thresholds;
 use crate::contract::{Limits, Tier};
-use crate::scenario::Problems;
 use crate::scenario::span::{At, Spanned};
 use crate::scenario::words::Span;
+use crate::scenario::{Problem, Problems};
 use crate::target::{Role, Target};
 
 /// What flags change in every lane of a profile.
@@ -202,7 +203,33 @@ impl Plan {
             }
         }
         let window = profile.window.length();
-        Ok(Self { profile, hash, lanes, window, shard })
+        let plan = Self { profile, hash, lanes, window, shard };
+        match plan.too_many_slots(shelved, most()) {
+            Some(problem) => Err(problem.into()),
+            None => Ok(plan),
+        }
+    }
+
+    /// Where more is asked for than so many requests under way at once.
+    fn too_many_slots(&self, shelved: &Shelved, most: u64) -> Option<Problem> {
+        let slots = self.slots();
+        if slots <= most {
+            return None;
+        }
+        let of = |lane: &Lane| -> u64 {
+            let group = self.lanes.iter().filter(|plan| plan.group == lane.name.value);
+            group.map(|plan| u64::from(plan.slots)).sum()
+        };
+        let widest = self.profile.lanes.iter().max_by_key(|lane| of(lane))?;
+        let at = widest.slots.as_ref().or(widest.keys.as_ref()).map_or(widest.name.at, |given| given.at);
+        let what = format!(
+            "{slots} requests may be under way at once, and this process may open {most} connections"
+        );
+        let problem = match at == At::default() {
+            true => Problem::in_file("the command line", at, what),
+            false => Problem::at(&shelved.file, &shelved.text, at, what),
+        };
+        Some(problem.help("lower `slots` or `keys`, raise the limit with `ulimit -n`, or use shards"))
     }
 
     /// How many requests it sends.
@@ -327,4 +354,27 @@ fn rates(lane: &Lane, limits: Limits, nth: u32, count: u32) -> (u32, u32) {
     let rate = steps.get(step).copied().or(lane.rate.as_ref().map(|rate| rate.value));
     let rate = rate.map_or(0, requests);
     (rate, rate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::virtual_time::target;
+
+    #[test]
+    fn more_slots_than_files_are_refused_where_they_are_asked_for() {
+        let text = "profile: wide\nabout: x\nwindows: 1\nlanes:\n  - name: few\n    key: premium\n    \
+                    request: list-sessions\n    rate: 10\n  - name: many\n    key: standard\n    keys: 3\n    \
+                    request: list-sessions\n    rate: 10\n    slots: 40\n";
+        let profile = Profile::read("wide.yaml", text).unwrap();
+        let shelved = Shelved { profile, file: "wide.yaml".to_owned(), text: text.to_owned() };
+        let plan = Plan::new(&shelved, &Overrides::default(), &target(), None).unwrap();
+        assert_eq!((plan.slots(), plan.too_many_slots(&shelved, 124)), (124, None));
+        let problem = plan.too_many_slots(&shelved, 123).unwrap();
+        assert_eq!((problem.at.line, problem.at.column), (14, 12));
+        assert_eq!(
+            problem.what,
+            "124 requests may be under way at once, and this process may open 123 connections"
+        );
+    }
 }

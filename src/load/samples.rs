@@ -78,3 +78,23 @@ pub(super) fn run(lanes: Vec<LaneRecord>, thresholds: &str) -> RunRecord {
 pub(super) fn buckets(histogram: &hdrhistogram::Histogram<u64>) -> Vec<(u64, u64)> {
     histogram.iter_recorded().map(|at| (at.value_iterated_to(), at.count_at_value())).collect()
 }
+
+/// A run whose rate rises by a hundred a window; its requests take 20 ms, and in the third window 400 ms.
+pub(super) fn climbing() -> RunRecord {
+    let windows = [100, 200, 300].map(|sent| WindowCounts { planned: sent, sent, admitted: sent, ..GOOD });
+    let mut record = lane(0, &windows);
+    record.latencies.clear();
+    record.send_lag = histogram();
+    for (counts, millis) in windows.iter().zip([20, 20, 400]) {
+        let (time, mut latencies) = (Duration::from_millis(millis), Latencies::default());
+        for _ in 0..counts.sent {
+            latencies.record(time, time);
+            record.latencies.entry(Outcome::Admitted).or_default().record(time, time);
+        }
+        record.window_latencies.push(BTreeMap::from([(Outcome::Admitted, latencies)]));
+    }
+    record.planned_rate_per_minute = 300.0;
+    record.window_rates = vec![(100, 100), (200, 200), (300, 300)];
+    let thresholds = r#"{"admitted": "all", "response": {"admitted": {"p99_ms": 250}}}"#;
+    RunRecord { stop_at_first_miss: true, ..run(vec![record], thresholds) }
+}

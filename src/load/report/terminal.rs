@@ -110,7 +110,7 @@ fn windows(sum: &LaneRecord, broken: Option<&BTreeSet<usize>>) -> Table {
     let mut head = vec!["window", "planned", "sent", "admitted", "limited", "errors", "wrong 429", "events"];
     let told_apart = !sum.window_latencies.is_empty();
     if told_apart {
-        head.extend(["rate", "p50", "p99"]);
+        head.extend(["per min", "p50 ms", "p99 ms"]);
     }
     let mut table = Table::new(0, &head);
     let mut total = WindowCounts::default();

@@ -5,7 +5,7 @@ use quick_junit::Report;
 
 use super::*;
 use crate::contract::ApiKey;
-use crate::load::samples::{GOOD, lane, run};
+use crate::load::samples::{GOOD, climbing, lane, run};
 use crate::load::{LaneRecord, WindowCounts};
 
 const SUSTAIN: &str = r#"{"admitted": "limit", "response": {"admitted": {"p99_ms": 100}}}"#;
@@ -101,6 +101,31 @@ fn an_invalid_run_says_so_before_anything_else() {
 
     invalid: the generator fell behind (exit code 7)
     "#);
+}
+
+#[test]
+fn a_rising_rate_is_told_by_its_steps_and_where_it_broke() {
+    assert_snapshot!(shown(&climbing()), @r#"
+    sustain-standard  against http://127.0.0.1:8080, 1 key for 3 min 0 s
+
+    standard: 1 key, up to 300 requests a minute; limit 60 requests a minute
+      window  planned  sent  admitted  limited  errors  wrong 429  events  per min  p50 ms  p99 ms
+           1      100   100       100        0       0          0   6,000      100    20.0    20.0
+           2      200   200       200        0       0          0   6,000      200    20.0    20.0
+           3      300   300       300        0       0          0   6,000      300     400     400  not as asked
+         all      600   600       600        0       0          0  18,000
+      in ms               count   p50  p90  p99  p99.9  max
+      admitted  response    600  20.0  400  400    400  400
+                service     600  20.0  400  400    400  400
+
+      standard-1 broke at 300 requests (30,000 events) a minute, in window 3; it held 200 requests (20,000 events) a minute
+      standard-1, window 3: response.admitted.p99_ms 400.127 ms, expected at most 250 ms
+    missed: 1 threshold not held (exit code 6)
+    "#);
+    let text = junit::text(&climbing()).unwrap();
+    let climb = "standard-1 broke at 300 requests (30,000 events) a minute, in window 3; it held 200 requests \
+                 (20,000 events) a minute";
+    assert!(text.contains(&format!(r#"<property name="climb" value="{climb}"/>"#)), "{text}");
 }
 
 #[test]

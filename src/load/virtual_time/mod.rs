@@ -91,7 +91,7 @@ impl World {
     }
 }
 
-fn target() -> Target {
+pub(super) fn target() -> Target {
     Target {
         base_url: "http://127.0.0.1:1".to_owned(),
         loopback: true,
