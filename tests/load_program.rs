@@ -85,6 +85,7 @@ fn bad_flags_are_refused_like_bad_profiles() {
         (vec!["--rate", "fast"], "expected a number a minute, `limit`"),
         (vec!["--duration", "soon"], "expected a time of at most a week"),
         (vec!["--shard", "3/2"], "such as `1/4`"),
+        (vec!["--goose-report", "goose.txt"], "expected a file that ends in .html, .md or .json"),
         (vec!["--shard", "2/2"], "this shard has no key"),
         (vec!["--start-at", "2020-01-01T00:00:00Z"], "has passed"),
     ];

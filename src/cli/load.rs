@@ -70,7 +70,7 @@ pub struct LoadArgs {
     pub start_at: Option<DateTime<Utc>>,
 
     /// Lets goose write its own report, as .html, .md or .json.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = parse_goose_report)]
     pub goose_report: Option<PathBuf>,
 
     /// Shows nothing while the run goes on.
@@ -99,6 +99,15 @@ fn parse_time(text: &str) -> Result<Duration, String> {
         .filter(|milliseconds| (1..=7 * 24 * 3_600_000).contains(milliseconds))
         .map(Duration::from_millis)
         .ok_or_else(|| "expected a time of at most a week, such as `500ms`, `30s`, `10m` or `1h`".to_owned())
+}
+
+/// Goose tells the form of its report by the name, and gives up on any other after everything is set up.
+fn parse_goose_report(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("html" | "md" | "json") => Ok(path),
+        _ => Err("expected a file that ends in .html, .md or .json".to_owned()),
+    }
 }
 
 fn parse_shard(text: &str) -> Result<Shard, String> {
