@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::clock::Moment;
+use crate::scenario::model::HttpVersion;
 
 /// The most of a body that is read. No documented answer comes near it.
 pub(super) const MOST_BODY_BYTES: usize = 8 * 1024 * 1024;
@@ -23,6 +24,8 @@ pub(crate) struct Outgoing {
     pub(crate) body: Option<Bytes>,
     /// How the name of the key's header is spelled on the wire, where that is what is tested.
     pub(crate) spelled: Option<String>,
+    /// The version of HTTP to speak, where that is what is tested.
+    pub(crate) http: Option<HttpVersion>,
 }
 
 /// An answer, read whole.

@@ -86,6 +86,7 @@ struct Memory {
     loses_answers: bool,
     admitted: HashSet<(String, String)>,
     offers: HashMap<String, u16>,
+    http2: Option<bool>,
     first_bodies: HashMap<(String, String), Value>,
     requests: HashMap<String, u64>,
 }
@@ -189,6 +190,15 @@ impl Run {
 
     fn note_offer(&self, request: &str, status: u16) {
         self.memory().offers.insert(request.to_owned(), status);
+    }
+
+    /// Whether the target speaks HTTP/2, where that is known.
+    fn http2(&self) -> Option<bool> {
+        self.memory().http2
+    }
+
+    fn note_http2(&self, offered: bool) {
+        self.memory().http2 = Some(offered);
     }
 
     /// Compares a body with the first one seen under `name` in a check.

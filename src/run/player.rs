@@ -54,6 +54,15 @@ pub(crate) enum Outcome {
     Inconclusive(String),
 }
 
+/// What was spent of a quota.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Spent {
+    /// When the first request left.
+    pub(super) from: Moment,
+    /// How many were admitted.
+    pub(super) admitted: u32,
+}
+
 /// How many requests are under way at once at a target that turns slow when there are more: a server whose queue of
 /// waiting connections is short makes the others wait for whole seconds.
 pub(super) const FEW_IN_FLIGHT: u32 = 4;
@@ -75,6 +84,8 @@ pub(crate) struct Player<'a> {
     pub(super) session: String,
     /// From when on the quota of this try is being spent.
     pub(super) spending_since: Moment,
+    /// What of each key's quota was spent since it was fresh, by variable.
+    pub(super) spent: BTreeMap<String, Spent>,
     /// How long the key had been silent before that.
     pub(super) silence: Duration,
     /// Whether the next request goes out on a promise: then a 429 is the fault that is looked for.
@@ -107,6 +118,7 @@ impl<'a> Player<'a> {
             sessions: BTreeMap::new(),
             session: random_session(),
             spending_since: stage.clock.now(),
+            spent: BTreeMap::new(),
             silence: Duration::ZERO,
             on_promise: false,
             connections: Connections::Reused,
@@ -168,7 +180,7 @@ impl<'a> Player<'a> {
         self.held_used_up = None;
         // A batch that was let in out of turn must not be mistaken for the one of this try.
         self.sessions.clear();
-        self.spending_since = self.stage.clock.now();
+        self.spend_anew();
         self.check_offers().await?;
         let measures_itself =
             self.case.steps.first().is_some_and(|step| step.exhaust.is_some() || step.align.is_some());
@@ -192,6 +204,12 @@ impl<'a> Player<'a> {
             self.step(step).await?;
         }
         Ok(())
+    }
+
+    /// From now on the quotas of a fresh window are spent.
+    pub(super) fn spend_anew(&mut self) {
+        self.spending_since = self.stage.clock.now();
+        self.spent.clear();
     }
 
     /// Waits until the case's own requests fit into the quota; after a 429 out of turn, until the key was silent for

@@ -80,6 +80,8 @@ pub struct Send {
     pub credentials: Option<Credentials>,
     /// Another method than the request's own.
     pub method: Option<Spanned<String>>,
+    /// Another way to write the request's path.
+    pub path: Option<PathForm>,
     /// Query parameters added to the request's own.
     #[serde(default)]
     pub query: BTreeMap<String, String>,
@@ -156,6 +158,28 @@ pub enum KeyForm {
     Quotes,
 }
 
+/// A way to write a path that careless code takes for another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PathForm {
+    /// With a slash at the end.
+    TrailingSlash,
+    /// With its last slash doubled.
+    DoubleSlash,
+    /// With the first letter of its last part percent-encoded, which means the same (RFC 3986, 6.2.2.2).
+    PercentEncoded,
+}
+
+/// A version of HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum HttpVersion {
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2: agreed on with TLS, and with prior knowledge where there is no TLS.
+    Http2,
+}
+
 /// A request body.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -174,6 +198,10 @@ pub struct Body {
 pub struct Burst {
     /// The name of a request in `requests.yaml`.
     pub request: Spanned<String>,
+    /// Further requests, sent in turn with it. Those that the key has no scope for are left out, and so are those that
+    /// the deployment does not offer; without any that is left the check is skipped.
+    #[serde(default)]
+    pub in_turn_with: Vec<Spanned<String>>,
     /// Which key: `own` (the default) or a name from `keys`.
     pub key: Option<Spanned<String>>,
     /// How the key travels; see `send`.
@@ -189,6 +217,11 @@ pub struct Burst {
     /// Opens a connection for every request instead of reusing them.
     #[serde(default)]
     pub fresh_connections: bool,
+    /// The versions of HTTP that are spoken, in turn: `http1`, `http2`. HTTP/2 is left out, with a fact that says so,
+    /// where the target does not offer it, and the check is skipped where nothing else is asked for. Without it:
+    /// whatever the target prefers.
+    #[serde(default)]
+    pub http: Vec<HttpVersion>,
 }
 
 /// Requests sent evenly over a time.

@@ -33,7 +33,7 @@ impl Player<'_> {
         ready = ready + suspicion::shift(&self.tries, ready);
         let keys: Vec<_> = self.cast.values().map(|key| key.key.variable.clone()).collect();
         self.wait_until(ready, &format!("a fresh window of {}", keys.join(" and "))).await?;
-        self.spending_since = self.stage.clock.now();
+        self.spend_anew();
         Ok(())
     }
 

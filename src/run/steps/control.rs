@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::contract::Scope;
 use crate::run::fault::Fault;
-use crate::run::ledger::{KeyState, WINDOW};
+use crate::run::ledger::KeyState;
 use crate::run::message::Answer;
 use crate::run::player::{Player, Stop};
 use crate::run::request::Recipe;
@@ -129,10 +129,16 @@ impl Player<'_> {
     pub(in crate::run) async fn control_bursts(&self) -> Result<(), Stop> {
         for burst in self.case.steps.iter().filter_map(|step| step.burst.as_ref()) {
             let key = self.key(burst.key.as_ref())?;
-            if burst.credentials.is_none() && !self.run.was_admitted(&key.key.variable, &burst.request) {
-                self.run.burst_is_welcome()?;
-                self.make_room(&key, 1).await?;
-                self.control_on(&key, &burst.request).await?;
+            for name in std::iter::once(&burst.request).chain(&burst.in_turn_with) {
+                let is_own = *name == burst.request;
+                if burst.credentials.is_none()
+                    && !self.run.was_admitted(&key.key.variable, name)
+                    && (is_own || self.is_offered_to(&key, name, self.request(name)?).await?)
+                {
+                    self.run.burst_is_welcome()?;
+                    self.make_room(&key, 1).await?;
+                    self.control_on(&key, name).await?;
+                }
             }
         }
         Ok(())
@@ -181,21 +187,8 @@ impl Player<'_> {
             else {
                 continue;
             };
-            let status = match self.run.offered(name) {
-                Some(status) => status,
-                None => {
-                    self.make_room(key, 1).await?;
-                    let mut answer = self.probe(key, def).await?;
-                    if answer.status == 429 {
-                        let promise = answer.promise().unwrap_or(answer.done + WINDOW);
-                        self.wait_until(promise, &format!("quota of {}", key.key.variable)).await?;
-                        answer = self.probe(key, def).await?;
-                    }
-                    self.run.note_offer(name, answer.status);
-                    answer.status
-                }
-            };
-            if matches!(status, 404 | 405 | 501) {
+            if !self.is_offered_to(key, name, def).await? {
+                let status = self.run.offered(name).unwrap_or_default();
                 return Err(Stop::Skipped(format!("the deployment does not offer {name}: {status}")));
             }
         }

@@ -79,7 +79,7 @@ impl Player<'_> {
             };
             let wave = vec![batch.unwrap_or(0); (quota + missing.max(1)) as usize];
             let requests = self.batches(def, key, &wave, None)?;
-            let volley = self.fire(key, requests, in_flight, self.connections).await;
+            let volley = self.fire(Some(key), requests, in_flight, self.connections).await;
             slowest = slowest.max(volley.took());
             if volley.took() > CROWDED {
                 in_flight = FEW_IN_FLIGHT;

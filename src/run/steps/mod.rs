@@ -8,6 +8,7 @@ mod find_session;
 mod pace;
 mod send;
 mod simple;
+mod ways;
 
 use super::player::{Player, Stop};
 use crate::contract::{Endpoint, Scope};

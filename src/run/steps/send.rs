@@ -62,6 +62,8 @@ impl Player<'_> {
         let recipe = Recipe {
             def: self.request(&send.request)?,
             method: send.method.as_ref().map(|method| method.as_str()),
+            path: send.path,
+            http: None,
             query: &send.query,
             headers: &send.headers,
             body: send.body.as_ref(),
@@ -117,15 +119,15 @@ impl Player<'_> {
                 failure
             })
             .collect();
-        let wants_429 = expect
-            .status
-            .as_ref()
+        let wanted = expect.status.as_ref();
+        let wants_429 = wanted
             .is_some_and(|wanted| wanted.0.iter().all(|pattern| *pattern == StatusPattern::Exact(429)));
+        let wants_refusal = wanted.is_some_and(|wanted| wanted.contains(429) && !wanted.contains(answer.status));
         if counted && answer.status == 429 && !wants_429 && !self.on_promise {
             let silence = self.silence;
             return Err(Stop::Suspect(Suspicion::Limited { silence }, failures));
         }
-        if counted && answer.admitted() && wants_429 {
+        if counted && answer.admitted() && wants_refusal {
             let limit = key.limits.requests;
             let suspicion = Suspicion::TooMany {
                 admitted: limit.saturating_add(1),

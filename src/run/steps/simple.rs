@@ -24,7 +24,7 @@ impl Player<'_> {
                     until = until.max(key.last_answer().map_or(now, |last| last + silence));
                 }
                 self.wait_until(until, "a silent window").await?;
-                self.spending_since = self.stage.clock.now();
+                self.spend_anew();
                 Ok(())
             }
             WaitFor::Promise { early } => {

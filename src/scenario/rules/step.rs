@@ -121,6 +121,7 @@ impl Steps<'_> {
 
     fn burst(&self, burst: &Burst, node: &Node) {
         self.request(&burst.request);
+        burst.in_turn_with.iter().for_each(|name| self.request(name));
         self.key(burst.key.as_ref());
         self.credentials(burst.credentials.as_ref(), node);
         self.amount(burst.count, node.place(&["count"]));

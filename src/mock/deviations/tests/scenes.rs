@@ -38,6 +38,7 @@ pub(super) struct Ask<'a> {
     pub(super) headers: &'a [(&'a str, &'a [u8])],
     pub(super) body: &'a str,
     pub(super) connection: u64,
+    pub(super) http2: bool,
 }
 
 impl Script {
@@ -73,6 +74,7 @@ impl Script {
             body: ask.body.as_bytes(),
             body_too_large: false,
             connection: ask.connection,
+            http2: ask.http2,
             peer: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
         };
         self.engine.handle(&request, self.now)
@@ -221,6 +223,7 @@ fn bursts(script: &mut Script) {
     script.ask(Ask { path: Endpoint::Overview.path(), headers: &[key], ..get });
     script.ask(Ask { query: "limit=1", headers: &[key], ..get });
     script.ask(Ask { connection: 5, headers: &[key], ..get });
+    script.ask(Ask { http2: true, headers: &[key], ..get });
     script.ask(Ask { headers: &[key, ("X-Forwarded-For", b"10.0.0.1")], ..get });
     script.ask(Ask { headers: &[key, ("User-Agent", b"other")], ..get });
     script.get(READ_2, "/api/v1/sessions");
