@@ -3,11 +3,13 @@
 //! [`play`] turns a suite into jobs, plays them side by side as far as keys allow, and tells everything as
 //! [`Event`]s. The judge knows the contract's vocabulary and nothing of the mock.
 
+mod admissions;
 mod clock;
 mod credentials;
 mod fault;
 mod held_body;
 mod judge;
+mod lawful;
 mod ledger;
 mod message;
 mod plan;

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::span::Spanned;
-use super::words::{Amount, Span, StatusSet, WaitFor};
+use super::words::{Amount, Share, Span, StatusSet, WaitFor};
 
 /// How much a check weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
@@ -47,6 +47,10 @@ pub struct Step {
     pub burst: Option<Burst>,
     /// Sends requests evenly over a time.
     pub pace: Option<Pace>,
+    /// Asks a used-up key again and again.
+    pub poll: Option<Poll>,
+    /// Finds out how the limiter counts, and reports it.
+    pub fingerprint: Option<Fingerprint>,
     /// Waits until the key has a whole, fresh window in front of it.
     pub align: Option<Align>,
     /// Sends until the key is used up and some 429s have been collected.
@@ -224,7 +228,7 @@ pub struct Burst {
     pub http: Vec<HttpVersion>,
 }
 
-/// Requests sent evenly over a time.
+/// Requests sent evenly over a time: each when its turn has come, whatever became of the others.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pace {
@@ -232,10 +236,39 @@ pub struct Pace {
     pub request: Spanned<String>,
     /// Which key: `own` (the default) or a name from `keys`.
     pub key: Option<Spanned<String>>,
-    /// How many requests: a number, `limit`.
+    /// How many requests: a number, `limit`. Not given where `share` is.
     pub count: Option<Amount>,
+    /// As many requests as this share of the limit allows over that time, such as `95%`.
+    pub share: Option<Share>,
     /// Over how long, such as `1s` or `60s`.
     pub over: Option<Span>,
+}
+
+/// Asking a key that a `burst` used up: every so often, and at every instant a 429 promises. What comes back is used up
+/// again at once. That the whole quota comes back once is lawful, for a limiter may count by the minutes of its clock;
+/// from there on the time counts anew.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Poll {
+    /// The name of a request in `requests.yaml`.
+    pub request: Spanned<String>,
+    /// Which key: `own` (the default) or a name from `keys`.
+    pub key: Option<Spanned<String>>,
+    /// How often, such as `2s`.
+    pub every: Option<Span>,
+    /// For how long since the window began, such as `59s`.
+    pub over: Option<Span>,
+}
+
+/// Telling limiters apart: half of the quota is used, twenty seconds later the rest, and then it is seen when, and how
+/// much of it, comes back. Nothing is expected: every lawful way is right.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Fingerprint {
+    /// The name of a request in `requests.yaml`.
+    pub request: Spanned<String>,
+    /// Which key: `own` (the default) or a name from `keys`.
+    pub key: Option<Spanned<String>>,
 }
 
 /// A state of the key's window to wait for.
@@ -295,6 +328,9 @@ pub enum Review {
     ErrorsAreJson,
     /// No answer holds a key or a key's random part.
     NoKeyEchoed,
+    /// Within less than a minute no key was admitted more than twice its limit: as much as two windows hold. How many
+    /// it was at the most is reported.
+    TwoQuotasAMinute,
 }
 
 /// What must be true. Of one answer after `send`; of every 429 inside `each_429`; of the counts after `burst` and `pace`.
@@ -330,6 +366,9 @@ pub struct Expect {
 pub struct JsonExpect {
     /// The file below `fixtures/` that holds the expected body. `{name}` in one of its strings is a hole.
     pub file: Spanned<String>,
+    /// The one member that is looked at, such as `error.message`. Where it is not as in the file, nothing is judged:
+    /// the check of the whole body names that.
+    pub only: Option<String>,
     /// What may stand in each hole.
     #[serde(default)]
     pub holes: BTreeMap<String, Hole>,

@@ -180,6 +180,12 @@ pub(super) const ENTRIES: &[Entry] = &[
     must(GROUP, "window-30s", &["rate.window-length"], "A window lasts 30 seconds.", |k| {
         k.rules.push(|rules| rules.window_ms = 30_000)
     }),
+    must(GROUP, "window-10s", &["rate.window-length"], "A window lasts 10 seconds.", |k| {
+        k.rules.push(|rules| rules.window_ms = 10_000)
+    }),
+    must(GROUP, "window-45s", &["rate.window-length"], "A window lasts 45 seconds.", |k| {
+        k.rules.push(|rules| rules.window_ms = 45_000)
+    }),
     must(
         GROUP,
         "window-90s",

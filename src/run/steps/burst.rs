@@ -17,7 +17,7 @@ use crate::run::wire::Connections;
 use crate::scenario::model::{Burst, Credentials, Expect, RequestDef, Step};
 
 /// How many requests are under way at once unless the scenario says otherwise.
-const IN_FLIGHT: u32 = 32;
+pub(super) const IN_FLIGHT: u32 = 32;
 
 /// A burst that took so long cannot be told from one that met a reset.
 const TOO_LONG: Duration = Duration::from_secs(WINDOW.as_secs() - 1);
@@ -91,7 +91,7 @@ impl Player<'_> {
         let volley =
             volley::fire(&self.run.wire, &self.stage.clock, requests, in_flight as usize, connections).await;
         for (place, answer) in &volley.answers {
-            self.run.trace.record(&sent[*place], answer, self.cast.values().map(|key| &key.key.secret));
+            self.record(&sent[*place], answer, key);
         }
         for fault in &volley.faults {
             if let Some(outgoing) = sent.first() {

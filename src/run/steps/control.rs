@@ -55,7 +55,7 @@ impl Player<'_> {
             key.worked(self.stage.clock.now());
             return Ok(());
         }
-        if self.works_in_another_spelling(key).await? {
+        if self.is_about_being_let_in() || self.works_in_another_spelling(key).await? {
             return Ok(());
         }
         let seen: Vec<String> = seen.iter().map(|(name, status)| format!("{name}: {status}")).collect();
@@ -64,6 +64,16 @@ impl Player<'_> {
             key.key.variable,
             seen.join(", ")
         )))
+    }
+
+    /// Whether all this case asks is that a key, sent as it should be, is let in: then it is the case that names the
+    /// fault, and it is every other check that is blocked.
+    fn is_about_being_let_in(&self) -> bool {
+        self.case.steps.iter().all(|step| {
+            let expects_it = step.expect.as_ref().and_then(|expect| expect.status.as_ref());
+            step.send.as_ref().is_some_and(|send| send.credentials.is_none())
+                && expects_it.is_some_and(|status| status.contains(200))
+        })
     }
 
     /// Whether this case is about the spelling of the header's name and the key works in the page's own spelling:

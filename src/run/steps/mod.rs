@@ -5,7 +5,9 @@ mod burst;
 mod control;
 mod exhaust;
 mod find_session;
+mod fingerprint;
 mod pace;
+mod poll;
 mod send;
 mod simple;
 mod ways;
@@ -25,6 +27,10 @@ impl Player<'_> {
             self.burst(burst, step, line).await
         } else if let Some(pace) = &step.pace {
             self.pace(pace, step, line).await
+        } else if let Some(poll) = &step.poll {
+            self.poll(poll, step, line).await
+        } else if let Some(fingerprint) = &step.fingerprint {
+            self.fingerprint(fingerprint).await
         } else if step.align.is_some() {
             self.align().await
         } else if let Some(exhaust) = &step.exhaust {

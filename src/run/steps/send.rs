@@ -120,9 +120,10 @@ impl Player<'_> {
             })
             .collect();
         let wanted = expect.status.as_ref();
-        let wants_429 = wanted
-            .is_some_and(|wanted| wanted.0.iter().all(|pattern| *pattern == StatusPattern::Exact(429)));
-        let wants_refusal = wanted.is_some_and(|wanted| wanted.contains(429) && !wanted.contains(answer.status));
+        let wants_429 =
+            wanted.is_some_and(|wanted| wanted.0.iter().all(|pattern| *pattern == StatusPattern::Exact(429)));
+        let wants_refusal =
+            wanted.is_some_and(|wanted| wanted.contains(429) && !wanted.contains(answer.status));
         if counted && answer.status == 429 && !wants_429 && !self.on_promise {
             let silence = self.silence;
             return Err(Stop::Suspect(Suspicion::Limited { silence }, failures));
@@ -159,8 +160,7 @@ impl Player<'_> {
                     if let Some(key) = counted {
                         key.note(&answer);
                     }
-                    let secrets = self.cast.values().map(|key| &key.key.secret);
-                    self.run.trace.record(outgoing, &answer, secrets);
+                    self.record(outgoing, &answer, counted);
                     return Ok(answer);
                 }
                 Err(fault) => {
@@ -174,6 +174,16 @@ impl Player<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// Holds an answer against what is true of every answer, and remembers what was admitted to which key.
+    pub(super) fn record(&self, outgoing: &Outgoing, answer: &Answer, counted: Option<&KeyState>) {
+        self.run.trace.record(outgoing, answer, self.cast.values().map(|key| &key.key.secret));
+        if let Some(key) = counted.filter(|_| answer.admitted()) {
+            let seen = (answer.sent, answer.done);
+            let admissions = &self.run.trace.admissions;
+            admissions.note(&self.stage.base_url, &key.key.variable, key.limits.requests, seen);
         }
     }
 

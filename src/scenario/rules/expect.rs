@@ -100,6 +100,12 @@ impl Expectation<'_> {
                 return None;
             }
         };
+        if let Some(only) = &json.only
+            && body.pointer(&format!("/{}", only.replace('.', "/"))).is_none()
+        {
+            let what = format!("{} has no member {}", word(file), word(only));
+            report(self.text, node.place(&["json", "only"]), what, "such as `error.message`");
+        }
         let holes = holes(&body);
         for (name, hole) in &json.holes {
             let at = node.get("json").unwrap_or(node).key_place(&["holes", name]);

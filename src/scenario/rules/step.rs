@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::model::{Body, Burst, Credentials, Exhaust, Pace, Send, Step};
+use super::super::model::{Body, Burst, Credentials, Exhaust, Pace, Poll, Send, Step};
 use super::super::problem::{word, words};
 use super::super::span::{At, Spanned};
 use super::super::text::Text;
@@ -42,6 +42,13 @@ impl Steps<'_> {
         if let Some(pace) = &step.pace {
             self.pace(pace, part("pace"));
         }
+        if let Some(poll) = &step.poll {
+            self.poll(poll, step, part("poll"));
+        }
+        if let Some(fingerprint) = &step.fingerprint {
+            self.request(&fingerprint.request);
+            self.key(fingerprint.key.as_ref());
+        }
         if let Some(exhaust) = &step.exhaust {
             self.exhaust(exhaust, part("exhaust"));
         }
@@ -56,9 +63,10 @@ impl Steps<'_> {
         if let Some(expected) = &step.expect {
             let about = match step {
                 Step { send: Some(_), .. } => About::Answer,
-                Step { burst: Some(_), .. } | Step { pace: Some(_), .. } | Step { exhaust: Some(_), .. } => {
-                    About::Counts
-                }
+                Step { burst: Some(_), .. }
+                | Step { pace: Some(_), .. }
+                | Step { poll: Some(_), .. }
+                | Step { exhaust: Some(_), .. } => About::Counts,
                 _ => About::Nothing,
             };
             let rules =
@@ -158,15 +166,37 @@ impl Steps<'_> {
         self.request(&pace.request);
         self.key(pace.key.as_ref());
         self.amount(pace.count, node.place(&["count"]));
-        for (field, missing) in [("count", pace.count.is_none()), ("over", pace.over.is_none())] {
-            if missing && self.whole {
-                report(
-                    self.text,
-                    node.at,
-                    format!("`pace` needs {}", word(field)),
-                    "such as `count: limit, over: 60s`",
-                );
-            }
+        self.needed("pace", node, pace.over.is_none(), "over", "count: limit, over: 60s");
+        self.needed(
+            "pace",
+            node,
+            pace.count.is_none() && pace.share.is_none(),
+            "count",
+            "count: limit, over: 60s",
+        );
+        if pace.count.is_some() && pace.share.is_some() {
+            let help = "keep one of them: both say how many are sent";
+            report(self.text, node.key_place(&["share"]), "`share` stands beside `count`", help);
+        }
+    }
+
+    fn poll(&self, poll: &Poll, step: &Step, node: &Node) {
+        self.request(&poll.request);
+        self.key(poll.key.as_ref());
+        self.needed("poll", node, poll.every.is_none_or(|every| every.0.is_zero()), "every", "every: 2s");
+        self.needed("poll", node, poll.over.is_none(), "over", "over: 59s");
+        let expects_none =
+            step.expect.as_ref().is_none_or(|expect| expect.admitted == Some(Amount::Number(0)));
+        if !expects_none && self.whole {
+            let what = "a `poll` can expect one thing only: that nothing is admitted";
+            report(self.text, node.at, what, "write `expect: {admitted: 0}`");
+        }
+    }
+
+    fn needed(&self, step: &str, node: &Node, missing: bool, field: &str, example: &str) {
+        if missing && self.whole {
+            let what = format!("{} needs {}", word(step), word(field));
+            report(self.text, node.at, what, format!("such as `{example}`"));
         }
     }
 
