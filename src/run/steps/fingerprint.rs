@@ -10,20 +10,20 @@ use crate::run::wire::Connections;
 use crate::scenario::model::Fingerprint;
 
 /// Between the first half of the quota and the rest.
-const APART: Duration = Duration::from_secs(20);
+pub(in crate::run) const APART: Duration = Duration::from_secs(20);
 
 /// The limiter is not met at an instant it chose itself: who begins at a promise cannot tell a clock's minute from one
 /// that begins with the first request.
-const OFF_THE_CLOCK: Duration = Duration::from_secs(7);
+pub(in crate::run) const OFF_THE_CLOCK: Duration = Duration::from_secs(7);
 
 /// How often a used-up key is asked whether something came back.
-const EVERY: Duration = Duration::from_secs(1);
+pub(in crate::run) const EVERY: Duration = Duration::from_secs(1);
 
 /// A burst that is forgotten request by request is forgotten after this.
-const SETTLED: Duration = Duration::from_secs(3);
+pub(in crate::run) const SETTLED: Duration = Duration::from_secs(3);
 
 /// How many requests more than the limit are sent, so that some are refused.
-const OVER: u32 = 10;
+pub(in crate::run) const OVER: u32 = 10;
 
 /// How much earlier or later than a minute after the first request still counts as that.
 const ABOUT: Duration = Duration::from_secs(2);

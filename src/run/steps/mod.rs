@@ -5,7 +5,7 @@ mod burst;
 mod control;
 mod exhaust;
 mod find_session;
-mod fingerprint;
+pub(super) mod fingerprint;
 mod pace;
 mod poll;
 mod send;
