@@ -23,6 +23,8 @@ pub(crate) struct Volley {
     pub(crate) from: Moment,
     /// When the last answer was complete or given up.
     pub(crate) to: Moment,
+    /// From when on the quota was being spent that this volley spent.
+    pub(crate) spending_since: Moment,
     /// From the first request leaving to the last one leaving.
     pub(crate) left_within: Duration,
 }
@@ -96,6 +98,7 @@ pub(crate) async fn fire(
     }
     volley.answers.sort_by_key(|(place, _)| *place);
     volley.from = departures.iter().min().copied().unwrap_or_default();
+    volley.spending_since = volley.from;
     volley.left_within = departures.iter().max().copied().unwrap_or_default() - volley.from;
     volley
 }

@@ -137,6 +137,7 @@ const BREAKABLE: &[&str] = &[
     "events.retry-after",
     "events.refused-not-charged",
     "events.reads-survive",
+    "events.window",
 ];
 
 #[test]

@@ -1,8 +1,10 @@
 //! Many requests, released together, and their counts.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::payload::random_session;
 use crate::report::Failure;
 use crate::run::judge::{Finding, Rules, judge_answer, spread};
 use crate::run::ledger::{KeyState, WINDOW};
@@ -19,7 +21,7 @@ use crate::scenario::model::{Body, Burst, Credentials, Expect, RequestDef, Step}
 const IN_FLIGHT: u32 = 32;
 
 /// A burst that took so long cannot be told from one that met a reset.
-const TOO_LONG: Duration = Duration::from_secs(WINDOW.as_secs() - 1);
+pub(super) const TOO_LONG: Duration = Duration::from_secs(WINDOW.as_secs() - 1);
 
 impl Player<'_> {
     /// Sends a burst and judges its counts.
@@ -41,22 +43,26 @@ impl Player<'_> {
             }
             (None, None) => return Err(Stop::Blocked("the burst has no count".to_owned())),
         };
-        let requests = self.batches(def, &key, &batches, burst.credentials.as_ref())?;
+        let requests = self.batches(def, &key, &batches, burst.padding, burst.credentials.as_ref())?;
         let silent_since = key.last_answer();
         let connections = if burst.fresh_connections { Connections::Fresh } else { self.connections };
         let in_flight = burst.in_flight.unwrap_or(IN_FLIGHT);
         // A burst that is about many at once stays one, however crowded the target is, unless it shall be none at all.
         let least = if in_flight > IN_FLIGHT && self.most_in_flight > 1 { IN_FLIGHT } else { 1 };
         let in_flight = in_flight.min(self.most_in_flight.max(least));
-        let volley = self.fire(&key, requests, in_flight, connections).await;
-        if let Some(last) = silent_since {
-            self.silence = volley.from - last;
+        let mut volley = self.fire(&key, requests, in_flight, connections).await;
+        match silent_since {
+            // What this try sent before belongs to the window that is being counted.
+            Some(last) if last >= self.spending_since => volley.spending_since = self.spending_since,
+            Some(last) => self.silence = volley.from - last,
+            None => {}
         }
         if let Some(text) = &step.observe {
             self.fact(fill(text, &volley, key.limits.requests));
         }
         let Some(expect) = &step.expect else { return Ok(()) };
-        self.judge_counts(expect, &volley, limit, &key, def, line).await
+        self.judge_counts(expect, &volley, limit, &key, def, line).await?;
+        self.judge_accepted(expect, &volley, &batches, &key, def, line).await
     }
 
     /// The requests of a burst: a batch of so many events each, or the request as it is where that is zero.
@@ -65,11 +71,14 @@ impl Player<'_> {
         def: &RequestDef,
         key: &KeyState,
         batches: &[u32],
+        padding: Option<u32>,
         credentials: Option<&Credentials>,
     ) -> Result<Vec<Arc<Outgoing>>, Stop> {
         let make = |size: u32| {
-            let body = Body { events: Some(size), scores: None, text: None };
-            let mut recipe = Recipe::plain(def, &key.key, &self.session, self.run.envelope());
+            let body = Body { events: Some(size), padding, ..Body::default() };
+            // Who limits sessions instead of keys shall not get away with it.
+            let session = if size > 0 { Cow::Owned(random_session()) } else { Cow::Borrowed(&*self.session) };
+            let mut recipe = Recipe::plain(def, &key.key, &session, self.run.envelope());
             recipe.body = (size > 0).then_some(&body);
             recipe.credentials = credentials;
             recipe
@@ -168,10 +177,9 @@ impl Player<'_> {
         }
         match wanted {
             Some(wanted) if admitted > wanted && wanted < all => {
-                let from = self.spending_since.max(volley.from.min(volley.to));
                 let most = if limit == key.limits.requests { limit } else { u32::MAX / 2 };
                 Err(Stop::Suspect(
-                    Suspicion::TooMany { admitted, limit: most, from, to: volley.to },
+                    Suspicion::TooMany { admitted, limit: most, from: volley.spending_since, to: volley.to },
                     failures,
                 ))
             }
@@ -191,7 +199,7 @@ impl Player<'_> {
 
     /// Whether quota comes back bit by bit well inside a window, as it does with a limiter that weighs in the window
     /// before. `None` where a reset may have come, or where the silence before was too short to tell.
-    async fn trickles(&self, key: &KeyState, def: &RequestDef) -> Result<Option<bool>, Stop> {
+    pub(super) async fn trickles(&self, key: &KeyState, def: &RequestDef) -> Result<Option<bool>, Stop> {
         const LATER: Duration = Duration::from_secs(10);
         const LOOKS: u32 = 10;
         if self.silence < WINDOW {
@@ -199,7 +207,7 @@ impl Player<'_> {
         }
         self.wait_until(self.stage.clock.now() + LATER, "a look whether quota trickles back").await?;
         let mut admitted = 0;
-        for outgoing in self.batches(def, key, &[0; LOOKS as usize], None)? {
+        for outgoing in self.batches(def, key, &[0; LOOKS as usize], None, None)? {
             if let Ok(answer) = self.exchange(&outgoing, Some(key), Connections::Fresh).await
                 && answer.admitted()
             {

@@ -18,7 +18,8 @@ impl Player<'_> {
         let over = pace.over.map_or(Duration::ZERO, |over| over.duration());
         let start = self.stage.clock.now();
         let mut answers = Vec::new();
-        for (place, outgoing) in self.batches(def, &key, &vec![0; count as usize], None)?.iter().enumerate() {
+        let batches = vec![pace.batch.unwrap_or(0); count as usize];
+        for (place, outgoing) in self.batches(def, &key, &batches, None, None)?.iter().enumerate() {
             let due = start + over.mul_f64(place as f64 / f64::from(count));
             self.stage.clock.wait_until(due).await?;
             match self.exchange(outgoing, Some(&key), Connections::Fresh).await {
