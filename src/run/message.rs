@@ -66,6 +66,11 @@ impl Answer {
         self.retry_after().map(|wait| self.answered + wait)
     }
 
+    /// How many events of a batch were accepted, where the answer tells.
+    pub(crate) fn accepted(&self) -> Option<u64> {
+        self.json().ok()?.pointer("/data/accepted")?.as_u64()
+    }
+
     /// The body as JSON.
     pub(crate) fn json(&self) -> Result<serde_json::Value, serde_json::Error> {
         serde_json::from_slice(&self.body)

@@ -106,7 +106,9 @@ impl<'a> Recipe<'a> {
 
     fn bytes(&self, body: &Body, payloads: &Payloads) -> Bytes {
         match (body.events, body.scores, &body.text) {
-            (Some(count), _, _) => payloads.events(count, self.envelope, self.session),
+            (Some(count), _, _) => {
+                payloads.events(count, body.padding.unwrap_or(0), self.envelope, self.session)
+            }
             (_, Some(count), _) => payloads.scores(count, self.session),
             (_, _, Some(text)) => Bytes::from(text.clone()),
             _ => Bytes::new(),

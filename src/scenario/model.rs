@@ -65,6 +65,9 @@ pub struct Step {
     pub find_session: Option<FindSession>,
     /// Judges every answer of the whole run.
     pub review: Option<Review>,
+    /// The status that the rest of the check takes for granted; with another one the check is skipped. For what the
+    /// page leaves open.
+    pub given: Option<StatusSet>,
     /// What must be true of the answer, or of the answers.
     pub expect: Option<Expect>,
     /// A fact to report. `<status>`, `<admitted>`, `<limited>`, `<other>`, `<limit>`, `<seconds>`,
@@ -190,6 +193,8 @@ pub enum HttpVersion {
 pub struct Body {
     /// A batch of this many events in the target's envelope.
     pub events: Option<u32>,
+    /// Bytes of padding in each of the events, so that the batch is larger and holds no more of them.
+    pub padding: Option<u32>,
     /// A batch of this many evaluation scores.
     pub scores: Option<u32>,
     /// This text, whatever it is.
@@ -214,8 +219,11 @@ pub struct Burst {
     pub count: Option<Amount>,
     /// How many events in all: a number, `limit`; split into requests of `batch`.
     pub events: Option<Amount>,
-    /// Events a request, 1 to 1,000.
+    /// Events a request, 1 to 1,000. Each batch is of a session of its own, so that no limit by session passes for
+    /// one by key.
     pub batch: Option<u32>,
+    /// Bytes of padding in each of the events; see `body`.
+    pub padding: Option<u32>,
     /// How many requests may be under way at once. Default 32.
     pub in_flight: Option<u32>,
     /// Opens a connection for every request instead of reusing them.
@@ -242,6 +250,8 @@ pub struct Pace {
     pub share: Option<Share>,
     /// Over how long, such as `1s` or `60s`.
     pub over: Option<Span>,
+    /// Events a request, 1 to 1,000.
+    pub batch: Option<u32>,
 }
 
 /// Asking a key that a `burst` used up: every so often, and at every instant a 429 promises. What comes back is used up
@@ -350,6 +360,11 @@ pub struct Expect {
     pub same_body_as: Option<String>,
     /// How many were admitted (2xx): a number, `limit`, `all`.
     pub admitted: Option<Amount>,
+    /// How many events were accepted: a number, `limit` (of events), `all`. A batch answered 2xx counts whole, unless
+    /// its answer says that fewer were accepted. Where whole batches do not add up to it, the last one may be refused.
+    pub accepted: Option<Amount>,
+    /// How many events were accepted at most; see `accepted`.
+    pub accepted_at_most: Option<Amount>,
     /// How many were answered 429: a number, `all`.
     pub limited: Option<Amount>,
     /// How many were answered otherwise.

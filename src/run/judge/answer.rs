@@ -113,7 +113,8 @@ pub(crate) fn excerpt(answer: &Answer) -> String {
     shown
 }
 
-fn describe(wanted: &StatusSet) -> String {
+/// The statuses, for people.
+pub(crate) fn describe(wanted: &StatusSet) -> String {
     let one = |pattern: &StatusPattern| match pattern {
         StatusPattern::Exact(status) => status.to_string(),
         StatusPattern::Class(class) => format!("{class}xx"),

@@ -75,6 +75,7 @@ fn usage_of(step: &Step) -> Use {
         review: _,
         expect: _,
         observe: _,
+        given: _,
     } = step;
     let watches = poll.is_some() || fingerprint.is_some();
     if burst.is_some() || pace.is_some() || watches || align.is_some() || wait.is_some() {

@@ -39,6 +39,8 @@ impl Player<'_> {
         let keys: Vec<_> = self.cast.values().map(|key| key.key.variable.clone()).collect();
         self.wait_until(ready, &format!("a fresh window of {}", keys.join(" and "))).await?;
         self.spend_anew();
+        let silences = self.cast.values().filter_map(|key| Some(self.spending_since - key.last_answer()?));
+        self.silence = silences.min().unwrap_or_default();
         Ok(())
     }
 

@@ -14,13 +14,13 @@ use crate::run::steps::ways::Way;
 use crate::run::suspicion::Suspicion;
 use crate::run::volley::{self, Volley};
 use crate::run::wire::Connections;
-use crate::scenario::model::{Burst, Credentials, Expect, RequestDef, Step};
+use crate::scenario::model::{Burst, Expect, RequestDef, Step};
 
 /// How many requests are under way at once unless the scenario says otherwise.
 pub(super) const IN_FLIGHT: u32 = 32;
 
 /// A burst that took so long cannot be told from one that met a reset.
-const TOO_LONG: Duration = Duration::from_secs(WINDOW.as_secs() - 1);
+pub(super) const TOO_LONG: Duration = Duration::from_secs(WINDOW.as_secs() - 1);
 
 impl Player<'_> {
     /// Sends a burst and judges its counts.
@@ -43,7 +43,7 @@ impl Player<'_> {
             (None, None) => return Err(Stop::Blocked("the burst has no count".to_owned())),
         };
         let ways = self.ways(burst, &key).await?;
-        let requests = self.in_turn(&ways, &key, &batches, burst.credentials.as_ref())?;
+        let requests = self.in_turn(&ways, &key, &batches, burst.padding, burst.credentials.as_ref())?;
         let counted = counts_against_key(burst.credentials.as_ref());
         let silent_since = key.last_answer();
         let connections = if burst.fresh_connections { Connections::Fresh } else { self.connections };
@@ -53,7 +53,8 @@ impl Player<'_> {
         let in_flight = in_flight.min(self.most_in_flight.max(least));
         let volley = self.fire(counted.then_some(&*key), requests, in_flight, connections).await;
         if counted {
-            if let Some(last) = silent_since {
+            // What this try sent before belongs to the window that is being counted.
+            if let Some(last) = silent_since.filter(|last| *last < self.spending_since) {
                 self.silence = volley.from - last;
             }
             let spent = self.spent.entry(key.key.variable.clone());
@@ -63,7 +64,8 @@ impl Player<'_> {
             self.fact(fill(text, &volley, key.limits.requests));
         }
         let Some(expect) = &step.expect else { return Ok(()) };
-        self.judge_counts(expect, &volley, limit, &key, def, line).await
+        self.judge_counts(expect, &volley, limit, &key, def, line).await?;
+        self.judge_accepted(expect, &volley, &batches, &key, def, line).await
     }
 
     /// The same request as often as there are `batches`; see [`Player::in_turn`].
@@ -72,9 +74,8 @@ impl Player<'_> {
         def: &RequestDef,
         key: &KeyState,
         batches: &[u32],
-        credentials: Option<&Credentials>,
     ) -> Result<Vec<Arc<Outgoing>>, Stop> {
-        self.in_turn(&[Way { def, http: None }], key, batches, credentials)
+        self.in_turn(&[Way { def, http: None }], key, batches, None, None)
     }
 
     /// Sends requests together and takes note of every answer, for the key that they were counted for.
@@ -184,7 +185,7 @@ impl Player<'_> {
 
     /// Whether quota comes back bit by bit well inside a window, as it does with a limiter that weighs in the window
     /// before. `None` where a reset may have come, or where the silence before was too short to tell.
-    async fn trickles(&self, key: &KeyState, def: &RequestDef) -> Result<Option<bool>, Stop> {
+    pub(super) async fn trickles(&self, key: &KeyState, def: &RequestDef) -> Result<Option<bool>, Stop> {
         const LATER: Duration = Duration::from_secs(10);
         const LOOKS: u32 = 10;
         if self.silence < WINDOW {
@@ -192,7 +193,7 @@ impl Player<'_> {
         }
         self.wait_until(self.stage.clock.now() + LATER, "a look whether quota trickles back").await?;
         let mut admitted = 0;
-        for outgoing in self.batches(def, key, &[0; LOOKS as usize], None)? {
+        for outgoing in self.batches(def, key, &[0; LOOKS as usize])? {
             if let Ok(answer) = self.exchange(&outgoing, Some(key), Connections::Fresh).await
                 && answer.admitted()
             {

@@ -79,7 +79,7 @@ impl Player<'_> {
         self.wait_until(self.stage.clock.now() + OFF_THE_CLOCK, "an instant that no limiter chose").await?;
 
         let in_flight = IN_FLIGHT.min(self.most_in_flight);
-        let fire = |count: u32| self.batches(def, &key, &vec![0; count as usize], None);
+        let fire = |count: u32| self.batches(def, &key, &vec![0; count as usize]);
         let first = self.fire(Some(&key), fire(half)?, in_flight, self.connections).await;
         self.wait_until(first.from + APART, "the second half of the quota").await?;
         let second = self.fire(Some(&key), fire(limit + OVER)?, in_flight, self.connections).await;
@@ -91,7 +91,7 @@ impl Player<'_> {
         }
         // A clock's minute may have begun between the halves; then the next one is what is seen to come back.
         let crossed = used > limit;
-        let asked = self.batches(def, &key, &[0], None)?;
+        let asked = self.batches(def, &key, &[0])?;
         let mut came_back = (None, 0);
         while let Some(outgoing) = asked.first() {
             let next = self.stage.clock.now() + EVERY;

@@ -1,5 +1,6 @@
 //! The steps of the scenario language, one file each.
 
+mod accepted;
 mod align;
 mod burst;
 mod control;

@@ -44,7 +44,7 @@ impl Player<'_> {
             (None, count) => count.map_or(0, |count| count.resolve(limit, limit)),
         };
         let before = key.remembered();
-        let requests = self.batches(def, &key, &vec![0; count as usize], None)?;
+        let requests = self.batches(def, &key, &vec![pace.batch.unwrap_or(0); count as usize])?;
         let answers = self.send_evenly(&key, requests, over).await?;
         if let Some(text) = &step.observe {
             self.fact(filled(text, &answers, limit));

@@ -87,7 +87,7 @@ impl Player<'_> {
     /// Asks until something is admitted too early: gives when, at the earliest and at the latest, it had come back.
     async fn watch(&self, watch: Watch<'_>, since: Moment) -> Result<Option<Between>, Stop> {
         let end = since + watch.over;
-        let requests = self.batches(watch.def, watch.key, &[0], None)?;
+        let requests = self.batches(watch.def, watch.key, &[0])?;
         let Some(outgoing) = requests.first() else { return Ok(None) };
         let mut refused = since;
         let mut due = self.stage.clock.now();
@@ -114,7 +114,7 @@ impl Player<'_> {
     /// Uses up what came back: how many requests that were, with the one that found it.
     async fn use_up_again(&self, watch: Watch<'_>) -> Result<u32, Stop> {
         let limit = watch.key.limits.requests;
-        let requests = self.batches(watch.def, watch.key, &vec![0; limit as usize], None)?;
+        let requests = self.batches(watch.def, watch.key, &vec![0; limit as usize])?;
         let in_flight = IN_FLIGHT.min(self.most_in_flight);
         let volley = self.fire(Some(watch.key), requests, in_flight, self.connections).await;
         if let Some(fault) = volley.faults.first() {

@@ -6,7 +6,7 @@ use crate::payload::random_session;
 use crate::report::{Exchange, Failure};
 use crate::run::credentials::counts_against_key;
 use crate::run::fault::Fault;
-use crate::run::judge::{Finding, Rules, judge_answer};
+use crate::run::judge::{Finding, Rules, describe, judge_answer};
 use crate::run::ledger::KeyState;
 use crate::run::message::{Answer, Outgoing};
 use crate::run::player::{Player, Stop};
@@ -84,6 +84,13 @@ impl Player<'_> {
         if let Some(text) = &step.observe {
             let fact = fill(text, &answer, key.limits.requests);
             self.fact(fact);
+        }
+        if let Some(given) = step.given.as_ref().filter(|given| !given.contains(answer.status)) {
+            return Err(Stop::Skipped(format!(
+                "it takes for granted that a request is answered {}, and it was answered {}",
+                describe(given),
+                answer.status
+            )));
         }
         let Some(expect) = &step.expect else { return Ok(()) };
 

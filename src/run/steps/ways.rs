@@ -1,8 +1,10 @@
 //! The ways a burst's requests take in turn: several requests, several versions of HTTP.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::endpoint_scope;
+use crate::payload::random_session;
 use crate::run::ledger::{KeyState, WINDOW};
 use crate::run::message::Outgoing;
 use crate::run::player::{Player, Stop};
@@ -106,11 +108,14 @@ impl<'a> Player<'a> {
         ways: &[Way<'_>],
         key: &KeyState,
         batches: &[u32],
+        padding: Option<u32>,
         credentials: Option<&Credentials>,
     ) -> Result<Vec<Arc<Outgoing>>, Stop> {
         let make = |way: &Way<'_>, size: u32| {
-            let body = Body { events: Some(size), scores: None, text: None };
-            let mut recipe = Recipe::plain(way.def, &key.key, &self.session, self.run.envelope());
+            let body = Body { events: Some(size), padding, ..Body::default() };
+            // Who limits sessions instead of keys shall not get away with it.
+            let session = if size > 0 { Cow::Owned(random_session()) } else { Cow::Borrowed(&*self.session) };
+            let mut recipe = Recipe::plain(way.def, &key.key, &session, self.run.envelope());
             recipe.body = (size > 0).then_some(&body);
             recipe.http = way.http;
             recipe.credentials = credentials;

@@ -16,6 +16,8 @@ use super::{ACTIONS, Known, OWN, one_of, report};
 const MOST_SENT: u32 = 1_000_000;
 /// A body that is refused for its size need not fill the memory.
 const MOST_IN_BODY: u32 = 100_000;
+/// A batch of 1,000 events stays below a megabyte, which many servers refuse to read.
+const MOST_PADDING: u32 = 800;
 /// What an observation may show.
 const SEEN: [&str; 7] = ["status", "admitted", "limited", "other", "limit", "seconds", "message"];
 
@@ -73,8 +75,33 @@ impl Steps<'_> {
                 expect::Expectation { text: self.text, fixtures: self.known.fixtures, whole: self.whole };
             rules.check(expected, part("expect"), node.key_place(&["expect"]), about);
         }
+        if step.given.is_some() && step.send.is_none() {
+            let help = "it belongs to `send`";
+            report(
+                self.text,
+                node.key_place(&["given"]),
+                "this step gives no status to take for granted",
+                help,
+            );
+        }
+        self.events_are_counted_where_some_are_sent(step, node);
         if let Some(observed) = &step.observe {
             self.observed(observed, node.place(&["observe"]));
+        }
+    }
+
+    /// Without a batch nobody knows how many events a request holds.
+    fn events_are_counted_where_some_are_sent(&self, step: &Step, node: &Node) {
+        let Some(expect) = &step.expect else { return };
+        let sends_batches = step.burst.as_ref().is_some_and(|burst| burst.batch.is_some());
+        for (name, given) in
+            [("accepted", expect.accepted.is_some()), ("accepted_at_most", expect.accepted_at_most.is_some())]
+        {
+            if given && !sends_batches && self.whole {
+                let at = node.get("expect").unwrap_or(node).key_place(&[name]);
+                let what = format!("{} counts events, and here no batches are sent", word(name));
+                report(self.text, at, what, "use it after a `burst` with `batch`");
+            }
         }
     }
 
@@ -135,6 +162,7 @@ impl Steps<'_> {
         self.amount(burst.count, node.place(&["count"]));
         self.amount(burst.events, node.place(&["events"]));
         self.range(burst.batch, node.place(&["batch"]));
+        padding(self.text, burst.padding, burst.batch.is_some() || !self.whole, node);
         self.range(burst.in_flight, node.place(&["in_flight"]));
         match (burst.count, burst.events) {
             (None, None) if self.whole => {
@@ -166,6 +194,7 @@ impl Steps<'_> {
         self.request(&pace.request);
         self.key(pace.key.as_ref());
         self.amount(pace.count, node.place(&["count"]));
+        self.range(pace.batch, node.place(&["batch"]));
         self.needed("pace", node, pace.over.is_none(), "over", "count: limit, over: 60s");
         self.needed(
             "pace",
@@ -272,6 +301,15 @@ fn in_range(text: &Text, number: Option<u32>, least: u32, most: u32, at: At) {
     }
 }
 
+/// Padding goes into events.
+fn padding(text: &Text, padding: Option<u32>, has_events: bool, node: &Node) {
+    in_range(text, padding, 0, MOST_PADDING, node.place(&["padding"]));
+    if padding.is_some() && !has_events {
+        let help = "add `events` to a body, or `batch` to a burst";
+        report(text, node.key_place(&["padding"]), "there are no events to pad", help);
+    }
+}
+
 /// A body is one thing.
 pub(super) fn body(text: &Text, body: Option<&Body>, parent: &Node, whole: bool) {
     let Some(body) = body else { return };
@@ -280,6 +318,7 @@ pub(super) fn body(text: &Text, body: Option<&Body>, parent: &Node, whole: bool)
         + usize::from(body.text.is_some());
     in_range(text, body.events, 0, MOST_IN_BODY, parent.place(&["body", "events"]));
     in_range(text, body.scores, 0, MOST_IN_BODY, parent.place(&["body", "scores"]));
+    padding(text, body.padding, body.events.is_some() || !whole, parent.get("body").unwrap_or(parent));
     let at = parent.place(&["body"]);
     match given {
         0 if whole => report(text, at, "this body is empty", "give it `events`, `scores` or `text`"),

@@ -102,7 +102,8 @@ fn batch(first: usize, count: usize) -> String {
     let events: Vec<String> = (first..first + count)
         .map(|number| {
             let (minute, second, ms) = (number / 60_000, number / 1_000 % 60, number % 1_000);
-            format!(r#"{{"event":"tool_use","session_id":"s","ts":"1970-01-01T00:{minute:02}:{second:02}.{ms:03}Z"}}"#)
+            let session = if number < 100_000 { "s" } else { "t" };
+            format!(r#"{{"event":"tool_use","session_id":"{session}","ts":"1970-01-01T00:{minute:02}:{second:02}.{ms:03}Z"}}"#)
         })
         .collect();
     format!(r#"{{"events":[{}]}}"#, events.join(","))
@@ -264,6 +265,8 @@ fn events(script: &mut Script) {
     script.post(WRITE, &batch(100_000, 1));
     script.post(WRITE_2, &batch(200_000, 1));
     script.get(READ, "/api/v1/sessions");
+    script.now += 61_000;
+    script.post(WRITE, &batch(300_000, 1));
 }
 
 fn events_and_reads(script: &mut Script) {
