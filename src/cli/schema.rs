@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::known::DeviationsFile;
 use crate::load::profile::Profile;
 use crate::scenario::{requests_schema, schema};
 use crate::target::TargetFile;
@@ -34,6 +35,8 @@ pub enum SchemaOf {
     Target,
     /// A load profile.
     Profile,
+    /// A list of known deviations.
+    Deviations,
 }
 
 /// Writes the schema.
@@ -46,6 +49,7 @@ pub fn run(args: &SchemaArgs, out: &mut dyn io::Write) -> io::Result<()> {
         SchemaOf::Requests => requests_schema(),
         SchemaOf::Target => schemars::schema_for!(TargetFile).to_value(),
         SchemaOf::Profile => Profile::schema(),
+        SchemaOf::Deviations => schemars::schema_for!(DeviationsFile).to_value(),
     };
     writeln!(out, "{schema:#}")
 }
@@ -64,6 +68,7 @@ mod tests {
         assert!(written(SchemaOf::Check)["properties"]["steps"].is_object());
         assert!(written(SchemaOf::Requests)["properties"]["requests"].is_object());
         assert!(written(SchemaOf::Target)["properties"]["base_url"].is_object());
+        assert!(written(SchemaOf::Deviations)["properties"]["deviations"].is_object());
         assert!(written(SchemaOf::Profile)["properties"]["lanes"].is_object());
     }
 }

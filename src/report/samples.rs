@@ -21,6 +21,7 @@ pub(crate) fn result(id: &str, level: Level, verdict: Verdict) -> CheckResult {
         file: "scenarios/auth/no-query.yaml".to_owned(),
         line: 1,
         verdict,
+        known: None,
         failures: Vec::new(),
         facts: Vec::new(),
         not_played: Vec::new(),

@@ -64,6 +64,8 @@ pub struct Options {
     pub allowed_hosts: Vec<String>,
     /// How many jobs are under way at once.
     pub jobs: usize,
+    /// The checks that are known to fail at this target, by id.
+    pub known: std::collections::BTreeMap<String, crate::report::KnownDeviation>,
 }
 
 /// What all players of a run share.

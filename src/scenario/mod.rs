@@ -39,6 +39,7 @@ mod tree;
 pub mod words;
 
 pub use document::read_document;
+pub(crate) use nearest::nearest;
 pub use problem::{Problem, Problems};
 pub use schema::{requests_schema, schema};
 pub use secret::mask_key_literals;

@@ -1,7 +1,7 @@
 //! The word somebody probably meant.
 
 /// The candidate nearest to `word`: a few letters off, or the only one that begins like it.
-pub(super) fn nearest<'w>(word: &str, candidates: impl IntoIterator<Item = &'w str>) -> Option<String> {
+pub(crate) fn nearest<'w>(word: &str, candidates: impl IntoIterator<Item = &'w str>) -> Option<String> {
     let lower = word.to_lowercase();
     // Comparing is quadratic, and no word of the language is that long.
     if lower.len() > 100 {

@@ -2,7 +2,9 @@
 //! forgotten here.
 
 use super::Redactor;
-use crate::report::event::{CheckResult, Event, Exchange, Failure, RunInfo, RunSummary, Verdict};
+use crate::report::event::{
+    CheckResult, Event, Exchange, Failure, KnownDeviation, RunInfo, RunSummary, Verdict,
+};
 use crate::report::timeline::{Lane, Stretch, Timeline};
 
 impl Redactor {
@@ -64,6 +66,8 @@ impl Redactor {
             Verdict::Skipped(reason) => Verdict::Skipped(self.scrub(reason)),
             Verdict::Blocked(reason) => Verdict::Blocked(self.scrub(reason)),
             Verdict::Inconclusive(reason) => Verdict::Inconclusive(self.scrub(reason)),
+            Verdict::KnownDeviation => Verdict::KnownDeviation,
+            Verdict::UnexpectedPass => Verdict::UnexpectedPass,
         }
     }
 
@@ -78,6 +82,7 @@ impl Redactor {
             file,
             line,
             verdict,
+            known,
             failures,
             facts,
             not_played,
@@ -95,12 +100,23 @@ impl Redactor {
             file: self.scrub(file),
             line: *line,
             verdict: self.verdict(verdict),
+            known: known.as_ref().map(|known| self.known(known)),
             failures: failures.iter().map(|failure| self.failure(failure)).collect(),
             facts: self.all(facts),
             not_played: self.all(not_played),
             cases: *cases,
             requests: *requests,
             took: *took,
+        }
+    }
+
+    fn known(&self, known: &KnownDeviation) -> KnownDeviation {
+        let KnownDeviation { reason, link, expires, expired } = known;
+        KnownDeviation {
+            reason: self.scrub(reason),
+            link: link.as_deref().map(|link| self.scrub(link)),
+            expires: self.scrub(expires),
+            expired: *expired,
         }
     }
 
