@@ -21,10 +21,24 @@ pub enum Event {
         /// The check's id.
         id: String,
     },
+    /// A case has these keys from now on, alone or beside others.
+    KeysLent {
+        /// The check's id.
+        id: String,
+        /// The variables that hold them.
+        keys: Vec<String>,
+    },
+    /// The case is over, and its keys are free for others.
+    KeysBack {
+        /// The variables that hold them.
+        keys: Vec<String>,
+    },
     /// A case has to wait. The reporter shows what for and how long.
     Waiting {
         /// The check's id.
         id: String,
+        /// The variables that hold its keys.
+        keys: Vec<String>,
         /// What for, as a sentence without its full stop: "the promised retry of TRENCHCHECK_KEY_STANDARD".
         what: String,
         /// How long, from now.
@@ -34,6 +48,8 @@ pub enum Event {
     Resumed {
         /// The check's id.
         id: String,
+        /// The variables that hold its keys.
+        keys: Vec<String>,
     },
     /// One exchange with the target; shown with `--verbose`.
     Exchange {

@@ -25,7 +25,7 @@ mod verdict;
 mod volley;
 mod wire;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -91,6 +91,7 @@ struct Memory {
     admitted: HashSet<(String, String)>,
     offers: HashMap<String, u16>,
     http2: Option<bool>,
+    silences: BTreeMap<String, Duration>,
     first_bodies: HashMap<(String, String), Value>,
     requests: HashMap<String, u64>,
 }
@@ -186,6 +187,17 @@ impl Run {
 
     fn note_admitted(&self, variable: &str, request: &str) {
         self.memory().admitted.insert((variable.to_owned(), request.to_owned()));
+    }
+
+    /// Remembers that quota was missing after a promise, so that this key is given so long a silence from now on.
+    fn note_silence(&self, variable: &str, silence: Duration) {
+        let mut memory = self.memory();
+        let longest = memory.silences.entry(variable.to_owned()).or_default();
+        *longest = silence.max(*longest);
+    }
+
+    fn silences(&self) -> BTreeMap<String, Duration> {
+        self.memory().silences.clone()
     }
 
     fn offered(&self, request: &str) -> Option<u16> {

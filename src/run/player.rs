@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::Run;
 use super::clock::Moment;
 use super::ledger::{KeyState, WINDOW};
-use super::stage::{Cast, OWN, Stage};
+use super::stage::{Cast, OWN, Stage, variables};
 use super::suspicion::{self, Suspicion};
 use super::wire::Connections;
 use crate::payload::random_session;
@@ -182,10 +182,8 @@ impl<'a> Player<'a> {
         self.sessions.clear();
         self.spend_anew();
         self.check_offers().await?;
-        let measures_itself =
-            self.case.steps.first().is_some_and(|step| step.exhaust.is_some() || step.align.is_some());
         for key in self.cast.values() {
-            if !measures_itself {
+            if !self.measures_itself() {
                 self.find_room(key).await?;
             }
             match self.control(key).await {
@@ -210,6 +208,11 @@ impl<'a> Player<'a> {
     pub(super) fn spend_anew(&mut self) {
         self.spending_since = self.stage.clock.now();
         self.spent.clear();
+    }
+
+    /// Whether the case begins by using its keys up, or by finding a fresh window of theirs.
+    pub(super) fn measures_itself(&self) -> bool {
+        self.case.steps.first().is_some_and(|step| step.exhaust.is_some() || step.align.is_some())
     }
 
     /// Waits until the case's own requests fit into the quota; after a 429 out of turn, until the key was silent for
@@ -247,6 +250,9 @@ impl<'a> Player<'a> {
                 };
                 for key in self.cast.values() {
                     key.needs_silence(silence);
+                    if self.stage.workspace.is_none() {
+                        self.run.note_silence(&key.key.variable, silence);
+                    }
                 }
             }
             _ => {}
@@ -286,12 +292,12 @@ impl<'a> Player<'a> {
         let left = moment - self.stage.clock.now();
         let tell = !self.stage.clock.is_virtual() && left > WORTH_TELLING;
         if tell {
-            let id = self.check.id.clone();
-            self.run.emit(Event::Waiting { id, what: what.to_owned(), how_long: left });
+            let (id, keys) = (self.check.id.clone(), variables(self.cast));
+            self.run.emit(Event::Waiting { id, keys, what: what.to_owned(), how_long: left });
         }
         self.stage.clock.wait_until(moment).await?;
         if tell {
-            self.run.emit(Event::Resumed { id: self.check.id.clone() });
+            self.run.emit(Event::Resumed { id: self.check.id.clone(), keys: variables(self.cast) });
         }
         Ok(())
     }

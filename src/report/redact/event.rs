@@ -15,10 +15,15 @@ impl Redactor {
             Event::Secret(key) => Event::Secret(key.clone()),
             Event::Planned(timeline) => Event::Planned(self.timeline(timeline)),
             Event::CheckStarted { id } => Event::CheckStarted { id: self.scrub(id) },
-            Event::Waiting { id, what, how_long } => {
-                Event::Waiting { id: self.scrub(id), what: self.scrub(what), how_long: *how_long }
-            }
-            Event::Resumed { id } => Event::Resumed { id: self.scrub(id) },
+            Event::KeysLent { id, keys } => Event::KeysLent { id: self.scrub(id), keys: self.all(keys) },
+            Event::KeysBack { keys } => Event::KeysBack { keys: self.all(keys) },
+            Event::Waiting { id, keys, what, how_long } => Event::Waiting {
+                id: self.scrub(id),
+                keys: self.all(keys),
+                what: self.scrub(what),
+                how_long: *how_long,
+            },
+            Event::Resumed { id, keys } => Event::Resumed { id: self.scrub(id), keys: self.all(keys) },
             Event::Exchange { id, exchange } => {
                 Event::Exchange { id: self.scrub(id), exchange: self.exchange(exchange) }
             }
@@ -238,8 +243,10 @@ mod tests {
                 }],
             }),
             Event::CheckStarted { id: key() },
-            Event::Waiting { id: key(), what: key(), how_long: Duration::ZERO },
-            Event::Resumed { id: key() },
+            Event::KeysLent { id: key(), keys: keys() },
+            Event::KeysBack { keys: keys() },
+            Event::Waiting { id: key(), keys: keys(), what: key(), how_long: Duration::ZERO },
+            Event::Resumed { id: key(), keys: keys() },
             Event::Exchange { id: key(), exchange: exchange() },
             finished(Verdict::Skipped(key())),
             finished(Verdict::Blocked(key())),

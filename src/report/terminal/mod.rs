@@ -1,5 +1,6 @@
 //! The report on a terminal, or in a pipe.
 
+mod lanes;
 mod progress;
 mod summary;
 
@@ -116,6 +117,9 @@ impl Terminal {
     }
 
     fn planned(&mut self, timeline: &Timeline) -> io::Result<()> {
+        if let Some(progress) = &mut self.progress {
+            progress.plan(timeline);
+        }
         let mut page = Page::default();
         if self.options.verbosity != Verbosity::Quiet && timeline.takes >= WORTH_TELLING {
             page.line(0, &[(Tone::Dim, &format!("expected to take {}", time(timeline.takes)))]);
@@ -189,14 +193,24 @@ impl Reporter for Terminal {
                     progress.running(id);
                 }
             }
-            Event::Waiting { id, what, how_long } => {
+            Event::KeysLent { id, keys } => {
                 if let Some(progress) = &mut self.progress {
-                    progress.waiting(id, what, *how_long);
+                    progress.lent(id, keys);
                 }
             }
-            Event::Resumed { id } => {
+            Event::KeysBack { keys } => {
                 if let Some(progress) = &mut self.progress {
-                    progress.resumed(id);
+                    progress.back(keys);
+                }
+            }
+            Event::Waiting { id, keys, what, how_long } => {
+                if let Some(progress) = &mut self.progress {
+                    progress.waiting(id, keys, what, *how_long);
+                }
+            }
+            Event::Resumed { id, keys } => {
+                if let Some(progress) = &mut self.progress {
+                    progress.resumed(id, keys);
                 }
             }
             Event::Exchange { id, exchange } => {
