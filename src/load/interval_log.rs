@@ -15,6 +15,7 @@ use hdrhistogram::serialization::{Deserializer, V2DeflateSerializer};
 
 use super::record::{LaneRecord, RunRecord};
 use super::series::Series;
+use super::times::Times;
 
 /// Writes one series of every lane that has it.
 pub(super) fn write(run: &RunRecord, series: Series) -> io::Result<Vec<u8>> {
@@ -27,9 +28,9 @@ pub(super) fn write(run: &RunRecord, series: Series) -> io::Result<Vec<u8>> {
         .with_base_time(run.started_at.into())
         .begin_log_with(&mut out, &mut serializer)?;
     for lane in &run.lanes {
-        let Some(histogram) = series.of(lane).filter(|histogram| !histogram.is_empty()) else { continue };
+        let Some(times) = series.of(lane).filter(|times| !times.is_empty()) else { continue };
         let tag = tag(lane);
-        log.write_histogram(histogram, Duration::ZERO, run.took, Tag::new(&tag)).map_err(
+        log.write_histogram(&times.to_histogram(), Duration::ZERO, run.took, Tag::new(&tag)).map_err(
             |error| match error {
                 IntervalLogWriterError::IoError(error) => error,
                 IntervalLogWriterError::SerializeError(error) => io::Error::other(error),
@@ -46,7 +47,7 @@ fn tag(lane: &LaneRecord) -> String {
 }
 
 /// Reads one series: histograms by the places of their lanes. The error says what is wrong with the text.
-pub(super) fn read(text: &[u8]) -> Result<Vec<(u32, Histogram<u64>)>, String> {
+pub(super) fn read(text: &[u8]) -> Result<Vec<(u32, Times)>, String> {
     let mut found = Vec::new();
     let mut deserializer = Deserializer::new();
     for entry in IntervalLogIterator::new(text) {
@@ -61,10 +62,9 @@ pub(super) fn read(text: &[u8]) -> Result<Vec<(u32, Histogram<u64>)>, String> {
         let broken =
             |error: &dyn std::fmt::Display| format!("the histogram tagged `{tag}` is broken: {error}");
         let bytes = STANDARD.decode(interval.encoded_histogram()).map_err(|error| broken(&error))?;
-        let mut histogram: Histogram<u64> =
+        let histogram: Histogram<u64> =
             deserializer.deserialize(&mut bytes.as_slice()).map_err(|error| broken(&error))?;
-        histogram.auto(true);
-        found.push((place, histogram));
+        found.push((place, Times::from(&histogram)));
     }
     Ok(found)
 }

@@ -3,12 +3,17 @@
 //! A request belongs to the window it was *due* in, whenever it was sent and answered: a window then holds
 //! exactly what was planned for it. One thread keeps the ledger; those who send hand it samples in bundles, so
 //! that no lock they share colours the times they measure.
+//!
+//! The times of a window are kept in full until its last request is accounted for. Then its percentiles are noted, and
+//! its times are added to those of the run: what is kept grows by a few numbers a window.
 
 use std::collections::BTreeMap;
+use std::mem::take;
 use std::time::Duration;
 
 use super::plan::LanePlan;
-use super::record::{LaneRecord, Latencies, Outcome, WindowCounts, histogram, record_time};
+use super::record::{LaneRecord, Latencies, Outcome, Percentiles, WindowCounts, WindowTimes};
+use super::times::Times;
 
 /// What became of one ticket.
 #[derive(Debug, Clone)]
@@ -52,21 +57,78 @@ pub(crate) struct LaneLedger {
     window: Duration,
     windows: Vec<WindowCounts>,
     withheld: Vec<u64>,
-    latencies: BTreeMap<Outcome, Latencies>,
-    send_lag: hdrhistogram::Histogram<u64>,
+    /// How many requests each window is to have.
+    planned: Vec<u64>,
+    /// The percentiles of the windows that are closed.
+    window_times: Vec<WindowTimes>,
+    /// The windows with requests that are not accounted for yet.
+    open: BTreeMap<usize, Open>,
+    /// One that was closed, for the room it has.
+    spare: Open,
+    /// The times of all windows that are closed, the warm-up left out.
+    closed: Open,
     faults: BTreeMap<String, u64>,
+}
+
+/// Times that are kept in full.
+#[derive(Debug, Default)]
+struct Open {
+    latencies: BTreeMap<Outcome, Latencies>,
+    send_lag: Times,
+}
+
+impl Open {
+    fn take(&mut self, sent: &Sent) {
+        self.latencies.entry(sent.outcome).or_default().record(sent.lag + sent.service, sent.service);
+        self.send_lag.record(sent.lag);
+    }
+
+    fn add(&mut self, more: &Self) {
+        for (outcome, latencies) in &more.latencies {
+            let sum = self.latencies.entry(*outcome).or_default();
+            sum.response += &latencies.response;
+            sum.service += &latencies.service;
+        }
+        self.send_lag += &more.send_lag;
+    }
+
+    fn percentiles(&self) -> WindowTimes {
+        let of = |clock: fn(&Latencies) -> &Times| {
+            let some = self.latencies.iter();
+            some.filter_map(|(outcome, times)| Some((*outcome, Percentiles::of(clock(times))?))).collect()
+        };
+        WindowTimes {
+            response: of(|times| &times.response),
+            service: of(|times| &times.service),
+            send_lag: Percentiles::of(&self.send_lag),
+        }
+    }
+
+    fn clear(&mut self) {
+        for latencies in self.latencies.values_mut() {
+            latencies.response.clear();
+            latencies.service.clear();
+        }
+        self.send_lag.clear();
+    }
 }
 
 impl LaneLedger {
     /// An empty ledger for a lane.
     pub(crate) fn new(plan: LanePlan, window: Duration) -> Self {
         let windows = vec![WindowCounts::default(); plan.windows as usize];
+        let by = |nth: usize| {
+            plan.pacer.planned_before(plan.start + window * u32::try_from(nth).unwrap_or(u32::MAX))
+        };
         Self {
             withheld: vec![0; windows.len()],
+            planned: (0..windows.len()).map(|nth| by(nth + 1) - by(nth)).collect(),
+            window_times: vec![WindowTimes::default(); windows.len()],
+            open: BTreeMap::new(),
+            spare: Open::default(),
+            closed: Open::default(),
             windows,
             window,
-            latencies: BTreeMap::new(),
-            send_lag: histogram(),
             faults: BTreeMap::new(),
             plan,
         }
@@ -101,14 +163,15 @@ impl LaneLedger {
         })
     }
 
-    /// The times of an outcome so far.
-    pub(crate) fn latencies(&self, outcome: Outcome) -> Option<&Latencies> {
-        self.latencies.get(&outcome)
-    }
-
-    /// How late requests were sent so far.
-    pub(crate) const fn send_lag(&self) -> &hdrhistogram::Histogram<u64> {
-        &self.send_lag
+    /// Adds the response times of an outcome so far, and how late requests were sent, to these; the warm-up left out.
+    pub(crate) fn add_times(&self, outcome: Outcome, response: &mut Times, send_lag: &mut Times) {
+        let judged = self.open.range(self.plan.warm_up as usize..).map(|(_, open)| open);
+        for times in judged.chain([&self.closed]) {
+            if let Some(latencies) = times.latencies.get(&outcome) {
+                *response += &latencies.response;
+            }
+            *send_lag += &times.send_lag;
+        }
     }
 
     /// How many requests the schedule has asked for by `time`, those that were withheld left out.
@@ -126,6 +189,7 @@ impl LaneLedger {
                 if let Some(count) = self.withheld.get_mut(window) {
                     *count += 1;
                 }
+                self.close_if_whole(window);
                 return;
             }
         };
@@ -142,18 +206,40 @@ impl LaneLedger {
                 Outcome::Error => counts.errors += 1,
             }
         }
+        let open = self.open.entry(window).or_insert_with(|| take(&mut self.spare));
+        open.take(&sent);
         if let Some(fault) = sent.fault {
             *self.faults.entry(fault).or_default() += 1;
         }
-        if window >= self.plan.warm_up as usize {
-            let latencies = self.latencies.entry(sent.outcome).or_default();
-            latencies.record(sent.lag + sent.service, sent.service);
-            record_time(&mut self.send_lag, sent.lag);
+        self.close_if_whole(window);
+    }
+
+    /// Closes a window whose every request is accounted for.
+    fn close_if_whole(&mut self, window: usize) {
+        let accounted = self.counts(window).sent + self.withheld.get(window).copied().unwrap_or(0);
+        if self.planned.get(window).is_none_or(|planned| accounted < *planned) {
+            return;
         }
+        self.close_window(window);
+    }
+
+    fn close_window(&mut self, window: usize) {
+        let Some(mut open) = self.open.remove(&window) else { return };
+        if let Some(times) = self.window_times.get_mut(window) {
+            *times = open.percentiles();
+        }
+        if window >= self.plan.warm_up as usize {
+            self.closed.add(&open);
+        }
+        open.clear();
+        self.spare = open;
     }
 
     /// What the lane leaves behind, the schedule having come to `came_to`.
     pub(crate) fn close(mut self, came_to: Duration) -> LaneRecord {
+        while let Some(window) = self.open.keys().next().copied() {
+            self.close_window(window);
+        }
         let begun = if came_to <= self.plan.start { 0 } else { self.window_of(came_to) + 1 };
         let mut before = 0;
         for (nth, (counts, withheld)) in self.windows.iter_mut().zip(&self.withheld).enumerate() {
@@ -165,6 +251,9 @@ impl LaneLedger {
         // A request due at the very end of what was played has been sent, and its window is one more.
         let sent = self.windows.iter().rposition(|counts| counts.sent > 0).map_or(0, |last| last + 1);
         self.windows.truncate(begun.max(sent));
+        self.window_times.truncate(self.windows.len());
+        // An outcome that came in the warm-up alone has left room and no times.
+        self.closed.latencies.retain(|_, times| !times.response.is_empty());
         let whole = came_to.saturating_sub(self.plan.start).as_nanos() / self.window.as_nanos().max(1);
         let whole = u32::try_from(whole).unwrap_or(u32::MAX);
         LaneRecord {
@@ -178,8 +267,9 @@ impl LaneLedger {
             warm_up_windows: self.plan.warm_up,
             whole_windows: whole.min(self.plan.whole_windows),
             windows: self.windows,
-            latencies: self.latencies,
-            send_lag: self.send_lag,
+            window_times: self.window_times,
+            latencies: self.closed.latencies,
+            send_lag: self.closed.send_lag,
             faults: self.faults,
             planned_rate_per_minute: f64::from(self.plan.pacer.highest_rate()),
             thresholds: self.plan.thresholds,

@@ -33,15 +33,18 @@ pub(super) fn lane(place: u32, windows: &[WindowCounts]) -> LaneRecord {
         warm_up_windows: 0,
         whole_windows: u32::try_from(windows.len()).unwrap(),
         windows: windows.to_vec(),
+        window_times: Vec::new(),
         latencies: BTreeMap::new(),
-        send_lag: histogram(),
+        send_lag: Times::default(),
         faults: BTreeMap::new(),
         planned_rate_per_minute: 60.0,
         thresholds: Thresholds::default(),
     };
     for counts in windows {
+        let mut of_window = WindowTimes::default();
+        let mut admitted = Times::default();
         for at in 0..counts.sent {
-            record_time(&mut record.send_lag, Duration::from_micros(50));
+            record.send_lag.record(Duration::from_micros(50));
             let (outcome, time) = match at {
                 admitted if admitted < counts.admitted => (Outcome::Admitted, admitted % 60 + 1),
                 rest if rest < counts.admitted + counts.limited => (Outcome::Limited, 1),
@@ -49,7 +52,12 @@ pub(super) fn lane(place: u32, windows: &[WindowCounts]) -> LaneRecord {
             };
             let service = Duration::from_millis(time);
             record.latencies.entry(outcome).or_default().record(service + Duration::from_micros(50), service);
+            if outcome == Outcome::Admitted {
+                admitted.record(service + Duration::from_micros(50));
+            }
         }
+        of_window.response.extend(Percentiles::of(&admitted).map(|times| (Outcome::Admitted, times)));
+        record.window_times.push(of_window);
     }
     record
 }
@@ -70,6 +78,6 @@ pub(super) fn run(lanes: Vec<LaneRecord>, thresholds: &str) -> RunRecord {
 }
 
 /// The values in a histogram with their counts, whatever the histogram has room for besides.
-pub(super) fn buckets(histogram: &hdrhistogram::Histogram<u64>) -> Vec<(u64, u64)> {
-    histogram.iter_recorded().map(|at| (at.value_iterated_to(), at.count_at_value())).collect()
+pub(super) fn buckets(times: &Times) -> Vec<(u64, u64)> {
+    times.buckets().collect()
 }

@@ -1,8 +1,7 @@
 //! The histograms of a lane by name, as they are written and read.
 
-use hdrhistogram::Histogram;
-
 use super::record::{LaneRecord, Outcome};
+use super::times::Times;
 
 /// Which moment a time counts from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +46,7 @@ impl Series {
     }
 
     /// The lane's histogram, where it has one.
-    pub(super) fn of(self, lane: &LaneRecord) -> Option<&Histogram<u64>> {
+    pub(super) fn of(self, lane: &LaneRecord) -> Option<&Times> {
         match self {
             Self::Times(outcome, clock) => lane.latencies.get(&outcome).map(|times| match clock {
                 Clock::Response => &times.response,
@@ -58,7 +57,7 @@ impl Series {
     }
 
     /// Gives the lane this histogram.
-    pub(super) fn put(self, lane: &mut LaneRecord, histogram: Histogram<u64>) {
+    pub(super) fn put(self, lane: &mut LaneRecord, histogram: Times) {
         match self {
             Self::Times(outcome, clock) => {
                 let times = lane.latencies.entry(outcome).or_default();

@@ -7,9 +7,10 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::record::{LaneRecord, RunRecord, WindowCounts, histogram};
+use super::record::{LaneRecord, RunRecord, WindowCounts, WindowTimes};
 use super::series::Series;
 use super::thresholds::Thresholds;
+use super::times::Times;
 use crate::contract::Tier;
 
 /// One run, or one shard of it.
@@ -71,6 +72,9 @@ pub(super) struct StoredLane {
     thresholds: Thresholds,
     /// The counts of each window.
     windows: Vec<WindowCounts>,
+    /// The percentiles of each window, in microseconds.
+    #[serde(default)]
+    window_times: Vec<WindowTimes>,
     /// What the errors and the wrong 429s were, and how many of each.
     faults: BTreeMap<String, u64>,
     /// How many times each histogram holds, by the name of its interval log.
@@ -109,6 +113,7 @@ impl From<&LaneRecord> for StoredLane {
             planned_rate_per_minute: lane.planned_rate_per_minute,
             thresholds: lane.thresholds.clone(),
             windows: lane.windows.clone(),
+            window_times: lane.window_times.clone(),
             faults: lane.faults.clone(),
             samples: samples.collect(),
         }
@@ -148,8 +153,9 @@ impl StoredLane {
             warm_up_windows: self.warm_up_windows,
             whole_windows: self.whole_windows,
             windows: self.windows.clone(),
+            window_times: self.window_times.clone(),
             latencies: BTreeMap::new(),
-            send_lag: histogram(),
+            send_lag: Times::default(),
             faults: self.faults.clone(),
             planned_rate_per_minute: self.planned_rate_per_minute,
             thresholds: self.thresholds.clone(),

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::load::samples::{GOOD, lane, run};
-use crate::load::{LaneRecord, Outcome, WindowCounts, record_time};
+use crate::load::{LaneRecord, Outcome, WindowCounts};
 
 const SUSTAIN: &str = r#"{"admitted": "limit", "limited": 0}"#;
 
@@ -126,7 +126,7 @@ fn requests_never_sent_are_no_shortfall_of_the_target() {
 fn a_late_generator_invalidates_the_run() {
     let mut late = lane(0, &[GOOD]);
     for _ in 0..10 {
-        record_time(&mut late.send_lag, Duration::from_millis(7));
+        late.send_lag.record(Duration::from_millis(7));
     }
     assert_eq!(of(vec![late.clone()], "{}").0, "met");
     assert_eq!(

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::findings::findings;
 use super::super::quantile::{Quantile, digits, quantile};
-use super::super::record::{LaneRecord, RunRecord, WindowCounts};
+use super::super::record::{LaneRecord, Outcome, RunRecord, WindowCounts, WindowTimes};
 use super::super::series::{Clock, Series};
 use super::super::totals::{Group, groups};
 use super::super::verdict::LoadVerdict;
@@ -82,15 +82,30 @@ fn lane(page: &mut Page, group: &Group, broken: Option<&BTreeSet<usize>>) {
         time(sum.window)
     );
     page.line(0, &[(Tone::Strong, &sum.group), (Tone::Plain, &text)]);
-    windows(sum, broken).show(page, 2);
+    windows(group, broken).show(page, 2);
     times(sum).show(page, 2);
     for (fault, times) in &sum.faults {
         page.line(2, &[(Tone::Warn, &format!("{} × ", grouped(*times))), (Tone::Plain, fault)]);
     }
 }
 
-fn windows(sum: &LaneRecord, broken: Option<&BTreeSet<usize>>) -> Table {
-    let head = ["window", "planned", "sent", "admitted", "limited", "errors", "wrong 429", "events"];
+fn windows(group: &Group, broken: Option<&BTreeSet<usize>>) -> Table {
+    let sum = &group.sum;
+    // Of several keys it is known what none of them exceeded.
+    let most = if group.keys > 1 { "≤" } else { "" };
+    let head = [
+        "window",
+        "planned",
+        "sent",
+        "admitted",
+        "limited",
+        "errors",
+        "wrong 429",
+        "events",
+        "p50 ms",
+        "p99 ms",
+        "max ms",
+    ];
     let mut table = Table::new(0, &head);
     let mut total = WindowCounts::default();
     for (at, counts) in sum.windows.iter().enumerate() {
@@ -101,15 +116,22 @@ fn windows(sum: &LaneRecord, broken: Option<&BTreeSet<usize>>) -> Table {
             () if broken.is_some_and(|broken| broken.contains(&(at + 1))) => (Tone::Bad, "not as asked"),
             () => (Tone::Plain, ""),
         };
-        table.row(tone, row((at + 1).to_string(), counts, remark));
+        table.row(tone, row((at + 1).to_string(), counts, quickness(sum.window_times.get(at), most), remark));
     }
     if sum.windows.len() > 1 {
-        table.row(Tone::Strong, row("all".to_owned(), &total, ""));
+        table.row(Tone::Strong, row("all".to_owned(), &total, Vec::new(), ""));
     }
     table
 }
 
-fn row(window: String, counts: &WindowCounts, remark: &str) -> Vec<String> {
+/// The median, the p99 and the longest of the response times of what a window admitted.
+fn quickness(times: Option<&WindowTimes>, most: &str) -> Vec<String> {
+    let admitted = times.and_then(|times| times.response.get(&Outcome::Admitted));
+    let shown = admitted.map(|of| [of.p50, of.p99, of.max]).into_iter().flatten();
+    shown.map(|micros| format!("{most}{}", digits(micros as f64 / 1_000.0))).collect()
+}
+
+fn row(window: String, counts: &WindowCounts, mut times: Vec<String>, remark: &str) -> Vec<String> {
     let numbers = [
         counts.planned,
         counts.sent,
@@ -121,6 +143,8 @@ fn row(window: String, counts: &WindowCounts, remark: &str) -> Vec<String> {
     ];
     let mut cells = vec![window];
     cells.extend(numbers.map(grouped));
+    times.resize(3, String::new());
+    cells.extend(times);
     cells.push(remark.to_owned());
     cells
 }
