@@ -2,11 +2,12 @@
 
 use std::io;
 
+use super::mock::MockFile;
 use crate::load::profile::Profile;
 use crate::scenario::{requests_schema, schema};
 use crate::target::TargetFile;
 
-/// Prints the JSON Schema of scenario files, target files or load profiles.
+/// Prints the JSON Schema of scenario files, target files, load profiles or configurations of the mock.
 ///
 /// With the schema in a file, most editors complete and check scenarios as they are written:
 /// `# yaml-language-server: $schema=check.schema.json`.
@@ -34,6 +35,8 @@ pub enum SchemaOf {
     Target,
     /// A load profile.
     Profile,
+    /// A configuration of the mock.
+    Mock,
 }
 
 /// Writes the schema.
@@ -46,6 +49,7 @@ pub fn run(args: &SchemaArgs, out: &mut dyn io::Write) -> io::Result<()> {
         SchemaOf::Requests => requests_schema(),
         SchemaOf::Target => schemars::schema_for!(TargetFile).to_value(),
         SchemaOf::Profile => Profile::schema(),
+        SchemaOf::Mock => schemars::schema_for!(MockFile).to_value(),
     };
     writeln!(out, "{schema:#}")
 }
@@ -65,5 +69,6 @@ mod tests {
         assert!(written(SchemaOf::Requests)["properties"]["requests"].is_object());
         assert!(written(SchemaOf::Target)["properties"]["base_url"].is_object());
         assert!(written(SchemaOf::Profile)["properties"]["lanes"].is_object());
+        assert!(written(SchemaOf::Mock)["properties"]["faults"].is_object());
     }
 }
