@@ -13,6 +13,7 @@ use crate::run::lawful::{Seen, may_refuse};
 use crate::run::ledger::{KeyState, WINDOW};
 use crate::run::message::{Answer, Outgoing};
 use crate::run::player::{Player, Stop};
+use crate::run::stage::variables;
 use crate::run::steps::send::shown;
 use crate::run::suspicion::Suspicion;
 use crate::run::wire::Connections;
@@ -107,7 +108,7 @@ impl Player<'_> {
             }
         }
         if over > Duration::ZERO && !self.stage.clock.is_virtual() {
-            self.run.emit(Event::Resumed { id: self.check.id.clone() });
+            self.run.emit(Event::Resumed { id: self.check.id.clone(), keys: variables(self.cast) });
         }
         match noise {
             Some(what) => Err(Stop::Suspect(Suspicion::Noise(what), Vec::new())),
@@ -118,7 +119,7 @@ impl Player<'_> {
     fn tell_pace(&self, over: Duration) {
         if !self.stage.clock.is_virtual() {
             let (id, what) = (self.check.id.clone(), "requests at an even pace".to_owned());
-            self.run.emit(Event::Waiting { id, what, how_long: over });
+            self.run.emit(Event::Waiting { id, keys: variables(self.cast), what, how_long: over });
         }
     }
 
