@@ -7,14 +7,12 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use goose::config::GooseConfiguration;
 use goose::prelude::*;
-use support::{Server, play_text, target};
+use support::{elsewhere, play_text, target};
 
 const SECONDS: u64 = 10;
 const PACED: u64 = 2_000;
@@ -22,22 +20,7 @@ const PACED: u64 = 2_000;
 const USERS: usize = 64;
 
 fn main() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    if std::env::args().any(|word| word == "serve") {
-        runtime.block_on(async {
-            println!("{}", Server::default().start().await);
-            std::io::stdout().flush().unwrap();
-            std::future::pending::<()>().await;
-        });
-    }
-    let mut server =
-        Command::new(std::env::current_exe().unwrap()).arg("serve").stdout(Stdio::piped()).spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(server.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-    let address: SocketAddr = line.trim().parse().unwrap();
-    runtime.block_on(measure(address));
-    server.kill().unwrap();
-    server.wait().unwrap();
+    elsewhere(measure);
 }
 
 async fn measure(address: SocketAddr) {

@@ -8,7 +8,7 @@ mod support;
 
 use std::time::{Duration, SystemTime};
 
-use support::{Server, play_text, target};
+use support::{Server, plan_text, play_plan, target};
 
 const WINDOWS: usize = 3;
 const KEYS: [(&str, u64); 3] = [("standard", 60), ("premium", 300), ("both", 1_000)];
@@ -25,12 +25,14 @@ async fn main() {
     let profile = format!(
         "profile: pacing\nabout: x\nwindows: {WINDOWS}\nwindow: {{send: {seconds}s, rest: 0ms}}\nlanes:\n{lanes}"
     );
-    let run = play_text(&profile, &target).await;
+    let plan = plan_text(&profile, &target);
+    let pacers: Vec<_> = plan.lanes.iter().map(|lane| lane.pacer.clone()).collect();
+    let run = play_plan(plan, &target).await;
 
     let start = SystemTime::from(run.started_at);
     let arrivals = server.arrivals.lock().unwrap().clone();
     println!("key       planned  arrived by window      off the grid: p50        p99        max");
-    for (key, rate) in KEYS {
+    for ((key, rate), pacer) in KEYS.into_iter().zip(&pacers) {
         // The key was tried out before the schedule began.
         let times: Vec<Duration> = arrivals[&format!("ct_live_{key}")]
             .iter()
@@ -38,15 +40,13 @@ async fn main() {
             .collect();
         let window = Duration::from_secs(seconds);
         let planned = (rate * seconds).div_ceil(60);
-        let grid = |i: usize| {
-            let (in_window, windows) = (i as u64 % planned, i as u64 / planned);
-            window * u32::try_from(windows).unwrap() + Duration::from_nanos(in_window * 60_000_000_000 / rate)
-        };
         let mut windows = [0; WINDOWS + 1];
         let mut off: Vec<Duration> = Vec::new();
         for (i, time) in times.iter().enumerate() {
             windows[((time.as_nanos() / window.as_nanos()) as usize).min(WINDOWS)] += 1;
-            off.push(time.abs_diff(grid(i)));
+            if let Some(place) = pacer.due(i as u64) {
+                off.push(time.abs_diff(place));
+            }
         }
         off.sort();
         let at = |share: f64| off[((off.len() - 1) as f64 * share).ceil() as usize];

@@ -20,6 +20,8 @@
 //! [`load`] holds keys at a rate and judges every window: a pure pacer, tickets from one precise thread, goose's users,
 //! a ledger, and a verdict that is the same for one machine and for many.
 //!
+//! [`known`] is the list of checks a deployment is known to fail, with reasons and last days.
+//!
 //! [`report`] takes one stream of events, redacts it once, and feeds the terminal, JUnit and JSON from it.
 //!
 //! [`mutants`] judges the judge: it plays the suite against every wrong behaviour the mock knows, and says which of them
@@ -29,6 +31,7 @@
 
 pub mod cli;
 pub mod contract;
+pub mod known;
 pub mod load;
 pub mod mock;
 pub mod mutants;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use chrono::{DateTime, Duration, SecondsFormat, Utc};
+use chrono::{DateTime, Duration, Utc};
 
 use crate::target::Envelope;
 
@@ -52,16 +52,26 @@ impl Payloads {
         Self { newest: now - Duration::seconds(1), made: AtomicU64::new(0) }
     }
 
-    /// A batch of `count` events of one session. `Auto` writes the documented envelope.
-    pub(crate) fn events(&self, count: u32, envelope: Envelope, session: &str) -> Bytes {
-        self.batch(count, Mix::Plain, envelope, session)
+    /// A batch of `count` events of one session, with so many bytes of padding in each. `Auto` writes the documented
+    /// envelope.
+    pub(crate) fn events(&self, count: u32, padding: u32, envelope: Envelope, session: &str) -> Bytes {
+        self.write(count, Mix::Plain, padding, envelope, session)
     }
 
     /// A batch of `count` events of one session, of a mix.
     pub(crate) fn batch(&self, count: u32, mix: Mix, envelope: Envelope, session: &str) -> Bytes {
+        self.write(count, mix, 0, envelope, session)
+    }
+
+    fn write(&self, count: u32, mix: Mix, padding: u32, envelope: Envelope, session: &str) -> Bytes {
         let first = self.made.fetch_add(u64::from(count), Ordering::Relaxed);
-        let mut json = String::with_capacity(count as usize * 150 + 16);
+        let mut json = String::with_capacity(count as usize * (150 + padding as usize) + 16);
+        let padding = match padding as usize {
+            0 => String::new(),
+            bytes => format!(r#","note":"{}""#, "x".repeat(bytes)),
+        };
         json.push_str("{\"events\":[");
+        let mut second = (i64::MIN, String::new());
         for nth in 0..u64::from(count) {
             if nth > 0 {
                 json.push(',');
@@ -74,17 +84,20 @@ impl Payloads {
             };
             let age = i64::try_from(first + nth).unwrap_or(i64::MAX);
             let time = self.newest - Duration::milliseconds(age);
+            // A thousand events share their second, which is the costly part to write.
+            if time.timestamp() != second.0 {
+                second = (time.timestamp(), time.format("%Y-%m-%dT%H:%M:%S").to_string());
+            }
+            let (second, ms) = (&second.1, time.timestamp_subsec_millis());
             // Writing to a String cannot fail.
             let _ = match envelope {
                 Envelope::Wire => write!(
                     json,
-                    r#"{{"event":"{kind}","session_id":"{session}","ts":"{}","seq":{nth},"data":{{"tool_name":"{tool}"}}}}"#,
-                    time.to_rfc3339_opts(SecondsFormat::Millis, false),
+                    r#"{{"event":"{kind}","session_id":"{session}","ts":"{second}.{ms:03}+00:00","seq":{nth},"data":{{"tool_name":"{tool}"{padding}}}}}"#,
                 ),
                 Envelope::Documented | Envelope::Auto => write!(
                     json,
-                    r#"{{"event_type":"{kind}","session_id":"{session}","timestamp":"{}","data":{{"tool_name":"{tool}"}}}}"#,
-                    time.to_rfc3339_opts(SecondsFormat::Millis, true),
+                    r#"{{"event_type":"{kind}","session_id":"{session}","timestamp":"{second}.{ms:03}Z","data":{{"tool_name":"{tool}"{padding}}}}}"#,
                 ),
             };
         }
@@ -116,16 +129,28 @@ mod tests {
 
     #[test]
     fn both_envelopes_are_json_and_no_two_events_are_alike() {
-        let payloads = Payloads::new(Utc::now());
+        // The second changes inside a batch.
+        let payloads = Payloads::new(DateTime::from_timestamp_millis(1_700_000_000_020).unwrap());
         let mut seen = std::collections::HashSet::new();
         for (envelope, time) in [(Envelope::Documented, "timestamp"), (Envelope::Wire, "ts")] {
             let batch: serde_json::Value =
-                serde_json::from_slice(&payloads.events(50, envelope, "s")).unwrap();
+                serde_json::from_slice(&payloads.events(50, 0, envelope, "s")).unwrap();
             for event in batch["events"].as_array().unwrap() {
-                assert!(seen.insert(event[time].as_str().unwrap().to_owned()));
+                let written = event[time].as_str().unwrap();
+                assert!(seen.insert(DateTime::parse_from_rfc3339(written).unwrap()), "{written}");
             }
         }
         assert_eq!(seen.len(), 100);
+    }
+
+    #[test]
+    fn padding_makes_a_batch_larger_and_adds_no_event() {
+        let payloads = Payloads::new(Utc::now());
+        let (plain, padded) =
+            (payloads.events(9, 0, Envelope::Wire, "s"), payloads.events(9, 400, Envelope::Wire, "s"));
+        assert!(padded.len() > plain.len() + 9 * 400);
+        let read: serde_json::Value = serde_json::from_slice(&padded).unwrap();
+        assert_eq!(read["events"].as_array().unwrap().len(), 9);
     }
 
     #[test]

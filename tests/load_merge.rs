@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use assert_cmd::Command;
 use trenchcheck::contract::Tier;
-use trenchcheck::load::{
-    LaneRecord, Outcome, RunRecord, Thresholds, WindowCounts, histogram, record_time, store,
-};
+use trenchcheck::load::{LaneRecord, Outcome, RunRecord, Thresholds, Times, WindowCounts, store};
 
 /// One premium key for three windows; the answers of key `place` take `place` + 1 to `place` + 300 ms.
 fn lane(place: u32, admitted: u64) -> LaneRecord {
@@ -27,9 +25,10 @@ fn lane(place: u32, admitted: u64) -> LaneRecord {
         warm_up_windows: 0,
         whole_windows: 3,
         windows: vec![counts; 3],
+        window_times: Vec::new(),
         latencies: BTreeMap::new(),
         window_latencies: Vec::new(),
-        send_lag: histogram(),
+        send_lag: Times::default(),
         faults: BTreeMap::new(),
         planned_rate_per_minute: 300.0,
         window_rates: vec![(300, 300); 3],
@@ -40,7 +39,7 @@ fn lane(place: u32, admitted: u64) -> LaneRecord {
         let outcome = if at < admitted { Outcome::Admitted } else { Outcome::Limited };
         let service = Duration::from_millis(u64::from(place) + at + 1);
         lane.latencies.entry(outcome).or_default().record(service + Duration::from_micros(80), service);
-        record_time(&mut lane.send_lag, Duration::from_micros(80));
+        lane.send_lag.record(Duration::from_micros(80));
     }
     lane
 }

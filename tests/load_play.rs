@@ -4,13 +4,15 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use trenchcheck::contract::{ApiKey, Scope, Tier};
 use trenchcheck::load::profile::{Library, Profile, Shelved};
 use trenchcheck::load::{
-    About, Conduct, Finding, LoadError, Overrides, Plan, RunRecord, View, findings, play,
+    About, Conduct, Finding, LoadError, LoadVerdict, Outcome, Overrides, Plan, RunRecord, View, findings,
+    judge, play,
 };
 use trenchcheck::report::Redactor;
 use trenchcheck::scenario::Source;
-use trenchcheck::target::{Embedded, Target};
+use trenchcheck::target::{Embedded, Key, Keys, Role, Target};
 
 /// A shipped profile, made short.
 #[derive(Clone, Copy)]
@@ -185,6 +187,81 @@ async fn what_is_planned_is_sent_and_a_ceiling_admits_exactly_the_limit() {
     assert_eq!((counts.planned, counts.sent), (120, 120));
     assert_eq!((counts.admitted, counts.limited, counts.errors, counts.wrong_429), (60, 60, 0, 0));
     assert_eq!(run.lanes[0].windows.len(), 1);
+}
+
+/// A target that needs a second for every answer, and says yes.
+async fn slow_target() -> Target {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base_url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut bytes = [0; 4_096];
+                while stream.read(&mut bytes).await.is_ok_and(|read| read > 0) {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await;
+                }
+            });
+        }
+    });
+    let mock = Embedded::start().await.unwrap();
+    let key = Key {
+        variable: "TRENCHCHECK_KEY_STANDARD".to_owned(),
+        secret: ApiKey::new("ct_live_a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p6").unwrap(),
+        tier: Some(Tier::Standard),
+        scopes: vec![Scope::ReadAnalytics],
+        account: None,
+        given_for: Some(Role::Standard),
+        mock_id: None,
+    };
+    let keys = Keys::Environment(vec![key]);
+    Target { base_url, timeout: Duration::from_secs(3), keys, ..mock.target(&[], None) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_slower_than_the_schedule_is_given_one_time_out_more_and_the_run_is_invalid() {
+    let target = slow_target().await;
+    let text = "profile: overload\nabout: x\nwindows: 1\nwindow: {send: 2s, rest: 0ms}\nlanes:\n  \
+                - {name: standard, key: standard, request: list-sessions, rate: 3000, slots: 4}\n\
+                thresholds: {admitted: all}\n";
+    let profile = Profile::read("overload.yaml", text).unwrap();
+    let shelved = Shelved { profile, file: "overload.yaml".to_owned(), text: text.to_owned() };
+    let plan = Plan::new(&shelved, &Overrides::default(), &target, None).unwrap();
+    let run = play(plan, &target, quietly(), &Redactor::default()).await.unwrap();
+    let counts = run.lanes[0].windows[0];
+    // Four slots send four a second, of a hundred in two: all of it would take 25 s.
+    assert!(run.took < Duration::from_secs(8), "{:?}", run.took);
+    assert_eq!(counts.planned, 100);
+    assert!((4..=24).contains(&counts.sent), "{counts:?}");
+    assert_eq!((counts.admitted, counts.errors), (counts.sent, 0));
+    let LoadVerdict::Invalid { reasons } = judge(&run) else { panic!("{:?}", judge(&run)) };
+    let why = format!("({} of 100 planned were sent)", counts.sent);
+    assert!(reasons.iter().any(|reason| reason.to_string().contains(&why)), "{reasons:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_window_has_percentiles_of_its_own() {
+    let mock = Embedded::start().await.unwrap();
+    let text = "profile: two\nabout: x\nwindows: 2\nwindow: {send: 1s, rest: 0ms}\nlanes:\n  \
+                - {name: standard, key: standard, request: list-sessions, rate: 2400, slots: 4}\n";
+    let profile = Profile::read("two.yaml", text).unwrap();
+    let shelved = Shelved { profile, file: "two.yaml".to_owned(), text: text.to_owned() };
+    let target = mock.target(&[], None);
+    let plan = Plan::new(&shelved, &Overrides::default(), &target, None).unwrap();
+    let run = play(plan, &target, quietly(), &Redactor::default()).await.unwrap();
+    let lane = &run.lanes[0];
+    assert_eq!(lane.window_times.len(), 2);
+    let samples =
+        |window: usize, outcome| lane.window_times[window].response.get(&outcome).map(|of| of.samples);
+    // 80 in two seconds to a key that is granted 60 a minute.
+    assert_eq!((samples(0, Outcome::Admitted), samples(0, Outcome::Limited)), (Some(40), None));
+    assert_eq!((samples(1, Outcome::Admitted), samples(1, Outcome::Limited)), (Some(20), Some(20)));
+    // Together they are the run's.
+    let longest =
+        lane.window_times.iter().filter_map(|times| Some(times.response.get(&Outcome::Admitted)?.max));
+    let all = &lane.latencies[&Outcome::Admitted].response;
+    assert_eq!((all.len(), all.value_at_quantile(1.0)), (60, longest.max().unwrap()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -151,6 +151,17 @@ fn the_load_profile_it_shows_is_the_one_that_is_shipped_and_can_be_read() {
 }
 
 #[test]
+fn the_known_deviation_it_shows_is_the_one_that_is_shipped_and_fits_the_schema() {
+    let shown = blocks("yaml").into_iter().find(|block| block.starts_with("deviations:")).unwrap();
+    let shipped = std::fs::read_to_string("fixtures/deviations.yaml").unwrap();
+    assert!(shipped.contains(&shown), "the README and fixtures/deviations.yaml differ");
+    let schema = trenchcheck("schema deviations").output().unwrap().stdout;
+    let schema: serde_json::Value = serde_json::from_slice(&schema).unwrap();
+    let file: serde_json::Value = serde_yaml::from_str(&shipped).unwrap();
+    assert!(jsonschema::is_valid(&schema, &file), "the schema refuses the list that is shipped");
+}
+
+#[test]
 fn the_scenario_it_shows_is_the_one_that_is_played() {
     let shown = blocks("yaml").into_iter().find(|block| block.starts_with("check:")).unwrap();
     let file = std::fs::read_to_string("scenarios/limits/rate-standard.yaml").unwrap();

@@ -1,7 +1,11 @@
 //! What the load benches share: a server that does nearly nothing, and a way to play a profile against it.
 
+#![allow(dead_code, reason = "no bench uses all of it")]
+
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -75,19 +79,51 @@ impl Server {
     }
 }
 
+/// Starts this program once more to serve, and measures against it: its work and its memory are not counted then.
+pub(crate) fn elsewhere<F: Future<Output = ()>>(measure: impl FnOnce(SocketAddr) -> F) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    if std::env::args().any(|word| word == "serve") {
+        runtime.block_on(async {
+            println!("{}", Server::default().start().await);
+            std::io::stdout().flush().expect("a reader");
+            std::future::pending::<()>().await;
+        });
+    }
+    let this = std::env::current_exe().expect("a path");
+    let mut server = Command::new(this).arg("serve").stdout(Stdio::piped()).spawn().expect("a server");
+    let mut line = String::new();
+    BufReader::new(server.stdout.as_mut().expect("a pipe")).read_line(&mut line).expect("a line");
+    runtime.block_on(measure(line.trim().parse().expect("an address")));
+    server.kill().expect("a running server");
+    server.wait().expect("an end");
+}
+
 /// The server as a target, with a key for each role that reads.
 pub(crate) fn target(address: SocketAddr) -> Target {
-    let key = |role: Role| Key {
-        variable: format!("KEY_{role}"),
-        secret: ApiKey::new(format!("ct_live_{role}")).expect("a key"),
+    target_of(address, 1)
+}
+
+/// The same, with so many keys of the role `both`.
+pub(crate) fn target_of(address: SocketAddr, keys: usize) -> Target {
+    let key = |role: Role, number: usize| Key {
+        variable: format!("KEY_{role}_{number}"),
+        secret: ApiKey::new(format!(
+            "ct_live_{role}{}",
+            if number == 0 { String::new() } else { number.to_string() }
+        ))
+        .expect("a key"),
         tier: role.tier(),
         scopes: vec![Scope::ReadAnalytics],
         account: None,
         given_for: Some(role),
         mock_id: None,
     };
-    let mut both = key(Role::Both);
-    both.scopes.push(Scope::WriteEvents);
+    let both = (0..keys).map(|number| {
+        let mut both = key(Role::Both, number);
+        both.scopes.push(Scope::WriteEvents);
+        both
+    });
+    let all = [key(Role::Standard, 0), key(Role::Premium, 0)].into_iter().chain(both).collect();
     Target {
         base_url: format!("http://{address}"),
         loopback: true,
@@ -96,15 +132,24 @@ pub(crate) fn target(address: SocketAddr) -> Target {
         envelope: Envelope::Documented,
         timeout: Duration::from_secs(30),
         extra_members_allowed: false,
-        keys: Keys::Environment(vec![key(Role::Standard), key(Role::Premium), both]),
+        keys: Keys::Environment(all),
     }
+}
+
+/// Lays a profile out for a target.
+pub(crate) fn plan_text(text: &str, target: &Target) -> Plan {
+    let profile = Profile::read("bench.yaml", text).expect("a sound profile");
+    let shelved = Shelved { profile, file: "bench.yaml".to_owned(), text: text.to_owned() };
+    Plan::new(&shelved, &Overrides::default(), target, None).expect("a plan")
 }
 
 /// Plays a profile against a target.
 pub(crate) async fn play_text(text: &str, target: &Target) -> RunRecord {
-    let profile = Profile::read("bench.yaml", text).expect("a sound profile");
-    let shelved = Shelved { profile, file: "bench.yaml".to_owned(), text: text.to_owned() };
-    let plan = Plan::new(&shelved, &Overrides::default(), target, None).expect("a plan");
+    play_plan(plan_text(text, target), target).await
+}
+
+/// Plays a plan against a target.
+pub(crate) async fn play_plan(plan: Plan, target: &Target) -> RunRecord {
     let conduct =
         Conduct { allowed_hosts: Vec::new(), goose_report: None, start_at: None, view: View::Hidden };
     play(plan, target, conduct, &Redactor::default()).await.expect("a run")

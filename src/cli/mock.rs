@@ -1,15 +1,27 @@
 //! `trenchcheck mock`: the reference API on a port, until a signal stops it.
 
+mod announce;
+mod config;
+mod healthcheck;
+mod signals;
+mod watch;
+
 use std::io::{self, Write};
 use std::net::IpAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
-use serde::Serialize;
-
+use crate::contract::Tier;
 use crate::mock::{
-    ControlToken, Group, LimiterKind, MockError, MockOptions, MockServer, Nature, WELL_KNOWN_KEYS, catalogue,
+    ControlToken, Group, LimiterKind, Log, MockError, MockOptions, MockServer, Nature, QuotaText, Quotas,
+    Settings, catalogue,
 };
 use crate::report::ExitCode;
+use announce::{announce, announce_json};
+pub use config::MockFile;
+use signals::Signals;
+use watch::Watched;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -17,12 +29,19 @@ Examples:
   trenchcheck mock > mock.env & sleep 1; . ./mock.env
   curl -H \"X-API-Key: $TRENCHCHECK_KEY_READ\" http://127.0.0.1:4010/api/v1/sessions
   trenchcheck mock --deviate retry-after-missing,standard-limit-61
+  trenchcheck mock --limit standard=5/10s --log
   trenchcheck mock --list";
 
 /// Serve the reference API from memory, for plugin authors.
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub struct MockArgs {
+    /// What else can be done
+    #[command(subcommand)]
+    pub action: Option<Action>,
+    /// File with keys, limits, faults, limiter and deviations; read again when it changes
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Port to listen on; 0 for a free one
     #[arg(long, default_value_t = 4010)]
     pub port: u16,
@@ -38,6 +57,18 @@ pub struct MockArgs {
     /// How requests are counted: anchored, aligned, sliding, sliding-counter
     #[arg(long, value_name = "KIND")]
     pub limiter: Option<LimiterKind>,
+    /// Grant a tier another limit: standard=5/10s, ingestion=100,5000/60s (events), premium=none
+    #[arg(long = "limit", value_name = "TIER=LIMIT")]
+    pub limits: Vec<LimitArg>,
+    /// Limit nobody
+    #[arg(long, conflicts_with = "limits")]
+    pub no_limits: bool,
+    /// Print one line for each request to standard error
+    #[arg(long)]
+    pub log: bool,
+    /// How many requests the journal of a workspace holds; 0 for none
+    #[arg(long, value_name = "COUNT", default_value_t = 1_000)]
+    pub journal: usize,
     /// Print every deviation and legal variant, then exit
     #[arg(long)]
     pub list: bool,
@@ -49,23 +80,37 @@ pub struct MockArgs {
     pub stop_deadline: u64,
 }
 
-#[derive(Serialize)]
-struct Ready<'a> {
-    ready: bool,
-    url: &'a str,
-    keys: Vec<ReadyKey>,
+/// What can be done besides serving.
+#[derive(Debug, clap::Subcommand)]
+pub enum Action {
+    /// Ask a running mock whether it is well: for containers
+    Healthcheck(healthcheck::HealthcheckArgs),
 }
 
-#[derive(Serialize)]
-struct ReadyKey {
-    variable: &'static str,
-    key: &'static str,
-    tier: &'static str,
-    scopes: Vec<&'static str>,
+/// A limit for a tier.
+#[derive(Debug, Clone, Copy)]
+pub struct LimitArg {
+    tier: Tier,
+    quota: QuotaText,
+}
+
+impl FromStr for LimitArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (tier, quota) = text.split_once('=').ok_or("write TIER=LIMIT, such as standard=5/10s")?;
+        let found = Tier::ALL.into_iter().find(|known| known.as_str() == tier);
+        let tier = found
+            .ok_or_else(|| format!("no tier is called `{tier}`; there are standard, premium, ingestion"))?;
+        Ok(Self { tier, quota: quota.parse().map_err(|error| format!("{error}"))? })
+    }
 }
 
 /// Runs the command until SIGINT or SIGTERM; a second signal does not wait for anybody.
-pub async fn run(args: MockArgs) -> ExitCode {
+pub async fn run(mut args: MockArgs) -> ExitCode {
+    if let Some(Action::Healthcheck(asked)) = args.action.take() {
+        return healthcheck::run(&asked).await;
+    }
     // Listening begins before anything is announced: who reads the announcement may send a signal at once.
     match Signals::listen() {
         Ok(mut signals) => serve(args, &mut io::stdout(), async || signals.next().await).await,
@@ -81,11 +126,15 @@ async fn serve(args: MockArgs, out: &mut impl Write, mut stop: impl AsyncFnMut()
     if args.list {
         return told(list(out));
     }
-    let options = match options(&args) {
-        Ok(options) => options,
+    let mut watched = match args.config.as_deref().map(Watched::open).transpose() {
+        Ok(watched) => watched,
         Err(problem) => return complain(&problem),
     };
-    let mock = match MockServer::start(options).await {
+    let started = match options(&args) {
+        Ok(options) => MockServer::start(options).await,
+        Err(problem) => return complain(&problem),
+    };
+    let mock = match started {
         Ok(mock) => mock,
         Err(error @ MockError::Bind { .. }) => {
             return complain(&format!("{error}; choose another port with --port, or 0 for a free one"));
@@ -96,11 +145,22 @@ async fn serve(args: MockArgs, out: &mut impl Write, mut stop: impl AsyncFnMut()
             return ExitCode::Internal;
         }
     };
-    let announced = if args.json { announce_json(out, &mock.url()) } else { announce(out, &mock.url()) };
+    let mut keys = Vec::new();
+    if let Some(watched) = &mut watched {
+        match watched.read().and_then(|file| configure(&mock, &args, watched, &file)) {
+            Ok(made) => keys = made,
+            Err(problem) => return complain(&problem),
+        }
+    }
+    let url = mock.url();
+    let announced = if args.json { announce_json(out, &url, &keys) } else { announce(out, &url, &keys) };
     if let Err(error) = announced {
         return told(Err(error));
     }
-    stop().await;
+    tokio::select! {
+        () = stop() => {}
+        () = follow(&mock, &args, &mut watched) => {}
+    }
     tokio::select! {
         () = mock.stop() => {}
         () = stop() => {}
@@ -108,52 +168,72 @@ async fn serve(args: MockArgs, out: &mut impl Write, mut stop: impl AsyncFnMut()
     ExitCode::Conforms
 }
 
-fn options(args: &MockArgs) -> Result<MockOptions, String> {
-    let control_token = match &args.control_token_env {
-        None => None,
-        Some(variable) => {
-            let token = std::env::var(variable).ok().as_deref().and_then(ControlToken::new);
-            Some(token.ok_or_else(|| {
-                format!(
-                    "--control-token-env names {variable}, which is not set; set it to a token of your choice"
-                )
-            })?)
-        }
+/// Puts what the file says into force, with what the command line adds to it; gives the keys of the file.
+fn configure(
+    mock: &MockServer,
+    args: &MockArgs,
+    watched: &mut Watched,
+    file: &MockFile,
+) -> Result<Vec<config::MadeKey>, String> {
+    let (configuration, keys) = watched.configuration(file, |settings| {
+        let deviations = [settings.deviations(), &args.deviate].concat();
+        let limiter = args.limiter.or(settings.limiter());
+        Settings::new(deviations, limiter, quotas(args, settings.quotas())).map_err(|error| error.to_string())
+    })?;
+    mock.configure(configuration).map_err(|error| error.to_string())?;
+    Ok(keys)
+}
+
+/// Follows the file for ever. What is wrong with it is said, and what was in force before stays so.
+async fn follow(mock: &MockServer, args: &MockArgs, watched: &mut Option<Watched>) {
+    let Some(watched) = watched else {
+        return std::future::pending().await;
     };
+    loop {
+        let changed = watched.changed().await;
+        let (said, name) = (changed.and_then(|file| configure(mock, args, watched, &file)), watched.name());
+        match said {
+            Ok(_) => say(&format!("{name}: read again, and in force")),
+            Err(problem) => say(&format!("{problem}\n{name}: what was in force before stays so")),
+        }
+    }
+}
+
+/// What the command line grants, over what was granted before.
+fn quotas(args: &MockArgs, before: Quotas) -> Quotas {
+    let before = if args.no_limits { Quotas::UNLIMITED } else { before };
+    args.limits.iter().fold(before, |quotas, limit| quotas.with(limit.tier, limit.quota.quota(limit.tier)))
+}
+
+fn options(args: &MockArgs) -> Result<MockOptions, String> {
     Ok(MockOptions {
         host: args.host,
         port: args.port,
         deviations: args.deviate.clone(),
         limiter: args.limiter,
-        control_token,
+        quotas: quotas(args, Quotas::default()),
+        journal: args.journal,
+        log: args.log.then(|| Log::new(say)),
+        control_token: token(args.control_token_env.as_deref())?.as_deref().and_then(ControlToken::new),
         stop_deadline: Duration::from_secs(args.stop_deadline),
         ..MockOptions::default()
     })
 }
 
-/// The URL as a comment, so that a shell can read all of it.
-fn announce(out: &mut impl Write, url: &str) -> io::Result<()> {
-    writeln!(out, "# The mock listens at {url}. Its keys, which open nothing else:")?;
-    writeln!(out, "export TRENCHCHECK_URL={url}")?;
-    for key in WELL_KNOWN_KEYS {
-        let scopes: Vec<_> = key.scopes.iter().map(|scope| scope.as_str()).collect();
-        let what = format!("{}, {}", key.tier(), scopes.join(" "));
-        writeln!(out, "export {}={}  # {what}", key.variable, key.plaintext)?;
-    }
-    writeln!(out, "# Ctrl-C stops it.")?;
-    out.flush()
+/// The token in the variable that is named, if one is.
+fn token(variable: Option<&str>) -> Result<Option<String>, String> {
+    let Some(variable) = variable else {
+        return Ok(None);
+    };
+    let token = std::env::var(variable).ok().filter(|token| !token.is_empty());
+    token.map(Some).ok_or_else(|| {
+        format!("--control-token-env names {variable}, which is not set; set it to a token of your choice")
+    })
 }
 
-fn announce_json(out: &mut impl Write, url: &str) -> io::Result<()> {
-    let keys = WELL_KNOWN_KEYS.iter().map(|key| ReadyKey {
-        variable: key.variable,
-        key: key.plaintext,
-        tier: key.tier().as_str(),
-        scopes: key.scopes.iter().map(|scope| scope.as_str()).collect(),
-    });
-    serde_json::to_writer(&mut *out, &Ready { ready: true, url, keys: keys.collect() })?;
-    writeln!(out)?;
-    out.flush()
+/// Says a line to who watches the terminal; if even that is closed, nobody does.
+fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 fn list(out: &mut impl Write) -> io::Result<()> {
@@ -190,43 +270,6 @@ fn complain(problem: &str) -> ExitCode {
     // Where even the error channel is closed, the exit code has to do.
     let _ = writeln!(io::stderr(), "error: {problem}");
     ExitCode::Usage
-}
-
-/// The signals that ask the command to stop.
-#[cfg(unix)]
-struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-}
-
-#[cfg(unix)]
-impl Signals {
-    fn listen() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-}
-
-/// The signals that ask the command to stop.
-#[cfg(windows)]
-struct Signals(tokio::signal::windows::CtrlC);
-
-#[cfg(windows)]
-impl Signals {
-    fn listen() -> io::Result<Self> {
-        tokio::signal::windows::ctrl_c().map(Self)
-    }
-
-    async fn next(&mut self) {
-        self.0.recv().await;
-    }
 }
 
 #[cfg(test)]

@@ -2,11 +2,13 @@
 
 use std::io;
 
+use super::mock::MockFile;
+use crate::known::DeviationsFile;
 use crate::load::profile::Profile;
 use crate::scenario::{requests_schema, schema};
 use crate::target::TargetFile;
 
-/// Prints the JSON Schema of scenario files, target files or load profiles.
+/// Prints the JSON Schema of scenario files, target files, load profiles or configurations of the mock.
 ///
 /// With the schema in a file, most editors complete and check scenarios as they are written:
 /// `# yaml-language-server: $schema=check.schema.json`.
@@ -34,6 +36,10 @@ pub enum SchemaOf {
     Target,
     /// A load profile.
     Profile,
+    /// A list of known deviations.
+    Deviations,
+    /// A configuration of the mock.
+    Mock,
 }
 
 /// Writes the schema.
@@ -46,6 +52,8 @@ pub fn run(args: &SchemaArgs, out: &mut dyn io::Write) -> io::Result<()> {
         SchemaOf::Requests => requests_schema(),
         SchemaOf::Target => schemars::schema_for!(TargetFile).to_value(),
         SchemaOf::Profile => Profile::schema(),
+        SchemaOf::Deviations => schemars::schema_for!(DeviationsFile).to_value(),
+        SchemaOf::Mock => schemars::schema_for!(MockFile).to_value(),
     };
     writeln!(out, "{schema:#}")
 }
@@ -64,6 +72,8 @@ mod tests {
         assert!(written(SchemaOf::Check)["properties"]["steps"].is_object());
         assert!(written(SchemaOf::Requests)["properties"]["requests"].is_object());
         assert!(written(SchemaOf::Target)["properties"]["base_url"].is_object());
+        assert!(written(SchemaOf::Deviations)["properties"]["deviations"].is_object());
         assert!(written(SchemaOf::Profile)["properties"]["lanes"].is_object());
+        assert!(written(SchemaOf::Mock)["properties"]["faults"].is_object());
     }
 }

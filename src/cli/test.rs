@@ -1,17 +1,25 @@
 //! `trenchcheck test`.
 
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use chrono::{Days, Utc};
 use tokio::sync::{mpsc, watch};
 
 use super::complain;
 use super::deployment::DeploymentArgs;
 use super::selection::SelectionArgs;
-use crate::report::{Event, ExitCode, Json, Junit, Redactor, Reports, Terminal, TerminalOptions, Verbosity};
+use crate::known::{Drafted, KnownError, ListedCheck, draft, known};
+use crate::report::wording::count;
+use crate::report::{
+    CheckResult, Event, ExitCode, Json, Junit, KnownDeviation, Redactor, Reports, Terminal, TerminalOptions,
+    Verbosity,
+};
 use crate::run::{Options, play};
 use crate::scenario::Suite;
+use crate::target::Target;
 
 /// How many jobs are under way at once. Most of their time is spent waiting for answers.
 pub(super) const JOBS: usize = 8;
@@ -54,6 +62,14 @@ pub struct TestArgs {
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
 
+    /// Checks that are known to fail, with reasons and last days.
+    #[arg(long, value_name = "FILE")]
+    pub deviations: Option<PathBuf>,
+
+    /// Adds the checks that fail to a list of known deviations; the reasons are yours to fill in.
+    #[arg(long, value_name = "FILE", conflicts_with = "fail_fast")]
+    pub write_deviations: Option<PathBuf>,
+
     /// Shows every exchange.
     #[arg(long, short, conflicts_with = "quiet")]
     pub verbose: bool,
@@ -80,6 +96,14 @@ pub async fn run(args: TestArgs, suite: Suite) -> ExitCode {
             return ExitCode::Usage;
         }
     };
+    let known = match known_deviations(&args, &suite, &target) {
+        Ok(known) => known,
+        Err(error) => {
+            complain(&format!("trenchcheck: {error}"));
+            return ExitCode::Usage;
+        }
+    };
+    let own_url = args.deployment.target.is_some().then(|| target.base_url.clone());
     let (sender, receiver) = mpsc::unbounded_channel();
     let reporting = tokio::task::spawn_blocking({
         let reports = reports(&args);
@@ -92,6 +116,7 @@ pub async fn run(args: TestArgs, suite: Suite) -> ExitCode {
         verbose: args.verbose,
         allowed_hosts: args.deployment.allow_host,
         jobs: JOBS,
+        known,
     };
     let played = play(Arc::new(suite), Arc::new(target), &selected, options, sender, interruption()).await;
     let mut unwritten = reporting.await.unwrap_or_else(|error| vec![io::Error::other(error)]);
@@ -99,6 +124,11 @@ pub async fn run(args: TestArgs, suite: Suite) -> ExitCode {
     unwritten.retain(|error| error.kind() != io::ErrorKind::BrokenPipe);
     for error in &unwritten {
         complain(&format!("a report could not be written: {error}"));
+    }
+    if let (Some(path), Ok((results, _))) = (&args.write_deviations, &played)
+        && !drafted(path, results, own_url.as_deref())
+    {
+        return ExitCode::Internal;
     }
     match played {
         Ok((_, ExitCode::Conforms)) if !unwritten.is_empty() => ExitCode::Internal,
@@ -108,6 +138,38 @@ pub async fn run(args: TestArgs, suite: Suite) -> ExitCode {
             ExitCode::Internal
         }
     }
+}
+
+/// What is known to fail at this target.
+fn known_deviations(
+    args: &TestArgs,
+    suite: &Suite,
+    target: &Target,
+) -> Result<BTreeMap<String, KnownDeviation>, KnownError> {
+    let Some(path) = &args.deviations else { return Ok(BTreeMap::new()) };
+    let checks: Vec<ListedCheck<'_>> =
+        suite.checks.iter().map(|check| ListedCheck { id: &check.id, level: check.level }).collect();
+    known(path, &checks, &target.base_url, Utc::now().date_naive())
+}
+
+/// Adds what failed to a list, and says what is left to do. Whether that went well.
+fn drafted(path: &Path, results: &[CheckResult], base_url: Option<&str>) -> bool {
+    /// How long a new entry holds: long enough to mend things, short enough not to be forgotten.
+    const DAYS: Days = Days::new(90);
+    let today = Utc::now().date_naive();
+    let shown = path.display();
+    match draft(path, results, base_url, today.checked_add_days(DAYS).unwrap_or(today)) {
+        Ok(Drafted { added: 0, .. }) => complain(&format!("{shown}: nothing to add")),
+        Ok(Drafted { added, kept }) => complain(&format!(
+            "{shown}: {} added, {kept} left as they were; fill in the reasons, then play with --deviations {shown}",
+            count(added as u64, "check")
+        )),
+        Err(error) => {
+            complain(&format!("trenchcheck: {error}"));
+            return false;
+        }
+    }
+    true
 }
 
 fn reports(args: &TestArgs) -> Reports {

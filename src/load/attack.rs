@@ -1,10 +1,12 @@
 //! The goose attack: a scenario for each lane, and as many users in it as the lane has slots.
 //!
-//! A user takes a ticket, sends, and hands goose the numbers our own reports show: the time counts from the
-//! moment the request was due. The schedule ends the run, to the request: goose's own run time is checked twice a
+//! A user has a slot on its lane's sending thread: there a ticket is taken, the request sent, and the next ticket taken.
+//! Where goose writes a report, the user hands goose the numbers our own reports show: the time counts from the moment
+//! the request was due. The schedule ends the run, to the request: goose's own run time is checked twice a
 //! second and runs on past its end, so none is set, and each user tells goose when the tickets are used up.
 
 use std::path::Path;
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Once};
@@ -14,6 +16,8 @@ use goose::config::GooseConfiguration;
 use goose::goose::{GooseUser, Scenario, Transaction, TransactionResult};
 use goose::metrics::GooseMetrics;
 use goose::{GooseAttack, GooseError};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::{Notify, watch};
 
 use super::client::{Exchange, LaneClient};
@@ -30,10 +34,10 @@ const BUNDLE_AGE: Duration = Duration::from_millis(200);
 /// How long a user that is done stays away before it looks whether goose lets it go.
 const COME_BACK: Duration = Duration::from_millis(20);
 
-/// A lane in play.
+/// A lane in play, or a part of one that is too quick for one thread.
 #[derive(Debug)]
 pub(crate) struct LaneInPlay {
-    /// Its place among the lanes of this process.
+    /// The place of its lane among those of this process.
     pub(crate) index: usize,
     /// What goose's report calls it.
     pub(crate) name: String,
@@ -47,6 +51,8 @@ pub(crate) struct LaneInPlay {
     pub(crate) client: LaneClient,
     /// When.
     pub(crate) tickets: Arc<Tickets>,
+    /// The thread it sends from.
+    pub(crate) sender: Handle,
 }
 
 /// What all users share.
@@ -60,6 +66,17 @@ pub(crate) struct Shared {
     pub(crate) ready: Arc<Ready>,
     /// Where samples go.
     pub(crate) samples: Sender<Bundle>,
+    /// Whether goose is told of each request: only its own report needs that.
+    pub(crate) goose_reports: bool,
+}
+
+/// What goose is told of a request.
+#[derive(Debug)]
+struct Told {
+    time: Duration,
+    success: bool,
+    status: Option<u16>,
+    fault: Option<String>,
 }
 
 /// Counts users until all are up.
@@ -116,10 +133,10 @@ pub(crate) fn build(
     let client = goose::client::GooseClientBuilder::new().without_cookies();
     let mut attack =
         GooseAttack::initialize_with_config(configuration)?.set_client_builder_without_cookies(client)?;
-    for lane in lanes {
+    for (place, lane) in lanes.iter().enumerate() {
         let (lane, shared) = (lane.clone(), shared.clone());
         let mut scenario =
-            Scenario::new(&format!("{} {}", lane.index, lane.name)).set_weight(lane.slots as usize)?;
+            Scenario::new(&format!("{place} {}", lane.name)).set_weight(lane.slots as usize)?;
         let transaction = Transaction::new(Arc::new(move |user: &mut GooseUser| {
             let (lane, shared) = (lane.clone(), shared.clone());
             Box::pin(async move { drive(user, &lane, &shared).await })
@@ -138,15 +155,35 @@ pub(crate) async fn execute(attack: GooseAttack) -> Result<GooseMetrics, GooseEr
     attack.execute().await
 }
 
-/// One user: takes tickets and sends, until there are no more.
-async fn drive(user: &mut GooseUser, lane: &LaneInPlay, shared: &Shared) -> TransactionResult {
+/// One user: waits while its slot sends, and tells goose of each request where goose is to report them.
+async fn drive(user: &mut GooseUser, lane: &Arc<LaneInPlay>, shared: &Arc<Shared>) -> TransactionResult {
     if lane.tickets.is_over() {
         return leave(user).await;
     }
+    let (tell, mut told) = unbounded_channel();
+    let tell = shared.goose_reports.then_some(tell);
+    let slot = lane.sender.spawn(send(lane.clone(), shared.clone(), tell));
+    let (method, name) = (lane.client.method(), lane.name.as_str());
+    while let Some(Told { time, success, status, fault }) = told.recv().await {
+        let fault = fault.as_deref();
+        let heard = user.record_custom_request_duration(method, name, time, success, status, fault).await;
+        if heard.is_err() {
+            // Its report will be short, and ours is not.
+            break;
+        }
+    }
+    // A slot that broke off has left its lane short, which its ledger shows.
+    let _ = slot.await;
+    Ok(())
+}
+
+/// One slot: takes tickets and sends, until there are no more.
+async fn send(lane: Arc<LaneInPlay>, shared: Arc<Shared>, tell: Option<UnboundedSender<Told>>) {
     lane.client.prepare();
     shared.ready.one_more();
     let mut bundle = Bundler::new(lane.index, shared.samples.clone());
     let mut give_up = shared.give_up.clone();
+    let mut gave_up = pin!(give_up.wait_for(|now| *now));
     let mut waiting = Waiting::default();
     while let Some(due) = lane.tickets.take(&shared.course).await {
         let Some(start) = shared.course.start() else { break };
@@ -157,23 +194,23 @@ async fn drive(user: &mut GooseUser, lane: &LaneInPlay, shared: &Shared) -> Tran
         let exchange = tokio::select! {
             biased;
             exchange = lane.client.exchange() => exchange,
-            _ = give_up.wait_for(|now| *now) => break,
+            // Nobody knows what would have become of it, so it does not count as sent.
+            _ = &mut gave_up => break,
         };
         let mut sent = sample(&exchange, start + due, lane.client.events());
         if lane.waits {
             waiting.heed(&exchange, &mut sent);
         }
-        let success = sent.outcome == Outcome::Admitted
-            || (sent.outcome == Outcome::Limited && lane.expects_429 && sent.fault.is_none());
-        let fault = sent.fault.clone();
-        let time = sent.lag + sent.service;
+        if let Some(tell) = &tell {
+            let success = sent.outcome == Outcome::Admitted
+                || (sent.outcome == Outcome::Limited && lane.expects_429 && sent.fault.is_none());
+            let (time, fault) = (sent.lag + sent.service, sent.fault.clone());
+            // Goose lets a user go only when it has heard everything.
+            let _ = tell.send(Told { time, success, status: exchange.status, fault });
+        }
         bundle.add(Sample { due, what: What::Sent(sent) });
-        let (method, name) = (lane.client.method(), lane.name.as_str());
-        user.record_custom_request_duration(method, name, time, success, exchange.status, fault.as_deref())
-            .await?;
         lane.client.prepare();
     }
-    Ok(())
 }
 
 /// Tells goose that this user is done, and comes back shortly: goose looks for it when the transaction returns.

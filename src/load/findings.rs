@@ -6,10 +6,10 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::latency;
 use super::quantile::{Quantile, ms, quantile};
 use super::record::{LaneRecord, RunRecord, WindowCounts};
 use super::thresholds::{ACHIEVED_RATE, Thresholds};
-use super::times;
 use crate::report::wording::time;
 use crate::scenario::words::Amount;
 
@@ -101,7 +101,7 @@ fn of_lane(run: &RunRecord, lane: &LaneRecord, asked: &Thresholds) -> Vec<Findin
         let exact = Exact { name: "events_admitted", amount, limit: lane.events_limit };
         found.extend(exact.judge(lane, |counts| (counts.events_admitted, counts.events_sent)));
     }
-    found.extend(times::judge(run, lane, asked));
+    found.extend(latency::judge(run, lane, asked));
     found
 }
 
@@ -128,7 +128,7 @@ fn in_windows(
 /// A request that is sent later than the silence between windows is long may be counted with the window after its
 /// own. At exactly a limit one of that window is limited then, and rightly: the run says nothing about the target.
 fn unless_late(lane: &LaneRecord, limited: Finding) -> Finding {
-    let latest = Duration::from_micros(lane.send_lag.max());
+    let latest = Duration::from_micros(lane.send_lag.value_at_quantile(1.0));
     if limited.held() || lane.rest.is_zero() || latest <= lane.rest {
         return limited;
     }

@@ -16,6 +16,7 @@ use hdrhistogram::serialization::{Deserializer, V2DeflateSerializer};
 
 use super::record::{LaneRecord, RunRecord};
 use super::series::Series;
+use super::times::Times;
 
 /// Writes one series of every lane that has it.
 pub(super) fn write(run: &RunRecord, series: Series) -> io::Result<Vec<u8>> {
@@ -35,14 +36,16 @@ pub(super) fn write(run: &RunRecord, series: Series) -> io::Result<Vec<u8>> {
         let tag = tag(lane);
         let windows =
             (0..lane.window_latencies.len()).filter_map(|at| Some((at, series.of_window(lane, at)?)));
-        let windows: Vec<_> = windows.filter(|(_, histogram)| !histogram.is_empty()).collect();
-        for (at, histogram) in &windows {
+        let windows: Vec<_> = windows.filter(|(_, times)| !times.is_empty()).collect();
+        for (at, times) in &windows {
             let begins = lane.window * u32::try_from(*at).unwrap_or(u32::MAX);
-            log.write_histogram(histogram, begins, lane.window, Tag::new(&tag)).map_err(failed)?;
+            log.write_histogram(&times.to_histogram(), begins, lane.window, Tag::new(&tag))
+                .map_err(failed)?;
         }
-        let Some(histogram) = series.of(lane).filter(|histogram| !histogram.is_empty()) else { continue };
+        let Some(times) = series.of(lane).filter(|times| !times.is_empty()) else { continue };
         if windows.is_empty() {
-            log.write_histogram(histogram, Duration::ZERO, run.took, Tag::new(&tag)).map_err(failed)?;
+            log.write_histogram(&times.to_histogram(), Duration::ZERO, run.took, Tag::new(&tag))
+                .map_err(failed)?;
         }
     }
     Ok(out)
@@ -61,7 +64,7 @@ pub(super) struct Interval {
     /// When it begins, counted from the beginning of the lane.
     pub(super) begins: Duration,
     /// The times.
-    pub(super) histogram: Histogram<u64>,
+    pub(super) times: Times,
 }
 
 /// Reads one series. The error says what is wrong with the text.
@@ -80,10 +83,9 @@ pub(super) fn read(text: &[u8]) -> Result<Vec<Interval>, String> {
         let broken =
             |error: &dyn std::fmt::Display| format!("the histogram tagged `{tag}` is broken: {error}");
         let bytes = STANDARD.decode(interval.encoded_histogram()).map_err(|error| broken(&error))?;
-        let mut histogram: Histogram<u64> =
+        let histogram: Histogram<u64> =
             deserializer.deserialize(&mut bytes.as_slice()).map_err(|error| broken(&error))?;
-        histogram.auto(true);
-        found.push(Interval { place, begins: interval.start_timestamp(), histogram });
+        found.push(Interval { place, begins: interval.start_timestamp(), times: Times::from(&histogram) });
     }
     Ok(found)
 }
@@ -107,7 +109,7 @@ mod tests {
             let lanes = record.lanes.iter().filter_map(|lane| Some((lane.place, series.of(lane)?)));
             let before: Vec<_> = lanes.map(|(place, histogram)| (place, buckets(histogram))).collect();
             let after: Vec<_> =
-                read.iter().map(|interval| (interval.place, buckets(&interval.histogram))).collect();
+                read.iter().map(|interval| (interval.place, buckets(&interval.times))).collect();
             assert_eq!(before, after, "{}", series.name());
         }
     }

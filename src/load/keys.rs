@@ -110,32 +110,42 @@ impl Keyring {
         self.keys.values()
     }
 
-    /// The client of a lane.
+    /// The client of a lane, over connections of this one.
     ///
     /// # Errors
     /// [`LoadError::Keys`].
-    pub(crate) fn client(&self, lane: &LanePlan, target: &Target) -> Result<LaneClient, LoadError> {
+    pub(crate) fn client_over(
+        &self,
+        http: Client,
+        lane: &LanePlan,
+        target: &Target,
+    ) -> Result<LaneClient, LoadError> {
         let key = self.keys.get(&lane.key).ok_or_else(|| LoadError::Keys("a lane has no key".to_owned()))?;
-        self.client_of(lane, target, key)
+        self.client_of(http, lane, target, key)
     }
 
-    fn client_of(&self, lane: &LanePlan, target: &Target, key: &Key) -> Result<LaneClient, LoadError> {
-        let (http, payloads) = (self.http.clone(), self.payloads.clone());
-        LaneClient::new(http, target, &self.base_url, lane, key, payloads, self.envelope)
+    fn client_of(
+        &self,
+        http: Client,
+        lane: &LanePlan,
+        target: &Target,
+        key: &Key,
+    ) -> Result<LaneClient, LoadError> {
+        LaneClient::new(http, target, &self.base_url, lane, key, self.payloads.clone(), self.envelope)
             .map_err(LoadError::Keys)
     }
 
     /// Sends one request of a lane and finds out how events are to be written, where that is left open.
     async fn try_out(&mut self, target: &Target, lane: &LanePlan, key: &Key) -> Result<(), LoadError> {
         let small = small(lane);
-        let first = self.client_of(&small, target, key)?.exchange().await;
+        let first = self.client_of(self.http.clone(), &small, target, key)?.exchange().await;
         let mut last = first;
         if last.status == Some(400)
             && target.envelope == Envelope::Auto
             && lane.request == Request::PostEvents
         {
             let before = std::mem::replace(&mut self.envelope, Envelope::Wire);
-            last = self.client_of(&small, target, key)?.exchange().await;
+            last = self.client_of(self.http.clone(), &small, target, key)?.exchange().await;
             if last.reading.outcome == Outcome::Error {
                 self.envelope = before;
             }
@@ -147,7 +157,7 @@ impl Keyring {
             return Err(failed(last.reading.fault.unwrap_or_default()));
         }
         if lane.template.is_some() {
-            let whole = self.client_of(lane, target, key)?.exchange().await;
+            let whole = self.client_of(self.http.clone(), lane, target, key)?.exchange().await;
             if let (Outcome::Error, Some(fault)) = (whole.reading.outcome, whole.reading.fault) {
                 return Err(failed(format!("{fault}, in answer to the events of its file")));
             }
@@ -163,7 +173,7 @@ impl Keyring {
         }
         let mut clients = Vec::new();
         for lane in lanes.values() {
-            clients.push((self.client(&small(lane), target)?, *lane));
+            clients.push((self.client_over(self.http.clone(), &small(lane), target)?, *lane));
         }
         let fresh = join_all(clients.iter().map(|(client, lane)| use_up_one(client, lane))).await;
         self.fresh_from = fresh.into_iter().flatten().max();

@@ -3,13 +3,18 @@
 //! A request belongs to the window it was *due* in, whenever it was sent and answered: a window then holds
 //! exactly what was planned for it. One thread keeps the ledger; those who send hand it samples in bundles, so
 //! that no lock they share colours the times they measure.
+//!
+//! The times of a window are kept in full until its last request is accounted for. Then its percentiles are noted, and
+//! its times are added to those of the run: what is kept grows by a few numbers a window.
 
 use std::collections::BTreeMap;
+use std::mem::take;
 use std::time::Duration;
 
 use super::plan::LanePlan;
 use super::profile::Request;
-use super::record::{LaneRecord, Latencies, Outcome, WindowCounts, histogram, record_time};
+use super::record::{LaneRecord, Latencies, Outcome, Percentiles, WindowCounts, WindowTimes};
+use super::times::Times;
 
 /// What became of one ticket.
 #[derive(Debug, Clone)]
@@ -53,10 +58,62 @@ pub(crate) struct LaneLedger {
     window: Duration,
     windows: Vec<WindowCounts>,
     withheld: Vec<u64>,
-    latencies: BTreeMap<Outcome, Latencies>,
+    /// How many requests each window is to have.
+    planned: Vec<u64>,
+    /// The percentiles of the windows that are closed.
+    window_times: Vec<WindowTimes>,
+    /// The times of the windows that are closed, where windows are told apart.
     window_latencies: Vec<BTreeMap<Outcome, Latencies>>,
-    send_lag: hdrhistogram::Histogram<u64>,
+    /// The windows with requests that are not accounted for yet.
+    open: BTreeMap<usize, Open>,
+    /// One that was closed, for the room it has.
+    spare: Open,
+    /// The times of all windows that are closed, the warm-up left out.
+    closed: Open,
     faults: BTreeMap<String, u64>,
+}
+
+/// Times that are kept in full.
+#[derive(Debug, Clone, Default)]
+struct Open {
+    latencies: BTreeMap<Outcome, Latencies>,
+    send_lag: Times,
+}
+
+impl Open {
+    fn take(&mut self, sent: &Sent) {
+        self.latencies.entry(sent.outcome).or_default().record(sent.lag + sent.service, sent.service);
+        self.send_lag.record(sent.lag);
+    }
+
+    fn add(&mut self, more: &Self) {
+        for (outcome, latencies) in &more.latencies {
+            let sum = self.latencies.entry(*outcome).or_default();
+            sum.response += &latencies.response;
+            sum.service += &latencies.service;
+        }
+        self.send_lag += &more.send_lag;
+    }
+
+    fn percentiles(&self) -> WindowTimes {
+        let of = |clock: fn(&Latencies) -> &Times| {
+            let some = self.latencies.iter();
+            some.filter_map(|(outcome, times)| Some((*outcome, Percentiles::of(clock(times))?))).collect()
+        };
+        WindowTimes {
+            response: of(|times| &times.response),
+            service: of(|times| &times.service),
+            send_lag: Percentiles::of(&self.send_lag),
+        }
+    }
+
+    fn clear(&mut self) {
+        for latencies in self.latencies.values_mut() {
+            latencies.response.clear();
+            latencies.service.clear();
+        }
+        self.send_lag.clear();
+    }
 }
 
 impl LaneLedger {
@@ -64,13 +121,19 @@ impl LaneLedger {
     pub(crate) fn new(plan: LanePlan, window: Duration) -> Self {
         let windows = vec![WindowCounts::default(); plan.windows as usize];
         let told_apart = if plan.by_window { windows.len() } else { 0 };
+        let by = |nth: usize| {
+            plan.pacer.planned_before(plan.start + window * u32::try_from(nth).unwrap_or(u32::MAX))
+        };
         Self {
             withheld: vec![0; windows.len()],
+            planned: (0..windows.len()).map(|nth| by(nth + 1) - by(nth)).collect(),
+            window_times: vec![WindowTimes::default(); windows.len()],
+            open: BTreeMap::new(),
+            spare: Open::default(),
+            closed: Open::default(),
             windows,
             window,
-            latencies: BTreeMap::new(),
             window_latencies: vec![BTreeMap::new(); told_apart],
-            send_lag: histogram(),
             faults: BTreeMap::new(),
             plan,
         }
@@ -105,14 +168,15 @@ impl LaneLedger {
         })
     }
 
-    /// The times of an outcome so far.
-    pub(crate) fn latencies(&self, outcome: Outcome) -> Option<&Latencies> {
-        self.latencies.get(&outcome)
-    }
-
-    /// How late requests were sent so far.
-    pub(crate) const fn send_lag(&self) -> &hdrhistogram::Histogram<u64> {
-        &self.send_lag
+    /// Adds the response times of an outcome so far, and how late requests were sent, to these; the warm-up left out.
+    pub(crate) fn add_times(&self, outcome: Outcome, response: &mut Times, send_lag: &mut Times) {
+        let judged = self.open.range(self.plan.warm_up as usize..).map(|(_, open)| open);
+        for times in judged.chain([&self.closed]) {
+            if let Some(latencies) = times.latencies.get(&outcome) {
+                *response += &latencies.response;
+            }
+            *send_lag += &times.send_lag;
+        }
     }
 
     /// How many requests the schedule has asked for by `time`, those that were withheld left out.
@@ -130,6 +194,7 @@ impl LaneLedger {
                 if let Some(count) = self.withheld.get_mut(window) {
                     *count += 1;
                 }
+                self.close_if_whole(window);
                 return;
             }
         };
@@ -146,17 +211,36 @@ impl LaneLedger {
                 Outcome::Error => counts.errors += 1,
             }
         }
+        let open = self.open.entry(window).or_insert_with(|| take(&mut self.spare));
+        open.take(&sent);
         if let Some(fault) = sent.fault {
             *self.faults.entry(fault).or_default() += 1;
         }
+        self.close_if_whole(window);
+    }
+
+    /// Closes a window whose every request is accounted for.
+    fn close_if_whole(&mut self, window: usize) {
+        if !self.is_settled(window) {
+            return;
+        }
+        self.close_window(window);
+    }
+
+    fn close_window(&mut self, window: usize) {
+        let Some(mut open) = self.open.remove(&window) else { return };
+        if let Some(times) = self.window_times.get_mut(window) {
+            *times = open.percentiles();
+        }
         if let Some(latencies) = self.window_latencies.get_mut(window) {
-            latencies.entry(sent.outcome).or_default().record(sent.lag + sent.service, sent.service);
+            let some = open.latencies.iter().filter(|(_, times)| !times.response.is_empty());
+            *latencies = some.map(|(outcome, times)| (*outcome, times.clone())).collect();
         }
         if window >= self.plan.warm_up as usize {
-            let latencies = self.latencies.entry(sent.outcome).or_default();
-            latencies.record(sent.lag + sent.service, sent.service);
-            record_time(&mut self.send_lag, sent.lag);
+            self.closed.add(&open);
         }
+        open.clear();
+        self.spare = open;
     }
 
     /// When a window ends, counted from the start of the run.
@@ -166,14 +250,15 @@ impl LaneLedger {
 
     /// Whether everything that was due in a window has come to something.
     pub(crate) fn is_settled(&self, window: usize) -> bool {
-        let end = self.end_of(window);
-        let planned = self.plan.pacer.planned_before(end) - self.plan.pacer.planned_before(end - self.window);
-        let withheld = self.withheld.get(window).copied().unwrap_or_default();
-        self.counts(window).sent + withheld >= planned
+        let accounted = self.counts(window).sent + self.withheld.get(window).copied().unwrap_or(0);
+        self.planned.get(window).is_some_and(|planned| accounted >= *planned)
     }
 
     /// What the lane leaves behind, the schedule having come to `came_to`.
     pub(crate) fn close(mut self, came_to: Duration) -> LaneRecord {
+        while let Some(window) = self.open.keys().next().copied() {
+            self.close_window(window);
+        }
         let begun = if came_to <= self.plan.start { 0 } else { self.window_of(came_to) + 1 };
         let mut before = 0;
         for (nth, (counts, withheld)) in self.windows.iter_mut().zip(&self.withheld).enumerate() {
@@ -185,9 +270,12 @@ impl LaneLedger {
         // A request due at the very end of what was played has been sent, and its window is one more.
         let sent = self.windows.iter().rposition(|counts| counts.sent > 0).map_or(0, |last| last + 1);
         self.windows.truncate(begun.max(sent));
+        self.window_times.truncate(self.windows.len());
         self.window_latencies.truncate(self.windows.len());
         let mut window_rates = self.plan.rates;
         window_rates.truncate(self.windows.len());
+        // An outcome that came in the warm-up alone has left room and no times.
+        self.closed.latencies.retain(|_, times| !times.response.is_empty());
         let whole = came_to.saturating_sub(self.plan.start).as_nanos() / self.window.as_nanos().max(1);
         let whole = u32::try_from(whole).unwrap_or(u32::MAX);
         LaneRecord {
@@ -202,9 +290,10 @@ impl LaneLedger {
             warm_up_windows: self.plan.warm_up,
             whole_windows: whole.min(self.plan.whole_windows),
             windows: self.windows,
-            latencies: self.latencies,
+            window_times: self.window_times,
+            latencies: self.closed.latencies,
             window_latencies: self.window_latencies,
-            send_lag: self.send_lag,
+            send_lag: self.closed.send_lag,
             faults: self.faults,
             planned_rate_per_minute: f64::from(self.plan.pacer.highest_rate()),
             window_rates,

@@ -1,25 +1,31 @@
 //! How a run stands while it goes on: a few lines that change on a terminal, a plain line now and then in a
-//! pipe.
+//! pipe. Lanes of one group are shown as one, however many keys they are.
 
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::ledger::LaneLedger;
-use super::record::{Outcome, WindowCounts, histogram};
+use super::record::{Outcome, WindowCounts};
+use super::times::Times;
 
 /// How often a pipe gets a line.
 const LINE_EVERY: Duration = Duration::from_secs(10);
+/// How often a terminal is drawn anew.
+const DRAW_EVERY: Duration = Duration::from_secs(1);
+/// How many groups a terminal has room for.
+const MOST_GROUPS: usize = 8;
 /// The width of the bar that shows a window against its limit.
 const BAR: usize = 12;
 
 /// The view.
 pub(crate) struct Live {
     screen: Screen,
-    groups: BTreeMap<String, Seen>,
+    /// The counts of each group when it was last shown.
+    before: BTreeMap<String, WindowCounts>,
+    bars: Vec<ProgressBar>,
     seen_at: Duration,
 }
 
@@ -33,12 +39,6 @@ pub(crate) enum Screen {
     Nowhere,
 }
 
-#[derive(Default)]
-struct Seen {
-    counts: WindowCounts,
-    bar: Option<ProgressBar>,
-}
-
 /// The lanes of one group together.
 struct Group {
     name: String,
@@ -47,21 +47,21 @@ struct Group {
     window_number: usize,
     in_window: u64,
     limit: Option<u64>,
-    response: Histogram<u64>,
-    send_lag: Histogram<u64>,
+    response: Times,
+    send_lag: Times,
 }
 
 impl Live {
     /// A view on a screen.
     pub(crate) fn new(screen: Screen) -> Self {
-        Self { screen, groups: BTreeMap::new(), seen_at: Duration::ZERO }
+        Self { screen, before: BTreeMap::new(), bars: Vec::new(), seen_at: Duration::ZERO }
     }
 
     /// Shows how the ledgers stand at a time of the run.
     pub(crate) fn show(&mut self, ledgers: &[LaneLedger], now: Duration) {
         let due = match &self.screen {
             Screen::Nowhere => return,
-            Screen::Terminal(_) => Duration::from_secs(1),
+            Screen::Terminal(_) => DRAW_EVERY,
             Screen::Pipe(_) => LINE_EVERY,
         };
         let since = now.saturating_sub(self.seen_at);
@@ -69,33 +69,35 @@ impl Live {
             return;
         }
         self.seen_at = now;
-        for group in groups(ledgers, now) {
-            let seen = self.groups.entry(group.name.clone()).or_default();
-            let line = line(&group, &seen.counts, since, now);
-            seen.counts = group.totals;
-            match &mut self.screen {
-                Screen::Terminal(screen) => {
-                    let bar = seen.bar.get_or_insert_with(|| {
-                        let style = ProgressStyle::with_template("{msg}")
-                            .unwrap_or_else(|_| ProgressStyle::default_spinner());
-                        screen.add(ProgressBar::new_spinner().with_style(style))
-                    });
-                    bar.set_message(line);
-                    bar.tick();
+        let groups = groups(ledgers, now);
+        match &mut self.screen {
+            Screen::Terminal(screen) => {
+                let lines = frame(&groups, &self.before, since, now);
+                while self.bars.len() < lines.len() {
+                    // What is wider than the terminal is cut off.
+                    let style = ProgressStyle::with_template("{wide_msg}")
+                        .unwrap_or_else(|_| ProgressStyle::default_spinner());
+                    self.bars.push(screen.add(ProgressBar::new_spinner().with_style(style)));
                 }
-                // A closed pipe is no reason to end a run.
-                Screen::Pipe(pipe) => drop(writeln!(pipe, "{line}")),
-                Screen::Nowhere => {}
+                for (bar, line) in self.bars.iter().zip(lines) {
+                    bar.set_message(line);
+                }
             }
+            Screen::Pipe(pipe) => {
+                for group in &groups {
+                    // A closed pipe is no reason to end a run.
+                    drop(writeln!(pipe, "{}", line(group, self.before.get(&group.name), since, now)));
+                }
+            }
+            Screen::Nowhere => {}
         }
+        self.before = groups.into_iter().map(|group| (group.name, group.totals)).collect();
     }
 
     /// Takes the view away.
     pub(crate) fn end(&mut self) {
-        for seen in self.groups.values() {
-            if let Some(bar) = &seen.bar {
-                bar.finish_and_clear();
-            }
+        for bar in &self.bars {
+            bar.finish_and_clear();
         }
     }
 }
@@ -113,8 +115,8 @@ fn groups(ledgers: &[LaneLedger], now: Duration) -> Vec<Group> {
                 window_number: 0,
                 in_window: 0,
                 limit: plan.tier.map(|_| 0),
-                response: histogram(),
-                send_lag: histogram(),
+                response: Times::default(),
+                send_lag: Times::default(),
             });
             groups.len() - 1
         });
@@ -129,78 +131,161 @@ fn groups(ledgers: &[LaneLedger], now: Duration) -> Vec<Group> {
         group.window_number = ledger.window_of(now);
         group.in_window += ledger.counts(group.window_number).admitted;
         group.limit = group.limit.map(|limit| limit + u64::from(plan.limits.requests));
-        if let Some(latencies) = ledger.latencies(Outcome::Admitted) {
-            // Histograms of ours grow, so that any two can be added.
-            let _ = group.response.add(&latencies.response);
-        }
-        let _ = group.send_lag.add(ledger.send_lag());
+        ledger.add_times(Outcome::Admitted, &mut group.response, &mut group.send_lag);
     }
     groups
 }
 
-fn line(group: &Group, before: &WindowCounts, since: Duration, now: Duration) -> String {
-    let rate = |count: u64, before: u64| count.saturating_sub(before) as f64 / since.as_secs_f64().max(1e-9);
-    let totals = &group.totals;
-    let seconds = now.as_secs();
-    let keys = if group.lanes == 1 { String::new() } else { format!(" ({} keys)", group.lanes) };
-    let window = match group.limit {
-        Some(limit) if limit > 0 => {
-            let filled =
-                (group.in_window.min(limit) as usize * BAR) / usize::try_from(limit).unwrap_or(usize::MAX);
-            let bar = format!("{}{}", "█".repeat(filled), "░".repeat(BAR - filled));
-            format!("window {} {bar} {}/{limit}", group.window_number + 1, group.in_window)
-        }
-        _ => format!("window {} {}", group.window_number + 1, group.in_window),
-    };
-    let ms =
-        |histogram: &Histogram<u64>, quantile: f64| histogram.value_at_quantile(quantile) as f64 / 1_000.0;
+/// Two lines a group for a terminal.
+fn frame(
+    groups: &[Group],
+    before: &BTreeMap<String, WindowCounts>,
+    since: Duration,
+    now: Duration,
+) -> Vec<String> {
+    let width = groups.iter().take(MOST_GROUPS).map(|group| group.title().chars().count()).max().unwrap_or(0);
+    let mut lines = Vec::new();
+    for group in groups.iter().take(MOST_GROUPS) {
+        let [planned, sent, admitted, limited, errors] = group.rates(before.get(&group.name), since);
+        lines.push(format!(
+            "{} {:width$}  planned {planned:.1}/s  sent {sent:.1}  admitted {admitted:.1}  limited {limited:.1}  \
+             errors {errors:.1}",
+            clock(now),
+            group.title(),
+        ));
+        lines.push(format!(
+            "      {}  response p50 {} p99 {}  lag p99 {}",
+            group.window(),
+            ms(&group.response, 0.5),
+            ms(&group.response, 0.99),
+            ms(&group.send_lag, 0.99),
+        ));
+    }
+    if let more @ 1.. = groups.len().saturating_sub(MOST_GROUPS) {
+        lines.push(format!("      and {more} more lanes"));
+    }
+    lines
+}
+
+/// One line for a pipe.
+fn line(group: &Group, before: Option<&WindowCounts>, since: Duration, now: Duration) -> String {
+    let [planned, sent, admitted, limited, errors] = group.rates(before, since);
     format!(
-        "{:02}:{:02} {}{keys}: planned {:.1}/s, sent {:.1}/s, admitted {:.1}/s, limited {:.1}/s, errors {:.1}/s | {window} | \
-         response p50 {:.1} ms, p99 {:.1} ms | send lag p99 {:.2} ms",
-        seconds / 60,
-        seconds % 60,
-        group.name,
-        rate(totals.planned, before.planned),
-        rate(totals.sent, before.sent),
-        rate(totals.admitted, before.admitted),
-        rate(totals.limited, before.limited),
-        rate(totals.errors, before.errors),
+        "{} {}: planned {planned:.1}/s, sent {sent:.1}/s, admitted {admitted:.1}/s, limited {limited:.1}/s, \
+         errors {errors:.1}/s | {} | response p50 {}, p99 {} | send lag p99 {}",
+        clock(now),
+        group.title(),
+        group.window(),
         ms(&group.response, 0.5),
         ms(&group.response, 0.99),
         ms(&group.send_lag, 0.99),
     )
 }
 
+impl Group {
+    /// `premium (20 keys)`.
+    fn title(&self) -> String {
+        if self.lanes == 1 { self.name.clone() } else { format!("{} ({} keys)", self.name, self.lanes) }
+    }
+
+    /// Planned, sent, admitted, limited and errors a second since they were last shown.
+    fn rates(&self, before: Option<&WindowCounts>, since: Duration) -> [f64; 5] {
+        let (now, before) = (self.totals, before.copied().unwrap_or_default());
+        [
+            (now.planned, before.planned),
+            (now.sent, before.sent),
+            (now.admitted, before.admitted),
+            (now.limited, before.limited),
+            (now.errors, before.errors),
+        ]
+        .map(|(now, before)| now.saturating_sub(before) as f64 / since.as_secs_f64().max(1e-9))
+    }
+
+    /// The admitted requests of the running window against the limit of all keys.
+    fn window(&self) -> String {
+        let (number, admitted) = (self.window_number + 1, self.in_window);
+        match self.limit {
+            Some(limit @ 1..) => {
+                let filled = usize::try_from(admitted.min(limit) * BAR as u64 / limit).unwrap_or(BAR);
+                let bar = format!("{}{}", "█".repeat(filled), "░".repeat(BAR - filled));
+                format!("window {number} {bar} {admitted}/{limit}")
+            }
+            _ => format!("window {number} {admitted}"),
+        }
+    }
+}
+
+fn clock(time: Duration) -> String {
+    format!("{:02}:{:02}", time.as_secs() / 60, time.as_secs() % 60)
+}
+
+fn ms(times: &Times, share: f64) -> String {
+    if times.is_empty() {
+        return "–".to_owned();
+    }
+    format!("{:.2} ms", times.value_at_quantile(share) as f64 / 1_000.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_line_says_how_fast_and_how_far() {
-        let counts = |planned, sent, admitted, limited| WindowCounts {
-            planned,
-            sent,
-            admitted,
-            limited,
-            ..WindowCounts::default()
-        };
-        let mut response = histogram();
-        response.record(1_500).unwrap();
-        let group = Group {
-            name: "standard".to_owned(),
-            lanes: 1,
+    const TEN: Duration = Duration::from_secs(10);
+    const NOW: Duration = Duration::from_secs(75);
+
+    fn counts(planned: u64, sent: u64, admitted: u64, limited: u64) -> WindowCounts {
+        WindowCounts { planned, sent, admitted, limited, ..WindowCounts::default() }
+    }
+
+    fn group(name: &str, lanes: usize) -> Group {
+        Group {
+            name: name.to_owned(),
+            lanes,
             totals: counts(30, 29, 20, 9),
             window_number: 1,
             in_window: 15,
             limit: Some(60),
-            response,
-            send_lag: histogram(),
-        };
-        let line = line(&group, &counts(10, 10, 10, 0), Duration::from_secs(10), Duration::from_secs(75));
+            response: [Duration::from_micros(1_500)].into_iter().collect(),
+            send_lag: Times::default(),
+        }
+    }
+
+    #[test]
+    fn a_line_says_how_fast_and_how_far() {
         assert_eq!(
-            line,
+            line(&group("standard", 1), Some(&counts(10, 10, 10, 0)), TEN, NOW),
             "01:15 standard: planned 2.0/s, sent 1.9/s, admitted 1.0/s, limited 0.9/s, errors 0.0/s | \
-             window 2 ███░░░░░░░░░ 15/60 | response p50 1.5 ms, p99 1.5 ms | send lag p99 0.00 ms"
+             window 2 ███░░░░░░░░░ 15/60 | response p50 1.50 ms, p99 1.50 ms | send lag p99 –"
         );
+    }
+
+    #[test]
+    fn a_terminal_gets_two_lines_a_group_that_line_up() {
+        let groups = [group("ingestion", 1), Group { limit: None, ..group("premium", 334) }];
+        let before = BTreeMap::from([("ingestion".to_owned(), counts(10, 10, 10, 0))]);
+        let lines = frame(&groups, &before, TEN, NOW);
+        assert_eq!(
+            lines,
+            [
+                "01:15 ingestion           planned 2.0/s  sent 1.9  admitted 1.0  limited 0.9  errors 0.0",
+                "      window 2 ███░░░░░░░░░ 15/60  response p50 1.50 ms p99 1.50 ms  lag p99 –",
+                "01:15 premium (334 keys)  planned 3.0/s  sent 2.9  admitted 2.0  limited 0.9  errors 0.0",
+                "      window 2 15  response p50 1.50 ms p99 1.50 ms  lag p99 –",
+            ]
+        );
+    }
+
+    #[test]
+    fn many_groups_are_folded() {
+        let groups: Vec<Group> = (0..100).map(|number| group(&format!("lane-{number}"), 1)).collect();
+        let lines = frame(&groups, &BTreeMap::new(), TEN, NOW);
+        assert_eq!(lines.len(), 2 * MOST_GROUPS + 1);
+        assert_eq!(lines.last().unwrap(), "      and 92 more lanes");
+    }
+
+    #[test]
+    fn a_window_beyond_its_limit_fills_the_bar_and_no_more() {
+        let over = Group { in_window: 61, ..group("standard", 1) };
+        assert_eq!(over.window(), "window 2 ████████████ 61/60");
     }
 }

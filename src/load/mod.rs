@@ -4,8 +4,9 @@
 //!
 //! 1. [`profile`] reads what is asked for; [`Plan`] lays it out for a target: lanes, each with a schedule;
 //! 2. `keys` gathers the keys, sees that they work, and waits for their fresh windows;
-//! 3. `tickets` releases each request when it is due, as [`pacer`] says;
-//! 4. `attack`, on goose, takes tickets and sends; `client` and `answer` say what came of it;
+//! 3. `senders` are the threads that send; in each, `tickets` releases every request when it is due, as [`pacer`] says,
+//!    and `alarm` sleeps until then;
+//! 4. `attack`, on goose, has users whose slots take tickets and send; `client` and `answer` say what came of it;
 //! 5. `collect` keeps the `ledger` of each lane and shows it `live`;
 //! 6. [`play()`] conducts all of them and returns the record.
 //!
@@ -20,6 +21,7 @@
 //! Percentiles are never averaged: what is shown of several keys comes from their histograms, added bucket by
 //! bucket.
 
+mod alarm;
 mod answer;
 mod attack;
 mod client;
@@ -31,6 +33,7 @@ mod findings;
 mod freshness;
 mod interval_log;
 mod keys;
+mod latency;
 mod ledger;
 mod live;
 mod merge;
@@ -43,6 +46,7 @@ mod record;
 mod report;
 #[cfg(test)]
 mod samples;
+mod senders;
 mod series;
 mod store;
 mod stored;
@@ -62,9 +66,10 @@ pub use findings::{About, Finding, Miss, findings};
 pub use merge::{MergeError, merge};
 pub use plan::{LanePlan, Overrides, Plan, Shard};
 pub use play::{Conduct, LoadError, View, play};
-pub use record::{LaneRecord, Latencies, Outcome, RunRecord, WindowCounts, histogram, record_time};
+pub use record::{LaneRecord, Latencies, Outcome, Percentiles, RunRecord, WindowCounts, WindowTimes};
 pub use report::{Outputs, Reported, report};
 pub use store::{StoreError, read_back, store};
 pub use thresholds::{LatencyLimits, OutcomeLimits, Thresholds};
 pub use time_limit::{Beside, TimeLimit};
+pub use times::Times;
 pub use verdict::{LoadVerdict, Unjudged, judge};

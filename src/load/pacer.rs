@@ -3,6 +3,9 @@
 //! Request `i` of a constant rate of `N` a minute is due at `i * 60 s / N`, in integer nanoseconds: 1,000 a
 //! minute are 60 ms apart exactly, 7 a minute never drift. A rate that rises or falls is a straight line
 //! between two rates, and the `i`th request is due when the line's integral reaches `i`.
+//!
+//! Lanes of equal rate would all fire at the same moments. So each may be shifted by a part of its interval, never by
+//! so much that a request leaves its segment: every window holds the same requests with and without it.
 
 use std::time::Duration;
 
@@ -44,6 +47,11 @@ impl Segment {
         if i == 0 {
             return Duration::ZERO;
         }
+        if self.from == self.to
+            && let Some(minutes) = i.checked_mul(MINUTE_NS as u64)
+        {
+            return Duration::from_nanos(minutes / u64::from(self.from.max(1))).min(self.send);
+        }
         // f t + (g - f) t² / 2T = i M, solved for t in the form that needs no division by g - f.
         let (from, to) = (i128::from(self.from), i128::from(self.to));
         let (send, minute, i) = (self.send.as_nanos() as i128, MINUTE_NS as i128, i128::from(i));
@@ -54,25 +62,61 @@ impl Segment {
     }
 }
 
+/// Which part of an interval a lane is shifted by: `Phase(u32::MAX / 2)` is half of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Phase(pub u32);
+
+impl Phase {
+    /// The phase of the lane at this place among all lanes of a run: multiples of the golden ratio, so that any
+    /// number of neighbours lie about evenly in the interval. The first lane is not shifted.
+    pub const fn of(place: u32) -> Self {
+        Self(place.wrapping_mul(2_654_435_769))
+    }
+
+    /// This part of a time; always less than the time itself, unless that is 0.
+    fn part(self, time: Duration) -> Duration {
+        let nanos = (time.as_nanos() * u128::from(self.0)) >> u32::BITS;
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+}
+
 /// The schedule of one lane.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pacer {
-    /// The segments, each with when it begins and the number of its first request.
-    segments: Vec<(Duration, u64, Segment)>,
+    segments: Vec<Placed>,
     total: u64,
     length: Duration,
+}
+
+/// A segment in a schedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Placed {
+    /// When its first request is due.
+    first_due: Duration,
+    /// The number of its first request.
+    first: u64,
+    segment: Segment,
 }
 
 impl Pacer {
     /// The schedule that goes through these segments, after so much silence.
     pub fn new(start: Duration, segments: impl IntoIterator<Item = Segment>) -> Self {
+        Self::shifted(start, Phase::default(), segments)
+    }
+
+    /// The same, with every request of a segment later by a part of what there is room for: at a constant rate that
+    /// fits its segment, a part of the interval.
+    pub fn shifted(start: Duration, phase: Phase, segments: impl IntoIterator<Item = Segment>) -> Self {
         let (mut length, mut total) = (start, 0);
         let segments = segments
             .into_iter()
             .map(|segment| {
-                let placed = (length, total, segment);
+                let requests = segment.requests();
+                let room =
+                    requests.checked_sub(1).map_or(Duration::ZERO, |last| segment.send - segment.due(last));
+                let placed = Placed { first_due: length + phase.part(room), first: total, segment };
                 length += segment.length();
-                total += segment.requests();
+                total += requests;
                 placed
             })
             .collect();
@@ -94,9 +138,9 @@ impl Pacer {
         if i >= self.total {
             return None;
         }
-        let at = self.segments.partition_point(|(_, first, _)| *first <= i).checked_sub(1)?;
-        let (start, first, segment) = self.segments.get(at)?;
-        Some(*start + segment.due(i - first))
+        let at = self.segments.partition_point(|placed| placed.first <= i).checked_sub(1)?;
+        let placed = self.segments.get(at)?;
+        Some(placed.first_due + placed.segment.due(i - placed.first))
     }
 
     /// The number of requests due before `time`: what is planned until then.
@@ -114,7 +158,11 @@ impl Pacer {
 
     /// The highest rate it has, in requests a minute.
     pub fn highest_rate(&self) -> u32 {
-        self.segments.iter().map(|(_, _, segment)| segment.from.max(segment.to)).max().unwrap_or_default()
+        self.segments
+            .iter()
+            .map(|placed| placed.segment.from.max(placed.segment.to))
+            .max()
+            .unwrap_or_default()
     }
 }
 
@@ -171,6 +219,31 @@ mod tests {
     }
 
     #[test]
+    fn lanes_of_one_rate_lie_evenly_in_the_interval() {
+        let segment = Segment { from: 60, to: 60, send: WINDOW, rest: Duration::ZERO };
+        let second = Duration::from_secs(1);
+        for lanes in [1_u32, 2, 7, 100, 1_000] {
+            let first =
+                |place| Pacer::shifted(Duration::ZERO, Phase::of(place), [segment; 3]).due(0).unwrap();
+            let mut starts: Vec<Duration> = (500..500 + lanes).map(first).collect();
+            starts.sort();
+            let around = starts.last().map(|last| starts[0] + second - *last);
+            let gaps = starts.windows(2).map(|pair| pair[1] - pair[0]).chain(around);
+            // By the three-gap theorem the widest is the sum of the others; evenly they would be a second / lanes.
+            assert!(gaps.max().unwrap() <= second * 27 / 10 / lanes, "{lanes}");
+        }
+        assert_eq!(Phase::of(0), Phase::default());
+    }
+
+    #[test]
+    fn a_phase_is_the_same_part_of_the_interval_in_every_window() {
+        let segment = Segment { from: 60, to: 60, send: WINDOW, rest: Duration::from_millis(50) };
+        let pacer = Pacer::shifted(Duration::ZERO, Phase(1 << 30), [segment; 2]);
+        assert_eq!(pacer.due(0), Some(Duration::from_millis(250)));
+        assert_eq!(pacer.due(60), Some(Duration::from_millis(60_300)));
+    }
+
+    #[test]
     fn the_longest_steepest_ramp_stays_in_range() {
         let segment = Segment { from: 0, to: HIGHEST_RATE, send: LONGEST_SEGMENT, rest: Duration::ZERO };
         let last = segment.requests() - 1;
@@ -191,14 +264,30 @@ mod tests {
 
     proptest! {
         #[test]
-        fn requests_come_in_order_and_before_the_end(segments in segments()) {
-            let pacer = Pacer::new(Duration::ZERO, segments);
+        fn requests_come_in_order_and_before_the_end(segments in segments(), phase: u32) {
+            let pacer = Pacer::shifted(Duration::ZERO, Phase(phase), segments);
             let step = (pacer.total() / 200).max(1);
             let mut last = Duration::ZERO;
             for i in (0..pacer.total()).step_by(usize::try_from(step).unwrap()) {
                 let due = pacer.due(i).unwrap();
                 prop_assert!(due >= last && due < pacer.length(), "{i}: {due:?} after {last:?}");
                 last = due;
+            }
+        }
+
+        #[test]
+        fn a_phase_moves_no_request_out_of_its_segment(segments in segments(), phase: u32) {
+            let (still, moved) = (
+                Pacer::new(Duration::ZERO, segments.clone()),
+                Pacer::shifted(Duration::ZERO, Phase(phase), segments.clone()),
+            );
+            prop_assert_eq!(still.total(), moved.total());
+            let mut end = Duration::ZERO;
+            for segment in segments {
+                end += segment.send;
+                prop_assert_eq!(still.planned_before(end), moved.planned_before(end));
+                end += segment.rest;
+                prop_assert_eq!(still.planned_before(end), moved.planned_before(end));
             }
         }
 

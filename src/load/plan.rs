@@ -7,7 +7,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::descriptors::most;
-use super::pacer::{Pacer, Segment};
+use super::pacer::{Pacer, Phase, Segment};
 use super::profile::{Lane, OnLimited, Payload, Profile, Rate, Request, Shelved, Template};
 use super::thresholds::Thresholds;
 use crate::contract::{Limits, Tier};
@@ -284,7 +284,8 @@ fn lane_plan(profile: &Profile, lane: &Lane, target: &Target, place: u32, keys: 
     let windows = u32::try_from(segments.len()).unwrap_or(u32::MAX);
     let whole = segments.iter().filter(|segment| segment.length() == window).count();
     let rates = segments.iter().map(|segment| (segment.from, segment.to)).collect();
-    let pacer = Pacer::new(start, segments);
+    // By its place among all lanes, those of other shards included: a shard sends what the whole run would.
+    let pacer = Pacer::shifted(start, Phase::of(place), segments);
     let waits = lane.on_limited == OnLimited::Wait;
     let slots = match &lane.slots {
         _ if waits => 1,

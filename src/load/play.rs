@@ -8,29 +8,36 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+use futures_util::future::try_join_all;
 use goose::GooseError;
+use goose::metrics::GooseMetrics;
 use indicatif::{MultiProgress, ProgressDrawTarget};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::attack::{LaneInPlay, Ready, Shared, build, execute};
-use super::client::connect;
+use super::client::{LaneClient, connect};
 use super::collect::keep;
 use super::descriptors::make_room;
 use super::keys::Keyring;
 use super::ledger::LaneLedger;
 use super::live::{Live, Screen};
 use super::plan::{LanePlan, Plan};
-use super::record::RunRecord;
-use super::tickets::{Course, Tickets, release};
+use super::record::{LaneRecord, RunRecord};
+use super::senders::Senders;
+use super::tickets::{Course, Part, Tickets, release};
 use super::watch::Watch;
 use crate::report::{ExitCode, Redactor};
 use crate::target::{Target, TargetError};
 
-/// From the moment all users are up to the first request. The thread that releases tickets starts in it, and
-/// goose, having launched its users, goes to rest.
+/// From the moment all users are up to the first request: goose, having launched its users, goes to rest.
 const LEAD: Duration = Duration::from_millis(200);
 /// How long requests under way may go on after Ctrl-C.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// How many requests a minute one thread is trusted with: a lane that is quicker is played in parts. A thread can send
+/// some times as many.
+const THREAD_RATE: u32 = 600_000;
 
 /// A wait that people are told about.
 const NOTICEABLE: Duration = Duration::from_secs(2);
@@ -106,6 +113,9 @@ pub enum LoadError {
     /// The start time has passed.
     #[error("the start time {0} has passed; give one that leaves time to get ready")]
     TooLate(DateTime<Utc>),
+    /// A thread that sends could not be started.
+    #[error("a thread that sends could not be started: {0}")]
+    Senders(#[from] std::io::Error),
     /// The HTTP client could not be set up.
     #[error("the HTTP client could not be set up: {0}")]
     Client(#[from] reqwest::Error),
@@ -137,7 +147,7 @@ impl LoadError {
             | Self::Target(_)
             | Self::TooLate(_) => ExitCode::Usage,
             Self::Control { .. } => ExitCode::Unreachable,
-            Self::Client(_) | Self::Goose(_) | Self::Broken(_) => ExitCode::Internal,
+            Self::Senders(_) | Self::Client(_) | Self::Goose(_) | Self::Broken(_) => ExitCode::Internal,
             Self::Interrupted => ExitCode::Interrupted,
         }
     }
@@ -171,13 +181,21 @@ pub async fn play(
         _ = interrupted => return Err(LoadError::Interrupted),
     };
     keyring.keys().for_each(|key| redactor.learn(&key.secret));
-    let lanes = plan
-        .lanes
-        .iter()
-        .enumerate()
-        .map(|(index, lane)| Ok(Arc::new(in_play(index, lane, &plan, &keyring, target)?)))
-        .collect::<Result<Vec<_>, LoadError>>()?;
-    conduct_lanes(plan, target, conduct, lanes, keyring.fresh_from).await
+    let senders = Senders::start(plan.lanes.iter().map(threads_for).sum())?;
+    // A connection belongs to the thread it was made in, so each has a client of its own.
+    let clients = senders.handles().iter().map(|_| connect(target.timeout)).collect::<Result<Vec<_>, _>>()?;
+    let mut threads = clients.iter().zip(senders.handles()).cycle();
+    let mut lanes = Vec::new();
+    for (index, lane) in plan.lanes.iter().enumerate() {
+        for part in parts_of(lane, senders.handles().len()) {
+            let Some((client, sender)) = threads.next() else { continue };
+            let client = keyring.client_over(client.clone(), lane, target)?;
+            lanes.push(Arc::new(in_play(index, lane, part, &plan, client, sender.clone())));
+        }
+    }
+    let fresh_from = keyring.fresh_from;
+    drop((keyring, clients));
+    conduct_lanes(plan, target, conduct, lanes, &senders, fresh_from).await
 }
 
 async fn conduct_lanes(
@@ -185,6 +203,7 @@ async fn conduct_lanes(
     target: &Target,
     conduct: Conduct,
     lanes: Vec<Arc<LaneInPlay>>,
+    senders: &Senders,
     fresh_from: Option<Instant>,
 ) -> Result<RunRecord, LoadError> {
     let course = Arc::new(Course::default());
@@ -192,8 +211,13 @@ async fn conduct_lanes(
     let users = lanes.iter().map(|lane| lane.slots as usize).sum();
     let ready = Arc::new(Ready::of(users));
     let (samples, bundles) = channel();
-    let shared =
-        Arc::new(Shared { course: course.clone(), give_up: give_up_receiver, ready: ready.clone(), samples });
+    let shared = Arc::new(Shared {
+        course: course.clone(),
+        give_up: give_up_receiver,
+        ready: ready.clone(),
+        samples,
+        goose_reports: conduct.goose_report.is_some(),
+    });
     let attack = build(&lanes, &shared, &target.base_url, conduct.goose_report.as_deref())?;
     drop(shared);
 
@@ -223,32 +247,25 @@ async fn conduct_lanes(
     }
     course.begin(start);
     let interrupted = Arc::new(AtomicBool::new(false));
-    let schedule = {
-        let (course, interrupted) = (course.clone(), interrupted.clone());
-        let tickets: Vec<_> = lanes.iter().map(|lane| lane.tickets.clone()).collect();
-        drop(lanes);
-        tokio::task::spawn_blocking(move || {
-            let ctrl_c = || {
-                let triggered = goose::is_killswitch_triggered();
-                interrupted.fetch_or(triggered, Ordering::Relaxed);
-                triggered
-            };
-            release(&tickets, &course, &ctrl_c)
-        })
-    };
-    let came_to = schedule.await.map_err(broken)?;
+    let came_to = schedule(lanes, senders, &course, &interrupted).await?;
     let grace = async {
-        if course.is_stopped() {
-            tokio::time::sleep(GRACE).await;
-            give_up.send_replace(true);
-        }
+        // Requests that fell due late are given the time of one more, and no more: a target that is slower than the
+        // schedule would else be sent the rest of it for as long as it likes.
+        tokio::time::sleep(if course.is_stopped() { GRACE } else { target.timeout }).await;
+        course.stop();
+        give_up.send_replace(true);
         std::future::pending::<()>().await;
     };
-    tokio::select! {
-        done = &mut attack => { done.map_err(broken)??; }
-        () = grace => {}
-    }
+    let goose = tokio::select! {
+        done = &mut attack => done.map_err(broken)??,
+        () = grace => GooseMetrics::default(),
+    };
     let (ledgers, last_answer) = join(keeper).await?;
+    let lanes: Vec<LaneRecord> =
+        ledgers.into_iter().zip(came_to).map(|(ledger, came_to)| ledger.close(came_to)).collect();
+    if conduct.goose_report.is_some() {
+        compare(&goose, &lanes);
+    }
     Ok(RunRecord {
         profile: plan.profile.profile.value.clone(),
         profile_hash: plan.hash,
@@ -258,28 +275,86 @@ async fn conduct_lanes(
         shard: plan.shard.map(|shard| (shard.number, shard.of)),
         interrupted: interrupted.load(Ordering::Relaxed),
         stop_at_first_miss: plan.profile.stop_at_first_miss,
-        lanes: ledgers.into_iter().map(|ledger| ledger.close(came_to)).collect(),
+        lanes,
         thresholds: plan.profile.thresholds.value,
     })
+}
+
+/// Goose starts its metrics anew when all users are up, and tells nobody when. Should the first requests have been
+/// quicker than that, its report is short, and nobody must take it for whole.
+fn compare(goose: &GooseMetrics, lanes: &[LaneRecord]) {
+    let heard: usize = goose.requests.values().map(|of| of.success_count + of.fail_count).sum();
+    let sent: u64 = lanes.iter().flat_map(|lane| &lane.windows).map(|counts| counts.sent).sum();
+    if heard as u64 != sent {
+        // Nobody reads a closed stream.
+        let _ = writeln!(stderr(), "goose's own report tells of {heard} of the {sent} requests");
+    }
+}
+
+/// Releases the tickets of all lanes, each in its own thread. Returns how far the schedule of each lane came.
+async fn schedule(
+    lanes: Vec<Arc<LaneInPlay>>,
+    senders: &Senders,
+    course: &Arc<Course>,
+    interrupted: &Arc<AtomicBool>,
+) -> Result<Vec<Duration>, LoadError> {
+    let of_thread = senders.handles().iter().enumerate().map(|(number, sender)| {
+        let tickets = lanes.iter().skip(number).step_by(senders.handles().len());
+        let tickets = tickets.map(|lane| lane.tickets.clone()).collect();
+        let interrupted = interrupted.clone();
+        let ctrl_c = move || {
+            let triggered = goose::is_killswitch_triggered();
+            interrupted.fetch_or(triggered, Ordering::Relaxed);
+            triggered
+        };
+        sender.spawn(release(tickets, course.clone(), ctrl_c))
+    });
+    let of_thread: Vec<_> = of_thread.collect();
+    let indices: Vec<usize> = lanes.iter().map(|lane| lane.index).collect();
+    // Nothing here keeps a lane any longer than its users do.
+    drop(lanes);
+    let of_thread = try_join_all(of_thread).await.map_err(broken)?;
+    let mut came_to = vec![Duration::ZERO; indices.last().map_or(0, |last| last + 1)];
+    for (index, time) in indices.into_iter().zip(of_thread.into_iter().cycle()) {
+        if let Some(furthest) = came_to.get_mut(index) {
+            *furthest = time.max(*furthest);
+        }
+    }
+    Ok(came_to)
+}
+
+/// How many threads a lane could keep busy.
+fn threads_for(lane: &LanePlan) -> usize {
+    let wanted = lane.pacer.highest_rate().div_ceil(THREAD_RATE).clamp(1, lane.slots.max(1));
+    usize::try_from(wanted).unwrap_or(1)
+}
+
+/// The parts a lane is played in, where there are so many threads, and how many slots each has.
+fn parts_of(lane: &LanePlan, threads: usize) -> impl Iterator<Item = (Part, u32)> + use<> {
+    let of = u32::try_from(threads_for(lane).min(threads)).unwrap_or(1).max(1);
+    let slots = lane.slots;
+    (0..of).map(move |number| (Part { number, of }, slots / of + u32::from(number < slots % of)))
 }
 
 fn in_play(
     index: usize,
     lane: &LanePlan,
+    (part, slots): (Part, u32),
     plan: &Plan,
-    keyring: &Keyring,
-    target: &Target,
-) -> Result<LaneInPlay, LoadError> {
+    client: LaneClient,
+    sender: Handle,
+) -> LaneInPlay {
     let asked = lane.thresholds.over(&plan.profile.thresholds);
-    Ok(LaneInPlay {
+    LaneInPlay {
         index,
         name: lane.group.clone(),
-        slots: lane.slots,
+        slots,
         waits: lane.waits,
         expects_429: asked.limited != Some(0),
-        client: keyring.client(lane, target)?,
-        tickets: Arc::new(Tickets::new(lane.pacer.clone(), lane.slots)),
-    })
+        client,
+        tickets: Arc::new(Tickets::new(lane.pacer.clone(), part, slots)),
+        sender,
+    }
 }
 
 /// When the schedule begins, on our clock and on everybody's.
@@ -313,4 +388,43 @@ fn broken(error: tokio::task::JoinError) -> LoadError {
 async fn join<T: Send + 'static>(thread: thread::JoinHandle<T>) -> Result<T, LoadError> {
     let joined = tokio::task::spawn_blocking(move || thread.join()).await.map_err(broken)?;
     joined.map_err(|_| LoadError::Broken("the ledger".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::Overrides;
+    use crate::load::profile::{Library, Rate};
+    use crate::scenario::Source;
+
+    #[test]
+    fn a_lane_too_quick_for_a_thread_is_played_in_parts_and_keeps_its_slots() {
+        let shelved = Library(&Source::Builtin).find("sustain-standard").unwrap();
+        let target = Target {
+            base_url: "http://127.0.0.1:1".to_owned(),
+            loopback: true,
+            limits: std::collections::BTreeMap::new(),
+            paths: std::collections::BTreeMap::new(),
+            envelope: crate::target::Envelope::Documented,
+            timeout: Duration::from_secs(1),
+            extra_members_allowed: false,
+            keys: crate::target::Keys::Environment(Vec::new()),
+        };
+        for (rate, threads, expected) in
+            [("60", 8, 1), ("600001", 8, 2), ("3000000", 8, 5), ("3000000", 2, 2)]
+        {
+            let rate: Rate = rate.parse().unwrap();
+            let overrides = Overrides { rate: Some(rate), ..Overrides::default() };
+            let lane = &Plan::new(&shelved, &overrides, &target, None).unwrap().lanes[0];
+            let parts: Vec<_> = parts_of(lane, threads).collect();
+            assert_eq!(parts.len(), expected);
+            assert_eq!(parts.iter().map(|(_, slots)| slots).sum::<u32>(), lane.slots);
+            assert!(
+                parts
+                    .iter()
+                    .enumerate()
+                    .all(|(nth, (part, slots))| part.number as usize == nth && *slots > 0)
+            );
+        }
+    }
 }

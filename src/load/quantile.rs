@@ -1,9 +1,8 @@
 //! The percentiles that are judged and shown.
 
-use hdrhistogram::Histogram;
-
 use super::thresholds::LatencyLimits;
 use super::time_limit::TimeLimit;
+use super::times::Times;
 
 /// A percentile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +52,7 @@ impl Quantile {
 }
 
 /// A percentile in milliseconds; `None` of nothing.
-pub(super) fn quantile(micros: &Histogram<u64>, which: Quantile) -> Option<f64> {
+pub(super) fn quantile(micros: &Times, which: Quantile) -> Option<f64> {
     (!micros.is_empty()).then(|| micros.value_at_quantile(which.share()) as f64 / 1_000.0)
 }
 
@@ -75,15 +74,13 @@ pub(super) fn digits(millis: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::histogram;
 
     #[test]
     fn percentiles_are_those_of_the_values() {
-        let mut times = histogram();
-        (1..=1_000_u64).for_each(|at| times.saturating_record(at));
+        let times: Times = (1..=1_000).map(std::time::Duration::from_micros).collect();
         let all = Quantile::ALL.map(|which| quantile(&times, which).unwrap());
         assert_eq!(all, [0.5, 0.9, 0.99, 0.999, 1.0]);
-        assert_eq!(quantile(&histogram(), Quantile::Max), None);
+        assert_eq!(quantile(&Times::default(), Quantile::Max), None);
     }
 
     #[test]

@@ -5,39 +5,15 @@ use std::ops::AddAssign;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use hdrhistogram::Histogram;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::thresholds::Thresholds;
+use super::times::Times;
 use crate::contract::Tier;
 
-/// Three digits: a time is known to a thousandth of itself.
-const DIGITS: u8 = 3;
-
-/// Times above an hour count as an hour.
-const LONGEST_US: u64 = 3_600_000_000;
-
-/// An empty histogram of microseconds. It grows with the longest time it has seen, so that a thousand
-/// lanes with quick answers stay small.
-pub fn histogram() -> Histogram<u64> {
-    // Three digits are always in range.
-    let mut empty = Histogram::new(DIGITS).unwrap_or_else(|_| unreachable!("{DIGITS} digits are allowed"));
-    empty.auto(true);
-    empty
-}
-
-/// Records a time in microseconds; one beyond an hour as an hour.
-pub fn record_time(histogram: &mut Histogram<u64>, time: Duration) {
-    let micros = u64::try_from(time.as_micros()).map_or(LONGEST_US, |micros| micros.min(LONGEST_US));
-    // A histogram of ours grows, one of another make may not.
-    if histogram.record(micros).is_err() {
-        histogram.saturating_record(micros);
-    }
-}
-
 /// What became of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// The target did what was asked.
@@ -97,25 +73,98 @@ impl AddAssign for WindowCounts {
 }
 
 /// How long requests of one outcome took, in microseconds.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Latencies {
     /// From the moment a request was due to the end of its answer: what a user would have waited.
-    pub response: Histogram<u64>,
+    pub response: Times,
     /// From the moment a request was sent to the end of its answer.
-    pub service: Histogram<u64>,
-}
-
-impl Default for Latencies {
-    fn default() -> Self {
-        Self { response: histogram(), service: histogram() }
-    }
+    pub service: Times,
 }
 
 impl Latencies {
     /// Takes the times of one request.
     pub fn record(&mut self, response: Duration, service: Duration) {
-        record_time(&mut self.response, response);
-        record_time(&mut self.service, service);
+        self.response.record(response);
+        self.service.record(service);
+    }
+}
+
+/// The percentiles of some times, in microseconds. They are what is kept of a window, and are never averaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Percentiles {
+    /// How many times there were.
+    pub samples: u64,
+    /// The median.
+    pub p50: u64,
+    /// What nine in ten stay within.
+    pub p90: u64,
+    /// What 99 in 100 stay within.
+    pub p99: u64,
+    /// What 999 in 1,000 stay within.
+    pub p99_9: u64,
+    /// The longest.
+    pub max: u64,
+}
+
+impl Percentiles {
+    /// Those of these times; `None` of none.
+    pub fn of(times: &Times) -> Option<Self> {
+        let at = |share| times.value_at_quantile(share);
+        (!times.is_empty()).then(|| Self {
+            samples: times.len(),
+            p50: at(0.5),
+            p90: at(0.9),
+            p99: at(0.99),
+            p99_9: at(0.999),
+            max: at(1.0),
+        })
+    }
+}
+
+/// The times of one window of one lane, in microseconds.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct WindowTimes {
+    /// From when a request was due to the end of its answer, by what became of it.
+    #[serde(default)]
+    pub response: BTreeMap<Outcome, Percentiles>,
+    /// From when it was sent to the end of its answer, by what became of it.
+    #[serde(default)]
+    pub service: BTreeMap<Outcome, Percentiles>,
+    /// How late requests were sent; `null` where none was.
+    #[serde(default)]
+    pub send_lag: Option<Percentiles>,
+}
+
+impl Percentiles {
+    /// Each of the two, whichever is higher.
+    const fn slower(self, other: Self) -> Self {
+        const fn higher(one: u64, other: u64) -> u64 {
+            if one > other { one } else { other }
+        }
+        Self {
+            samples: self.samples + other.samples,
+            p50: higher(self.p50, other.p50),
+            p90: higher(self.p90, other.p90),
+            p99: higher(self.p99, other.p99),
+            p99_9: higher(self.p99_9, other.p99_9),
+            max: higher(self.max, other.max),
+        }
+    }
+}
+
+impl WindowTimes {
+    /// Keeps of each percentile the higher one.
+    pub(super) fn keep_slower(&mut self, other: &Self) {
+        let clocks = [(&mut self.response, &other.response), (&mut self.service, &other.service)];
+        for (mine, others) in clocks {
+            for (outcome, times) in others {
+                mine.entry(*outcome).and_modify(|kept| *kept = kept.slower(*times)).or_insert(*times);
+            }
+        }
+        self.send_lag = match (self.send_lag, other.send_lag) {
+            (Some(mine), Some(other)) => Some(mine.slower(other)),
+            (mine, other) => mine.or(other),
+        };
     }
 }
 
@@ -144,12 +193,14 @@ pub struct LaneRecord {
     pub whole_windows: u32,
     /// The windows in order, from the first of the warm-up to the last that was begun.
     pub windows: Vec<WindowCounts>,
+    /// The times of each of these windows.
+    pub window_times: Vec<WindowTimes>,
     /// Times by outcome, those of the warm-up left out.
     pub latencies: BTreeMap<Outcome, Latencies>,
     /// The same for each window by itself, the warm-up included; empty where windows are not told apart.
     pub window_latencies: Vec<BTreeMap<Outcome, Latencies>>,
     /// How long after its due time a request was sent, in microseconds; the warm-up left out.
-    pub send_lag: Histogram<u64>,
+    pub send_lag: Times,
     /// What the errors and the wrong 429s were, and how many of each. Holds no keys.
     pub faults: BTreeMap<String, u64>,
     /// The rate the profile asks for; of a ramp, the highest.
@@ -210,27 +261,5 @@ impl RunRecord {
             lanes,
             thresholds,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_beyond_an_hour_counts_as_an_hour() {
-        let mut times = histogram();
-        record_time(&mut times, Duration::from_secs(7_200));
-        record_time(&mut times, Duration::MAX);
-        assert_eq!(times.count_at(LONGEST_US), 2);
-    }
-
-    #[test]
-    fn an_empty_histogram_is_small_and_grows() {
-        let mut times = histogram();
-        let small = times.high();
-        record_time(&mut times, Duration::from_secs(1));
-        assert!(small < 10_000 && times.high() >= 1_000_000);
-        assert_eq!(times.len(), 1);
     }
 }

@@ -34,9 +34,10 @@ pub(super) fn lane(place: u32, windows: &[WindowCounts]) -> LaneRecord {
         warm_up_windows: 0,
         whole_windows: u32::try_from(windows.len()).unwrap(),
         windows: windows.to_vec(),
+        window_times: Vec::new(),
         latencies: BTreeMap::new(),
         window_latencies: Vec::new(),
-        send_lag: histogram(),
+        send_lag: Times::default(),
         faults: BTreeMap::new(),
         planned_rate_per_minute: 60.0,
         window_rates: vec![(60, 60); windows.len()],
@@ -44,8 +45,10 @@ pub(super) fn lane(place: u32, windows: &[WindowCounts]) -> LaneRecord {
         thresholds: Thresholds::default(),
     };
     for counts in windows {
+        let mut of_window = WindowTimes::default();
+        let mut admitted = Times::default();
         for at in 0..counts.sent {
-            record_time(&mut record.send_lag, Duration::from_micros(50));
+            record.send_lag.record(Duration::from_micros(50));
             let (outcome, time) = match at {
                 admitted if admitted < counts.admitted => (Outcome::Admitted, admitted % 60 + 1),
                 rest if rest < counts.admitted + counts.limited => (Outcome::Limited, 1),
@@ -53,7 +56,12 @@ pub(super) fn lane(place: u32, windows: &[WindowCounts]) -> LaneRecord {
             };
             let service = Duration::from_millis(time);
             record.latencies.entry(outcome).or_default().record(service + Duration::from_micros(50), service);
+            if outcome == Outcome::Admitted {
+                admitted.record(service + Duration::from_micros(50));
+            }
         }
+        of_window.response.extend(Percentiles::of(&admitted).map(|times| (Outcome::Admitted, times)));
+        record.window_times.push(of_window);
     }
     record
 }
@@ -75,8 +83,8 @@ pub(super) fn run(lanes: Vec<LaneRecord>, thresholds: &str) -> RunRecord {
 }
 
 /// The values in a histogram with their counts, whatever the histogram has room for besides.
-pub(super) fn buckets(histogram: &hdrhistogram::Histogram<u64>) -> Vec<(u64, u64)> {
-    histogram.iter_recorded().map(|at| (at.value_iterated_to(), at.count_at_value())).collect()
+pub(super) fn buckets(times: &Times) -> Vec<(u64, u64)> {
+    times.buckets().collect()
 }
 
 /// A run whose rate rises by a hundred a window; its requests take 20 ms, and in the third window 400 ms.
@@ -84,7 +92,7 @@ pub(super) fn climbing() -> RunRecord {
     let windows = [100, 200, 300].map(|sent| WindowCounts { planned: sent, sent, admitted: sent, ..GOOD });
     let mut record = lane(0, &windows);
     record.latencies.clear();
-    record.send_lag = histogram();
+    record.send_lag = Times::default();
     for (counts, millis) in windows.iter().zip([20, 20, 400]) {
         let (time, mut latencies) = (Duration::from_millis(millis), Latencies::default());
         for _ in 0..counts.sent {

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use hdrhistogram::Histogram;
-
 use super::interval_log::Interval;
 use super::record::{LaneRecord, Latencies, Outcome};
+use super::times::Times;
 
 /// Which moment a time counts from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,14 +18,14 @@ pub(super) enum Clock {
 impl Clock {
     pub(super) const ALL: [Self; 2] = [Self::Response, Self::Service];
 
-    const fn of(self, latencies: &Latencies) -> &Histogram<u64> {
+    const fn of(self, latencies: &Latencies) -> &Times {
         match self {
             Self::Response => &latencies.response,
             Self::Service => &latencies.service,
         }
     }
 
-    const fn of_mut(self, latencies: &mut Latencies) -> &mut Histogram<u64> {
+    const fn of_mut(self, latencies: &mut Latencies) -> &mut Times {
         match self {
             Self::Response => &mut latencies.response,
             Self::Service => &mut latencies.service,
@@ -64,7 +63,7 @@ impl Series {
     }
 
     /// The lane's histogram, where it has one.
-    pub(super) fn of(self, lane: &LaneRecord) -> Option<&Histogram<u64>> {
+    pub(super) fn of(self, lane: &LaneRecord) -> Option<&Times> {
         match self {
             Self::Times(outcome, clock) => lane.latencies.get(&outcome).map(|times| clock.of(times)),
             Self::SendLag => Some(&lane.send_lag),
@@ -72,7 +71,7 @@ impl Series {
     }
 
     /// The histogram of one of the lane's windows, counted from 0, where windows are told apart.
-    pub(super) fn of_window(self, lane: &LaneRecord, window: usize) -> Option<&Histogram<u64>> {
+    pub(super) fn of_window(self, lane: &LaneRecord, window: usize) -> Option<&Times> {
         match self {
             Self::Times(outcome, clock) => {
                 lane.window_latencies.get(window)?.get(&outcome).map(|times| clock.of(times))
@@ -83,20 +82,20 @@ impl Series {
 
     /// Gives the lane what its interval log holds: its windows, where they are told apart, or the whole of it.
     pub(super) fn put_intervals(self, lane: &mut LaneRecord, told_apart: bool, intervals: Vec<Interval>) {
-        let mut whole: Option<Histogram<u64>> = None;
-        for Interval { begins, histogram, .. } in intervals {
+        let mut whole: Option<Times> = None;
+        for Interval { begins, times, .. } in intervals {
             let window = (begins.as_secs_f64() / lane.window.as_secs_f64().max(1e-9)).round() as usize;
             if !told_apart || window >= lane.warm_up_windows as usize {
                 match &mut whole {
-                    Some(whole) => *whole += &histogram,
-                    None => whole = Some(histogram.clone()),
+                    Some(whole) => *whole += &times,
+                    None => whole = Some(times.clone()),
                 }
             }
             if let (Self::Times(outcome, clock), true) = (self, told_apart) {
                 // As many as there are counts of, and no more, whatever a log says.
                 lane.window_latencies.resize(lane.windows.len(), BTreeMap::new());
                 let Some(latencies) = lane.window_latencies.get_mut(window) else { continue };
-                *clock.of_mut(latencies.entry(outcome).or_default()) = histogram;
+                *clock.of_mut(latencies.entry(outcome).or_default()) = times;
             }
         }
         if let Some(whole) = whole {
@@ -105,7 +104,7 @@ impl Series {
     }
 
     /// Gives the lane this histogram.
-    pub(super) fn put(self, lane: &mut LaneRecord, histogram: Histogram<u64>) {
+    pub(super) fn put(self, lane: &mut LaneRecord, histogram: Times) {
         match self {
             Self::Times(outcome, clock) => {
                 *clock.of_mut(lane.latencies.entry(outcome).or_default()) = histogram;

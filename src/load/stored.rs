@@ -7,9 +7,10 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::record::{LaneRecord, RunRecord, WindowCounts, histogram};
+use super::record::{LaneRecord, RunRecord, WindowCounts, WindowTimes};
 use super::series::Series;
 use super::thresholds::Thresholds;
+use super::times::Times;
 use crate::contract::Tier;
 
 /// One run, or one shard of it.
@@ -83,6 +84,9 @@ pub(super) struct StoredLane {
     thresholds: Thresholds,
     /// The counts of each window.
     windows: Vec<WindowCounts>,
+    /// The percentiles of each window, in microseconds.
+    #[serde(default)]
+    window_times: Vec<WindowTimes>,
     /// What the errors and the wrong 429s were, and how many of each.
     faults: BTreeMap<String, u64>,
     /// How many times each histogram holds, by the name of its interval log.
@@ -125,6 +129,7 @@ impl From<&LaneRecord> for StoredLane {
             events_per_request: lane.events_per_request,
             thresholds: lane.thresholds.clone(),
             windows: lane.windows.clone(),
+            window_times: lane.window_times.clone(),
             faults: lane.faults.clone(),
             samples: samples.collect(),
         }
@@ -166,9 +171,10 @@ impl StoredLane {
             warm_up_windows: self.warm_up_windows,
             whole_windows: self.whole_windows,
             windows: self.windows.clone(),
+            window_times: self.window_times.clone(),
             latencies: BTreeMap::new(),
             window_latencies: Vec::new(),
-            send_lag: histogram(),
+            send_lag: Times::default(),
             faults: self.faults.clone(),
             planned_rate_per_minute: self.planned_rate_per_minute,
             window_rates: self.window_rates.clone(),

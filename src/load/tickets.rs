@@ -1,23 +1,24 @@
 //! Tickets: leave to send one request, given when it is due.
 //!
-//! One thread sleeps for all lanes, precisely: an async timer is good to a millisecond, and that millisecond
-//! would colour every response time. A lane's tickets are numbers in order; whoever is free takes the next
-//! one, so a slow answer holds nobody back, and as many are sent as were planned.
+//! One task of each sending thread sleeps for all of its lanes, precisely. A lane's tickets are numbers in order;
+//! whoever is free takes the next one, so a slow answer holds nobody back, and as many are sent as were planned.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
+use super::alarm::Alarm;
 use super::pacer::Pacer;
 
-/// How long the thread sleeps at most before it looks whether the run was stopped.
+/// How long is slept at most before it is looked whether the run was stopped.
 const LONGEST_SLEEP: Duration = Duration::from_millis(50);
+/// How many tickets are released at most before those that take them have their turn.
+const AT_ONCE: u32 = 64;
 
 /// When a run began, and whether it is to end.
 #[derive(Debug, Default)]
@@ -48,10 +49,20 @@ impl Course {
     }
 }
 
-/// The tickets of one lane.
+/// Which of a lane's requests: of every `of` the one at `number`, from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// Which part.
+    pub(crate) number: u32,
+    /// Of how many, at least 1.
+    pub(crate) of: u32,
+}
+
+/// The tickets of one lane, or of a part of it.
 #[derive(Debug)]
 pub(crate) struct Tickets {
     pacer: Pacer,
+    part: Part,
     takers: u32,
     released: Semaphore,
     next: AtomicU64,
@@ -60,9 +71,10 @@ pub(crate) struct Tickets {
 
 impl Tickets {
     /// Tickets that so many take.
-    pub(crate) fn new(pacer: Pacer, takers: u32) -> Self {
+    pub(crate) fn new(pacer: Pacer, part: Part, takers: u32) -> Self {
         Self {
             pacer,
+            part,
             takers,
             released: Semaphore::new(0),
             next: AtomicU64::new(0),
@@ -76,7 +88,12 @@ impl Tickets {
         if course.is_stopped() {
             return None;
         }
-        self.pacer.due(self.next.fetch_add(1, Ordering::Relaxed))
+        self.due(self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// When its ticket with this number is due.
+    fn due(&self, number: u64) -> Option<Duration> {
+        self.pacer.due(u64::from(self.part.number) + number * u64::from(self.part.of))
     }
 
     /// Whether every ticket has been released, or none will be any more.
@@ -91,27 +108,38 @@ impl Tickets {
     }
 }
 
-/// Releases the tickets of all lanes, each when it is due. Returns how far the schedule came: of a run that was
+/// Releases the tickets of these lanes, each when it is due. Returns how far the schedule came: of a run that was
 /// stopped, just beyond the last ticket.
-pub(crate) fn release(lanes: &[Arc<Tickets>], course: &Course, interrupted: &dyn Fn() -> bool) -> Duration {
-    sharpen_timer();
+pub(crate) async fn release(
+    lanes: Vec<Arc<Tickets>>,
+    course: Arc<Course>,
+    interrupted: impl Fn() -> bool + Send,
+) -> Duration {
+    let alarm = Alarm::new();
     let start = course.start().unwrap_or_else(Instant::now);
-    let due = |lane: usize, number: u64| lanes.get(lane).and_then(|tickets| tickets.pacer.due(number));
+    let due = |lane: usize, number: u64| lanes.get(lane).and_then(|tickets| tickets.due(number));
     let mut coming: BinaryHeap<Reverse<(Duration, usize, u64)>> =
         (0..lanes.len()).filter_map(|lane| Some(Reverse((due(lane, 0)?, lane, 0)))).collect();
     let mut came_to = Duration::ZERO;
+    let mut at_once = 0;
     while let Some(Reverse((time, lane, number))) = coming.pop() {
-        if !sleep_until(start + time, course, interrupted) {
+        let slept = Instant::now() < start + time;
+        if !sleep_until(start + time, &alarm, &course, &interrupted).await {
             course.stop();
             break;
         }
+        at_once = if slept { 1 } else { at_once + 1 };
         came_to = time + Duration::from_nanos(1);
         if let Some(tickets) = lanes.get(lane) {
             tickets.released.add_permits(1);
         }
         coming.extend(due(lane, number + 1).map(|next| Reverse((next, lane, number + 1))));
+        if at_once >= AT_ONCE {
+            at_once = 0;
+            tokio::task::yield_now().await;
+        }
     }
-    for tickets in lanes {
+    for tickets in &lanes {
         tickets.end();
     }
     if course.is_stopped() {
@@ -122,25 +150,16 @@ pub(crate) fn release(lanes: &[Arc<Tickets>], course: &Course, interrupted: &dyn
 }
 
 /// Whether `time` was reached before the run was stopped.
-fn sleep_until(time: Instant, course: &Course, interrupted: &dyn Fn() -> bool) -> bool {
+async fn sleep_until(time: Instant, alarm: &Alarm, course: &Course, interrupted: &impl Fn() -> bool) -> bool {
     loop {
         if course.is_stopped() || interrupted() {
             return false;
         }
-        let left = time.saturating_duration_since(Instant::now());
-        if left.is_zero() {
+        let now = Instant::now();
+        if now >= time {
             return true;
         }
-        thread::sleep(left.min(LONGEST_SLEEP));
-    }
-}
-
-/// Linux wakes a sleeper up to 50 µs late, to save power, unless the thread asks otherwise.
-fn sharpen_timer() {
-    #[cfg(target_os = "linux")]
-    {
-        // Where it is refused, the run is a little less precise, and its send lag says how much.
-        let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
+        alarm.until(time.min(now + LONGEST_SLEEP)).await;
     }
 }
 
@@ -166,38 +185,37 @@ mod tests {
     async fn every_ticket_is_taken_once_and_none_beyond() {
         let course = Arc::new(Course::default());
         course.begin(Instant::now());
-        let lanes: Vec<_> = [(60_000, 50), (6_000, 100)]
-            .map(|(rate, time)| Arc::new(Tickets::new(pacer(rate, time), 3)))
+        let whole = Part { number: 0, of: 1 };
+        let halves = [0, 1].map(|number| Part { number, of: 2 });
+        let lanes: Vec<_> = [(60_000, 50, halves[0]), (60_000, 50, halves[1]), (6_000, 100, whole)]
+            .map(|(rate, time, part)| Arc::new(Tickets::new(pacer(rate, time), part, 3)))
             .into();
         let takers: Vec<_> = lanes
             .iter()
             .flat_map(|lane| (0..3).map(|_| tokio::spawn(drain(lane.clone(), course.clone()))))
             .collect();
-        let thread = {
-            let course = course.clone();
-            thread::spawn(move || release(&lanes, &course, &|| false))
-        };
-        let mut counts = Vec::new();
+        let released = tokio::spawn(release(lanes, course.clone(), || false));
+        let mut taken = Vec::new();
         for taker in takers {
-            counts.push(taker.await.unwrap().len());
+            taken.push(taker.await.unwrap());
         }
-        assert_eq!(counts[..3].iter().sum::<usize>(), 50);
-        assert_eq!(counts[3..].iter().sum::<usize>(), 10);
-        assert_eq!(thread.join().unwrap(), Duration::from_millis(100));
+        // Two halves of a lane are the whole, each ticket once.
+        let mut halves = taken[..6].concat();
+        halves.sort();
+        assert_eq!(halves, (0..50).map(Duration::from_millis).collect::<Vec<_>>());
+        assert_eq!((taken[..3].concat().len(), taken[6..].concat().len()), (25, 10));
+        assert_eq!(released.await.unwrap(), Duration::from_millis(100));
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_stopped_run_gives_no_further_ticket() {
         let course = Arc::new(Course::default());
         course.begin(Instant::now());
-        let lane = Arc::new(Tickets::new(pacer(60, 3_600_000), 1));
+        let lane = Arc::new(Tickets::new(pacer(60, 3_600_000), Part { number: 0, of: 1 }, 1));
         let taker = tokio::spawn(drain(lane.clone(), course.clone()));
-        let thread = {
-            let course = course.clone();
-            thread::spawn(move || release(&[lane], &course, &|| false))
-        };
+        let released = tokio::spawn(release(vec![lane], course.clone(), || false));
         course.stop();
         assert!(taker.await.unwrap().len() <= 1);
-        assert!(thread.join().unwrap() < Duration::from_secs(60));
+        assert!(released.await.unwrap() < Duration::from_secs(60));
     }
 }

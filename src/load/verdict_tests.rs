@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::load::samples::{GOOD, lane, run};
-use crate::load::{LaneRecord, Outcome, WindowCounts, record_time};
+use crate::load::{LaneRecord, Outcome, WindowCounts};
 
 const SUSTAIN: &str = r#"{"admitted": "limit", "limited": 0}"#;
 
@@ -126,7 +126,7 @@ fn requests_never_sent_are_no_shortfall_of_the_target() {
 fn a_late_generator_invalidates_the_run() {
     let mut late = lane(0, &[GOOD]);
     for _ in 0..10 {
-        record_time(&mut late.send_lag, Duration::from_millis(7));
+        late.send_lag.record(Duration::from_millis(7));
     }
     assert_eq!(of(vec![late.clone()], "{}").0, "met");
     assert_eq!(
@@ -214,12 +214,12 @@ fn every_threshold_asked_for_is_found_whether_it_held_or_not() {
 fn what_is_limited_after_a_request_that_came_too_late_is_not_held_against_the_target() {
     let mut late = lane(0, &[GOOD, WindowCounts { admitted: 59, limited: 1, ..GOOD }]);
     late.rest = Duration::from_secs(2);
-    record_time(&mut late.send_lag, Duration::from_millis(1_900));
+    late.send_lag.record(Duration::from_millis(1_900));
     assert_eq!(
         of(vec![late.clone()], r#"{"limited": 0}"#),
         missed("standard-1, window 2: limited 1, expected at most 0")
     );
-    record_time(&mut late.send_lag, Duration::from_millis(2_300));
+    late.send_lag.record(Duration::from_millis(2_300));
     assert_eq!(
         of(vec![late.clone()], r#"{"limited": 0}"#),
         (

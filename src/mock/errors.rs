@@ -22,11 +22,11 @@ struct Inner<'a> {
 
 /// One thing that is wrong with a request body or a parameter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-pub(crate) struct Detail {
+pub struct Detail {
     /// Where, such as `events[0].session_id`.
-    pub(crate) field: String,
+    pub field: String,
     /// What, in a sentence.
-    pub(crate) message: String,
+    pub message: String,
 }
 
 /// Why a request is answered 400.

@@ -112,6 +112,8 @@ pub struct Knobs {
     pub unit: fn(&Visit<'_>) -> Unit,
     /// What events are counted for, where that differs from the requests.
     pub event_unit: Option<fn(&Visit<'_>) -> Unit>,
+    /// Changes to the rules that events are counted by, where they are counted for something else than the requests.
+    pub event_rules: Vec<fn(&mut Rules)>,
     /// What a batch of so many events costs.
     pub event_cost: fn(&Visit<'_>, u32) -> u32,
     /// What an invalid body costs in events.
@@ -156,6 +158,7 @@ impl Default for Knobs {
             rules: Vec::new(),
             unit: |_| Unit::Key,
             event_unit: None,
+            event_rules: Vec::new(),
             event_cost: |_, events| events,
             invalid_cost: |_| 0,
             one_budget: false,

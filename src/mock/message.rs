@@ -24,6 +24,8 @@ pub struct Request<'a> {
     pub body_too_large: bool,
     /// Which connection it came over; only deviations ask.
     pub connection: u64,
+    /// Whether it came in HTTP/2; only deviations ask.
+    pub http2: bool,
     /// Who sent it, where that is known; only deviations ask.
     pub peer: Option<IpAddr>,
 }

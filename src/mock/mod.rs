@@ -5,7 +5,10 @@
 //! HTTP. [`MockApi`] is the short way to one in a test.
 //! What the reference decides can be changed one decision at a time by the deviations of the [`catalogue`].
 
+mod api;
+mod backstage;
 mod clock;
+mod configuration;
 mod control;
 mod deviations;
 mod engine;
@@ -30,12 +33,19 @@ mod store;
 mod sync;
 mod visit;
 mod well_known;
+#[cfg(feature = "wiremock")]
+mod wiremock;
 mod workspace;
 
+pub use api::MockApi;
+pub use backstage::Backstage;
+pub use configuration::Configuration;
 pub use control::{CONTROL_PREFIX, ControlToken};
 pub use deviations::{Breach, Entry, Group, Nature, UnknownDeviation, catalogue, find, knobs};
 pub use engine::{CreateError, Engine, MAX_KEYS, MAX_WORKSPACES};
+pub use errors::Detail;
 pub use faults::{BadFault, Distribution, FaultSpec, ResetWhen};
+pub use journal::{EntryView, EnvelopesView, KeyName, Outcome, TextView, WhyView};
 pub use keys::{KeyEntry, KeyHash, KeySpec};
 pub use knobs::{Counting, Form, Knobs, Place, Rewrite, Stage, Straddle, Unit};
 pub use limiter::{
@@ -49,4 +59,6 @@ pub use server::{BODY_LIMIT, MockServer};
 pub use settings::Settings;
 pub use visit::{Presented, Route, Visit};
 pub use well_known::{WELL_KNOWN_KEYS, WellKnownKey};
+#[cfg(feature = "wiremock")]
+pub use wiremock::{Mounted, mount};
 pub use workspace::Workspace;

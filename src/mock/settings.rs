@@ -31,6 +31,21 @@ impl Settings {
         Ok(Self { knobs: knobs(&deviations, limiter)?, deviations, limiter, quotas })
     }
 
+    /// The names of the deviations, in the order in which they apply.
+    pub fn deviations(&self) -> &[String] {
+        &self.deviations
+    }
+
+    /// The limiter, where it is not the reference's.
+    pub fn limiter(&self) -> Option<Kind> {
+        self.limiter
+    }
+
+    /// What every tier is granted.
+    pub fn quotas(&self) -> Quotas {
+        self.quotas
+    }
+
     /// Whether both mean the same.
     pub(super) fn same_as(&self, other: &Self) -> bool {
         self.deviations == other.deviations && self.limiter == other.limiter && self.quotas == other.quotas

@@ -7,7 +7,7 @@ use crate::target::{Embedded, Target, TargetError};
 #[derive(Debug)]
 pub enum Ground {
     /// Workspaces of one mock, whose clocks are moved.
-    Workspaces(Embedded),
+    Workspaces(Box<Embedded>),
     /// A mock for each of them that is treated like any deployment: its well-known keys, and real minutes.
     Deployments,
 }
@@ -18,7 +18,7 @@ impl Ground {
     /// # Errors
     /// [`TargetError::Embedded`] when no port can be had.
     pub async fn workspaces() -> Result<Self, TargetError> {
-        Embedded::start().await.map(Self::Workspaces)
+        Embedded::start().await.map(|mock| Self::Workspaces(Box::new(mock)))
     }
 
     /// Whether waits move a clock instead of taking real time.

@@ -1,5 +1,6 @@
 //! What a run tells its reporters. Every reporter is fed from this one stream and from nothing else.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::timeline::Timeline;
@@ -20,10 +21,24 @@ pub enum Event {
         /// The check's id.
         id: String,
     },
+    /// A case has these keys from now on, alone or beside others.
+    KeysLent {
+        /// The check's id.
+        id: String,
+        /// The variables that hold them.
+        keys: Vec<String>,
+    },
+    /// The case is over, and its keys are free for others.
+    KeysBack {
+        /// The variables that hold them.
+        keys: Vec<String>,
+    },
     /// A case has to wait. The reporter shows what for and how long.
     Waiting {
         /// The check's id.
         id: String,
+        /// The variables that hold its keys.
+        keys: Vec<String>,
         /// What for, as a sentence without its full stop: "the promised retry of TRENCHCHECK_KEY_STANDARD".
         what: String,
         /// How long, from now.
@@ -33,6 +48,8 @@ pub enum Event {
     Resumed {
         /// The check's id.
         id: String,
+        /// The variables that hold its keys.
+        keys: Vec<String>,
     },
     /// One exchange with the target; shown with `--verbose`.
     Exchange {
@@ -81,10 +98,15 @@ pub enum Verdict {
     Blocked(String),
     /// It was played and nothing follows from what was seen.
     Inconclusive(String),
+    /// The promise is broken, and that is known; see [`CheckResult::known`].
+    KnownDeviation,
+    /// The promise is kept, and the list of known deviations says otherwise.
+    UnexpectedPass,
 }
 
 impl Verdict {
-    /// The word for it, as in reports: `pass`, `fail`, `advisory`, `skipped`, `blocked`, `inconclusive`.
+    /// The word for it, as in reports: `pass`, `fail`, `advisory`, `skipped`, `blocked`, `inconclusive`,
+    /// `known-deviation`, `unexpected-pass`.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Pass => "pass",
@@ -93,14 +115,41 @@ impl Verdict {
             Self::Skipped(_) => "skipped",
             Self::Blocked(_) => "blocked",
             Self::Inconclusive(_) => "inconclusive",
+            Self::KnownDeviation => "known-deviation",
+            Self::UnexpectedPass => "unexpected-pass",
         }
     }
 
     /// Why, for those verdicts that need a reason.
     pub fn reason(&self) -> Option<&str> {
         match self {
-            Self::Pass | Self::Fail | Self::Advisory => None,
+            Self::Pass | Self::Fail | Self::Advisory | Self::KnownDeviation | Self::UnexpectedPass => None,
             Self::Skipped(reason) | Self::Blocked(reason) | Self::Inconclusive(reason) => Some(reason),
+        }
+    }
+}
+
+/// What the user's list says about a check that is known to fail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownDeviation {
+    /// Why it is accepted.
+    pub reason: String,
+    /// Where the mend is tracked.
+    pub link: Option<String>,
+    /// The last day on which it is accepted, as `2026-12-31`, in UTC.
+    pub expires: String,
+    /// Whether that day has gone by.
+    pub expired: bool,
+}
+
+/// `known until 2026-12-31: the gateway is older (https://tracker.example/7)`.
+impl fmt::Display for KnownDeviation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let until = if self.expired { "known, but expired on" } else { "known until" };
+        write!(formatter, "{until} {}: {}", self.expires, self.reason)?;
+        match &self.link {
+            Some(link) => write!(formatter, " ({link})"),
+            None => Ok(()),
         }
     }
 }
@@ -126,7 +175,9 @@ pub struct CheckResult {
     pub line: u32,
     /// What it came to.
     pub verdict: Verdict,
-    /// What was wrong; empty unless the verdict is `fail` or `advisory`.
+    /// What the list of known deviations says about it, whatever it came to.
+    pub known: Option<KnownDeviation>,
+    /// What was wrong; empty unless the verdict is `fail`, `advisory` or `known-deviation`.
     pub failures: Vec<Failure>,
     /// Facts seen on the way (`observe:` steps, the accepted envelope, how a limiter behaves).
     pub facts: Vec<String>,

@@ -52,20 +52,29 @@ impl ExitCode {
     /// | Ctrl-C | `Interrupted` |
     /// | a check with verdict `fail` | `Failed` |
     /// | a `blocked` check, `observe` checks apart | `Unreachable` |
+    /// | an `unexpected-pass`, or a known deviation that has expired | `StaleDeviation` |
     /// | an `inconclusive` check at level `must` | `Inconclusive` |
-    /// | no check that came to `pass` or `advisory` | `Inconclusive` |
+    /// | no check that came to `pass`, `advisory` or `known-deviation` | `Inconclusive` |
     /// | anything else | `Conforms` |
     ///
     /// An inconclusive check at another level is reported and does not decide: it may never gate,
-    /// and a run must not depend on the weather for what the page does not promise.
+    /// and a run must not depend on the weather for what the page does not promise. Nor does a check decide that is
+    /// listed as a known deviation and was blocked or inconclusive.
     pub fn of<'a>(results: impl IntoIterator<Item = &'a CheckResult>, interrupted: bool) -> Self {
         let (mut failed, mut blocked, mut undecided, mut concluded) = (false, false, false, false);
+        let mut stale = false;
         for result in results {
+            stale |= result.known.as_ref().is_some_and(|known| known.expired);
             match result.verdict {
-                Verdict::Pass | Verdict::Advisory => concluded = true,
+                Verdict::Pass | Verdict::Advisory | Verdict::KnownDeviation => concluded = true,
+                Verdict::UnexpectedPass => stale = true,
                 Verdict::Fail => failed = true,
-                Verdict::Blocked(_) => blocked |= result.level != Level::Observe,
-                Verdict::Inconclusive(_) => undecided |= result.level == Level::Must,
+                Verdict::Blocked(_) => {
+                    blocked |= result.level != Level::Observe && result.known.is_none();
+                }
+                Verdict::Inconclusive(_) => {
+                    undecided |= result.level == Level::Must && result.known.is_none();
+                }
                 Verdict::Skipped(_) => {}
             }
         }
@@ -73,6 +82,7 @@ impl ExitCode {
             () if interrupted => Self::Interrupted,
             () if failed => Self::Failed,
             () if blocked => Self::Unreachable,
+            () if stale => Self::StaleDeviation,
             () if undecided || !concluded => Self::Inconclusive,
             () => Self::Conforms,
         }
@@ -178,6 +188,30 @@ mod tests {
         assert_eq!(code(&[]), ExitCode::Inconclusive);
         assert_eq!(code(&[(Verdict::Skipped("no key".to_owned()), Level::Must)]), ExitCode::Inconclusive);
         assert_eq!(code(&[inconclusive(Level::Should)]), ExitCode::Inconclusive);
+    }
+
+    #[test]
+    fn a_stale_entry_decides_over_everything_but_failures_and_dead_keys() {
+        let known = |verdict: Verdict, expired: bool| CheckResult {
+            known: Some(crate::report::KnownDeviation {
+                reason: "It is so.".to_owned(),
+                link: None,
+                expires: "2026-12-31".to_owned(),
+                expired,
+            }),
+            ..result("a.b", Level::Must, verdict)
+        };
+        let of = |results: &[CheckResult]| ExitCode::of(results, false);
+        let fail = || result("a.c", Level::Must, Verdict::Fail);
+        let stale = ExitCode::StaleDeviation;
+        assert_eq!(of(&[known(Verdict::KnownDeviation, false)]), ExitCode::Conforms);
+        assert_eq!(of(&[known(Verdict::KnownDeviation, true)]), stale);
+        assert_eq!(of(&[known(Verdict::UnexpectedPass, false)]), stale);
+        assert_eq!(of(&[known(Verdict::UnexpectedPass, false), fail()]), ExitCode::Failed);
+        let (blocked, _) = blocked(Level::Must);
+        let pass = || result("a.d", Level::Must, Verdict::Pass);
+        assert_eq!(of(&[known(blocked.clone(), false), pass()]), ExitCode::Conforms);
+        assert_eq!(of(&[known(blocked, true), pass()]), stale);
     }
 
     #[test]

@@ -14,6 +14,7 @@ const BODY_LINES: usize = 20;
 pub(super) fn check_in_full(page: &mut Page, check: &CheckResult) {
     let (word, tone, gates) = match check.verdict {
         Verdict::Fail => ("FAIL", Tone::Bad, ""),
+        Verdict::KnownDeviation => ("KNOWN", Tone::Warn, ", a known deviation"),
         _ => ("NOTE", Tone::Warn, ", does not gate"),
     };
     page.line(

@@ -16,7 +16,7 @@ use super::wording::level_word;
 
 /// Writes JUnit XML when the run ends: a suite for each group of checks, a test case for each check.
 ///
-/// A failed check is a `failure`; one that was blocked or inconclusive is an `error` of that type; one
+/// A failed check is a `failure`, and so is a known deviation that is stale; one that is not is `skipped`; one that was blocked or inconclusive is an `error` of that type; one
 /// that does not gate passes and tells in its output. A check without a verdict in an interrupted run is skipped.
 pub struct Junit {
     path: PathBuf,
@@ -89,8 +89,9 @@ fn named(id: &str, status: TestCaseStatus) -> TestCase {
 fn case(result: &CheckResult) -> TestCase {
     let mut status = match result.verdict {
         Verdict::Pass | Verdict::Advisory => TestCaseStatus::success(),
-        Verdict::Fail => TestCaseStatus::non_success(NonSuccessKind::Failure),
-        Verdict::Skipped(_) => TestCaseStatus::skipped(),
+        Verdict::Fail | Verdict::UnexpectedPass => TestCaseStatus::non_success(NonSuccessKind::Failure),
+        Verdict::KnownDeviation if is_expired(result) => TestCaseStatus::non_success(NonSuccessKind::Failure),
+        Verdict::Skipped(_) | Verdict::KnownDeviation => TestCaseStatus::skipped(),
         Verdict::Blocked(_) | Verdict::Inconclusive(_) => TestCaseStatus::non_success(NonSuccessKind::Error),
     };
     let full = (!result.failures.is_empty()).then(|| {
@@ -100,6 +101,10 @@ fn case(result: &CheckResult) -> TestCase {
     });
     if let Some(reason) = result.verdict.reason() {
         status.set_message(reason);
+    }
+    if let (Verdict::KnownDeviation | Verdict::UnexpectedPass, Some(known)) = (&result.verdict, &result.known)
+    {
+        status.set_message(known.to_string());
     }
     match &result.verdict {
         Verdict::Fail => {
@@ -114,20 +119,30 @@ fn case(result: &CheckResult) -> TestCase {
         Verdict::Blocked(_) | Verdict::Inconclusive(_) => {
             status.set_type(result.verdict.word());
         }
-        Verdict::Pass | Verdict::Advisory | Verdict::Skipped(_) => {}
+        Verdict::UnexpectedPass => {
+            status.set_type(result.verdict.word());
+        }
+        Verdict::KnownDeviation if is_expired(result) => {
+            status.set_type("expired-deviation");
+        }
+        Verdict::Pass | Verdict::Advisory | Verdict::Skipped(_) | Verdict::KnownDeviation => {}
     }
     let mut case = named(&result.id, status);
     case.set_time(result.took);
     case.add_property(Property::new("clause", &result.clause));
     case.add_property(Property::new("level", level_word(result.level)));
     case.add_property(Property::new("file", format!("{}:{}", result.file, result.line)));
-    let advice = full.filter(|_| result.verdict == Verdict::Advisory);
+    let advice = full.filter(|_| matches!(result.verdict, Verdict::Advisory | Verdict::KnownDeviation));
     let not_played = result.not_played.iter().map(|reason| format!("not played: {reason}"));
     let out: Vec<String> = advice.into_iter().chain(result.facts.iter().cloned()).chain(not_played).collect();
     if !out.is_empty() {
         case.set_system_out(out.join("\n"));
     }
     case
+}
+
+fn is_expired(result: &CheckResult) -> bool {
+    result.known.as_ref().is_some_and(|known| known.expired)
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ mod terminal;
 pub(crate) mod timeline;
 pub(crate) mod wording;
 
-pub use event::{CheckResult, Event, Exchange, Failure, RunInfo, RunSummary, Verdict};
+pub use event::{CheckResult, Event, Exchange, Failure, KnownDeviation, RunInfo, RunSummary, Verdict};
 pub use exit::ExitCode;
 pub use json::{Json, report_schema};
 pub use junit::Junit;

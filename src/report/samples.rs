@@ -21,6 +21,7 @@ pub(crate) fn result(id: &str, level: Level, verdict: Verdict) -> CheckResult {
         file: "scenarios/auth/no-query.yaml".to_owned(),
         line: 1,
         verdict,
+        known: None,
         failures: Vec::new(),
         facts: Vec::new(),
         not_played: Vec::new(),
@@ -142,10 +143,11 @@ pub(super) fn run() -> Vec<Event> {
         events.push(Event::CheckStarted { id: id.clone() });
         events.push(Event::Waiting {
             id: id.clone(),
+            keys: vec!["TRENCHCHECK_KEY_STANDARD".to_owned()],
             what: "the promised retry".to_owned(),
             how_long: Duration::from_secs(42),
         });
-        events.push(Event::Resumed { id: id.clone() });
+        events.push(Event::Resumed { id: id.clone(), keys: vec!["TRENCHCHECK_KEY_STANDARD".to_owned()] });
         events.push(Event::Exchange { id, exchange: exchange() });
         events.push(Event::CheckFinished(Box::new(result)));
     }

@@ -12,6 +12,8 @@ pub(super) struct Counts {
     pub(super) skipped: u32,
     pub(super) blocked: u32,
     pub(super) inconclusive: u32,
+    pub(super) known_deviation: u32,
+    pub(super) unexpected_pass: u32,
 }
 
 impl Counts {
@@ -26,6 +28,8 @@ impl Counts {
                 Verdict::Skipped(_) => &mut counts.skipped,
                 Verdict::Blocked(_) => &mut counts.blocked,
                 Verdict::Inconclusive(_) => &mut counts.inconclusive,
+                Verdict::KnownDeviation => &mut counts.known_deviation,
+                Verdict::UnexpectedPass => &mut counts.unexpected_pass,
             } += 1;
         }
         counts

@@ -79,8 +79,10 @@ impl Clock {
             Some(workspace) => {
                 // Whole milliseconds, rounded up: stopping short of a promise would judge it too early.
                 let milliseconds = u64::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
-                workspace.advance(milliseconds).await?;
+                // First ours, then the mock's: an answer that comes meanwhile may look later than it was, and what it
+                // promises with it, but never earlier.
                 self.advanced.fetch_add(milliseconds, Ordering::AcqRel);
+                workspace.advance(milliseconds).await?;
             }
         }
         Ok(())

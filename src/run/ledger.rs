@@ -5,12 +5,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::clock::Moment;
+use super::lawful::Seen;
 use super::message::Answer;
 use crate::contract::{Limits, WINDOW_SECONDS};
 use crate::target::Key;
 
 /// The documented window.
 pub(crate) const WINDOW: Duration = Duration::from_secs(WINDOW_SECONDS);
+
+/// How long the longest memory of a lawful limiter is, and some more: two windows, where one weighs in the other.
+const REMEMBERED: Duration = Duration::from_secs(2 * WINDOW_SECONDS + 30);
 
 /// A key on a stage, with its history there.
 #[derive(Debug)]
@@ -24,8 +28,8 @@ pub(crate) struct KeyState {
 
 #[derive(Debug, Default)]
 struct History {
-    /// When requests left that may have been counted, in the last window.
-    sends: VecDeque<Moment>,
+    /// When requests that may have been counted left and were answered, as long as any lawful limiter remembers them.
+    sends: VecDeque<Seen>,
     /// When the last answer to such a request was complete.
     last_answer: Option<Moment>,
     /// What was promised since the key was used up.
@@ -94,10 +98,10 @@ impl KeyState {
     /// Takes note of an answer to a request that carried the key as it should.
     pub(crate) fn note(&self, answer: &Answer) {
         let mut history = self.history();
-        history.sends.push_back(answer.sent);
+        history.sends.push_back((answer.sent, answer.done));
         history.last_answer = history.last_answer.max(Some(answer.done));
-        let since = answer.sent.0.saturating_sub(WINDOW);
-        while history.sends.front().is_some_and(|sent| sent.0 < since) {
+        let since = Moment(answer.sent.0.saturating_sub(REMEMBERED));
+        while history.sends.front().is_some_and(|seen| seen.1 < since) {
             history.sends.pop_front();
         }
         if answer.status == 429 {
@@ -116,7 +120,7 @@ impl KeyState {
     /// Takes note of a request that left and got no answer: it may have been counted.
     pub(crate) fn note_lost(&self, sent: Moment, given_up: Moment) {
         let mut history = self.history();
-        history.sends.push_back(sent);
+        history.sends.push_back((sent, given_up));
         history.last_answer = history.last_answer.max(Some(given_up));
     }
 
@@ -158,12 +162,18 @@ impl KeyState {
         self.history().last_answer
     }
 
+    /// The requests that any lawful limiter may remember.
+    pub(crate) fn remembered(&self) -> Vec<Seen> {
+        self.history().sends.iter().copied().collect()
+    }
+
     /// From when on `more` further requests fit into the quota whatever the limiter's algorithm;
     /// `now` where they do already.
     pub(crate) fn room_for(&self, more: u32, now: Moment) -> Moment {
         let history = self.history();
         let since = now.0.saturating_sub(WINDOW);
-        let recent: Vec<Moment> = history.sends.iter().copied().filter(|sent| sent.0 > since).collect();
+        let sends = history.sends.iter().map(|seen| seen.0);
+        let recent: Vec<Moment> = sends.filter(|sent| sent.0 > since).collect();
         if history.used_up {
             let silent = history.last_answer.map_or(now, |last| last + WINDOW);
             return history.promise().map_or(silent, |promise| promise.min(silent)).max(now);

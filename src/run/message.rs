@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::clock::Moment;
+use crate::scenario::model::HttpVersion;
 
 /// The most of a body that is read. No documented answer comes near it.
 pub(super) const MOST_BODY_BYTES: usize = 8 * 1024 * 1024;
@@ -23,6 +24,8 @@ pub(crate) struct Outgoing {
     pub(crate) body: Option<Bytes>,
     /// How the name of the key's header is spelled on the wire, where that is what is tested.
     pub(crate) spelled: Option<String>,
+    /// The version of HTTP to speak, where that is what is tested.
+    pub(crate) http: Option<HttpVersion>,
 }
 
 /// An answer, read whole.
@@ -61,6 +64,11 @@ impl Answer {
     /// The instant the answer promises a retry will work.
     pub(crate) fn promise(&self) -> Option<Moment> {
         self.retry_after().map(|wait| self.answered + wait)
+    }
+
+    /// How many events of a batch were accepted, where the answer tells.
+    pub(crate) fn accepted(&self) -> Option<u64> {
+        self.json().ok()?.pointer("/data/accepted")?.as_u64()
     }
 
     /// The body as JSON.

@@ -3,11 +3,13 @@
 //! [`play`] turns a suite into jobs, plays them side by side as far as keys allow, and tells everything as
 //! [`Event`]s. The judge knows the contract's vocabulary and nothing of the mock.
 
+mod admissions;
 mod clock;
 mod credentials;
 mod fault;
 mod held_body;
 mod judge;
+mod lawful;
 mod ledger;
 mod message;
 mod plan;
@@ -23,7 +25,7 @@ mod verdict;
 mod volley;
 mod wire;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -62,6 +64,8 @@ pub struct Options {
     pub allowed_hosts: Vec<String>,
     /// How many jobs are under way at once.
     pub jobs: usize,
+    /// The checks that are known to fail at this target, by id.
+    pub known: std::collections::BTreeMap<String, crate::report::KnownDeviation>,
 }
 
 /// What all players of a run share.
@@ -86,6 +90,8 @@ struct Memory {
     loses_answers: bool,
     admitted: HashSet<(String, String)>,
     offers: HashMap<String, u16>,
+    http2: Option<bool>,
+    silences: BTreeMap<String, Duration>,
     first_bodies: HashMap<(String, String), Value>,
     requests: HashMap<String, u64>,
 }
@@ -183,12 +189,32 @@ impl Run {
         self.memory().admitted.insert((variable.to_owned(), request.to_owned()));
     }
 
+    /// Remembers that quota was missing after a promise, so that this key is given so long a silence from now on.
+    fn note_silence(&self, variable: &str, silence: Duration) {
+        let mut memory = self.memory();
+        let longest = memory.silences.entry(variable.to_owned()).or_default();
+        *longest = silence.max(*longest);
+    }
+
+    fn silences(&self) -> BTreeMap<String, Duration> {
+        self.memory().silences.clone()
+    }
+
     fn offered(&self, request: &str) -> Option<u16> {
         self.memory().offers.get(request).copied()
     }
 
     fn note_offer(&self, request: &str, status: u16) {
         self.memory().offers.insert(request.to_owned(), status);
+    }
+
+    /// Whether the target speaks HTTP/2, where that is known.
+    fn http2(&self) -> Option<bool> {
+        self.memory().http2
+    }
+
+    fn note_http2(&self, offered: bool) {
+        self.memory().http2 = Some(offered);
     }
 
     /// Compares a body with the first one seen under `name` in a check.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::Run;
 use super::clock::Moment;
 use super::ledger::{KeyState, WINDOW};
-use super::stage::{Cast, OWN, Stage};
+use super::stage::{Cast, OWN, Stage, variables};
 use super::suspicion::{self, Suspicion};
 use super::wire::Connections;
 use crate::payload::random_session;
@@ -54,6 +54,15 @@ pub(crate) enum Outcome {
     Inconclusive(String),
 }
 
+/// What was spent of a quota.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Spent {
+    /// When the first request left.
+    pub(super) from: Moment,
+    /// How many were admitted.
+    pub(super) admitted: u32,
+}
+
 /// How many requests are under way at once at a target that turns slow when there are more: a server whose queue of
 /// waiting connections is short makes the others wait for whole seconds.
 pub(super) const FEW_IN_FLIGHT: u32 = 4;
@@ -75,6 +84,8 @@ pub(crate) struct Player<'a> {
     pub(super) session: String,
     /// From when on the quota of this try is being spent.
     pub(super) spending_since: Moment,
+    /// What of each key's quota was spent since it was fresh, by variable.
+    pub(super) spent: BTreeMap<String, Spent>,
     /// How long the key had been silent before that.
     pub(super) silence: Duration,
     /// Whether the next request goes out on a promise: then a 429 is the fault that is looked for.
@@ -107,6 +118,7 @@ impl<'a> Player<'a> {
             sessions: BTreeMap::new(),
             session: random_session(),
             spending_since: stage.clock.now(),
+            spent: BTreeMap::new(),
             silence: Duration::ZERO,
             on_promise: false,
             connections: Connections::Reused,
@@ -168,12 +180,10 @@ impl<'a> Player<'a> {
         self.held_used_up = None;
         // A batch that was let in out of turn must not be mistaken for the one of this try.
         self.sessions.clear();
-        self.spending_since = self.stage.clock.now();
+        self.spend_anew();
         self.check_offers().await?;
-        let measures_itself =
-            self.case.steps.first().is_some_and(|step| step.exhaust.is_some() || step.align.is_some());
         for key in self.cast.values() {
-            if !measures_itself {
+            if !self.measures_itself() {
                 self.find_room(key).await?;
             }
             match self.control(key).await {
@@ -192,6 +202,17 @@ impl<'a> Player<'a> {
             self.step(step).await?;
         }
         Ok(())
+    }
+
+    /// From now on the quotas of a fresh window are spent.
+    pub(super) fn spend_anew(&mut self) {
+        self.spending_since = self.stage.clock.now();
+        self.spent.clear();
+    }
+
+    /// Whether the case begins by using its keys up, or by finding a fresh window of theirs.
+    pub(super) fn measures_itself(&self) -> bool {
+        self.case.steps.first().is_some_and(|step| step.exhaust.is_some() || step.align.is_some())
     }
 
     /// Waits until the case's own requests fit into the quota; after a 429 out of turn, until the key was silent for
@@ -229,6 +250,9 @@ impl<'a> Player<'a> {
                 };
                 for key in self.cast.values() {
                     key.needs_silence(silence);
+                    if self.stage.workspace.is_none() {
+                        self.run.note_silence(&key.key.variable, silence);
+                    }
                 }
             }
             _ => {}
@@ -268,12 +292,12 @@ impl<'a> Player<'a> {
         let left = moment - self.stage.clock.now();
         let tell = !self.stage.clock.is_virtual() && left > WORTH_TELLING;
         if tell {
-            let id = self.check.id.clone();
-            self.run.emit(Event::Waiting { id, what: what.to_owned(), how_long: left });
+            let (id, keys) = (self.check.id.clone(), variables(self.cast));
+            self.run.emit(Event::Waiting { id, keys, what: what.to_owned(), how_long: left });
         }
         self.stage.clock.wait_until(moment).await?;
         if tell {
-            self.run.emit(Event::Resumed { id: self.check.id.clone() });
+            self.run.emit(Event::Resumed { id: self.check.id.clone(), keys: variables(self.cast) });
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! From a request's name to what goes onto the wire, and to a command a person can repeat it with.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
@@ -9,7 +10,7 @@ use super::credentials::{Unfit, add_query, dress};
 use super::message::Outgoing;
 use crate::contract::Endpoint;
 use crate::payload::Payloads;
-use crate::scenario::model::{Body, Credentials, KeyForm, RequestDef};
+use crate::scenario::model::{Body, Credentials, HttpVersion, KeyForm, PathForm, RequestDef};
 use crate::target::{Envelope, Key, Target};
 
 /// Everything that makes up a request.
@@ -19,6 +20,10 @@ pub(crate) struct Recipe<'a> {
     pub(crate) def: &'a RequestDef,
     /// Another method.
     pub(crate) method: Option<&'a str>,
+    /// Another way to write the path.
+    pub(crate) path: Option<PathForm>,
+    /// The version of HTTP.
+    pub(crate) http: Option<HttpVersion>,
     /// Added query parameters.
     pub(crate) query: &'a BTreeMap<String, String>,
     /// Added header fields.
@@ -43,6 +48,8 @@ impl<'a> Recipe<'a> {
         Self {
             def,
             method: None,
+            path: None,
+            http: None,
             query: NOTHING,
             headers: NOTHING,
             body: None,
@@ -76,7 +83,7 @@ impl<'a> Recipe<'a> {
         let method =
             self.method.or(self.def.method.as_deref()).or(endpoint.map(Endpoint::method)).unwrap_or("GET");
         let method = Method::from_bytes(method.as_bytes()).unwrap_or(Method::GET);
-        let mut url = format!("{base_url}{path}");
+        let mut url = format!("{base_url}{}", written(path, self.path));
         for (name, value) in self.def.query.iter().chain(self.query) {
             add_query(&mut url, name, value);
         }
@@ -92,14 +99,16 @@ impl<'a> Recipe<'a> {
                 headers.push((name, value));
             }
         }
-        let mut outgoing = Outgoing { method, url, headers, body, spelled: None };
+        let mut outgoing = Outgoing { method, url, headers, body, spelled: None, http: self.http };
         dress(&mut outgoing, self.credentials, &self.key.secret)?;
         Ok(outgoing)
     }
 
     fn bytes(&self, body: &Body, payloads: &Payloads) -> Bytes {
         match (body.events, body.scores, &body.text) {
-            (Some(count), _, _) => payloads.events(count, self.envelope, self.session),
+            (Some(count), _, _) => {
+                payloads.events(count, body.padding.unwrap_or(0), self.envelope, self.session)
+            }
             (_, Some(count), _) => payloads.scores(count, self.session),
             (_, _, Some(text)) => Bytes::from(text.clone()),
             _ => Bytes::new(),
@@ -153,6 +162,19 @@ impl<'a> Recipe<'a> {
     }
 }
 
+/// The path, written in another way where that is asked for.
+fn written(path: &str, form: Option<PathForm>) -> Cow<'_, str> {
+    let Some(form) = form else { return Cow::Borrowed(path) };
+    let (before, last) = path.rsplit_once('/').unwrap_or(("", path));
+    Cow::Owned(match (form, last.chars().next()) {
+        (PathForm::DoubleSlash, _) => format!("{before}//{last}"),
+        (PathForm::PercentEncoded, Some(first)) if first.is_ascii() => {
+            format!("{before}/%{:02X}{}", u32::from(first), &last[1..])
+        }
+        (PathForm::TrailingSlash | PathForm::PercentEncoded, _) => format!("{path}/"),
+    })
+}
+
 /// A near-miss of the key as the shell can make it.
 fn in_shell(form: KeyForm, variable: &str) -> Option<String> {
     match form {
@@ -175,4 +197,18 @@ fn title(name: &HeaderName) -> String {
         marks.next().map(|first| first.to_ascii_uppercase().to_string() + marks.as_str()).unwrap_or_default()
     };
     name.as_str().split('-').map(word).collect::<Vec<_>>().join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_written_in_other_ways() {
+        let path = "/api/v1/sessions";
+        assert_eq!(written(path, None), path);
+        assert_eq!(written(path, Some(PathForm::TrailingSlash)), "/api/v1/sessions/");
+        assert_eq!(written(path, Some(PathForm::DoubleSlash)), "/api/v1//sessions");
+        assert_eq!(written(path, Some(PathForm::PercentEncoded)), "/api/v1/%73essions");
+    }
 }

@@ -24,6 +24,11 @@ pub(crate) struct Stage {
 /// The keys of a case by the name its steps use.
 pub(crate) type Cast = BTreeMap<String, Arc<KeyState>>;
 
+/// The variables that hold the keys of a cast.
+pub(crate) fn variables(cast: &Cast) -> Vec<String> {
+    cast.values().map(|key| key.key.variable.clone()).collect()
+}
+
 impl Stage {
     /// A real deployment: one stage for the whole run.
     pub(crate) fn real(base_url: &str) -> Self {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use super::admissions::Admissions;
 use super::judge::Finding;
 use super::message::{Answer, Outgoing};
 use crate::contract::{ApiKey, ErrorCode};
@@ -15,6 +16,8 @@ const MOST_KEPT: usize = 5;
 #[derive(Debug, Default)]
 pub(crate) struct Trace {
     breaches: Mutex<BTreeMap<&'static str, (u64, Vec<Finding>)>>,
+    /// What was admitted, by key.
+    pub(super) admissions: Admissions,
 }
 
 impl Trace {
@@ -63,6 +66,7 @@ fn name(rule: Review) -> &'static str {
         Review::StatusAndCodeAgree => "status-and-code-agree",
         Review::ErrorsAreJson => "errors-are-json",
         Review::NoKeyEchoed => "no-key-echoed",
+        Review::TwoQuotasAMinute => "two-quotas-a-minute",
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Options;
 use super::player::Outcome;
-use crate::report::{Failure, Verdict};
+use crate::report::{Failure, KnownDeviation, Verdict};
 use crate::scenario::model::Level;
 
 /// What a check's cases amount to together.
@@ -54,6 +54,20 @@ pub(crate) fn weigh(level: Level, outcomes: Vec<Outcome>, options: &Options) -> 
     Weighed { verdict, failures, not_played }
 }
 
+/// The verdict on a check that may be listed as a known deviation. What was not judged, or judged only in part, speaks
+/// neither for the entry nor against it.
+pub(crate) fn in_the_light_of(
+    known: Option<&KnownDeviation>,
+    verdict: Verdict,
+    not_played: &[String],
+) -> Verdict {
+    match (known, verdict) {
+        (Some(_), Verdict::Fail | Verdict::Advisory) => Verdict::KnownDeviation,
+        (Some(_), Verdict::Pass) if not_played.is_empty() => Verdict::UnexpectedPass,
+        (_, verdict) => verdict,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,5 +112,25 @@ mod tests {
             assert_eq!(word(level, vec![broken()], &plain), without);
             assert_eq!(word(level, vec![broken()], &strict), with);
         }
+    }
+
+    #[test]
+    fn a_list_changes_what_was_judged_and_nothing_else() {
+        let known = KnownDeviation {
+            reason: "It is so.".to_owned(),
+            link: None,
+            expires: "2026-12-31".to_owned(),
+            expired: false,
+        };
+        let weighed = |verdict: Verdict, not_played: &[String]| {
+            in_the_light_of(Some(&known), verdict, not_played).word()
+        };
+        assert_eq!(weighed(Verdict::Fail, &[]), "known-deviation");
+        assert_eq!(weighed(Verdict::Advisory, &[]), "known-deviation");
+        assert_eq!(weighed(Verdict::Pass, &[]), "unexpected-pass");
+        assert_eq!(weighed(Verdict::Pass, &["tier=premium: no key".to_owned()]), "pass");
+        assert_eq!(weighed(Verdict::Skipped("s".to_owned()), &[]), "skipped");
+        assert_eq!(weighed(Verdict::Blocked("b".to_owned()), &[]), "blocked");
+        assert_eq!(in_the_light_of(None, Verdict::Fail, &[]), Verdict::Fail);
     }
 }

@@ -1,5 +1,6 @@
 //! One HTTP client for everything the judge sends.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -10,10 +11,14 @@ use super::clock::Clock;
 use super::fault::Fault;
 use super::held_body::HeldBody;
 use super::message::{Answer, MOST_BODY_BYTES, Outgoing};
+use crate::scenario::model::HttpVersion;
 
 /// How long an idle connection is kept: shorter than common servers keep it, so that we do not send into
 /// a connection that is just being closed.
 const POOL_IDLE: Duration = Duration::from_secs(2);
+
+/// How long an answer to the question whether HTTP/2 is spoken is waited for.
+const PATIENCE_FOR_HTTP2: Duration = Duration::from_secs(3);
 
 /// Which connections a request may travel on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,22 +32,17 @@ pub(crate) enum Connections {
     Patient(Duration),
 }
 
-/// The client.
+/// Clients that speak one version of HTTP, or whatever the target prefers.
 #[derive(Debug, Clone)]
-pub(crate) struct Wire {
+struct Clients {
     reused: reqwest::Client,
     fresh: reqwest::Client,
-    timeout: Duration,
 }
 
-impl Wire {
-    /// A client that follows no redirect (a redirect is an answer), undoes no compression, and uses no proxy.
-    ///
-    /// # Errors
-    /// When the system's certificates cannot be read.
-    pub(crate) fn new(timeout: Duration) -> Result<Self, Fault> {
+impl Clients {
+    fn new(timeout: Duration, version: Option<HttpVersion>) -> Result<Self, Fault> {
         let build = |idle: usize| {
-            reqwest::Client::builder()
+            let builder = reqwest::Client::builder()
                 .redirect(Policy::none())
                 .no_proxy()
                 // Other parts of this program need decompression; what is judged is read as it came.
@@ -54,11 +54,61 @@ impl Wire {
                 .pool_idle_timeout(POOL_IDLE)
                 .pool_max_idle_per_host(idle)
                 .tcp_nodelay(true)
-                .user_agent(concat!("trenchcheck/", env!("CARGO_PKG_VERSION")))
-                .build()
-                .map_err(|error| Fault::Unsendable(error.to_string()))
+                .user_agent(concat!("trenchcheck/", env!("CARGO_PKG_VERSION")));
+            match version {
+                None => builder,
+                Some(HttpVersion::Http1) => builder.http1_only(),
+                // With TLS this offers h2 and nothing else; without, it is spoken without asking.
+                Some(HttpVersion::Http2) => builder.http2_prior_knowledge(),
+            }
+            .build()
+            .map_err(|error| Fault::Unsendable(error.to_string()))
         };
-        Ok(Self { reused: build(usize::MAX)?, fresh: build(0)?, timeout })
+        Ok(Self { reused: build(usize::MAX)?, fresh: build(0)? })
+    }
+}
+
+/// The client.
+#[derive(Debug, Clone)]
+pub(crate) struct Wire {
+    any: Clients,
+    http1: Arc<OnceLock<Clients>>,
+    http2: Arc<OnceLock<Clients>>,
+    timeout: Duration,
+}
+
+impl Wire {
+    /// A client that follows no redirect (a redirect is an answer), undoes no compression, and uses no proxy.
+    ///
+    /// # Errors
+    /// When the system's certificates cannot be read.
+    pub(crate) fn new(timeout: Duration) -> Result<Self, Fault> {
+        let any = Clients::new(timeout, None)?;
+        Ok(Self { any, http1: Arc::default(), http2: Arc::default(), timeout })
+    }
+
+    /// The clients for a version; those that few checks need are made when they are first asked for.
+    fn clients(&self, version: Option<HttpVersion>) -> Result<&Clients, Fault> {
+        let made = match version {
+            None => return Ok(&self.any),
+            Some(HttpVersion::Http1) => &self.http1,
+            Some(HttpVersion::Http2) => &self.http2,
+        };
+        match made.get() {
+            Some(clients) => Ok(clients),
+            None => {
+                let clients = Clients::new(self.timeout, version)?;
+                Ok(made.get_or_init(|| clients))
+            }
+        }
+    }
+
+    /// Whether the target answers in HTTP/2.
+    pub(crate) async fn offers_http2(&self, outgoing: &Outgoing) -> bool {
+        let Ok(clients) = self.clients(Some(HttpVersion::Http2)) else { return false };
+        let asked = clients.fresh.request(outgoing.method.clone(), &outgoing.url).send();
+        // One that does not know HTTP/2 may wait for the rest of what it takes for a line of HTTP/1.1.
+        tokio::time::timeout(PATIENCE_FOR_HTTP2.min(self.timeout), asked).await.is_ok_and(|got| got.is_ok())
     }
 
     /// Sends a request and reads its answer whole, whatever it is.
@@ -74,9 +124,10 @@ impl Wire {
         if let Some(spelling) = &outgoing.spelled {
             return super::respell::exchange(outgoing, spelling, self.timeout, clock).await;
         }
+        let clients = self.clients(outgoing.http)?;
         let client = match connections {
-            Connections::Reused => &self.reused,
-            Connections::Fresh | Connections::Patient(_) => &self.fresh,
+            Connections::Reused => &clients.reused,
+            Connections::Fresh | Connections::Patient(_) => &clients.fresh,
         };
         let mut headers = HeaderMap::with_capacity(outgoing.headers.len());
         for (name, value) in &outgoing.headers {

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::span::Spanned;
-use super::words::{Amount, Span, StatusSet, WaitFor};
+use super::words::{Amount, Share, Span, StatusSet, WaitFor};
 
 /// How much a check weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
@@ -47,6 +47,10 @@ pub struct Step {
     pub burst: Option<Burst>,
     /// Sends requests evenly over a time.
     pub pace: Option<Pace>,
+    /// Asks a used-up key again and again.
+    pub poll: Option<Poll>,
+    /// Finds out how the limiter counts, and reports it.
+    pub fingerprint: Option<Fingerprint>,
     /// Waits until the key has a whole, fresh window in front of it.
     pub align: Option<Align>,
     /// Sends until the key is used up and some 429s have been collected.
@@ -61,6 +65,9 @@ pub struct Step {
     pub find_session: Option<FindSession>,
     /// Judges every answer of the whole run.
     pub review: Option<Review>,
+    /// The status that the rest of the check takes for granted; with another one the check is skipped. For what the
+    /// page leaves open.
+    pub given: Option<StatusSet>,
     /// What must be true of the answer, or of the answers.
     pub expect: Option<Expect>,
     /// A fact to report. `<status>`, `<admitted>`, `<limited>`, `<other>`, `<limit>`, `<seconds>`,
@@ -80,6 +87,8 @@ pub struct Send {
     pub credentials: Option<Credentials>,
     /// Another method than the request's own.
     pub method: Option<Spanned<String>>,
+    /// Another way to write the request's path.
+    pub path: Option<PathForm>,
     /// Query parameters added to the request's own.
     #[serde(default)]
     pub query: BTreeMap<String, String>,
@@ -156,12 +165,36 @@ pub enum KeyForm {
     Quotes,
 }
 
+/// A way to write a path that careless code takes for another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PathForm {
+    /// With a slash at the end.
+    TrailingSlash,
+    /// With its last slash doubled.
+    DoubleSlash,
+    /// With the first letter of its last part percent-encoded, which means the same (RFC 3986, 6.2.2.2).
+    PercentEncoded,
+}
+
+/// A version of HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum HttpVersion {
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2: agreed on with TLS, and with prior knowledge where there is no TLS.
+    Http2,
+}
+
 /// A request body.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Body {
     /// A batch of this many events in the target's envelope.
     pub events: Option<u32>,
+    /// Bytes of padding in each of the events, so that the batch is larger and holds no more of them.
+    pub padding: Option<u32>,
     /// A batch of this many evaluation scores.
     pub scores: Option<u32>,
     /// This text, whatever it is.
@@ -174,6 +207,10 @@ pub struct Body {
 pub struct Burst {
     /// The name of a request in `requests.yaml`.
     pub request: Spanned<String>,
+    /// Further requests, sent in turn with it. Those that the key has no scope for are left out, and so are those that
+    /// the deployment does not offer; without any that is left the check is skipped.
+    #[serde(default)]
+    pub in_turn_with: Vec<Spanned<String>>,
     /// Which key: `own` (the default) or a name from `keys`.
     pub key: Option<Spanned<String>>,
     /// How the key travels; see `send`.
@@ -182,16 +219,24 @@ pub struct Burst {
     pub count: Option<Amount>,
     /// How many events in all: a number, `limit`; split into requests of `batch`.
     pub events: Option<Amount>,
-    /// Events a request, 1 to 1,000.
+    /// Events a request, 1 to 1,000. Each batch is of a session of its own, so that no limit by session passes for
+    /// one by key.
     pub batch: Option<u32>,
+    /// Bytes of padding in each of the events; see `body`.
+    pub padding: Option<u32>,
     /// How many requests may be under way at once. Default 32.
     pub in_flight: Option<u32>,
     /// Opens a connection for every request instead of reusing them.
     #[serde(default)]
     pub fresh_connections: bool,
+    /// The versions of HTTP that are spoken, in turn: `http1`, `http2`. HTTP/2 is left out, with a fact that says so,
+    /// where the target does not offer it, and the check is skipped where nothing else is asked for. Without it:
+    /// whatever the target prefers.
+    #[serde(default)]
+    pub http: Vec<HttpVersion>,
 }
 
-/// Requests sent evenly over a time.
+/// Requests sent evenly over a time: each when its turn has come, whatever became of the others.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pace {
@@ -199,10 +244,41 @@ pub struct Pace {
     pub request: Spanned<String>,
     /// Which key: `own` (the default) or a name from `keys`.
     pub key: Option<Spanned<String>>,
-    /// How many requests: a number, `limit`.
+    /// How many requests: a number, `limit`. Not given where `share` is.
     pub count: Option<Amount>,
+    /// As many requests as this share of the limit allows over that time, such as `95%`.
+    pub share: Option<Share>,
     /// Over how long, such as `1s` or `60s`.
     pub over: Option<Span>,
+    /// Events a request, 1 to 1,000.
+    pub batch: Option<u32>,
+}
+
+/// Asking a key that a `burst` used up: every so often, and at every instant a 429 promises. What comes back is used up
+/// again at once. That the whole quota comes back once is lawful, for a limiter may count by the minutes of its clock;
+/// from there on the time counts anew.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Poll {
+    /// The name of a request in `requests.yaml`.
+    pub request: Spanned<String>,
+    /// Which key: `own` (the default) or a name from `keys`.
+    pub key: Option<Spanned<String>>,
+    /// How often, such as `2s`.
+    pub every: Option<Span>,
+    /// For how long since the window began, such as `59s`.
+    pub over: Option<Span>,
+}
+
+/// Telling limiters apart: half of the quota is used, twenty seconds later the rest, and then it is seen when, and how
+/// much of it, comes back. Nothing is expected: every lawful way is right.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Fingerprint {
+    /// The name of a request in `requests.yaml`.
+    pub request: Spanned<String>,
+    /// Which key: `own` (the default) or a name from `keys`.
+    pub key: Option<Spanned<String>>,
 }
 
 /// A state of the key's window to wait for.
@@ -262,6 +338,9 @@ pub enum Review {
     ErrorsAreJson,
     /// No answer holds a key or a key's random part.
     NoKeyEchoed,
+    /// Within less than a minute no key was admitted more than twice its limit: as much as two windows hold. How many
+    /// it was at the most is reported.
+    TwoQuotasAMinute,
 }
 
 /// What must be true. Of one answer after `send`; of every 429 inside `each_429`; of the counts after `burst` and `pace`.
@@ -281,6 +360,11 @@ pub struct Expect {
     pub same_body_as: Option<String>,
     /// How many were admitted (2xx): a number, `limit`, `all`.
     pub admitted: Option<Amount>,
+    /// How many events were accepted: a number, `limit` (of events), `all`. A batch answered 2xx counts whole, unless
+    /// its answer says that fewer were accepted. Where whole batches do not add up to it, the last one may be refused.
+    pub accepted: Option<Amount>,
+    /// How many events were accepted at most; see `accepted`.
+    pub accepted_at_most: Option<Amount>,
     /// How many were answered 429: a number, `all`.
     pub limited: Option<Amount>,
     /// How many were answered otherwise.
@@ -297,6 +381,9 @@ pub struct Expect {
 pub struct JsonExpect {
     /// The file below `fixtures/` that holds the expected body. `{name}` in one of its strings is a hole.
     pub file: Spanned<String>,
+    /// The one member that is looked at, such as `error.message`. Where it is not as in the file, nothing is judged:
+    /// the check of the whole body names that.
+    pub only: Option<String>,
     /// What may stand in each hole.
     #[serde(default)]
     pub holes: BTreeMap<String, Hole>,

@@ -16,8 +16,19 @@ use super::tree::Node;
 use crate::contract::{CLAUSES, Endpoint, clause};
 
 /// What a step can do.
-pub(super) const ACTIONS: [&str; 9] =
-    ["send", "burst", "pace", "align", "exhaust", "wait", "revoke", "find_session", "review"];
+pub(super) const ACTIONS: [&str; 11] = [
+    "send",
+    "burst",
+    "pace",
+    "poll",
+    "fingerprint",
+    "align",
+    "exhaust",
+    "wait",
+    "revoke",
+    "find_session",
+    "review",
+];
 /// What a key may be asked to be.
 pub(super) const ROLES: [&str; 7] = ["standard", "premium", "ingestion", "read", "write", "both", "any"];
 /// The name of the check's own key in its steps.

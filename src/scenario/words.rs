@@ -57,6 +57,18 @@ impl Serialize for Amount {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span(pub Duration);
 
+/// A share of a limit in whole percent, 1 to 100, written `95%`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share(pub u32);
+
+impl Share {
+    /// This share of `limit` a minute, over `time`: rounded down.
+    pub fn over(self, limit: u32, time: Duration) -> u32 {
+        let whole = u128::from(limit) * u128::from(self.0) * time.as_millis() / (100 * 60_000);
+        u32::try_from(whole).unwrap_or(u32::MAX)
+    }
+}
+
 /// What a `wait` waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitFor {
@@ -165,6 +177,11 @@ word!(
     r"^(\d+(ms|s|m)|\{[a-z_]+\})$",
     |text| { parse_duration(text).map(Span) }
 );
+
+word!(Share, "a share of the limit, `1%` to `100%`", r"^(\d+%|\{[a-z_]+\})$", |text| {
+    let percent: u32 = text.strip_suffix('%')?.parse().ok()?;
+    (1..=100).contains(&percent).then_some(Share(percent))
+});
 
 word!(
     WaitFor,

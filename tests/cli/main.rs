@@ -3,6 +3,7 @@
 
 #[path = "../common/api.rs"]
 mod api;
+mod deviations;
 mod exit_codes;
 mod files;
 mod gating;

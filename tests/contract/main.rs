@@ -6,6 +6,7 @@
 //! - `spelling`: the one fault that wiremock cannot show, behind a small proxy.
 //! - `counting`: faults that need memory, as deviations of the mock.
 //! - `lawful`: what a deployment may do differently.
+//! - `reference`: the mock itself passes all of it, over both versions of HTTP.
 //! - `complete`: no check of the suite is left out above.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail loudly")]
 
@@ -17,4 +18,5 @@ mod faults;
 mod lawful;
 mod one_fault;
 mod playing;
+mod reference;
 mod spelling;

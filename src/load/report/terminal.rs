@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::findings::findings;
 use super::super::quantile::{Quantile, digits, quantile};
-use super::super::record::{LaneRecord, Outcome, RunRecord, WindowCounts};
+use super::super::record::{LaneRecord, Outcome, Percentiles, RunRecord, WindowCounts};
 use super::super::series::{Clock, Series};
 use super::super::totals::{Group, groups};
 use super::super::verdict::LoadVerdict;
@@ -99,19 +99,23 @@ fn lane(page: &mut Page, group: &Group, broken: Option<&BTreeSet<usize>>) {
         let text = format!("a window is {} of requests{silence}", time(sum.window.saturating_sub(sum.rest)));
         page.line(2, &[(Tone::Dim, &text)]);
     }
-    windows(sum, broken).show(page, 2);
+    windows(group, broken).show(page, 2);
     times(sum).show(page, 2);
     for (fault, times) in &sum.faults {
         page.line(2, &[(Tone::Warn, &format!("{} × ", grouped(*times))), (Tone::Plain, fault)]);
     }
 }
 
-fn windows(sum: &LaneRecord, broken: Option<&BTreeSet<usize>>) -> Table {
-    let mut head = vec!["window", "planned", "sent", "admitted", "limited", "errors", "wrong 429", "events"];
+fn windows(group: &Group, broken: Option<&BTreeSet<usize>>) -> Table {
+    let sum = &group.sum;
     let told_apart = !sum.window_latencies.is_empty();
+    // Of several keys it is known what none of them exceeded, unless their times were kept in full.
+    let most = if group.keys > 1 && !told_apart { "≤" } else { "" };
+    let mut head = vec!["window", "planned", "sent", "admitted", "limited", "errors", "wrong 429", "events"];
     if told_apart {
-        head.extend(["per min", "p50 ms", "p99 ms"]);
+        head.push("per min");
     }
+    head.extend(["p50 ms", "p99 ms", "max ms"]);
     let mut table = Table::new(0, &head);
     let mut total = WindowCounts::default();
     for (at, counts) in sum.windows.iter().enumerate() {
@@ -124,8 +128,9 @@ fn windows(sum: &LaneRecord, broken: Option<&BTreeSet<usize>>) -> Table {
         };
         let mut cells = row((at + 1).to_string(), counts);
         if told_apart {
-            cells.extend(step(sum, at));
+            cells.push(step(sum, at));
         }
+        cells.extend(quickness(sum, at, most));
         cells.push(remark.to_owned());
         table.row(tone, cells);
     }
@@ -135,17 +140,20 @@ fn windows(sum: &LaneRecord, broken: Option<&BTreeSet<usize>>) -> Table {
     table
 }
 
-/// The rate of a window, and how long the admitted took from when they were due.
-fn step(sum: &LaneRecord, window: usize) -> [String; 3] {
-    let times = Series::Times(Outcome::Admitted, Clock::Response).of_window(sum, window);
-    let of = |which| times.and_then(|times| quantile(times, which)).map_or("-".to_owned(), digits);
+/// The rate of a window.
+fn step(sum: &LaneRecord, window: usize) -> String {
     let (from, to) = sum.window_rates.get(window).copied().unwrap_or_default();
-    let rate = if from == to {
-        grouped(to.into())
-    } else {
-        format!("{}-{}", grouped(from.into()), grouped(to.into()))
-    };
-    [rate, of(Quantile::P50), of(Quantile::P99)]
+    if from == to { grouped(from.into()) } else { format!("{}-{}", grouped(from.into()), grouped(to.into())) }
+}
+
+/// The median, the p99 and the longest of the response times of what a window admitted.
+fn quickness(sum: &LaneRecord, window: usize, most: &str) -> [String; 3] {
+    let kept = sum.window_times.get(window).and_then(|times| times.response.get(&Outcome::Admitted).copied());
+    let whole = Series::Times(Outcome::Admitted, Clock::Response).of_window(sum, window);
+    let shown = whole.and_then(Percentiles::of).or(kept);
+    shown.map_or_else(Default::default, |of| {
+        [of.p50, of.p99, of.max].map(|micros| format!("{most}{}", digits(micros as f64 / 1_000.0)))
+    })
 }
 
 fn row(window: String, counts: &WindowCounts) -> Vec<String> {

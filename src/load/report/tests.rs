@@ -44,11 +44,11 @@ fn the_report_tells_windows_times_and_reasons_apart() {
     assert_snapshot!(shown(&fleet()), @r#"
     sustain-standard  against http://127.0.0.1:8080, 3 keys for 3 min 0 s
 
-    standard: 2 keys, 120 requests a minute; limit 60 requests a minute each
-      window  planned  sent  admitted  limited  errors  wrong 429  events
-           1      120   120       120        0       0          0  12,000  warm-up, not judged
-           2      120   120       120        0       0          0  12,000
-           3      120   120       118        1       1          1  12,000  not whole, not judged
+    standard: 2 keys, 120 requests a minute; limit 60 requests each in 1 min 0 s
+      window  planned  sent  admitted  limited  errors  wrong 429  events  p50 ms  p99 ms  max ms
+           1      120   120       120        0       0          0  12,000   ≤30.1   ≤60.1   ≤60.1  warm-up, not judged
+           2      120   120       120        0       0          0  12,000   ≤30.1   ≤60.1   ≤60.1
+           3      120   120       118        1       1          1  12,000   ≤30.1   ≤60.1   ≤60.1  not whole, not judged
          all      360   360       358        1       1          1  36,000
       in ms               count   p50   p90   p99  p99.9   max
       admitted  response    358  30.1  54.1  60.1   60.1  60.1
@@ -59,10 +59,10 @@ fn the_report_tells_windows_times_and_reasons_apart() {
                 service       1  2001  2001  2001   2001  2001
       send lag              360  0.05  0.05  0.05   0.05  0.05
 
-    ingestion: 1 key, 60 requests a minute; limit 1,000 requests and 100,000 events a minute
-      window  planned  sent  admitted  limited  errors  wrong 429  events
-           1       60    60        60        0       0          0   6,000
-           2       60    60        58        1       1          1   6,000  not as asked
+    ingestion: 1 key, 60 requests a minute; limit 1,000 requests and 100,000 events in 1 min 0 s
+      window  planned  sent  admitted  limited  errors  wrong 429  events  p50 ms  p99 ms  max ms
+           1       60    60        60        0       0          0   6,000    30.1    60.1    60.1
+           2       60    60        58        1       1          1   6,000    29.1    58.1    58.1  not as asked
          all      120   120       118        1       1          1  12,000
       in ms               count   p50   p90   p99  p99.9   max
       admitted  response    118  30.1  54.1  59.1   60.1  60.1
@@ -91,9 +91,9 @@ fn an_invalid_run_says_so_before_anything_else() {
 
     sustain-standard  against http://127.0.0.1:8080, 1 key for 3 min 0 s
 
-    standard: 1 key, 60 requests a minute; limit 60 requests a minute
-      window  planned  sent  admitted  limited  errors  wrong 429  events
-           1       80    60        60        0       0          0   6,000  not as asked
+    standard: 1 key, 60 requests a minute; limit 60 requests in 1 min 0 s
+      window  planned  sent  admitted  limited  errors  wrong 429  events  p50 ms  p99 ms  max ms
+           1       80    60        60        0       0          0   6,000    30.1    60.1    60.1  not as asked
       in ms               count   p50   p90   p99  p99.9   max
       admitted  response     60  30.1  54.1  60.1   60.1  60.1
                 service      60  30.0  54.0  60.0   60.0  60.0

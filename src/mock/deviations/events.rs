@@ -1,9 +1,10 @@
 //! Events counted wrongly.
 
 use crate::contract::{Endpoint, Limits};
-use crate::mock::knobs::{Straddle, Unit};
+use crate::mock::knobs::{Knobs, Straddle, Unit};
+use crate::mock::limiter::Rules;
 
-use super::the_429::retry_after;
+use super::the_429::{http_date, retry_after};
 use super::{Entry, Group, must, should};
 
 const GROUP: Group = Group::Events;
@@ -47,6 +48,35 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     must(
         GROUP,
+        "requests-of-100-events",
+        &["events.requests-apart"],
+        "A batch costs one request for each 100 events, and events are not counted else.",
+        |k| {
+            k.one_budget = true;
+            k.event_cost = |_, events| events.div_ceil(100) * 100;
+        },
+    ),
+    must(
+        GROUP,
+        "events-by-session",
+        &["events.over", "events.never-over", "events.counted-singly"],
+        "Every session has the key's limit of events to itself.",
+        |k| {
+            k.event_unit = Some(|visit| {
+                let body = String::from_utf8_lossy(visit.request.body);
+                let session = body.split("\"session_id\":\"").nth(1).and_then(|rest| rest.split('"').next());
+                Unit::Named(format!("events of the session {}", session.unwrap_or_default()))
+            });
+        },
+    ),
+    must(GROUP, "events-by-the-hour", &["events.window"], "A key has 100,000 events an hour.", |k| {
+        events_within(k, |rules| rules.window_ms = 3_600_000)
+    }),
+    must(GROUP, "events-every-10s", &["events.window"], "The events come back every 10 seconds.", |k| {
+        events_within(k, |rules| rules.window_ms = 10_000);
+    }),
+    must(
+        GROUP,
         "large-batches-refused",
         &["events.quota", "events.counted-singly"],
         "A batch of more than 500 events is answered 429.",
@@ -58,6 +88,13 @@ pub(super) const ENTRIES: &[Entry] = &[
         &["events.never-over", "events.straddle"],
         "A batch is admitted whole as long as one event is left.",
         |k| k.straddle = Straddle::Admitted,
+    ),
+    should(
+        GROUP,
+        "straddle-partly-accepted",
+        &["events.straddle"],
+        "Of a batch across the edge, the events that fit are accepted and the others reported as rejected.",
+        |k| k.straddle = Straddle::PartlyAccepted,
     ),
     should(
         GROUP,
@@ -101,6 +138,27 @@ pub(super) const ENTRIES: &[Entry] = &[
             });
         },
     ),
+    must(GROUP, "events-429-date", &["events.retry-after"], "Retry-After to a batch is an HTTP date.", |k| {
+        k.rewrite.push(|visit, reply| {
+            if visit.goes_to(Endpoint::Events) {
+                let date = http_date(visit.wall_ms.saturating_add_unsigned(visit.wait_ms.unwrap_or(0)));
+                retry_after(reply, |_| Some(date.clone()));
+            }
+        });
+    }),
+    must(
+        GROUP,
+        "events-429-other-words",
+        &["events.retry-after"],
+        "A 429 to a batch speaks of an event quota.",
+        |k| {
+            k.rewrite.push(|visit, reply| {
+                if visit.goes_to(Endpoint::Events) && reply.status == 429 {
+                    reply.body = OTHER_WORDS.as_bytes().into();
+                }
+            });
+        },
+    ),
     should(
         GROUP,
         "invalid-batches-charged",
@@ -116,6 +174,18 @@ pub(super) const ENTRIES: &[Entry] = &[
         |k| k.events_bar = |visit| visit.route.endpoint().is_some_and(|endpoint| endpoint.method() == "GET"),
     ),
 ];
+
+/// A 429 as a team writes it that limits events in another place than requests.
+const OTHER_WORDS: &str = r#"{"error":{"code":"RATE_LIMITED","message":"Event quota exceeded."}}"#;
+
+/// Counts the events of a key in a window of their own.
+fn events_within(knobs: &mut Knobs, change: fn(&mut Rules)) {
+    knobs.event_unit = Some(|visit| {
+        let key = visit.key.as_ref().map_or("", |key| &key.id);
+        Unit::Named(format!("events of {key}"))
+    });
+    knobs.event_rules.push(change);
+}
 
 fn quota(limits: Limits, change: fn(u32) -> Option<u32>) -> Limits {
     Limits { events: limits.events.and_then(change), ..limits }

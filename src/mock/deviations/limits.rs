@@ -92,6 +92,13 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     must(
         GROUP,
+        "http2-uncounted",
+        &["rate.connections", "rate.multiplexed"],
+        "Requests in HTTP/2 are not counted.",
+        |k| k.free.push(|visit| visit.request.http2),
+    ),
+    must(
+        GROUP,
         "per-endpoint",
         &["rate.across-endpoints"],
         "Every endpoint has the key's limit to itself.",
@@ -116,11 +123,11 @@ pub(super) const ENTRIES: &[Entry] = &[
     should(
         GROUP,
         "slash-uncounted",
-        &["rate.url-variants"],
+        &["rate.url-variants-path"],
         "Requests with a slash at the end of the path are not counted.",
         |k| k.free.push(|visit| visit.request.path.ends_with('/')),
     ),
-    should(GROUP, "head-uncounted", &["rate.url-variants"], "HEAD requests are not counted.", |k| {
+    should(GROUP, "head-uncounted", &["rate.url-variants-head"], "HEAD requests are not counted.", |k| {
         k.free.push(|visit| visit.request.method == "HEAD");
     }),
     must(
@@ -172,6 +179,12 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     must(GROUP, "window-30s", &["rate.window-length"], "A window lasts 30 seconds.", |k| {
         k.rules.push(|rules| rules.window_ms = 30_000)
+    }),
+    must(GROUP, "window-10s", &["rate.window-length"], "A window lasts 10 seconds.", |k| {
+        k.rules.push(|rules| rules.window_ms = 10_000)
+    }),
+    must(GROUP, "window-45s", &["rate.window-length"], "A window lasts 45 seconds.", |k| {
+        k.rules.push(|rules| rules.window_ms = 45_000)
     }),
     must(
         GROUP,

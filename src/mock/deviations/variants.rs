@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::contract::Endpoint;
 use crate::mock::errors;
-use crate::mock::knobs::{Stage, Straddle};
+use crate::mock::knobs::Stage;
 use crate::mock::limiter::Kind;
 use crate::mock::message::Reply;
 
@@ -57,12 +57,6 @@ pub(super) const ENTRIES: &[Entry] = &[
     legal(Group::Scopes, "limit-before-scope", "The limit is checked before the scope.", |k| {
         k.order = [Stage::Key, Stage::Path, Stage::Limit, Stage::Scope, Stage::Body];
     }),
-    legal(
-        Group::Events,
-        "straddle-partly-accepted",
-        "Of a batch across the edge, the events that fit are accepted and the others reported as rejected.",
-        |k| k.straddle = Straddle::PartlyAccepted,
-    ),
     legal(Group::Events, "created-on-ingest", "A batch is answered 201.", |k| {
         k.rewrite.push(|visit, reply| {
             if reply.status == 200 && visit.goes_to(Endpoint::Events) {

@@ -87,7 +87,10 @@ pub(super) fn admit(
     match knobs.counting {
         Counting::Exact => match knobs.event_unit {
             None => exact(knobs, &counter, now, events, rules),
-            Some(unit) => apart(&counter, &Counter::of(unit(visit), site, key), now, events, rules),
+            Some(unit) => {
+                let shared = Counter::of(unit(visit), site, key);
+                apart(&counter, &shared, now, events, rules, &knobs.event_rules)
+            }
         },
         Counting::WhenTheReplyLeaves => late(counter, now, events, *rules, false),
         Counting::EventsWhenTheReplyLeaves => late(counter, now, events, *rules, true),
@@ -129,9 +132,17 @@ fn exact(knobs: &Knobs, counter: &Counter, now: u64, events: u32, rules: &Rules)
 }
 
 /// Requests and events counted for different units, one after the other.
-fn apart(requests: &Counter, shared: &Counter, now: u64, events: u32, rules: &Rules) -> Admission {
+fn apart(
+    requests: &Counter,
+    shared: &Counter,
+    now: u64,
+    events: u32,
+    rules: &Rules,
+    changes: &[fn(&mut Rules)],
+) -> Admission {
+    let mut only_events = Rules { requests: u32::MAX, ..*rules };
+    changes.iter().for_each(|change| change(&mut only_events));
     if events > 0 {
-        let only_events = Rules { requests: u32::MAX, ..*rules };
         let decision = lock(shared.limiter()).check(now, events, &only_events);
         if decision != Decision::Admitted {
             return Admission { decision, events, on_leave: None };
@@ -140,7 +151,7 @@ fn apart(requests: &Counter, shared: &Counter, now: u64, events: u32, rules: &Ru
     let only_requests = Rules { events: None, ..*rules };
     let decision = lock(requests.limiter()).admit(now, 0, &only_requests);
     if decision == Decision::Admitted && events > 0 {
-        lock(shared.limiter()).count(now, events, rules);
+        lock(shared.limiter()).count(now, events, &only_events);
     }
     Admission { decision, events, on_leave: None }
 }

@@ -176,6 +176,37 @@ impl Engine {
         Ok(key)
     }
 
+    /// Makes a key, or makes the key with this plaintext another one: with this id, name and scopes, not revoked, and
+    /// with a new window.
+    ///
+    /// # Errors
+    /// As [`Engine::create_key`]; `Exists` only where another workspace has it.
+    pub(super) fn put_key(
+        &self,
+        workspace: &Arc<Workspace>,
+        id: String,
+        spec: KeySpec,
+        plaintext: &ApiKey,
+        now: u64,
+    ) -> Result<(), CreateError> {
+        let hash = KeyHash::of(plaintext.reveal().as_bytes());
+        let known = read(&self.keys).get(&hash).cloned();
+        let Some((owner, old)) = known else {
+            return self.create_key(workspace, id, spec, plaintext, now).map(drop);
+        };
+        if !Arc::ptr_eq(&owner, workspace) {
+            return Err(CreateError::Exists);
+        }
+        let key = Arc::new(KeyEntry::new(id, spec, self.wall(workspace.time(now))));
+        let mut owned = write(&workspace.keys);
+        if let Some(place) = owned.iter_mut().find(|key| Arc::ptr_eq(key, &old)) {
+            *place = Arc::clone(&key);
+        }
+        workspace.remember_forms(plaintext.reveal().as_bytes(), &key);
+        write(&self.keys).insert(hash, (owner, key));
+        Ok(())
+    }
+
     /// Milliseconds since 1970 at a workspace's time.
     pub fn wall(&self, time: u64) -> i64 {
         self.epoch_ms.saturating_add_unsigned(time)

@@ -44,7 +44,7 @@ pub(crate) enum Ending {
 /// In a word, what became of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Outcome {
+pub enum Outcome {
     /// It was answered as it wished.
     Ok,
     /// 401.

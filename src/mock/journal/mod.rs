@@ -18,10 +18,11 @@ use tokio::sync::Notify;
 
 use super::sync::lock;
 
+pub use entry::Outcome;
 pub(crate) use entry::{Ending, Entry};
 pub(crate) use filter::{Filter, PARAMETERS, same_path};
 pub(crate) use keep::Arrived;
-pub(crate) use view::EntryView;
+pub use view::{EntryView, EnvelopesView, KeyName, TextView, WhyView};
 
 /// The most bytes the texts of all journals of a mock take.
 const ROOM: usize = 48 * 1024 * 1024;

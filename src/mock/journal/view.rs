@@ -12,82 +12,89 @@ use super::keep::answer_is_cut;
 
 /// A request and what became of it. No text in it holds a key.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct EntryView {
+pub struct EntryView {
     /// Its number in the journal of its workspace, from 0.
-    pub(crate) id: u64,
+    pub id: u64,
     /// When it arrived, by the workspace's clock.
-    pub(crate) at: String,
-    pub(crate) method: String,
-    pub(crate) path: String,
+    pub at: String,
+    /// The method, as sent.
+    pub method: String,
+    /// The path, still percent-encoded.
+    pub path: String,
     /// What follows `?`.
-    pub(crate) query: String,
+    pub query: String,
     /// The key it is known by; null for none.
-    pub(crate) key: Option<KeyName>,
+    pub key: Option<KeyName>,
     /// The status of the answer; 0 if there was none.
-    pub(crate) status: u16,
-    pub(crate) outcome: Outcome,
+    pub status: u16,
+    /// In a word, what became of it.
+    pub outcome: Outcome,
     /// Why it was refused; null if it was not.
-    pub(crate) why: Option<WhyView>,
+    pub why: Option<WhyView>,
     /// How the events of its batch were written.
-    pub(crate) envelopes: EnvelopesView,
+    pub envelopes: EnvelopesView,
     /// How many events or scores were taken.
-    pub(crate) accepted: u32,
+    pub accepted: u32,
     /// How many of them repeated earlier ones and changed nothing.
-    pub(crate) repeated: u32,
+    pub repeated: u32,
     /// The faults it met, by id.
-    pub(crate) faults: Vec<String>,
+    pub faults: Vec<String>,
     /// How long it took until the answer left, in microseconds.
-    pub(crate) duration_us: u64,
+    pub duration_us: u64,
     /// Pairs of name and value.
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: TextView,
+    pub headers: Vec<(String, String)>,
+    /// The body, as it came.
+    pub body: TextView,
     /// The body of the answer.
-    pub(crate) answer: TextView,
+    pub answer: TextView,
 }
 
 /// A key, by what may be shown of it.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct KeyName {
-    pub(crate) id: String,
-    pub(crate) name: String,
+pub struct KeyName {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
 }
 
 /// How many events were written in which envelope.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct EnvelopesView {
+pub struct EnvelopesView {
     /// `event_type`, `session_id`, `timestamp`.
-    pub(crate) documented: u32,
+    pub documented: u32,
     /// `event`, `session_id`, `ts`, as published clients send.
-    pub(crate) wire: u32,
+    pub wire: u32,
 }
 
 /// The beginning of a text.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct TextView {
-    pub(crate) text: String,
+pub struct TextView {
+    /// As much as is kept.
+    pub text: String,
     /// The length of all of it, in bytes.
-    pub(crate) bytes: usize,
+    pub bytes: usize,
     /// Whether `text` is only its beginning.
-    pub(crate) truncated: bool,
+    pub truncated: bool,
 }
 
 /// Why a request was refused.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct WhyView {
+pub struct WhyView {
     /// In a sentence.
-    pub(crate) message: String,
+    pub message: String,
     /// Of a 403: the scope the key lacks.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) scope: Option<&'static str>,
+    pub scope: Option<&'static str>,
     /// Of a 429: what is used up, `requests` or `events`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) limit: Option<&'static str>,
+    pub limit: Option<&'static str>,
     /// Of a 429: when the request would be admitted, by the workspace's clock.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) frees_at: Option<String>,
+    pub frees_at: Option<String>,
     /// Of a 400: what is wrong, at most 20 of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) fields: Vec<Detail>,
+    pub fields: Vec<Detail>,
 }
 
 impl From<&Entry> for EntryView {

@@ -57,6 +57,7 @@ pub(super) async fn handle(
         body: bytes,
         body_too_large: matches!(body, Read::TooLarge),
         connection: connection.number,
+        http2: head.version == Version::HTTP_2,
         peer: Some(connection.peer.ip()),
     };
     let broken = match body {

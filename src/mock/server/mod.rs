@@ -9,8 +9,8 @@ mod line;
 mod outgoing;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -18,12 +18,15 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::contract::ApiKey;
 
+use super::backstage::Backstage;
+use super::configuration::{Configuration, InForce};
 use super::control::Control;
 use super::engine::Engine;
 use super::front::Front;
 use super::keys::KeySpec;
 use super::options::{MockError, MockOptions};
 use super::settings::Settings;
+use super::sync::lock;
 use super::well_known::WELL_KNOWN_KEYS;
 use connection::Carrier;
 
@@ -68,6 +71,8 @@ pub struct MockServer {
     stop: watch::Sender<bool>,
     accepting: JoinHandle<()>,
     engine: Arc<Engine>,
+    shared: Arc<Shared>,
+    in_force: Mutex<InForce>,
 }
 
 impl MockServer {
@@ -94,9 +99,9 @@ impl MockServer {
             stopping: stopped.clone(),
             started: Instant::now(),
         });
-        let carrier = Carrier::new(shared, &options);
+        let carrier = Carrier::new(Arc::clone(&shared), &options);
         let accepting = tokio::spawn(accept(listener, carrier, stopped, options.stop_deadline));
-        Ok(Self { address, stop, accepting, engine })
+        Ok(Self { address, stop, accepting, engine, shared, in_force: Mutex::default() })
     }
 
     /// The base URL, such as `http://127.0.0.1:4010`.
@@ -108,6 +113,22 @@ impl MockServer {
             ip => ip,
         };
         format!("http://{}", SocketAddr::new(host, self.address.port()))
+    }
+
+    /// Puts a configuration into force, while requests come in. What is the same as before goes on undisturbed.
+    ///
+    /// # Errors
+    /// [`MockError::Keys`] when a key of it belongs to another workspace, or there are too many.
+    pub fn configure(&self, configuration: Configuration) -> Result<(), MockError> {
+        let mut in_force = lock(&self.in_force);
+        in_force
+            .change(&self.engine, configuration, self.shared.now())
+            .map_err(|error| MockError::Keys(error.to_string()))
+    }
+
+    /// What a test does to it besides sending requests.
+    pub(super) fn backstage(&self) -> Backstage {
+        Backstage::new(Arc::clone(&self.engine), self.shared.started)
     }
 
     /// The engine behind it.
@@ -132,9 +153,7 @@ impl Drop for MockServer {
 /// An engine with the well-known keys.
 fn engine(options: &MockOptions) -> Result<Engine, MockError> {
     let settings = Settings::new(options.deviations.clone(), options.limiter, options.quotas)?;
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let epoch_ms = i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX);
-    let engine = Engine::with_journals(settings, epoch_ms, options.journal);
+    let engine = Engine::with_journals(settings, Backstage::epoch_ms(), options.journal);
     let workspace = engine.default_workspace();
     for (number, key) in WELL_KNOWN_KEYS.iter().enumerate() {
         let plaintext = ApiKey::new(key.plaintext).map_err(|error| MockError::Keys(error.to_string()))?;

@@ -67,6 +67,13 @@ impl Days {
         }
     }
 
+    /// Forgets the tools of a day that nobody uses any more.
+    pub(super) fn tidy(&mut self, at: i64) {
+        if let Some(sums) = self.0.get_mut(&at.div_euclid(DAY_MS)) {
+            sums.tools.retain(|_, totals| *totals != ToolTotals::default());
+        }
+    }
+
     /// The days of this range on which a session started.
     pub(super) fn within(&self, days: RangeInclusive<i64>) -> impl Iterator<Item = (&i64, &Sums)> {
         let days = (!days.is_empty()).then_some(days);

@@ -2,32 +2,59 @@
 
 mod days;
 mod recent;
+mod scores;
 mod session;
 mod views;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
 
 use super::ingest::{Event, Score};
 use days::Days;
 use recent::Recent;
+use scores::Scores;
 use session::Session;
 
 pub(crate) use views::{DateRange, SessionList};
 
+/// How much a store keeps.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    /// How many sessions, and about how many bytes of them.
+    sessions: usize,
+    bytes: usize,
+    /// How many pairs of session and metric, and about how many bytes of them.
+    scores: usize,
+    score_bytes: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { sessions: 20_000, bytes: 48 * 1024 * 1024, scores: 50_000, score_bytes: 8 * 1024 * 1024 }
+    }
+}
+
 /// Sessions, tools and scores of a workspace.
 ///
-/// Memory grows with the number of sessions, of tools in each and of scores, never with the number of events.
+/// Memory never grows with the number of events, and beyond [`Bounds`] not with anything else: the session that became
+/// known first makes room, and what is shown is true of the sessions that are kept.
 /// An event that repeats the session, type and time of one among the last 262,144 ([`recent::CAPACITY`]) is ignored.
 #[derive(Debug, Default)]
 pub(crate) struct Store {
-    sessions: Vec<Session>,
-    by_id: HashMap<Box<str>, usize>,
+    bounds: Bounds,
+    /// In the order in which they became known.
+    sessions: VecDeque<Session>,
+    /// The number of the first of them; numbers go on when sessions go.
+    first: usize,
+    by_id: HashMap<Arc<str>, usize>,
     /// Newest first; sessions that started together in the order they became known.
     by_start: BTreeSet<(Reverse<i64>, usize)>,
     days: Days,
+    /// About how many bytes the sessions take.
+    bytes: usize,
     recent: Recent,
-    scores: HashMap<(String, String), f64>,
+    scores: Scores,
 }
 
 impl Store {
@@ -41,24 +68,37 @@ impl Store {
                 continue;
             }
             let id: &str = &stretch[0].session_id;
-            let index = session(&mut self.sessions, &mut self.by_id, id);
-            let session = &mut self.sessions[index];
-            let before = session.started_at();
+            let index = match self.by_id.get(id) {
+                Some(&index) => index,
+                None => {
+                    let id: Arc<str> = id.into();
+                    let index = self.first + self.sessions.len();
+                    self.sessions.push_back(Session::new(Arc::clone(&id)));
+                    self.bytes += self.sessions[index - self.first].weight();
+                    self.by_id.insert(id, index);
+                    index
+                }
+            };
+            let session = &mut self.sessions[index - self.first];
+            let (before, weight) = (session.started_at(), session.weight());
             self.days.take_away(session);
             for event in unseen {
                 new += 1;
                 session.take(event);
             }
             self.days.add(session);
+            self.bytes = self.bytes + session.weight() - weight;
             let after = session.started_at();
             if before != after {
                 if let Some(before) = before {
                     self.by_start.remove(&(Reverse(before), index));
+                    self.days.tidy(before);
                 }
                 if let Some(after) = after {
                     self.by_start.insert((Reverse(after), index));
                 }
             }
+            self.make_room();
         }
         new
     }
@@ -66,7 +106,7 @@ impl Store {
     /// Takes scores in: a second score of a session and metric replaces the first.
     pub(crate) fn score(&mut self, scores: Vec<Score>) {
         for score in scores {
-            self.scores.insert((score.session_id, score.metric), score.value);
+            self.scores.take(score, self.bounds.scores, self.bounds.score_bytes);
         }
     }
 
@@ -74,17 +114,27 @@ impl Store {
     pub(crate) fn session_count(&self) -> usize {
         self.sessions.len()
     }
-}
 
-/// The place of the session with this id, which is there from now on.
-fn session(sessions: &mut Vec<Session>, by_id: &mut HashMap<Box<str>, usize>, id: &str) -> usize {
-    if let Some(&index) = by_id.get(id) {
-        return index;
+    /// The session with this number.
+    fn at(&self, index: usize) -> &Session {
+        &self.sessions[index - self.first]
     }
-    let index = sessions.len();
-    sessions.push(Session::new(id));
-    by_id.insert(id.into(), index);
-    index
+
+    /// Forgets the oldest sessions while there are too many.
+    fn make_room(&mut self) {
+        let Bounds { sessions: most, bytes: most_bytes, .. } = self.bounds;
+        while self.sessions.len() > most || self.bytes > most_bytes && self.sessions.len() > 1 {
+            let Some(oldest) = self.sessions.pop_front() else { break };
+            self.bytes -= oldest.weight();
+            self.by_id.remove(&oldest.id);
+            self.days.take_away(&oldest);
+            if let Some(at) = oldest.started_at() {
+                self.by_start.remove(&(Reverse(at), self.first));
+                self.days.tidy(at);
+            }
+            self.first += 1;
+        }
+    }
 }
 
 #[cfg(test)]

@@ -3,11 +3,22 @@
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::{AddAssign, SubAssign};
+use std::sync::Arc;
 
 use crate::mock::ingest::{Event, EventType};
 
 /// How many tool calls of a session may be open at a time; the oldest is forgotten then.
 const OPEN_CALLS: usize = 128;
+
+/// How many tools of a session have a name of their own, and how long these names may be together, in bytes.
+const TOOLS: usize = 256;
+const NAMES: usize = 32 * 1024;
+
+/// The name under which all further tools are counted together.
+const FURTHER: &str = "further tools";
+
+/// About what a session takes in tables besides itself, in bytes.
+const TABLES: usize = 160;
 
 /// The name under which a tool without one is counted.
 const NAMELESS: &str = "unknown";
@@ -46,11 +57,13 @@ impl SubAssign<&Self> for ToolTotals {
 /// The sums of one session.
 #[derive(Debug)]
 pub(super) struct Session {
-    pub(super) id: Box<str>,
+    pub(super) id: Arc<str>,
     pub(super) events: u64,
     pub(super) tool_invocations: u64,
     /// By first use; a session has few tools, so a list is searched faster than a table.
     pub(super) tools: Vec<(Box<str>, ToolTotals)>,
+    /// The length of all their names, in bytes.
+    names: usize,
     first_event: Option<i64>,
     first_start: Option<i64>,
     last_end: Option<i64>,
@@ -62,16 +75,18 @@ pub(super) struct Session {
 struct Call {
     correlation: u64,
     at: i64,
-    tool: Box<str>,
+    /// Its place among the session's tools.
+    tool: usize,
 }
 
 impl Session {
-    pub(super) fn new(id: &str) -> Self {
+    pub(super) fn new(id: Arc<str>) -> Self {
         Self {
-            id: id.into(),
+            id,
             events: 0,
             tool_invocations: 0,
             tools: Vec::new(),
+            names: 0,
             first_event: None,
             first_start: None,
             last_end: None,
@@ -87,6 +102,16 @@ impl Session {
     /// The last `session_end`; nothing while the session is open.
     pub(super) fn ended_at(&self) -> Option<i64> {
         self.last_end
+    }
+
+    /// About how many bytes it takes.
+    pub(super) fn weight(&self) -> usize {
+        TABLES
+            + size_of::<Self>()
+            + self.id.len()
+            + self.names
+            + self.tools.len() * size_of::<(Box<str>, ToolTotals)>()
+            + self.open.len() * size_of::<Call>()
     }
 
     pub(super) fn take(&mut self, event: &Event<'_>) {
@@ -113,16 +138,13 @@ impl Session {
     fn tool_use(&mut self, event: &Event<'_>) {
         self.tool_invocations += 1;
         let tool = event.tool.as_deref().unwrap_or(NAMELESS);
-        self.tool(tool).invocations += 1;
+        let tool = self.tool(tool);
+        self.tools[tool].1.invocations += 1;
         if let Some(correlation) = &event.correlation_id {
             if self.open.len() == OPEN_CALLS {
                 self.open.pop_front();
             }
-            self.open.push_back(Call {
-                correlation: fingerprint(correlation),
-                at: event.at,
-                tool: tool.into(),
-            });
+            self.open.push_back(Call { correlation: fingerprint(correlation), at: event.at, tool });
         }
     }
 
@@ -132,12 +154,12 @@ impl Session {
             self.open.remove(place)
         });
         // A result belongs to the tool that was called; only a result without a call is taken by its own name.
-        let name = match &call {
-            Some(call) => &call.tool,
-            None => event.tool.as_deref().unwrap_or(NAMELESS),
+        let tool = match &call {
+            Some(call) => call.tool,
+            None => self.tool(event.tool.as_deref().unwrap_or(NAMELESS)),
         };
         let took = call.as_ref().and_then(|call| u64::try_from(event.at.saturating_sub(call.at)).ok());
-        let tool = self.tool(name);
+        let tool = &mut self.tools[tool].1;
         tool.results += 1;
         tool.errors += u64::from(event.failed);
         if let Some(took) = took {
@@ -146,12 +168,21 @@ impl Session {
         }
     }
 
-    fn tool(&mut self, name: &str) -> &mut ToolTotals {
-        let place = self.tools.iter().position(|(known, _)| &**known == name).unwrap_or_else(|| {
+    /// The place of the tool with this name, which is there from now on.
+    fn tool(&mut self, name: &str) -> usize {
+        let known = |tools: &[(Box<str>, ToolTotals)], name: &str| {
+            tools.iter().position(|(known, _)| &**known == name)
+        };
+        if let Some(place) = known(&self.tools, name) {
+            return place;
+        }
+        let has_room = self.tools.len() < TOOLS && self.names + name.len() <= NAMES;
+        let name = if has_room { name } else { FURTHER };
+        known(&self.tools, name).unwrap_or_else(|| {
+            self.names += name.len();
             self.tools.push((name.into(), ToolTotals::default()));
             self.tools.len() - 1
-        });
-        &mut self.tools[place].1
+        })
     }
 }
 

@@ -172,3 +172,81 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_session_names_so_many_tools_and_loses_no_invocation() {
+    let mut store = Store::default();
+    for number in 0..1_000 {
+        let name = format!("tool {number}");
+        store.ingest(&[Event { tool: Some(Cow::Borrowed(&name)), ..event("s", EventType::ToolUse, number) }]);
+    }
+    assert_eq!(store.sessions[0].tools.len(), 257);
+    assert_eq!(store.overview(EVER).total_tool_invocations, 1_000);
+    assert_eq!(store.tools(EVER, 1).tools[0].invocation_count, 744);
+}
+
+#[test]
+fn sessions_take_so_many_bytes_whatever_their_ids() {
+    let mut store = Store { bounds: Bounds { bytes: 1_000_000, ..Bounds::default() }, ..Store::default() };
+    for number in 0..500 {
+        let id = format!("{number}{}", "x".repeat(10_000));
+        store.ingest(&[event(&id, EventType::SessionStart, number)]);
+    }
+    assert!(store.bytes <= 1_000_000 && (80..100).contains(&store.session_count()));
+    let weights: usize = store.sessions.iter().map(Session::weight).sum();
+    assert_eq!(store.bytes, weights);
+}
+
+proptest! {
+    #[test]
+    fn what_is_shown_is_true_of_the_sessions_that_are_kept(
+        rows in prop::collection::vec((0..IDS.len(), 0..KINDS.len(), 0..TOOLS.len(), 0_i64..40), 0..200),
+        size in 1_usize..9,
+    ) {
+        const KEPT: usize = 2;
+        let mut store = Store { bounds: Bounds { sessions: KEPT, ..Bounds::default() }, ..Store::default() };
+        let events: Vec<Event<'_>> = rows
+            .iter()
+            .map(|&(id, kind, tool, at)| Event {
+                tool: Some(Cow::Borrowed(TOOLS[tool])),
+                ..event(IDS[id], KINDS[kind], at * DAY_MS / 4)
+            })
+            .collect();
+        for batch in events.chunks(size) {
+            store.ingest(batch);
+        }
+        // The oracle keeps the events themselves, and forgets with each session that goes all of its events.
+        let mut seen = BTreeSet::new();
+        let mut kept: Vec<(usize, Vec<&Event<'_>>)> = Vec::new();
+        for (row, event) in rows.iter().zip(&events) {
+            if !seen.insert((row.0, row.1, row.3)) {
+                continue;
+            }
+            match kept.iter_mut().find(|(id, _)| *id == row.0) {
+                Some((_, known)) => known.push(event),
+                None => kept.push((row.0, vec![event])),
+            }
+            if kept.len() > KEPT {
+                kept.remove(0);
+            }
+        }
+        let all = || kept.iter().flat_map(|(_, events)| events);
+        let overview = store.overview(EVER);
+        prop_assert_eq!(overview.total_sessions, kept.len());
+        prop_assert_eq!(overview.total_events, all().count() as u64);
+        let uses = all().filter(|event| event.kind == EventType::ToolUse);
+        let mut tools: BTreeMap<&str, u64> = BTreeMap::new();
+        uses.for_each(|event| *tools.entry(event.tool.as_deref().unwrap()).or_default() += 1);
+        let listed: BTreeMap<&str, u64> =
+            store.tools(EVER, 50).tools.iter().map(|tool| (tool.name, tool.invocation_count)).collect();
+        prop_assert_eq!(listed, tools);
+        let list = store.sessions(None, 50, 0);
+        prop_assert_eq!(list.total, kept.len());
+        let ids: BTreeSet<&str> = list.sessions.iter().map(|row| row.id).collect();
+        prop_assert_eq!(ids, kept.iter().map(|(id, _)| IDS[*id]).collect::<BTreeSet<_>>());
+        // Nothing is left of what went.
+        prop_assert_eq!(store.by_id.len(), kept.len());
+        prop_assert_eq!(store.by_start.len(), kept.len());
+        prop_assert_eq!(store.bytes, store.sessions.iter().map(Session::weight).sum::<usize>());
+    }
+}

@@ -145,7 +145,7 @@ impl Store {
         limit: usize,
         offset: usize,
     ) -> Vec<SessionRow<'a>> {
-        found.skip(offset).take(limit).map(|&(Reverse(at), index)| row(&self.sessions[index], at)).collect()
+        found.skip(offset).take(limit).map(|&(Reverse(at), index)| row(self.at(index), at)).collect()
     }
 
     /// How many sessions started in the range.
@@ -169,7 +169,7 @@ impl Store {
         }
         for rest in rests.into_iter().filter(|rest| rest.from <= rest.to) {
             for &(Reverse(at), index) in self.by_start.range(bounds(rest)) {
-                let session = &self.sessions[index];
+                let session = self.at(index);
                 all.days.insert(at.div_euclid(DAY_MS));
                 all.sessions += 1;
                 all.events += session.events;

@@ -77,6 +77,7 @@ fn the_document_reads_well() {
           "also": [],
           "cases": 1,
           "clause": "error.401",
+          "deviation": null,
           "facts": [],
           "failures": [],
           "file": "scenarios/auth/no-query.yaml",
@@ -95,6 +96,7 @@ fn the_document_reads_well() {
           "also": [],
           "cases": 5,
           "clause": "auth.only-header",
+          "deviation": null,
           "facts": [],
           "failures": [
             {
@@ -146,8 +148,10 @@ fn the_document_reads_well() {
             "blocked": 0,
             "fail": 0,
             "inconclusive": 0,
+            "known_deviation": 0,
             "pass": 0,
-            "skipped": 0
+            "skipped": 0,
+            "unexpected_pass": 0
           },
           "id": "key.shown-once",
           "not_observable": "keys are made in the dashboard; the API never shows one",
@@ -160,8 +164,10 @@ fn the_document_reads_well() {
             "blocked": 0,
             "fail": 0,
             "inconclusive": 0,
+            "known_deviation": 0,
             "pass": 1,
-            "skipped": 0
+            "skipped": 0,
+            "unexpected_pass": 0
           },
           "id": "limit.429",
           "not_observable": null,
@@ -199,8 +205,10 @@ fn the_document_reads_well() {
         "blocked": 1,
         "fail": 1,
         "inconclusive": 1,
+        "known_deviation": 0,
         "pass": 2,
-        "skipped": 1
+        "skipped": 1,
+        "unexpected_pass": 0
       },
       "tool": {
         "name": "trenchcheck",

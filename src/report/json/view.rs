@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::super::event::{CheckResult, Exchange, Failure, RunSummary};
+use super::super::event::{CheckResult, Exchange, Failure, KnownDeviation, RunSummary};
 use super::super::record::Record;
 use super::super::tally::{ClauseTally, Counts, by_clause};
 use super::super::wording::level_word;
@@ -96,12 +96,17 @@ struct Summary {
     blocked: u32,
     /// Played, and nothing follows.
     inconclusive: u32,
+    /// Broken, and the list of known deviations says so.
+    known_deviation: u32,
+    /// Kept, though listed as a known deviation.
+    unexpected_pass: u32,
 }
 
 impl From<Counts> for Summary {
     fn from(counts: Counts) -> Self {
-        let Counts { pass, fail, advisory, skipped, blocked, inconclusive } = counts;
-        Self { pass, fail, advisory, skipped, blocked, inconclusive }
+        let Counts { pass, fail, advisory, skipped, blocked, inconclusive, known_deviation, unexpected_pass } =
+            counts;
+        Self { pass, fail, advisory, skipped, blocked, inconclusive, known_deviation, unexpected_pass }
     }
 }
 
@@ -140,10 +145,14 @@ struct CheckView<'a> {
     #[schemars(with = "Level")]
     level: &'static str,
     /// What it came to.
-    #[schemars(extend("enum" = ["pass", "fail", "advisory", "skipped", "blocked", "inconclusive"]))]
+    #[schemars(extend("enum" = [
+        "pass", "fail", "advisory", "skipped", "blocked", "inconclusive", "known-deviation", "unexpected-pass"
+    ]))]
     verdict: &'static str,
     /// Why, where it was skipped, blocked or inconclusive.
     reason: Option<&'a str>,
+    /// What the list of known deviations says about it, whatever it came to.
+    deviation: Option<DeviationView<'a>>,
     /// What it says.
     about: &'a str,
     /// The page it comes from, where that is not the Authentication page.
@@ -164,6 +173,19 @@ struct CheckView<'a> {
     facts: &'a [String],
     /// What was wrong.
     failures: Vec<FailureView<'a>>,
+}
+
+/// An entry of the list of known deviations.
+#[derive(Serialize, JsonSchema)]
+struct DeviationView<'a> {
+    /// Why it is accepted.
+    reason: &'a str,
+    /// Where the mend is tracked.
+    link: Option<&'a str>,
+    /// The last day on which it is accepted, in UTC.
+    expires: &'a str,
+    /// Whether that day has gone by.
+    expired: bool,
 }
 
 /// A broken expectation.
@@ -239,6 +261,7 @@ fn check(result: &CheckResult) -> CheckView<'_> {
         level: level_word(result.level),
         verdict: result.verdict.word(),
         reason: result.verdict.reason(),
+        deviation: result.known.as_ref().map(deviation),
         about: &result.about,
         source: result.source.as_deref(),
         file: &result.file,
@@ -250,6 +273,11 @@ fn check(result: &CheckResult) -> CheckView<'_> {
         facts: &result.facts,
         failures: result.failures.iter().map(failure).collect(),
     }
+}
+
+fn deviation(known: &KnownDeviation) -> DeviationView<'_> {
+    let KnownDeviation { reason, link, expires, expired } = known;
+    DeviationView { reason, link: link.as_deref(), expires, expired: *expired }
 }
 
 fn failure(failure: &Failure) -> FailureView<'_> {

@@ -2,7 +2,9 @@
 //! forgotten here.
 
 use super::Redactor;
-use crate::report::event::{CheckResult, Event, Exchange, Failure, RunInfo, RunSummary, Verdict};
+use crate::report::event::{
+    CheckResult, Event, Exchange, Failure, KnownDeviation, RunInfo, RunSummary, Verdict,
+};
 use crate::report::timeline::{Lane, Stretch, Timeline};
 
 impl Redactor {
@@ -13,10 +15,15 @@ impl Redactor {
             Event::Secret(key) => Event::Secret(key.clone()),
             Event::Planned(timeline) => Event::Planned(self.timeline(timeline)),
             Event::CheckStarted { id } => Event::CheckStarted { id: self.scrub(id) },
-            Event::Waiting { id, what, how_long } => {
-                Event::Waiting { id: self.scrub(id), what: self.scrub(what), how_long: *how_long }
-            }
-            Event::Resumed { id } => Event::Resumed { id: self.scrub(id) },
+            Event::KeysLent { id, keys } => Event::KeysLent { id: self.scrub(id), keys: self.all(keys) },
+            Event::KeysBack { keys } => Event::KeysBack { keys: self.all(keys) },
+            Event::Waiting { id, keys, what, how_long } => Event::Waiting {
+                id: self.scrub(id),
+                keys: self.all(keys),
+                what: self.scrub(what),
+                how_long: *how_long,
+            },
+            Event::Resumed { id, keys } => Event::Resumed { id: self.scrub(id), keys: self.all(keys) },
             Event::Exchange { id, exchange } => {
                 Event::Exchange { id: self.scrub(id), exchange: self.exchange(exchange) }
             }
@@ -64,6 +71,8 @@ impl Redactor {
             Verdict::Skipped(reason) => Verdict::Skipped(self.scrub(reason)),
             Verdict::Blocked(reason) => Verdict::Blocked(self.scrub(reason)),
             Verdict::Inconclusive(reason) => Verdict::Inconclusive(self.scrub(reason)),
+            Verdict::KnownDeviation => Verdict::KnownDeviation,
+            Verdict::UnexpectedPass => Verdict::UnexpectedPass,
         }
     }
 
@@ -78,6 +87,7 @@ impl Redactor {
             file,
             line,
             verdict,
+            known,
             failures,
             facts,
             not_played,
@@ -95,12 +105,23 @@ impl Redactor {
             file: self.scrub(file),
             line: *line,
             verdict: self.verdict(verdict),
+            known: known.as_ref().map(|known| self.known(known)),
             failures: failures.iter().map(|failure| self.failure(failure)).collect(),
             facts: self.all(facts),
             not_played: self.all(not_played),
             cases: *cases,
             requests: *requests,
             took: *took,
+        }
+    }
+
+    fn known(&self, known: &KnownDeviation) -> KnownDeviation {
+        let KnownDeviation { reason, link, expires, expired } = known;
+        KnownDeviation {
+            reason: self.scrub(reason),
+            link: link.as_deref().map(|link| self.scrub(link)),
+            expires: self.scrub(expires),
+            expired: *expired,
         }
     }
 
@@ -222,8 +243,10 @@ mod tests {
                 }],
             }),
             Event::CheckStarted { id: key() },
-            Event::Waiting { id: key(), what: key(), how_long: Duration::ZERO },
-            Event::Resumed { id: key() },
+            Event::KeysLent { id: key(), keys: keys() },
+            Event::KeysBack { keys: keys() },
+            Event::Waiting { id: key(), keys: keys(), what: key(), how_long: Duration::ZERO },
+            Event::Resumed { id: key(), keys: keys() },
             Event::Exchange { id: key(), exchange: exchange() },
             finished(Verdict::Skipped(key())),
             finished(Verdict::Blocked(key())),

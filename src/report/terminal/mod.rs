@@ -1,5 +1,6 @@
 //! The report on a terminal, or in a pipe.
 
+mod lanes;
 mod progress;
 mod summary;
 
@@ -116,6 +117,9 @@ impl Terminal {
     }
 
     fn planned(&mut self, timeline: &Timeline) -> io::Result<()> {
+        if let Some(progress) = &mut self.progress {
+            progress.plan(timeline);
+        }
         let mut page = Page::default();
         if self.options.verbosity != Verbosity::Quiet && timeline.takes >= WORTH_TELLING {
             page.line(0, &[(Tone::Dim, &format!("expected to take {}", time(timeline.takes)))]);
@@ -152,7 +156,11 @@ impl Terminal {
         let quiet = self.options.verbosity == Verbosity::Quiet;
         let mut page = Page::default();
         for result in self.results.iter().filter(|result| !result.failures.is_empty()) {
-            if quiet && result.verdict != Verdict::Fail {
+            // What is known needs no second look, unless it is asked for.
+            let known = result.verdict == Verdict::KnownDeviation;
+            if quiet && result.verdict != Verdict::Fail
+                || known && self.options.verbosity != Verbosity::Verbose
+            {
                 continue;
             }
             if !(quiet && page.is_empty()) {
@@ -185,14 +193,24 @@ impl Reporter for Terminal {
                     progress.running(id);
                 }
             }
-            Event::Waiting { id, what, how_long } => {
+            Event::KeysLent { id, keys } => {
                 if let Some(progress) = &mut self.progress {
-                    progress.waiting(id, what, *how_long);
+                    progress.lent(id, keys);
                 }
             }
-            Event::Resumed { id } => {
+            Event::KeysBack { keys } => {
                 if let Some(progress) = &mut self.progress {
-                    progress.resumed(id);
+                    progress.back(keys);
+                }
+            }
+            Event::Waiting { id, keys, what, how_long } => {
+                if let Some(progress) = &mut self.progress {
+                    progress.waiting(id, keys, what, *how_long);
+                }
+            }
+            Event::Resumed { id, keys } => {
+                if let Some(progress) = &mut self.progress {
+                    progress.resumed(id, keys);
                 }
             }
             Event::Exchange { id, exchange } => {
@@ -225,16 +243,28 @@ fn verdict_line(page: &mut Page, result: &CheckResult, width: usize) {
         Verdict::Skipped(_) => ("SKIP   ", Tone::Dim),
         Verdict::Blocked(_) => ("BLOCKED", Tone::Warn),
         Verdict::Inconclusive(_) => ("UNSURE ", Tone::Warn),
+        Verdict::KnownDeviation if is_stale(result) => ("STALE  ", Tone::Bad),
+        Verdict::KnownDeviation => ("KNOWN  ", Tone::Dim),
+        Verdict::UnexpectedPass => ("STALE  ", Tone::Bad),
     };
     let id = format!(" {:width$}  ", result.id);
     let tail = result.verdict.reason().map_or_else(|| format!("({})", time(result.took)), str::to_owned);
     page.line(0, &[(tone, word), (Tone::Plain, &id), (Tone::Dim, &tail)]);
+    if let Some(known) = &result.known {
+        let passed =
+            if result.verdict == Verdict::UnexpectedPass { "it passed, and is listed as " } else { "" };
+        page.block(8, Tone::Plain, &format!("{passed}{known}"));
+    }
     for fact in &result.facts {
         page.block(8, Tone::Dim, fact);
     }
     for case in &result.not_played {
         page.block(8, Tone::Dim, &format!("not played: {case}"));
     }
+}
+
+fn is_stale(result: &CheckResult) -> bool {
+    result.known.as_ref().is_some_and(|known| known.expired)
 }
 
 #[cfg(test)]

@@ -6,13 +6,18 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::super::event::RunInfo;
+use super::super::timeline::Timeline;
+use super::lanes::Lanes;
 
 /// So many waits are drawn; the others are counted.
 const WAITS: usize = 6;
 /// So many running checks are named.
 const NAMED: usize = 3;
+/// A run that is over sooner is not drawn key by key, nor is one with more keys than a small screen has lines.
+const WORTH_DRAWING: Duration = Duration::from_secs(5);
+const MOST_LANES: usize = 18;
 /// How often a countdown is redrawn.
-const TICK: Duration = Duration::from_millis(200);
+pub(super) const TICK: Duration = Duration::from_millis(200);
 
 /// A line for the whole run, and one for each wait with its countdown.
 pub(super) struct Progress {
@@ -20,6 +25,8 @@ pub(super) struct Progress {
     run: ProgressBar,
     /// What each running check waits for, one entry for each of its cases that waits.
     running: BTreeMap<String, Vec<Option<ProgressBar>>>,
+    /// What each key is used for, where the run was planned by keys.
+    lanes: Option<Lanes>,
     virtual_time: bool,
 }
 
@@ -28,7 +35,7 @@ impl Progress {
         let lines = MultiProgress::with_draw_target(target);
         let run =
             ProgressBar::no_length().with_style(style("{spinner} {pos}/{len} checks, {elapsed}  {wide_msg}"));
-        Self { lines, run, running: BTreeMap::new(), virtual_time: false }
+        Self { lines, run, running: BTreeMap::new(), lanes: None, virtual_time: false }
     }
 
     pub(super) fn start(&mut self, info: &RunInfo) {
@@ -38,14 +45,38 @@ impl Progress {
         self.run.enable_steady_tick(TICK);
     }
 
+    /// Draws a line for each key of a run that takes its time, unless they would fill the screen.
+    pub(super) fn plan(&mut self, timeline: &Timeline) {
+        self.lanes = (timeline.takes >= WORTH_DRAWING && timeline.lanes.len() <= MOST_LANES)
+            .then(|| Lanes::new(&self.lines, timeline));
+    }
+
+    /// A case has these keys now.
+    pub(super) fn lent(&self, id: &str, keys: &[String]) {
+        if let Some(lanes) = &self.lanes {
+            lanes.lent(id, keys);
+        }
+    }
+
+    /// Nobody has these keys now, or one fewer of those who share them.
+    pub(super) fn back(&self, keys: &[String]) {
+        if let Some(lanes) = &self.lanes {
+            lanes.back(keys);
+        }
+    }
+
     pub(super) fn running(&mut self, id: &str) {
         self.running.entry(id.to_owned()).or_default();
         self.name_running();
     }
 
     /// Virtual waits are over before they could be read, so they are not drawn.
-    pub(super) fn waiting(&mut self, id: &str, what: &str, how_long: Duration) {
+    pub(super) fn waiting(&mut self, id: &str, keys: &[String], what: &str, how_long: Duration) {
         if self.virtual_time {
+            return;
+        }
+        if let Some(lanes) = &self.lanes {
+            lanes.waiting(id, keys, how_long);
             return;
         }
         let drawn = self.running.values().flatten().flatten().count();
@@ -65,7 +96,11 @@ impl Progress {
         self.name_running();
     }
 
-    pub(super) fn resumed(&mut self, id: &str) {
+    pub(super) fn resumed(&mut self, id: &str, keys: &[String]) {
+        if let Some(lanes) = &self.lanes {
+            lanes.resumed(keys);
+            return;
+        }
         if let Some(wait) = self.running.get_mut(id).and_then(Vec::pop) {
             self.remove(wait);
         }
@@ -111,20 +146,23 @@ impl Progress {
         for wait in self.running.values().flatten().cloned() {
             self.remove(wait);
         }
+        if let Some(lanes) = self.lanes {
+            lanes.clear();
+        }
         self.run.finish_and_clear();
     }
 }
 
 /// A countdown shows what is left rounded up, and so never stands at 0 while it still waits.
-fn countdown(left: Duration) -> String {
+pub(super) fn countdown(left: Duration) -> String {
     format!("{} s", left.as_secs() + u64::from(left.subsec_nanos() > 0))
 }
 
-fn visible_line(text: &str) -> String {
+pub(super) fn visible_line(text: &str) -> String {
     text.chars().filter(|mark| !mark.is_control()).collect()
 }
 
 /// The templates are literals of this file; the tests draw each of them.
-fn style(template: &str) -> ProgressStyle {
+pub(super) fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }

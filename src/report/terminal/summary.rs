@@ -61,9 +61,9 @@ pub(super) fn clauses(page: &mut Page, results: &[CheckResult]) {
             0,
             &[
                 (Tone::Plain, &format!("{:width$}", tally.id)),
-                (Tone::Good, &number(counts.pass)),
+                (Tone::Good, &number(counts.pass + counts.unexpected_pass)),
                 (Tone::Bad, &number(counts.fail)),
-                (Tone::Warn, &number(counts.advisory)),
+                (Tone::Warn, &number(counts.advisory + counts.known_deviation)),
                 (Tone::Dim, &number(counts.open())),
             ],
         );
@@ -85,6 +85,8 @@ pub(super) fn counts(page: &mut Page, results: &[CheckResult], run: &RunSummary)
         (counts.skipped, "skipped"),
         (counts.blocked, "blocked"),
         (counts.inconclusive, "unsure"),
+        (counts.known_deviation, "known"),
+        (counts.unexpected_pass, "passed unexpectedly"),
     ];
     parts.extend(
         rest.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}")),

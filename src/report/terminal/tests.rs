@@ -2,6 +2,7 @@ use insta::assert_snapshot;
 
 use super::*;
 use crate::report::samples::{KEY, Paper, report, run};
+use crate::report::timeline::{Lane, Stretch};
 
 fn shown(options: TerminalOptions) -> String {
     let paper = Paper::default();
@@ -151,6 +152,41 @@ fn progress_says_what_is_waited_for_and_how_long() {
     assert!(drawn.contains("auth.missing waits 42 s for the promised retry"), "{drawn}");
     assert!(drawn.contains("0/7 checks"), "{drawn}");
     assert!(paper.text().contains("\nPASS    auth.missing          (12 ms)\n"), "{}", paper.text());
+}
+
+#[test]
+fn a_planned_run_is_drawn_key_by_key() {
+    let (paper, screen) = (Paper::default(), Screen::default());
+    let options = TerminalOptions { interactive: true, ..TerminalOptions::default() };
+    let target = ProgressDrawTarget::term_like(Box::new(screen.clone()));
+    let mut terminal = Terminal::drawing_on(Box::new(paper.clone()), options, target);
+    let keys = vec!["TRENCHCHECK_KEY_STANDARD".to_owned()];
+    let stretch = Stretch {
+        check: "rate.standard".to_owned(),
+        until: Duration::from_secs(61),
+        waits: vec![(Duration::from_secs(1), Duration::from_secs(60))],
+        alone: true,
+        ..Stretch::default()
+    };
+    let lane = Lane { key: keys[0].clone(), stretches: vec![stretch] };
+    let id = "rate.standard".to_owned();
+    let Some(Event::Started(info)) = run().into_iter().next() else { panic!("a run begins") };
+    for event in [
+        Event::Started(RunInfo { virtual_time: false, ..info }),
+        Event::Planned(Timeline { takes: Duration::from_secs(61), lanes: vec![lane] }),
+        Event::KeysLent { id: id.clone(), keys: keys.clone() },
+        Event::Waiting { id, keys, what: "a fresh window".to_owned(), how_long: Duration::from_secs(59) },
+    ] {
+        terminal.event(&event).unwrap();
+    }
+    // The lines are drawn by a clock of their own.
+    let begun = std::time::Instant::now();
+    while !screen.0.text().contains("rate.standard waits 59 s") {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{}", screen.0.text());
+        std::thread::yield_now();
+    }
+    assert!(screen.0.text().contains("STANDARD │──"), "{}", screen.0.text());
+    assert!(paper.text().contains("expected to take 1 min 1 s"), "{}", paper.text());
 }
 
 #[test]

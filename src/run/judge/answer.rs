@@ -41,19 +41,35 @@ pub(crate) fn judge_answer(expect: &Expect, answer: &Answer, rules: Rules<'_>) -
         match (rules.fixtures.get(json.file.as_str()), answer.json()) {
             (None, _) => judgement.cannot(format!("the fixture {} is not there", *json.file)),
             (Some(expected), Ok(actual)) => {
-                let outcome = compare(expected, &actual, &json.holes, rules.extra_members_allowed);
-                if let Some(what) = outcome.differences.first() {
-                    let more = match outcome.differences.len() - 1 {
-                        0 => String::new(),
-                        more => format!(" (and {more} more differences)"),
-                    };
-                    judgement.broke(
-                        format!("the body is not the documented object: {what}{more}"),
-                        pretty(expected),
-                        pretty(&actual),
-                    );
+                let (expected, actual) = match json.only.as_deref().map(pointer) {
+                    Some(at) => (
+                        expected.pointer(&at).cloned().unwrap_or_default(),
+                        actual.pointer(&at).cloned().unwrap_or_default(),
+                    ),
+                    None => (expected.clone(), actual),
+                };
+                let outcome = compare(&expected, &actual, &json.holes, rules.extra_members_allowed);
+                match (outcome.differences.first(), &json.only) {
+                    (Some(_), Some(only)) => judgement.cannot(format!(
+                        "{only} is not as documented; the check of the whole body names that"
+                    )),
+                    (Some(what), None) => {
+                        let more = match outcome.differences.len() - 1 {
+                            0 => String::new(),
+                            more => format!(" (and {more} more differences)"),
+                        };
+                        judgement.broke(
+                            format!("the body is not the documented object: {what}{more}"),
+                            pretty(&expected),
+                            pretty(&actual),
+                        );
+                    }
+                    (None, _) => {}
                 }
                 holes = outcome.holes;
+            }
+            (Some(_), Err(_)) if json.only.is_some() => {
+                judgement.cannot("the body is not JSON; the check of the whole body names that");
             }
             (Some(expected), Err(error)) => judgement.broke(
                 format!("the body is not JSON ({error})"),
@@ -81,6 +97,11 @@ pub(crate) fn judge_answer(expect: &Expect, answer: &Answer, rules: Rules<'_>) -
     judgement
 }
 
+/// `error.message` as a JSON pointer.
+fn pointer(member: &str) -> String {
+    format!("/{}", member.replace('.', "/"))
+}
+
 /// The beginning of a body, for people.
 pub(crate) fn excerpt(answer: &Answer) -> String {
     const MOST_CHARACTERS: usize = 1_000;
@@ -92,7 +113,8 @@ pub(crate) fn excerpt(answer: &Answer) -> String {
     shown
 }
 
-fn describe(wanted: &StatusSet) -> String {
+/// The statuses, for people.
+pub(crate) fn describe(wanted: &StatusSet) -> String {
     let one = |pattern: &StatusPattern| match pattern {
         StatusPattern::Exact(status) => status.to_string(),
         StatusPattern::Class(class) => format!("{class}xx"),

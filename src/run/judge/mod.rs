@@ -7,7 +7,7 @@ mod promise;
 
 use serde_json::Value;
 
-pub(crate) use answer::{Rules, excerpt, judge_answer};
+pub(crate) use answer::{Rules, describe, excerpt, judge_answer};
 pub(crate) use promise::spread;
 
 /// One broken expectation, before it is put into its case.

@@ -10,9 +10,11 @@ use super::key::KeyModel;
 use crate::contract::Scope;
 use crate::run::credentials::counts_against_key;
 use crate::run::ledger::WINDOW;
-use crate::run::steps::endpoint_scope;
+use crate::run::steps::{endpoint_scope, fingerprint};
 use crate::run::suspicion::LONG_SILENCE;
-use crate::scenario::model::{Burst, Case, Credentials, Exhaust, Pace, RequestDef, Send, Step};
+use crate::scenario::model::{
+    Burst, Case, Credentials, Exhaust, Fingerprint, Pace, Poll, RequestDef, Send, Step,
+};
 use crate::scenario::span::Spanned;
 use crate::scenario::words::WaitFor;
 
@@ -63,6 +65,8 @@ fn usage_of(step: &Step) -> Use {
         send: _,
         burst,
         pace,
+        poll,
+        fingerprint,
         align,
         exhaust,
         wait,
@@ -71,8 +75,10 @@ fn usage_of(step: &Step) -> Use {
         review: _,
         expect: _,
         observe: _,
+        given: _,
     } = step;
-    if burst.is_some() || pace.is_some() || align.is_some() || wait.is_some() {
+    let watches = poll.is_some() || fingerprint.is_some();
+    if burst.is_some() || pace.is_some() || watches || align.is_some() || wait.is_some() {
         Use::Waits
     } else if exhaust.is_some() {
         Use::UsesUp
@@ -133,7 +139,9 @@ impl Walk<'_> {
             let Some(key) = self.keys.get(&name) else { continue };
             let worked = key.worked.is_some_and(|worked| self.now.saturating_sub(worked) < CONTROL_GOOD_FOR);
             if !key.used_up(self.now) && !worked {
-                self.make_room(&name, 2);
+                if !measures_itself {
+                    self.make_room(&name, 2);
+                }
                 let request = if key_reads(&self.keys[&name]) { "list-sessions" } else { "post-events" };
                 self.requests(&name, request, 1, None, None, ALONE);
                 if let Some(key) = self.keys.get_mut(&name) {
@@ -158,6 +166,10 @@ impl Walk<'_> {
             self.burst(burst);
         } else if let Some(pace) = &step.pace {
             self.pace(pace);
+        } else if let Some(poll) = &step.poll {
+            self.poll(poll);
+        } else if let Some(fingerprint) = &step.fingerprint {
+            self.fingerprint(fingerprint);
         } else if step.align.is_some() {
             self.align();
         } else if let Some(exhaust) = &step.exhaust {
@@ -199,13 +211,45 @@ impl Walk<'_> {
     fn pace(&mut self, pace: &Pace) {
         let name = self.name(pace.key.as_ref());
         let Some(limits) = self.keys.get(&name).map(KeyModel::limits) else { return };
-        let count = pace.count.map_or(0, |count| count.resolve(limits.requests, limits.requests));
         let over = pace.over.map_or(Duration::ZERO, |over| over.duration());
+        let count = match (pace.share, pace.count) {
+            (Some(share), _) => share.over(limits.requests, over),
+            (None, count) => count.map_or(0, |count| count.resolve(limits.requests, limits.requests)),
+        };
         let begun = self.now;
         for place in 0..count {
             self.now = self.now.max(begun + over.mul_f64(f64::from(place) / f64::from(count)));
             self.requests(&name, &pace.request, 1, None, None, ALONE);
         }
+    }
+
+    fn poll(&mut self, poll: &Poll) {
+        let name = self.name(poll.key.as_ref());
+        let every = poll.every.map_or(WINDOW, |every| every.duration());
+        let over = poll.over.map_or(Duration::ZERO, |over| over.duration());
+        let end = self.now + over;
+        while self.now < end {
+            let next = self.now + every;
+            self.requests(&name, &poll.request, 1, None, None, ALONE);
+            self.wait_until(next.min(end));
+        }
+    }
+
+    fn fingerprint(&mut self, fingerprint: &Fingerprint) {
+        let name = self.name(fingerprint.key.as_ref());
+        let Some(limits) = self.keys.get(&name).map(KeyModel::limits) else { return };
+        let request = &fingerprint.request;
+        self.wait_until(self.now + fingerprint::OFF_THE_CLOCK);
+        let first = self.now;
+        self.requests(&name, request, limits.requests / 2, None, None, TOGETHER);
+        self.wait_until(first + fingerprint::APART);
+        self.requests(&name, request, limits.requests + fingerprint::OVER, None, None, TOGETHER);
+        while self.now < first + WINDOW {
+            self.wait_until(self.now + fingerprint::EVERY);
+            self.requests(&name, request, 1, None, None, ALONE);
+        }
+        self.wait_until(self.now + fingerprint::SETTLED);
+        self.requests(&name, request, limits.requests, None, None, TOGETHER);
     }
 
     fn align(&mut self) {

@@ -41,10 +41,10 @@ impl Desk {
         for (job, time) in jobs.iter().zip(times).filter(|(job, _)| job.usage != Use::Shares) {
             for (_, role) in &job.parts {
                 let fitting = desk.candidates(*role, true);
-                let best = fitting.first().map(|index| role.preference(&desk.keys[*index]));
+                let best = fitting.iter().map(|index| reluctance(*role, &desk.keys[*index])).min();
                 let equals: Vec<usize> = fitting
                     .into_iter()
-                    .filter(|index| Some(role.preference(&desk.keys[*index])) == best)
+                    .filter(|index| Some(reluctance(*role, &desk.keys[*index])) == best)
                     .collect();
                 let among = u32::try_from(equals.len()).unwrap_or(1).max(1);
                 for index in equals {
@@ -116,7 +116,7 @@ impl Desk {
                     *index,
                 ),
                 Use::UsesUp | Use::Waits => {
-                    (0, role.preference(key(index)), 0, condition(*index).fresh_at, *index)
+                    (0, reluctance(*role, key(index)), 0, condition(*index).fresh_at, *index)
                 }
             });
             taken.push(*fitting.first()?);
@@ -158,4 +158,10 @@ impl Desk {
         fitting.sort_by_key(|index| role.preference(&self.keys[*index]));
         fitting
     }
+}
+
+/// How much a key that is measured would rather be left to others: one that was given for another role has checks of
+/// its own. Who may be on any tier takes whichever key is fresh first, so that neither tier's keys lie idle.
+fn reluctance(role: Role, key: &Key) -> u8 {
+    u8::from(!(key.given_for == Some(role) || matches!(role, Role::Read | Role::Any)))
 }

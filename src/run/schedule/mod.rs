@@ -16,7 +16,7 @@ use tokio::task::JoinError;
 
 use super::plan::{self, Agenda, Job, Place};
 use super::player::{Outcome, Player};
-use super::stage::Stage;
+use super::stage::{Stage, variables};
 use super::{Fault, Options, Run};
 use crate::report::{CheckResult, Event, ExitCode, RunInfo, RunSummary, Verdict};
 use crate::scenario::Suite;
@@ -156,7 +156,17 @@ async fn play_job(run: Arc<Run>, job: Job, mut minted: Minted) -> Played {
         let check = &run.suite.checks[place.check];
         let case = &check.cases[place.case];
         let (outcome, facts) = match minted.cast(&run, case).await {
-            Ok((stage, cast)) => Player::new(&run, check, case, &stage, &cast).play().await,
+            Ok((stage, cast)) => {
+                let keys = variables(&cast);
+                if !stage.clock.is_virtual() {
+                    run.emit(Event::KeysLent { id: check.id.clone(), keys: keys.clone() });
+                }
+                let played = Player::new(&run, check, case, &stage, &cast).play().await;
+                if !stage.clock.is_virtual() {
+                    run.emit(Event::KeysBack { keys });
+                }
+                played
+            }
             Err(error) => (Outcome::Blocked(error.to_string()), Vec::new()),
         };
         played.push((place, outcome, facts));
@@ -199,5 +209,12 @@ fn facts(run: &Run) -> Vec<String> {
             "event envelope accepted: documented (event_type, timestamp)".to_owned()
         }
     });
-    envelope.into_iter().collect()
+    let silences = run.silences().into_iter().map(|(variable, silence)| {
+        format!(
+            "quota of {variable} was missing when a promise was kept, so it was measured after {} s of silence: its \
+             limiter slides instead of resetting, or somebody else uses the key",
+            silence.as_secs()
+        )
+    });
+    envelope.into_iter().chain(silences).collect()
 }

@@ -95,6 +95,7 @@ impl Tally {
         let check = &self.run.suite.checks[index];
         let cases = open.outcomes.iter().filter(|outcome| !matches!(outcome, Outcome::Skipped(_))).count();
         let weighed = verdict::weigh(check.level, open.outcomes, &self.run.options);
+        let known = self.run.options.known.get(&check.id).cloned();
         let mut facts = open.facts;
         facts.sort();
         facts.dedup();
@@ -107,7 +108,8 @@ impl Tally {
             source: check.source.clone(),
             file: check.file.to_string(),
             line: check.at.line,
-            verdict: weighed.verdict,
+            verdict: verdict::in_the_light_of(known.as_ref(), weighed.verdict, &weighed.not_played),
+            known,
             failures: weighed.failures,
             facts,
             not_played: weighed.not_played,

@@ -4,22 +4,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::report::Failure;
+use crate::run::credentials::counts_against_key;
 use crate::run::judge::{Finding, Rules, judge_answer, spread};
 use crate::run::ledger::{KeyState, WINDOW};
 use crate::run::message::{Answer, Outgoing};
-use crate::run::player::{Player, Stop};
-use crate::run::request::Recipe;
+use crate::run::player::{Player, Spent, Stop};
 use crate::run::steps::send::shown;
+use crate::run::steps::ways::Way;
 use crate::run::suspicion::Suspicion;
 use crate::run::volley::{self, Volley};
 use crate::run::wire::Connections;
-use crate::scenario::model::{Body, Burst, Credentials, Expect, RequestDef, Step};
+use crate::scenario::model::{Burst, Expect, RequestDef, Step};
 
 /// How many requests are under way at once unless the scenario says otherwise.
-const IN_FLIGHT: u32 = 32;
+pub(super) const IN_FLIGHT: u32 = 32;
 
 /// A burst that took so long cannot be told from one that met a reset.
-const TOO_LONG: Duration = Duration::from_secs(WINDOW.as_secs() - 1);
+pub(super) const TOO_LONG: Duration = Duration::from_secs(WINDOW.as_secs() - 1);
 
 impl Player<'_> {
     /// Sends a burst and judges its counts.
@@ -41,74 +42,66 @@ impl Player<'_> {
             }
             (None, None) => return Err(Stop::Blocked("the burst has no count".to_owned())),
         };
-        let requests = self.batches(def, &key, &batches, burst.credentials.as_ref())?;
+        let ways = self.ways(burst, &key).await?;
+        let requests = self.in_turn(&ways, &key, &batches, burst.padding, burst.credentials.as_ref())?;
+        let counted = counts_against_key(burst.credentials.as_ref());
         let silent_since = key.last_answer();
         let connections = if burst.fresh_connections { Connections::Fresh } else { self.connections };
         let in_flight = burst.in_flight.unwrap_or(IN_FLIGHT);
         // A burst that is about many at once stays one, however crowded the target is, unless it shall be none at all.
         let least = if in_flight > IN_FLIGHT && self.most_in_flight > 1 { IN_FLIGHT } else { 1 };
         let in_flight = in_flight.min(self.most_in_flight.max(least));
-        let volley = self.fire(&key, requests, in_flight, connections).await;
-        if let Some(last) = silent_since {
-            self.silence = volley.from - last;
+        let volley = self.fire(counted.then_some(&*key), requests, in_flight, connections).await;
+        if counted {
+            // What this try sent before belongs to the window that is being counted.
+            if let Some(last) = silent_since.filter(|last| *last < self.spending_since) {
+                self.silence = volley.from - last;
+            }
+            let spent = self.spent.entry(key.key.variable.clone());
+            spent.or_insert(Spent { from: volley.from, admitted: 0 }).admitted += volley.admitted();
         }
         if let Some(text) = &step.observe {
             self.fact(fill(text, &volley, key.limits.requests));
         }
         let Some(expect) = &step.expect else { return Ok(()) };
-        self.judge_counts(expect, &volley, limit, &key, def, line).await
+        self.judge_counts(expect, &volley, limit, &key, def, line).await?;
+        self.judge_accepted(expect, &volley, &batches, &key, def, line).await
     }
 
-    /// The requests of a burst: a batch of so many events each, or the request as it is where that is zero.
+    /// The same request as often as there are `batches`; see [`Player::in_turn`].
     pub(super) fn batches(
         &self,
         def: &RequestDef,
         key: &KeyState,
         batches: &[u32],
-        credentials: Option<&Credentials>,
     ) -> Result<Vec<Arc<Outgoing>>, Stop> {
-        let make = |size: u32| {
-            let body = Body { events: Some(size), scores: None, text: None };
-            let mut recipe = Recipe::plain(def, &key.key, &self.session, self.run.envelope());
-            recipe.body = (size > 0).then_some(&body);
-            recipe.credentials = credentials;
-            recipe
-                .make(&self.stage.base_url, &self.run.target, &self.run.payloads)
-                .map(Arc::new)
-                .map_err(|unfit| Stop::Skipped(unfit.to_string()))
-        };
-        match batches {
-            // Without a body of its own, one request serves all.
-            [0, ..] if def.body.is_none() => Ok(vec![make(0)?; batches.len()]),
-            _ => batches.iter().map(|size| make(*size)).collect(),
-        }
+        self.in_turn(&[Way { def, http: None }], key, batches, None, None)
     }
 
-    /// Sends requests together and takes note of every answer.
+    /// Sends requests together and takes note of every answer, for the key that they were counted for.
     pub(super) async fn fire(
         &self,
-        key: &KeyState,
+        key: Option<&KeyState>,
         requests: Vec<Arc<Outgoing>>,
         in_flight: u32,
         connections: Connections,
     ) -> Volley {
         self.count_requests(requests.len());
-        let sample = requests.first().cloned();
+        let sent = requests.clone();
         let connections = self.run.connections(connections);
         let volley =
             volley::fire(&self.run.wire, &self.stage.clock, requests, in_flight as usize, connections).await;
-        for (_, answer) in &volley.answers {
-            key.note(answer);
-            if let Some(outgoing) = &sample {
-                self.run.trace.record(outgoing, answer, self.cast.values().map(|key| &key.key.secret));
-            }
+        for (place, answer) in &volley.answers {
+            self.record(&sent[*place], answer, key);
         }
         for fault in &volley.faults {
-            key.note_lost(volley.from, volley.to);
-            if let Some(outgoing) = &sample {
+            if let Some(outgoing) = sent.first() {
                 self.run.note_lost_answer(outgoing, fault);
             }
         }
+        let Some(key) = key else { return volley };
+        volley.answers.iter().for_each(|(_, answer)| key.note(answer));
+        volley.faults.iter().for_each(|_| key.note_lost(volley.from, volley.to));
         if volley.limited() > 0 {
             key.mark_used_up();
         }
@@ -168,7 +161,8 @@ impl Player<'_> {
         }
         match wanted {
             Some(wanted) if admitted > wanted && wanted < all => {
-                let from = self.spending_since.max(volley.from.min(volley.to));
+                let spent = self.spent.get(&key.key.variable).copied();
+                let Spent { from, admitted } = spent.unwrap_or(Spent { from: volley.from, admitted });
                 let most = if limit == key.limits.requests { limit } else { u32::MAX / 2 };
                 Err(Stop::Suspect(
                     Suspicion::TooMany { admitted, limit: most, from, to: volley.to },
@@ -191,7 +185,7 @@ impl Player<'_> {
 
     /// Whether quota comes back bit by bit well inside a window, as it does with a limiter that weighs in the window
     /// before. `None` where a reset may have come, or where the silence before was too short to tell.
-    async fn trickles(&self, key: &KeyState, def: &RequestDef) -> Result<Option<bool>, Stop> {
+    pub(super) async fn trickles(&self, key: &KeyState, def: &RequestDef) -> Result<Option<bool>, Stop> {
         const LATER: Duration = Duration::from_secs(10);
         const LOOKS: u32 = 10;
         if self.silence < WINDOW {
@@ -199,7 +193,7 @@ impl Player<'_> {
         }
         self.wait_until(self.stage.clock.now() + LATER, "a look whether quota trickles back").await?;
         let mut admitted = 0;
-        for outgoing in self.batches(def, key, &[0; LOOKS as usize], None)? {
+        for outgoing in self.batches(def, key, &[0; LOOKS as usize])? {
             if let Ok(answer) = self.exchange(&outgoing, Some(key), Connections::Fresh).await
                 && answer.admitted()
             {
@@ -322,6 +316,7 @@ fn shown_answer(answer: &Answer) -> crate::report::Exchange {
         headers: Vec::new(),
         body: None,
         spelled: None,
+        http: None,
     };
     shown(&outgoing, Ok(answer))
 }

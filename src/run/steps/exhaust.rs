@@ -78,8 +78,8 @@ impl Player<'_> {
                 None => key.limits.requests,
             };
             let wave = vec![batch.unwrap_or(0); (quota + missing.max(1)) as usize];
-            let requests = self.batches(def, key, &wave, None)?;
-            let volley = self.fire(key, requests, in_flight, self.connections).await;
+            let requests = self.batches(def, key, &wave)?;
+            let volley = self.fire(Some(key), requests, in_flight, self.connections).await;
             slowest = slowest.max(volley.took());
             if volley.took() > CROWDED {
                 in_flight = FEW_IN_FLIGHT;
@@ -111,7 +111,7 @@ impl Player<'_> {
         batch: Option<u32>,
     ) -> Result<(Option<Answer>, usize), Stop> {
         let mut let_in = 0;
-        for outgoing in self.batches(def, key, &[batch.unwrap_or(0); MOST_ALONE], None)? {
+        for outgoing in self.batches(def, key, &[batch.unwrap_or(0); MOST_ALONE])? {
             match self.exchange(&outgoing, Some(key), Connections::Fresh).await {
                 Ok(answer) if answer.status == 429 => return Ok((Some(answer), let_in)),
                 Ok(_) => let_in += 1,

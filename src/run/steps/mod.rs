@@ -1,13 +1,17 @@
 //! The steps of the scenario language, one file each.
 
+mod accepted;
 mod align;
 mod burst;
 mod control;
 mod exhaust;
 mod find_session;
+pub(super) mod fingerprint;
 mod pace;
+mod poll;
 mod send;
 mod simple;
+mod ways;
 
 use super::player::{Player, Stop};
 use crate::contract::{Endpoint, Scope};
@@ -24,6 +28,10 @@ impl Player<'_> {
             self.burst(burst, step, line).await
         } else if let Some(pace) = &step.pace {
             self.pace(pace, step, line).await
+        } else if let Some(poll) = &step.poll {
+            self.poll(poll, step, line).await
+        } else if let Some(fingerprint) = &step.fingerprint {
+            self.fingerprint(fingerprint).await
         } else if step.align.is_some() {
             self.align().await
         } else if let Some(exhaust) = &step.exhaust {

@@ -6,7 +6,7 @@ use crate::payload::random_session;
 use crate::report::{Exchange, Failure};
 use crate::run::credentials::counts_against_key;
 use crate::run::fault::Fault;
-use crate::run::judge::{Finding, Rules, judge_answer};
+use crate::run::judge::{Finding, Rules, describe, judge_answer};
 use crate::run::ledger::KeyState;
 use crate::run::message::{Answer, Outgoing};
 use crate::run::player::{Player, Stop};
@@ -62,6 +62,8 @@ impl Player<'_> {
         let recipe = Recipe {
             def: self.request(&send.request)?,
             method: send.method.as_ref().map(|method| method.as_str()),
+            path: send.path,
+            http: None,
             query: &send.query,
             headers: &send.headers,
             body: send.body.as_ref(),
@@ -82,6 +84,13 @@ impl Player<'_> {
         if let Some(text) = &step.observe {
             let fact = fill(text, &answer, key.limits.requests);
             self.fact(fact);
+        }
+        if let Some(given) = step.given.as_ref().filter(|given| !given.contains(answer.status)) {
+            return Err(Stop::Skipped(format!(
+                "it takes for granted that a request is answered {}, and it was answered {}",
+                describe(given),
+                answer.status
+            )));
         }
         let Some(expect) = &step.expect else { return Ok(()) };
 
@@ -117,15 +126,16 @@ impl Player<'_> {
                 failure
             })
             .collect();
-        let wants_429 = expect
-            .status
-            .as_ref()
-            .is_some_and(|wanted| wanted.0.iter().all(|pattern| *pattern == StatusPattern::Exact(429)));
+        let wanted = expect.status.as_ref();
+        let wants_429 =
+            wanted.is_some_and(|wanted| wanted.0.iter().all(|pattern| *pattern == StatusPattern::Exact(429)));
+        let wants_refusal =
+            wanted.is_some_and(|wanted| wanted.contains(429) && !wanted.contains(answer.status));
         if counted && answer.status == 429 && !wants_429 && !self.on_promise {
             let silence = self.silence;
             return Err(Stop::Suspect(Suspicion::Limited { silence }, failures));
         }
-        if counted && answer.admitted() && wants_429 {
+        if counted && answer.admitted() && wants_refusal {
             let limit = key.limits.requests;
             let suspicion = Suspicion::TooMany {
                 admitted: limit.saturating_add(1),
@@ -157,8 +167,7 @@ impl Player<'_> {
                     if let Some(key) = counted {
                         key.note(&answer);
                     }
-                    let secrets = self.cast.values().map(|key| &key.key.secret);
-                    self.run.trace.record(outgoing, &answer, secrets);
+                    self.record(outgoing, &answer, counted);
                     return Ok(answer);
                 }
                 Err(fault) => {
@@ -172,6 +181,16 @@ impl Player<'_> {
                     }
                 }
             }
+        }
+    }
+
+    /// Holds an answer against what is true of every answer, and remembers what was admitted to which key.
+    pub(super) fn record(&self, outgoing: &Outgoing, answer: &Answer, counted: Option<&KeyState>) {
+        self.run.trace.record(outgoing, answer, self.cast.values().map(|key| &key.key.secret));
+        if let Some(key) = counted.filter(|_| answer.admitted()) {
+            let seen = (answer.sent, answer.done);
+            let admissions = &self.run.trace.admissions;
+            admissions.note(&self.stage.base_url, &key.key.variable, key.limits.requests, seen);
         }
     }
 

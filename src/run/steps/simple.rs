@@ -24,7 +24,7 @@ impl Player<'_> {
                     until = until.max(key.last_answer().map_or(now, |last| last + silence));
                 }
                 self.wait_until(until, "a silent window").await?;
-                self.spending_since = self.stage.clock.now();
+                self.spend_anew();
                 Ok(())
             }
             WaitFor::Promise { early } => {
@@ -71,15 +71,31 @@ impl Player<'_> {
     }
 
     /// Holds every answer of the run against a rule.
-    pub(super) fn review(&self, rule: Review, line: u32) -> Result<(), Stop> {
-        let (count, findings) = self.run.trace.breaches(rule);
+    pub(super) fn review(&mut self, rule: Review, line: u32) -> Result<(), Stop> {
+        let (count, findings) = if rule == Review::TwoQuotasAMinute {
+            self.most_together();
+            let beyond = self.run.trace.admissions.beyond_two_quotas();
+            (beyond.len() as u64, beyond)
+        } else {
+            self.run.trace.breaches(rule)
+        };
         if findings.is_empty() {
             return Ok(());
         }
         let mut failures: Vec<_> = findings.into_iter().map(|finding| self.failure(line, finding)).collect();
         if let Some(first) = failures.first_mut() {
-            first.facts.push(format!("{count} answers of this run break this rule"));
+            let of = if rule == Review::TwoQuotasAMinute { "keys" } else { "answers" };
+            first.facts.push(format!("{count} {of} of this run break this rule"));
         }
         Err(Stop::Broken(failures))
+    }
+
+    fn most_together(&mut self) {
+        if let Some(most) = self.run.trace.admissions.most().first() {
+            self.fact(format!(
+                "the most that was admitted within a minute in this run: {} requests where {} a minute are the limit ({})",
+                most.admitted, most.limit, most.variable
+            ));
+        }
     }
 }

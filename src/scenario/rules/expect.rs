@@ -22,7 +22,8 @@ pub(super) enum About {
 }
 
 const OF_ANSWERS: [&str; 5] = ["status", "json", "headers", "agree", "same_body_as"];
-const OF_COUNTS: [&str; 5] = ["admitted", "limited", "other", "promise_moves_at_most", "each_429"];
+const OF_COUNTS: [&str; 7] =
+    ["admitted", "accepted", "accepted_at_most", "limited", "other", "promise_moves_at_most", "each_429"];
 
 /// The rules, and what they need to know.
 pub(super) struct Expectation<'c> {
@@ -100,6 +101,12 @@ impl Expectation<'_> {
                 return None;
             }
         };
+        if let Some(only) = &json.only
+            && body.pointer(&format!("/{}", only.replace('.', "/"))).is_none()
+        {
+            let what = format!("{} has no member {}", word(file), word(only));
+            report(self.text, node.place(&["json", "only"]), what, "such as `error.message`");
+        }
         let holes = holes(&body);
         for (name, hole) in &json.holes {
             let at = node.get("json").unwrap_or(node).key_place(&["holes", name]);

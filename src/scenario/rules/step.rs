@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::model::{Body, Burst, Credentials, Exhaust, Pace, Send, Step};
+use super::super::model::{Body, Burst, Credentials, Exhaust, Pace, Poll, Send, Step};
 use super::super::problem::{word, words};
 use super::super::span::{At, Spanned};
 use super::super::text::Text;
@@ -16,6 +16,8 @@ use super::{ACTIONS, Known, OWN, one_of, report};
 const MOST_SENT: u32 = 1_000_000;
 /// A body that is refused for its size need not fill the memory.
 const MOST_IN_BODY: u32 = 100_000;
+/// A batch of 1,000 events stays below a megabyte, which many servers refuse to read.
+const MOST_PADDING: u32 = 800;
 /// What an observation may show.
 const SEEN: [&str; 7] = ["status", "admitted", "limited", "other", "limit", "seconds", "message"];
 
@@ -42,6 +44,13 @@ impl Steps<'_> {
         if let Some(pace) = &step.pace {
             self.pace(pace, part("pace"));
         }
+        if let Some(poll) = &step.poll {
+            self.poll(poll, step, part("poll"));
+        }
+        if let Some(fingerprint) = &step.fingerprint {
+            self.request(&fingerprint.request);
+            self.key(fingerprint.key.as_ref());
+        }
         if let Some(exhaust) = &step.exhaust {
             self.exhaust(exhaust, part("exhaust"));
         }
@@ -56,17 +65,43 @@ impl Steps<'_> {
         if let Some(expected) = &step.expect {
             let about = match step {
                 Step { send: Some(_), .. } => About::Answer,
-                Step { burst: Some(_), .. } | Step { pace: Some(_), .. } | Step { exhaust: Some(_), .. } => {
-                    About::Counts
-                }
+                Step { burst: Some(_), .. }
+                | Step { pace: Some(_), .. }
+                | Step { poll: Some(_), .. }
+                | Step { exhaust: Some(_), .. } => About::Counts,
                 _ => About::Nothing,
             };
             let rules =
                 expect::Expectation { text: self.text, fixtures: self.known.fixtures, whole: self.whole };
             rules.check(expected, part("expect"), node.key_place(&["expect"]), about);
         }
+        if step.given.is_some() && step.send.is_none() {
+            let help = "it belongs to `send`";
+            report(
+                self.text,
+                node.key_place(&["given"]),
+                "this step gives no status to take for granted",
+                help,
+            );
+        }
+        self.events_are_counted_where_some_are_sent(step, node);
         if let Some(observed) = &step.observe {
             self.observed(observed, node.place(&["observe"]));
+        }
+    }
+
+    /// Without a batch nobody knows how many events a request holds.
+    fn events_are_counted_where_some_are_sent(&self, step: &Step, node: &Node) {
+        let Some(expect) = &step.expect else { return };
+        let sends_batches = step.burst.as_ref().is_some_and(|burst| burst.batch.is_some());
+        for (name, given) in
+            [("accepted", expect.accepted.is_some()), ("accepted_at_most", expect.accepted_at_most.is_some())]
+        {
+            if given && !sends_batches && self.whole {
+                let at = node.get("expect").unwrap_or(node).key_place(&[name]);
+                let what = format!("{} counts events, and here no batches are sent", word(name));
+                report(self.text, at, what, "use it after a `burst` with `batch`");
+            }
         }
     }
 
@@ -121,11 +156,13 @@ impl Steps<'_> {
 
     fn burst(&self, burst: &Burst, node: &Node) {
         self.request(&burst.request);
+        burst.in_turn_with.iter().for_each(|name| self.request(name));
         self.key(burst.key.as_ref());
         self.credentials(burst.credentials.as_ref(), node);
         self.amount(burst.count, node.place(&["count"]));
         self.amount(burst.events, node.place(&["events"]));
         self.range(burst.batch, node.place(&["batch"]));
+        padding(self.text, burst.padding, burst.batch.is_some() || !self.whole, node);
         self.range(burst.in_flight, node.place(&["in_flight"]));
         match (burst.count, burst.events) {
             (None, None) if self.whole => {
@@ -157,15 +194,38 @@ impl Steps<'_> {
         self.request(&pace.request);
         self.key(pace.key.as_ref());
         self.amount(pace.count, node.place(&["count"]));
-        for (field, missing) in [("count", pace.count.is_none()), ("over", pace.over.is_none())] {
-            if missing && self.whole {
-                report(
-                    self.text,
-                    node.at,
-                    format!("`pace` needs {}", word(field)),
-                    "such as `count: limit, over: 60s`",
-                );
-            }
+        self.range(pace.batch, node.place(&["batch"]));
+        self.needed("pace", node, pace.over.is_none(), "over", "count: limit, over: 60s");
+        self.needed(
+            "pace",
+            node,
+            pace.count.is_none() && pace.share.is_none(),
+            "count",
+            "count: limit, over: 60s",
+        );
+        if pace.count.is_some() && pace.share.is_some() {
+            let help = "keep one of them: both say how many are sent";
+            report(self.text, node.key_place(&["share"]), "`share` stands beside `count`", help);
+        }
+    }
+
+    fn poll(&self, poll: &Poll, step: &Step, node: &Node) {
+        self.request(&poll.request);
+        self.key(poll.key.as_ref());
+        self.needed("poll", node, poll.every.is_none_or(|every| every.0.is_zero()), "every", "every: 2s");
+        self.needed("poll", node, poll.over.is_none(), "over", "over: 59s");
+        let expects_none =
+            step.expect.as_ref().is_none_or(|expect| expect.admitted == Some(Amount::Number(0)));
+        if !expects_none && self.whole {
+            let what = "a `poll` can expect one thing only: that nothing is admitted";
+            report(self.text, node.at, what, "write `expect: {admitted: 0}`");
+        }
+    }
+
+    fn needed(&self, step: &str, node: &Node, missing: bool, field: &str, example: &str) {
+        if missing && self.whole {
+            let what = format!("{} needs {}", word(step), word(field));
+            report(self.text, node.at, what, format!("such as `{example}`"));
         }
     }
 
@@ -241,6 +301,15 @@ fn in_range(text: &Text, number: Option<u32>, least: u32, most: u32, at: At) {
     }
 }
 
+/// Padding goes into events.
+fn padding(text: &Text, padding: Option<u32>, has_events: bool, node: &Node) {
+    in_range(text, padding, 0, MOST_PADDING, node.place(&["padding"]));
+    if padding.is_some() && !has_events {
+        let help = "add `events` to a body, or `batch` to a burst";
+        report(text, node.key_place(&["padding"]), "there are no events to pad", help);
+    }
+}
+
 /// A body is one thing.
 pub(super) fn body(text: &Text, body: Option<&Body>, parent: &Node, whole: bool) {
     let Some(body) = body else { return };
@@ -249,6 +318,7 @@ pub(super) fn body(text: &Text, body: Option<&Body>, parent: &Node, whole: bool)
         + usize::from(body.text.is_some());
     in_range(text, body.events, 0, MOST_IN_BODY, parent.place(&["body", "events"]));
     in_range(text, body.scores, 0, MOST_IN_BODY, parent.place(&["body", "scores"]));
+    padding(text, body.padding, body.events.is_some() || !whole, parent.get("body").unwrap_or(parent));
     let at = parent.place(&["body"]);
     match given {
         0 if whole => report(text, at, "this body is empty", "give it `events`, `scores` or `text`"),

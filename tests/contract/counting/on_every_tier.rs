@@ -22,4 +22,40 @@ pub(super) const ROWS: &[Row] = &[
     row("events.quota", "events-limit-one-less", "of 100 requests 99 were admitted and 1 answered 429"),
     row("events.over", "events-limit-one-more", "the status is 200, not 429").spares(&["events.quota"]),
     row("events.over", "events-unlimited", "the status is 200, not 429"),
+    row("events.over", "events-by-session", "the status is 200, not 429").spares(&["events.quota"]),
+    row("events.counted-singly", "events-counted-by-batch", "of 103000 events 103000 were accepted"),
+    row("events.counted-singly", "events-counted-by-size", "[batch=500 padding=400] of 103000 events"),
+    row("events.counted-singly", "large-batches-refused", "[batch=1000 padding=0] of 103000 events 0"),
+    row("events.requests-apart", "requests-not-apart", "of 201 requests 200 were admitted"),
+    row("events.requests-apart", "requests-of-100-events", "of 99 requests 20 were admitted").spares(&[
+        "events.quota",
+        "events.over",
+        "rate.ingestion",
+    ]),
+    row("events.never-over", "straddle-admitted", "of 100701 events 100")
+        .spares(&["events.quota", "events.over"]),
+    row("events.never-over", "events-limit-one-more", "of 100701 events 100001 were accepted"),
+    row("events.straddle", "straddle-admitted", "the status is 200, not 429"),
+    row("events.straddle", "straddle-partly-stored", "a refused batch was ingested"),
+    row("events.straddle-fits", "straddle-partly-stored", "then 500 events - status 429"),
+    // It is lawful, if not what one would expect: no check of a promise is broken by it.
+    row("events.straddle", "straddle-partly-accepted", "the status is 200, not 429").spares(&[
+        "events.never-over",
+        "events.over",
+        "events.concurrent",
+        "events.counted-singly",
+    ]),
+    row("events.concurrent", "racy-events", "were accepted"),
+    row("events.per-key", "events-shared-by-all-keys", "of 100 requests 0 were admitted")
+        .spares(&["events.quota", "events.over"]),
+    row("events.retry-after", "events-429-without-retry-after", "Retry-After is missing")
+        .spares(&["events.over"]),
+    row("events.retry-after", "events-429-always-1", "the status is 429, not 2xx"),
+    row("events.retry-after", "events-429-date", "Retry-After does not match").spares(&["events.over"]),
+    row("events.retry-after", "events-429-other-words", "the body is not the documented object"),
+    row("events.refused-not-charged", "invalid-batches-charged", "of 100 requests 99 were admitted")
+        .spares(&["events.quota"]),
+    row("events.reads-survive", "reads-stop-with-events", "the status is 429, not 2xx"),
+    row("events.window", "events-by-the-hour", "events 0 were accepted"),
+    row("events.window", "events-every-10s", "the status is 200, not 429").spares(&["events.quota"]),
 ];

@@ -35,8 +35,52 @@ pub(super) const ROWS: &[Row] = &[
     row("rate.recovers", "later-windows-one-more", "requests 61 were admitted"),
     row("rate.recovers", "later-windows-one-less", "requests 59 were admitted"),
     row("rate.recovers", "window-90s", "of 80 requests 0 were admitted"),
+    // Requests of one key, whatever else they are.
+    row("rate.across-endpoints", "per-endpoint", "of 100 requests 100 were admitted")
+        .spares(&["rate.standard"]),
+    row("rate.across-endpoints", "tools-uncounted", "were admitted").spares(&["rate.standard"]),
+    row("rate.bad-keys-drain-nobody", "bad-keys-drain", "of 80 requests 0 were admitted")
+        .spares(&["rate.standard"]),
+    row("rate.url-variants", "per-query-string", "the status is 200, not 429")
+        .spares(&["rate.standard", "rate.not-by-client"]),
+    row("rate.url-variants-path", "slash-uncounted", "the status is 200, not")
+        .spares(&["rate.url-variants", "rate.url-variants-head"]),
+    row("rate.url-variants-head", "head-uncounted", "the status is 200, not")
+        .spares(&["rate.url-variants", "rate.url-variants-path"]),
+    row("rate.not-by-client", "per-forwarded-for", "header=X-Forwarded-For")
+        .spares(&["rate.standard", "rate.url-variants"]),
+    row("rate.not-by-client", "per-user-agent", "header=User-Agent")
+        .spares(&["rate.standard", "rate.url-variants"]),
+    row("rate.connections", "per-connection", "of 160 requests 160 were admitted")
+        .spares(&["rate.multiplexed"]),
+    row("rate.connections", "replica-by-connection", "of 160 requests 160 were admitted")
+        .spares(&["rate.multiplexed"]),
+    row("rate.connections", "http2-uncounted", "were admitted").spares(&["rate.standard"]),
+    row("rate.multiplexed", "http2-uncounted", "of 160 requests 160 were admitted"),
+    // Windows.
+    row("rate.window-length", "window-10s+constant-60", "the whole quota came back twice")
+        .spares(&["rate.standard"]),
+    row("rate.window-length", "window-30s+constant-60", "the whole quota came back twice")
+        .spares(&["rate.standard"]),
+    row("rate.window-length", "window-45s+constant-60", "the whole quota came back twice")
+        .spares(&["rate.standard"]),
+    row("rate.window-length", "window-30s+aligned-window", "the whole quota came back twice"),
+    row("rate.window-length", "token-bucket", "requests came back").spares(&["rate.standard"]),
+    row("rate.second-window", "later-windows-one-more", "requests 61 were admitted"),
+    row("rate.second-window", "later-windows-one-less", "requests 59 were admitted"),
+    row("rate.paced", "idle-expiry", "the first 429 came after 60 requests").spares(&["rate.standard"]),
+    row("rate.bound", "no-limit", "was admitted 320 requests within 59 s"),
+    // Observed only.
+    row("rate.hammering", "refusals-extend-ban", "one at the instant that was promised first - status 429"),
+    row("rate.fingerprint", "sliding-log", "the limiter looks like a sliding window"),
+    row(
+        "rate.429-counts",
+        "window-30s",
+        "half a minute after a quota was used up, 0 of 60 requests were refused",
+    ),
     // The 429's body.
     row("limit.body", "limited-extra-member", "error.request_id is not on the page").spares(OF_THE_BODY),
+    row("limit.body", "limited-extra-member", "is not on the page").spares(&["limit.message-agrees"]),
     row("limit.body", "limited-message-fraction", "a whole number belongs where").spares(OF_THE_BODY),
     row("limit.body", "limited-empty", "the body is not JSON").spares(OF_THE_BODY),
     row("limit.message-agrees", "message-disagrees", "the number in the body is not the one in Retry-After")

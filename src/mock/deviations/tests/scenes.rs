@@ -38,6 +38,7 @@ pub(super) struct Ask<'a> {
     pub(super) headers: &'a [(&'a str, &'a [u8])],
     pub(super) body: &'a str,
     pub(super) connection: u64,
+    pub(super) http2: bool,
 }
 
 impl Script {
@@ -73,6 +74,7 @@ impl Script {
             body: ask.body.as_bytes(),
             body_too_large: false,
             connection: ask.connection,
+            http2: ask.http2,
             peer: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
         };
         self.engine.handle(&request, self.now)
@@ -100,7 +102,8 @@ fn batch(first: usize, count: usize) -> String {
     let events: Vec<String> = (first..first + count)
         .map(|number| {
             let (minute, second, ms) = (number / 60_000, number / 1_000 % 60, number % 1_000);
-            format!(r#"{{"event":"tool_use","session_id":"s","ts":"1970-01-01T00:{minute:02}:{second:02}.{ms:03}Z"}}"#)
+            let session = if number < 100_000 { "s" } else { "t" };
+            format!(r#"{{"event":"tool_use","session_id":"{session}","ts":"1970-01-01T00:{minute:02}:{second:02}.{ms:03}Z"}}"#)
         })
         .collect();
     format!(r#"{{"events":[{}]}}"#, events.join(","))
@@ -221,6 +224,7 @@ fn bursts(script: &mut Script) {
     script.ask(Ask { path: Endpoint::Overview.path(), headers: &[key], ..get });
     script.ask(Ask { query: "limit=1", headers: &[key], ..get });
     script.ask(Ask { connection: 5, headers: &[key], ..get });
+    script.ask(Ask { http2: true, headers: &[key], ..get });
     script.ask(Ask { headers: &[key, ("X-Forwarded-For", b"10.0.0.1")], ..get });
     script.ask(Ask { headers: &[key, ("User-Agent", b"other")], ..get });
     script.get(READ_2, "/api/v1/sessions");
@@ -261,6 +265,8 @@ fn events(script: &mut Script) {
     script.post(WRITE, &batch(100_000, 1));
     script.post(WRITE_2, &batch(200_000, 1));
     script.get(READ, "/api/v1/sessions");
+    script.now += 61_000;
+    script.post(WRITE, &batch(300_000, 1));
 }
 
 fn events_and_reads(script: &mut Script) {

@@ -1,0 +1,111 @@
+"""A plugin's tests against the mock: Python's standard library, and nothing else.
+
+    TRENCHCHECK=target/release/trenchcheck python3 -m unittest discover -s ci/examples
+"""
+
+import json
+import os
+import subprocess
+import time
+import unittest
+import urllib.error
+import urllib.request
+
+
+class Mock:
+    """A mock on a free port, shared by all tests."""
+
+    def __init__(self):
+        program = os.environ.get("TRENCHCHECK", "trenchcheck")
+        command = [program, "mock", "--port", "0", "--json"]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        # The ready line: whoever has read it can send requests.
+        self.url = json.loads(self.process.stdout.readline())["url"]
+
+    def control(self, method, path, body=None):
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.url}/_mock/{path}", data=data, method=method)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            text = answer.read()
+        return json.loads(text)["data"] if text else None
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(timeout=15)
+        self.process.stdout.close()
+
+
+class Plugin:
+    """Stands for your plugin: it posts events, and waits as long as Retry-After says."""
+
+    def __init__(self, base_url, key, sleep=time.sleep):
+        self.base_url, self.key, self.sleep = base_url, key, sleep
+
+    def flush(self, events):
+        body = json.dumps({"events": events}).encode()
+        headers = {"X-API-Key": self.key, "Content-Type": "application/json"}
+        while True:
+            request = urllib.request.Request(f"{self.base_url}/api/v1/events", data=body, headers=headers)
+            try:
+                with urllib.request.urlopen(request, timeout=30) as answer:
+                    return json.load(answer)["data"]["accepted"]
+            except urllib.error.HTTPError as refusal:
+                with refusal:
+                    if refusal.code not in (429, 503):
+                        raise
+                    self.sleep(int(refusal.headers["Retry-After"]))
+
+
+def event(number):
+    return {"event": "tool_use", "session_id": "s", "ts": f"2026-01-01T00:00:{number:02}Z", "seq": number}
+
+
+class PluginTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.mock = Mock()
+        cls.addClassCleanup(cls.mock.stop)
+
+    def setUp(self):
+        # A workspace of its own for each test: keys, sessions, clock and journal, so tests run side by side.
+        made = self.mock.control("POST", "workspaces", {"limits": {"ingestion": "3/60s"}})
+        self.path = f"workspaces/{made['id']}"
+        self.addCleanup(self.mock.control, "DELETE", self.path)
+        key = self.mock.control("POST", f"{self.path}/keys", {"name": "plugin", "scopes": ["write:events"]})
+        self.slept = []
+        self.plugin = Plugin(self.mock.url + made["base_url"], key["key"], self.sleep)
+
+    def sleep(self, seconds):
+        # Instead of waiting, the mock's clock is set forward.
+        self.slept.append(seconds)
+        self.mock.control("POST", f"{self.path}/clock/advance", {"ms": seconds * 1000})
+
+    def journal(self, query=""):
+        return self.mock.control("GET", f"{self.path}/journal{query}")["entries"]
+
+    def test_it_waits_as_long_as_it_is_told_and_loses_nothing(self):
+        for number in range(5):
+            self.assertEqual(self.plugin.flush([event(number)]), 1)
+        self.assertEqual(len(self.slept), 1)
+        self.assertTrue(1 <= self.slept[0] <= 60)
+        self.assertEqual([entry["status"] for entry in self.journal()], [200, 200, 200, 429, 200, 200])
+        refused = self.journal("?status=429")[0]
+        self.assertEqual(refused["why"]["limit"], "requests")
+        self.assertEqual(sum(entry["accepted"] for entry in self.journal()), 5)
+
+    def test_it_sends_the_wire_envelope_and_its_key_in_the_header_only(self):
+        self.plugin.flush([event(1), event(2)])
+        entry = self.journal()[0]
+        self.assertEqual(entry["envelopes"], {"documented": 0, "wire": 2})
+        self.assertEqual(entry["key"]["name"], "plugin")
+        self.assertNotIn(self.plugin.key, json.dumps(entry))
+
+    def test_it_survives_a_server_that_is_down_for_a_moment(self):
+        fault = {"status": 503, "retry_after": 2, "first": 2}
+        self.mock.control("POST", f"{self.path}/faults", fault)
+        self.assertEqual(self.plugin.flush([event(1)]), 1)
+        self.assertEqual(self.slept, [2, 2])
+
+
+if __name__ == "__main__":
+    unittest.main()

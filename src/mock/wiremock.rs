@@ -1,0 +1,108 @@
+//! The engine on a `wiremock::MockServer`.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Instant;
+
+use wiremock::matchers::any;
+use wiremock::{Mock, MockServer, Respond, ResponseTemplate};
+
+use super::backstage::Backstage;
+use super::engine::Engine;
+use super::errors::error;
+use super::front::{Front, Turn};
+use super::message::{Reply, Request};
+use super::settings::Settings;
+
+/// The lowest priority there is, so that every stub of the author comes before the engine.
+const LAST: u8 = u8::MAX;
+
+/// The engine, mounted. It answers as long as the server does.
+///
+/// ```
+/// use trenchcheck::contract::Scope;
+/// use trenchcheck::mock;
+/// use wiremock::matchers::path;
+/// use wiremock::{Mock, MockServer, ResponseTemplate};
+///
+/// # async fn ask(url: String, key: &str) -> Result<reqwest::Response, reqwest::Error> {
+/// #     let client = reqwest::Client::builder().no_proxy().build()?;
+/// #     client.get(url).header("X-API-Key", key).send().await
+/// # }
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// let server = MockServer::start().await;
+/// let api = mock::mount(&server).await;
+/// let key = api.key(&[Scope::ReadAnalytics])?;
+/// assert_eq!(ask(format!("{}/api/v1/sessions", server.uri()), &key).await?.status(), 200);
+///
+/// // A stub of one's own comes first.
+/// Mock::given(path("/api/v1/sessions")).respond_with(ResponseTemplate::new(418)).mount(&server).await;
+/// assert_eq!(ask(format!("{}/api/v1/sessions", server.uri()), &key).await?.status(), 418);
+/// assert_eq!(ask(format!("{}/api/v1/nowhere", server.uri()), &key).await?.status(), 404);
+/// assert_eq!(api.requests().len(), 2, "the stub's request never came to the engine");
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Mounted(Backstage);
+
+impl Deref for Mounted {
+    type Target = Backstage;
+
+    fn deref(&self) -> &Backstage {
+        &self.0
+    }
+}
+
+/// Mounts the reference on a server, below all stubs. There is no control API over HTTP: [`Mounted`] does what a test
+/// needs. Of faults, wiremock cannot carry out what happens to a connection: in place of a reset it answers 502, and
+/// bodies come whole and at once.
+pub async fn mount(server: &MockServer) -> Mounted {
+    let engine = Arc::new(Engine::new(Settings::default(), Backstage::epoch_ms()));
+    let backstage = Backstage::new(Arc::clone(&engine), Instant::now());
+    let responder = Responder { front: Front::new(engine, None), backstage: backstage.clone() };
+    Mock::given(any()).respond_with(responder).with_priority(LAST).mount(server).await;
+    Mounted(backstage)
+}
+
+struct Responder {
+    front: Front,
+    backstage: Backstage,
+}
+
+impl Respond for Responder {
+    fn respond(&self, request: &wiremock::Request) -> ResponseTemplate {
+        let headers: Vec<(&str, &[u8])> =
+            request.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        let request = Request {
+            method: request.method.as_str(),
+            path: request.url.path(),
+            query: request.url.query().unwrap_or_default(),
+            headers: &headers,
+            body: &request.body,
+            ..Request::default()
+        };
+        let Turn { reply, delay, damage: _, pending } =
+            self.front.take(&request, self.backstage.now(), Instant::now());
+        let mut reply = reply.unwrap_or_else(|| error(502, "FAULT", "A fault cuts the connection here."));
+        if let Some(on_leave) = reply.on_leave.take() {
+            on_leave();
+        }
+        pending.ends(Some(&reply));
+        let delay = delay + reply.delay;
+        template(reply).set_delay(delay)
+    }
+}
+
+fn template(reply: Reply) -> ResponseTemplate {
+    let template = ResponseTemplate::new(reply.status).set_body_bytes(reply.body.into_owned());
+    reply.headers.into_iter().fold(template, |template, (name, value)| {
+        // What HTTP cannot carry is left out, as the mock's own server does.
+        let name = http::HeaderName::from_bytes(name.as_bytes());
+        let value = http::HeaderValue::from_str(&value);
+        match (name, value) {
+            (Ok(name), Ok(value)) => template.append_header(name, value),
+            _ => template,
+        }
+    })
+}

@@ -1,0 +1,162 @@
+//! Everything that was admitted in the run, by key, and how much of it came together.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::clock::Moment;
+use super::judge::Finding;
+use super::lawful::Seen;
+
+/// A span that no two ends of a minute fit into, not even those of a limiter that counts by the second.
+const LESS_THAN_A_MINUTE: Duration = Duration::from_secs(59);
+
+/// A key on a stage: where it was used, and what it is called.
+type Owner = (String, String);
+
+/// The admissions of every key.
+#[derive(Debug, Default)]
+pub(crate) struct Admissions {
+    by_key: Mutex<BTreeMap<Owner, OfKey>>,
+}
+
+#[derive(Debug, Default)]
+struct OfKey {
+    limit: u32,
+    admitted: Vec<Seen>,
+}
+
+/// The most that was certainly admitted to a key within less than a minute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Most {
+    /// What the key is called.
+    pub(crate) variable: String,
+    /// How many.
+    pub(crate) admitted: u32,
+    /// The key's limit.
+    pub(crate) limit: u32,
+    /// When the first of them left.
+    pub(crate) from: Moment,
+}
+
+impl Admissions {
+    /// Remembers that a request was admitted.
+    pub(crate) fn note(&self, stage: &str, variable: &str, limit: u32, seen: Seen) {
+        let mut all = self.all();
+        let of_key = all.entry((stage.to_owned(), variable.to_owned())).or_default();
+        of_key.limit = limit;
+        of_key.admitted.push(seen);
+    }
+
+    /// For every key the most that was admitted together, the greatest share of a limit first.
+    pub(crate) fn most(&self) -> Vec<Most> {
+        let mut most: Vec<Most> = self
+            .all()
+            .iter()
+            .filter_map(|((_, variable), of_key)| {
+                let (admitted, from) = together(&of_key.admitted, LESS_THAN_A_MINUTE)?;
+                Some(Most { variable: variable.clone(), admitted, limit: of_key.limit, from })
+            })
+            .collect();
+        let share = |most: &Most| f64::from(most.admitted) / f64::from(most.limit.max(1));
+        most.sort_by(|one, other| share(other).total_cmp(&share(one)));
+        most
+    }
+
+    /// The keys that were admitted more than two quotas in less than a minute.
+    pub(crate) fn beyond_two_quotas(&self) -> Vec<Finding> {
+        let beyond = self.most().into_iter().filter(|most| most.admitted > most.limit.saturating_mul(2));
+        beyond
+            .map(|most| Finding {
+                what: format!(
+                    "{} was admitted {} requests within {} s, from {} on",
+                    most.variable,
+                    most.admitted,
+                    LESS_THAN_A_MINUTE.as_secs(),
+                    most.from
+                ),
+                expected: format!("at most {}: two windows of {}", most.limit.saturating_mul(2), most.limit),
+                actual: format!("{} admitted", most.admitted),
+            })
+            .collect()
+    }
+
+    fn all(&self) -> MutexGuard<'_, BTreeMap<Owner, OfKey>> {
+        // A panic elsewhere leaves nothing half-written here.
+        self.by_key.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The most requests that left and were answered within `span`, and when the first of these left.
+fn together(admitted: &[Seen], span: Duration) -> Option<(u32, Moment)> {
+    let mut sent: Vec<Moment> = admitted.iter().map(|seen| seen.0).collect();
+    let mut done: Vec<Moment> = admitted.iter().map(|seen| seen.1).collect();
+    sent.sort_unstable();
+    done.sort_unstable();
+    sent.iter()
+        .enumerate()
+        .map(|(earlier, from)| {
+            // Whatever left before `from` is taken off, also where it was answered too late to have been counted.
+            let answered = done.partition_point(|done| *done < *from + span);
+            (u32::try_from(answered.saturating_sub(earlier)).unwrap_or(u32::MAX), *from)
+        })
+        .max_by(|one, other| one.0.cmp(&other.0).then(other.1.cmp(&one.1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(ms: u64) -> Moment {
+        Moment(Duration::from_millis(ms))
+    }
+
+    #[test]
+    fn two_quotas_are_lawful_and_three_are_not() {
+        let admissions = Admissions::default();
+        let burst = |from: u64| {
+            for number in 0..60 {
+                admissions.note("here", "K", 60, (at(from + number), at(from + number + 5)));
+            }
+            admissions.beyond_two_quotas().len()
+        };
+        assert_eq!((burst(0), burst(58_000), burst(120_000)), (0, 0, 0));
+        assert_eq!(burst(121_000), 0);
+        assert_eq!(burst(150_000), 1);
+        assert_eq!(admissions.most()[0].admitted, 180);
+    }
+
+    #[test]
+    fn keys_and_stages_are_apart() {
+        let admissions = Admissions::default();
+        for (stage, variable) in [("one", "A"), ("two", "A"), ("one", "B")] {
+            for _ in 0..2 {
+                admissions.note(stage, variable, 1, (at(0), at(1)));
+            }
+        }
+        assert_eq!(admissions.most().len(), 3);
+        assert!(admissions.beyond_two_quotas().is_empty());
+    }
+
+    proptest! {
+        /// However long the answers took, no more is claimed than certainly lay within the span.
+        #[test]
+        fn no_more_is_claimed_than_is_certain(
+            seen in prop::collection::vec((0_u64..1_000, 0_u64..300), 0..40), span in 1_u64..500,
+        ) {
+            let admitted: Vec<Seen> = seen.iter().map(|(from, took)| (at(*from), at(from + took))).collect();
+            let span = Duration::from_millis(span);
+            let certain = |from: Moment| {
+                admitted.iter().filter(|seen| seen.0 >= from && seen.1 < from + span).count() as u32
+            };
+            let most = admitted.iter().map(|seen| certain(seen.0)).max().unwrap_or(0);
+            let claimed = together(&admitted, span).map_or(0, |most| most.0);
+            prop_assert!(claimed <= most);
+            // Answers that come in order leave no doubt.
+            let in_order = admitted.iter().all(|one| admitted.iter().all(|other| (one.0 < other.0) <= (one.1 <= other.1)));
+            prop_assert!(!in_order || claimed == most || admitted.iter().any(|one| one.1 - one.0 >= span));
+        }
+    }
+}
