@@ -44,7 +44,7 @@ fn the_report_tells_windows_times_and_reasons_apart() {
     assert_snapshot!(shown(&fleet()), @r#"
     sustain-standard  against http://127.0.0.1:8080, 3 keys for 3 min 0 s
 
-    standard: 2 keys, 120 requests a minute; limit 60 requests each in 1 min 0 s
+    standard: 2 keys, 120 requests a minute; limit 60 requests a minute each
       window  planned  sent  admitted  limited  errors  wrong 429  events  p50 ms  p99 ms  max ms
            1      120   120       120        0       0          0  12,000   ≤30.1   ≤60.1   ≤60.1  warm-up, not judged
            2      120   120       120        0       0          0  12,000   ≤30.1   ≤60.1   ≤60.1
@@ -59,7 +59,7 @@ fn the_report_tells_windows_times_and_reasons_apart() {
                 service       1  2001  2001  2001   2001  2001
       send lag              360  0.05  0.05  0.05   0.05  0.05
 
-    ingestion: 1 key, 60 requests a minute; limit 1,000 requests and 100,000 events in 1 min 0 s
+    ingestion: 1 key, 60 requests a minute; limit 1,000 requests and 100,000 events a minute
       window  planned  sent  admitted  limited  errors  wrong 429  events  p50 ms  p99 ms  max ms
            1       60    60        60        0       0          0   6,000    30.1    60.1    60.1
            2       60    60        58        1       1          1   6,000    29.1    58.1    58.1  not as asked
@@ -91,7 +91,7 @@ fn an_invalid_run_says_so_before_anything_else() {
 
     sustain-standard  against http://127.0.0.1:8080, 1 key for 3 min 0 s
 
-    standard: 1 key, 60 requests a minute; limit 60 requests in 1 min 0 s
+    standard: 1 key, 60 requests a minute; limit 60 requests a minute
       window  planned  sent  admitted  limited  errors  wrong 429  events  p50 ms  p99 ms  max ms
            1       80    60        60        0       0          0   6,000    30.1    60.1    60.1  not as asked
       in ms               count   p50   p90   p99  p99.9   max
@@ -109,10 +109,10 @@ fn a_rising_rate_is_told_by_its_steps_and_where_it_broke() {
     sustain-standard  against http://127.0.0.1:8080, 1 key for 3 min 0 s
 
     standard: 1 key, up to 300 requests a minute; limit 60 requests a minute
-      window  planned  sent  admitted  limited  errors  wrong 429  events  per min  p50 ms  p99 ms
-           1      100   100       100        0       0          0   6,000      100    20.0    20.0
-           2      200   200       200        0       0          0   6,000      200    20.0    20.0
-           3      300   300       300        0       0          0   6,000      300     400     400  not as asked
+      window  planned  sent  admitted  limited  errors  wrong 429  events  per min  p50 ms  p99 ms  max ms
+           1      100   100       100        0       0          0   6,000      100    20.0    20.0    20.0
+           2      200   200       200        0       0          0   6,000      200    20.0    20.0    20.0
+           3      300   300       300        0       0          0   6,000      300     400     400     400  not as asked
          all      600   600       600        0       0          0  18,000
       in ms               count   p50  p90  p99  p99.9  max
       admitted  response    600  20.0  400  400    400  400
