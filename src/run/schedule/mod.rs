@@ -199,5 +199,5 @@ fn facts(run: &Run) -> Vec<String> {
             "event envelope accepted: documented (event_type, timestamp)".to_owned()
         }
     });
-    envelope.into_iter().collect()
+    envelope.into_iter().chain(run.told_of_bursts()).collect()
 }
