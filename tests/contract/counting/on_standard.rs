@@ -68,7 +68,7 @@ pub(super) const ROWS: &[Row] = &[
     row("rate.window-length", "token-bucket", "requests came back").spares(&["rate.standard"]),
     row("rate.second-window", "later-windows-one-more", "requests 61 were admitted"),
     row("rate.second-window", "later-windows-one-less", "requests 59 were admitted"),
-    row("rate.paced", "idle-expiry", "the first 429 came after 60 requests").spares(&["rate.standard"]),
+    row("rate.paced", "idle-expiry", "of 114 paced requests 60 were admitted").spares(&["rate.standard"]),
     row("rate.bound", "no-limit", "was admitted 320 requests within 59 s"),
     // Observed only.
     row("rate.hammering", "refusals-extend-ban", "one at the instant that was promised first - status 429"),
