@@ -99,6 +99,13 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     must(
         GROUP,
+        "wrong-keys-refill",
+        &["rate.stays-used-up"],
+        "A 401 begins the window of every key anew.",
+        |k| k.bad_keys_refill = true,
+    ),
+    must(
+        GROUP,
         "per-endpoint",
         &["rate.across-endpoints"],
         "Every endpoint has the key's limit to itself.",
