@@ -18,7 +18,7 @@ pub(super) const ENTRIES: &[Entry] = &[must(
         "scope.body-read",
         "scope.body-write",
         "limit.body",
-        "limit.message-agrees",
+        "rate.across-endpoints",
         "limit.retry-after-present",
         "rate.premium",
         "rate.ingestion",
