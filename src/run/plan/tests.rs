@@ -110,14 +110,16 @@ fn more_keys_make_a_run_shorter() {
     let many = planned(&suite, &outlook(three_of_each_tier()));
     let few = planned(&suite, &outlook(one_of_each_tier()));
     assert!(many.timeline.takes < few.timeline.takes);
-    // The key that is needed longest decides, and nobody lets it lie idle.
-    let needed =
-        |lane: &Lane| lane.stretches.iter().filter(|stretch| stretch.alone).cloned().collect::<Vec<_>>();
-    let until = |lane: &Lane| needed(lane).iter().map(|stretch| stretch.until).max().unwrap_or_default();
-    let busiest = few.timeline.lanes.iter().max_by_key(|lane| until(lane)).unwrap();
-    let busy: Duration = needed(busiest).iter().map(|stretch| stretch.until - stretch.from).sum();
-    let idle = until(busiest) - busy;
-    assert!(idle < Duration::from_secs(30), "{} lies idle for {idle:?}", busiest.key);
+    // The key that is needed longest decides; somebody is always at work.
+    let busy: Duration = few
+        .timeline
+        .lanes
+        .iter()
+        .flat_map(|lane| &lane.stretches)
+        .filter(|stretch| stretch.alone)
+        .map(|stretch| stretch.until - stretch.from)
+        .sum();
+    assert!(busy >= few.timeline.takes, "{busy:?} of {:?}", few.timeline.takes);
     assert!(few.left_out.iter().any(|left| left.why.contains("TRENCHCHECK_KEY_BOTH")));
 }
 
