@@ -27,12 +27,15 @@
 //! [`mutants`] judges the judge: it plays the suite against every wrong behaviour the mock knows, and says which of them
 //! no check notices.
 //!
+//! [`matrix`] lays reports of several deployments side by side, by clauses of the page.
+//!
 //! [`cli`] is the command line, one file a command; `main` parses, dispatches and exits.
 
 pub mod cli;
 pub mod contract;
 pub mod known;
 pub mod load;
+pub mod matrix;
 pub mod mock;
 pub mod mutants;
 mod payload;

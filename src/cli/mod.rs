@@ -6,6 +6,7 @@ pub mod explain;
 pub mod list;
 pub mod load;
 pub mod load_reports;
+pub mod matrix;
 pub mod merge;
 pub mod mock;
 pub mod mutants;
@@ -60,6 +61,8 @@ pub enum Command {
     Mutants(mutants::MutantsArgs),
     /// Make one load run of the shards of many machines, and judge it as one.
     Merge(merge::MergeArgs),
+    /// Lay reports of several deployments side by side, by clauses of the page.
+    Matrix(matrix::MatrixArgs),
     /// List the checks.
     List(list::ListArgs),
     /// Explain a check or a clause of the contract.
@@ -124,6 +127,7 @@ pub fn run(cli: Cli) -> ExitCode {
                 finish(explain::explain(&args, &suite, &text_of, &mut out, &mut err))
             });
         }
+        Command::Matrix(args) => return finish(matrix::run(&args, &mut out)),
         Command::Schema(args) => schema::run(&args, &mut out),
         Command::Completions(args) => completions::completions(&args, Cli::command(), &mut out),
     };

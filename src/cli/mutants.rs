@@ -29,7 +29,7 @@ pub struct MutantsArgs {
     #[arg(value_name = "NAME")]
     pub names: Vec<IdPattern>,
 
-    /// Only of this group: authentication, scopes, limits, the-429, events, concurrency.
+    /// Only of this group: authentication, scopes, limits, the-429, events, concurrency, composed.
     #[arg(long, value_name = "GROUP", value_parser = parse_group)]
     pub group: Vec<Group>,
 

@@ -130,6 +130,10 @@ pub struct Knobs {
     pub invalid_is_free: bool,
     /// Whether a 401 takes a request from every key.
     pub bad_keys_drain: bool,
+    /// Whether a 401 begins every window anew.
+    pub bad_keys_refill: bool,
+    /// Whether a connection that showed a valid key needs none.
+    pub connections_remember: bool,
     /// What happens at the edge of the events.
     pub straddle: Straddle,
     /// How concurrent requests are counted.
@@ -167,6 +171,8 @@ impl Default for Knobs {
             count_forbidden: false,
             invalid_is_free: false,
             bad_keys_drain: false,
+            bad_keys_refill: false,
+            connections_remember: false,
             straddle: Straddle::Refused,
             counting: Counting::Exact,
             seconds: |wait_ms, window_ms| wait_ms.min(window_ms).div_ceil(1_000).max(1),

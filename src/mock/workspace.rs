@@ -33,6 +33,8 @@ pub struct Workspace {
     pub(super) under_way: AtomicUsize,
     pub(super) bad_keys: AtomicU32,
     counters: Mutex<HashMap<String, Arc<Mutex<Limiter>>>>,
+    /// Keys by the connections that showed them, only where a deviation remembers them.
+    connections: Mutex<HashMap<u64, Arc<KeyEntry>>>,
     requests: AtomicU64,
     refusals: AtomicU64,
     /// When the last 429 was, in milliseconds of its clock; `u64::MAX` before the first.
@@ -53,6 +55,7 @@ impl Workspace {
             under_way: AtomicUsize::new(0),
             bad_keys: AtomicU32::new(0),
             counters: Mutex::default(),
+            connections: Mutex::default(),
             requests: AtomicU64::new(0),
             refusals: AtomicU64::new(0),
             last_429: AtomicU64::new(u64::MAX),
@@ -95,7 +98,21 @@ impl Workspace {
         self.forget_windows();
     }
 
-    fn forget_windows(&self) {
+    /// The key that a connection showed, where a deviation remembers it.
+    pub(super) fn shown_by(&self, connection: u64) -> Option<Arc<KeyEntry>> {
+        lock(&self.connections).get(&connection).cloned()
+    }
+
+    /// Remembers the key that a connection showed.
+    pub(super) fn remember(&self, connection: u64, key: &Arc<KeyEntry>) {
+        let mut connections = lock(&self.connections);
+        if connections.len() >= MAX_COUNTERS {
+            connections.clear();
+        }
+        connections.insert(connection, Arc::clone(key));
+    }
+
+    pub(super) fn forget_windows(&self) {
         for key in self.keys() {
             *lock(&key.limiter) = Limiter::default();
         }

@@ -50,6 +50,7 @@ impl ExitCode {
     /// | seen | code |
     /// |---|---|
     /// | Ctrl-C | `Interrupted` |
+    /// | more checks are `blocked` than came to a verdict | `Unreachable` |
     /// | a check with verdict `fail` | `Failed` |
     /// | a `blocked` check, `observe` checks apart | `Unreachable` |
     /// | an `unexpected-pass`, or a known deviation that has expired | `StaleDeviation` |
@@ -57,14 +58,23 @@ impl ExitCode {
     /// | no check that came to `pass`, `advisory` or `known-deviation` | `Inconclusive` |
     /// | anything else | `Conforms` |
     ///
+    /// Keys that open nothing block almost everything; the few checks about being let in fail then, and what they say
+    /// is more likely true of the keys than of the target.
+    ///
     /// An inconclusive check at another level is reported and does not decide: it may never gate,
     /// and a run must not depend on the weather for what the page does not promise. Nor does a check decide that is
     /// listed as a known deviation and was blocked or inconclusive.
     pub fn of<'a>(results: impl IntoIterator<Item = &'a CheckResult>, interrupted: bool) -> Self {
         let (mut failed, mut blocked, mut undecided, mut concluded) = (false, false, false, false);
+        let (mut judged, mut held_up) = (0_usize, 0_usize);
         let mut stale = false;
         for result in results {
             stale |= result.known.as_ref().is_some_and(|known| known.expired);
+            match result.verdict {
+                Verdict::Skipped(_) | Verdict::Inconclusive(_) => {}
+                Verdict::Blocked(_) => held_up += 1,
+                _ => judged += 1,
+            }
             match result.verdict {
                 Verdict::Pass | Verdict::Advisory | Verdict::KnownDeviation => concluded = true,
                 Verdict::UnexpectedPass => stale = true,
@@ -80,6 +90,7 @@ impl ExitCode {
         }
         match () {
             () if interrupted => Self::Interrupted,
+            () if blocked && held_up > judged => Self::Unreachable,
             () if failed => Self::Failed,
             () if blocked => Self::Unreachable,
             () if stale => Self::StaleDeviation,
@@ -165,6 +176,8 @@ mod tests {
     #[test]
     fn a_failure_decides_before_what_could_not_be_judged() {
         assert_eq!(code(&[PASS, blocked(Level::Must), inconclusive(Level::Must), FAIL]), ExitCode::Failed);
+        assert_eq!(code(&[FAIL, blocked(Level::Must)]), ExitCode::Failed);
+        assert_eq!(code(&[FAIL, blocked(Level::Must), blocked(Level::Must)]), ExitCode::Unreachable);
     }
 
     #[test]

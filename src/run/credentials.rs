@@ -68,6 +68,7 @@ pub(crate) fn form(key: &ApiKey, form: KeyForm) -> Result<Vec<u8>, Unfit> {
         KeyForm::BearerInside => format!("Bearer {text}"),
         KeyForm::Huge => format!("ct_live_{}", "a".repeat(8 * 1024 - 8)),
         KeyForm::NonAscii => return Ok(b"ct_live_\xc3\xa4\xc3\xb6\xff\xfe\x80".to_vec()),
+        KeyForm::Wildcard => "ct_live_%".to_owned(),
         KeyForm::Quotes => r#"ct_live_'"`;--\{{7*7}}<b>%00%0a$(id)"#.to_owned(),
     };
     Ok(made.into_bytes())

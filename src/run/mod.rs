@@ -92,6 +92,9 @@ struct Memory {
     offers: HashMap<String, u16>,
     http2: Option<bool>,
     silences: BTreeMap<String, Duration>,
+    bursts: u32,
+    /// The burst whose requests left over the longest time: its check, how many they were, and that time.
+    widest_burst: Option<(String, usize, Duration)>,
     first_bodies: HashMap<(String, String), Value>,
     requests: HashMap<String, u64>,
 }
@@ -211,6 +214,27 @@ impl Run {
     /// Whether the target speaks HTTP/2, where that is known.
     fn http2(&self) -> Option<bool> {
         self.memory().http2
+    }
+
+    /// Remembers how close together the requests of a burst left.
+    fn note_burst(&self, check: &str, requests: usize, left_within: Duration) {
+        let mut memory = self.memory();
+        memory.bursts += 1;
+        if memory.widest_burst.as_ref().is_none_or(|widest| widest.2 < left_within) {
+            memory.widest_burst = Some((check.to_owned(), requests, left_within));
+        }
+    }
+
+    /// How close together the requests of bursts left, where there were any.
+    fn told_of_bursts(&self) -> Option<String> {
+        let memory = self.memory();
+        memory.widest_burst.as_ref().map(|(check, requests, left_within)| {
+            format!(
+                "bursts: {}; the widest, {requests} requests of {check}, left within {} ms",
+                memory.bursts,
+                left_within.as_millis()
+            )
+        })
     }
 
     fn note_http2(&self, offered: bool) {

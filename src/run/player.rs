@@ -197,6 +197,7 @@ impl<'a> Player<'a> {
                 other => other?,
             }
         }
+        self.find_envelope().await?;
         self.control_bursts().await?;
         for step in &self.case.steps {
             self.step(step).await?;

@@ -99,6 +99,9 @@ pub struct Send {
     pub body: Option<Body>,
     /// Gives the batch's session a name for `find_session`.
     pub session: Option<Spanned<String>>,
+    /// Whether it travels on a connection that was used before, where there is one; else each has one of its own.
+    #[serde(default)]
+    pub used_connection: bool,
 }
 
 /// Where the key, or something like it, is put. Every field that is given is sent.
@@ -163,6 +166,8 @@ pub enum KeyForm {
     NonAscii,
     /// Quotes and other marks that code might trip over.
     Quotes,
+    /// `ct_live_%`: every key, to who looks keys up by a pattern.
+    Wildcard,
 }
 
 /// A way to write a path that careless code takes for another one.

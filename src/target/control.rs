@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, HeaderValue};
 use serde::Deserialize;
 
 use super::{Key, Role, TargetError, role_variable};
@@ -9,6 +11,9 @@ use crate::contract::{ApiKey, Tier};
 
 /// How long a call to the control API may take. It does nothing slow.
 const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The variable that holds the token of a mock that was started with one.
+pub const CONTROL_TOKEN_VARIABLE: &str = "TRENCHCHECK_CONTROL_TOKEN";
 
 /// The control API of one mock.
 #[derive(Debug, Clone)]
@@ -56,7 +61,24 @@ impl Control {
     /// # Errors
     /// [`TargetError::Control`] when nothing, or something else, answers.
     pub async fn connect(base_url: &str) -> Result<Self, TargetError> {
+        Self::connect_with(base_url, None).await
+    }
+
+    /// Asks whether a mock answers at `base_url`, with the token that it was started with.
+    ///
+    /// # Errors
+    /// [`TargetError::Control`] when nothing, or something else, answers, or when the token is refused;
+    /// [`TargetError::BadToken`] when no header can hold it.
+    pub async fn connect_with(base_url: &str, token: Option<&str>) -> Result<Self, TargetError> {
+        let mut headers = HeaderMap::new();
+        if let Some(token) = token {
+            let mut value =
+                HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| TargetError::BadToken)?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
         let http = reqwest::Client::builder()
+            .default_headers(headers)
             .timeout(TIMEOUT)
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -122,6 +144,10 @@ impl Control {
         let bytes = answer.bytes().await.map_err(|error| failed(url, &format!("broke off: {error}")))?;
         if status.is_success() {
             Ok(bytes)
+        } else if status == reqwest::StatusCode::UNAUTHORIZED {
+            let what =
+                format!("asks for its token: export {CONTROL_TOKEN_VARIABLE}=… as it was started with");
+            Err(failed(url, &what))
         } else {
             Err(failed(url, &format!("answered {status}: {}", String::from_utf8_lossy(&bytes))))
         }

@@ -63,6 +63,12 @@ pub enum TargetError {
         /// What happened.
         what: String,
     },
+    /// A control token is no token.
+    #[error(
+        "the variable {} holds no usable token: use visible ASCII characters",
+        super::CONTROL_TOKEN_VARIABLE
+    )]
+    BadToken,
     /// The embedded mock did not start.
     #[error("the embedded mock did not start: {0}")]
     Embedded(String),

@@ -8,7 +8,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::environment::{default_keys, merge_same, read_key};
-use super::{Control, Envelope, Key, Keys, Outlook, Role, Target, TargetError, role_variable};
+use super::{
+    CONTROL_TOKEN_VARIABLE, Control, Envelope, Key, Keys, Outlook, Role, Target, TargetError, role_variable,
+};
 use crate::contract::{ApiKey, Endpoint, Limits, Scope, Tier};
 use crate::scenario::words::Span;
 use crate::scenario::{Problem, Problems, read_document, span::Spanned};
@@ -185,7 +187,8 @@ impl TargetFile {
         lookup: &(dyn Fn(&str) -> Option<String> + Sync),
     ) -> Result<Target, TargetError> {
         let (base_url, loopback, keys) = self.read_keys(name, text, lookup)?;
-        let keys = self.choose_keys(&base_url, loopback, keys).await?;
+        let token = lookup(CONTROL_TOKEN_VARIABLE).filter(|token| !token.is_empty());
+        let keys = self.choose_keys(&base_url, loopback, keys, token.as_deref()).await?;
         Ok(Target {
             base_url,
             loopback,
@@ -250,14 +253,21 @@ impl TargetFile {
         Ok((base_url, loopback, keys))
     }
 
-    async fn choose_keys(&self, base_url: &str, loopback: bool, keys: Vec<Key>) -> Result<Keys, TargetError> {
+    async fn choose_keys(
+        &self,
+        base_url: &str,
+        loopback: bool,
+        keys: Vec<Key>,
+        token: Option<&str>,
+    ) -> Result<Keys, TargetError> {
         match self.keys_from {
-            KeysFrom::Mock => Ok(Keys::Mock(Control::connect(base_url).await?)),
+            KeysFrom::Mock => Ok(Keys::Mock(Control::connect_with(base_url, token).await?)),
             KeysFrom::Auto | KeysFrom::Environment if !keys.is_empty() => Ok(Keys::Environment(keys)),
             // Nobody else's machine is asked whether it is a mock.
-            KeysFrom::Auto if loopback => {
-                Control::connect(base_url).await.map(Keys::Mock).map_err(|_| self.no_keys(base_url))
-            }
+            KeysFrom::Auto if loopback => Control::connect_with(base_url, token)
+                .await
+                .map(Keys::Mock)
+                .map_err(|error| if token.is_some() { error } else { self.no_keys(base_url) }),
             KeysFrom::Auto | KeysFrom::Environment => Err(self.no_keys(base_url)),
         }
     }

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use crate::contract::{Endpoint, Limits, Tier};
 
-pub use control::{Control, Workspace};
+pub use control::{CONTROL_TOKEN_VARIABLE, Control, Workspace};
 pub use embedded::Embedded;
 pub use environment::{KEY_VARIABLE_PREFIX, role_variable};
 pub use error::TargetError;

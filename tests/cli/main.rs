@@ -3,6 +3,7 @@
 
 #[path = "../common/api.rs"]
 mod api;
+mod control_token;
 mod deviations;
 mod exit_codes;
 mod files;

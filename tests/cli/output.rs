@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::target::{deployment, keyless, run};
 
-const COMMANDS: [&str; 7] = ["test", "mock", "mutants", "list", "explain", "schema", "completions"];
+const COMMANDS: [&str; 8] = ["test", "mock", "mutants", "matrix", "list", "explain", "schema", "completions"];
 
 #[test]
 fn the_help_of_every_command_fits_a_screen_and_has_an_example() {

@@ -226,6 +226,13 @@ pub(super) const ENTRIES: &[Entry] = &[
     rfc(GROUP, "no-challenge", &["auth.challenge"], "401 has no WWW-Authenticate.", |k| {
         k.rewrite.push(|_, reply| reply.remove("www-authenticate"));
     }),
+    must(
+        GROUP,
+        "connections-remember",
+        &["auth.every-request"],
+        "A connection that showed a valid key needs none.",
+        |k| k.connections_remember = true,
+    ),
 ];
 
 fn instead_of_header(knobs: &mut Knobs, look: for<'a> fn(&'a Request<'a>) -> Option<Cow<'a, [u8]>>) {

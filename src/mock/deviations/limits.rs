@@ -99,6 +99,13 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     must(
         GROUP,
+        "wrong-keys-refill",
+        &["rate.stays-used-up"],
+        "A 401 begins the window of every key anew.",
+        |k| k.bad_keys_refill = true,
+    ),
+    must(
+        GROUP,
         "per-endpoint",
         &["rate.across-endpoints"],
         "Every endpoint has the key's limit to itself.",
@@ -160,13 +167,9 @@ pub(super) const ENTRIES: &[Entry] = &[
                 |visit| Unit::Named(visit.request.peer.map_or_else(String::new, |peer| peer.to_string()));
         },
     ),
-    must(
-        GROUP,
-        "shared-by-all-keys",
-        &["rate.per-key", "rate.per-key-same-owner"],
-        "All keys of an account share one count.",
-        |k| k.unit = |_| Unit::Named("account".to_owned()),
-    ),
+    must(GROUP, "shared-by-all-keys", &["rate.per-key"], "All keys of an account share one count.", |k| {
+        k.unit = |_| Unit::Named("account".to_owned())
+    }),
     must(GROUP, "shared-by-tier", &["rate.per-key"], "All keys of a tier share one count.", |k| {
         k.unit = |visit| Unit::Named(visit.key.as_ref().map_or_else(String::new, |key| key.tier.to_string()));
     }),

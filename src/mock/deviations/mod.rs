@@ -2,6 +2,7 @@
 
 mod authentication;
 mod bodies;
+mod composed;
 mod concurrency;
 mod events;
 mod limits;
@@ -30,12 +31,21 @@ pub enum Group {
     Events,
     /// What goes wrong only when requests come together.
     Concurrency,
+    /// Several of all kinds at once.
+    Composed,
 }
 
 impl Group {
     /// Every group, in the order of the catalogue.
-    pub const ALL: [Self; 6] =
-        [Self::Authentication, Self::Scopes, Self::Limits, Self::The429, Self::Events, Self::Concurrency];
+    pub const ALL: [Self; 7] = [
+        Self::Authentication,
+        Self::Scopes,
+        Self::Limits,
+        Self::The429,
+        Self::Events,
+        Self::Concurrency,
+        Self::Composed,
+    ];
 }
 
 impl fmt::Display for Group {
@@ -47,6 +57,7 @@ impl fmt::Display for Group {
             Self::The429 => "the-429",
             Self::Events => "events",
             Self::Concurrency => "concurrency",
+            Self::Composed => "composed",
         })
     }
 }
@@ -164,6 +175,7 @@ pub fn catalogue() -> &'static [Entry] {
             the_429::ENTRIES,
             events::ENTRIES,
             concurrency::ENTRIES,
+            composed::ENTRIES,
             variants::ENTRIES,
         ];
         let mut all = lists.concat();

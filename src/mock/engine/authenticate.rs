@@ -17,7 +17,10 @@ impl Engine {
         visit: &mut Visit<'_>,
         strict: Option<Arc<KeyEntry>>,
     ) -> Option<Arc<KeyEntry>> {
-        let found = strict.or_else(|| self.elsewhere(site, visit));
+        let found = strict.or_else(|| self.elsewhere(site, visit)).or_else(|| {
+            let remembers = site.knobs().connections_remember;
+            remembers.then(|| site.shown_by(visit.request.connection)).flatten()
+        });
         let key = found?;
         let grace = site.knobs().revoked_grace_ms;
         visit.revoked = key.revoked_at().is_some_and(|at| visit.now >= at.saturating_add(grace));
@@ -25,6 +28,9 @@ impl Engine {
             return Some(key);
         }
         visit.key = Some(Arc::clone(&key));
+        if site.knobs().connections_remember {
+            site.remember(visit.request.connection, &key);
+        }
         if site.knobs().closed.iter().any(|closed| closed(visit)) {
             visit.key = None;
         }

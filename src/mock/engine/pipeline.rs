@@ -123,6 +123,9 @@ fn key_stage(site: &Site, visit: &Visit<'_>, progress: &mut Progress<'_>) -> Opt
     if visit.key.is_some() {
         return None;
     }
+    if site.knobs().bad_keys_refill {
+        site.forget_windows();
+    }
     if site.knobs().bad_keys_drain {
         site.bad_keys.fetch_add(1, Ordering::Relaxed);
     }

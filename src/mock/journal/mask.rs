@@ -2,8 +2,10 @@
 //! percent-encoded, escaped as in JSON, or in base64.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
-use memchr::{memchr, memchr2_iter, memmem};
+use memchr::memmem::{self, Finder};
+use memchr::{memchr, memchr2_iter};
 use percent_encoding::percent_decode;
 
 /// What a key begins with, in any case: a key in the wrong case is nearly a key.
@@ -16,7 +18,11 @@ const MASKED: &[u8] = "…".as_bytes();
 const HIDDEN: &[u8] = b"(masked: it holds a key)";
 
 /// The prefix in base64, at its three places within three bytes, as far as it alone decides the letters.
-const BASE64: [&[u8]; 3] = [b"Y3RfbGl2ZV", b"N0X2xpdmVf", b"jdF9saXZlX"];
+static BASE64: LazyLock<[Finder<'static>; 3]> =
+    LazyLock::new(|| ["Y3RfbGl2ZV", "N0X2xpdmVf", "jdF9saXZlX"].map(Finder::new));
+
+/// What an escape of ASCII begins with in JSON.
+static ESCAPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\\u00"));
 
 /// A shorter text is no secret, and masking it would riddle everything.
 const SHORTEST: usize = 8;
@@ -46,6 +52,10 @@ impl<'a> Mask<'a> {
     }
 
     pub(super) fn apply(self, text: &[u8]) -> Cow<'_, [u8]> {
+        if text.len() < SHORTEST {
+            // No form of a key is so short, and most of what a request holds is.
+            return Cow::Borrowed(text);
+        }
         let plain = self.plain(text);
         if self.in_disguise(&plain) {
             return Cow::Borrowed(HIDDEN);
@@ -57,6 +67,7 @@ impl<'a> Mask<'a> {
     fn plain(self, text: &[u8]) -> Cow<'_, [u8]> {
         let mut masked = Cow::Borrowed(text);
         if let Some(secret) = self.secret
+            && text.len() >= secret.len()
             && memmem::find(text, secret).is_some()
         {
             masked = Cow::Owned(replace(text, secret));
@@ -82,9 +93,9 @@ impl<'a> Mask<'a> {
             random_part(decoded, 0).is_some()
                 || self.secret.is_some_and(|secret| memmem::find(decoded, secret).is_some())
         };
-        BASE64.iter().any(|form| memmem::find(text, form).is_some())
+        BASE64.iter().any(|form| form.find(text).is_some())
             || memchr(b'%', text).is_some() && decoded_has(&Cow::from(percent_decode(text)))
-            || memmem::find(text, b"\\u00").is_some() && decoded_has(&unescaped(text))
+            || ESCAPE.find(text).is_some() && decoded_has(&unescaped(text))
     }
 }
 

@@ -84,7 +84,7 @@ pub(crate) fn judge_answer(expect: &Expect, answer: &Answer, rules: Rules<'_>) -
     if let Some(agree) = &expect.agree {
         let header = answer.headers.get(&agree.header).and_then(|value| value.to_str().ok());
         match (header, holes.get(agree.hole.as_str())) {
-            (Some(header), Some(hole)) if header.trim() != hole.trim() => judgement.broke(
+            (Some(header), Some(hole)) if !is_the_same_number(header, hole) => judgement.broke(
                 format!("the number in the body is not the one in {}", agree.header),
                 format!("{}: {header}, and {header} in the body", agree.header),
                 format!("{}: {header}, and {hole} in the body", agree.header),
@@ -100,6 +100,16 @@ pub(crate) fn judge_answer(expect: &Expect, answer: &Answer, rules: Rules<'_>) -
 /// `error.message` as a JSON pointer.
 fn pointer(member: &str) -> String {
     format!("/{}", member.replace('.', "/"))
+}
+
+/// Whether two texts are the same number, however many zeros stand before it; else, whether they are the same text.
+fn is_the_same_number(one: &str, other: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let (one, other) = (one.trim(), other.trim());
+    match digits(one) && digits(other) {
+        true => one.trim_start_matches('0') == other.trim_start_matches('0'),
+        false => one == other,
+    }
 }
 
 /// The beginning of a body, for people.
@@ -120,4 +130,18 @@ pub(crate) fn describe(wanted: &StatusSet) -> String {
         StatusPattern::Class(class) => format!("{class}xx"),
     };
     wanted.0.iter().map(one).collect::<Vec<_>>().join(" or ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_the_same_number;
+
+    #[test]
+    fn numbers_agree_whatever_zeros_stand_before_them() {
+        assert!(
+            is_the_same_number("060", "60") && is_the_same_number(" 7", "7") && is_the_same_number("0", "00")
+        );
+        assert!(!is_the_same_number("60", "6") && !is_the_same_number("60.0", "60"));
+        assert!(is_the_same_number("soon", "soon") && !is_the_same_number("", "0"));
+    }
 }

@@ -110,7 +110,16 @@ fn more_keys_make_a_run_shorter() {
     let many = planned(&suite, &outlook(three_of_each_tier()));
     let few = planned(&suite, &outlook(one_of_each_tier()));
     assert!(many.timeline.takes < few.timeline.takes);
-    assert!(few.timeline.takes < Duration::from_secs(12 * 60), "{:?}", few.timeline.takes);
+    // The key that is needed longest decides; somebody is always at work.
+    let busy: Duration = few
+        .timeline
+        .lanes
+        .iter()
+        .flat_map(|lane| &lane.stretches)
+        .filter(|stretch| stretch.alone)
+        .map(|stretch| stretch.until - stretch.from)
+        .sum();
+    assert!(busy >= few.timeline.takes, "{busy:?} of {:?}", few.timeline.takes);
     assert!(few.left_out.iter().any(|left| left.why.contains("TRENCHCHECK_KEY_BOTH")));
 }
 

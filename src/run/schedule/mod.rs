@@ -216,5 +216,5 @@ fn facts(run: &Run) -> Vec<String> {
             silence.as_secs()
         )
     });
-    envelope.into_iter().chain(silences).collect()
+    envelope.into_iter().chain(silences).chain(run.told_of_bursts()).collect()
 }

@@ -51,7 +51,9 @@ impl Player<'_> {
         // A burst that is about many at once stays one, however crowded the target is, unless it shall be none at all.
         let least = if in_flight > IN_FLIGHT && self.most_in_flight > 1 { IN_FLIGHT } else { 1 };
         let in_flight = in_flight.min(self.most_in_flight.max(least));
+        let sent = requests.len();
         let volley = self.fire(counted.then_some(&*key), requests, in_flight, connections).await;
+        self.run.note_burst(&self.check.id, sent, volley.left_within);
         if counted {
             // What this try sent before belongs to the window that is being counted.
             if let Some(last) = silent_since.filter(|last| *last < self.spending_since) {

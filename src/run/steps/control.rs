@@ -137,6 +137,24 @@ impl Player<'_> {
         Stop::Blocked(why)
     }
 
+    /// Finds out how events are written before a case posts some with a key that may: a batch in the other envelope
+    /// would be refused for its words, and that is not what the case is about.
+    pub(in crate::run) async fn find_envelope(&self) -> Result<(), Stop> {
+        if self.run.target.envelope != Envelope::Auto {
+            return Ok(());
+        }
+        for send in self.case.steps.iter().filter_map(|step| step.send.as_ref()) {
+            let (def, key) = (self.request(&send.request)?, self.key(send.key.as_ref())?);
+            let posts_events = def.body.as_ref().is_some_and(|body| body.events.is_some());
+            let may = send.credentials.is_none() && key.key.scopes.contains(&Scope::WriteEvents);
+            if posts_events && may && self.run.envelope_found().is_none() {
+                self.make_room(&key, 1).await?;
+                self.probe(&key, def).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Tries what the bursts of this case will send, before any window is aligned: a control inside a window would
     /// spend a part of the quota that is being counted, and so hide a limit that is one too high.
     pub(in crate::run) async fn control_bursts(&self) -> Result<(), Stop> {

@@ -76,7 +76,8 @@ impl Player<'_> {
             .make(&self.stage.base_url, &self.run.target, &self.run.payloads)
             .map_err(|unfit| Stop::Skipped(unfit.to_string()))?;
         let counted = counts_against_key(send.credentials.as_ref());
-        let answer = match self.exchange(&outgoing, counted.then_some(&*key), Connections::Fresh).await {
+        let connections = if send.used_connection { Connections::Reused } else { Connections::Fresh };
+        let answer = match self.exchange(&outgoing, counted.then_some(&*key), connections).await {
             Ok(answer) => answer,
             Err(fault @ Fault::Unsendable(_)) => return Err(Stop::Skipped(fault.to_string())),
             Err(fault) => return Err(self.no_answer(fault, &outgoing, &recipe, &key, line).await),

@@ -31,6 +31,8 @@ pub(super) const ROWS: &[Row] = &[
     row("rate.standard", "limited-as-503", "100 × 503"),
     row("rate.per-key", "shared-by-tier", "of 80 requests 0 were admitted and 80 answered 429")
         .spares(&["rate.standard", "rate.recovers"]),
+    row("rate.stays-used-up", "wrong-keys-refill", "the status is 200, not 429").spares(&["rate.standard"]),
+    row("auth.every-request", "connections-remember", "the status is 200, not 401").spares(&["auth.missing"]),
     row("rate.per-key", "per-address", "of 80 requests 0 were admitted and 80 answered 429"),
     row("rate.recovers", "later-windows-one-more", "requests 61 were admitted"),
     row("rate.recovers", "later-windows-one-less", "requests 59 were admitted"),
@@ -68,7 +70,7 @@ pub(super) const ROWS: &[Row] = &[
     row("rate.window-length", "token-bucket", "requests came back").spares(&["rate.standard"]),
     row("rate.second-window", "later-windows-one-more", "requests 61 were admitted"),
     row("rate.second-window", "later-windows-one-less", "requests 59 were admitted"),
-    row("rate.paced", "idle-expiry", "the first 429 came after 60 requests").spares(&["rate.standard"]),
+    row("rate.paced", "idle-expiry", "of 114 paced requests 60 were admitted").spares(&["rate.standard"]),
     row("rate.bound", "no-limit", "was admitted 320 requests within 59 s"),
     // Observed only.
     row("rate.hammering", "refusals-extend-ban", "one at the instant that was promised first - status 429"),

@@ -8,7 +8,24 @@ use crate::api::{BOTH, BOTH_READ_FIRST, READ, Reply, WRITE, events, forbidden, s
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = too_much();
     rows.extend(too_little());
+    rows.extend(nobody_posts());
     rows.extend(wrong_words());
+    rows
+}
+
+/// A key that opens nothing is named by the checks that ask just that.
+fn nobody_posts() -> Vec<Row> {
+    let mut rows = Vec::new();
+    for check in ["auth.valid-key-accepted-to-post", "scope.write-suffices"] {
+        for status in [401, 500] {
+            let change = move |request: &Request, reply: Reply| match reply.status {
+                200 if to(request, "/events") => Reply::json(status, "{}"),
+                _ => reply,
+            };
+            let (fault, says) = (format!("posting is {status}"), format!("the status is {status}, not"));
+            rows.push(Row::new(check, fault, says, change).spares(&["auth.unknown", "scope.read-suffices"]));
+        }
+    }
     rows
 }
 

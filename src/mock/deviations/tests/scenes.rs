@@ -227,6 +227,8 @@ fn bursts(script: &mut Script) {
     script.ask(Ask { http2: true, headers: &[key], ..get });
     script.ask(Ask { headers: &[key, ("X-Forwarded-For", b"10.0.0.1")], ..get });
     script.ask(Ask { headers: &[key, ("User-Agent", b"other")], ..get });
+    script.get("ct_live_bad", "/api/v1/sessions");
+    script.get(READ, "/api/v1/sessions");
     script.get(READ_2, "/api/v1/sessions");
 }
 

@@ -1,0 +1,210 @@
+//! From reports to rows and columns.
+
+use std::collections::BTreeMap;
+
+use super::read::{Check, Report};
+use crate::contract::{CLAUSES, Coverage};
+
+/// The matrix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Matrix {
+    /// The reports, in the order they were given.
+    pub columns: Vec<Column>,
+    /// The clauses in the page's order, then those that only scenarios of somebody's own name.
+    pub clauses: Vec<ClauseRow>,
+}
+
+/// A report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// What the column is called: the target, with the file where several reports are of one target.
+    pub name: String,
+    /// The file.
+    pub file: String,
+    /// The target's base URL.
+    pub target: String,
+    /// When the run began, RFC 3339 in UTC.
+    pub started_at: String,
+    /// What the run came to, in a word.
+    pub outcome: String,
+}
+
+/// A clause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClauseRow {
+    /// Its id.
+    pub id: String,
+    /// What the page promises; nothing for a clause the page does not have.
+    pub promise: Option<&'static str>,
+    /// Why nothing sent over the API can show it, where that is so.
+    pub not_observable: Option<&'static str>,
+    /// How it stands in each column.
+    pub cells: Vec<Standing>,
+    /// The checks that enforce it, by id.
+    pub checks: Vec<CheckRow>,
+}
+
+/// A check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckRow {
+    /// Its id.
+    pub id: String,
+    /// How much it weighs.
+    pub level: String,
+    /// Its verdict in each column; none where it is not in the report.
+    pub cells: Vec<Option<String>>,
+}
+
+/// How a clause stands in one report. Checks that only observe do not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Every check of it passed.
+    Kept,
+    /// Those that were judged passed, and some were not judged.
+    KeptInPart,
+    /// Nothing that gates failed, and something that does not gate in that run did.
+    KeptWithAdvice,
+    /// Checks fail, and every one of them is a known deviation.
+    KnownDeviation,
+    /// A check fails.
+    Broken,
+    /// There are checks of it, and none was judged.
+    Open,
+    /// The report has no check of it.
+    NotChecked,
+    /// Nothing sent over the API can show it.
+    NotObservable,
+}
+
+impl Standing {
+    /// The words for it.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::KeptInPart => "kept in part",
+            Self::KeptWithAdvice => "kept, with advice",
+            Self::KnownDeviation => "known deviation",
+            Self::Broken => "broken",
+            Self::Open => "open",
+            Self::NotChecked => "not checked",
+            Self::NotObservable => "not observable over the API",
+        }
+    }
+
+    fn of<'a>(checks: impl Iterator<Item = &'a Check>) -> Self {
+        let verdicts: Vec<&str> =
+            checks.filter(|check| check.level != "observe").map(|check| check.verdict.as_str()).collect();
+        let has = |wanted: &str| verdicts.contains(&wanted);
+        let kept = has("pass") || has("unexpected-pass");
+        let open = has("skipped") || has("blocked") || has("inconclusive");
+        match () {
+            () if verdicts.is_empty() => Self::NotChecked,
+            () if has("fail") => Self::Broken,
+            () if has("known-deviation") => Self::KnownDeviation,
+            () if has("advisory") => Self::KeptWithAdvice,
+            () if kept && open => Self::KeptInPart,
+            () if kept => Self::Kept,
+            () => Self::Open,
+        }
+    }
+}
+
+impl Matrix {
+    /// The matrix of these reports.
+    pub fn of(reports: &[Report]) -> Self {
+        let page = CLAUSES.iter().map(|clause| {
+            let not_observable = match clause.coverage {
+                Coverage::Checked => None,
+                Coverage::NotObservable(why) => Some(why),
+            };
+            row(reports, clause.id, Some(clause.promise), not_observable)
+        });
+        let mut clauses: Vec<ClauseRow> = page.collect();
+        for check in reports.iter().flat_map(|report| &report.checks) {
+            if !clauses.iter().any(|clause| clause.id == check.clause) {
+                clauses.push(row(reports, &check.clause, None, None));
+            }
+        }
+        Self { columns: reports.iter().map(|report| column(report, reports)).collect(), clauses }
+    }
+}
+
+fn column(report: &Report, all: &[Report]) -> Column {
+    let target = &report.run.target;
+    let alone = all.iter().filter(|other| other.run.target == *target).count() == 1;
+    Column {
+        name: if alone { target.clone() } else { format!("{target} ({})", report.file) },
+        file: report.file.clone(),
+        target: target.clone(),
+        started_at: report.run.started_at.clone(),
+        outcome: report.outcome.word.clone(),
+    }
+}
+
+fn row(
+    reports: &[Report],
+    id: &str,
+    promise: Option<&'static str>,
+    not_observable: Option<&'static str>,
+) -> ClauseRow {
+    let of_clause = |report: &'_ Report| -> Vec<Check> {
+        report.checks.iter().filter(|check| check.clause == id).cloned().collect()
+    };
+    let by_report: Vec<Vec<Check>> = reports.iter().map(of_clause).collect();
+    let mut levels: BTreeMap<&str, &str> = BTreeMap::new();
+    for check in by_report.iter().flatten() {
+        levels.insert(&check.id, &check.level);
+    }
+    let cell = |checks: &Vec<Check>| match (not_observable, checks.is_empty()) {
+        (Some(_), true) => Standing::NotObservable,
+        _ => Standing::of(checks.iter()),
+    };
+    let verdict = |id: &str, checks: &[Check]| {
+        checks.iter().find(|check| check.id == id).map(|check| check.verdict.clone())
+    };
+    ClauseRow {
+        id: id.to_owned(),
+        promise,
+        not_observable,
+        cells: by_report.iter().map(cell).collect(),
+        checks: levels
+            .into_iter()
+            .map(|(id, level)| CheckRow {
+                id: id.to_owned(),
+                level: level.to_owned(),
+                cells: by_report.iter().map(|checks| verdict(id, checks)).collect(),
+            })
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn standing(verdicts: &[(&str, &str)]) -> Standing {
+        let checks: Vec<Check> = verdicts
+            .iter()
+            .map(|(level, verdict)| Check {
+                id: "a.b".to_owned(),
+                clause: "error.401".to_owned(),
+                level: (*level).to_owned(),
+                verdict: (*verdict).to_owned(),
+            })
+            .collect();
+        Standing::of(checks.iter())
+    }
+
+    #[test]
+    fn a_clause_stands_as_badly_as_its_worst_check() {
+        let must = |verdict: &'static str| ("must", verdict);
+        assert_eq!(standing(&[must("pass"), must("unexpected-pass")]), Standing::Kept);
+        assert_eq!(standing(&[must("pass"), must("skipped")]), Standing::KeptInPart);
+        assert_eq!(standing(&[must("pass"), ("should", "advisory")]), Standing::KeptWithAdvice);
+        assert_eq!(standing(&[must("pass"), must("known-deviation")]), Standing::KnownDeviation);
+        assert_eq!(standing(&[must("known-deviation"), must("fail")]), Standing::Broken);
+        assert_eq!(standing(&[must("blocked"), must("inconclusive")]), Standing::Open);
+        assert_eq!(standing(&[("observe", "pass")]), Standing::NotChecked);
+        assert_eq!(standing(&[]), Standing::NotChecked);
+    }
+}

@@ -1,0 +1,146 @@
+//! Reading JSON reports, of which somebody may have taken any file for one.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The form of report that is read.
+const FORM: u64 = 1;
+
+/// A JSON report of `trenchcheck test`, as far as the matrix needs it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Report {
+    /// The file it was read from.
+    #[serde(skip)]
+    pub file: String,
+    /// What was run against what.
+    pub(super) run: Run,
+    /// What it came to.
+    pub(super) outcome: Outcome,
+    /// Every finished check.
+    pub(super) checks: Vec<Check>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Run {
+    pub(super) target: String,
+    pub(super) started_at: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Outcome {
+    pub(super) word: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Check {
+    pub(super) id: String,
+    pub(super) clause: String,
+    pub(super) level: String,
+    pub(super) verdict: String,
+}
+
+/// Why a file cannot be a column.
+#[derive(Debug, thiserror::Error)]
+pub enum MatrixError {
+    /// It cannot be read.
+    #[error("cannot read {}: {why}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        why: io::Error,
+    },
+    /// It is something else.
+    #[error(
+        "{} is no JSON report of `trenchcheck test`: {why}; `trenchcheck test --json FILE` writes one",
+        path.display()
+    )]
+    NoReport {
+        /// The file.
+        path: PathBuf,
+        /// What is not as it should be.
+        why: String,
+    },
+    /// It is a report of another form.
+    #[error(
+        "{} is a report of form {found}, and this trenchcheck ({}) reads form {FORM}; write it anew with this \
+         version, or read it with the one that wrote it{}",
+        path.display(),
+        env!("CARGO_PKG_VERSION"),
+        writer(.version)
+    )]
+    OtherForm {
+        /// The file.
+        path: PathBuf,
+        /// The form.
+        found: u64,
+        /// The version that wrote it, where it says so.
+        version: Option<String>,
+    },
+}
+
+fn writer(version: &Option<String>) -> String {
+    version.as_ref().map(|version| format!(" ({version})")).unwrap_or_default()
+}
+
+/// Reads a report.
+///
+/// # Errors
+/// [`MatrixError`].
+pub fn read(path: &Path) -> Result<Report, MatrixError> {
+    let text = std::fs::read(path).map_err(|why| MatrixError::Unreadable { path: path.to_owned(), why })?;
+    parse(path, &text)
+}
+
+fn parse(path: &Path, text: &[u8]) -> Result<Report, MatrixError> {
+    let no_report = |why: String| MatrixError::NoReport { path: path.to_owned(), why };
+    let value: Value = serde_json::from_slice(text).map_err(|error| no_report(format!("{error}")))?;
+    if value["tool"]["name"] != env!("CARGO_PKG_NAME") {
+        return Err(no_report("it does not name the tool that wrote it as trenchcheck".to_owned()));
+    }
+    match value["schema"].as_u64() {
+        Some(FORM) => {}
+        Some(found) => {
+            let version = value["tool"]["version"].as_str().map(str::to_owned);
+            return Err(MatrixError::OtherForm { path: path.to_owned(), found, version });
+        }
+        None => return Err(no_report("it does not say of which form it is".to_owned())),
+    }
+    let report: Report = serde_json::from_value(value).map_err(|error| no_report(error.to_string()))?;
+    Ok(Report { file: path.display().to_string(), ..report })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(text: &str) -> String {
+        parse(Path::new("a.json"), text.as_bytes()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_no_report_is_refused_with_what_to_do() {
+        let say = "a.json is no JSON report of `trenchcheck test`: ";
+        for text in ["", "[1]", "{}", r#"{"schema": 1, "version": "0.1.0", "mutants": []}"#] {
+            let told = told(text);
+            assert!(
+                told.starts_with(say) && told.ends_with("`trenchcheck test --json FILE` writes one"),
+                "{told}"
+            );
+        }
+        let told = told(r#"{"tool": {"name": "trenchcheck"}, "schema": 1, "run": {}}"#);
+        assert!(told.contains("missing field `target`"), "{told}");
+    }
+
+    #[test]
+    fn another_form_is_refused_with_the_version_that_wrote_it() {
+        let told = told(r#"{"tool": {"name": "trenchcheck", "version": "9.9.9"}, "schema": 7}"#);
+        assert!(
+            told.contains("form 7") && told.contains("reads form 1") && told.contains("(9.9.9)"),
+            "{told}"
+        );
+    }
+}

@@ -1,0 +1,232 @@
+//! One fault at a time. Its check fails, and of the checks about other things none does.
+
+use std::collections::BTreeSet;
+
+use tokio::task::JoinSet;
+
+use crate::judged::{PLACES, SHORT_SUITE, SUITE, failed, judge, said};
+use crate::limiter::Algorithm;
+use crate::quirk::Quirk::{self, *};
+use crate::site::Nature;
+
+/// A fault.
+struct Row {
+    quirk: Quirk,
+    /// The checks that name it: every one of them fails.
+    named_by: &'static [&'static str],
+    /// Checks that may fail with it, because it breaks what they are about as well.
+    also: &'static [&'static str],
+}
+
+const fn row(quirk: Quirk, named_by: &'static [&'static str]) -> Row {
+    Row { quirk, named_by, also: &[] }
+}
+
+impl Row {
+    const fn also(self, also: &'static [&'static str]) -> Self {
+        Self { also, ..self }
+    }
+}
+
+/// Who is let in, and with what.
+const OF_KEYS: &[Row] = &[
+    row(KeysIgnoreCase, &["auth.near-miss"]),
+    row(KeysByTheirBeginning, &["auth.near-miss"]).also(&["auth.body-uniform", "auth.no-echo"]),
+    row(KeysByLike, &["auth.malformed"]),
+    row(ApiKeyScheme, &["auth.no-other-header"]),
+    row(BeaconsWithQuery, &["auth.no-query"]),
+    row(UnknownIsForbidden, &["auth.before-scope"]).also(&[
+        "auth.before-body",
+        "auth.body",
+        "auth.body-uniform",
+        "auth.body-uniform-revoked",
+        "auth.empty",
+        "auth.every-request",
+        "auth.junk-safe",
+        "auth.malformed",
+        "auth.near-miss",
+        "auth.not-rescued",
+        "auth.revoked",
+        "auth.unknown",
+    ]),
+    row(HeadIsOpen, &["auth.head"]),
+    row(ConnectionsRemember, &["auth.every-request"]),
+    row(AnswersAreKept, &["auth.missing"]).also(&[
+        "auth.before-scope",
+        "auth.body",
+        "auth.challenge",
+        "auth.empty",
+        "auth.every-request",
+        "auth.junk-safe",
+        "auth.malformed",
+        "auth.near-miss",
+        "auth.no-basic",
+        "auth.no-bearer",
+        "auth.no-cookie",
+        "auth.no-other-header",
+        "auth.not-rescued",
+        "auth.revoked",
+        "auth.unknown",
+        "rate.standard",
+        "auth.no-query",
+        "auth.body-uniform",
+    ]),
+    row(RevokedLater, &["auth.revoked"]).also(&["auth.body-uniform-revoked"]),
+    row(RevokedIsForbidden, &["auth.revoked"]).also(&["auth.body-uniform-revoked"]),
+    row(UnauthorizedHint, &["auth.body"]).also(&["auth.challenge", "auth.revoked"]),
+    row(UnauthorizedPage, &["auth.body", "scope.status-and-code-agree"])
+        .also(&["auth.challenge", "auth.revoked"]),
+    row(MalformedIsBadRequest, &["auth.malformed"]).also(&["auth.body-uniform"]),
+    row(BodyFirst, &["auth.before-body"]).also(&["scope.before-body"]),
+    row(JunkCrashes, &["auth.junk-safe"]),
+    row(UnauthorizedEcho, &["auth.no-echo", "auth.body"]).also(&[
+        "auth.body-uniform",
+        "auth.body-uniform-revoked",
+        "auth.revoked",
+    ]),
+    row(OverviewIsPublic, &["auth.missing"]).also(&[
+        "auth.before-scope",
+        "auth.body",
+        "auth.revoked",
+        "auth.unknown",
+    ]),
+    row(ScopesSwapped, &["scope.body-read", "scope.body-write"]),
+    row(FirstScopeCounts, &["scope.both"]).also(&["scope.both-either-order"]),
+    row(WritersReadOverview, &["scope.overview-need-read"]).also(&["scope.body-read"]),
+    row(ForbiddenIsNotFound, &["scope.sessions-need-read", "scope.events-need-write"]).also(&[
+        "scope.before-body",
+        "scope.body-read",
+        "scope.body-write",
+        "scope.no-effect",
+        "scope.overview-need-read",
+        "scope.scores-need-write",
+        "scope.tools-need-read",
+    ]),
+    row(InsufficientScope, &["scope.body-read", "scope.status-and-code-agree"]).also(&["scope.body-write"]),
+    row(StoredBeforeScope, &["scope.no-effect"]),
+    row(ForbiddenText, &["scope.body-read", "scope.body-write"]).also(&["scope.status-and-code-agree"]),
+];
+
+/// Who counts wrongly does so in every window and for every key, and says other times.
+const OF_THE_COUNT: &[&str] = &[
+    "rate.per-key",
+    "rate.recovers",
+    "rate.stays-used-up",
+    "limit.retry-after-range",
+    "limit.promise-stable",
+];
+/// A wrong time is not the one in the body, and moves.
+const OF_THE_PROMISE: &[&str] = &["limit.message-agrees", "limit.promise-stable"];
+
+/// How requests are counted, and what a 429 says.
+const OF_REQUESTS: &[Row] = &[
+    row(RefusalRefills, &["rate.standard"]).also(OF_THE_COUNT),
+    row(WrongKeyRefills, &["rate.stays-used-up"]),
+    row(SharedByScopes, &["rate.per-key"]),
+    row(SharedByOwner, &["rate.per-key"]),
+    row(Bucket, &["rate.standard"]).also(OF_THE_COUNT),
+    row(TwoMinutes, &["rate.standard"]).also(OF_THE_COUNT),
+    row(FirstOfConnectionIsFree, &["rate.standard"]).also(OF_THE_COUNT),
+    row(CountedLater, &["rate.standard"]).also(OF_THE_COUNT),
+    row(UnusedIsSaved, &["rate.standard"]).also(OF_THE_COUNT),
+    row(RefusedWith200, &["rate.standard"]).also(OF_THE_COUNT),
+    row(EnhanceYourCalm, &["rate.standard"]).also(OF_THE_COUNT),
+    row(Milliseconds, &["limit.retry-after-range"]).also(OF_THE_PROMISE),
+    row(PointZero, &["limit.retry-after-integer"]).also(&["limit.message-agrees"]),
+    row(UnixTime, &["limit.retry-after-range"]).also(OF_THE_PROMISE),
+    row(Doubled, &["limit.retry-after-range"]).also(OF_THE_PROMISE),
+    row(Age, &["limit.retry-after-honest"]).also(OF_THE_PROMISE),
+    row(AlwaysHalf, &["limit.retry-after-honest"]).also(OF_THE_PROMISE),
+    row(TenSecondsEarly, &["limit.retry-after-honest"]).also(OF_THE_PROMISE),
+    row(OnlyInTheBody, &["limit.retry-after-present"]),
+    row(FirstRefusalTells, &["limit.retry-after-present"]),
+    row(RetryAfterMember, &["limit.body"]).also(&["limit.message-agrees"]),
+    row(TooManyRequests, &["limit.body"]).also(&["limit.message-agrees"]),
+    row(RefusedPage, &["limit.body"]).also(&["limit.message-agrees"]),
+    row(PublicRefusal, &["limit.not-cacheable"]),
+];
+
+/// What only the large tiers show, each with the checks that are played.
+const OF_EVENTS: &[Row] = &[
+    row(OnlyGetIsLimited, &["rate.ingestion", "events.over"]),
+    row(PlanDecides, &["rate.ingestion"]),
+    row(HalfCounted, &["events.counted-singly", "events.over"]),
+    row(SinglesAreFree, &["events.over"]),
+    row(ThousandsDown, &["events.counted-singly"]),
+    row(ThousandsUp, &["events.counted-singly"]),
+    row(NearMissesCharged, &["events.refused-not-charged"]),
+    row(WaitForRequests, &["events.retry-after"]),
+    row(StoredOverLimit, &["events.straddle"]),
+    row(LastBatchFits, &["events.never-over"]),
+    row(ReadsRefillEvents, &["events.reads-survive"]),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_fault_about_keys_and_scopes_is_named() {
+    let played = |id: &str| {
+        (id.starts_with("auth.") || id.starts_with("scope.")) || matches!(id, "rate.standard" | "limit.body")
+    };
+    assert_named(OF_KEYS, played).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_fault_about_requests_is_named() {
+    let played = |id: &str| {
+        id.starts_with("limit.")
+            || matches!(
+                id,
+                "rate.standard"
+                    | "rate.stays-used-up"
+                    | "rate.per-key"
+                    | "rate.recovers"
+                    | "auth.missing"
+                    | "scope.read-suffices"
+            )
+    };
+    assert_named(OF_REQUESTS, played).await;
+}
+
+async fn assert_named(rows: &'static [Row], played: fn(&str) -> bool) {
+    let mut playing = JoinSet::new();
+    for row in rows {
+        playing.spawn(async move {
+            let _place = PLACES.acquire().await.unwrap();
+            held_against(row, played).await
+        });
+    }
+    let held: Vec<String> = playing.join_all().await.into_iter().flatten().collect();
+    assert!(held.is_empty(), "{}", held.join("\n\n"));
+}
+
+/// What is wrong with a row.
+async fn held_against(row: &'static Row, played: fn(&str) -> bool) -> Option<String> {
+    let nature = Nature { how: Algorithm::Apart, quirks: std::slice::from_ref(&row.quirk) };
+    let results = judge(nature, &SHORT_SUITE, played).await;
+    let failed = failed(&results);
+    let named: BTreeSet<&str> = row.named_by.iter().copied().collect();
+    let silent: Vec<_> = named.difference(&failed).collect();
+    let loud: Vec<_> = failed.iter().filter(|id| !named.contains(*id) && !row.also.contains(*id)).collect();
+    if silent.is_empty() && loud.is_empty() {
+        return None;
+    }
+    let shown = results.iter().filter(|result| silent.contains(&&result.id.as_str()));
+    let shown: Vec<String> = shown.map(said).collect();
+    Some(format!("{:?}: should fail: {silent:?}, should not fail: {loud:?}\n{}", row.quirk, shown.join("\n")))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_fault_about_large_tiers_is_named() {
+    let mut playing = JoinSet::new();
+    for row in OF_EVENTS {
+        playing.spawn(async move {
+            let _place = PLACES.acquire().await.unwrap();
+            let nature = Nature { how: Algorithm::Log, quirks: std::slice::from_ref(&row.quirk) };
+            let results = judge(nature, &SUITE, |id| row.named_by.contains(&id)).await;
+            let silent: Vec<_> =
+                results.iter().filter(|result| !failed(&results).contains(result.id.as_str())).collect();
+            silent.iter().map(|result| format!("{:?}: {}", row.quirk, said(result))).collect::<Vec<_>>()
+        });
+    }
+    let held: Vec<String> = playing.join_all().await.into_iter().flatten().collect();
+    assert!(held.is_empty(), "{}", held.join("\n\n"));
+}
