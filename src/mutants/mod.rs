@@ -1,7 +1,7 @@
 //! Judging the judge: the suite against every wrong behaviour the mock knows.
 //!
 //! A *mutant* is the reference with one change. [`mutants`] lists them: the reference itself, the limiters and legal
-//! variants, which nothing may be held against, and the deviations, each of which some check has to name. [`hunt`]
+//! variants, which nothing may be held against, and the deviations, each of which some check has to name. [`hunt()`]
 //! plays the suite against them and says which deviation survived, and which check never caught one.
 //!
 //! This is the one place that knows both the mock's catalogue and the judge. They still know nothing of each other.

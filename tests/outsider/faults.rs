@@ -109,12 +109,16 @@ const OF_KEYS: &[Row] = &[
 
 /// Who counts wrongly does so in every window and for every key, and says other times.
 const OF_THE_COUNT: &[&str] = &[
+    "rate.window-length",
     "rate.per-key",
     "rate.recovers",
     "rate.stays-used-up",
     "limit.retry-after-range",
     "limit.promise-stable",
 ];
+/// A bucket that fills drop by drop lets more in the longer a burst takes.
+const OF_A_BUCKET: &[&str] =
+    &["rate.standard", "rate.per-key", "rate.recovers", "rate.stays-used-up", "limit.promise-stable"];
 /// A wrong time is not the one in the body, and moves.
 const OF_THE_PROMISE: &[&str] = &["limit.message-agrees", "limit.promise-stable"];
 
@@ -124,7 +128,7 @@ const OF_REQUESTS: &[Row] = &[
     row(WrongKeyRefills, &["rate.stays-used-up"]),
     row(SharedByScopes, &["rate.per-key"]),
     row(SharedByOwner, &["rate.per-key"]),
-    row(Bucket, &["rate.standard"]).also(OF_THE_COUNT),
+    row(Bucket, &["rate.window-length"]).also(OF_A_BUCKET),
     row(TwoMinutes, &["rate.standard"]).also(OF_THE_COUNT),
     row(FirstOfConnectionIsFree, &["rate.standard"]).also(OF_THE_COUNT),
     row(CountedLater, &["rate.standard"]).also(OF_THE_COUNT),
@@ -176,6 +180,7 @@ async fn every_fault_about_requests_is_named() {
             || matches!(
                 id,
                 "rate.standard"
+                    | "rate.window-length"
                     | "rate.stays-used-up"
                     | "rate.per-key"
                     | "rate.recovers"
