@@ -1,7 +1,6 @@
 //! Load runs against servers that are wrong now and then, and against odd lawful ones, over real sockets.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail loudly")]
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -91,18 +90,12 @@ async fn run(lane: &str, thresholds: &str, oddity: Oddity) -> RunRecord {
     let server =
         Server::start(8_192, move |connection| serve(connection, api.clone(), Arc::clone(&counter), oddity))
             .await;
+    let keys =
+        vec![key(Role::Standard, STANDARD, Tier::Standard), key(Role::Ingestion, INGESTION, Tier::Ingestion)];
     let target = Target {
-        base_url: server.url(),
-        loopback: true,
-        limits: BTreeMap::new(),
-        paths: BTreeMap::new(),
         envelope: Envelope::Documented,
         timeout: Duration::from_secs(10),
-        extra_members_allowed: false,
-        keys: Keys::Environment(vec![
-            key(Role::Standard, STANDARD, Tier::Standard),
-            key(Role::Ingestion, INGESTION, Tier::Ingestion),
-        ]),
+        ..Target::on_this_machine(server.url(), Keys::Environment(keys))
     };
     let text = format!(
         "profile: odd\nabout: x\nwindows: 1\nwindow: {{send: 2s, rest: 0ms}}\nlanes: [{lane}]\n\

@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -125,14 +125,8 @@ pub(crate) fn target_of(address: SocketAddr, keys: usize) -> Target {
     });
     let all = [key(Role::Standard, 0), key(Role::Premium, 0)].into_iter().chain(both).collect();
     Target {
-        base_url: format!("http://{address}"),
-        loopback: true,
-        limits: BTreeMap::new(),
-        paths: BTreeMap::new(),
         envelope: Envelope::Documented,
-        timeout: Duration::from_secs(30),
-        extra_members_allowed: false,
-        keys: Keys::Environment(all),
+        ..Target::on_this_machine(format!("http://{address}"), Keys::Environment(all))
     }
 }
 

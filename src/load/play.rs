@@ -401,14 +401,9 @@ mod tests {
     fn a_lane_too_quick_for_a_thread_is_played_in_parts_and_keeps_its_slots() {
         let shelved = Library(&Source::Builtin).find("sustain-standard").unwrap();
         let target = Target {
-            base_url: "http://127.0.0.1:1".to_owned(),
-            loopback: true,
-            limits: std::collections::BTreeMap::new(),
-            paths: std::collections::BTreeMap::new(),
             envelope: crate::target::Envelope::Documented,
             timeout: Duration::from_secs(1),
-            extra_members_allowed: false,
-            keys: crate::target::Keys::Environment(Vec::new()),
+            ..Target::on_this_machine("http://127.0.0.1:1", crate::target::Keys::Environment(Vec::new()))
         };
         for (rate, threads, expected) in
             [("60", 8, 1), ("600001", 8, 2), ("3000000", 8, 5), ("3000000", 2, 2)]

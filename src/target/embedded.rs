@@ -1,10 +1,7 @@
 //! The mock in this process, as a target.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use super::environment::default_keys;
-use super::{Control, Envelope, Keys, Target, TargetError};
+use super::{Control, Keys, Target, TargetError};
 use crate::mock::{LimiterKind, MockOptions, MockServer, WELL_KNOWN_KEYS};
 
 /// A running mock and the target that points at it. It stops when it is dropped.
@@ -44,12 +41,12 @@ impl Embedded {
             Some(key.plaintext.to_owned())
         };
         let keys = Keys::Environment(default_keys(&well_known)?);
-        Ok((target(&mock.url, keys), mock))
+        Ok((Target::on_this_machine(&mock.url, keys), mock))
     }
 
     /// The mock as a target whose workspaces are all under these deviations and this limiter.
     pub fn target(&self, deviations: &[String], limiter: Option<&str>) -> Target {
-        target(&self.url, Keys::Mock(self.control.clone().deviating(deviations, limiter)))
+        Target::on_this_machine(&self.url, Keys::Mock(self.control.clone().deviating(deviations, limiter)))
     }
 
     async fn serve(options: MockOptions) -> Result<Self, TargetError> {
@@ -58,18 +55,5 @@ impl Embedded {
         let url = server.url();
         let control = Control::connect(&url).await?;
         Ok(Self { _server: server, url, control })
-    }
-}
-
-fn target(url: &str, keys: Keys) -> Target {
-    Target {
-        base_url: url.to_owned(),
-        loopback: true,
-        limits: BTreeMap::new(),
-        paths: BTreeMap::new(),
-        envelope: Envelope::Auto,
-        timeout: Duration::from_secs(30),
-        extra_members_allowed: false,
-        keys,
     }
 }

@@ -69,6 +69,21 @@ pub enum Keys {
 }
 
 impl Target {
+    /// A deployment on this machine that keeps to the page: documented limits and paths, no more members in an error
+    /// than shown, an envelope that is found out, 30 seconds for a request.
+    pub fn on_this_machine(base_url: impl Into<String>, keys: Keys) -> Self {
+        Self {
+            base_url: base_url.into(),
+            loopback: true,
+            limits: BTreeMap::new(),
+            paths: BTreeMap::new(),
+            envelope: Envelope::Auto,
+            timeout: Duration::from_secs(30),
+            extra_members_allowed: false,
+            keys,
+        }
+    }
+
     /// The limits of a tier on this target.
     pub fn limits(&self, tier: Tier) -> Limits {
         self.limits.get(&tier).copied().unwrap_or_else(|| tier.limits())

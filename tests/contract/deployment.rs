@@ -1,10 +1,9 @@
 //! The impersonated deployment over HTTP, and the target that points at it.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use trenchcheck::contract::{ApiKey, Scope, Tier};
-use trenchcheck::target::{Envelope, Key, Keys, Role, Target, role_variable};
+use trenchcheck::target::{Key, Keys, Role, Target, role_variable};
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
@@ -46,16 +45,7 @@ pub(crate) async fn start_lawful() -> MockServer {
 
 /// The deployment at this address, with all of its keys in the environment.
 pub(crate) fn target(base_url: &str) -> Target {
-    Target {
-        base_url: base_url.to_owned(),
-        loopback: true,
-        limits: BTreeMap::new(),
-        paths: BTreeMap::new(),
-        envelope: Envelope::Auto,
-        timeout: PATIENCE,
-        extra_members_allowed: false,
-        keys: Keys::Environment(keys()),
-    }
+    Target { timeout: PATIENCE, ..Target::on_this_machine(base_url, Keys::Environment(keys())) }
 }
 
 /// The key with both scopes comes first, so that whoever needs any key gets one that opens everything.

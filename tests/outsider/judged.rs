@@ -1,6 +1,6 @@
 //! Playing checks of the shipped suite against the server.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use trenchcheck::report::{CheckResult, Verdict};
 use trenchcheck::run::{Options, play};
 use trenchcheck::scenario::model::Case;
 use trenchcheck::scenario::{Source, Suite};
-use trenchcheck::target::{Control, Envelope, Keys, Target};
+use trenchcheck::target::{Control, Keys, Target};
 
 use crate::server::Outsider;
 use crate::site::Nature;
@@ -44,14 +44,8 @@ pub(crate) async fn judge(
 ) -> Vec<CheckResult> {
     let server = Outsider::start(nature).await;
     let target = Target {
-        base_url: server.url.clone(),
-        loopback: true,
-        limits: BTreeMap::new(),
-        paths: BTreeMap::new(),
-        envelope: Envelope::Auto,
         timeout: Duration::from_secs(20),
-        extra_members_allowed: false,
-        keys: Keys::Mock(Control::connect(&server.url).await.unwrap()),
+        ..Target::on_this_machine(&server.url, Keys::Mock(Control::connect(&server.url).await.unwrap()))
     };
     let places: Vec<usize> =
         (0..suite.checks.len()).filter(|place| wanted(&suite.checks[*place].id)).collect();

@@ -93,14 +93,8 @@ impl World {
 
 pub(super) fn target() -> Target {
     Target {
-        base_url: "http://127.0.0.1:1".to_owned(),
-        loopback: true,
-        limits: BTreeMap::new(),
-        paths: BTreeMap::new(),
         envelope: Envelope::Documented,
-        timeout: Duration::from_secs(30),
-        extra_members_allowed: false,
-        keys: Keys::Environment(Vec::new()),
+        ..Target::on_this_machine("http://127.0.0.1:1", Keys::Environment(Vec::new()))
     }
 }
 
