@@ -45,6 +45,8 @@ struct Lane {
 struct Stretch {
     /// The check's id.
     check: String,
+    /// The checks that are judged by the same requests.
+    with: Vec<String>,
     /// Its beginning.
     from: f64,
     /// Its end.
@@ -73,6 +75,7 @@ pub fn document(plan: &Plan, outlook: &Outlook) -> Document {
     let uses = |lane: &crate::report::Lane| {
         let stretch = |stretch: &crate::report::Stretch| Stretch {
             check: stretch.check.clone(),
+            with: stretch.with.clone(),
             from: seconds(stretch.from),
             until: seconds(stretch.until),
             waits: stretch.waits.iter().map(|(from, until)| [seconds(*from), seconds(*until)]).collect(),

@@ -25,6 +25,8 @@ pub struct Lane {
 pub struct Stretch {
     /// The check's id.
     pub check: String,
+    /// The checks that are judged by the same requests.
+    pub with: Vec<String>,
     /// Its beginning.
     pub from: Duration,
     /// Its end.
@@ -76,8 +78,10 @@ impl Lane {
     pub(crate) fn checks(&self) -> Vec<&str> {
         let mut ids: Vec<&str> = Vec::new();
         for stretch in self.stretches.iter().filter(|stretch| stretch.alone) {
-            if !ids.contains(&stretch.check.as_str()) {
-                ids.push(&stretch.check);
+            for id in std::iter::once(&stretch.check).chain(&stretch.with) {
+                if !ids.contains(&id.as_str()) {
+                    ids.push(id);
+                }
             }
         }
         ids
@@ -116,6 +120,7 @@ mod tests {
     fn a_lane_shows_what_is_sent_and_what_is_waited_for() {
         let stretch = |check: &str, from, until, waits: &[(u64, u64)]| Stretch {
             check: check.to_owned(),
+            with: Vec::new(),
             from: at(from),
             until: at(until),
             waits: waits.iter().map(|(from, until)| (at(*from), at(*until))).collect(),

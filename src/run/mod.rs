@@ -6,6 +6,7 @@
 mod admissions;
 mod clock;
 mod credentials;
+mod experiment;
 mod fault;
 mod held_body;
 mod judge;

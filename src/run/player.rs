@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 
 use super::Run;
 use super::clock::Moment;
@@ -63,6 +65,15 @@ pub(crate) struct Spent {
     pub(super) admitted: u32,
 }
 
+/// A session that a batch was sent for.
+#[derive(Debug, Clone)]
+pub(crate) struct Session {
+    /// Its id.
+    pub(super) id: String,
+    /// The time of the batch's first event.
+    pub(super) began: Option<DateTime<Utc>>,
+}
+
 /// How many requests are under way at once at a target that turns slow when there are more: a server whose queue of
 /// waiting connections is short makes the others wait for whole seconds.
 pub(super) const FEW_IN_FLIGHT: u32 = 4;
@@ -78,8 +89,10 @@ pub(crate) struct Player<'a> {
     pub(super) tries: Vec<Suspicion>,
     /// Facts to report.
     pub(super) facts: Vec<String>,
+    /// How many requests were sent.
+    pub(super) sent: AtomicU64,
     /// Sessions that `send` gave a name.
-    pub(super) sessions: BTreeMap<String, String>,
+    pub(super) sessions: BTreeMap<String, Session>,
     /// The session of all batches that were not given one of their own.
     pub(super) session: String,
     /// From when on the quota of this try is being spent.
@@ -90,6 +103,10 @@ pub(crate) struct Player<'a> {
     pub(super) silence: Duration,
     /// Whether the next request goes out on a promise: then a 429 is the fault that is looked for.
     pub(super) on_promise: bool,
+    /// Whether a key that this run has not used yet is taken for fresh.
+    pub(super) trusts: bool,
+    /// Whether the last fresh window was waited for by the promise of a 429, and by nothing else.
+    pub(super) waited_for_a_promise: bool,
     /// Whether bursts should avoid reused connections, after these made noise.
     pub(super) connections: Connections,
     /// The request, and the batch size, that used the key up, as long as it should stay so.
@@ -115,12 +132,15 @@ impl<'a> Player<'a> {
             cast,
             tries: Vec::new(),
             facts: Vec::new(),
+            sent: AtomicU64::new(0),
             sessions: BTreeMap::new(),
             session: random_session(),
             spending_since: stage.clock.now(),
             spent: BTreeMap::new(),
             silence: Duration::ZERO,
             on_promise: false,
+            trusts: false,
+            waited_for_a_promise: false,
             connections: Connections::Reused,
             held_used_up: None,
             most_in_flight: u32::MAX,
@@ -332,6 +352,7 @@ impl<'a> Player<'a> {
     /// Counts requests that left.
     pub(super) fn count_requests(&self, how_many: usize) {
         let how_many = u64::try_from(how_many).unwrap_or(u64::MAX);
+        self.sent.fetch_add(how_many, Ordering::Relaxed);
         self.run.requests.fetch_add(how_many, Ordering::Relaxed);
         self.run.count_for(&self.check.id, how_many);
     }

@@ -76,7 +76,7 @@ pub struct Step {
 }
 
 /// One request.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Send {
     /// The name of a request in `requests.yaml`.
@@ -105,7 +105,7 @@ pub struct Send {
 }
 
 /// Where the key, or something like it, is put. Every field that is given is sent.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Credentials {
     /// In the X-API-Key header.
@@ -193,7 +193,7 @@ pub enum HttpVersion {
 }
 
 /// A request body.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Body {
     /// A batch of this many events in the target's envelope.
@@ -207,7 +207,7 @@ pub struct Body {
 }
 
 /// Many requests, released together.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Burst {
     /// The name of a request in `requests.yaml`.
@@ -242,7 +242,7 @@ pub struct Burst {
 }
 
 /// Requests sent evenly over a time: each when its turn has come, whatever became of the others.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pace {
     /// The name of a request in `requests.yaml`.
@@ -262,7 +262,7 @@ pub struct Pace {
 /// Asking a key that a `burst` used up: every so often, and at every instant a 429 promises. What comes back is used up
 /// again at once. That the whole quota comes back once is lawful, for a limiter may count by the minutes of its clock;
 /// from there on the time counts anew.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Poll {
     /// The name of a request in `requests.yaml`.
@@ -277,7 +277,7 @@ pub struct Poll {
 
 /// Telling limiters apart: half of the quota is used, twenty seconds later the rest, and then it is seen when, and how
 /// much of it, comes back. Nothing is expected: every lawful way is right.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fingerprint {
     /// The name of a request in `requests.yaml`.
@@ -295,7 +295,7 @@ pub enum Align {
 }
 
 /// Using a key up.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Exhaust {
     /// The name of a request in `requests.yaml`.
@@ -309,7 +309,7 @@ pub struct Exhaust {
 }
 
 /// A look into the session list.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FindSession {
     /// The name a `send` gave its batch's session.

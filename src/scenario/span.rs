@@ -17,14 +17,22 @@ pub struct At {
     pub column: u32,
 }
 
-/// A value with the place it was read from.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// A value with the place it was read from. Equal values are equal wherever they stand.
+#[derive(Debug, Clone, Default)]
 pub struct Spanned<T> {
     /// The value.
     pub value: T,
     /// Where it begins.
     pub at: At,
 }
+
+impl<T: PartialEq> PartialEq for Spanned<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+impl<T: Eq> Eq for Spanned<T> {}
 
 impl<T> Deref for Spanned<T> {
     type Target = T;

@@ -51,9 +51,10 @@ impl Redactor {
 
     fn timeline(&self, timeline: &Timeline) -> Timeline {
         let stretch = |stretch: &Stretch| {
-            let Stretch { check, from, until, waits, alone } = stretch;
+            let Stretch { check, with, from, until, waits, alone } = stretch;
             let (from, until, waits, alone) = (*from, *until, waits.clone(), *alone);
-            Stretch { check: self.scrub(check), from, until, waits, alone }
+            let with = with.iter().map(|id| self.scrub(id)).collect();
+            Stretch { check: self.scrub(check), with, from, until, waits, alone }
         };
         let lane = |Lane { key, stretches }: &Lane| Lane {
             key: self.scrub(key),

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::jobs::is_measured;
 use super::key::KeyModel;
 use crate::contract::Scope;
 use crate::run::credentials::counts_against_key;
@@ -99,19 +100,31 @@ pub(crate) fn counted(case: &Case) -> u32 {
     u32::try_from(sends.count() + looks.count()).unwrap_or(u32::MAX).saturating_add(2)
 }
 
-/// Plays `case` from `from` on with these keys, by the names its steps use for them. Where time is `virtual`, silence
-/// costs nothing, and no key is used up only to learn when its window ends.
+/// How a case comes to a fresh window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Time {
+    /// It moves the clock: silence costs nothing, and no key is used up only to learn when its window ends.
+    Virtual,
+    /// It uses its keys up and waits.
+    Real,
+    /// As `Real`, but keys that were not used yet are taken for fresh.
+    Trusting,
+}
+
+/// Plays `case` from `from` on with these keys, by the names its steps use for them.
 pub(crate) fn bill(
     case: &Case,
     requests: &Requests,
     keys: &mut BTreeMap<String, KeyModel>,
     from: Duration,
-    is_virtual: bool,
+    time: Time,
 ) -> Bill {
-    let mut walk = Walk { requests, keys, now: from, is_virtual, bill: Bill::default() };
+    let untouched = keys.iter().all(|(name, key)| key.unused() || !is_measured(case, name));
+    let (is_virtual, trusts) = (time == Time::Virtual, time == Time::Trusting && untouched);
+    let mut walk = Walk { requests, keys, now: from, is_virtual, trusts, bill: Bill::default() };
     walk.begin(case);
     for step in &case.steps {
-        walk.step(step);
+        walk.step(case, step);
     }
     walk.bill.until = walk.now;
     walk.bill
@@ -122,12 +135,17 @@ struct Walk<'a> {
     keys: &'a mut BTreeMap<String, KeyModel>,
     now: Duration,
     is_virtual: bool,
+    /// Whether the first window needs no waiting for.
+    trusts: bool,
     bill: Bill,
 }
 
 impl Walk<'_> {
     /// Finding room, and the positive controls.
     fn begin(&mut self, case: &Case) {
+        if self.trusts {
+            return;
+        }
         let measures_itself =
             case.steps.first().is_some_and(|step| step.exhaust.is_some() || step.align.is_some());
         let sends = case.steps.iter().filter(|step| step.send.is_some()).count();
@@ -151,7 +169,8 @@ impl Walk<'_> {
         }
         for burst in case.steps.iter().filter_map(|step| step.burst.as_ref()) {
             let name = self.name(burst.key.as_ref());
-            let known = self.keys.get(&name).is_some_and(|key| key.admitted.contains(&*burst.request));
+            let Some(key) = self.keys.get(&name) else { continue };
+            let known = key.admitted.contains(&*burst.request) || key.used_up(self.now);
             if burst.credentials.is_none() && !known {
                 self.make_room(&name, 1);
                 self.control(&name, &burst.request);
@@ -159,7 +178,7 @@ impl Walk<'_> {
         }
     }
 
-    fn step(&mut self, step: &Step) {
+    fn step(&mut self, case: &Case, step: &Step) {
         if let Some(send) = &step.send {
             self.send(send);
         } else if let Some(burst) = &step.burst {
@@ -171,7 +190,7 @@ impl Walk<'_> {
         } else if let Some(fingerprint) = &step.fingerprint {
             self.fingerprint(fingerprint);
         } else if step.align.is_some() {
-            self.align();
+            self.align(case);
         } else if let Some(exhaust) = &step.exhaust {
             let name = self.name(exhaust.key.as_ref());
             self.exhaust(&name, exhaust);
@@ -227,7 +246,9 @@ impl Walk<'_> {
         let name = self.name(poll.key.as_ref());
         let every = poll.every.map_or(WINDOW, |every| every.duration());
         let over = poll.over.map_or(Duration::ZERO, |over| over.duration());
-        let end = self.now + over;
+        // Counted from when the window began.
+        let open = self.keys.get(&name).and_then(|key| key.ends(self.now));
+        let end = open.map_or(self.now, |ends| ends.saturating_sub(WINDOW)) + over;
         while self.now < end {
             let next = self.now + every;
             self.requests(&name, &poll.request, 1, None, None, ALONE);
@@ -252,10 +273,13 @@ impl Walk<'_> {
         self.requests(&name, request, limits.requests, None, None, TOGETHER);
     }
 
-    fn align(&mut self) {
+    fn align(&mut self, case: &Case) {
         let mut ready = self.now;
-        for name in self.names() {
+        for name in self.names().into_iter().filter(|name| is_measured(case, name)) {
             let Some(key) = self.keys.get(&name) else { continue };
+            if self.trusts && key.unused() {
+                continue;
+            }
             if self.is_virtual {
                 ready = ready.max(key.last.map_or(self.now, |last| last + LONG_SILENCE));
                 continue;
@@ -350,6 +374,9 @@ impl Walk<'_> {
         self.now += (each + EVENT * events) * count;
         let Some(key) = self.keys.get_mut(name) else { return };
         if count > 0 && counts_against_key(credentials) && key.may(def.and_then(endpoint_scope)) {
+            if !key.used_up(from) {
+                key.admitted.insert(request.to_owned());
+            }
             key.spend(count, events, from, self.now);
         }
     }
@@ -387,7 +414,7 @@ mod tests {
     fn keys_for(case: &Case) -> BTreeMap<String, KeyModel> {
         let model =
             |role: Role| KeyModel::new(role.tier().unwrap_or(Tier::Standard).limits(), &role.scopes());
-        super::super::jobs::parts(case).into_iter().map(|(name, role)| (name, model(role))).collect()
+        super::super::jobs::parts(case).into_iter().map(|part| (part.name, model(part.role))).collect()
     }
 
     fn seconds(bill: &Bill) -> u64 {
@@ -399,15 +426,16 @@ mod tests {
         let suite = suite();
         let case = case(&suite, "rate.standard");
         let mut keys = keys_for(case);
-        let fresh = bill(case, &suite.requests, &mut keys, Duration::ZERO, false);
+        let fresh = bill(case, &suite.requests, &mut keys, Duration::ZERO, Time::Real);
         // Two controls, a quota and one more, one alone; then the burst.
         assert_eq!((fresh.requests, fresh.events), (2 + 61 + 1 + 160, 0));
         assert_eq!((seconds(&fresh), fresh.waits.len()), (60, 1));
         assert!(keys["own"].used_up(fresh.until));
         // The next one finds the key used up, and asks for the promise only.
-        let next = bill(case, &suite.requests, &mut keys, fresh.until, false);
+        let next = bill(case, &suite.requests, &mut keys, fresh.until, Time::Real);
         assert_eq!((next.requests, seconds(&next)), (1 + 160, 120));
-        let on_a_clock_that_moves = bill(case, &suite.requests, &mut keys_for(case), Duration::ZERO, true);
+        let on_a_clock_that_moves =
+            bill(case, &suite.requests, &mut keys_for(case), Duration::ZERO, Time::Virtual);
         assert_eq!(on_a_clock_that_moves.requests, 2 + 160);
     }
 
@@ -416,8 +444,8 @@ mod tests {
         let suite = suite();
         let case = case(&suite, "limit.retry-after-present");
         let mut keys = keys_for(case);
-        let first = bill(case, &suite.requests, &mut keys, Duration::ZERO, false);
-        let second = bill(case, &suite.requests, &mut keys, first.until, false);
+        let first = bill(case, &suite.requests, &mut keys, Duration::ZERO, Time::Real);
+        let second = bill(case, &suite.requests, &mut keys, first.until, Time::Real);
         assert_eq!((first.requests, second.requests), (2 + 160 + 1, 100 + 1));
         assert!(seconds(&second) == 0 && second.waits.is_empty());
     }
@@ -427,7 +455,7 @@ mod tests {
         let suite = suite();
         let case = case(&suite, "events.quota");
         let mut keys = keys_for(case);
-        let bill = bill(case, &suite.requests, &mut keys, Duration::ZERO, false);
+        let bill = bill(case, &suite.requests, &mut keys, Duration::ZERO, Time::Real);
         assert!((101_000..102_500).contains(&bill.events), "{}", bill.events);
         assert!(keys["own"].used_up(bill.until));
     }
@@ -439,7 +467,7 @@ mod tests {
         fn cases_can_follow_each_other_in_any_order(
             chosen in proptest::collection::vec(any::<proptest::sample::Index>(), 1..12),
             gap in 0_u64..90,
-            is_virtual in any::<bool>(),
+            time in prop::sample::select(vec![Time::Virtual, Time::Real, Time::Trusting]),
         ) {
             let suite = suite();
             let cases: Vec<&Case> = suite.checks.iter().flat_map(|check| &check.cases).collect();
@@ -453,7 +481,7 @@ mod tests {
                         *key = before.clone();
                     }
                 }
-                let bill = bill(case, &suite.requests, &mut own, now, is_virtual);
+                let bill = bill(case, &suite.requests, &mut own, now, time);
                 keys.extend(own);
                 prop_assert!(bill.until >= now);
                 let mut at = now;

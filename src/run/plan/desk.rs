@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::cost::Use;
-use super::jobs::Job;
+use super::jobs::{Job, Part};
+use crate::contract::Scope;
 use crate::target::{Key, Role, role_variable};
 
 /// The desk at which keys are lent.
@@ -13,6 +13,9 @@ pub(crate) struct Desk {
     lent: Vec<Lent>,
     /// How much time of waiting falls to each key; who sends a few requests stays away from the sought-after ones.
     sought: Vec<Duration>,
+    /// The keys for those who send a few requests: as few as will do, so that the others stay unused until they are
+    /// measured.
+    common: Vec<bool>,
 }
 
 /// Who has a key.
@@ -31,24 +34,42 @@ pub(crate) struct Condition {
     pub(crate) room: bool,
     /// When its next window begins; now where none is open.
     pub(crate) fresh_at: Duration,
+    /// Whether this run has not used it yet: then it may be fresh without any waiting.
+    pub(crate) unused: bool,
 }
 
 impl Desk {
     /// A desk with all of its keys there, for jobs that take so long.
     pub(crate) fn new(keys: Vec<Key>, jobs: &[Job], times: &[Duration]) -> Self {
-        let mut desk =
-            Self { lent: vec![Lent::Shared(0); keys.len()], sought: vec![Duration::ZERO; keys.len()], keys };
-        for (job, time) in jobs.iter().zip(times).filter(|(job, _)| job.usage != Use::Shares) {
-            for (_, role) in &job.parts {
-                let fitting = desk.candidates(*role, true);
-                let best = fitting.iter().map(|index| reluctance(*role, &desk.keys[*index])).min();
+        let (lent, sought) = (vec![Lent::Shared(0); keys.len()], vec![Duration::ZERO; keys.len()]);
+        let mut desk = Self { lent, sought, common: vec![false; keys.len()], keys };
+        let parts = |job: &'_ Job, alone: bool| {
+            job.parts.iter().filter(|part| part.alone == alone).map(|part| part.role).collect::<Vec<_>>()
+        };
+        for (job, time) in jobs.iter().zip(times) {
+            for role in parts(job, true) {
+                let fitting = desk.candidates(role, true);
+                let best = fitting.iter().map(|index| reluctance(role, &desk.keys[*index])).min();
                 let equals: Vec<usize> = fitting
                     .into_iter()
-                    .filter(|index| Some(reluctance(*role, &desk.keys[*index])) == best)
+                    .filter(|index| Some(reluctance(role, &desk.keys[*index])) == best)
                     .collect();
                 let among = u32::try_from(equals.len()).unwrap_or(1).max(1);
                 for index in equals {
                     desk.sought[index] += *time / among;
+                }
+            }
+        }
+        // Those with the least choice choose first.
+        let mut sharers: Vec<Vec<Role>> = jobs.iter().map(|job| parts(job, false)).collect();
+        sharers.sort_by_key(|roles| roles.iter().map(|role| desk.candidates(*role, false).len()).min());
+        for roles in sharers {
+            let mut used = Vec::new();
+            for role in roles {
+                let fitting = desk.candidates(role, false).into_iter().filter(|index| !used.contains(index));
+                if let Some(index) = fitting.min_by_key(|index| (!desk.common[*index], desk.sought[*index])) {
+                    desk.common[index] = true;
+                    used.push(index);
                 }
             }
         }
@@ -63,8 +84,8 @@ impl Desk {
     /// Why a job can never be played with these keys, and what would change that.
     pub(crate) fn missing(&self, job: &Job) -> Option<String> {
         let mut used = Vec::new();
-        for (_, role) in &job.parts {
-            let fitting = self.candidates(*role, job.usage != Use::Shares);
+        for Part { role, alone, .. } in &job.parts {
+            let fitting = self.candidates(*role, *alone);
             match fitting.iter().find(|index| !used.contains(*index)) {
                 Some(index) => used.push(*index),
                 None => {
@@ -93,41 +114,74 @@ impl Desk {
         pending: impl Iterator<Item = &'a Job> + Clone,
     ) -> Option<Vec<usize>> {
         let mut taken: Vec<usize> = Vec::new();
-        for (_, role) in &job.parts {
-            let mut fitting = self.candidates(*role, job.usage != Use::Shares);
-            fitting.retain(|index| !taken.contains(index) && self.is_free(*index, job.usage));
-            if job.usage == Use::Shares {
+        for Part { role, alone, .. } in &job.parts {
+            let mut fitting = self.candidates(*role, *alone);
+            fitting.retain(|index| !taken.contains(index) && self.is_free(*index, *alone));
+            let wanted = |index: usize, alone: bool| {
+                let wants = |part: &Part| part.alone == alone && part.role.fits(&self.keys[index]);
+                pending.clone().any(|other| !other.last && other.parts.iter().any(&wants))
+            };
+            if *alone {
+                // They are done soon, and it would be long before the key has room for them again.
+                let left_to_sharers =
+                    |index: usize| self.common[index] && condition(index).room && wanted(index, false);
+                fitting.retain(|index| !left_to_sharers(*index));
+                if job.uses_up_first {
+                    // A key that is still unused is worth a window to those who count one.
+                    let counts = |other: &Job, index: usize| {
+                        let mut parts = other.parts.iter().filter(|part| part.alone);
+                        !other.uses_up_first && parts.any(|part| part.role.fits(&self.keys[index]))
+                    };
+                    let saved = |index: usize| {
+                        condition(index).unused
+                            && pending.clone().any(|other| !other.last && counts(other, index))
+                    };
+                    fitting.retain(|index| !saved(*index));
+                }
+            } else {
                 // Who waits for room on a key keeps it from those who need it alone.
-                let sought = |index: usize| {
-                    pending.clone().any(|other| {
-                        let mut roles = other.parts.iter().map(|(_, role)| role);
-                        other.usage != Use::Shares && roles.any(|role| role.fits(&self.keys[index]))
-                    })
-                };
-                fitting.retain(|index| condition(*index).room || !sought(*index));
+                fitting.retain(|index| {
+                    (job.last || self.common[*index]) && (condition(*index).room || !wanted(*index, true))
+                });
             }
             let key = |index: &usize| &self.keys[*index];
-            fitting.sort_by_key(|index| match job.usage {
-                Use::Shares => (
-                    u8::from(!condition(*index).room),
-                    role.preference(key(index)),
-                    if *role == Role::Any { usize::MAX - key(index).scopes.len() } else { 0 },
-                    self.sought[*index],
-                    *index,
-                ),
-                Use::UsesUp | Use::Waits => {
-                    (0, reluctance(*role, key(index)), 0, condition(*index).fresh_at, *index)
+            fitting.sort_by_key(|index| {
+                let condition = condition(*index);
+                if *alone {
+                    let wasted = usize::from(job.uses_up_first && condition.unused);
+                    (0, reluctance(*role, key(index)), wasted, condition.fresh_at, *index)
+                } else {
+                    let scopes = key(index).scopes.len();
+                    let narrow = if *role == Role::Any { usize::MAX - scopes } else { 0 };
+                    let full = u8::from(!condition.room);
+                    (full, role.preference(key(index)), narrow, self.sought[*index], *index)
                 }
             });
             taken.push(*fitting.first()?);
         }
-        for index in &taken {
-            self.lent[*index] = match (job.usage, self.lent[*index]) {
-                (Use::Shares, Lent::Shared(count)) => Lent::Shared(count + 1),
+        for (index, part) in taken.iter().zip(&job.parts) {
+            self.lent[*index] = match (part.alone, self.lent[*index]) {
+                (false, Lent::Shared(count)) => Lent::Shared(count + 1),
                 _ => Lent::Alone,
             };
         }
         Some(taken)
+    }
+
+    /// The keys with which the run finds out what the target takes, before anything is measured: the least sought-after
+    /// one for each scope.
+    pub(crate) fn scouts(&self) -> Vec<usize> {
+        // One that has every scope will do.
+        let with = |scope: Scope| {
+            let fitting = (0..self.keys.len()).filter(move |index| self.keys[*index].scopes.contains(&scope));
+            fitting.min_by_key(|index| {
+                (std::cmp::Reverse(self.keys[*index].scopes.len()), self.sought[*index], *index)
+            })
+        };
+        let mut scouts: Vec<usize> = Scope::ALL.into_iter().filter_map(with).collect();
+        scouts.sort_unstable();
+        scouts.dedup();
+        scouts
     }
 
     /// Takes keys back.
@@ -140,9 +194,9 @@ impl Desk {
         }
     }
 
-    fn is_free(&self, index: usize, usage: Use) -> bool {
+    fn is_free(&self, index: usize, alone: bool) -> bool {
         match self.lent[index] {
-            Lent::Shared(count) => count == 0 || usage == Use::Shares,
+            Lent::Shared(count) => count == 0 || !alone,
             Lent::Alone => false,
         }
     }

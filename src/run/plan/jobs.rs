@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::cost::{Use, counted, usage};
+use super::together::{Experiment, experiments, trust_unused_keys};
 use crate::run::stage::OWN;
 use crate::scenario::Suite;
 use crate::scenario::model::Case;
+use crate::scenario::span::Spanned;
 use crate::scenario::words::WaitFor;
 use crate::target::Role;
 
@@ -18,33 +20,41 @@ pub(crate) struct Place {
     pub(crate) case: usize,
 }
 
-/// Cases that are played one after the other on one stage.
+/// Experiments that are played one after the other on one stage.
 #[derive(Debug, Clone)]
 pub(crate) struct Job {
-    /// The cases, in order.
-    pub(crate) places: Vec<Place>,
+    /// The experiments, in order.
+    pub(crate) experiments: Vec<Experiment>,
     /// How they use their keys.
     pub(crate) usage: Use,
-    /// The parts of the cases with their roles; all cases of a job on a deployment have the same.
-    pub(crate) parts: Vec<(String, Role)>,
+    /// The parts of the cases; all leaders of a job on a deployment have the same.
+    pub(crate) parts: Vec<Part>,
     /// The most requests one of the cases sends that count against a key it shares.
     pub(crate) counted: u32,
     /// Whether it looks back on all others.
     pub(crate) last: bool,
+    /// Whether it begins by using its key up, so that it had best get one that is used up already.
+    pub(crate) uses_up_first: bool,
 }
 
 impl Job {
-    fn of(suite: &Suite, mut places: Vec<Place>) -> Self {
+    pub(crate) fn of(suite: &Suite, mut experiments: Vec<Experiment>) -> Self {
         // Waiting gives the key back, so the cases that only look at 429s come before those that wait.
-        places.sort_by_key(|place| stillness(case_at(suite, *place)));
-        let cases = || places.iter().map(|place| case_at(suite, *place));
+        experiments.sort_by_key(|experiment| stillness(case_at(suite, experiment.leader)));
+        let cases = || experiments.iter().map(|experiment| case_at(suite, experiment.leader));
         Self {
             usage: cases().map(usage).max().unwrap_or(Use::Shares),
             parts: cases().next().map(parts).unwrap_or_default(),
             counted: cases().map(counted).max().unwrap_or(0),
             last: cases().any(looks_back),
-            places,
+            uses_up_first: cases().next().is_some_and(|case| first_exhaustion(case).is_some()),
+            experiments,
         }
+    }
+
+    /// Every case that is served.
+    pub(crate) fn places(&self) -> impl Iterator<Item = Place> {
+        self.experiments.iter().flat_map(Experiment::places)
     }
 }
 
@@ -53,11 +63,41 @@ pub(crate) fn case_at(suite: &Suite, place: Place) -> &Case {
     &suite.checks[place.check].cases[place.case]
 }
 
-/// The parts of a case with their roles, the main key first.
-pub(crate) fn parts(case: &Case) -> Vec<(String, Role)> {
-    let own = case.key.iter().map(|role| (OWN.to_owned(), role));
-    let others = case.keys.iter().map(|(name, role)| (name.clone(), role));
-    own.chain(others).filter_map(|(name, role)| Some((name, Role::from_name(role)?))).collect()
+/// A key that a case needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// The name its steps use.
+    pub(crate) name: String,
+    /// The role.
+    pub(crate) role: Role,
+    /// Whether nobody else may use the key meanwhile.
+    pub(crate) alone: bool,
+}
+
+/// The parts of a case, the main key first.
+pub(crate) fn parts(case: &Case) -> Vec<Part> {
+    let shares = usage(case) == Use::Shares;
+    let own = case.key.iter().map(|role| (OWN, role));
+    let others = case.keys.iter().map(|(name, role)| (name.as_str(), role));
+    own.chain(others)
+        .filter_map(|(name, role)| {
+            let alone = !shares && is_measured(case, name);
+            Some(Part { name: name.to_owned(), role: Role::from_name(role)?, alone })
+        })
+        .collect()
+}
+
+/// Whether a case counts what the key of this name may do; with the others it sends a few requests.
+pub(crate) fn is_measured(case: &Case, name: &str) -> bool {
+    let named = |key: Option<&Spanned<String>>| key.map_or(OWN, |key| key.as_str()) == name;
+    name == OWN
+        || case.steps.iter().any(|step| {
+            step.burst.as_ref().is_some_and(|burst| named(burst.key.as_ref()))
+                || step.pace.as_ref().is_some_and(|pace| named(pace.key.as_ref()))
+                || step.poll.as_ref().is_some_and(|poll| named(poll.key.as_ref()))
+                || step.exhaust.as_ref().is_some_and(|exhaust| named(exhaust.key.as_ref()))
+                || step.fingerprint.as_ref().is_some_and(|fingerprint| named(fingerprint.key.as_ref()))
+        })
 }
 
 /// In which order cases on one stage disturb each other least: 0 sends a few requests, 1 uses a key up, 2 waits for a
@@ -87,41 +127,54 @@ fn first_exhaustion(case: &Case) -> Option<String> {
     Some(format!("exhaust {role} {} {:?}", *exhaust.request, exhaust.batch))
 }
 
-/// Every case on its own, except that those which only look at a key that is used up share one exhaustion.
-pub(crate) fn for_a_deployment(suite: &Suite, selected: &[usize]) -> Vec<Job> {
-    gather(suite, selected, |case| {
+/// Every experiment on its own, except that cases which only look at a key that is used up share one exhaustion.
+pub(crate) fn for_a_deployment(suite: &Suite, places: Vec<Place>) -> Vec<Job> {
+    let mut jobs = gather(suite, places, |case| {
         let looks = usage(case) == Use::UsesUp && parts(case).len() == 1 && !looks_back(case);
         looks.then(|| first_exhaustion(case)).flatten()
-    })
+    });
+    trust_unused_keys(suite, jobs.iter_mut().flat_map(|job| &mut job.experiments));
+    jobs
 }
 
 /// One job a check, except that cases which begin by using the same key up share one exhaustion, that cases which
 /// spend a quota are on their own, and that a revoked key is nobody else's. The longest come first.
 pub(crate) fn for_a_mock(suite: &Suite, selected: &[usize]) -> Vec<Job> {
-    let mut jobs = gather(suite, selected, |case| {
+    let mut jobs = gather(suite, places(suite, selected), |case| {
         let alone = looks_back(case) || case.steps.iter().any(|step| step.revoke.is_some());
         let light = || (stillness(case) == 0).then(String::new);
         if alone { None } else { first_exhaustion(case).or_else(light) }
     });
-    let weight = |job: &Job| job.places.iter().map(|place| stillness(case_at(suite, *place))).max();
+    let weight = |job: &Job| job.places().map(|place| stillness(case_at(suite, place))).max();
     jobs.sort_by_key(|job| (job.last, std::cmp::Reverse(weight(job))));
     jobs
 }
 
-/// Jobs of the cases that `together` gives the same name; an empty name stands for the check's own.
-fn gather(suite: &Suite, selected: &[usize], together: impl Fn(&Case) -> Option<String>) -> Vec<Job> {
-    let mut gathered: BTreeMap<String, Vec<Place>> = BTreeMap::new();
-    for &check in selected {
-        for case in 0..suite.checks[check].cases.len() {
-            let place = Place { check, case };
-            let id = &suite.checks[check].id;
-            let name = match together(case_at(suite, place)) {
-                Some(name) if name.is_empty() => format!("check {id}"),
-                Some(name) => name,
-                None => format!("case {id} {case:04}"),
-            };
-            gathered.entry(name).or_default().push(place);
-        }
+/// The cases of the checks at `selected` places of the suite.
+pub(crate) fn places(suite: &Suite, selected: &[usize]) -> Vec<Place> {
+    let cases = |check: usize| (0..suite.checks[check].cases.len()).map(move |case| Place { check, case });
+    selected.iter().flat_map(|check| cases(*check)).collect()
+}
+
+/// Jobs of the experiments whose leaders `together` gives the same name; an empty name stands for the check's own.
+fn gather(suite: &Suite, places: Vec<Place>, together: impl Fn(&Case) -> Option<String>) -> Vec<Job> {
+    let mut gathered: BTreeMap<String, Vec<Experiment>> = BTreeMap::new();
+    for experiment in experiments(suite, places) {
+        let Place { check, case } = experiment.leader;
+        let id = &suite.checks[check].id;
+        let name = match together(case_at(suite, experiment.leader)) {
+            Some(name) if name.is_empty() => format!("check {id}"),
+            Some(name) => name,
+            None => format!("case {id} {case:04}"),
+        };
+        gathered.entry(name).or_default().push(experiment);
     }
-    gathered.into_values().map(|places| Job::of(suite, places)).collect()
+    // The longest cases led; on one stage cases come in the order of the suite.
+    gathered
+        .into_values()
+        .map(|mut experiments| {
+            experiments.sort();
+            Job::of(suite, experiments)
+        })
+        .collect()
 }

@@ -48,6 +48,11 @@ impl KeyModel {
         scope.is_none_or(|scope| self.scopes.contains(&scope))
     }
 
+    /// Whether nothing was sent with it yet.
+    pub(crate) fn unused(&self) -> bool {
+        self.last.is_none()
+    }
+
     /// The end of the window that is open at `now`.
     pub(crate) fn ends(&self, now: Duration) -> Option<Duration> {
         self.ends.filter(|ends| *ends > now)

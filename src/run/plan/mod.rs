@@ -11,6 +11,7 @@ mod key;
 pub(super) mod obstacle;
 mod order;
 mod simulate;
+mod together;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,10 +21,12 @@ use crate::report::{Lane, Stretch, Timeline};
 use crate::scenario::Suite;
 use crate::target::{Key, Outlook};
 
+use cost::Time;
 pub(super) use cost::Use;
 pub(super) use desk::{Condition, Desk};
-pub(super) use jobs::{Job, Place, case_at, for_a_mock, parts};
+pub(super) use jobs::{Job, Part, Place, case_at, for_a_mock, is_measured, parts};
 pub(super) use simulate::{keeps_busy, may_begin};
+pub(super) use together::{Experiment, waits_for_a_promise};
 
 use key::KeyModel;
 use obstacle::Obstacles;
@@ -92,6 +95,10 @@ pub(super) struct Agenda {
     pub(super) jobs: Vec<Job>,
     pub(super) desk: Desk,
     pub(super) left_out: Vec<(Place, String)>,
+    /// What has to be known of the target before windows are measured: a case that sends such a request, and the request.
+    pub(super) unknown: Vec<(Place, String)>,
+    /// The keys that are asked for it.
+    pub(super) scouts: Vec<usize>,
     turns: Vec<Turn>,
 }
 
@@ -105,19 +112,16 @@ impl Agenda {
         most_busy: usize,
     ) -> Self {
         let obstacles = Obstacles::new(outlook, allowed_hosts);
-        let all = jobs::for_a_deployment(suite, selected);
         let bare = Desk::new(keys.to_vec(), &[], &[]);
-        let (mut jobs, mut left_out) = (Vec::new(), Vec::new());
-        for mut job in all {
-            let missing = bare.missing(&job);
-            let obstacle =
-                |place: &Place| obstacles.before(case_at(suite, *place)).or_else(|| missing.clone());
-            left_out.extend(job.places.iter().filter_map(|place| Some((*place, obstacle(place)?))));
-            job.places.retain(|place| obstacle(place).is_none());
-            if !job.places.is_empty() {
-                jobs.push(job);
+        let (mut places, mut left_out) = (Vec::new(), Vec::new());
+        for place in jobs::places(suite, selected) {
+            let alone = Job::of(suite, vec![Experiment::alone(place)]);
+            match obstacles.before(case_at(suite, place)).or_else(|| bare.missing(&alone)) {
+                Some(why) => left_out.push((place, why)),
+                None => places.push(place),
             }
         }
+        let jobs = jobs::for_a_deployment(suite, places);
         let models: Vec<KeyModel> =
             keys.iter().map(|key| KeyModel::new(limits(outlook, key), &key.scopes)).collect();
         let times: Vec<Duration> = jobs
@@ -126,19 +130,26 @@ impl Agenda {
                 let mut cast = job
                     .parts
                     .iter()
-                    .filter_map(|(name, role)| {
-                        let index = keys.iter().position(|key| role.fits(key))?;
-                        Some((name.clone(), models[index].clone()))
+                    .filter_map(|part| {
+                        let index = keys.iter().position(|key| part.role.fits(key))?;
+                        Some((part.name.clone(), models[index].clone()))
                     })
                     .collect();
                 let mut now = Duration::ZERO;
-                for place in &job.places {
-                    now = cost::bill(case_at(suite, *place), &suite.requests, &mut cast, now, false).until;
+                for experiment in &job.experiments {
+                    let case = case_at(suite, experiment.leader);
+                    now = cost::bill(case, &suite.requests, &mut cast, now, Time::Real).until;
                 }
                 now
             })
             .collect();
         let desk = Desk::new(keys.to_vec(), &jobs, &times);
+        let unknown = unknown(suite, &jobs);
+        let scouts = if unknown.is_empty() { Vec::new() } else { desk.scouts() };
+        let mut models = models;
+        for index in &scouts {
+            models[*index].spend(1, 1, Duration::ZERO, Duration::ZERO);
+        }
         let best = order::order(&jobs, &times, &|order| {
             // Who shares keys is soon done, and so has no say in this.
             let order: Vec<usize> =
@@ -148,7 +159,7 @@ impl Agenda {
         let jobs: Vec<Job> = best.into_iter().map(|place| jobs[place].clone()).collect();
         let in_turn: Vec<usize> = (0..jobs.len()).collect();
         let turns = simulate(suite, &jobs, &in_turn, desk.clone(), models.clone(), most_busy);
-        Self { jobs, desk, left_out, turns }
+        Self { jobs, desk, left_out, unknown, scouts, turns }
     }
 
     /// When which key will be used for what.
@@ -162,10 +173,12 @@ impl Agenda {
         for turn in &self.turns {
             let job = &self.jobs[turn.job];
             let mut from = turn.from;
-            for (place, bill) in job.places.iter().zip(&turn.bills) {
+            for (experiment, bill) in job.experiments.iter().zip(&turn.bills) {
+                let id = |place: Place| suite.checks[place.check].id.clone();
                 for key in &turn.keys {
                     lanes[*key].stretches.push(Stretch {
-                        check: suite.checks[place.check].id.clone(),
+                        check: id(experiment.leader),
+                        with: experiment.riders.iter().map(|ride| id(ride.place)).collect(),
                         from,
                         until: bill.until,
                         waits: bill.waits.clone(),
@@ -184,7 +197,7 @@ impl Agenda {
 
     fn plan(&self, suite: &Suite) -> Plan {
         let bills = || self.turns.iter().flat_map(|turn| &turn.bills);
-        let places = || self.jobs.iter().flat_map(|job| &job.places);
+        let places = || self.jobs.iter().flat_map(Job::places);
         let mut checks: Vec<usize> = places().map(|place| place.check).collect();
         checks.sort_unstable();
         checks.dedup();
@@ -212,6 +225,25 @@ impl Agenda {
     }
 }
 
+/// The requests of bursts of which a run cannot know beforehand whether, or in which form, the target takes them: each
+/// once, with the first case that sends it.
+fn unknown(suite: &Suite, jobs: &[Job]) -> Vec<(Place, String)> {
+    let mut unknown: Vec<(Place, String)> = Vec::new();
+    for place in jobs.iter().flat_map(Job::places) {
+        let bursts = case_at(suite, place).steps.iter().filter_map(|step| step.burst.as_ref());
+        for name in bursts.flat_map(|burst| std::iter::once(&burst.request).chain(&burst.in_turn_with)) {
+            let def = suite.requests.get(name.as_str());
+            let in_question = def.is_some_and(|def| {
+                def.optional || def.body.as_ref().is_some_and(|body| body.events.is_some())
+            });
+            if in_question && !unknown.iter().any(|(_, known)| known == name.as_str()) {
+                unknown.push((place, name.value.clone()));
+            }
+        }
+    }
+    unknown
+}
+
 /// Every job on a workspace of a mock, with keys and a clock of its own.
 fn on_workspaces(suite: &Suite, selected: &[usize], outlook: &Outlook, most_busy: usize) -> Plan {
     let mut plan = Plan {
@@ -228,15 +260,15 @@ fn on_workspaces(suite: &Suite, selected: &[usize], outlook: &Outlook, most_busy
         let mut keys = BTreeMap::new();
         let mut now = Duration::ZERO;
         let mut waited = Duration::ZERO;
-        for place in &job.places {
-            let case = case_at(suite, *place);
-            for (name, role) in parts(case) {
+        for experiment in &job.experiments {
+            let case = case_at(suite, experiment.leader);
+            for Part { name, role, .. } in parts(case) {
                 keys.entry(name).or_insert_with(|| {
                     let limits = outlook.limits(role.tier().unwrap_or(Tier::Standard));
                     KeyModel::new(limits, &role.scopes())
                 });
             }
-            let bill = cost::bill(case, &suite.requests, &mut keys, now, true);
+            let bill = cost::bill(case, &suite.requests, &mut keys, now, Time::Virtual);
             waited += bill.waits.iter().map(|(from, until)| *until - *from).sum::<Duration>();
             now = bill.until;
             plan.requests += bill.requests;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::cost::{Bill, Use, bill};
+use super::cost::{Bill, Time, Use, bill};
 use super::desk::{Condition, Desk};
 use super::jobs::{Job, case_at};
 use super::key::KeyModel;
@@ -18,7 +18,7 @@ pub(crate) struct Turn {
     pub(crate) keys: Vec<usize>,
     /// When it begins.
     pub(crate) from: Duration,
-    /// When each of its cases is over, and what it cost.
+    /// When each of its experiments is over, and what it cost.
     pub(crate) bills: Vec<Bill>,
 }
 
@@ -62,6 +62,7 @@ pub(crate) fn simulate(
             let condition = |key: usize| Condition {
                 room: keys[key].has_room(job.counted, now),
                 fresh_at: keys[key].ends(now).unwrap_or(now),
+                unused: keys[key].unused(),
             };
             let to_come = pending.iter().map(|other| &jobs[*other]);
             let taken = may_begin(job, others, keeps_busy(job), busy, most_busy)
@@ -94,13 +95,14 @@ pub(super) fn play(
     keys: &mut [KeyModel],
     from: Duration,
 ) -> Turn {
-    let names: Vec<&String> = job.parts.iter().map(|(name, _)| name).collect();
+    let names: Vec<&String> = job.parts.iter().map(|part| &part.name).collect();
     let mut cast: BTreeMap<String, KeyModel> =
         names.iter().zip(&taken).map(|(name, key)| ((*name).clone(), keys[*key].clone())).collect();
     let mut bills: Vec<Bill> = Vec::new();
-    for place in &job.places {
+    for experiment in &job.experiments {
         let begins = bills.last().map_or(from, |before| before.until);
-        bills.push(bill(case_at(suite, *place), &suite.requests, &mut cast, begins, false));
+        let time = if experiment.trusts { Time::Trusting } else { Time::Real };
+        bills.push(bill(case_at(suite, experiment.leader), &suite.requests, &mut cast, begins, time));
     }
     for (name, key) in names.into_iter().zip(&taken) {
         if let Some(model) = cast.remove(name) {

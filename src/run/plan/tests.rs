@@ -66,7 +66,7 @@ fn every_case_is_played_once_or_left_out_with_a_reason() {
         let all: Vec<usize> = (0..suite.checks.len()).collect();
         let agenda = Agenda::new(&suite, &all, &outlook, &keys, &[outlook.host()], 8);
         let mut places: Vec<Place> =
-            agenda.turns.iter().flat_map(|turn| agenda.jobs[turn.job].places.clone()).collect();
+            agenda.turns.iter().flat_map(|turn| agenda.jobs[turn.job].places()).collect();
         places.extend(agenda.left_out.iter().map(|(place, _)| *place));
         assert_eq!(places.len(), cases);
         assert_eq!(places.into_iter().collect::<BTreeSet<_>>().len(), cases);
@@ -136,7 +136,7 @@ async fn what_is_planned_is_what_is_played() {
             turns.sort_by_key(|turn| (turn.from, turn.job));
             turns
                 .iter()
-                .map(|turn| (agenda.jobs[turn.job].places.clone(), turn.keys.clone(), turn.from))
+                .map(|turn| (agenda.jobs[turn.job].places().collect(), turn.keys.clone(), turn.from))
                 .collect()
         };
         let models = keys.iter().map(|key| KeyModel::new(limits(&outlook, key), &key.scopes)).collect();
@@ -181,13 +181,14 @@ impl Play for Paper<'_> {
         let condition = |key: usize| Condition {
             room: self.models[key].has_room(job.counted, now),
             fresh_at: self.models[key].ends(now).unwrap_or(now),
+            unused: self.models[key].unused(),
         };
         let taken = self.desk.take(job, &condition, to_come.iter())?;
         Some(simulate::play(self.suite, job, 0, taken, &mut self.models, now))
     }
 
     fn begin(&mut self, job: Job, turn: Turn) -> impl Future<Output = Vec<usize>> + Send + 'static {
-        self.played.push((job.places, turn.keys.clone(), turn.from));
+        self.played.push((job.places().collect(), turn.keys.clone(), turn.from));
         let over = self.begun + turn.until();
         async move {
             tokio::time::sleep_until(over).await;
@@ -195,9 +196,9 @@ impl Play for Paper<'_> {
         }
     }
 
-    fn over(&mut self, played: Result<Vec<usize>, tokio::task::JoinError>) -> bool {
+    fn over(&mut self, played: Result<Vec<usize>, tokio::task::JoinError>) -> Option<Vec<Job>> {
         self.desk.give_back(&played.unwrap());
-        true
+        Some(Vec::new())
     }
 }
 

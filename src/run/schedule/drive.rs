@@ -21,8 +21,9 @@ pub(in crate::run) trait Play {
     /// Plays a job.
     fn begin(&mut self, job: Job, means: Self::Means) -> impl Future<Output = Self::Played> + Send + 'static;
 
-    /// Takes what came of a job, or why it broke down; whether the run goes on.
-    fn over(&mut self, played: Result<Self::Played, tokio::task::JoinError>) -> bool;
+    /// Takes what came of a job, or why it broke down. Gives the jobs to play because of that, or nothing where the run
+    /// does not go on.
+    fn over(&mut self, played: Result<Self::Played, tokio::task::JoinError>) -> Option<Vec<Job>>;
 }
 
 /// Plays `pending` jobs, the first first as far as what they need is there, at most so many at once that keep a
@@ -59,9 +60,9 @@ pub(in crate::run) async fn drive<P: Play>(
                     busy -= usize::from(was_busy);
                     played
                 });
-                if !play.over(played) {
-                    return false;
-                }
+                let Some(further) = play.over(played) else { return false };
+                // What did not hold is likely to take long.
+                pending.splice(..0, further);
             }
             _ = interrupted.wait_for(|stop| *stop) => return true,
         }

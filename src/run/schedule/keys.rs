@@ -8,7 +8,7 @@ use crate::report::Event;
 use crate::run::Run;
 use crate::run::clock::Moment;
 use crate::run::ledger::KeyState;
-use crate::run::plan::{Condition, Desk, Job, parts};
+use crate::run::plan::{Condition, Desk, Job, Part, parts};
 use crate::run::stage::{Cast, Stage};
 use crate::scenario::model::Case;
 use crate::target::{Key, Keys, Role, Target, TargetError};
@@ -46,12 +46,18 @@ impl Pool {
             Condition {
                 room: key.room_for(job.counted, now) <= now,
                 fresh_at: key.promise().map_or(now.0, |promise| promise.max(now).0),
+                unused: key.last_answer().is_none(),
             }
         };
         let indices = self.desk().take(job, &condition, to_come.iter())?;
         let keys = indices.iter().map(|index| Arc::clone(&self.keys[*index]));
-        let cast = job.parts.iter().map(|(name, _)| name.clone()).zip(keys).collect();
+        let cast = job.parts.iter().map(|part| part.name.clone()).zip(keys).collect();
         Some((cast, Loan { pool: self.clone(), indices }))
+    }
+
+    /// The key at this place of the desk.
+    pub(super) fn key(&self, index: usize) -> Arc<KeyState> {
+        Arc::clone(&self.keys[index])
     }
 
     fn desk(&self) -> MutexGuard<'_, Desk> {
@@ -87,7 +93,7 @@ impl Minted {
         }
         let mut cast = Cast::new();
         let mut count = BTreeMap::<Role, u32>::new();
-        for (name, role) in parts(case) {
+        for Part { name, role, .. } in parts(case) {
             let nth = count.entry(role).or_default();
             *nth += 1;
             let key = match (self.made.get(&(role, *nth)), &stage.workspace) {

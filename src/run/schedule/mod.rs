@@ -5,6 +5,7 @@
 
 mod drive;
 mod keys;
+mod scout;
 mod tally;
 
 use std::sync::Arc;
@@ -14,20 +15,30 @@ use std::time::Instant;
 use tokio::sync::watch;
 use tokio::task::JoinError;
 
-use super::plan::{self, Agenda, Job, Place};
+use super::experiment::Member;
+use super::plan::{self, Agenda, Experiment, Job, Place, case_at};
 use super::player::{Outcome, Player};
 use super::stage::{Stage, variables};
 use super::{Fault, Options, Run};
 use crate::report::{CheckResult, Event, ExitCode, RunInfo, RunSummary, Verdict};
-use crate::scenario::Suite;
+use crate::scenario::model::Case;
+use crate::scenario::{Check, Suite};
 use crate::target::{Envelope, Key, Keys, Target};
 
 pub(super) use drive::{Play, drive};
 use keys::{Minted, Pool};
 use tally::Tally;
 
-/// What one job came to: each of its cases' outcome and facts.
-type Played = Vec<(Place, Outcome, Vec<String>)>;
+/// What cases came to: each one's outcome and facts.
+type Outcomes = Vec<(Place, Outcome, Vec<String>)>;
+
+/// What one job came to.
+#[derive(Debug, Default)]
+struct Played {
+    outcomes: Outcomes,
+    /// The cases that did not hold in an experiment with others, and so are to be played by themselves.
+    again: Vec<Place>,
+}
 
 /// Plays the checks at `selected` places of the suite and tells `events` everything. Ends early, with what was
 /// judged until then, when `interrupted` turns true.
@@ -105,8 +116,10 @@ async fn on_a_deployment(
     run.emit(Event::Planned(agenda.timeline(&run.suite)));
     let left_out = agenda.left_out.iter().cloned();
     tally.finished(left_out.map(|(place, why)| (place, Outcome::Skipped(why), Vec::new())).collect());
-    let pool = Pool::new(agenda.desk, &run.target);
-    let keys = Some((Stage::real(&run.target.base_url), pool));
+    let stage = Stage::real(&run.target.base_url);
+    let pool = Pool::new(agenda.desk.clone(), &run.target);
+    scout::scout(run, &agenda, &stage, &pool).await;
+    let keys = Some((stage, pool));
     let mut playing = Playing { run: Arc::clone(run), tally, keys };
     drive(&mut playing, agenda.jobs, plan::keeps_busy, options.jobs, interrupted).await
 }
@@ -134,45 +147,94 @@ impl Play for Playing<'_> {
     }
 
     fn begin(&mut self, job: Job, minted: Minted) -> impl Future<Output = Played> + Send + 'static {
-        for place in &job.places {
+        for place in job.places() {
             self.tally.started(place.check);
         }
         play_job(Arc::clone(&self.run), job, minted)
     }
 
-    fn over(&mut self, played: Result<Played, JoinError>) -> bool {
+    fn over(&mut self, played: Result<Played, JoinError>) -> Option<Vec<Job>> {
+        let mut again = Vec::new();
         match played {
-            Ok(played) => self.tally.finished(played),
+            Ok(played) => {
+                self.tally.finished(played.outcomes);
+                again = played.again;
+            }
             Err(error) => self.tally.broke_down(&error.to_string()),
         }
-        !(self.run.options.fail_fast && self.tally.has_failed())
+        if self.run.options.fail_fast && self.tally.has_failed() {
+            return None;
+        }
+        let alone = |place: Place| Job::of(&self.run.suite, vec![Experiment::alone(place)]);
+        Some(again.into_iter().map(alone).collect())
     }
 }
 
-/// Plays the cases of a job one after the other, on one stage.
+/// Plays the experiments of a job one after the other, on one stage.
 async fn play_job(run: Arc<Run>, job: Job, mut minted: Minted) -> Played {
-    let mut played = Played::new();
-    for place in job.places {
-        let check = &run.suite.checks[place.check];
-        let case = &check.cases[place.case];
-        let (outcome, facts) = match minted.cast(&run, case).await {
-            Ok((stage, cast)) => {
-                let keys = variables(&cast);
-                if !stage.clock.is_virtual() {
-                    run.emit(Event::KeysLent { id: check.id.clone(), keys: keys.clone() });
-                }
-                let played = Player::new(&run, check, case, &stage, &cast).play().await;
-                if !stage.clock.is_virtual() {
-                    run.emit(Event::KeysBack { keys });
-                }
-                played
+    let mut played = Played::default();
+    for experiment in job.experiments {
+        let (check, case) = check_and_case(&run, experiment.leader);
+        let (stage, cast) = match minted.cast(&run, case).await {
+            Ok(ground) => ground,
+            Err(error) => {
+                let blocked = |place| (place, Outcome::Blocked(error.to_string()), Vec::new());
+                played.outcomes.extend(experiment.places().map(blocked));
+                continue;
             }
-            Err(error) => (Outcome::Blocked(error.to_string()), Vec::new()),
         };
-        played.push((place, outcome, facts));
+        let keys = variables(&cast);
+        if !stage.clock.is_virtual() {
+            run.emit(Event::KeysLent { id: check.id.clone(), keys: keys.clone() });
+        }
+        let player = || Player::new(&run, check, case, &stage, &cast);
+        let leader_alone = if experiment.is_worth_a_try() {
+            let (held, lost) = play_together(&run, &experiment, player()).await;
+            played.outcomes.extend(held);
+            let leads = lost.contains(&experiment.leader);
+            played.again.extend(lost.into_iter().filter(|place| *place != experiment.leader));
+            leads
+        } else {
+            true
+        };
+        if leader_alone {
+            let (outcome, facts) = player().play().await;
+            played.outcomes.push((experiment.leader, outcome, facts));
+        }
+        if !stage.clock.is_virtual() {
+            run.emit(Event::KeysBack { keys });
+        }
     }
     minted.close().await;
     played
+}
+
+/// Plays an experiment: what held, and what did not.
+async fn play_together<'a>(
+    run: &'a Run,
+    experiment: &Experiment,
+    player: Player<'a>,
+) -> (Outcomes, Vec<Place>) {
+    let member = |place: Place, steps: Vec<usize>| {
+        let (check, case) = check_and_case(run, place);
+        Member { place, check, case, steps }
+    };
+    let leader = case_at(&run.suite, experiment.leader);
+    let leader = member(experiment.leader, (0..leader.steps.len()).collect());
+    let riders = experiment.riders.iter().map(|ride| member(ride.place, ride.steps.clone()));
+    let members = std::iter::once(leader).chain(riders).collect();
+    let (mut held, mut lost) = (Outcomes::new(), Vec::new());
+    for (place, facts) in player.play_together(members, experiment.trusts).await {
+        match facts {
+            Some(facts) => held.push((place, Outcome::Held, facts)),
+            None => lost.push(place),
+        }
+    }
+    (held, lost)
+}
+
+fn check_and_case(run: &Run, place: Place) -> (&Check, &Case) {
+    (&run.suite.checks[place.check], case_at(&run.suite, place))
 }
 
 /// What could not be checked, and what would change that: one sentence for each reason.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::Played;
+use super::Outcomes;
 use crate::report::{CheckResult, Event, Verdict};
 use crate::run::Run;
 use crate::run::player::Outcome;
@@ -47,8 +47,8 @@ impl Tally {
         }
     }
 
-    /// A job is played.
-    pub(super) fn finished(&mut self, played: Played) {
+    /// Cases are played.
+    pub(super) fn finished(&mut self, played: Outcomes) {
         for (place, outcome, facts) in played {
             let Some(open) = self.open.get_mut(&place.check) else { continue };
             open.outcomes.push(outcome);

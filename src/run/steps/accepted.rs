@@ -1,12 +1,12 @@
 //! How many events were accepted.
 
 use crate::run::judge::Finding;
-use crate::run::ledger::KeyState;
 use crate::run::player::{Player, Stop};
 use crate::run::steps::burst::TOO_LONG;
+use crate::run::steps::seen::Fired;
 use crate::run::suspicion::Suspicion;
 use crate::run::volley::Volley;
-use crate::scenario::model::{Expect, RequestDef};
+use crate::scenario::model::Expect;
 
 /// The events of a burst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,15 +51,8 @@ enum Wrong {
 impl Player<'_> {
     /// Judges how many events of a burst were accepted. An answer that says that fewer were accepted than were sent
     /// is believed; nothing is held against one that does not say.
-    pub(super) async fn judge_accepted(
-        &mut self,
-        expect: &Expect,
-        volley: &Volley,
-        batches: &[u32],
-        key: &KeyState,
-        def: &RequestDef,
-        line: u32,
-    ) -> Result<(), Stop> {
+    pub(super) fn judge_accepted(&self, expect: &Expect, fired: &Fired, line: u32) -> Result<(), Stop> {
+        let Fired { volley, batches, key, .. } = fired;
         let limit = key.limits.events.unwrap_or(u32::MAX);
         let tally = Tally::of(volley, batches);
         let Some(wanted) = expect.accepted.or(expect.accepted_at_most) else { return Ok(()) };
@@ -100,7 +93,7 @@ impl Player<'_> {
                 admitted: tally.let_in,
                 expected: least,
                 silence: self.silence,
-                trickles: self.trickles(key, def).await?,
+                trickles: None,
                 private: self.stage.workspace.is_some(),
             },
         };

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::contract::Scope;
 use crate::run::clock::Moment;
 use crate::run::ledger::{KeyState, WINDOW};
+use crate::run::plan::is_measured;
 use crate::run::player::{Player, Stop};
 use crate::run::suspicion::{self, LONG_SILENCE};
 
@@ -19,15 +20,21 @@ impl Player<'_> {
     /// where the limiter slides.
     pub(super) async fn align(&mut self) -> Result<(), Stop> {
         let mut ready = self.stage.clock.now();
-        for key in self.cast.values() {
+        self.waited_for_a_promise = true;
+        let measured =
+            || self.cast.iter().filter(|(name, _)| is_measured(self.case, name)).map(|(_, key)| key);
+        for key in measured() {
             // Silence costs nothing where the clock can be moved. But what follows a window that was measured already
             // is about windows in a row, and there the promise is taken at its word.
             let in_a_row = self.spent.contains_key(&key.key.variable);
-            let fresh_at = if self.stage.clock.is_virtual() && !in_a_row {
-                self.silent_until(key, LONG_SILENCE)
+            let (fresh_at, promised) = if self.stage.clock.is_virtual() && !in_a_row {
+                (self.silent_until(key, LONG_SILENCE), false)
+            } else if self.trusts && key.last_answer().is_none() {
+                (ready, false)
             } else {
                 self.fresh_at(key).await?
             };
+            self.waited_for_a_promise &= promised;
             ready = ready.max(fresh_at);
         }
         if self.stage.clock.is_virtual() && self.spent.is_empty() {
@@ -36,18 +43,18 @@ impl Player<'_> {
         if self.spent.is_empty() {
             ready = ready + suspicion::shift(&self.tries, ready);
         }
-        let keys: Vec<_> = self.cast.values().map(|key| key.key.variable.clone()).collect();
+        let keys: Vec<_> = measured().map(|key| key.key.variable.clone()).collect();
         self.wait_until(ready, &format!("a fresh window of {}", keys.join(" and "))).await?;
         self.spend_anew();
-        let silences = self.cast.values().filter_map(|key| Some(self.spending_since - key.last_answer()?));
+        let silences = measured().filter_map(|key| Some(self.spending_since - key.last_answer()?));
         self.silence = silences.min().unwrap_or_default();
         Ok(())
     }
 
-    /// When a real deployment's key has a fresh window.
-    async fn fresh_at(&self, key: &KeyState) -> Result<Moment, Stop> {
+    /// When a real deployment's key has a fresh window, and whether a 429 promised it.
+    async fn fresh_at(&self, key: &KeyState) -> Result<(Moment, bool), Stop> {
         if let Some(silence) = key.silence() {
-            return Ok(self.silent_until(key, silence));
+            return Ok((self.silent_until(key, silence), false));
         }
         let now = self.stage.clock.now();
         if !(key.used_up_at(now) && key.promise().is_some()) {
@@ -59,8 +66,8 @@ impl Player<'_> {
         }
         let now = self.stage.clock.now();
         Ok(match key.promise() {
-            Some(promise) if promise - now <= LONGEST_PROMISE => promise,
-            _ => self.silent_until(key, WINDOW + Duration::from_secs(1)),
+            Some(promise) if promise - now <= LONGEST_PROMISE => (promise, true),
+            _ => (self.silent_until(key, WINDOW + Duration::from_secs(1)), false),
         })
     }
 

@@ -9,6 +9,7 @@ use crate::run::judge::{Finding, Rules, judge_answer, spread};
 use crate::run::ledger::{KeyState, WINDOW};
 use crate::run::message::{Answer, Outgoing};
 use crate::run::player::{Player, Spent, Stop};
+use crate::run::steps::seen::Fired;
 use crate::run::steps::send::shown;
 use crate::run::steps::ways::Way;
 use crate::run::suspicion::Suspicion;
@@ -23,12 +24,10 @@ pub(super) const IN_FLIGHT: u32 = 32;
 pub(super) const TOO_LONG: Duration = Duration::from_secs(WINDOW.as_secs() - 1);
 
 impl Player<'_> {
-    /// Sends a burst and judges its counts.
-    pub(super) async fn burst(&mut self, burst: &Burst, step: &Step, line: u32) -> Result<(), Stop> {
+    /// Sends a burst.
+    pub(super) async fn burst(&mut self, burst: &Burst) -> Result<Fired, Stop> {
         let key = self.key(burst.key.as_ref())?;
         self.run.burst_is_welcome()?;
-        let def = self.request(&burst.request)?;
-        // The quota the counts are about: events where events are counted, else requests.
         let (limit, batches) = match (burst.events, burst.count) {
             (Some(events), _) => {
                 let limit = key.limits.events.ok_or_else(|| {
@@ -61,13 +60,21 @@ impl Player<'_> {
             }
             let spent = self.spent.entry(key.key.variable.clone());
             spent.or_insert(Spent { from: volley.from, admitted: 0 }).admitted += volley.admitted();
+            if volley.admitted() > 0 && burst.in_turn_with.is_empty() {
+                self.run.note_admitted(&key.key.variable, &burst.request);
+            }
         }
+        Ok(Fired { volley, batches, limit, key })
+    }
+
+    /// Judges the counts of a burst.
+    pub(super) fn judge_burst(&mut self, fired: &Fired, step: &Step, line: u32) -> Result<(), Stop> {
         if let Some(text) = &step.observe {
-            self.fact(fill(text, &volley, key.limits.requests));
+            self.fact(fill(text, &fired.volley, fired.key.limits.requests));
         }
         let Some(expect) = &step.expect else { return Ok(()) };
-        self.judge_counts(expect, &volley, limit, &key, def, line).await?;
-        self.judge_accepted(expect, &volley, &batches, &key, def, line).await
+        self.judge_counts(expect, fired, line)?;
+        self.judge_accepted(expect, fired, line)
     }
 
     /// The same request as often as there are `batches`; see [`Player::in_turn`].
@@ -112,15 +119,8 @@ impl Player<'_> {
         volley
     }
 
-    async fn judge_counts(
-        &mut self,
-        expect: &Expect,
-        volley: &Volley,
-        limit: u32,
-        key: &KeyState,
-        def: &RequestDef,
-        line: u32,
-    ) -> Result<(), Stop> {
+    fn judge_counts(&self, expect: &Expect, fired: &Fired, line: u32) -> Result<(), Stop> {
+        let Fired { volley, limit, key, .. } = fired;
         self.judge_each_429(expect, &volley.answers, line)?;
         let all = u32::try_from(volley.answers.len() + volley.faults.len()).unwrap_or(u32::MAX);
         let (admitted, limited, other) = (volley.admitted(), volley.limited(), volley.other());
@@ -165,7 +165,7 @@ impl Player<'_> {
             Some(wanted) if admitted > wanted && wanted < all => {
                 let spent = self.spent.get(&key.key.variable).copied();
                 let Spent { from, admitted } = spent.unwrap_or(Spent { from: volley.from, admitted });
-                let most = if limit == key.limits.requests { limit } else { u32::MAX / 2 };
+                let most = if *limit == key.limits.requests { *limit } else { u32::MAX / 2 };
                 Err(Stop::Suspect(
                     Suspicion::TooMany { admitted, limit: most, from, to: volley.to },
                     failures,
@@ -173,40 +173,15 @@ impl Player<'_> {
             }
             _ if volley.took() >= TOO_LONG => Err(Stop::Suspect(Suspicion::TooSlow(volley.took()), failures)),
             Some(wanted) if admitted < wanted => {
-                let trickles = self.trickles(key, def).await?;
                 let silence = self.silence;
                 let private = self.stage.workspace.is_some();
                 Err(Stop::Suspect(
-                    Suspicion::TooFew { admitted, expected: wanted, silence, trickles, private },
+                    Suspicion::TooFew { admitted, expected: wanted, silence, trickles: None, private },
                     failures,
                 ))
             }
             _ => Err(Stop::Broken(failures)),
         }
-    }
-
-    /// Whether quota comes back bit by bit well inside a window, as it does with a limiter that weighs in the window
-    /// before. `None` where a reset may have come, or where the silence before was too short to tell.
-    pub(super) async fn trickles(&self, key: &KeyState, def: &RequestDef) -> Result<Option<bool>, Stop> {
-        const LATER: Duration = Duration::from_secs(10);
-        const LOOKS: u32 = 10;
-        if self.silence < WINDOW {
-            return Ok(None);
-        }
-        self.wait_until(self.stage.clock.now() + LATER, "a look whether quota trickles back").await?;
-        let mut admitted = 0;
-        for outgoing in self.batches(def, key, &[0; LOOKS as usize])? {
-            if let Ok(answer) = self.exchange(&outgoing, Some(key), Connections::Fresh).await
-                && answer.admitted()
-            {
-                admitted += 1;
-            }
-        }
-        Ok(match admitted {
-            0 => Some(false),
-            LOOKS => None,
-            _ => Some(true),
-        })
     }
 
     /// Judges every 429 among the answers, and how far their promises lie apart.

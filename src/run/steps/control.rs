@@ -155,6 +155,18 @@ impl Player<'_> {
         Ok(())
     }
 
+    /// Finds out whether the target offers a request, and how events are written to it.
+    pub(in crate::run) async fn scout(&self, name: &str) -> Result<(), Stop> {
+        let (def, key) = (self.request(name)?, self.key(None)?);
+        self.is_offered_to(&key, name, def).await?;
+        let posts_events = def.body.as_ref().is_some_and(|body| body.events.is_some());
+        let unknown = self.run.target.envelope == Envelope::Auto && self.run.envelope_found().is_none();
+        if posts_events && unknown && key.key.scopes.contains(&Scope::WriteEvents) {
+            self.probe(&key, def).await?;
+        }
+        Ok(())
+    }
+
     /// Tries what the bursts of this case will send, before any window is aligned: a control inside a window would
     /// spend a part of the quota that is being counted, and so hide a limit that is one too high.
     pub(in crate::run) async fn control_bursts(&self) -> Result<(), Stop> {

@@ -6,7 +6,7 @@ use crate::run::ledger::{KeyState, WINDOW};
 use crate::run::message::Answer;
 use crate::run::player::{FEW_IN_FLIGHT, Player, Stop};
 use crate::run::wire::Connections;
-use crate::scenario::model::{Exhaust, RequestDef, Step};
+use crate::scenario::model::{Exhaust, RequestDef};
 
 /// How many requests are under way at once. Many, so that a limiter that races shows it here as well.
 const IN_FLIGHT: u32 = 32;
@@ -25,8 +25,8 @@ const MOST_WAVES: u32 = 3;
 const MOST_WAVES_OF_A_LIMIT: u32 = 12;
 
 impl Player<'_> {
-    /// Sends until the key is used up and enough 429s are collected; judges these.
-    pub(super) async fn exhaust(&mut self, exhaust: &Exhaust, step: &Step, line: u32) -> Result<(), Stop> {
+    /// Sends until the key is used up and enough 429s are collected.
+    pub(super) async fn exhaust(&mut self, exhaust: &Exhaust) -> Result<Vec<(usize, Answer)>, Stop> {
         let key = self.key(exhaust.key.as_ref())?;
         self.run.burst_is_welcome()?;
         self.control_on(&key, &exhaust.request).await?;
@@ -35,16 +35,10 @@ impl Player<'_> {
         let collect = exhaust.collect.unwrap_or(1);
         self.held_used_up = Some((exhaust.request.value.clone(), exhaust.batch));
         let limited = self.use_up(&key, def, collect, exhaust.batch).await?;
-        let Some(limited) = limited else {
-            return Err(Stop::Blocked(format!(
-                "{} could not be used up: a check of its limit names the cause",
-                key.key.variable
-            )));
-        };
-        match &step.expect {
-            Some(expect) => self.judge_each_429(expect, &limited, line),
-            None => Ok(()),
-        }
+        limited.ok_or_else(|| {
+            let variable = &key.key.variable;
+            Stop::Blocked(format!("{variable} could not be used up: a check of its limit names the cause"))
+        })
     }
 
     /// Sends until at least `collect` 429s came and one more request, sent alone, is answered 429 too: its promise is

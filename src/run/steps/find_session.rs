@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+
 use crate::run::judge::Finding;
-use crate::run::player::{Player, Stop};
+use crate::run::player::{Player, Session, Stop};
 use crate::run::request::Recipe;
 use crate::run::wire::Connections;
 use crate::scenario::model::{FindSession, Presence};
@@ -12,6 +14,9 @@ use crate::scenario::model::{FindSession, Presence};
 /// Pages of the session list that are read, and sessions a page.
 const MOST_PAGES: usize = 5;
 const PAGE: usize = 200;
+
+/// How far from a batch's time its session is looked for.
+const ABOUT: TimeDelta = TimeDelta::seconds(2);
 
 /// How often a deployment that takes its time to show new sessions is asked again, and after how long.
 const LOOKS: u32 = 3;
@@ -23,14 +28,15 @@ impl Player<'_> {
         let Some(session) = self.sessions.get(find.session.as_str()).cloned() else {
             return Err(Stop::Blocked(format!("no batch was sent for the session `{}`", *find.session)));
         };
-        let mut found = self.listed(find, &session).await?;
+        let mut found = self.is_listed(find, &session).await?;
         for _ in 1..LOOKS {
             if found || find.is == Presence::Absent {
                 break;
             }
             self.wait_until(self.stage.clock.now() + BETWEEN_LOOKS, "the session to be listed").await?;
-            found = self.listed(find, &session).await?;
+            found = self.is_listed(find, &session).await?;
         }
+        let session = session.id;
         match (find.is, found) {
             (Presence::Present, true) | (Presence::Absent, false) => Ok(()),
             (Presence::Present, false) => Err(Stop::Inconclusive(
@@ -48,14 +54,36 @@ impl Player<'_> {
         }
     }
 
-    async fn listed(&self, find: &FindSession, session: &str) -> Result<bool, Stop> {
+    /// Looks among the sessions of about that time, and where there is none of them among all: a list may know no dates.
+    async fn is_listed(&self, find: &FindSession, session: &Session) -> Result<bool, Stop> {
+        let date = |began: DateTime<Utc>, later: TimeDelta| {
+            (began + later).to_rfc3339_opts(SecondsFormat::Millis, true)
+        };
+        if let Some(began) = session.began {
+            let about_then =
+                [("start_date".to_owned(), date(began, -ABOUT)), ("end_date".to_owned(), date(began, ABOUT))];
+            // Who refuses such a question is asked the simple one.
+            if matches!(self.listed(find, &session.id, &about_then).await, Ok(true)) {
+                return Ok(true);
+            }
+        }
+        self.listed(find, &session.id, &[]).await
+    }
+
+    async fn listed(
+        &self,
+        find: &FindSession,
+        session: &str,
+        dates: &[(String, String)],
+    ) -> Result<bool, Stop> {
         let key = self.key(find.key.as_ref())?;
         let def = self.request("list-sessions")?;
         for page in 0..MOST_PAGES {
-            let query = BTreeMap::from([
+            let mut query = BTreeMap::from([
                 ("limit".to_owned(), PAGE.to_string()),
                 ("offset".to_owned(), (page * PAGE).to_string()),
             ]);
+            query.extend(dates.iter().cloned());
             let mut recipe = Recipe::plain(def, &key.key, &self.session, self.run.envelope());
             recipe.query = &query;
             let outgoing = recipe

@@ -14,6 +14,7 @@ use crate::run::ledger::{KeyState, WINDOW};
 use crate::run::message::{Answer, Outgoing};
 use crate::run::player::{Player, Stop};
 use crate::run::stage::variables;
+use crate::run::steps::seen::Paced;
 use crate::run::steps::send::shown;
 use crate::run::suspicion::Suspicion;
 use crate::run::wire::Connections;
@@ -34,8 +35,8 @@ enum Sent {
 }
 
 impl Player<'_> {
-    /// Sends requests, each when its turn has come, and judges them.
-    pub(super) async fn pace(&mut self, pace: &Pace, step: &Step, line: u32) -> Result<(), Stop> {
+    /// Sends requests, each when its turn has come.
+    pub(super) async fn pace(&mut self, pace: &Pace) -> Result<Paced, Stop> {
         let key = self.key(pace.key.as_ref())?;
         let def = self.request(&pace.request)?;
         let limit = key.limits.requests;
@@ -47,13 +48,16 @@ impl Player<'_> {
         let before = key.remembered();
         let requests = self.batches(def, &key, &vec![pace.batch.unwrap_or(0); count as usize])?;
         let answers = self.send_evenly(&key, requests, over).await?;
+        Ok(Paced { answers, before, key })
+    }
+
+    /// Judges requests at an even pace.
+    pub(super) fn judge_pace(&mut self, paced: &Paced, step: &Step, line: u32) -> Result<(), Stop> {
         if let Some(text) = &step.observe {
-            self.fact(filled(text, &answers, limit));
+            self.fact(filled(text, &paced.answers, paced.key.limits.requests));
         }
-        match &step.expect {
-            Some(expect) => self.judge_paced(expect, &answers, &before, &key, line),
-            None => Ok(()),
-        }
+        let Some(expect) = &step.expect else { return Ok(()) };
+        self.judge_paced(expect, &paced.answers, &paced.before, &paced.key, line)
     }
 
     /// Sends `requests` over a time; the answers come with the place of their request.

@@ -1,10 +1,12 @@
 //! Asking a used-up key again and again, whatever its 429s promise.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::run::clock::Moment;
 use crate::run::judge::Finding;
 use crate::run::ledger::KeyState;
+use crate::run::message::Answer;
 use crate::run::player::{Player, Spent, Stop};
 use crate::run::steps::burst::IN_FLIGHT;
 use crate::run::suspicion::Suspicion;
@@ -23,14 +25,35 @@ struct Watch<'a> {
 /// When quota came back: after the one moment, at the other at the latest.
 type Between = (Moment, Moment);
 
+/// What a poll found.
+#[derive(Debug)]
+pub(in crate::run) struct Polled {
+    key: Arc<KeyState>,
+    /// For how long nothing should have come back.
+    over: Duration,
+    /// When the window began.
+    began: Moment,
+    /// What came back too early, where something did.
+    early: Option<Early>,
+    /// The 429s after that.
+    refusals: Vec<(usize, Answer)>,
+    /// The last answer, and how long before the promised instant its request left.
+    last: Option<(u16, Duration)>,
+}
+
+/// What came back before a minute was over.
+#[derive(Debug, Clone, Copy)]
+struct Early {
+    at: Between,
+    /// How much of it.
+    whole: u32,
+    /// When the same happened once more in less than a minute.
+    again: Option<Between>,
+}
+
 impl Player<'_> {
-    /// Polls, and judges what was admitted.
-    ///
-    /// A limiter that counts from a key's first request gives nothing back before a minute is over. One that counts by
-    /// the minutes of its clock gives everything back once, wherever its minute begins, and then not for a minute. One
-    /// that weighs in the minute before gives quota back bit by bit after its clock's minute began, which looks like a
-    /// bucket that refills; but only the clock's minute comes at the same instant in every try.
-    pub(super) async fn poll(&mut self, poll: &Poll, step: &Step, line: u32) -> Result<(), Stop> {
+    /// Polls. What comes back is used up again, and from there on the time counts anew.
+    pub(super) async fn poll(&mut self, poll: &Poll) -> Result<Polled, Stop> {
         let key = self.key(poll.key.as_ref())?;
         let span = |span: Option<crate::scenario::words::Span>| span.map_or(Duration::ZERO, |span| span.0);
         let watch = Watch {
@@ -39,74 +62,112 @@ impl Player<'_> {
             every: span(poll.every),
             over: span(poll.over),
         };
-        let limit = key.limits.requests;
         let now = self.stage.clock.now();
         let spent = self.spent.get(&key.key.variable).copied();
         let began = spent.unwrap_or(Spent { from: now, admitted: 0 }).from;
-
-        let Some(first) = self.watch(watch, began).await? else { return Ok(()) };
-        let whole = self.use_up_again(watch).await?;
-        let Some(expect) = &step.expect else {
-            let after = (first.1 - began).as_secs_f64();
-            self.fact(format!("{whole} of {limit} requests came back {after:.0} s after the window began"));
-            return Ok(());
+        let mut found = Polled {
+            key: Arc::clone(&key),
+            over: watch.over,
+            began,
+            early: None,
+            refusals: Vec::new(),
+            last: None,
         };
-        debug_assert!(expect.admitted.is_some());
-        if whole < limit {
-            let what = format!(
-                "{whole} of {limit} requests came back {:.1} s after a quota was used up",
-                (first.1 - began).as_secs_f64()
-            );
-            let suspicion = Suspicion::TooMany { admitted: limit + whole, limit, from: began, to: first.1 };
-            return Err(Stop::Suspect(suspicion, vec![self.too_early(line, what, watch)]));
+        let Some(at) = self.watch(watch, began, &mut found).await? else { return Ok(found) };
+        let whole = self.use_up_again(watch).await?;
+        found.refusals.clear();
+        let again = match whole {
+            whole if whole < key.limits.requests => None,
+            _ => self.watch(watch, at.0, &mut found).await?,
+        };
+        found.early = Some(Early { at, whole, again });
+        Ok(found)
+    }
+
+    /// Judges what a poll found.
+    ///
+    /// A limiter that counts from a key's first request gives nothing back before a minute is over. One that counts by
+    /// the minutes of its clock gives everything back once, wherever its minute begins, and then not for a minute. One
+    /// that weighs in the minute before gives quota back bit by bit after its clock's minute began, which looks like a
+    /// bucket that refills; but only the clock's minute comes at the same instant in every try.
+    pub(super) fn judge_poll(&mut self, found: &Polled, step: &Step, line: u32) -> Result<(), Stop> {
+        let limit = found.key.limits.requests;
+        if let (Some(text), Some((status, before))) = (&step.observe, found.last) {
+            let seconds = format!("{:.1}", before.as_secs_f64());
+            self.fact(text.replace("<status>", &status.to_string()).replace("<seconds>", &seconds));
         }
-        let Some(second) = self.watch(watch, first.0).await? else {
+        let Some(expect) = &step.expect else { return Ok(()) };
+        self.judge_each_429(expect, &found.refusals, line)?;
+        let Some(early) = found.early.filter(|_| expect.admitted.is_some()) else { return Ok(()) };
+        let after = (early.at.1 - found.began).as_secs_f64();
+        if early.whole < limit {
+            let what = format!(
+                "{} of {limit} requests came back {after:.1} s after a quota was used up",
+                early.whole
+            );
+            let admitted = limit + early.whole;
+            let suspicion = Suspicion::TooMany { admitted, limit, from: found.began, to: early.at.1 };
+            return Err(Stop::Suspect(suspicion, vec![self.too_early(line, what, found)]));
+        }
+        let Some(again) = early.again else {
             self.fact(format!(
-                "the whole quota came back {:.0} s after the key's first request, and not again within a minute of that",
-                (first.1 - began).as_secs_f64()
+                "the whole quota came back {after:.0} s after the key's first request, and not again within a minute of that"
             ));
             return Ok(());
         };
         // No lawful clock has two minutes begin so close to each other.
         let what = format!(
             "the whole quota came back twice: at {} and at {}, {:.1} s later",
-            first.1,
-            second.1,
-            (second.1 - first.1).as_secs_f64()
+            early.at.1,
+            again.1,
+            (again.1 - early.at.1).as_secs_f64()
         );
-        Err(Stop::Broken(vec![self.too_early(line, what, watch)]))
+        Err(Stop::Broken(vec![self.too_early(line, what, found)]))
     }
 
-    fn too_early(&self, line: u32, what: String, watch: Watch<'_>) -> crate::report::Failure {
-        let over = watch.over.as_secs();
-        let expected =
-            format!("429 for {over} s after the {} requests of a window", watch.key.limits.requests);
+    fn too_early(&self, line: u32, what: String, found: &Polled) -> crate::report::Failure {
+        let expected = format!(
+            "429 for {} s after the {} requests of a window",
+            found.over.as_secs(),
+            found.key.limits.requests
+        );
         self.failure(line, Finding { what, expected, actual: "admitted before that".to_owned() })
     }
 
     /// Asks until something is admitted too early: gives when, at the earliest and at the latest, it had come back.
-    async fn watch(&self, watch: Watch<'_>, since: Moment) -> Result<Option<Between>, Stop> {
+    async fn watch(
+        &self,
+        watch: Watch<'_>,
+        since: Moment,
+        found: &mut Polled,
+    ) -> Result<Option<Between>, Stop> {
         let end = since + watch.over;
         let requests = self.batches(watch.def, watch.key, &[0])?;
         let Some(outgoing) = requests.first() else { return Ok(None) };
         let mut refused = since;
         let mut due = self.stage.clock.now();
+        let mut promised = watch.key.promise();
         while due < end {
             self.wait_until(due, "the next poll").await?;
             let answer = self.exchange(outgoing, Some(watch.key), Connections::Fresh).await;
             let answer = answer.map_err(|fault| {
                 Stop::Suspect(Suspicion::Noise(format!("a poll got no answer: {fault}")), Vec::new())
             })?;
+            if let Some(promise) = promised {
+                found.last = Some((answer.status, promise - answer.sent));
+            }
             if answer.admitted() {
                 // By then a lawful minute may have been over.
                 return Ok((answer.done < end).then_some((refused, answer.done)));
             }
+            let (sent, done) = (answer.sent, answer.done);
             if answer.status == 429 {
-                refused = answer.sent;
+                refused = sent;
+                found.refusals.push((found.refusals.len(), answer));
             }
             let regular = due + watch.every;
-            let promised = watch.key.promise().filter(|promise| *promise > self.stage.clock.now());
-            due = promised.map_or(regular, |promise| promise.min(regular)).max(answer.done);
+            promised = watch.key.promise().filter(|promise| *promise > self.stage.clock.now());
+            due = promised.map_or(regular, |promise| promise.min(regular)).max(done);
         }
         Ok(None)
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use crate::payload::random_session;
 use crate::report::{Exchange, Failure};
 use crate::run::credentials::counts_against_key;
@@ -9,11 +11,13 @@ use crate::run::fault::Fault;
 use crate::run::judge::{Finding, Rules, describe, judge_answer};
 use crate::run::ledger::KeyState;
 use crate::run::message::{Answer, Outgoing};
-use crate::run::player::{Player, Stop};
+use crate::run::player::{Player, Session, Stop};
 use crate::run::request::Recipe;
+use crate::run::steps::seen::Sent;
 use crate::run::suspicion::Suspicion;
 use crate::run::wire::Connections;
 use crate::scenario::model::{Send, Step};
+use crate::scenario::span::Spanned;
 use crate::scenario::words::StatusPattern;
 
 /// How long the body waits for an answer to the header when a request is sent again because no answer came for a
@@ -26,10 +30,10 @@ const MOST_SENDS_ON_USED_UP: usize = 5;
 impl Player<'_> {
     /// Sends one request and judges its answer. One that must find the key used up is sent again when it was let in,
     /// for the window may have ended, or a sliding limiter given a little back, since the last 429.
-    pub(super) async fn send(&mut self, send: &Send, step: &Step, line: u32) -> Result<(), Stop> {
+    pub(super) async fn send(&mut self, send: &Send, step: &Spanned<Step>) -> Result<(), Stop> {
         let mut gives_back = false;
         for _ in 0..MOST_SENDS_ON_USED_UP {
-            let outcome = self.send_once(send, step, line).await;
+            let outcome = self.send_once(send, step).await;
             let (Err(Stop::Suspect(Suspicion::TooMany { .. }, _)), Some((request, batch))) =
                 (&outcome, self.held_used_up.clone())
             else {
@@ -50,13 +54,22 @@ impl Player<'_> {
                 "the limiter gives quota back so fast that the key cannot be held used up".to_owned(),
             ));
         }
-        self.send_once(send, step, line).await
+        self.send_once(send, step).await
     }
 
-    async fn send_once(&mut self, send: &Send, step: &Step, line: u32) -> Result<(), Stop> {
+    async fn send_once(&mut self, send: &Send, step: &Spanned<Step>) -> Result<(), Stop> {
+        let sent = self.send_one(send, step.at.line).await?;
+        self.judge_sent(&sent, step, step.at.line)
+    }
+
+    /// Sends one request.
+    pub(super) async fn send_one(&mut self, send: &Send, line: u32) -> Result<Sent, Stop> {
         let key = self.key(send.key.as_ref())?;
         let session = match &send.session {
-            Some(name) => self.sessions.entry(name.value.clone()).or_insert_with(random_session).clone(),
+            Some(name) => {
+                let named = || Session { id: random_session(), began: None };
+                self.sessions.entry(name.value.clone()).or_insert_with(named).id.clone()
+            }
             None => self.session.clone(),
         };
         let recipe = Recipe {
@@ -75,6 +88,9 @@ impl Player<'_> {
         let outgoing = recipe
             .make(&self.stage.base_url, &self.run.target, &self.run.payloads)
             .map_err(|unfit| Stop::Skipped(unfit.to_string()))?;
+        if let Some(named) = send.session.as_ref().and_then(|name| self.sessions.get_mut(name.as_str())) {
+            named.began = outgoing.body.as_deref().and_then(first_time);
+        }
         let counted = counts_against_key(send.credentials.as_ref());
         let connections = if send.used_connection { Connections::Reused } else { Connections::Fresh };
         let answer = match self.exchange(&outgoing, counted.then_some(&*key), connections).await {
@@ -82,8 +98,16 @@ impl Player<'_> {
             Err(fault @ Fault::Unsendable(_)) => return Err(Stop::Skipped(fault.to_string())),
             Err(fault) => return Err(self.no_answer(fault, &outgoing, &recipe, &key, line).await),
         };
+        let curl = recipe.curl(&outgoing);
+        Ok(Sent { outgoing, answer, curl, key, counted })
+    }
+
+    /// Judges the answer to one request.
+    pub(super) fn judge_sent(&mut self, sent: &Sent, step: &Step, line: u32) -> Result<(), Stop> {
+        let Sent { outgoing, answer, curl, key, counted } = sent;
+        let Some(send) = &step.send else { return Ok(()) };
         if let Some(text) = &step.observe {
-            let fact = fill(text, &answer, key.limits.requests);
+            let fact = fill(text, answer, key.limits.requests);
             self.fact(fact);
         }
         if let Some(given) = step.given.as_ref().filter(|given| !given.contains(answer.status)) {
@@ -100,16 +124,17 @@ impl Player<'_> {
             extra_members_allowed: self.run.target.extra_members_allowed,
             head: outgoing.method == http::Method::HEAD,
         };
-        let mut judgement = judge_answer(expect, &answer, rules);
+        let mut judgement = judge_answer(expect, answer, rules);
         if let (Some(name), false) = (&expect.same_body_as, rules.head) {
-            judgement.findings.extend(self.run.differs_from_first(&self.check.id, name, &answer));
+            judgement.findings.extend(self.run.differs_from_first(&self.check.id, name, answer));
         }
         if judgement.findings.is_empty() {
             self.on_promise = false;
             return judgement.nothing_to_judge.map_or(Ok(()), |why| Err(Stop::Blocked(why)));
         }
         let offered = self.run.offered(&send.request).is_some_and(|status| status < 300);
-        if recipe.def.optional && matches!(answer.status, 404 | 405 | 501) && !offered {
+        let optional = self.request(&send.request)?.optional;
+        if optional && matches!(answer.status, 404 | 405 | 501) && !offered {
             let name = &*send.request;
             return Err(Stop::Skipped(format!(
                 "the deployment does not seem to offer {name}: {}",
@@ -121,9 +146,9 @@ impl Player<'_> {
             .into_iter()
             .map(|finding| {
                 let mut failure = self.failure(line, finding);
-                failure.facts = self.timing(&answer, &key);
-                failure.exchange = Some(shown(&outgoing, Ok(&answer)));
-                failure.curl = Some(recipe.curl(&outgoing));
+                failure.facts = self.timing(answer, key);
+                failure.exchange = Some(shown(outgoing, Ok(answer)));
+                failure.curl = Some(curl.clone());
                 failure
             })
             .collect();
@@ -132,11 +157,11 @@ impl Player<'_> {
             wanted.is_some_and(|wanted| wanted.0.iter().all(|pattern| *pattern == StatusPattern::Exact(429)));
         let wants_refusal =
             wanted.is_some_and(|wanted| wanted.contains(429) && !wanted.contains(answer.status));
-        if counted && answer.status == 429 && !wants_429 && !self.on_promise {
+        if *counted && answer.status == 429 && !wants_429 && !self.on_promise {
             let silence = self.silence;
             return Err(Stop::Suspect(Suspicion::Limited { silence }, failures));
         }
-        if counted && answer.admitted() && wants_refusal {
+        if *counted && answer.admitted() && wants_refusal {
             let limit = key.limits.requests;
             let suspicion = Suspicion::TooMany {
                 admitted: limit.saturating_add(1),
@@ -239,6 +264,14 @@ impl Player<'_> {
         let row = self.row();
         self.facts.push(if row.is_empty() { fact } else { format!("{row}: {fact}") });
     }
+}
+
+/// The time of a batch's first event, in either envelope.
+fn first_time(batch: &[u8]) -> Option<DateTime<Utc>> {
+    let batch: serde_json::Value = serde_json::from_slice(batch).ok()?;
+    let event = batch.pointer("/events/0")?;
+    let written = event.get("timestamp").or_else(|| event.get("ts"))?.as_str()?;
+    Some(DateTime::parse_from_rfc3339(written).ok()?.to_utc())
 }
 
 /// The message of an error body.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::model::{Body, Burst, Credentials, Exhaust, Pace, Poll, Send, Step};
+use super::super::model::{Body, Burst, Credentials, Exhaust, Expect, Pace, Poll, Send, Step};
 use super::super::problem::{word, words};
 use super::super::span::{At, Spanned};
 use super::super::text::Text;
@@ -214,10 +214,12 @@ impl Steps<'_> {
         self.key(poll.key.as_ref());
         self.needed("poll", node, poll.every.is_none_or(|every| every.0.is_zero()), "every", "every: 2s");
         self.needed("poll", node, poll.over.is_none(), "over", "over: 59s");
-        let expects_none =
-            step.expect.as_ref().is_none_or(|expect| expect.admitted == Some(Amount::Number(0)));
-        if !expects_none && self.whole {
-            let what = "a `poll` can expect one thing only: that nothing is admitted";
+        let fits = |expect: &Expect| match expect.admitted {
+            Some(admitted) => admitted == Amount::Number(0),
+            None => expect.promise_moves_at_most.is_some() || expect.each_429.is_some(),
+        };
+        if !step.expect.as_ref().is_none_or(fits) && self.whole {
+            let what = "of counts, a `poll` can expect one thing only: that nothing is admitted";
             report(self.text, node.at, what, "write `expect: {admitted: 0}`");
         }
     }
