@@ -152,7 +152,8 @@ impl<'a> Player<'a> {
                 let Some(own) = party.step_at(index) else { continue };
                 (self.check, self.case) = (party.member.check, party.member.case);
                 self.on_promise = on_promise;
-                let promised = !waits_for_a_promise(own) || step.align.is_none() || self.waited_for_a_promise;
+                let promised =
+                    !waits_for_a_promise(own) || step.align.is_none() || self.waited_for_first_promise;
                 party.lost = !promised || self.judge(own, &seen).is_err();
                 party.facts.append(&mut self.facts);
             }

@@ -105,8 +105,8 @@ pub(crate) struct Player<'a> {
     pub(super) on_promise: bool,
     /// Whether a key that this run has not used yet is taken for fresh.
     pub(super) trusts: bool,
-    /// Whether the last fresh window was waited for by the promise of a 429, and by nothing else.
-    pub(super) waited_for_a_promise: bool,
+    /// Whether the last fresh window was waited for by the first promise of a 429, which had not moved since.
+    pub(super) waited_for_first_promise: bool,
     /// Whether bursts should avoid reused connections, after these made noise.
     pub(super) connections: Connections,
     /// The request, and the batch size, that used the key up, as long as it should stay so.
@@ -140,7 +140,7 @@ impl<'a> Player<'a> {
             silence: Duration::ZERO,
             on_promise: false,
             trusts: false,
-            waited_for_a_promise: false,
+            waited_for_first_promise: false,
             connections: Connections::Reused,
             held_used_up: None,
             most_in_flight: u32::MAX,
@@ -231,9 +231,11 @@ impl<'a> Player<'a> {
         self.spent.clear();
     }
 
-    /// Whether the case begins by using its keys up, or by finding a fresh window of theirs.
+    /// Whether the case begins by using its keys up, by finding a fresh window of theirs, or with a burst whatever is left
+    /// of it.
     pub(super) fn measures_itself(&self) -> bool {
-        self.case.steps.first().is_some_and(|step| step.exhaust.is_some() || step.align.is_some())
+        let first = self.case.steps.first();
+        first.is_some_and(|step| step.exhaust.is_some() || step.align.is_some() || step.burst.is_some())
     }
 
     /// Waits until the case's own requests fit into the quota; after a 429 out of turn, until the key was silent for

@@ -146,11 +146,14 @@ fn explain(suspicion: &Suspicion) -> String {
             "the key was over its limit when it should not have been: is somebody else using it?".to_owned()
         }
         Suspicion::Noise(what) => what.clone(),
-        Suspicion::TooSlow(took) => format!(
-            "the target needed {:.0} s for the burst, so the window may have ended meanwhile",
-            took.as_secs_f64()
-        ),
+        Suspicion::TooSlow(took) => too_slow(*took),
     }
+}
+
+/// Why nothing follows from a burst that took so long.
+pub(crate) fn too_slow(took: Duration) -> String {
+    let seconds = took.as_secs_f64();
+    format!("the target needed {seconds:.0} s for the burst, so the window may have ended meanwhile")
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ async fn what_was_judged_is_reported_and_the_wait_is_over() {
     let begun = Instant::now();
     let ran = tokio::task::spawn_blocking(move || {
         let mut child = Command::new(env!("CARGO_BIN_EXE_trenchcheck"))
-            .args(["test", "--target", &url, "auth.unknown", "limit.retry-after-honest"])
+            .args(["test", "--target", &url, "auth.unknown", "rate.hammering"])
             .args(["--verbose", "--junit", "report.xml", "--json", "report.json"])
             .env_clear()
             .env("TRENCHCHECK_KEY_STANDARD", KEY)
@@ -61,6 +61,6 @@ async fn what_was_judged_is_reported_and_the_wait_is_over() {
         checks.iter().find(|check| check["id"] == id).unwrap()["verdict"].as_str().unwrap().to_owned()
     };
     assert_eq!(verdict("auth.unknown"), "pass");
-    assert_eq!(verdict("limit.retry-after-honest"), "skipped");
+    assert_eq!(verdict("rate.hammering"), "skipped");
     assert!(well_formed_junit(here.path()).contains("auth.unknown"));
 }

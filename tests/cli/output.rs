@@ -32,8 +32,7 @@ fn a_wrong_argument_is_a_usage_error() {
 async fn a_pipe_gets_no_escape_codes_and_no_progress() {
     let server = deployment(60, Duration::from_secs(2)).await;
     for flags in [&[][..], &["--verbose"], &["--quiet"]] {
-        let ran =
-            run(&[&["test", "--target", &server.url(), "limit.retry-after-honest"], flags].concat()).await;
+        let ran = run(&[&["test", "--target", &server.url(), "rate.hammering"], flags].concat()).await;
         let ran = ran.ended_with(0);
         assert!(!ran.out.contains(['\u{1b}', '\r']) && ran.err.is_empty(), "{ran:?}");
     }

@@ -26,7 +26,6 @@ pub(super) const ENTRIES: &[Entry] = &[must(
         "events.counted-singly",
         "events.over",
         "events.never-over",
-        "events.retry-after",
         "events.window",
     ],
     "A young service that outgrew its page: a 401 for every cause, another 403, a bare 429, request ids in all errors, \

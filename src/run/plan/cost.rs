@@ -146,8 +146,10 @@ impl Walk<'_> {
         if self.trusts {
             return;
         }
-        let measures_itself =
-            case.steps.first().is_some_and(|step| step.exhaust.is_some() || step.align.is_some());
+        let measures_itself = case
+            .steps
+            .first()
+            .is_some_and(|step| step.exhaust.is_some() || step.align.is_some() || step.burst.is_some());
         let sends = case.steps.iter().filter(|step| step.send.is_some()).count();
         let sends = u32::try_from(sends).unwrap_or(u32::MAX);
         for name in self.names() {
@@ -427,8 +429,8 @@ mod tests {
         let case = case(&suite, "rate.standard");
         let mut keys = keys_for(case);
         let fresh = bill(case, &suite.requests, &mut keys, Duration::ZERO, Time::Real);
-        // Two controls, a quota and one more, one alone; then the burst.
-        assert_eq!((fresh.requests, fresh.events), (2 + 61 + 1 + 160, 0));
+        // A control, a quota and one more, one alone; then the burst.
+        assert_eq!((fresh.requests, fresh.events), (1 + 61 + 1 + 160, 0));
         assert_eq!((seconds(&fresh), fresh.waits.len()), (60, 1));
         assert!(keys["own"].used_up(fresh.until));
         // The next one finds the key used up, and asks for the promise only.
@@ -436,7 +438,10 @@ mod tests {
         assert_eq!((next.requests, seconds(&next)), (1 + 160, 120));
         let on_a_clock_that_moves =
             bill(case, &suite.requests, &mut keys_for(case), Duration::ZERO, Time::Virtual);
-        assert_eq!(on_a_clock_that_moves.requests, 2 + 160);
+        assert_eq!(on_a_clock_that_moves.requests, 1 + 160);
+        // A key that was not used yet is taken for fresh where that is safe.
+        let trusted = bill(case, &suite.requests, &mut keys_for(case), Duration::ZERO, Time::Trusting);
+        assert_eq!((trusted.requests, trusted.waits.len()), (160, 0));
     }
 
     #[test]
@@ -446,7 +451,7 @@ mod tests {
         let mut keys = keys_for(case);
         let first = bill(case, &suite.requests, &mut keys, Duration::ZERO, Time::Real);
         let second = bill(case, &suite.requests, &mut keys, first.until, Time::Real);
-        assert_eq!((first.requests, second.requests), (2 + 160 + 1, 100 + 1));
+        assert_eq!((first.requests, second.requests), (1 + 160 + 1, 100 + 1));
         assert!(seconds(&second) == 0 && second.waits.is_empty());
     }
 

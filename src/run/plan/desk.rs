@@ -67,7 +67,13 @@ impl Desk {
             let mut used = Vec::new();
             for role in roles {
                 let fitting = desk.candidates(role, false).into_iter().filter(|index| !used.contains(index));
-                if let Some(index) = fitting.min_by_key(|index| (!desk.common[*index], desk.sought[*index])) {
+                // Whichever key there is should be one that opens all there is.
+                let closed = |index: &usize| match role {
+                    Role::Any => usize::MAX - desk.keys[*index].scopes.len(),
+                    _ => 0,
+                };
+                let merit = |index: &usize| (closed(index), !desk.common[*index], desk.sought[*index]);
+                if let Some(index) = fitting.min_by_key(merit) {
                     desk.common[index] = true;
                     used.push(index);
                 }

@@ -35,5 +35,5 @@ pub(in crate::run) fn no_bursts(host: &str, loopback: bool, allowed_hosts: &[Str
 }
 
 fn sends_many(step: &Step) -> bool {
-    step.burst.is_some() || step.exhaust.is_some() || step.align.is_some()
+    step.burst.is_some() || step.exhaust.is_some() || step.align.is_some() || step.pace.is_some()
 }

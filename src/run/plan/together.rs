@@ -118,7 +118,10 @@ fn carried_from(from: usize, leader: &Case, case: &Case) -> Option<Vec<usize>> {
     let mut next = from;
     for own in &case.steps {
         while !serves(leader.steps.get(next)?, own) {
-            if next == from || !is_nothing_to_the_key(&leader.steps[next]) {
+            let step = &leader.steps[next];
+            // Who waits for the first promise may overlook that others went on asking, if that moved nothing.
+            let moves_nothing = step.poll.is_some() && waits_for_a_promise(own);
+            if next == from || !(moves_nothing || is_nothing_to_the_key(step)) {
                 return None;
             }
             next += 1;
@@ -201,7 +204,108 @@ fn serves(done: &Step, own: &Step) -> bool {
     !judges_by_itself && (same || waited)
 }
 
-/// Whether a step waits until the instant that a 429 promised.
+/// Whether a step waits until an instant that a 429 promised.
 pub(crate) fn waits_for_a_promise(step: &Step) -> bool {
-    matches!(step.wait, Some(WaitFor::Promise { early }) if early.is_zero())
+    match step.wait {
+        Some(WaitFor::Promise { early }) => early.is_zero(),
+        Some(WaitFor::FirstPromise) => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::run::plan::places;
+    use crate::scenario::Source;
+
+    fn suite() -> Suite {
+        Suite::load(&Source::Builtin).unwrap()
+    }
+
+    fn all(suite: &Suite) -> Vec<Experiment> {
+        let selected: Vec<usize> = (0..suite.checks.len()).collect();
+        experiments(suite, places(suite, &selected))
+    }
+
+    fn ids<'s>(suite: &'s Suite, experiment: &Experiment) -> Vec<&'s str> {
+        experiment.places().map(|place| suite.checks[place.check].id.as_str()).collect()
+    }
+
+    #[test]
+    fn two_windows_in_a_row_serve_all_that_is_about_one_of_them() {
+        let suite = suite();
+        let standard = all(&suite).into_iter().find(|experiment| {
+            let case = case_at(&suite, experiment.leader);
+            ids(&suite, experiment)[0] == "rate.second-window"
+                && case.key.as_ref().unwrap().as_str() == "standard"
+        });
+        let served: BTreeSet<&str> = ids(&suite, &standard.unwrap()).into_iter().collect();
+        for id in ["rate.standard", "rate.window-length", "limit.retry-after-honest", "limit.promise-stable"]
+        {
+            assert!(served.contains(id), "{id} of {served:?}");
+        }
+        assert!(!served.contains("rate.premium"));
+    }
+
+    #[test]
+    fn what_is_sent_without_the_key_is_nothing_to_who_counts_what_it_may() {
+        let suite = suite();
+        let of =
+            all(&suite).into_iter().find(|one| ids(&suite, one)[0] == "rate.bad-keys-drain-nobody").unwrap();
+        let rider =
+            of.riders.iter().find(|ride| suite.checks[ride.place.check].id == "rate.across-endpoints");
+        assert_eq!(rider.unwrap().steps, [0, 4, 5, 6]);
+    }
+
+    #[test]
+    fn every_case_is_served_once_and_all_it_does_is_done_from_a_window_on() {
+        let suite = suite();
+        let experiments = all(&suite);
+        let mut served = BTreeSet::new();
+        for experiment in &experiments {
+            assert!(experiment.places().all(|place| served.insert(place)));
+            let leader = case_at(&suite, experiment.leader);
+            for ride in &experiment.riders {
+                let case = case_at(&suite, ride.place);
+                assert_eq!(ride.steps.len(), case.steps.len());
+                assert!(ride.steps.is_sorted_by(|one, next| one < next));
+                let begins = &leader.steps[ride.steps[0]];
+                assert!(has_a_window(begins) || begins.exhaust.is_some());
+                for (own, done) in case.steps.iter().zip(&ride.steps) {
+                    assert!(serves(&leader.steps[*done], own));
+                    // What is judged by what was sent must have been sent as it asks.
+                    assert_eq!(
+                        (&own.burst, &own.send),
+                        (&leader.steps[*done].burst, &leader.steps[*done].send)
+                    );
+                }
+                assert!(keys_fit(leader, case));
+            }
+        }
+        assert_eq!(served.len(), suite.checks.iter().map(|check| check.cases.len()).sum::<usize>());
+        assert!(experiments.len() < served.len());
+    }
+
+    #[test]
+    fn an_unused_key_is_trusted_only_beside_a_window_that_was_waited_for() {
+        let suite = suite();
+        let trusted = |wanted: &[&str]| {
+            let selected: Vec<usize> = (0..suite.checks.len())
+                .filter(|index| wanted.contains(&suite.checks[*index].id.as_str()))
+                .collect();
+            let mut experiments = experiments(&suite, places(&suite, &selected));
+            trust_unused_keys(&suite, experiments.iter_mut());
+            experiments
+                .iter()
+                .filter(|one| one.trusts)
+                .flat_map(|one| ids(&suite, one))
+                .collect::<BTreeSet<_>>()
+        };
+        assert!(trusted(&["rate.standard", "rate.premium", "rate.ingestion"]).is_empty());
+        assert!(trusted(&["rate.standard", "rate.recovers"]).contains("rate.standard"));
+        assert!(!trusted(&["rate.premium", "rate.recovers"]).contains("rate.premium"));
+    }
 }

@@ -20,21 +20,21 @@ impl Player<'_> {
     /// where the limiter slides.
     pub(super) async fn align(&mut self) -> Result<(), Stop> {
         let mut ready = self.stage.clock.now();
-        self.waited_for_a_promise = true;
+        self.waited_for_first_promise = true;
         let measured =
             || self.cast.iter().filter(|(name, _)| is_measured(self.case, name)).map(|(_, key)| key);
         for key in measured() {
             // Silence costs nothing where the clock can be moved. But what follows a window that was measured already
             // is about windows in a row, and there the promise is taken at its word.
             let in_a_row = self.spent.contains_key(&key.key.variable);
-            let (fresh_at, promised) = if self.stage.clock.is_virtual() && !in_a_row {
+            let (fresh_at, first_promise) = if self.stage.clock.is_virtual() && !in_a_row {
                 (self.silent_until(key, LONG_SILENCE), false)
             } else if self.trusts && key.last_answer().is_none() {
                 (ready, false)
             } else {
                 self.fresh_at(key).await?
             };
-            self.waited_for_a_promise &= promised;
+            self.waited_for_first_promise &= first_promise;
             ready = ready.max(fresh_at);
         }
         if self.stage.clock.is_virtual() && self.spent.is_empty() {
@@ -51,7 +51,7 @@ impl Player<'_> {
         Ok(())
     }
 
-    /// When a real deployment's key has a fresh window, and whether a 429 promised it.
+    /// When a real deployment's key has a fresh window, and whether the first promise of a 429 says so.
     async fn fresh_at(&self, key: &KeyState) -> Result<(Moment, bool), Stop> {
         if let Some(silence) = key.silence() {
             return Ok((self.silent_until(key, silence), false));
@@ -66,7 +66,9 @@ impl Player<'_> {
         }
         let now = self.stage.clock.now();
         Ok(match key.promise() {
-            Some(promise) if promise - now <= LONGEST_PROMISE => (promise, true),
+            Some(promise) if promise - now <= LONGEST_PROMISE => {
+                (promise, key.first_promise() == Some(promise))
+            }
             _ => (self.silent_until(key, WINDOW + Duration::from_secs(1)), false),
         })
     }

@@ -12,7 +12,7 @@ use crate::run::player::{Player, Spent, Stop};
 use crate::run::steps::seen::Fired;
 use crate::run::steps::send::shown;
 use crate::run::steps::ways::Way;
-use crate::run::suspicion::Suspicion;
+use crate::run::suspicion::{Suspicion, too_slow};
 use crate::run::volley::{self, Volley};
 use crate::run::wire::Connections;
 use crate::scenario::model::{Burst, Expect, RequestDef, Step};
@@ -134,7 +134,9 @@ impl Player<'_> {
             wanted.is_some_and(|wanted| wanted.resolve(key.limits.requests, all) != seen)
         });
         if !wrong {
-            return Ok(());
+            // A burst that is none proves nothing: a reset lies inside it.
+            let is_none = volley.took() >= TOO_LONG && expect.limited.is_some();
+            return if is_none { Err(Stop::Inconclusive(too_slow(volley.took()))) } else { Ok(()) };
         }
         let finding = counts_finding(expect, volley, key.limits.requests, all);
         let mut failure = self.failure(line, finding);

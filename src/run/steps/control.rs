@@ -47,6 +47,9 @@ impl Player<'_> {
             for name in names {
                 let Some(def) = self.run.suite.requests.get(*name) else { continue };
                 let answer = self.probe(key, &def.value).await?;
+                if answer.admitted() {
+                    self.run.note_admitted(&key.key.variable, name);
+                }
                 if answer.admitted() || answer.status == 429 {
                     key.worked(answer.answered);
                     return Ok(());

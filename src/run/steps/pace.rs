@@ -38,6 +38,7 @@ impl Player<'_> {
     /// Sends requests, each when its turn has come.
     pub(super) async fn pace(&mut self, pace: &Pace) -> Result<Paced, Stop> {
         let key = self.key(pace.key.as_ref())?;
+        self.run.burst_is_welcome()?;
         let def = self.request(&pace.request)?;
         let limit = key.limits.requests;
         let over = pace.over.map_or(Duration::ZERO, |over| over.duration());
@@ -61,7 +62,7 @@ impl Player<'_> {
     }
 
     /// Sends `requests` over a time; the answers come with the place of their request.
-    async fn send_evenly(
+    pub(super) async fn send_evenly(
         &self,
         key: &KeyState,
         requests: Vec<Arc<Outgoing>>,

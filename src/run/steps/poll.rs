@@ -81,7 +81,21 @@ impl Player<'_> {
             _ => self.watch(watch, at.0, &mut found).await?,
         };
         found.early = Some(Early { at, whole, again });
+        if again.is_some() || whole < key.limits.requests {
+            self.ask_around(watch).await?;
+        }
         Ok(found)
+    }
+
+    /// Uses the key up once more and asks at several phases of a second, so that there are promises to go by.
+    async fn ask_around(&self, watch: Watch<'_>) -> Result<(), Stop> {
+        const ASKS: u32 = 9;
+        const WITHIN: Duration = Duration::from_secs(3);
+        self.use_up(watch.key, watch.def, 1, None).await?;
+        let requests = self.batches(watch.def, watch.key, &[0; ASKS as usize])?;
+        self.send_evenly(watch.key, requests, WITHIN).await?;
+        self.use_up(watch.key, watch.def, 1, None).await?;
+        Ok(())
     }
 
     /// Judges what a poll found.

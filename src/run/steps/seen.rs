@@ -71,3 +71,41 @@ pub(in crate::run) struct Paced {
     pub(super) before: Vec<lawful::Seen>,
     pub(super) key: Arc<KeyState>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::{ApiKey, Tier};
+    use crate::target::Key;
+
+    fn burst(retry_after: &str, sent_ms: u64) -> Seen {
+        let at = |ms| Moment(Duration::from_millis(ms));
+        let mut headers = http::HeaderMap::new();
+        headers.insert("retry-after", retry_after.parse().unwrap());
+        let (sent, done) = (at(sent_ms), at(sent_ms + 5));
+        let answer = Answer { status: 429, headers, body: bytes::Bytes::new(), sent, answered: done, done };
+        let key = Key {
+            variable: "K".to_owned(),
+            secret: ApiKey::new("ct_live_abcdefghijkl").unwrap(),
+            tier: Some(Tier::Standard),
+            scopes: Vec::new(),
+            account: None,
+            given_for: None,
+            mock_id: None,
+        };
+        let volley = Volley { answers: vec![(0, answer)], ..Volley::default() };
+        let key = Arc::new(KeyState::new(key, Tier::Standard.limits()));
+        Seen::Burst(Box::new(Fired { volley, batches: vec![0], limit: 60, key }))
+    }
+
+    #[test]
+    fn a_window_that_did_not_begin_with_us_gives_itself_away() {
+        let began = Moment(Duration::from_millis(1_000));
+        assert!(!burst("60", 1_010).shows_earlier_use(began));
+        // Rounded down, and asked a little later: still ours.
+        assert!(!burst("59", 1_300).shows_earlier_use(began));
+        assert!(burst("58", 1_010).shows_earlier_use(began));
+        assert!(!burst("soon", 1_010).shows_earlier_use(began));
+        assert!(!Seen::Nothing.shows_earlier_use(began));
+    }
+}

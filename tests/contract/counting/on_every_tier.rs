@@ -13,7 +13,7 @@ pub(super) const ROWS: &[Row] = &[
         .spares(&["rate.standard"]),
     row("rate.ingestion", "ingestion-not-automatic", "of 1100 requests 60 were admitted")
         .spares(&["rate.standard"]),
-    row("rate.tier-by-key", "tier-by-route", "of 1100 requests 60 were admitted"),
+    row("rate.tier-by-key", "tier-by-route", "of 900 requests 60 were admitted"),
     row("rate.concurrent", "one-at-a-time", "were admitted"),
     row("rate.concurrent", "racy-counter", "were admitted"),
     // Wrong for batches only, so the other rows of the check hold.
@@ -23,18 +23,26 @@ pub(super) const ROWS: &[Row] = &[
     row("events.over", "events-limit-one-more", "the status is 200, not 429").spares(&["events.quota"]),
     row("events.over", "events-unlimited", "the status is 200, not 429"),
     row("events.over", "events-by-session", "the status is 200, not 429").spares(&["events.quota"]),
-    row("events.counted-singly", "events-counted-by-batch", "of 103000 events 103000 were accepted"),
-    row("events.counted-singly", "events-counted-by-size", "[batch=500 padding=400] of 103000 events"),
-    row("events.counted-singly", "large-batches-refused", "[batch=1000 padding=0] of 103000 events 0"),
+    row("events.counted-singly", "events-counted-by-batch", "of 110000 events 110000 were accepted"),
+    row(
+        "events.counted-singly",
+        "events-counted-by-size",
+        "batch=700 padding=400 in_flight=64] of 109900 events",
+    ),
+    row(
+        "events.counted-singly",
+        "large-batches-refused",
+        "batch=1000 padding=0 in_flight=8] of 110000 events 0",
+    ),
     row("events.requests-apart", "requests-not-apart", "of 201 requests 200 were admitted"),
     row("events.requests-apart", "requests-of-100-events", "of 99 requests 20 were admitted").spares(&[
         "events.quota",
         "events.over",
         "rate.ingestion",
     ]),
-    row("events.never-over", "straddle-admitted", "of 100701 events 100")
+    row("events.never-over", "straddle-admitted", "of 109900 events 100")
         .spares(&["events.quota", "events.over"]),
-    row("events.never-over", "events-limit-one-more", "of 100701 events 100001 were accepted"),
+    row("events.never-over", "events-limit-one-more", "the status is 200, not 429"),
     row("events.straddle", "straddle-admitted", "the status is 200, not 429"),
     row("events.straddle", "straddle-partly-stored", "a refused batch was ingested"),
     row("events.straddle-fits", "straddle-partly-stored", "then 500 events - status 429"),
@@ -57,5 +65,5 @@ pub(super) const ROWS: &[Row] = &[
         .spares(&["events.quota"]),
     row("events.reads-survive", "reads-stop-with-events", "the status is 429, not 2xx"),
     row("events.window", "events-by-the-hour", "events 0 were accepted"),
-    row("events.window", "events-every-10s", "the status is 200, not 429").spares(&["events.quota"]),
+    row("events.window", "events-every-10s", "came back").spares(&["events.quota"]),
 ];
