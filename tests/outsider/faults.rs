@@ -130,7 +130,7 @@ const OF_REQUESTS: &[Row] = &[
     row(SharedByOwner, &["rate.per-key"]),
     row(Bucket, &["rate.window-length"]).also(OF_A_BUCKET),
     row(TwoMinutes, &["rate.standard"]).also(OF_THE_COUNT),
-    row(FirstOfConnectionIsFree, &["rate.standard"]).also(OF_THE_COUNT),
+    row(FirstOfConnectionIsFree, &["rate.connections"]).also(&["rate.standard"]),
     row(CountedLater, &["rate.standard"]).also(OF_THE_COUNT),
     row(UnusedIsSaved, &["rate.standard"]).also(OF_THE_COUNT),
     row(RefusedWith200, &["rate.standard"]).also(OF_THE_COUNT),
