@@ -121,8 +121,20 @@ impl Wire {
         connections: Connections,
         clock: &Clock,
     ) -> Result<Answer, Fault> {
+        self.prepare(outgoing, connections)?.send(clock).await
+    }
+
+    /// Writes a request, so that nothing is left to do but to let it go.
+    ///
+    /// # Errors
+    /// [`Fault::Unsendable`] when it cannot be written.
+    pub(crate) fn prepare<'a>(
+        &'a self,
+        outgoing: &'a Outgoing,
+        connections: Connections,
+    ) -> Result<Prepared<'a>, Fault> {
         if let Some(spelling) = &outgoing.spelled {
-            return super::respell::exchange(outgoing, spelling, self.timeout, clock).await;
+            return Ok(Prepared { wire: self, way: Way::Respelled(outgoing, spelling) });
         }
         let clients = self.clients(outgoing.http)?;
         let client = match connections {
@@ -135,38 +147,65 @@ impl Wire {
         }
         let mut request = client.request(outgoing.method.clone(), &outgoing.url).headers(headers);
         if let Some(body) = &outgoing.body {
+            let body = body.bytes();
             request = request.body(match connections {
-                Connections::Patient(patience) => reqwest::Body::wrap(HeldBody::new(body.clone(), patience)),
-                Connections::Reused | Connections::Fresh => body.clone().into(),
+                Connections::Patient(patience) => reqwest::Body::wrap(HeldBody::new(body, patience)),
+                Connections::Reused | Connections::Fresh => body.into(),
             });
         }
         let request = request.build().map_err(|error| Fault::of(error, self.timeout, ""))?;
+        Ok(Prepared { wire: self, way: Way::Plain(client, Box::new(request)) })
+    }
+}
 
+/// A request that is written and has not left.
+#[derive(Debug)]
+pub(crate) struct Prepared<'a> {
+    wire: &'a Wire,
+    way: Way<'a>,
+}
+
+#[derive(Debug)]
+enum Way<'a> {
+    Plain(&'a reqwest::Client, Box<reqwest::Request>),
+    /// With the key's header spelled like this.
+    Respelled(&'a Outgoing, &'a str),
+}
+
+impl Prepared<'_> {
+    /// Sends it and reads its answer whole, whatever it is.
+    ///
+    /// # Errors
+    /// A [`Fault`] when there is no whole answer.
+    pub(crate) async fn send(self, clock: &Clock) -> Result<Answer, Fault> {
+        let timeout = self.wire.timeout;
+        let (client, request) = match self.way {
+            Way::Plain(client, request) => (client, *request),
+            Way::Respelled(outgoing, spelling) => {
+                return super::respell::exchange(outgoing, spelling, timeout, clock).await;
+            }
+        };
         let sent = clock.now();
-        let mut response = client
-            .execute(request)
-            .await
-            .map_err(|error| Fault::of(error, self.timeout, "no header came"))?;
+        let mut response =
+            client.execute(request).await.map_err(|error| Fault::of(error, timeout, "no header came"))?;
         let answered = clock.now();
+        let status = response.status().as_u16();
         let mut body = BytesMut::new();
         loop {
-            let got = format!("status {} and {} bytes of body came", response.status().as_u16(), body.len());
             match response.chunk().await {
                 Ok(Some(chunk)) if body.len() + chunk.len() > MOST_BODY_BYTES => {
                     return Err(Fault::TooLarge(MOST_BODY_BYTES));
                 }
+                // Copied: what comes is a slice of a buffer that is much larger than most answers.
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
                 Ok(None) => break,
-                Err(error) => return Err(Fault::of(error, self.timeout, &got)),
+                Err(error) => {
+                    let got = format!("status {status} and {} bytes of body came", body.len());
+                    return Err(Fault::of(error, timeout, &got));
+                }
             }
         }
-        Ok(Answer {
-            status: response.status().as_u16(),
-            headers: response.headers().clone(),
-            body: body.freeze(),
-            sent,
-            answered,
-            done: clock.now(),
-        })
+        let headers = std::mem::take(response.headers_mut());
+        Ok(Answer { status, headers, body: body.freeze(), sent, answered, done: clock.now() })
     }
 }
