@@ -33,6 +33,7 @@
 
 pub mod cli;
 pub mod contract;
+mod descriptors;
 pub mod known;
 pub mod load;
 pub mod matrix;
