@@ -31,6 +31,7 @@
 //!
 //! [`cli`] is the command line, one file a command; `main` parses, dispatches and exits.
 
+mod certificates;
 pub mod cli;
 pub mod contract;
 mod descriptors;

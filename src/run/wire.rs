@@ -11,6 +11,7 @@ use super::clock::Clock;
 use super::fault::Fault;
 use super::held_body::HeldBody;
 use super::message::{Answer, MOST_BODY_BYTES, Outgoing};
+use crate::certificates;
 use crate::scenario::model::HttpVersion;
 
 /// How long an idle connection is kept: shorter than common servers keep it, so that we do not send into
@@ -40,9 +41,9 @@ struct Clients {
 }
 
 impl Clients {
-    fn new(timeout: Duration, version: Option<HttpVersion>) -> Result<Self, Fault> {
+    fn new(base_url: &str, timeout: Duration, version: Option<HttpVersion>) -> Result<Self, Fault> {
         let build = |idle: usize| {
-            let builder = reqwest::Client::builder()
+            let builder = certificates::where_needed(reqwest::Client::builder(), base_url)
                 .redirect(Policy::none())
                 .no_proxy()
                 // Other parts of this program need decompression; what is judged is read as it came.
@@ -74,17 +75,19 @@ pub(crate) struct Wire {
     any: Clients,
     http1: Arc<OnceLock<Clients>>,
     http2: Arc<OnceLock<Clients>>,
+    base_url: Arc<str>,
     timeout: Duration,
 }
 
 impl Wire {
-    /// A client that follows no redirect (a redirect is an answer), undoes no compression, and uses no proxy.
+    /// A client for URLs below `base_url` that follows no redirect (a redirect is an answer), undoes no compression, and
+    /// uses no proxy.
     ///
     /// # Errors
     /// When the system's certificates cannot be read.
-    pub(crate) fn new(timeout: Duration) -> Result<Self, Fault> {
-        let any = Clients::new(timeout, None)?;
-        Ok(Self { any, http1: Arc::default(), http2: Arc::default(), timeout })
+    pub(crate) fn new(base_url: &str, timeout: Duration) -> Result<Self, Fault> {
+        let any = Clients::new(base_url, timeout, None)?;
+        Ok(Self { any, http1: Arc::default(), http2: Arc::default(), base_url: base_url.into(), timeout })
     }
 
     /// The clients for a version; those that few checks need are made when they are first asked for.
@@ -97,7 +100,7 @@ impl Wire {
         match made.get() {
             Some(clients) => Ok(clients),
             None => {
-                let clients = Clients::new(self.timeout, version)?;
+                let clients = Clients::new(&self.base_url, self.timeout, version)?;
                 Ok(made.get_or_init(|| clients))
             }
         }
