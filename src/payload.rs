@@ -187,6 +187,16 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_is_written_the_same_whenever_it_leaves() {
+        let payloads = Payloads::new(Utc::now());
+        let (first, second) =
+            (payloads.events(9, 3, Envelope::Wire, "s"), payloads.events(9, 3, Envelope::Wire, "s"));
+        let later = second.write();
+        assert_eq!(second.write(), later);
+        assert_ne!(first.write(), later);
+    }
+
+    #[test]
     fn padding_makes_a_batch_larger_and_adds_no_event() {
         let payloads = Payloads::new(Utc::now());
         let (plain, padded) =

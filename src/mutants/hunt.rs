@@ -140,3 +140,16 @@ fn jobs_beside(mutants: usize) -> usize {
     let room = usize::try_from(descriptors::raise(wanted)).unwrap_or(usize::MAX);
     (room / of_each).clamp(JOBS, MOST_JOBS_BESIDE)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slow_mutants_get_more_jobs_as_far_as_there_are_files_for_their_connections() {
+        assert_eq!(jobs_beside(0), JOBS);
+        let alone = jobs_beside(1);
+        assert!((JOBS..=MOST_JOBS_BESIDE).contains(&alone));
+        assert_eq!(jobs_beside(usize::MAX / 10_000), JOBS);
+    }
+}
