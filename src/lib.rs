@@ -31,8 +31,10 @@
 //!
 //! [`cli`] is the command line, one file a command; `main` parses, dispatches and exits.
 
+mod certificates;
 pub mod cli;
 pub mod contract;
+mod descriptors;
 pub mod known;
 pub mod load;
 pub mod matrix;

@@ -19,7 +19,7 @@ pub(crate) enum Mix {
 
 impl Mix {
     /// The type of the `nth` event of a batch of `count`.
-    const fn kind(self, nth: u64, count: u64) -> &'static str {
+    const fn kind(self, nth: u32, count: u32) -> &'static str {
         match (self, nth) {
             (_, 0) => "session_start",
             (Self::Plain, _) => "tool_use",
@@ -33,10 +33,82 @@ impl Mix {
             },
         }
     }
+
+    /// The tool of the `nth` event.
+    const fn tool(self, nth: u32) -> &'static str {
+        match self {
+            Self::Plain => TOOLS[0],
+            // A use and its result stand side by side, at an odd and the next even place.
+            Self::Session => TOOLS[nth.div_ceil(2) as usize % TOOLS.len()],
+        }
+    }
 }
 
 /// The tools of a session, one for each use and its result.
 const TOOLS: [&str; 5] = ["Read", "Edit", "Bash", "Grep", "Write"];
+
+/// A batch of events that nobody else has, not written yet: a burst of them weighs little until it leaves.
+#[derive(Debug, Clone)]
+pub(crate) struct Batch {
+    /// The first event's time, in milliseconds; each further one lies a millisecond earlier.
+    newest: i64,
+    count: u32,
+    mix: Mix,
+    padding: u32,
+    envelope: Envelope,
+    session: String,
+}
+
+impl Batch {
+    /// The batch as JSON, the same each time.
+    pub(crate) fn write(&self) -> Bytes {
+        let padding = match self.padding as usize {
+            0 => String::new(),
+            bytes => format!(r#","note":"{}""#, "x".repeat(bytes)),
+        };
+        let (kind, time, zone) = match self.envelope {
+            Envelope::Wire => ("event", "ts", "+00:00"),
+            Envelope::Documented | Envelope::Auto => ("event_type", "timestamp", "Z"),
+        };
+        let open = format!(r#"{{"{kind}":""#);
+        let until_time = format!(r#"","session_id":"{}","{time}":""#, self.session);
+        let mut json = String::with_capacity(self.count as usize * (170 + padding.len()) + 16);
+        json.push_str("{\"events\":[");
+        let mut second = (i64::MIN, String::new());
+        for nth in 0..self.count {
+            if nth > 0 {
+                json.push(',');
+            }
+            let at = self.newest.saturating_sub(i64::from(nth));
+            // A thousand events share their second, which is the costly part to write.
+            if at.div_euclid(1_000) != second.0 {
+                second = (at.div_euclid(1_000), written(at));
+            }
+            let parts = [&open, self.mix.kind(nth, self.count), &until_time, &second.1, "."];
+            parts.into_iter().for_each(|part| json.push_str(part));
+            let ms = at.rem_euclid(1_000);
+            for digit in [ms / 100, ms / 10 % 10, ms % 10] {
+                json.push(char::from(b'0' + digit as u8));
+            }
+            json.push_str(zone);
+            json.push('"');
+            if self.envelope == Envelope::Wire {
+                // Writing to a String cannot fail.
+                let _ = write!(json, ",\"seq\":{nth}");
+            }
+            let parts = [r#","data":{"tool_name":""#, self.mix.tool(nth), "\"", &padding, "}}"];
+            parts.into_iter().for_each(|part| json.push_str(part));
+        }
+        json.push_str("]}");
+        Bytes::from(json)
+    }
+}
+
+/// A time to the second.
+fn written(at_ms: i64) -> String {
+    let time = DateTime::from_timestamp_millis(at_ms).unwrap_or_default();
+    time.format("%Y-%m-%dT%H:%M:%S").to_string()
+}
 
 /// Makes batches whose events are all distinct, so that no de-duplication can hide one.
 #[derive(Debug)]
@@ -54,55 +126,26 @@ impl Payloads {
 
     /// A batch of `count` events of one session, with so many bytes of padding in each. `Auto` writes the documented
     /// envelope.
-    pub(crate) fn events(&self, count: u32, padding: u32, envelope: Envelope, session: &str) -> Bytes {
-        self.write(count, Mix::Plain, padding, envelope, session)
+    pub(crate) fn events(&self, count: u32, padding: u32, envelope: Envelope, session: &str) -> Batch {
+        self.reserve(count, Mix::Plain, padding, envelope, session)
     }
 
     /// A batch of `count` events of one session, of a mix.
     pub(crate) fn batch(&self, count: u32, mix: Mix, envelope: Envelope, session: &str) -> Bytes {
-        self.write(count, mix, 0, envelope, session)
+        self.reserve(count, mix, 0, envelope, session).write()
     }
 
-    fn write(&self, count: u32, mix: Mix, padding: u32, envelope: Envelope, session: &str) -> Bytes {
+    fn reserve(&self, count: u32, mix: Mix, padding: u32, envelope: Envelope, session: &str) -> Batch {
         let first = self.made.fetch_add(u64::from(count), Ordering::Relaxed);
-        let mut json = String::with_capacity(count as usize * (150 + padding as usize) + 16);
-        let padding = match padding as usize {
-            0 => String::new(),
-            bytes => format!(r#","note":"{}""#, "x".repeat(bytes)),
-        };
-        json.push_str("{\"events\":[");
-        let mut second = (i64::MIN, String::new());
-        for nth in 0..u64::from(count) {
-            if nth > 0 {
-                json.push(',');
-            }
-            let kind = mix.kind(nth, u64::from(count));
-            let tool = match mix {
-                Mix::Plain => TOOLS[0],
-                // A use and its result stand side by side, at an odd and the next even place.
-                Mix::Session => TOOLS[(nth.div_ceil(2) % TOOLS.len() as u64) as usize],
-            };
-            let age = i64::try_from(first + nth).unwrap_or(i64::MAX);
-            let time = self.newest - Duration::milliseconds(age);
-            // A thousand events share their second, which is the costly part to write.
-            if time.timestamp() != second.0 {
-                second = (time.timestamp(), time.format("%Y-%m-%dT%H:%M:%S").to_string());
-            }
-            let (second, ms) = (&second.1, time.timestamp_subsec_millis());
-            // Writing to a String cannot fail.
-            let _ = match envelope {
-                Envelope::Wire => write!(
-                    json,
-                    r#"{{"event":"{kind}","session_id":"{session}","ts":"{second}.{ms:03}+00:00","seq":{nth},"data":{{"tool_name":"{tool}"{padding}}}}}"#,
-                ),
-                Envelope::Documented | Envelope::Auto => write!(
-                    json,
-                    r#"{{"event_type":"{kind}","session_id":"{session}","timestamp":"{second}.{ms:03}Z","data":{{"tool_name":"{tool}"{padding}}}}}"#,
-                ),
-            };
+        let age = i64::try_from(first).unwrap_or(i64::MAX);
+        Batch {
+            newest: self.newest.timestamp_millis().saturating_sub(age),
+            count,
+            mix,
+            padding,
+            envelope,
+            session: session.to_owned(),
         }
-        json.push_str("]}");
-        Bytes::from(json)
     }
 
     /// A batch of `count` evaluation scores of one session.
@@ -134,7 +177,7 @@ mod tests {
         let mut seen = std::collections::HashSet::new();
         for (envelope, time) in [(Envelope::Documented, "timestamp"), (Envelope::Wire, "ts")] {
             let batch: serde_json::Value =
-                serde_json::from_slice(&payloads.events(50, 0, envelope, "s")).unwrap();
+                serde_json::from_slice(&payloads.events(50, 0, envelope, "s").write()).unwrap();
             for event in batch["events"].as_array().unwrap() {
                 let written = event[time].as_str().unwrap();
                 assert!(seen.insert(DateTime::parse_from_rfc3339(written).unwrap()), "{written}");
@@ -144,10 +187,21 @@ mod tests {
     }
 
     #[test]
+    fn a_batch_is_written_the_same_whenever_it_leaves() {
+        let payloads = Payloads::new(Utc::now());
+        let (first, second) =
+            (payloads.events(9, 3, Envelope::Wire, "s"), payloads.events(9, 3, Envelope::Wire, "s"));
+        let later = second.write();
+        assert_eq!(second.write(), later);
+        assert_ne!(first.write(), later);
+    }
+
+    #[test]
     fn padding_makes_a_batch_larger_and_adds_no_event() {
         let payloads = Payloads::new(Utc::now());
         let (plain, padded) =
             (payloads.events(9, 0, Envelope::Wire, "s"), payloads.events(9, 400, Envelope::Wire, "s"));
+        let (plain, padded) = (plain.write(), padded.write());
         assert!(padded.len() > plain.len() + 9 * 400);
         let read: serde_json::Value = serde_json::from_slice(&padded).unwrap();
         assert_eq!(read["events"].as_array().unwrap().len(), 9);

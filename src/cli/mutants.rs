@@ -37,7 +37,7 @@ pub struct MutantsArgs {
     #[arg(long)]
     pub list: bool,
 
-    /// How many mutants are played against at once.
+    /// How many mutants are played against at once, those with slow answers aside.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub jobs: Option<u16>,
 

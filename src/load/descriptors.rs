@@ -1,6 +1,7 @@
 //! How many connections this process may have open at once.
 
 use super::play::LoadError;
+use crate::descriptors;
 
 /// What else is open: files, pipes, the runtime.
 const OTHERS: u64 = 64;
@@ -10,7 +11,7 @@ const OTHERS: u64 = 64;
 /// # Errors
 /// [`LoadError::Descriptors`] when the system does not allow so many.
 pub(crate) fn make_room(connections: u64) -> Result<(), LoadError> {
-    let allowed = raise(connections + OTHERS);
+    let allowed = descriptors::raise(connections + OTHERS);
     fits(connections, allowed)
 }
 
@@ -22,36 +23,8 @@ fn fits(connections: u64, allowed: u64) -> Result<(), LoadError> {
 }
 
 /// How many connections this process may have open at most, its limit raised as far as the system allows.
-#[cfg(unix)]
 pub(crate) fn most() -> u64 {
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-    limit.maximum.unwrap_or(u64::MAX).saturating_sub(OTHERS)
-}
-
-#[cfg(not(unix))]
-pub(crate) fn most() -> u64 {
-    u64::MAX
-}
-
-/// Raises the soft limit as far as is needed and allowed; returns it.
-#[cfg(unix)]
-fn raise(needed: u64) -> u64 {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    let current = limit.current.unwrap_or(u64::MAX);
-    if needed <= current {
-        return current;
-    }
-    let wanted = limit.maximum.map_or(needed, |maximum| maximum.min(needed));
-    match setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum: limit.maximum }) {
-        Ok(()) => wanted,
-        Err(_) => current,
-    }
-}
-
-#[cfg(not(unix))]
-fn raise(_: u64) -> u64 {
-    u64::MAX
+    descriptors::most().saturating_sub(OTHERS)
 }
 
 #[cfg(test)]

@@ -14,15 +14,16 @@ use crate::run::{Options, play};
 use crate::scenario::Suite;
 
 /// How many jobs of one mutant are under way at once.
-const JOBS: usize = 8;
+pub(super) const JOBS: usize = 8;
 
 /// Plays against one mutant. A deviation meets the checks that name it first: when one of them fails, nothing more has
-/// to be known, unless the `whole_suite` is asked for. None when the run was interrupted.
+/// to be known, unless the `whole_suite` is asked for. At most so many `jobs` are under way at once. None when the run was interrupted.
 pub(super) async fn examine(
     mutant: &Mutant,
     suite: &Arc<Suite>,
     ground: &Ground,
     whole_suite: bool,
+    jobs: usize,
     interrupted: &watch::Receiver<bool>,
 ) -> Result<Option<Examined>, HuntError> {
     let begun = Instant::now();
@@ -30,20 +31,20 @@ pub(super) async fn examine(
     let (named, others): (Vec<usize>, Vec<usize>) =
         every.iter().partition(|index| mutant.checks().contains(&suite.checks[**index].id.as_str()));
     if matches!(mutant.nature, Nature::Wrong { .. }) && !whole_suite {
-        let Some(mut results) = play_places(mutant, suite, ground, &named, interrupted).await? else {
+        let Some(mut results) = play_places(mutant, suite, ground, &named, jobs, interrupted).await? else {
             return Ok(None);
         };
         let examined = judge(mutant, &results, false, begun.elapsed());
         if examined.outcome == Outcome::Caught {
             return Ok(Some(examined));
         }
-        let Some(more) = play_places(mutant, suite, ground, &others, interrupted).await? else {
+        let Some(more) = play_places(mutant, suite, ground, &others, jobs, interrupted).await? else {
             return Ok(None);
         };
         results.extend(more);
         return Ok(Some(judge(mutant, &results, true, begun.elapsed())));
     }
-    let results = play_places(mutant, suite, ground, &every, interrupted).await?;
+    let results = play_places(mutant, suite, ground, &every, jobs, interrupted).await?;
     Ok(results.map(|results| judge(mutant, &results, true, begun.elapsed())))
 }
 
@@ -52,6 +53,7 @@ async fn play_places(
     suite: &Arc<Suite>,
     ground: &Ground,
     places: &[usize],
+    jobs: usize,
     interrupted: &watch::Receiver<bool>,
 ) -> Result<Option<Vec<CheckResult>>, HuntError> {
     if places.is_empty() {
@@ -59,7 +61,7 @@ async fn play_places(
     }
     let unplayable = |why: String| HuntError::Unplayable { mutant: mutant.name.clone(), why };
     let (target, _mock) = ground.target(mutant).await.map_err(|error| unplayable(error.to_string()))?;
-    let options = Options { strict: true, rfc: true, jobs: JOBS, ..Options::default() };
+    let options = Options { strict: true, rfc: true, jobs, ..Options::default() };
     // Nobody listens: what counts is what it comes to.
     let (events, _) = mpsc::unbounded_channel();
     let (results, exit) =

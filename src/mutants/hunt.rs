@@ -7,16 +7,21 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::examine::examine;
+use super::examine::{JOBS, examine};
 use super::ground::Ground;
 use super::judge::Examined;
 use super::mutant::{Mutant, Nature, mutants};
+use crate::descriptors;
 use crate::scenario::Suite;
+
+/// How many jobs of a mutant with slow answers are under way at once, where the system allows so many connections.
+const MOST_JOBS_BESIDE: usize = 24;
 
 /// How a hunt goes.
 #[derive(Debug, Clone, Copy)]
 pub struct HuntOptions {
-    /// How many mutants are played against at once, at least 1. Bursts that share a machine disturb each other.
+    /// How many mutants that keep a processor busy are played against at once, at least 1. Bursts that share a machine
+    /// disturb each other. Those whose answers are slow are played against beside them.
     pub jobs: usize,
     /// Whether every mutant meets every check, also after it was caught.
     pub whole_suite: bool,
@@ -72,22 +77,36 @@ pub async fn hunt(
     let virtual_time = ground.is_virtual();
     let ground = Arc::new(ground);
     let mut waiting: VecDeque<Mutant> = chosen.into();
-    // Those that meet the whole suite take longest, and should not be left over at the end.
-    waiting.make_contiguous().sort_by_key(|mutant| matches!(mutant.nature, Nature::Wrong { .. }));
+    // A minute that takes a minute is waited for with any of them.
+    let is_beside = |mutant: &Mutant| virtual_time && mutant.is_unhurried();
+    // Those that take longest should not be left over at the end: the slow ones, then those that meet the whole suite.
+    waiting
+        .make_contiguous()
+        .sort_by_key(|mutant| (!is_beside(mutant), matches!(mutant.nature, Nature::Wrong { .. })));
+    let jobs_beside = jobs_beside(waiting.iter().filter(|mutant| is_beside(mutant)).count());
     let mut playing = JoinSet::new();
+    let mut busy = 0;
     let mut examined = Vec::new();
     let mut was_interrupted = false;
     loop {
-        while playing.len() < options.jobs.max(1)
-            && !was_interrupted
-            && let Some(mutant) = waiting.pop_front()
+        while !was_interrupted
+            && let Some(mutant) = waiting.pop_front_if(|next| is_beside(next) || busy < options.jobs.max(1))
         {
             let (suite, ground, interrupted) = (Arc::clone(&suite), Arc::clone(&ground), interrupted.clone());
+            let is_beside = is_beside(&mutant);
+            busy += usize::from(!is_beside);
+            let (whole_suite, jobs) = (options.whole_suite, if is_beside { jobs_beside } else { JOBS });
             playing.spawn(async move {
-                examine(&mutant, &suite, &ground, options.whole_suite, &interrupted).await
+                (is_beside, examine(&mutant, &suite, &ground, whole_suite, jobs, &interrupted).await)
             });
         }
-        match playing.join_next().await {
+        let joined = playing.join_next().await.map(|joined| {
+            joined.map(|(was_beside, came_of_it)| {
+                busy -= usize::from(!was_beside);
+                came_of_it
+            })
+        });
+        match joined {
             None => break,
             Some(Ok(Ok(Some(one)))) => {
                 done(&one);
@@ -107,4 +126,30 @@ pub async fn hunt(
         virtual_time,
         took: begun.elapsed(),
     })
+}
+
+/// How many jobs of each of so many mutants with slow answers may be under way: a job has up to 64 connections, and both
+/// ends of them are in this process.
+fn jobs_beside(mutants: usize) -> usize {
+    const FILES_OF_A_JOB: usize = 2 * 64;
+    if mutants == 0 {
+        return JOBS;
+    }
+    let of_each = mutants * FILES_OF_A_JOB;
+    let wanted = u64::try_from(of_each * MOST_JOBS_BESIDE).unwrap_or(u64::MAX);
+    let room = usize::try_from(descriptors::raise(wanted)).unwrap_or(usize::MAX);
+    (room / of_each).clamp(JOBS, MOST_JOBS_BESIDE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slow_mutants_get_more_jobs_as_far_as_there_are_files_for_their_connections() {
+        assert_eq!(jobs_beside(0), JOBS);
+        let alone = jobs_beside(1);
+        assert!((JOBS..=MOST_JOBS_BESIDE).contains(&alone));
+        assert_eq!(jobs_beside(usize::MAX / 10_000), JOBS);
+    }
 }

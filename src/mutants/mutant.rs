@@ -5,6 +5,9 @@ use crate::mock::{Breach, Group, LimiterKind, Nature as Change, catalogue};
 /// The name of the reference among the mutants.
 const REFERENCE: &str = "reference";
 
+/// Legal variants whose answers take their time: who plays against them mostly waits.
+const UNHURRIED: [&str; 3] = ["slow-answers", "jitter", "slow-beside-limited"];
+
 /// The reference with at most one change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mutant {
@@ -43,6 +46,11 @@ impl Mutant {
             (Nature::Reference, _) | (_, Some(_)) => Vec::new(),
             _ => vec![self.name.clone()],
         }
+    }
+
+    /// Whether playing against it takes time rather than a processor, also where clocks are moved.
+    pub(super) fn is_unhurried(&self) -> bool {
+        UNHURRIED.contains(&self.name.as_str())
     }
 
     /// The checks that ought to name it.
@@ -95,5 +103,11 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), all.len());
         assert_eq!(all.len(), 1 + LimiterKind::LAWFUL.len() + catalogue().len());
+    }
+
+    #[test]
+    fn those_that_take_their_time_are_known_to_the_mock() {
+        let unhurried = mutants().into_iter().filter(Mutant::is_unhurried);
+        assert_eq!(unhurried.count(), UNHURRIED.len());
     }
 }

@@ -1,8 +1,9 @@
 //! How a key, or something like it, travels.
 
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, header};
 
-use super::message::Outgoing;
+use super::message::{Content, Outgoing};
 use crate::contract::ApiKey;
 use crate::random;
 use crate::scenario::model::{Credentials, KeyForm};
@@ -115,11 +116,11 @@ pub(crate) fn dress(
         add_query(&mut outgoing.url, name, key.reveal());
     }
     if let Some(member) = &credentials.body {
-        let body = outgoing.body.as_deref().unwrap_or(b"{}");
+        let body = outgoing.body.as_ref().map_or(Bytes::from_static(b"{}"), Content::bytes);
         let mut json: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_slice(body).map_err(|_| Unfit("the body is no JSON object".to_owned()))?;
+            serde_json::from_slice(&body).map_err(|_| Unfit("the body is no JSON object".to_owned()))?;
         json.insert(member.clone(), key.reveal().into());
-        outgoing.body = Some(serde_json::Value::Object(json).to_string().into());
+        outgoing.body = Some(Content::Bytes(serde_json::Value::Object(json).to_string().into()));
     }
     Ok(())
 }

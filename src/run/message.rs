@@ -6,10 +6,30 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::clock::Moment;
+use crate::payload::Batch;
 use crate::scenario::model::HttpVersion;
 
 /// The most of a body that is read. No documented answer comes near it.
 pub(super) const MOST_BODY_BYTES: usize = 8 * 1024 * 1024;
+
+/// What a request carries.
+#[derive(Debug, Clone)]
+pub(crate) enum Content {
+    /// These bytes.
+    Bytes(Bytes),
+    /// Events that are written when they leave.
+    Events(Batch),
+}
+
+impl Content {
+    /// The bytes, the same each time.
+    pub(crate) fn bytes(&self) -> Bytes {
+        match self {
+            Self::Bytes(bytes) => bytes.clone(),
+            Self::Events(batch) => batch.write(),
+        }
+    }
+}
 
 /// A request, ready to leave.
 #[derive(Debug, Clone)]
@@ -21,7 +41,7 @@ pub(crate) struct Outgoing {
     /// Header fields in order; a name may stand twice.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     /// The body.
-    pub(crate) body: Option<Bytes>,
+    pub(crate) body: Option<Content>,
     /// How the name of the key's header is spelled on the wire, where that is what is tested.
     pub(crate) spelled: Option<String>,
     /// The version of HTTP to speak, where that is what is tested.

@@ -111,7 +111,7 @@ impl Run {
         options: Options,
         events: UnboundedSender<Event>,
     ) -> Result<Self, Fault> {
-        let wire = wire::Wire::new(target.timeout)?;
+        let wire = wire::Wire::new(&target.base_url, target.timeout)?;
         Ok(Self {
             suite,
             options,

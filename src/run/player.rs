@@ -344,10 +344,10 @@ impl<'a> Player<'a> {
         }
     }
 
-    /// Counts requests and shows an exchange to those who want to see every one.
-    pub(super) fn tell(&self, exchange: Exchange) {
+    /// Shows an exchange to those who want to see every one.
+    pub(super) fn tell(&self, exchange: impl FnOnce() -> Exchange) {
         if self.run.options.verbose {
-            self.run.emit(Event::Exchange { id: self.check.id.clone(), exchange });
+            self.run.emit(Event::Exchange { id: self.check.id.clone(), exchange: exchange() });
         }
     }
 

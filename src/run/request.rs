@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method};
 
 use super::credentials::{Unfit, add_query, dress};
-use super::message::Outgoing;
+use super::message::{Content, Outgoing};
 use crate::contract::Endpoint;
 use crate::payload::Payloads;
 use crate::scenario::model::{Body, Credentials, HttpVersion, KeyForm, PathForm, RequestDef};
@@ -88,7 +88,7 @@ impl<'a> Recipe<'a> {
             add_query(&mut url, name, value);
         }
         let mut headers = Vec::new();
-        let body = self.body.or(self.def.body.as_ref()).map(|body| self.bytes(body, payloads));
+        let body = self.body.or(self.def.body.as_ref()).map(|body| self.content(body, payloads));
         if body.is_some() {
             headers.push((http::header::CONTENT_TYPE, HeaderValue::from_static("application/json")));
         }
@@ -104,15 +104,16 @@ impl<'a> Recipe<'a> {
         Ok(outgoing)
     }
 
-    fn bytes(&self, body: &Body, payloads: &Payloads) -> Bytes {
-        match (body.events, body.scores, &body.text) {
+    fn content(&self, body: &Body, payloads: &Payloads) -> Content {
+        Content::Bytes(match (body.events, body.scores, &body.text) {
             (Some(count), _, _) => {
-                payloads.events(count, body.padding.unwrap_or(0), self.envelope, self.session)
+                let padding = body.padding.unwrap_or(0);
+                return Content::Events(payloads.events(count, padding, self.envelope, self.session));
             }
             (_, Some(count), _) => payloads.scores(count, self.session),
             (_, _, Some(text)) => Bytes::from(text.clone()),
             _ => Bytes::new(),
-        }
+        })
     }
 
     /// A `curl` command that sends `outgoing` again; the key stands in it as `$VARIABLE`.
@@ -150,9 +151,9 @@ impl<'a> Recipe<'a> {
                 ),
             });
         }
-        match &outgoing.body {
+        match outgoing.body.as_ref().map(Content::bytes) {
             Some(body) if body.len() <= MOST_BODY => {
-                words.push(format!("--data {}", quote(&String::from_utf8_lossy(body))));
+                words.push(format!("--data {}", quote(&String::from_utf8_lossy(&body))));
             }
             Some(body) => words.push(format!("--data @body.json  # {} bytes", body.len())),
             None => {}

@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 
 use super::clock::Clock;
 use super::fault::Fault;
-use super::message::{Answer, MOST_BODY_BYTES, Outgoing};
+use super::message::{Answer, Content, MOST_BODY_BYTES, Outgoing};
 
 /// Sends `outgoing` over plain HTTP/1.1 with the key's header spelled as `spelling`.
 pub(super) async fn exchange(
@@ -54,7 +54,7 @@ async fn send(outgoing: &Outgoing, spelling: &str, clock: &Clock) -> Result<Answ
     for (name, value) in &outgoing.headers {
         request = request.header(name, value);
     }
-    let body = http_body_util::Full::new(outgoing.body.clone().unwrap_or_default());
+    let body = http_body_util::Full::new(outgoing.body.as_ref().map(Content::bytes).unwrap_or_default());
     let request = request.body(body).map_err(|error| unsendable(&error.to_string()))?;
     let sent = clock.now();
     let response = sender.send_request(request).await.map_err(fault)?;

@@ -28,11 +28,10 @@ impl Trace {
         answer: &Answer,
         secrets: impl IntoIterator<Item = &'a ApiKey>,
     ) {
-        let request = format!("{} {}", outgoing.method, outgoing.url);
         let head = outgoing.method == http::Method::HEAD;
         if !head {
-            self.keep(Review::StatusAndCodeAgree, code_breach(answer), &request);
-            self.keep(Review::ErrorsAreJson, type_breach(answer), &request);
+            self.keep(Review::StatusAndCodeAgree, code_breach(answer), outgoing);
+            self.keep(Review::ErrorsAreJson, type_breach(answer), outgoing);
         }
         let echoed = secrets.into_iter().any(|secret| holds(answer, secret));
         let echo = echoed.then(|| Finding {
@@ -40,7 +39,7 @@ impl Trace {
             expected: "no key in any answer".to_owned(),
             actual: format!("status {}\n{}", answer.status, super::judge::excerpt(answer)),
         });
-        self.keep(Review::NoKeyEchoed, echo, &request);
+        self.keep(Review::NoKeyEchoed, echo, outgoing);
     }
 
     /// The breaches of a rule so far, with how many there were in all.
@@ -49,9 +48,9 @@ impl Trace {
         breaches.get(name(rule)).cloned().unwrap_or_default()
     }
 
-    fn keep(&self, rule: Review, breach: Option<Finding>, request: &str) {
+    fn keep(&self, rule: Review, breach: Option<Finding>, outgoing: &Outgoing) {
         let Some(mut finding) = breach else { return };
-        finding.what = format!("{request}: {}", finding.what);
+        finding.what = format!("{} {}: {}", outgoing.method, outgoing.url, finding.what);
         let mut breaches = self.breaches.lock().unwrap_or_else(PoisonError::into_inner);
         let (count, kept) = breaches.entry(name(rule)).or_default();
         *count += 1;
@@ -107,9 +106,8 @@ fn type_breach(answer: &Answer) -> Option<Finding> {
 
 /// Whether an answer holds a key, or a key's random part.
 fn holds(answer: &Answer, secret: &ApiKey) -> bool {
-    let needle = secret.random_part().as_bytes();
-    let found =
-        |hay: &[u8]| hay.len() >= needle.len() && hay.windows(needle.len()).any(|part| part == needle);
+    let needle = memchr::memmem::Finder::new(secret.random_part().as_bytes());
+    let found = |hay: &[u8]| needle.find(hay).is_some();
     found(&answer.body) || answer.headers.values().any(|value| found(value.as_bytes()))
 }
 

@@ -71,15 +71,24 @@ pub(crate) async fn fire(
         let (wire, clock, requests) = (wire.clone(), Arc::clone(clock), Arc::clone(&requests));
         let (next, start) = (Arc::clone(&next), Arc::clone(&start));
         crew.spawn(async move {
-            let mut outcomes = Vec::new();
-            start.wait().await;
-            loop {
+            let turn = || {
                 let place = next.fetch_add(1, Ordering::Relaxed);
-                let Some(request) = requests.get(place) else { return outcomes };
+                requests.get(place).map(|request| (place, wire.prepare(request, connections)))
+            };
+            let mut outcomes = Vec::new();
+            // What is written before the start does not hold anybody up after it.
+            let mut upcoming = turn();
+            start.wait().await;
+            while let Some((place, prepared)) = upcoming {
                 let left = clock.now();
-                let outcome = wire.exchange(request, connections, &clock).await;
+                let outcome = match prepared {
+                    Ok(prepared) => prepared.send(&clock).await,
+                    Err(fault) => Err(fault),
+                };
                 outcomes.push((place, left, clock.now(), outcome));
+                upcoming = turn();
             }
+            outcomes
         });
     }
     let mut volley = Volley::default();

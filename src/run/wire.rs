@@ -11,6 +11,7 @@ use super::clock::Clock;
 use super::fault::Fault;
 use super::held_body::HeldBody;
 use super::message::{Answer, MOST_BODY_BYTES, Outgoing};
+use crate::certificates;
 use crate::scenario::model::HttpVersion;
 
 /// How long an idle connection is kept: shorter than common servers keep it, so that we do not send into
@@ -40,9 +41,9 @@ struct Clients {
 }
 
 impl Clients {
-    fn new(timeout: Duration, version: Option<HttpVersion>) -> Result<Self, Fault> {
+    fn new(base_url: &str, timeout: Duration, version: Option<HttpVersion>) -> Result<Self, Fault> {
         let build = |idle: usize| {
-            let builder = reqwest::Client::builder()
+            let builder = certificates::where_needed(reqwest::Client::builder(), base_url)
                 .redirect(Policy::none())
                 .no_proxy()
                 // Other parts of this program need decompression; what is judged is read as it came.
@@ -74,17 +75,19 @@ pub(crate) struct Wire {
     any: Clients,
     http1: Arc<OnceLock<Clients>>,
     http2: Arc<OnceLock<Clients>>,
+    base_url: Arc<str>,
     timeout: Duration,
 }
 
 impl Wire {
-    /// A client that follows no redirect (a redirect is an answer), undoes no compression, and uses no proxy.
+    /// A client for URLs below `base_url` that follows no redirect (a redirect is an answer), undoes no compression, and
+    /// uses no proxy.
     ///
     /// # Errors
     /// When the system's certificates cannot be read.
-    pub(crate) fn new(timeout: Duration) -> Result<Self, Fault> {
-        let any = Clients::new(timeout, None)?;
-        Ok(Self { any, http1: Arc::default(), http2: Arc::default(), timeout })
+    pub(crate) fn new(base_url: &str, timeout: Duration) -> Result<Self, Fault> {
+        let any = Clients::new(base_url, timeout, None)?;
+        Ok(Self { any, http1: Arc::default(), http2: Arc::default(), base_url: base_url.into(), timeout })
     }
 
     /// The clients for a version; those that few checks need are made when they are first asked for.
@@ -97,7 +100,7 @@ impl Wire {
         match made.get() {
             Some(clients) => Ok(clients),
             None => {
-                let clients = Clients::new(self.timeout, version)?;
+                let clients = Clients::new(&self.base_url, self.timeout, version)?;
                 Ok(made.get_or_init(|| clients))
             }
         }
@@ -121,8 +124,20 @@ impl Wire {
         connections: Connections,
         clock: &Clock,
     ) -> Result<Answer, Fault> {
+        self.prepare(outgoing, connections)?.send(clock).await
+    }
+
+    /// Writes a request, so that nothing is left to do but to let it go.
+    ///
+    /// # Errors
+    /// [`Fault::Unsendable`] when it cannot be written.
+    pub(crate) fn prepare<'a>(
+        &'a self,
+        outgoing: &'a Outgoing,
+        connections: Connections,
+    ) -> Result<Prepared<'a>, Fault> {
         if let Some(spelling) = &outgoing.spelled {
-            return super::respell::exchange(outgoing, spelling, self.timeout, clock).await;
+            return Ok(Prepared { wire: self, way: Way::Respelled(outgoing, spelling) });
         }
         let clients = self.clients(outgoing.http)?;
         let client = match connections {
@@ -135,38 +150,65 @@ impl Wire {
         }
         let mut request = client.request(outgoing.method.clone(), &outgoing.url).headers(headers);
         if let Some(body) = &outgoing.body {
+            let body = body.bytes();
             request = request.body(match connections {
-                Connections::Patient(patience) => reqwest::Body::wrap(HeldBody::new(body.clone(), patience)),
-                Connections::Reused | Connections::Fresh => body.clone().into(),
+                Connections::Patient(patience) => reqwest::Body::wrap(HeldBody::new(body, patience)),
+                Connections::Reused | Connections::Fresh => body.into(),
             });
         }
         let request = request.build().map_err(|error| Fault::of(error, self.timeout, ""))?;
+        Ok(Prepared { wire: self, way: Way::Plain(client, Box::new(request)) })
+    }
+}
 
+/// A request that is written and has not left.
+#[derive(Debug)]
+pub(crate) struct Prepared<'a> {
+    wire: &'a Wire,
+    way: Way<'a>,
+}
+
+#[derive(Debug)]
+enum Way<'a> {
+    Plain(&'a reqwest::Client, Box<reqwest::Request>),
+    /// With the key's header spelled like this.
+    Respelled(&'a Outgoing, &'a str),
+}
+
+impl Prepared<'_> {
+    /// Sends it and reads its answer whole, whatever it is.
+    ///
+    /// # Errors
+    /// A [`Fault`] when there is no whole answer.
+    pub(crate) async fn send(self, clock: &Clock) -> Result<Answer, Fault> {
+        let timeout = self.wire.timeout;
+        let (client, request) = match self.way {
+            Way::Plain(client, request) => (client, *request),
+            Way::Respelled(outgoing, spelling) => {
+                return super::respell::exchange(outgoing, spelling, timeout, clock).await;
+            }
+        };
         let sent = clock.now();
-        let mut response = client
-            .execute(request)
-            .await
-            .map_err(|error| Fault::of(error, self.timeout, "no header came"))?;
+        let mut response =
+            client.execute(request).await.map_err(|error| Fault::of(error, timeout, "no header came"))?;
         let answered = clock.now();
+        let status = response.status().as_u16();
         let mut body = BytesMut::new();
         loop {
-            let got = format!("status {} and {} bytes of body came", response.status().as_u16(), body.len());
             match response.chunk().await {
                 Ok(Some(chunk)) if body.len() + chunk.len() > MOST_BODY_BYTES => {
                     return Err(Fault::TooLarge(MOST_BODY_BYTES));
                 }
+                // Copied: what comes is a slice of a buffer that is much larger than most answers.
                 Ok(Some(chunk)) => body.extend_from_slice(&chunk),
                 Ok(None) => break,
-                Err(error) => return Err(Fault::of(error, self.timeout, &got)),
+                Err(error) => {
+                    let got = format!("status {status} and {} bytes of body came", body.len());
+                    return Err(Fault::of(error, timeout, &got));
+                }
             }
         }
-        Ok(Answer {
-            status: response.status().as_u16(),
-            headers: response.headers().clone(),
-            body: body.freeze(),
-            sent,
-            answered,
-            done: clock.now(),
-        })
+        let headers = std::mem::take(response.headers_mut());
+        Ok(Answer { status, headers, body: body.freeze(), sent, answered, done: clock.now() })
     }
 }

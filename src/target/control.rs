@@ -7,6 +7,7 @@ use http::header::{AUTHORIZATION, HeaderValue};
 use serde::Deserialize;
 
 use super::{Key, Role, TargetError, role_variable};
+use crate::certificates;
 use crate::contract::{ApiKey, Tier};
 
 /// How long a call to the control API may take. It does nothing slow.
@@ -77,7 +78,7 @@ impl Control {
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
-        let http = reqwest::Client::builder()
+        let http = certificates::where_needed(reqwest::Client::builder(), base_url)
             .default_headers(headers)
             .timeout(TIMEOUT)
             .no_proxy()

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::target::{deployment, keyless, open_door, run};
+use crate::program::trenchcheck;
+use crate::target::{deployment, folder, keyless, open_door, run};
 
 #[test]
 fn without_arguments_everything_is_played_and_conforms() {
@@ -13,6 +14,14 @@ fn without_arguments_everything_is_played_and_conforms() {
         ran.out
     );
     assert!(ran.err.is_empty(), "{}", ran.err);
+}
+
+/// The machine's certificates are no business of those who encrypt nothing.
+#[test]
+fn a_machine_without_certificates_can_play_over_plain_http() {
+    let none = [("SSL_CERT_FILE", "/dev/null"), ("SSL_CERT_DIR", "/dev/null")];
+    let ran = trenchcheck(folder().path(), &["test", "auth.missing"], &none).ended_with(0);
+    assert!(ran.out.contains("1 check: 1 passed"), "{}", ran.out);
 }
 
 #[test]

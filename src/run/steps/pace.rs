@@ -98,7 +98,7 @@ impl Player<'_> {
                 Sent::UnderWay(under_way) => under_way.await.map_err(|lost| broke_down(&lost))?,
             };
             let outgoing = &requests[place];
-            self.tell(shown(outgoing, outcome.as_ref()));
+            self.tell(|| shown(outgoing, outcome.as_ref()));
             match outcome {
                 Ok(answer) => {
                     key.note(&answer);

@@ -187,7 +187,7 @@ impl Player<'_> {
             self.count_requests(1);
             let left = self.stage.clock.now();
             let outcome = self.run.wire.exchange(outgoing, connections, &self.stage.clock).await;
-            self.tell(shown(outgoing, outcome.as_ref()));
+            self.tell(|| shown(outgoing, outcome.as_ref()));
             match outcome {
                 Ok(answer) => {
                     if let Some(key) = counted {
