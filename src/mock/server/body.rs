@@ -26,9 +26,6 @@ pub(super) enum Read {
 }
 
 pub(super) async fn read(body: Incoming, most: Duration) -> Read {
-    if body.is_end_stream() {
-        return Read::Whole(Bytes::new());
-    }
     tokio::time::timeout(most, collect(body)).await.unwrap_or(Read::TooSlow)
 }
 
