@@ -112,7 +112,12 @@ pub(crate) fn get(key: &str) -> Vec<u8> {
 
 /// The memory this process takes, in megabytes.
 pub(crate) fn megabytes() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("a system with /proc");
+    megabytes_of(std::process::id())
+}
+
+/// The memory a process takes, in megabytes.
+pub(crate) fn megabytes_of(process: u32) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("a system with /proc");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a size");
     line.trim().trim_end_matches(" kB").parse::<f64>().expect("a number") / 1_024.0
 }

@@ -274,4 +274,8 @@ impl Engine {
 }
 
 #[cfg(test)]
+mod payloads;
+#[cfg(test)]
+mod recount;
+#[cfg(test)]
 mod tests;
