@@ -123,7 +123,7 @@ impl Front {
 
 impl Pending {
     /// It is answered with the reply of its turn; gives when that was.
-    pub(crate) fn is_answered(mut self) -> Instant {
+    pub(crate) fn answered(mut self) -> Instant {
         let now = Instant::now();
         if let Some(open) = self.0.take() {
             open.record(Ending::Answered, now);
@@ -133,7 +133,7 @@ impl Pending {
 
     /// It is answered otherwise, with a reply that holds nothing of the request.
     #[cfg(feature = "wiremock")]
-    pub(crate) fn is_answered_otherwise(mut self, reply: &Reply) {
+    pub(crate) fn answered_otherwise(mut self, reply: &Reply) {
         if let Some(mut open) = self.0.take() {
             open.replace(reply.status, &reply.body);
             open.record(Ending::Answered, Instant::now());
@@ -141,7 +141,7 @@ impl Pending {
     }
 
     /// Its connection is cut.
-    pub(crate) fn is_cut(mut self) {
+    pub(crate) fn cut(mut self) {
         if let Some(mut open) = self.0.take() {
             open.replace(0, &[]);
             open.record(Ending::Cut, Instant::now());

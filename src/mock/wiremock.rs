@@ -86,13 +86,13 @@ impl Respond for Responder {
             self.front.take(&request, self.backstage.now(), Instant::now());
         let Some(mut reply) = reply else {
             let reply = error(502, "FAULT", "A fault cuts the connection here.");
-            pending.is_answered_otherwise(&reply);
+            pending.answered_otherwise(&reply);
             return template(reply).set_delay(delay);
         };
         if let Some(on_leave) = reply.on_leave.take() {
             on_leave();
         }
-        pending.is_answered();
+        pending.answered();
         let delay = delay + reply.delay;
         template(reply).set_delay(delay)
     }

@@ -85,7 +85,7 @@ fn tools<'a>(events: impl Iterator<Item = &'a Sent>) -> BTreeMap<&'static str, T
                         && event.correlation.is_some()
                         && call.correlation == event.correlation
                 };
-                let call = open.iter().position(|call| same(call)).map(|place| open.remove(place));
+                let call = open.iter().position(same).map(|place| open.remove(place));
                 let tool = tools.entry(TOOLS[call.unwrap_or(event).tool]).or_default();
                 tool.results += 1;
                 tool.errors += u64::from(event.failed);

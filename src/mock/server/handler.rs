@@ -132,7 +132,7 @@ fn at_once(turn: Turn, version: Version, mut under_way: UnderWay) -> Result<Resp
     if let Some(on_leave) = reply.on_leave.take() {
         on_leave();
     }
-    under_way.ends(pending.is_answered());
+    under_way.ends(pending.answered());
     Ok(response(reply, version).map(whole))
 }
 
@@ -148,17 +148,17 @@ async fn answer(turn: Turn, version: Version, under_way: UnderWay) -> Result<Res
         Err(Severed)
     };
     let Some(mut reply) = reply else {
-        pending.is_cut();
+        pending.cut();
         return sever();
     };
     if let Some(on_leave) = reply.on_leave.take() {
         on_leave();
     }
     if damage == Some(Damage::Reset) {
-        pending.is_cut();
+        pending.cut();
         return sever();
     }
-    pending.is_answered();
+    pending.answered();
     let response = response(reply, version);
     Ok(match damage {
         Some(Damage::Truncate(bytes)) => {

@@ -67,13 +67,13 @@ fn a_repetition_is_known_for_so_many_events_and_not_for_ever() {
         (from..from + count).map(|at| event("s", EventType::ToolUse, at as i64)).collect()
     };
     let first = event("s", EventType::SessionStart, 0);
-    store.ingest(&[first.clone()]);
+    store.ingest(std::slice::from_ref(&first));
     assert_eq!(
         store.ingest(&others(0, recent::CAPACITY - 1)),
         recent::CAPACITY - 1,
         "none is taken for another"
     );
-    assert_eq!(store.ingest(&[first.clone()]), 0);
+    assert_eq!(store.ingest(std::slice::from_ref(&first)), 0);
     store.ingest(&others(recent::CAPACITY, 2 * recent::CAPACITY));
     assert_eq!(store.ingest(&[first]), 1);
 }
