@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use mock_support::{Line, key, megabytes};
 use trenchcheck::contract::{ApiKey, Scope, Tier};
-use trenchcheck::mock::{Engine, KeySpec, MockApi, MockOptions, Quotas, Settings};
+use trenchcheck::mock::{Engine, KeySpec, MAX_KEYS, MockApi, MockOptions, Quotas, Settings};
 
 const SESSIONS: u64 = 10_000;
 const EVENTS: u64 = 10;
@@ -91,10 +91,10 @@ fn post(key: &str, number: u64) -> Vec<u8> {
 fn keys() {
     let before = megabytes();
     let engine = Engine::new(Settings::default(), 0);
-    for workspace in 0..100 {
+    for workspace in 0..1_000_000 / MAX_KEYS {
         let workspace = engine.create_workspace(format!("ws_{workspace}"), Settings::default()).unwrap();
-        for number in 0..10_000 {
-            let number = workspace.id[3..].parse::<usize>().unwrap() * 10_000 + number;
+        for number in 0..MAX_KEYS {
+            let number = workspace.id[3..].parse::<usize>().unwrap() * MAX_KEYS + number;
             let spec = KeySpec {
                 name: format!("key {number}"),
                 scopes: vec![Scope::ReadAnalytics],

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use memchr::memmem;
+use rustix::time::{ClockId, clock_gettime};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -27,25 +29,40 @@ impl Line {
         self.read.clear();
         loop {
             assert_ne!(self.stream.read_buf(&mut self.read).await.expect("an answer"), 0);
-            let Some(end) = self.read.windows(4).position(|end| end == b"\r\n\r\n") else { continue };
-            let head = std::str::from_utf8(&self.read[..end]).expect("a head").to_ascii_lowercase();
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-            let length: usize = length.map_or(0, |length| length.trim().parse().expect("a length"));
+            let Some(end) = memmem::find(&self.read, b"\r\n\r\n") else { continue };
+            let head = std::str::from_utf8(&self.read[..end]).expect("a head");
+            let (mut length, status) = (0, head[9..12].parse().expect("a status"));
+            for line in head.lines() {
+                if let Some((name, value)) = line.split_once(": ")
+                    && name.eq_ignore_ascii_case("content-length")
+                {
+                    length = value.parse().expect("a length");
+                }
+            }
             while self.read.len() < end + 4 + length {
                 assert_ne!(self.stream.read_buf(&mut self.read).await.expect("a body"), 0);
             }
-            return head[9..12].parse().expect("a status");
+            return status;
         }
     }
 }
 
-/// Asks over so many connections for so long; gives requests a second. `request` makes the nth request.
-pub(crate) async fn rate(
+/// How a server did.
+#[derive(Clone, Copy)]
+pub(crate) struct Pace {
+    /// Requests a second.
+    pub(crate) rate: f64,
+    /// What a request cost all threads but the client's, in microseconds of a processor.
+    pub(crate) cost: f64,
+}
+
+/// Asks over so many connections for so long, on this thread. `request` makes the nth request.
+pub(crate) async fn pace(
     address: SocketAddr,
     connections: u64,
     time: Duration,
     request: Arc<dyn Fn(u64) -> Vec<u8> + Send + Sync>,
-) -> f64 {
+) -> Pace {
     let (over, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let tasks: Vec<_> = (0..connections)
         .map(|place| {
@@ -64,14 +81,28 @@ pub(crate) async fn rate(
         .collect();
     // The first moments fill caches and are nobody's.
     tokio::time::sleep(time / 10).await;
-    let (begun, before) = (Instant::now(), count.load(Ordering::Relaxed));
+    let (begun, before, used) = (Instant::now(), count.load(Ordering::Relaxed), others());
     tokio::time::sleep(time).await;
-    let rate = (count.load(Ordering::Relaxed) - before) as f64 / begun.elapsed().as_secs_f64();
+    let answered = (count.load(Ordering::Relaxed) - before) as f64;
+    let pace = Pace {
+        rate: answered / begun.elapsed().as_secs_f64(),
+        cost: (others() - used) * 1_000_000.0 / answered,
+    };
     over.store(true, Ordering::Relaxed);
     for task in tasks {
         task.await.expect("a client");
     }
-    rate
+    pace
+}
+
+/// How long all threads but this one have used a processor, in seconds. On a machine that others use, too, it says more
+/// than a clock.
+fn others() -> f64 {
+    let seconds = |clock| {
+        let time = clock_gettime(clock);
+        time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+    };
+    seconds(ClockId::ProcessCPUTime) - seconds(ClockId::ThreadCPUTime)
 }
 
 /// A request for the list of sessions.
@@ -81,7 +112,12 @@ pub(crate) fn get(key: &str) -> Vec<u8> {
 
 /// The memory this process takes, in megabytes.
 pub(crate) fn megabytes() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("a system with /proc");
+    megabytes_of(std::process::id())
+}
+
+/// The memory a process takes, in megabytes.
+pub(crate) fn megabytes_of(process: u32) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("a system with /proc");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a size");
     line.trim().trim_end_matches(" kB").parse::<f64>().expect("a number") / 1_024.0
 }

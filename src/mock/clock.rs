@@ -32,7 +32,11 @@ impl Clock {
         if self.frozen {
             return self.shown;
         }
-        let passed = u128::from(now.saturating_sub(self.changed));
+        let passed = now.saturating_sub(self.changed);
+        if self.speed == REAL_TIME {
+            return self.shown.saturating_add(passed).min(END);
+        }
+        let passed = u128::from(passed);
         let shown = u128::from(self.shown) + passed * u128::from(self.speed) / u128::from(REAL_TIME);
         u64::try_from(shown).unwrap_or(END).min(END)
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::engine::{Engine, Located};
 use super::errors::error;
 use super::faults::{Damage, Instead, Plan};
-use super::journal::{Arrived, Ending, Entry};
+use super::journal::{Ending, Entry, Kept};
 use super::log::Log;
 use super::message::{Reply, Request};
 use super::meters::Meters;
@@ -32,7 +32,16 @@ pub(crate) struct Turn {
     pub(crate) pending: Pending,
 }
 
-/// A request that has no answer yet. Dropped before [`Pending::ends`], it goes into the journal as abandoned.
+impl Turn {
+    /// Whether there is a reply that leaves at once and unhurt.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.delay.is_zero()
+            && self.damage.is_none()
+            && self.reply.as_ref().is_some_and(|reply| reply.delay.is_zero())
+    }
+}
+
+/// A request that has no answer yet. Dropped before it ends, it goes into the journal as abandoned.
 pub(crate) struct Pending(Option<Open>);
 
 struct Open {
@@ -40,7 +49,9 @@ struct Open {
     meters: Arc<Meters>,
     log: Option<Log>,
     /// Nothing where no journal is kept.
-    arrived: Option<Arrived>,
+    kept: Option<Kept>,
+    /// The status of the reply the journal has; 0 if it has none.
+    status: u16,
     since: Instant,
     at: i64,
     note: Note,
@@ -68,74 +79,105 @@ impl Front {
                 (Some(faulty(status, retry_after, body)), note_of(&located))
             }
         };
-        let pending = self.pending(located, request, now, since, note, faults);
-        Turn { reply, delay, damage, pending }
-    }
-
-    /// Notes a request that never arrived whole.
-    pub(crate) fn take_broken(&self, request: &Request<'_>, now: u64, since: Instant, why: Why) -> Pending {
-        let located = self.engine.locate(request);
-        let note = Note { why: Some(why), ..note_of(&located) };
-        self.pending(located, request, now, since, note, Vec::new())
-    }
-
-    fn pending(
-        &self,
-        located: Located<'_>,
-        request: &Request<'_>,
-        now: u64,
-        since: Instant,
-        note: Note,
-        faults: Vec<Arc<str>>,
-    ) -> Pending {
-        let workspace = located.workspace;
-        Pending(Some(Open {
-            arrived: (self.log.is_some() || workspace.journal.is_kept()).then(|| Arrived::new(request)),
+        let is_kept = self.log.is_some() || located.workspace.journal.is_kept();
+        let body = reply.as_ref().map(|reply| &*reply.body);
+        let open = Open {
+            kept: is_kept.then(|| Kept::of(request, located.presented(), body)),
+            status: reply.as_ref().map_or(0, |reply| reply.status),
             log: self.log.clone(),
-            at: self.engine.wall(workspace.time(now)),
+            at: self.engine.wall(located.workspace.time(now)),
             meters: Arc::clone(&self.meters),
-            workspace,
+            workspace: located.workspace,
             since,
             note,
             faults,
-        }))
+        };
+        Turn { reply, delay, damage, pending: Pending(Some(open)) }
+    }
+
+    /// Notes a request that never arrived whole, and what it is answered.
+    pub(crate) fn take_broken(
+        &self,
+        request: &Request<'_>,
+        now: u64,
+        since: Instant,
+        why: Why,
+        reply: &Reply,
+    ) {
+        let located = self.engine.locate(request);
+        let is_kept = self.log.is_some() || located.workspace.journal.is_kept();
+        let open = Open {
+            kept: is_kept.then(|| Kept::of(request, located.presented(), Some(&reply.body))),
+            status: reply.status,
+            log: self.log.clone(),
+            at: self.engine.wall(located.workspace.time(now)),
+            meters: Arc::clone(&self.meters),
+            since,
+            note: Note { why: Some(why), ..note_of(&located) },
+            faults: Vec::new(),
+            workspace: located.workspace,
+        };
+        open.record(Ending::Answered, Instant::now());
     }
 }
 
 impl Pending {
-    /// It is answered with this reply, or the connection is cut.
-    pub(crate) fn ends(mut self, reply: Option<&Reply>) {
-        let ending = if reply.is_some() { Ending::Answered } else { Ending::Cut };
+    /// It is answered with the reply of its turn; gives when that was.
+    pub(crate) fn answered(mut self) -> Instant {
+        let now = Instant::now();
         if let Some(open) = self.0.take() {
-            open.record(reply, ending);
+            open.record(Ending::Answered, now);
+        }
+        now
+    }
+
+    /// It is answered otherwise, with a reply that holds nothing of the request.
+    #[cfg(feature = "wiremock")]
+    pub(crate) fn answered_otherwise(mut self, reply: &Reply) {
+        if let Some(mut open) = self.0.take() {
+            open.replace(reply.status, &reply.body);
+            open.record(Ending::Answered, Instant::now());
+        }
+    }
+
+    /// Its connection is cut.
+    pub(crate) fn cut(mut self) {
+        if let Some(mut open) = self.0.take() {
+            open.replace(0, &[]);
+            open.record(Ending::Cut, Instant::now());
         }
     }
 }
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        if let Some(open) = self.0.take() {
-            open.record(None, Ending::Abandoned);
+        if let Some(mut open) = self.0.take() {
+            open.replace(0, &[]);
+            open.record(Ending::Abandoned, Instant::now());
         }
     }
 }
 
 impl Open {
-    fn record(self, reply: Option<&Reply>, ending: Ending) {
-        let took = self.since.elapsed();
-        let status = reply.map_or(0, |reply| reply.status);
-        self.meters.count(&self.note, status, !self.faults.is_empty(), took);
-        let Some(arrived) = self.arrived else {
+    /// The journal was to have another reply.
+    fn replace(&mut self, status: u16, body: &[u8]) {
+        self.status = status;
+        if let Some(kept) = &mut self.kept {
+            kept.answered_otherwise(body);
+        }
+    }
+
+    fn record(self, ending: Ending, now: Instant) {
+        let took = now.saturating_duration_since(self.since);
+        self.meters.count(&self.note, self.status, !self.faults.is_empty(), took);
+        let Some(kept) = self.kept else {
             return;
         };
-        let body = reply.map_or(&[][..], |reply| &reply.body);
         let entry = Entry {
             id: 0,
             at: self.at,
-            status,
-            answer: arrived.answer(body),
-            answer_bytes: body.len(),
-            request: arrived.request,
+            status: self.status,
+            kept,
             note: self.note,
             faults: self.faults,
             ending,

@@ -15,6 +15,7 @@ mod engine;
 mod errors;
 mod faults;
 mod front;
+mod hashed;
 mod ingest;
 mod journal;
 mod keys;
@@ -46,7 +47,7 @@ pub use engine::{CreateError, Engine, MAX_KEYS, MAX_WORKSPACES};
 pub use errors::Detail;
 pub use faults::{BadFault, Distribution, FaultSpec, ResetWhen};
 pub use journal::{EntryView, EnvelopesView, KeyName, Outcome, TextView, WhyView};
-pub use keys::{KeyEntry, KeyHash, KeySpec};
+pub use keys::{KeyEntry, KeyHash, KeySpec, Scopes};
 pub use knobs::{Counting, Form, Knobs, Place, Rewrite, Stage, Straddle, Unit};
 pub use limiter::{
     Budget, Decision, Kind as LimiterKind, Limiter, Rules, Standing, UnknownLimiter, Use, WINDOW_MS,

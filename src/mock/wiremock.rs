@@ -84,11 +84,15 @@ impl Respond for Responder {
         };
         let Turn { reply, delay, damage: _, pending } =
             self.front.take(&request, self.backstage.now(), Instant::now());
-        let mut reply = reply.unwrap_or_else(|| error(502, "FAULT", "A fault cuts the connection here."));
+        let Some(mut reply) = reply else {
+            let reply = error(502, "FAULT", "A fault cuts the connection here.");
+            pending.answered_otherwise(&reply);
+            return template(reply).set_delay(delay);
+        };
         if let Some(on_leave) = reply.on_leave.take() {
             on_leave();
         }
-        pending.ends(Some(&reply));
+        pending.answered();
         let delay = delay + reply.delay;
         template(reply).set_delay(delay)
     }

@@ -128,7 +128,7 @@ impl Workspace {
     /// Revokes a key at the server's time `now`; false if there is none with this id.
     pub fn revoke(&self, key_id: &str, now: u64) -> bool {
         let keys = read(&self.keys);
-        let key = keys.iter().find(|key| key.id == key_id);
+        let key = keys.iter().find(|key| *key.id == *key_id);
         if let Some(key) = key {
             key.revoke(self.time(now));
         }

@@ -82,8 +82,8 @@ struct ListedKey {
 impl From<&KeyEntry> for ListedKey {
     fn from(key: &KeyEntry) -> Self {
         Self {
-            id: key.id.clone(),
-            name: key.name.clone(),
+            id: key.id.to_string(),
+            name: key.name.to_string(),
             scopes: scope_names(key),
             tier: key.tier,
             created_at: format_timestamp(key.created_at),
@@ -115,9 +115,9 @@ fn create(call: &Call<'_>) -> Result<Answer, Reply> {
     Ok(data(
         201,
         NewKey {
-            id: key.id.clone(),
+            id: key.id.to_string(),
             key: plaintext.reveal().to_owned(),
-            name: key.name.clone(),
+            name: key.name.to_string(),
             scopes: scope_names(&key),
             tier: key.tier,
             created_at: format_timestamp(key.created_at),

@@ -63,8 +63,8 @@ fn limits(call: &Call<'_>, workspace: &Arc<Workspace>, key: &Arc<KeyEntry>) -> K
         frees_at: count.frees_at.map(|at| format_timestamp(engine.wall(at))),
     };
     KeyLimits {
-        key: key.id.clone(),
-        name: key.name.clone(),
+        key: key.id.to_string(),
+        name: key.name.to_string(),
         tier: key.tier,
         window_ms: rules.map(|rules| rules.window_ms),
         requests: budget(standing.requests, rules.map(|rules| rules.requests)),

@@ -17,6 +17,7 @@ use std::sync::{Arc, RwLock};
 use crate::contract::ApiKey;
 
 use super::errors;
+use super::hashed::Hashed;
 use super::journal::Room;
 use super::keys::{KeyEntry, KeyHash, KeySpec};
 use super::message::{Reply, Request};
@@ -30,7 +31,7 @@ use super::workspace::Workspace;
 pub const MAX_WORKSPACES: usize = 10_000;
 
 /// The most keys a workspace may have, revoked ones included.
-pub const MAX_KEYS: usize = 10_000;
+pub const MAX_KEYS: usize = 100_000;
 
 /// What stands before the id of a workspace in a path.
 const WORKSPACE_PREFIX: &str = "/w/";
@@ -60,7 +61,7 @@ type Owner = (Arc<Workspace>, Arc<KeyEntry>);
 pub struct Engine {
     default: Arc<Workspace>,
     workspaces: RwLock<HashMap<String, Arc<Workspace>>>,
-    keys: RwLock<HashMap<KeyHash, Owner>>,
+    keys: RwLock<HashMap<KeyHash, Owner, Hashed>>,
     epoch_ms: i64,
     room: Arc<Room>,
 }
@@ -75,6 +76,13 @@ pub(super) struct Located<'a> {
     /// The key it names exactly, revoked or not.
     pub(super) key: Option<Arc<KeyEntry>>,
     presented: Presented<'a>,
+}
+
+impl<'a> Located<'a> {
+    /// What the request presented as its key.
+    pub(super) fn presented(&self) -> Presented<'a> {
+        self.presented
+    }
 }
 
 impl Engine {
@@ -265,5 +273,9 @@ impl Engine {
     }
 }
 
+#[cfg(test)]
+mod payloads;
+#[cfg(test)]
+mod recount;
 #[cfg(test)]
 mod tests;

@@ -4,12 +4,12 @@ use crate::mock::knobs::Knobs;
 
 const READ: &str = "ct_live_Aq3fT8mZr1LkW6xYc0PdVb5NsHj2GuEe";
 const WRITE: &str = "ct_live_Zx5cVb8nMq2wEr4tYu6iOp1aSd3fGh7j";
-const BOTH: &str = "ct_live_q1W2e3R4t5Y6u7I8o9P0a1S2d3F4g5H6";
+pub(super) const BOTH: &str = "ct_live_q1W2e3R4t5Y6u7I8o9P0a1S2d3F4g5H6";
 /// Noon of 20 March 2026.
 const EPOCH: i64 = 1_774_008_000_000;
 const EVENT: &str = r#"{"events":[{"event":"session_start","session_id":"s","ts":"2026-03-20T10:00:00Z","data":{"name":"x"}}]}"#;
 
-fn engine() -> Engine {
+pub(super) fn engine() -> Engine {
     let engine = Engine::new(Knobs::default(), EPOCH);
     let workspace = engine.default_workspace();
     add(&engine, &workspace, READ, &[Scope::ReadAnalytics]);
@@ -24,14 +24,14 @@ fn add(engine: &Engine, workspace: &Arc<Workspace>, plaintext: &str, scopes: &[S
     engine.create_key(workspace, id, spec, &ApiKey::new(plaintext).unwrap(), 0).unwrap();
 }
 
-fn ask(engine: &Engine, now: u64, method: &str, target: &str, key: &str, body: &str) -> Reply {
+pub(super) fn ask(engine: &Engine, now: u64, method: &str, target: &str, key: &str, body: &str) -> Reply {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let headers: &[_] = &[("X-Api-KEY", key.as_bytes())];
     let headers = if key.is_empty() { &[] } else { headers };
     engine.handle(&Request { method, path, query, headers, body: body.as_bytes(), ..Request::default() }, now)
 }
 
-fn get(engine: &Engine, target: &str, key: &str) -> Reply {
+pub(super) fn get(engine: &Engine, target: &str, key: &str) -> Reply {
     ask(engine, 0, "GET", target, key, "")
 }
 

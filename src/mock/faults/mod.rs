@@ -212,7 +212,7 @@ impl Fault {
 
     fn matches(&self, located: &Located<'_>, request: &Request<'_>) -> bool {
         let key = |wanted: &String| {
-            located.key.as_ref().is_some_and(|key| key.id == *wanted || key.name == *wanted)
+            located.key.as_ref().is_some_and(|key| *key.id == **wanted || *key.name == **wanted)
         };
         self.spec.method.as_ref().is_none_or(|method| method == request.method)
             && self.spec.path.as_ref().is_none_or(|path| same_path(path, request.path.as_bytes()))

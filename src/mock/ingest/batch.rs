@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use serde::de::MapAccess;
+use serde::de::{Deserialize, MapAccess};
 
 use crate::mock::errors::{Detail, Invalid};
 use crate::mock::note::Envelopes;
 
-use super::lenient::{Entry, Lenient, MaybeList, Members};
+use super::lenient::{Entry, Gather, Lenient, MaybeList, Members};
 use super::timestamp::parse_timestamp;
 use super::{MAX_BATCH, MAX_DETAILS};
 
@@ -46,6 +46,17 @@ impl EventType {
             _ => Self::Other(OTHER_TYPES.iter().position(|name| *name == text)? as u8),
         })
     }
+
+    /// A number below 16 that no other type has.
+    pub(crate) fn number(self) -> u8 {
+        match self {
+            Self::SessionStart => 0,
+            Self::SessionEnd => 1,
+            Self::ToolUse => 2,
+            Self::ToolResult => 3,
+            Self::Other(place) => 4 + place,
+        }
+    }
 }
 
 /// A valid event, with what is needed of it.
@@ -66,7 +77,7 @@ pub(crate) struct Event<'a> {
 }
 
 /// A valid batch of 1 to 1,000 events.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Batch<'a> {
     /// The events, in order.
     pub(crate) events: Vec<Event<'a>>,
@@ -79,7 +90,7 @@ pub(crate) struct Batch<'a> {
 /// # Errors
 /// [`Invalid`] says everything that is wrong; the whole request is refused then.
 pub(crate) fn parse_events(body: &[u8]) -> Result<Batch<'_>, Invalid> {
-    let list = match serde_json::from_slice::<Entry<Body<'_>>>(body) {
+    let list = match read::<Entry<Body<'_>>>(body) {
         Err(error) => return Err(Invalid::body(vec![detail("body", &format!("is no valid JSON: {error}"))])),
         Ok(Entry::Other) => return Err(Invalid::body(vec![detail("body", "must be an object")])),
         Ok(Entry::Object(Body { events: None })) => {
@@ -94,30 +105,23 @@ pub(crate) fn parse_events(body: &[u8]) -> Result<Batch<'_>, Invalid> {
         let message = "Batch size exceeds limit of 1000 events per request.";
         return Err(Invalid { message, details: Vec::new(), envelopes: Envelopes::default() });
     }
-    if list.entries.is_empty() {
+    if list.total == 0 {
         return Err(Invalid::body(vec![detail("events", "must hold at least one event")]));
     }
-    let mut events = Vec::with_capacity(list.entries.len());
-    let mut details = Vec::new();
-    let mut envelopes = Envelopes::default();
-    for (index, entry) in list.entries.into_iter().enumerate() {
-        match entry {
-            Entry::Object(raw) => {
-                let count = if raw.is_wire() { &mut envelopes.wire } else { &mut envelopes.documented };
-                *count += 1;
-                match raw.validate(index, &mut details) {
-                    Some(event) => events.push(event),
-                    None if details.len() >= MAX_DETAILS => break,
-                    None => {}
-                }
-            }
-            Entry::Other => details.push(detail(&format!("events[{index}]"), "must be an object")),
-        }
-    }
+    let Gathered { batch, details } = list.gathered;
     if details.is_empty() {
-        Ok(Batch { events, envelopes })
+        Ok(batch)
     } else {
-        Err(Invalid { envelopes, ..Invalid::body(details) })
+        Err(Invalid { envelopes: batch.envelopes, ..Invalid::body(details) })
+    }
+}
+
+/// Reads JSON. Text that is looked at whole need not be looked at string by string.
+fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> serde_json::Result<T> {
+    match std::str::from_utf8(body) {
+        Ok(text) => serde_json::from_str(text),
+        // Bytes that are no text may stand where nobody reads them.
+        Err(_) => serde_json::from_slice(body),
     }
 }
 
@@ -127,7 +131,7 @@ fn detail(field: &str, message: &str) -> Detail {
 
 #[derive(Debug, Default)]
 struct Body<'a> {
-    events: Option<MaybeList<RawEvent<'a>>>,
+    events: Option<MaybeList<Gathered<'a>>>,
 }
 
 impl<'de: 'a, 'a> Members<'de> for Body<'a> {
@@ -137,6 +141,30 @@ impl<'de: 'a, 'a> Members<'de> for Body<'a> {
             return Ok(true);
         }
         Ok(false)
+    }
+}
+
+/// A batch as it is read, and what is wrong with it.
+#[derive(Debug, Default)]
+struct Gathered<'a> {
+    batch: Batch<'a>,
+    details: Vec<Detail>,
+}
+
+impl<'de: 'a, 'a> Gather<'de> for Gathered<'a> {
+    type Entry = RawEvent<'a>;
+
+    fn take(&mut self, index: usize, entry: Option<&mut RawEvent<'a>>) {
+        if self.details.len() >= MAX_DETAILS {
+            return;
+        }
+        let Some(raw) = entry else {
+            self.details.push(detail(&format!("events[{index}]"), "must be an object"));
+            return;
+        };
+        let Envelopes { documented, wire } = &mut self.batch.envelopes;
+        *if raw.is_wire() { wire } else { documented } += 1;
+        self.batch.events.extend(raw.validate(index, &mut self.details));
     }
 }
 
@@ -206,7 +234,7 @@ impl<'a> RawEvent<'a> {
     }
 
     /// The event, or what is wrong with it.
-    fn validate(self, index: usize, details: &mut Vec<Detail>) -> Option<Event<'a>> {
+    fn validate(&mut self, index: usize, details: &mut Vec<Detail>) -> Option<Event<'a>> {
         let before = details.len();
         let mut wrong = |member: &str, message: &str| {
             details.push(detail(&format!("events[{index}].{member}"), message));
@@ -247,7 +275,7 @@ impl<'a> RawEvent<'a> {
         if wire && !matches!(self.seq, Lenient::Absent | Lenient::Null | Lenient::Natural) {
             wrong("seq", "must be a whole number of 0 or more");
         }
-        let data = match self.data {
+        let data = match self.data.take() {
             None => Data::default(),
             Some(Entry::Object(data)) => data,
             Some(Entry::Other) => {
@@ -262,7 +290,7 @@ impl<'a> RawEvent<'a> {
             data.is_error.is_truthy() || data.error.is_truthy() || data.success == Lenient::Bool(false);
         Some(Event {
             kind: kind?,
-            session_id: self.session_id.into_text()?,
+            session_id: std::mem::take(&mut self.session_id).into_text()?,
             at: at?,
             tool: data.tool_name.into_text().or(data.tool.into_text()).or(data.name.into_text()),
             correlation_id: data.correlation_id.into_text(),

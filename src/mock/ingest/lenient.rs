@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 
 /// A member's value: text is kept, of the rest only what it is.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -130,22 +132,33 @@ pub(super) trait Members<'de>: Default {
 
 impl<'de, T: Members<'de>> Deserialize<'de> for Entry<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(EntryVisitor(std::marker::PhantomData))
+        let mut entry = T::default();
+        let is_object = Place(&mut entry).deserialize(deserializer)?;
+        Ok(if is_object { Self::Object(entry) } else { Self::Other })
     }
 }
 
-struct EntryVisitor<T>(std::marker::PhantomData<T>);
+/// Where an entry is read to, so that it need not be moved; gives whether it was an object.
+struct Place<'p, T>(&'p mut T);
+
+impl<'de, T: Members<'de>> DeserializeSeed<'de> for Place<'_, T> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
 
 macro_rules! other {
     ($($method:ident: $type:ty),*) => {
-        $(fn $method<E: Error>(self, _: $type) -> Result<Self::Value, E> {
-            Ok(Entry::Other)
+        $(fn $method<E: Error>(self, _: $type) -> Result<bool, E> {
+            Ok(false)
         })*
     };
 }
 
-impl<'de, T: Members<'de>> Visitor<'de> for EntryVisitor<T> {
-    type Value = Entry<T>;
+impl<'de, T: Members<'de>> Visitor<'de> for Place<'_, T> {
+    type Value = bool;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("an object")
@@ -153,23 +166,23 @@ impl<'de, T: Members<'de>> Visitor<'de> for EntryVisitor<T> {
 
     other!(visit_bool: bool, visit_u64: u64, visit_i64: i64, visit_f64: f64, visit_str: &str);
 
-    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
-        Ok(Entry::Other)
+    fn visit_unit<E: Error>(self) -> Result<bool, E> {
+        Ok(false)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<bool, A::Error> {
         while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Entry::Other)
+        Ok(false)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut object = T::default();
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
+        *self.0 = T::default();
         while let Some(Name(name)) = map.next_key()? {
-            if !object.member(&name, &mut map)? {
+            if !self.0.member(&name, &mut map)? {
                 map.next_value::<IgnoredAny>()?;
             }
         }
-        Ok(Entry::Object(object))
+        Ok(true)
     }
 }
 
@@ -198,31 +211,40 @@ impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
     }
 }
 
-/// A list of entries under one member of the body: the first [`super::MAX_BATCH`], and how many there are.
+/// What becomes of the entries of a list.
+pub(super) trait Gather<'de>: Default {
+    /// What an entry should be.
+    type Entry: Members<'de>;
+
+    /// Takes the next entry; nothing where it is no object.
+    fn take(&mut self, index: usize, entry: Option<&mut Self::Entry>);
+}
+
+/// A list of entries under one member of the body.
 #[derive(Debug)]
-pub(super) struct List<T> {
-    /// The first entries.
-    pub(super) entries: Vec<Entry<T>>,
+pub(super) struct List<G> {
+    /// What became of the first [`super::MAX_BATCH`].
+    pub(super) gathered: G,
     /// How many there are in all.
     pub(super) total: usize,
 }
 
 /// The value of the member that should be a list.
 #[derive(Debug)]
-pub(super) enum MaybeList<T> {
+pub(super) enum MaybeList<G> {
     /// It is one.
-    List(List<T>),
+    List(List<G>),
     /// It is something else.
     Other,
 }
 
-impl<'de, T: Members<'de>> Deserialize<'de> for MaybeList<T> {
+impl<'de, G: Gather<'de>> Deserialize<'de> for MaybeList<G> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(ListVisitor(std::marker::PhantomData))
     }
 }
 
-struct ListVisitor<T>(std::marker::PhantomData<T>);
+struct ListVisitor<G>(std::marker::PhantomData<G>);
 
 macro_rules! no_list {
     ($($method:ident: $type:ty),*) => {
@@ -232,8 +254,8 @@ macro_rules! no_list {
     };
 }
 
-impl<'de, T: Members<'de>> Visitor<'de> for ListVisitor<T> {
-    type Value = MaybeList<T>;
+impl<'de, G: Gather<'de>> Visitor<'de> for ListVisitor<G> {
+    type Value = MaybeList<G>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("an array")
@@ -251,18 +273,16 @@ impl<'de, T: Members<'de>> Visitor<'de> for ListVisitor<T> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let mut entries = Vec::new();
+        let (mut gathered, mut entry, mut total) = (G::default(), G::Entry::default(), 0);
         // What is beyond the limit is counted and not kept: four megabytes of `{}` would be a gigabyte of entries.
-        while entries.len() < super::MAX_BATCH {
-            match seq.next_element()? {
-                Some(entry) => entries.push(entry),
-                None => break,
-            }
+        while total < super::MAX_BATCH {
+            let Some(is_object) = seq.next_element_seed(Place(&mut entry))? else { break };
+            gathered.take(total, is_object.then_some(&mut entry));
+            total += 1;
         }
-        let mut total = entries.len();
         while total >= super::MAX_BATCH && seq.next_element::<IgnoredAny>()?.is_some() {
             total += 1;
         }
-        Ok(MaybeList::List(List { entries, total }))
+        Ok(MaybeList::List(List { gathered, total }))
     }
 }

@@ -13,14 +13,10 @@ pub(crate) struct Entry {
     pub(crate) id: u64,
     /// When it arrived, in milliseconds since 1970 by the workspace's clock.
     pub(crate) at: i64,
-    /// What was requested.
-    pub(crate) request: Kept,
+    /// What was requested, and what was answered.
+    pub(crate) kept: Kept,
     /// The status of the answer; 0 if there was none.
     pub(crate) status: u16,
-    /// The beginning of the answer's body.
-    pub(crate) answer: Box<[u8]>,
-    /// The length of the answer's body.
-    pub(crate) answer_bytes: usize,
     /// What the engine noted.
     pub(crate) note: Note,
     /// The faults it met, by id.
@@ -74,7 +70,7 @@ impl Entry {
             }
             _ => 0,
         };
-        size_of::<Self>() + self.request.size() + self.answer.len() + details
+        size_of::<Self>() + self.kept.size() + details
     }
 
     /// What became of it.

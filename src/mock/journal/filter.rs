@@ -52,13 +52,13 @@ impl Filter {
     /// Whether all conditions hold.
     pub(crate) fn matches(&self, entry: &Entry) -> bool {
         let key = |wanted: &String| {
-            entry.note.key.as_ref().is_some_and(|key| key.id == *wanted || key.name == *wanted)
+            entry.note.key.as_ref().is_some_and(|key| *key.id == **wanted || *key.name == **wanted)
         };
         self.since.is_none_or(|since| entry.at >= since)
             && self.status.is_none_or(|(from, to)| (from..=to).contains(&entry.status))
             && self.key.as_ref().is_none_or(key)
-            && self.method.as_ref().is_none_or(|method| *method.as_bytes() == *entry.request.method)
-            && self.path.as_ref().is_none_or(|path| same_path(path, &entry.request.path))
+            && self.method.as_ref().is_none_or(|method| *method.as_bytes() == *entry.kept.method())
+            && self.path.as_ref().is_none_or(|path| same_path(path, entry.kept.path()))
     }
 }
 

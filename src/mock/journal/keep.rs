@@ -1,6 +1,7 @@
-//! What is kept of a request: the beginning of each text, masked.
+//! What is kept of a request and its answer: the beginning of each text, masked, all in one piece of memory.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use crate::mock::message::Request;
 use crate::mock::visit::Presented;
@@ -17,87 +18,127 @@ const ANSWER: usize = 1_024;
 /// The most bytes of a method; longer ones are no methods.
 const METHOD: usize = 16;
 
-/// A request as it is kept.
+/// A request and its answer as they are kept.
 #[derive(Debug)]
 pub(crate) struct Kept {
-    pub(crate) method: Box<[u8]>,
-    pub(crate) path: Box<[u8]>,
-    pub(crate) query: Box<[u8]>,
-    /// Lines of `name: value`, each with a line feed, which no header holds.
-    pub(crate) headers: Box<[u8]>,
-    pub(crate) body: Box<[u8]>,
+    /// Method, path, query, header lines, body and answer, one after the other.
+    text: Vec<u8>,
+    /// Where the first five of them end.
+    ends: [u16; 5],
     /// The length of the body as it came.
     pub(crate) body_bytes: usize,
-}
-
-/// A request that has arrived and will be answered. It knows the key presented, so it shows nothing of itself.
-pub(crate) struct Arrived {
-    pub(crate) request: Kept,
-    secret: Option<Box<[u8]>>,
-}
-
-impl Arrived {
-    /// Keeps what is kept of a request.
-    pub(crate) fn new(request: &Request<'_>) -> Self {
-        let secret = match Presented::of(request) {
-            Presented::Missing => None,
-            Presented::Key(key) | Presented::Conflicting(key) => Some(key),
-        };
-        Self { request: Kept::of(request, secret), secret: secret.map(Into::into) }
-    }
-
-    /// The beginning of an answer's body, in which the key presented is masked, too.
-    pub(crate) fn answer(&self, body: &[u8]) -> Box<[u8]> {
-        cut(Mask::new(self.secret.as_deref()), body, ANSWER)
-    }
+    /// The length of the answer's body.
+    pub(crate) answer_bytes: usize,
 }
 
 impl Kept {
-    fn of(request: &Request<'_>, secret: Option<&[u8]>) -> Self {
-        let mask = Mask::new(secret);
-        let mut headers = Vec::with_capacity(256);
-        for (name, value) in request.headers {
-            let left = HEADERS.saturating_sub(headers.len());
-            if left < name.len() {
-                break;
-            }
-            headers.extend_from_slice(name.as_bytes());
-            headers.extend_from_slice(b": ");
-            let value = header(mask, name, value);
-            headers.extend_from_slice(&value[..value.len().min(left)]);
-            headers.push(b'\n');
+    /// Keeps what is kept of a request, and of the body of its answer if it has one already. The key presented is
+    /// masked wherever it stands, whatever it looks like.
+    pub(crate) fn of(request: &Request<'_>, presented: Presented<'_>, answer: Option<&[u8]>) -> Self {
+        let mask = Mask::new(match presented {
+            Presented::Missing => None,
+            Presented::Key(key) | Presented::Conflicting(key) => Some(key),
+        });
+        let lines: usize = request.headers.iter().map(|(name, value)| name.len() + value.len() + 3).sum();
+        let texts = request.method.len() + request.path.len() + request.query.len();
+        let bodies = request.body.len().min(BODY) + answer.map_or(0, <[u8]>::len).min(ANSWER);
+        let mut text = Vec::with_capacity(texts.min(PATH + QUERY) + lines.min(HEADERS) + bodies);
+        let mut ends = [0; 5];
+        cut(mask, request.method.as_bytes(), METHOD, &mut text);
+        ends[0] = text.len() as u16;
+        cut(mask, request.path.as_bytes(), PATH, &mut text);
+        ends[1] = text.len() as u16;
+        if !request.query.is_empty() {
+            text.extend_from_slice(head(query(mask, request.query).as_bytes(), QUERY));
         }
-        let asked = query(mask, request.query);
-        Self {
-            method: cut(mask, request.method.as_bytes(), METHOD),
-            path: cut(mask, request.path.as_bytes(), PATH),
-            query: head(asked.as_bytes(), QUERY).into(),
-            headers: headers.into(),
-            body: cut(mask, request.body, BODY),
-            body_bytes: request.body.len(),
+        ends[2] = text.len() as u16;
+        keep_headers(mask, request.headers, &mut text);
+        ends[3] = text.len() as u16;
+        cut(mask, request.body, BODY, &mut text);
+        ends[4] = text.len() as u16;
+        let mut kept = Self { text, ends, body_bytes: request.body.len(), answer_bytes: 0 };
+        if let Some(answer) = answer {
+            cut(mask, answer, ANSWER, &mut kept.text);
+            kept.answer_bytes = answer.len();
         }
+        kept
     }
 
+    /// There was no answer after all, or another one, in which nobody's key can be.
+    pub(crate) fn answered_otherwise(&mut self, answer: &[u8]) {
+        self.text.truncate(usize::from(self.ends[4]));
+        cut(Mask::new(None), answer, ANSWER, &mut self.text);
+        self.answer_bytes = answer.len();
+    }
+
+    pub(crate) fn method(&self) -> &[u8] {
+        self.part(0..usize::from(self.ends[0]))
+    }
+
+    pub(crate) fn path(&self) -> &[u8] {
+        self.part(self.between(0))
+    }
+
+    pub(crate) fn query(&self) -> &[u8] {
+        self.part(self.between(1))
+    }
+
+    /// Lines of `name: value`, each with a line feed, which no header holds.
+    pub(crate) fn headers(&self) -> &[u8] {
+        self.part(self.between(2))
+    }
+
+    pub(crate) fn body(&self) -> &[u8] {
+        self.part(self.between(3))
+    }
+
+    /// The beginning of the answer's body.
+    pub(crate) fn answer(&self) -> &[u8] {
+        self.part(usize::from(self.ends[4])..self.text.len())
+    }
+
+    fn between(&self, place: usize) -> Range<usize> {
+        usize::from(self.ends[place])..usize::from(self.ends[place + 1])
+    }
+
+    fn part(&self, range: Range<usize>) -> &[u8] {
+        self.text.get(range).unwrap_or_default()
+    }
+
+    /// How much memory the texts take.
     pub(super) fn size(&self) -> usize {
-        self.path.len() + self.query.len() + self.headers.len() + self.body.len()
+        self.text.capacity()
     }
 
     /// Whether the body is longer than what is kept of it.
     pub(super) fn is_cut(&self) -> bool {
         self.body_bytes > BODY
     }
+
+    /// Whether the answer is longer than what is kept of it.
+    pub(super) fn answer_is_cut(&self) -> bool {
+        self.answer_bytes > ANSWER
+    }
 }
 
-/// Whether an answer of so many bytes is longer than what is kept of it.
-pub(super) fn answer_is_cut(bytes: usize) -> bool {
-    bytes > ANSWER
+fn keep_headers(mask: Mask<'_>, headers: &[(&str, &[u8])], text: &mut Vec<u8>) {
+    let begin = text.len();
+    for (name, value) in headers {
+        let left = HEADERS.saturating_sub(text.len() - begin);
+        if left < name.len() {
+            break;
+        }
+        text.extend_from_slice(name.as_bytes());
+        text.extend_from_slice(b": ");
+        text.extend_from_slice(head(&header(mask, name, value), left));
+        text.push(b'\n');
+    }
 }
 
 /// The beginning of a text, masked before it is cut: half a key is no longer recognised.
-fn cut(mask: Mask<'_>, text: &[u8], most: usize) -> Box<[u8]> {
-    let beyond = most + mask.longest();
-    let masked: Cow<'_, [u8]> = mask.apply(head(text, beyond));
-    head(&masked, most).into()
+fn cut(mask: Mask<'_>, text: &[u8], most: usize, kept: &mut Vec<u8>) {
+    let masked: Cow<'_, [u8]> = mask.apply(head(text, most + mask.longest()));
+    kept.extend_from_slice(head(&masked, most));
 }
 
 fn head(text: &[u8], most: usize) -> &[u8] {

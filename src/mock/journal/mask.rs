@@ -2,14 +2,15 @@
 //! percent-encoded, escaped as in JSON, or in base64.
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
 
-use memchr::memmem::{self, Finder};
-use memchr::{memchr, memchr2_iter};
+use memchr::{memchr, memchr_iter, memchr2_iter, memchr3_iter, memmem};
 use percent_encoding::percent_decode;
 
 /// What a key begins with, in any case: a key in the wrong case is nearly a key.
 const PREFIX: &[u8] = b"ct_live_";
+
+/// Where the rarest letter stands in the prefix.
+const RAREST: usize = 5;
 
 /// What stands where the rest of a key stood.
 const MASKED: &[u8] = "…".as_bytes();
@@ -17,12 +18,12 @@ const MASKED: &[u8] = "…".as_bytes();
 /// What stands where a text stood that holds a key in disguise.
 const HIDDEN: &[u8] = b"(masked: it holds a key)";
 
-/// The prefix in base64, at its three places within three bytes, as far as it alone decides the letters.
-static BASE64: LazyLock<[Finder<'static>; 3]> =
-    LazyLock::new(|| ["Y3RfbGl2ZV", "N0X2xpdmVf", "jdF9saXZlX"].map(Finder::new));
+/// The prefix in base64, at its three places within three bytes, as far as it alone decides the letters; each with the
+/// place of a letter that is rare and looked for, `V` or `Z`.
+const BASE64: [(&[u8], usize); 3] = [(b"Y3RfbGl2ZV", 9), (b"N0X2xpdmVf", 8), (b"jdF9saXZlX", 7)];
 
 /// What an escape of ASCII begins with in JSON.
-static ESCAPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\\u00"));
+const ESCAPE: &[u8] = b"\\u00";
 
 /// A shorter text is no secret, and masking it would riddle everything.
 const SHORTEST: usize = 8;
@@ -51,9 +52,38 @@ impl<'a> Mask<'a> {
         PREFIX.len().max(self.secret.map_or(0, <[u8]>::len))
     }
 
-    pub(super) fn apply(self, text: &[u8]) -> Cow<'_, [u8]> {
+    /// Whether there is certainly no key in it in any form. Nearly every text is such a one, and this is cheap.
+    pub(super) fn is_harmless(self, text: &[u8]) -> bool {
         if text.len() < SHORTEST {
             // No form of a key is so short, and most of what a request holds is.
+            return true;
+        }
+        let stands = |what: &[u8], letter: usize, place: usize| {
+            place.checked_sub(letter).is_some_and(|start| text[start..].starts_with(what))
+        };
+        !memchr3_iter(b'v', b'V', b'Z', text).any(|place| {
+            place.checked_sub(RAREST).is_some_and(|start| begins(&text[start..]))
+                || BASE64.iter().any(|&(form, letter)| stands(form, letter, place))
+        }) && !memchr2_iter(b'%', ESCAPE[0], text)
+            .any(|place| text[place] == b'%' || text[place..].starts_with(ESCAPE))
+            && !self.shows(text)
+    }
+
+    /// Whether the secret stands in it plainly.
+    fn shows(self, text: &[u8]) -> bool {
+        /// A searcher is worth the making for a longer text than this.
+        const SHORT: usize = 512;
+        self.secret.is_some_and(|secret| match text.len() {
+            size if size < secret.len() => false,
+            size if size < SHORT => {
+                memchr_iter(secret[0], text).any(|place| text[place..].starts_with(secret))
+            }
+            _ => memmem::find(text, secret).is_some(),
+        })
+    }
+
+    pub(super) fn apply<'t>(self, text: &'t [u8]) -> Cow<'t, [u8]> {
+        if self.is_harmless(text) {
             return Cow::Borrowed(text);
         }
         let plain = self.plain(text);
@@ -64,12 +94,9 @@ impl<'a> Mask<'a> {
     }
 
     /// Without keys written plainly.
-    fn plain(self, text: &[u8]) -> Cow<'_, [u8]> {
+    fn plain<'t>(self, text: &'t [u8]) -> Cow<'t, [u8]> {
         let mut masked = Cow::Borrowed(text);
-        if let Some(secret) = self.secret
-            && text.len() >= secret.len()
-            && memmem::find(text, secret).is_some()
-        {
+        if let Some(secret) = self.secret.filter(|_| self.shows(text)) {
             masked = Cow::Owned(replace(text, secret));
         }
         if let Some(first) = random_part(&masked, 0) {
@@ -89,13 +116,10 @@ impl<'a> Mask<'a> {
 
     /// Whether a key is in it that shows only when it is decoded.
     fn in_disguise(self, text: &[u8]) -> bool {
-        let decoded_has = |decoded: &[u8]| {
-            random_part(decoded, 0).is_some()
-                || self.secret.is_some_and(|secret| memmem::find(decoded, secret).is_some())
-        };
-        BASE64.iter().any(|form| form.find(text).is_some())
+        let decoded_has = |decoded: &[u8]| random_part(decoded, 0).is_some() || self.shows(decoded);
+        BASE64.iter().any(|(form, _)| memmem::find(text, form).is_some())
             || memchr(b'%', text).is_some() && decoded_has(&Cow::from(percent_decode(text)))
-            || ESCAPE.find(text).is_some() && decoded_has(&unescaped(text))
+            || memmem::find(text, ESCAPE).is_some() && decoded_has(&unescaped(text))
     }
 }
 
@@ -140,7 +164,11 @@ pub(super) fn query<'q>(mask: Mask<'_>, query: &'q str) -> Cow<'q, str> {
 }
 
 fn tells(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
+    let name = if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(name.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(name)
+    };
     TELLING.iter().any(|word| name.contains(word))
 }
 
@@ -156,8 +184,6 @@ fn begins(text: &[u8]) -> bool {
 
 /// Where the first part after a prefix begins and ends, from some place on.
 fn random_part(text: &[u8], from: usize) -> Option<(usize, usize)> {
-    /// Where the rarest letter stands in the prefix.
-    const RAREST: usize = 5;
     memchr2_iter(b'v', b'V', text.get(from..)?).find_map(|place| {
         let prefix = (from + place).checked_sub(RAREST).filter(|&start| start >= from)?;
         let start = prefix + PREFIX.len();
@@ -267,6 +293,7 @@ mod tests {
             let text = format!("{before} {written} {after}");
             let mask = Mask::new(presented.then_some(key.as_bytes()));
             let kept = String::from_utf8_lossy(&mask.apply(text.as_bytes())).into_owned();
+            prop_assert!(!mask.is_harmless(text.as_bytes()));
             prop_assert!(!kept.contains(&random) && !kept.contains(&written), "{kept}");
         }
     }

@@ -21,7 +21,7 @@ use super::sync::lock;
 pub use entry::Outcome;
 pub(crate) use entry::{Ending, Entry};
 pub(crate) use filter::{Filter, PARAMETERS, same_path};
-pub(crate) use keep::Arrived;
+pub(crate) use keep::Kept;
 pub use view::{EntryView, EnvelopesView, KeyName, TextView, WhyView};
 
 /// The most bytes the texts of all journals of a mock take.

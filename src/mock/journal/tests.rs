@@ -1,22 +1,20 @@
 use super::*;
 use crate::mock::message::Request;
 use crate::mock::note::Note;
+use crate::mock::visit::Presented;
 
 const KEY: &str = "ct_live_q1W2e3R4t5Y6u7I8o9P0a1S2d3F4g5H6";
 
 fn entry(request: &Request<'_>, status: u16) -> Entry {
-    let arrived = Arrived::new(request);
     Entry {
         id: 0,
         at: i64::from(status),
         status,
-        answer: arrived.answer(b"{}"),
-        answer_bytes: 2,
         note: Note::default(),
         faults: Vec::new(),
         ending: Ending::Answered,
         took_us: 0,
-        request: arrived.request,
+        kept: Kept::of(request, Presented::of(request), Some(b"{}")),
     }
 }
 
@@ -118,10 +116,8 @@ fn no_key_is_kept_wherever_it_was_sent() {
         body: body.as_bytes(),
         ..Request::default()
     };
-    let arrived = Arrived::new(&request);
-    let answer = arrived.answer(body.as_bytes());
-    let kept = &arrived.request;
-    for text in [&kept.method, &kept.path, &kept.query, &kept.headers, &kept.body, &answer] {
+    let kept = Kept::of(&request, Presented::of(&request), Some(body.as_bytes()));
+    for text in [kept.method(), kept.path(), kept.query(), kept.headers(), kept.body(), kept.answer()] {
         let text = String::from_utf8_lossy(text);
         assert!(!text.contains(&KEY[8..12]), "{text}");
     }
@@ -133,8 +129,28 @@ fn long_texts_are_cut_and_a_key_at_the_cut_is_not_halved() {
         let body = format!("{}{KEY}{}", "x".repeat(before), "y".repeat(9_000));
         let headers: &[(&str, &[u8])] = &[("x-api-key", &KEY.as_bytes()[8..])];
         let request = Request { headers, body: body.as_bytes(), ..Request::default() };
-        let kept = Arrived::new(&request).request;
-        assert!(kept.body.len() <= 2_048 && kept.body_bytes == body.len());
-        assert!(!String::from_utf8_lossy(&kept.body).contains(&KEY[8..12]), "{before}");
+        let kept = Kept::of(&request, Presented::of(&request), None);
+        assert!(kept.body().len() <= 2_048 && kept.body_bytes == body.len());
+        assert!(!String::from_utf8_lossy(kept.body()).contains(&KEY[8..12]), "{before}");
     }
+}
+
+#[test]
+fn every_text_is_found_again_in_its_place() {
+    let request = Request {
+        method: "POST",
+        path: "/p",
+        query: "q=1",
+        headers: &[("host", b"h"), ("accept", b"*/*")],
+        body: b"body",
+        ..Request::default()
+    };
+    let mut kept = Kept::of(&request, Presented::Missing, Some(b"answer"));
+    let texts = |kept: &Kept| {
+        [kept.method(), kept.path(), kept.query(), kept.headers(), kept.body(), kept.answer()]
+            .map(|text| String::from_utf8_lossy(text).into_owned())
+    };
+    assert_eq!(texts(&kept), ["POST", "/p", "q=1", "host: h\naccept: */*\n", "body", "answer"]);
+    kept.answered_otherwise(b"else");
+    assert_eq!((texts(&kept)[4].as_str(), texts(&kept)[5].as_str(), kept.answer_bytes), ("body", "else", 4));
 }

@@ -8,7 +8,6 @@ use crate::mock::ingest::format_timestamp;
 use crate::mock::note::Why;
 
 use super::entry::{Entry, Outcome};
-use super::keep::answer_is_cut;
 
 /// A request and what became of it. No text in it holds a key.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -99,10 +98,10 @@ pub struct WhyView {
 
 impl From<&Entry> for EntryView {
     fn from(entry: &Entry) -> Self {
-        let (request, note) = (&entry.request, &entry.note);
+        let (kept, note) = (&entry.kept, &entry.note);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let headers =
-            request.headers.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).map(|line| {
+            kept.headers().split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).map(|line| {
                 let line = String::from_utf8_lossy(line);
                 let (name, value) = line.split_once(": ").unwrap_or((&line, ""));
                 (name.to_owned(), value.to_owned())
@@ -110,10 +109,10 @@ impl From<&Entry> for EntryView {
         Self {
             id: entry.id,
             at: format_timestamp(entry.at),
-            method: text(&request.method),
-            path: text(&request.path),
-            query: text(&request.query),
-            key: note.key.as_ref().map(|key| KeyName { id: key.id.clone(), name: key.name.clone() }),
+            method: text(kept.method()),
+            path: text(kept.path()),
+            query: text(kept.query()),
+            key: note.key.as_ref().map(|key| KeyName { id: key.id.to_string(), name: key.name.to_string() }),
             status: entry.status,
             outcome: entry.outcome(),
             why: note.why.as_ref().map(WhyView::from),
@@ -123,15 +122,11 @@ impl From<&Entry> for EntryView {
             faults: entry.faults.iter().map(ToString::to_string).collect(),
             duration_us: entry.took_us,
             headers: headers.collect(),
-            body: TextView {
-                text: text(&request.body),
-                bytes: request.body_bytes,
-                truncated: request.is_cut(),
-            },
+            body: TextView { text: text(kept.body()), bytes: kept.body_bytes, truncated: kept.is_cut() },
             answer: TextView {
-                text: text(&entry.answer),
-                bytes: entry.answer_bytes,
-                truncated: answer_is_cut(entry.answer_bytes),
+                text: text(kept.answer()),
+                bytes: kept.answer_bytes,
+                truncated: kept.answer_is_cut(),
             },
         }
     }

@@ -157,9 +157,10 @@ enum State {
     #[default]
     Fresh,
     Window(window::Window),
-    Log(log::Log),
-    Buckets(buckets::Buckets),
-    Tokens(tokens::Tokens),
+    // The others are larger, and only who asks for another limiter has them: there may be a million keys.
+    Log(Box<log::Log>),
+    Buckets(Box<buckets::Buckets>),
+    Tokens(Box<tokens::Tokens>),
 }
 
 impl Limiter {
@@ -214,9 +215,9 @@ impl Limiter {
         if matches!(self.state, State::Fresh) {
             self.state = match rules.kind {
                 Kind::Anchored | Kind::Aligned => State::Window(window::Window::default()),
-                Kind::Sliding => State::Log(log::Log::default()),
-                Kind::SlidingCounter => State::Buckets(buckets::Buckets::default()),
-                Kind::TokenBucket => State::Tokens(tokens::Tokens::default()),
+                Kind::Sliding => State::Log(Box::default()),
+                Kind::SlidingCounter => State::Buckets(Box::default()),
+                Kind::TokenBucket => State::Tokens(Box::default()),
             };
         }
         &mut self.state

@@ -13,6 +13,9 @@ use super::BODY_LIMIT;
 /// connection closes may never see the answer.
 const DISCARD_LIMIT: usize = 4 * BODY_LIMIT;
 
+/// How much memory is taken for what is only promised: who promises much and sends little takes no more.
+const PROMISED: usize = 16 * 1_024;
+
 /// What came of reading a body.
 pub(super) enum Read {
     /// All of it.
@@ -26,9 +29,6 @@ pub(super) enum Read {
 }
 
 pub(super) async fn read(body: Incoming, most: Duration) -> Read {
-    if body.is_end_stream() {
-        return Read::Whole(Bytes::new());
-    }
     tokio::time::timeout(most, collect(body)).await.unwrap_or(Read::TooSlow)
 }
 
@@ -43,7 +43,7 @@ async fn collect(body: Incoming) -> Read {
     if first.len() == expected {
         return Read::Whole(first);
     }
-    let mut whole = BytesMut::with_capacity(expected.min(BODY_LIMIT));
+    let mut whole = BytesMut::with_capacity(expected.min(PROMISED));
     let mut size = first.len();
     whole.extend_from_slice(&first);
     while let Some(part) = stream.next().await {

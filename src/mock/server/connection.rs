@@ -1,7 +1,6 @@
 //! One connection: which protocol, how long it may idle, how it ends.
 
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -15,8 +14,8 @@ use tokio::sync::watch;
 use crate::mock::options::MockOptions;
 
 use super::Shared;
-use super::activity::{Activity, UnderWay};
-use super::handler::{Connection, handle};
+use super::activity::{Activity, Idle, UnderWay};
+use super::handler::handle;
 use super::line::Line;
 
 /// How often HTTP/2 peers are asked whether they are still there.
@@ -26,16 +25,18 @@ const PING: Duration = Duration::from_secs(20);
 #[derive(Clone)]
 pub(super) struct Carrier {
     shared: Arc<Shared>,
-    protocol: auto::Builder<TokioExecutor>,
-    idle: Duration,
+    protocol: Arc<auto::Builder<TokioExecutor>>,
+    idle: Idle,
 }
 
 impl Carrier {
     pub(super) fn new(shared: Arc<Shared>, options: &MockOptions) -> Self {
         let mut protocol = auto::Builder::new(TokioExecutor::new());
-        protocol.http1().timer(TokioTimer::new()).header_read_timeout(options.header_timeout);
+        // Who watches idle connections watches this, too: a timer for every request is not for nothing.
+        protocol.http1().header_read_timeout(None);
         protocol.http2().timer(TokioTimer::new()).keep_alive_interval(PING).keep_alive_timeout(PING);
-        Self { shared, protocol, idle: options.idle_timeout }
+        let idle = Idle { header: options.header_timeout, connection: options.idle_timeout };
+        Self { shared, protocol: Arc::new(protocol), idle }
     }
 
     /// Serves a connection until it ends, idles too long, or the server stops.
@@ -50,21 +51,30 @@ impl Carrier {
         async move {
             // Answers are small and awaited; a socket that cannot be told so still works.
             let _ = stream.set_nodelay(true);
-            let activity = Arc::new(Activity::new(shared.now()));
             let _open = Open::count(&shared);
+            // Who is connected and says nothing takes next to no memory.
+            let speaks = tokio::select! {
+                speaks = stream.readable() => speaks.is_ok(),
+                _ = stopped.wait_for(|stopped| *stopped) => false,
+                () = tokio::time::sleep(idle.shortest()) => false,
+            };
+            if !speaks {
+                return;
+            }
+            let activity = Arc::new(Activity::new(shared, number, peer));
             let service = {
-                let (activity, shared) = (Arc::clone(&activity), Arc::clone(&shared));
+                let activity = Arc::clone(&activity);
                 hyper::service::service_fn(move |request: http::Request<Incoming>| {
-                    let under_way = UnderWay::begin(&activity, &shared);
-                    handle(Arc::clone(&shared), Connection { number, peer }, request, under_way)
+                    handle(UnderWay::begin(&activity, request.version()), request)
                 })
             };
             let line = Line { stream, activity: Arc::clone(&activity) };
-            let mut connection = pin!(protocol.serve_connection(TokioIo::new(line), service));
-            let mut watch_idle = tokio::time::interval(idle.max(Duration::from_millis(4)) / 4);
+            let mut connection = Box::pin(protocol.serve_connection(TokioIo::new(line), service));
+            let mut watch_idle = tokio::time::interval(idle.shortest().max(Duration::from_millis(4)) / 4);
             let mut ending = false;
             loop {
                 tokio::select! {
+                    biased;
                     _ = connection.as_mut() => break,
                     _ = stopped.wait_for(|stopped| *stopped), if !ending => {
                         ending = true;
@@ -73,7 +83,7 @@ impl Carrier {
                     _ = watch_idle.tick() => {
                         // Idle means that nothing is answered, so nothing is lost by cutting the line, whatever
                         // half a request or half-read reply it holds.
-                        if activity.is_idle(shared.now(), idle) {
+                        if activity.is_idle(idle) {
                             break;
                         }
                     }

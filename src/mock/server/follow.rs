@@ -48,8 +48,8 @@ pub(super) async fn wait(shared: &Shared, asked: Wait) -> Reply {
 }
 
 /// Entries as server-sent events, until the client goes away or the server stops.
-pub(super) fn follow(shared: &Shared, asked: Follow, under_way: UnderWay) -> Outgoing {
-    let state = (asked, shared.stopping.clone(), true);
+pub(super) fn follow(stopping: watch::Receiver<bool>, asked: Follow, under_way: UnderWay) -> Outgoing {
+    let state = (asked, stopping, true);
     let events = stream::unfold(state, |(mut asked, mut stopping, first)| async move {
         // A line at once: who reads it knows that from now on nothing is missed.
         let text = if first {

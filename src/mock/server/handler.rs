@@ -1,65 +1,107 @@
 //! From an HTTP request to the mock's, and from its reply to an HTTP response.
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, HeaderValue};
+use http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE,
+    HOST, HeaderName, HeaderValue,
+};
 use http::{Response, StatusCode, Version};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 
-use crate::mock::control::{Answer, CONTROL_PREFIX};
+use crate::mock::control::{Answer, CONTROL_PREFIX, Follow, Wait};
 use crate::mock::errors;
 use crate::mock::faults::Damage;
 use crate::mock::front::Turn;
 use crate::mock::message::{Reply, Request};
 use crate::mock::note::Why;
 
-use super::Shared;
 use super::activity::UnderWay;
 use super::body::{Read, read};
 use super::follow::{follow, wait};
 use super::outgoing::{Outgoing, Severed, cut_off, slow, whole};
 
-/// Which connection a request came over.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Connection {
-    pub(super) number: u64,
-    pub(super) peer: SocketAddr,
+/// The most header lines for which no memory is asked for.
+const FEW: usize = 24;
+
+/// What is to be done next about a request.
+enum Next {
+    Answer(Turn),
+    Reply(Reply),
+    Wait(Wait),
+    Follow(Follow),
 }
 
 /// Answers a request, or severs its connection.
 pub(super) async fn handle(
-    shared: Arc<Shared>,
-    connection: Connection,
-    request: http::Request<Incoming>,
     under_way: UnderWay,
+    request: http::Request<Incoming>,
 ) -> Result<Response<Outgoing>, Severed> {
     let since = Instant::now();
     let (head, body) = request.into_parts();
-    let body = read(body, shared.body_timeout).await;
-    let mut headers: Vec<(&str, &[u8])> = Vec::with_capacity(head.headers.len() + 1);
-    headers.extend(head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())));
-    // HTTP/2 says the host in the target instead of a header line.
-    if !head.headers.contains_key("host")
-        && let Some(authority) = head.uri.authority()
-    {
-        headers.push(("host", authority.as_str().as_bytes()));
+    // What has to be waited for is kept apart: this future is moved for every request, and nearly all are answered at
+    // once.
+    let (body, arrived) = if body.is_end_stream() {
+        (Read::Whole(Bytes::new()), since)
+    } else {
+        (Box::pin(read(body, under_way.shared().body_timeout)).await, Instant::now())
+    };
+    let version = head.version;
+    match next(&under_way, head, body, since, arrived) {
+        Next::Answer(turn) if turn.is_plain() => at_once(turn, version, under_way),
+        Next::Answer(turn) => Box::pin(answer(turn, version, under_way)).await,
+        Next::Reply(reply) => Ok(response(reply, version).map(whole)),
+        Next::Wait(asked) => {
+            let reply = Box::pin(wait(under_way.shared(), asked)).await;
+            Ok(response(reply, version).map(whole))
+        }
+        Next::Follow(asked) => {
+            let mut reply = Reply { status: 200, ..Reply::default() };
+            reply.push("content-type", "text/event-stream");
+            reply.push("cache-control", "no-store");
+            let stopping = under_way.shared().stopping.clone();
+            Ok(response(reply, version).map(|_| follow(stopping, asked, under_way)))
+        }
     }
+}
+
+/// Decides about a request that began to arrive at one instant and was there whole at another. It is gone afterwards.
+fn next(
+    under_way: &UnderWay,
+    head: http::request::Parts,
+    body: Read,
+    since: Instant,
+    arrived: Instant,
+) -> Next {
+    let (shared, connection) = (under_way.shared(), under_way.connection());
+    let lines = head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    // HTTP/2 says the host in the target instead of a header line.
+    let host = head.uri.authority().filter(|_| !head.headers.contains_key(HOST));
+    let lines = lines.chain(host.map(|host| ("host", host.as_str().as_bytes())));
+    let mut few: [(&str, &[u8]); FEW] = [("", &[]); FEW];
+    let many: Vec<_>;
+    let headers = if head.headers.len() < FEW {
+        let count = few.iter_mut().zip(lines).map(|(place, line)| *place = line).count();
+        &few[..count]
+    } else {
+        many = lines.collect();
+        &many
+    };
     let bytes: &[u8] = if let Read::Whole(bytes) = &body { bytes } else { &[] };
     let request = Request {
         method: head.method.as_str(),
         path: head.uri.path(),
         query: head.uri.query().unwrap_or_default(),
-        headers: &headers,
+        headers,
         body: bytes,
         body_too_large: matches!(body, Read::TooLarge),
         connection: connection.number,
         http2: head.version == Version::HTTP_2,
         peer: Some(connection.peer.ip()),
     };
+    let now = shared.time(arrived);
     let broken = match body {
         Read::Whole(_) | Read::TooLarge => None,
         Read::TooSlow => Some(Why::TooSlow),
@@ -67,26 +109,31 @@ pub(super) async fn handle(
     };
     if let Some(why) = broken {
         let reply = broken_reply(&why);
-        shared.front.take_broken(&request, shared.now(), since, why).ends(Some(&reply));
-        return Ok(response(reply, head.version).map(whole));
+        shared.front.take_broken(&request, now, since, why, &reply);
+        return Next::Reply(reply);
     }
     if request.path.starts_with(CONTROL_PREFIX) {
-        return Ok(match shared.control.handle(&request, shared.now()) {
-            Answer::Reply(reply) => response(reply, head.version).map(whole),
-            Answer::Wait(asked) => response(wait(&shared, asked).await, head.version).map(whole),
-            Answer::Follow(asked) => {
-                let mut reply = Reply { status: 200, ..Reply::default() };
-                reply.push("content-type", "text/event-stream");
-                reply.push("cache-control", "no-store");
-                response(reply, head.version).map(|_| follow(&shared, asked, under_way))
-            }
-        });
+        return match shared.control.handle(&request, now) {
+            Answer::Reply(reply) => Next::Reply(reply),
+            Answer::Wait(asked) => Next::Wait(asked),
+            Answer::Follow(asked) => Next::Follow(asked),
+        };
     }
     if request.path == crate::mock::product::PATH && matches!(request.method, "GET" | "HEAD") {
-        return Ok(response(crate::mock::product::reply(), head.version).map(whole));
+        return Next::Reply(crate::mock::product::reply());
     }
-    let turn = shared.front.take(&request, shared.now(), since);
-    answer(turn, head.version, under_way).await
+    Next::Answer(shared.front.take(&request, now, since))
+}
+
+/// Gives the reply as it is.
+fn at_once(turn: Turn, version: Version, mut under_way: UnderWay) -> Result<Response<Outgoing>, Severed> {
+    let Turn { reply, pending, .. } = turn;
+    let mut reply = reply.ok_or(Severed)?;
+    if let Some(on_leave) = reply.on_leave.take() {
+        on_leave();
+    }
+    under_way.ends(pending.answered());
+    Ok(response(reply, version).map(whole))
 }
 
 /// Carries out what is to be done about a request.
@@ -101,17 +148,17 @@ async fn answer(turn: Turn, version: Version, under_way: UnderWay) -> Result<Res
         Err(Severed)
     };
     let Some(mut reply) = reply else {
-        pending.ends(None);
+        pending.cut();
         return sever();
     };
     if let Some(on_leave) = reply.on_leave.take() {
         on_leave();
     }
     if damage == Some(Damage::Reset) {
-        pending.ends(None);
+        pending.cut();
         return sever();
     }
-    pending.ends(Some(&reply));
+    pending.answered();
     let response = response(reply, version);
     Ok(match damage {
         Some(Damage::Truncate(bytes)) => {
@@ -146,15 +193,15 @@ fn response(reply: Reply, version: Version) -> Response<Bytes> {
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
-    headers.reserve(reply.headers.len());
+    // With room for the date and the length.
+    headers.reserve(reply.headers.len() + 2);
     for (name, value) in reply.headers {
-        let name = HeaderName::from_bytes(name.as_bytes());
         let value = match value {
-            Cow::Borrowed(value) => HeaderValue::from_str(value),
-            Cow::Owned(value) => HeaderValue::try_from(value),
+            Cow::Borrowed(value) => HeaderValue::from_maybe_shared(Bytes::from_static(value.as_bytes())),
+            Cow::Owned(value) => HeaderValue::from_maybe_shared(Bytes::from(value)),
         };
         // What HTTP cannot carry, such as an echo of junk, is left out.
-        if let (Ok(name), Ok(value)) = (name, value) {
+        if let (Some(name), Ok(value)) = (header_name(&name), value) {
             headers.append(name, value);
         }
     }
@@ -163,4 +210,14 @@ fn response(reply: Reply, version: Version) -> Response<Bytes> {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
+}
+
+/// A header's name; those of nearly every answer need no looking up.
+fn header_name(name: &str) -> Option<HeaderName> {
+    Some(match name {
+        "content-type" => CONTENT_TYPE,
+        "access-control-allow-origin" => ACCESS_CONTROL_ALLOW_ORIGIN,
+        "access-control-expose-headers" => ACCESS_CONTROL_EXPOSE_HEADERS,
+        _ => HeaderName::from_bytes(name.as_bytes()).ok()?,
+    })
 }

@@ -50,7 +50,12 @@ pub(super) struct Shared {
 impl Shared {
     /// The server's time in milliseconds. It never goes back.
     pub(super) fn now(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+        self.time(Instant::now())
+    }
+
+    /// The server's time at an instant.
+    pub(super) fn time(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.started).as_millis()).unwrap_or(u64::MAX)
     }
 }
 

@@ -39,7 +39,7 @@ impl Default for Bounds {
 ///
 /// Memory never grows with the number of events, and beyond [`Bounds`] not with anything else: the session that became
 /// known first makes room, and what is shown is true of the sessions that are kept.
-/// An event that repeats the session, type and time of one among the last 262,144 ([`recent::CAPACITY`]) is ignored.
+/// An event that repeats the session, type and time of one among the last 131,072 ([`recent::CAPACITY`]) or more is ignored.
 #[derive(Debug, Default)]
 pub(crate) struct Store {
     bounds: Bounds,
@@ -63,11 +63,14 @@ impl Store {
         let mut new = 0;
         // A batch mostly speaks of one session; sums and order are kept once for each stretch that does.
         for stretch in events.chunk_by(|one, next| one.session_id == next.session_id) {
-            let mut unseen = stretch.iter().filter(|event| self.recent.is_new(event)).peekable();
-            if unseen.peek().is_none() {
+            let id: &str = &stretch[0].session_id;
+            let session = self.recent.session(id);
+            // All of them first: look-ups that follow each other wait for memory together.
+            let unseen: Vec<_> = stretch.iter().filter(|event| self.recent.is_new(session, event)).collect();
+            if unseen.is_empty() {
                 continue;
             }
-            let id: &str = &stretch[0].session_id;
+            new += unseen.len();
             let index = match self.by_id.get(id) {
                 Some(&index) => index,
                 None => {
@@ -82,10 +85,7 @@ impl Store {
             let session = &mut self.sessions[index - self.first];
             let (before, weight) = (session.started_at(), session.weight());
             self.days.take_away(session);
-            for event in unseen {
-                new += 1;
-                session.take(event);
-            }
+            unseen.into_iter().for_each(|event| session.take(event));
             self.days.add(session);
             self.bytes = self.bytes + session.weight() - weight;
             let after = session.started_at();

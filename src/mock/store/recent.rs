@@ -1,65 +1,55 @@
 //! The events seen last, to recognise a repeated one in bounded memory.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
+use crate::mock::hashed::Hashed;
 use crate::mock::ingest::Event;
 
-/// How many events are remembered: more than two minutes at the documented rate.
-pub(super) const CAPACITY: usize = 262_144;
+/// How many events are remembered at least: more than a minute at the documented rate.
+pub(super) const CAPACITY: usize = 131_072;
 
-/// Fingerprints of the last events, oldest first, and the same as a set.
+/// Fingerprints of the last events: of at least the last [`CAPACITY`], and at most twice as many.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
     hasher: RandomState,
-    order: VecDeque<u64>,
-    known: HashSet<u64, Identity>,
+    /// What came last, fewer than [`CAPACITY`].
+    young: HashSet<u64, Hashed>,
+    /// As many that came before. They are forgotten together, which is cheaper than one by one.
+    old: HashSet<u64, Hashed>,
 }
 
+/// A session as events are recognised by it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SessionHash(u64);
+
 impl Recent {
-    /// Whether the event is not among those remembered; it is from now on.
+    /// The session with this id.
+    pub(super) fn session(&self, id: &str) -> SessionHash {
+        SessionHash(self.hasher.hash_one(id))
+    }
+
+    /// Whether the event, which is one of this session, is not among those remembered; it is from now on.
     /// Two events are the same by session, type and time; their fingerprint has 64 bits.
-    pub(super) fn is_new(&mut self, event: &Event<'_>) -> bool {
-        let fingerprint = self.hasher.hash_one((event.session_id.as_ref(), event.kind, event.at));
-        if !self.known.insert(fingerprint) {
+    pub(super) fn is_new(&mut self, session: SessionHash, event: &Event<'_>) -> bool {
+        // The hash of the session is nobody's to guess, and within a session no two events have the same fingerprint:
+        // times have far fewer than 60 bits, and each step can be undone.
+        let what = event.at.wrapping_mul(16) ^ i64::from(event.kind.number());
+        let fingerprint = mixed(session.0 ^ mixed(what.cast_unsigned()));
+        if self.old.contains(&fingerprint) || !self.young.insert(fingerprint) {
             return false;
         }
-        if self.order.len() == CAPACITY
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.known.remove(&oldest);
+        if self.young.len() == CAPACITY {
+            std::mem::swap(&mut self.young, &mut self.old);
+            self.young.clear();
         }
-        self.order.push_back(fingerprint);
         true
     }
 }
 
-/// Fingerprints are hashes already.
-#[derive(Debug, Default, Clone, Copy)]
-struct Identity;
-
-impl BuildHasher for Identity {
-    type Hasher = Same;
-
-    fn build_hasher(&self) -> Same {
-        Same(0)
-    }
-}
-
-struct Same(u64);
-
-impl std::hash::Hasher for Same {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
-        }
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        self.0 = value;
-    }
+/// Spreads bits over all of a number (the last step of SplitMix64).
+fn mixed(mut bits: u64) -> u64 {
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ (bits >> 31)
 }

@@ -61,6 +61,24 @@ fn a_repeated_event_is_stored_once() {
 }
 
 #[test]
+fn a_repetition_is_known_for_so_many_events_and_not_for_ever() {
+    let mut store = Store::default();
+    let others = |from: usize, count: usize| -> Vec<Event<'static>> {
+        (from..from + count).map(|at| event("s", EventType::ToolUse, at as i64)).collect()
+    };
+    let first = event("s", EventType::SessionStart, 0);
+    store.ingest(std::slice::from_ref(&first));
+    assert_eq!(
+        store.ingest(&others(0, recent::CAPACITY - 1)),
+        recent::CAPACITY - 1,
+        "none is taken for another"
+    );
+    assert_eq!(store.ingest(std::slice::from_ref(&first)), 0);
+    store.ingest(&others(recent::CAPACITY, 2 * recent::CAPACITY));
+    assert_eq!(store.ingest(&[first]), 1);
+}
+
+#[test]
 fn a_result_is_paired_by_its_correlation() {
     let mut store = Store::default();
     let call = |kind, at, id: &'static str, tool: Option<&'static str>, failed| Event {
