@@ -16,6 +16,7 @@ use crate::mock::faults::Damage;
 use crate::mock::front::Turn;
 use crate::mock::message::{Reply, Request};
 use crate::mock::note::Why;
+use crate::mock::page;
 
 use super::Shared;
 use super::activity::UnderWay;
@@ -70,8 +71,13 @@ pub(super) async fn handle(
         shared.front.take_broken(&request, shared.now(), since, why).ends(Some(&reply));
         return Ok(response(reply, head.version).map(whole));
     }
-    if request.path.starts_with(CONTROL_PREFIX) {
-        return Ok(match shared.control.handle(&request, shared.now()) {
+    let backstage = if page::is_page(request.path) {
+        Some(page::handle(&shared.control, &request, shared.now()))
+    } else {
+        request.path.starts_with(CONTROL_PREFIX).then(|| shared.control.handle(&request, shared.now()))
+    };
+    if let Some(answer) = backstage {
+        return Ok(match answer {
             Answer::Reply(reply) => response(reply, head.version).map(whole),
             Answer::Wait(asked) => response(wait(&shared, asked).await, head.version).map(whole),
             Answer::Follow(asked) => {
