@@ -60,6 +60,11 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
+    /// The time of the first event.
+    pub(crate) fn began(&self) -> Option<DateTime<Utc>> {
+        DateTime::from_timestamp_millis(self.newest)
+    }
+
     /// The batch as JSON, the same each time.
     pub(crate) fn write(&self) -> Bytes {
         let padding = match self.padding as usize {

@@ -24,6 +24,7 @@ async fn it_prints_the_url_and_every_key_for_a_shell() {
     let (code, said) = run_with(&["--port", "0"]).await;
     assert_eq!(code, ExitCode::Conforms);
     assert!(said.contains("export TRENCHCHECK_URL=http://127.0.0.1:"), "{said}");
+    assert!(said.lines().next().unwrap().ends_with("/_mock/"), "{said}");
     for key in WELL_KNOWN_KEYS {
         assert!(said.contains(&format!("export {}={}", key.variable, key.plaintext)), "{said}");
     }
@@ -36,7 +37,9 @@ async fn the_ready_line_is_one_line_of_json() {
     assert_eq!((code, said.lines().count()), (ExitCode::Conforms, 1));
     let ready: serde_json::Value = serde_json::from_str(&said).unwrap();
     assert_eq!(ready["ready"], true);
-    assert!(!ready["url"].as_str().unwrap().ends_with(":0"));
+    let url = ready["url"].as_str().unwrap();
+    assert!(!url.ends_with(":0"));
+    assert_eq!(ready["page"], format!("{url}/_mock/"));
     assert_eq!(ready["keys"].as_array().unwrap().len(), WELL_KNOWN_KEYS.len());
     assert_eq!(ready["keys"][6]["variable"], "TRENCHCHECK_KEY_INGESTION");
     assert_eq!(ready["keys"][6]["tier"], "ingestion");

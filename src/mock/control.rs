@@ -21,10 +21,10 @@ mod workspaces;
 use std::sync::Arc;
 
 use super::engine::Engine;
-use super::message::Request;
+use super::message::{Reply, Request};
 use super::meters::Meters;
 pub use access::ControlToken;
-pub(crate) use answer::{Answer, Follow, Wait, data_reply};
+pub(crate) use answer::{Answer, Follow, Telling, Wait, data_reply, event};
 pub(crate) use journal::WaitView;
 use operation::{Call, dispatch};
 
@@ -43,6 +43,16 @@ impl Control {
     /// A control API; with a token, only for who sends it, else only for this machine.
     pub(crate) fn new(engine: Arc<Engine>, meters: Arc<Meters>, token: Option<ControlToken>) -> Self {
         Self { engine, meters, token }
+    }
+
+    /// Answers a request that the page makes for who may use it.
+    pub(crate) fn ask(&self, request: &Request<'_>, now: u64) -> Result<Answer, Reply> {
+        dispatch(&Call::new(self, request, now))
+    }
+
+    /// Refuses who may not use the page.
+    pub(crate) fn check_page(&self, request: &Request<'_>) -> Result<(), Reply> {
+        access::check_page(request, self.token.as_ref())
     }
 
     /// Answers a request below [`CONTROL_PREFIX`] at the server's time `now`, in milliseconds.

@@ -44,12 +44,10 @@ fn line(entry: &EntryView) -> String {
         }
     }
     if entry.accepted > 0 {
-        let (documented, wire) = (entry.envelopes.documented, entry.envelopes.wire);
-        let envelopes = match (documented, wire) {
-            (0, 0) => "",
-            (_, 0) => " events, documented envelope",
-            (0, _) => " events, wire envelope",
-            _ => " events, both envelopes",
+        let envelopes = match entry.envelopes.in_a_word() {
+            None => String::new(),
+            Some("both") => " events, both envelopes".to_owned(),
+            Some(word) => format!(" events, {word} envelope"),
         };
         line.push_str(&format!(", {} accepted{envelopes}", entry.accepted));
         if entry.repeated > 0 {

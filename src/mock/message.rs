@@ -53,13 +53,18 @@ impl<'a> Request<'a> {
             if key != name {
                 return None;
             }
-            if !value.contains(['%', '+']) {
-                return Some(Cow::Borrowed(value));
-            }
-            let spaced = value.replace('+', " ");
-            Some(Cow::Owned(percent_decode_str(&spaced).decode_utf8_lossy().into_owned()))
+            Some(decoded(value))
         })
     }
+}
+
+/// A value as it was meant before it was written into a query or a form.
+pub(super) fn decoded(value: &str) -> Cow<'_, str> {
+    if !value.contains(['%', '+']) {
+        return Cow::Borrowed(value);
+    }
+    let spaced = value.replace('+', " ");
+    Cow::Owned(percent_decode_str(&spaced).decode_utf8_lossy().into_owned())
 }
 
 /// What is done when a reply leaves the server, after its delay.

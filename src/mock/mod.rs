@@ -1,8 +1,8 @@
 //! The reference API in memory, with keys, windows and a control API.
 //!
 //! The heart is [`Engine::handle`]: synchronous, with the time as an argument. Before it stands the front, which applies
-//! faults and keeps the journal; beside it the control API under `/_mock/`; and [`MockServer`] carries all of it over
-//! HTTP. [`MockApi`] is the short way to one in a test.
+//! faults and keeps the journal; beside it the control API under `/_mock/`, and the page there, which uses that API; and
+//! [`MockServer`] carries all of it over HTTP. [`MockApi`] is the short way to one in a test.
 //! What the reference decides can be changed one decision at a time by the deviations of the [`catalogue`].
 
 mod api;
@@ -26,6 +26,7 @@ mod message;
 mod meters;
 mod note;
 mod options;
+mod page;
 mod product;
 mod quotas;
 mod server;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::clock::Moment;
@@ -27,6 +28,14 @@ impl Content {
         match self {
             Self::Bytes(bytes) => bytes.clone(),
             Self::Events(batch) => batch.write(),
+        }
+    }
+
+    /// The time of the first event, where events are carried.
+    pub(crate) fn began(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Bytes(_) => None,
+            Self::Events(batch) => batch.began(),
         }
     }
 }

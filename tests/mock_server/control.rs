@@ -132,3 +132,36 @@ async fn another_name_in_host_is_refused() {
     let request = mock.request(Method::POST, "/_mock/workspaces").header("Host", "localhost:1234");
     assert_eq!(send(request).await.status, 201);
 }
+
+#[tokio::test]
+async fn lists_are_given_whole_or_part_by_part() {
+    let mock = Mock::start().await;
+    let id = mock.workspace("{}").await;
+    let mut plaintexts = Vec::new();
+    for name in ["a", "b", "c"] {
+        let body = json!({"name": name, "scopes": ["read:analytics"]}).to_string();
+        plaintexts.push(mock.key(&id, &body).await.1);
+    }
+    sessions(&mock, "", &plaintexts[1]).await;
+    for (path, names) in [
+        ("keys", vec!["a", "b", "c"]),
+        ("keys?limit=2", vec!["a", "b"]),
+        ("keys?offset=2&limit=2", vec!["c"]),
+        ("keys?offset=9", vec![]),
+        ("limits?offset=1", vec!["b", "c"]),
+        ("limits?used=true", vec!["b"]),
+        ("limits?used=true&offset=1", vec![]),
+        ("limits?used=false&limit=1", vec!["a"]),
+    ] {
+        let list = mock.control(Method::GET, &format!("workspaces/{id}/{path}"), "").await.json();
+        let got: Vec<&str> =
+            list["data"].as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap()).collect();
+        assert_eq!(got, names, "{path}");
+    }
+    let one = mock.control(Method::GET, "workspaces?limit=1", "").await.json();
+    assert_eq!((&one["data"][0]["id"], one["data"].as_array().unwrap().len()), (&json!("default"), 1));
+    for wrong in ["keys?limit=0", "limits?used=perhaps", "limits?offset=-1"] {
+        let refused = mock.control(Method::GET, &format!("workspaces/{id}/{wrong}"), "").await;
+        assert_eq!(refused.status, 400, "{wrong}");
+    }
+}

@@ -8,6 +8,7 @@ mod faults;
 mod hostile;
 mod journal;
 mod openapi;
+mod page;
 mod program;
 mod settings;
 mod stopping;

@@ -67,6 +67,12 @@ fn body(id: &str) -> Value {
     }
 }
 
+/// The number of the last request in a journal.
+async fn newest(mock: &Mock, workspace: &str) -> String {
+    let journal = mock.control(Method::GET, &format!("workspaces/{workspace}/journal?limit=1"), "").await;
+    journal.json()["data"]["entries"][0]["id"].to_string()
+}
+
 #[tokio::test]
 async fn every_operation_of_the_control_api_answers_as_described() {
     let mock = Mock::start().await;
@@ -92,6 +98,11 @@ async fn every_operation_of_the_control_api_answers_as_described() {
         let key = if id == "revokeKey" { &revoked } else { &kept };
         let target = path.replace("{workspace}", &workspace).replace("{key}", key).replace("{fault}", &fault);
         let method: Method = method.to_uppercase().parse().unwrap();
+        if id == "getJournalEntry" {
+            send(mock.request(Method::GET, "/api/v1/sessions").header("X-API-Key", &plaintext)).await;
+        }
+        let newest = if id == "getJournalEntry" { newest(&mock, &workspace).await } else { String::new() };
+        let target = target.replace("{number}", &newest);
         if id == "followJournal" {
             let response = mock.request(method, &target).send().await.unwrap();
             assert_eq!(response.headers()["content-type"], "text/event-stream");

@@ -6,12 +6,14 @@ use serde::Serialize;
 
 use super::config::MadeKey;
 use crate::contract::{Scope, Tier};
-use crate::mock::WELL_KNOWN_KEYS;
+use crate::mock::{CONTROL_PREFIX, WELL_KNOWN_KEYS};
 
 #[derive(Serialize)]
 struct Ready<'a> {
     ready: bool,
     url: &'a str,
+    /// Where a person can look at what is sent.
+    page: String,
     keys: Vec<ReadyKey<'a>>,
 }
 
@@ -43,9 +45,14 @@ fn keys<'a>(made: &'a [MadeKey]) -> Vec<ReadyKey<'a>> {
     known.chain(made).collect()
 }
 
+fn page(url: &str) -> String {
+    format!("{url}{CONTROL_PREFIX}")
+}
+
 /// The URL as a comment, so that a shell can read all of it.
 pub(super) fn announce(out: &mut impl Write, url: &str, made: &[MadeKey]) -> io::Result<()> {
-    writeln!(out, "# The mock listens at {url}. Its keys, which open nothing else:")?;
+    writeln!(out, "# The mock listens at {url}; its page is {}", page(url))?;
+    writeln!(out, "# Its keys, which open nothing else:")?;
     writeln!(out, "export TRENCHCHECK_URL={url}")?;
     for ReadyKey { variable, key, tier, scopes } in keys(made) {
         let what = format!("{tier}, {}", scopes.join(" "));
@@ -60,7 +67,7 @@ pub(super) fn announce(out: &mut impl Write, url: &str, made: &[MadeKey]) -> io:
 
 /// The same in one line of JSON.
 pub(super) fn announce_json(out: &mut impl Write, url: &str, made: &[MadeKey]) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, &Ready { ready: true, url, keys: keys(made) })?;
+    serde_json::to_writer(&mut *out, &Ready { ready: true, url, page: page(url), keys: keys(made) })?;
     writeln!(out)?;
     out.flush()
 }

@@ -1,10 +1,12 @@
-//! Who may use the control API: whoever has the token, or without one whoever sits at this machine.
+//! Who may use the control API and the page: whoever has the token, or without one whoever sits at this machine.
 //!
-//! A page in the browser of who sits there may not: DNS rebinding shows in `Host`, a request from another site
-//! in `Origin`.
+//! A page of somebody else's in the browser of who sits there may not: DNS rebinding shows in `Host`, a request from
+//! another site in `Origin` and `Sec-Fetch-Site`.
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use crate::mock::errors::error;
@@ -27,17 +29,61 @@ impl fmt::Debug for ControlToken {
     }
 }
 
-/// Refuses who may not.
+/// Refuses who may not use the control API.
 pub(super) fn check(request: &Request<'_>, token: Option<&ControlToken>) -> Result<(), Reply> {
-    if let Some(token) = token {
-        let sent = request.header_text("authorization").and_then(|value| value.strip_prefix("Bearer "));
-        // Hashes are compared, so the time it takes tells nothing about the token.
-        return if sent.and_then(ControlToken::new).as_ref() == Some(token) {
-            Ok(())
-        } else {
-            Err(error(401, "UNAUTHORIZED", "The control API needs its token as `Authorization: Bearer …`."))
-        };
+    let Some(token) = token else {
+        return check_machine(request);
+    };
+    // Hashes are compared, so the time it takes tells nothing about the token.
+    if bearer(request).and_then(ControlToken::new).as_ref() == Some(token) {
+        return Ok(());
     }
+    Err(error(401, "UNAUTHORIZED", "The control API needs its token as `Authorization: Bearer …`."))
+}
+
+/// Refuses who may not use the page. A browser is asked for the token, which it sends as a password: with whatever it
+/// sends from then on, so that a form has to show where it comes from.
+pub(super) fn check_page(request: &Request<'_>, token: Option<&ControlToken>) -> Result<(), Reply> {
+    match token {
+        None => check_machine(request)?,
+        Some(token) => {
+            let sent = bearer(request).map(str::to_owned).or_else(|| password(request));
+            if sent.as_deref().and_then(ControlToken::new).as_ref() != Some(token) {
+                let message = "The page needs the control token, as a password with any name.";
+                let mut reply = error(401, "UNAUTHORIZED", message);
+                reply.push("www-authenticate", "Basic realm=\"trenchcheck mock\", charset=\"UTF-8\"");
+                return Err(reply);
+            }
+        }
+    }
+    let safe = matches!(request.method, "GET" | "HEAD");
+    if safe || is_from_here(request) {
+        return Ok(());
+    }
+    Err(error(403, "FORBIDDEN", "The page takes no forms from elsewhere; programs use the control API."))
+}
+
+/// Whether the page itself sent this. Every browser says where a form comes from, in one of these headers.
+fn is_from_here(request: &Request<'_>) -> bool {
+    let origin = request.header_text("origin").map(|origin| {
+        let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+        host.is_some() && host == request.header_text("host")
+    });
+    let site = request.header_text("sec-fetch-site").map(|site| matches!(site, "same-origin" | "none"));
+    origin.or(site) == Some(true) && site != Some(false)
+}
+
+fn bearer<'a>(request: &Request<'a>) -> Option<&'a str> {
+    request.header_text("authorization")?.strip_prefix("Bearer ")
+}
+
+fn password(request: &Request<'_>) -> Option<String> {
+    let pair = STANDARD.decode(request.header_text("authorization")?.strip_prefix("Basic ")?).ok()?;
+    String::from_utf8(pair).ok()?.split_once(':').map(|(_, password)| password.to_owned())
+}
+
+/// Refuses whoever does not sit at this machine, and other sites in the browser of who does.
+fn check_machine(request: &Request<'_>) -> Result<(), Reply> {
     if !request.peer.is_some_and(|peer| peer.to_canonical().is_loopback()) {
         let message =
             "The control API answers this machine only; start the mock with --control-token-env for others.";

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::mock::errors::error;
-use crate::mock::journal::Filter;
+use crate::mock::journal::{Filter, Found};
 use crate::mock::message::Reply;
 use crate::mock::workspace::Workspace;
 
@@ -42,6 +42,32 @@ pub(crate) struct Follow {
     pub(crate) filter: Filter,
     /// The first id that is sent.
     pub(crate) from: u64,
+    /// How they are told.
+    pub(crate) telling: Telling,
+}
+
+/// How entries are told to who follows a journal.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Telling {
+    /// What is said at once: who reads it knows that from now on nothing is missed.
+    pub(crate) greeting: &'static str,
+    /// Writes what was found as server-sent events; nothing if there is nothing to tell.
+    pub(crate) write: fn(&mut String, &Workspace, &Found),
+    /// The most entries that are told at once; only the newest, if there are more.
+    pub(crate) most: usize,
+    /// How long to wait before looking, so that many requests are told at once.
+    pub(crate) pause: Duration,
+}
+
+/// Writes a server-sent event.
+pub(crate) fn event<T: Serialize>(text: &mut String, kind: &str, id: Option<u64>, data: &T) {
+    text.push_str(&format!("event: {kind}\n"));
+    if let Some(id) = id {
+        text.push_str(&format!("id: {id}\n"));
+    }
+    // Structs of numbers and strings always serialize, and JSON has no line breaks.
+    let data = serde_json::to_string(data).unwrap_or_default();
+    text.push_str(&format!("data: {data}\n\n"));
 }
 
 /// What every answer with a body is wrapped in.

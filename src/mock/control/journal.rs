@@ -5,10 +5,11 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::mock::journal::{EntryView, Filter, PARAMETERS};
+use crate::mock::journal::{EntryView, Filter, Found, PARAMETERS};
 use crate::mock::message::Reply;
+use crate::mock::workspace::Workspace;
 
-use super::answer::{Answer, Follow, Wait, bad_request, data, done};
+use super::answer::{Answer, Follow, Telling, Wait, bad_request, data, done, event, nowhere};
 use super::operation::{Call, Gives, Operation, Parameter, data_of, no_parameters};
 
 /// The most entries one answer holds.
@@ -120,10 +121,44 @@ pub(super) const OPERATIONS: &[Operation] = &[
                 (None, Some(_)) => from(call)?,
                 (None, None) => workspace.journal.all(&Filter::default(), u64::MAX).next,
             };
-            Ok(Answer::Follow(Follow { filter: filter(call)?, from, workspace }))
+            Ok(Answer::Follow(Follow { filter: filter(call)?, from, workspace, telling: TELLING }))
+        },
+    },
+    Operation {
+        method: "GET",
+        path: "workspaces/{workspace}/journal/{number}",
+        id: "getJournalEntry",
+        about: "The request with this number, while the journal holds it.",
+        parameters: no_parameters,
+        body: None,
+        gives: Gives::Json(200, data_of::<EntryView>),
+        run: |call| {
+            let workspace = call.workspace()?;
+            let entry = call.step(3).parse().ok().and_then(|number| workspace.journal.entry(number));
+            let entry = entry.ok_or_else(|| nowhere("The journal holds no such request."))?;
+            Ok(data(200, EntryView::from(&*entry)))
         },
     },
 ];
+
+/// Every entry as it is listed.
+const TELLING: Telling =
+    Telling { greeting: ": here is the journal\n\n", write: tell, most: usize::MAX, pause: Duration::ZERO };
+
+fn tell(text: &mut String, _: &Workspace, found: &Found) {
+    if found.missed > 0 {
+        event(text, "missed", None, &Missed { missed: found.missed });
+    }
+    for entry in &found.entries {
+        event(text, "request", Some(entry.id), &EntryView::from(&**entry));
+    }
+}
+
+#[derive(Serialize)]
+struct Missed {
+    /// How many requests were pushed out of the journal before they were sent.
+    missed: u64,
+}
 
 #[derive(Serialize, JsonSchema)]
 struct EntriesView {

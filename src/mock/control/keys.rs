@@ -11,7 +11,7 @@ use crate::mock::message::Reply;
 
 use super::answer::{Answer, bad_request, data, done, nowhere};
 use super::body::KeyBody;
-use super::operation::{Call, Gives, Operation, data_of, no_parameters};
+use super::operation::{Call, Gives, Operation, data_of, list_parameters, no_parameters};
 use super::workspaces::not_created;
 
 const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -22,12 +22,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "workspaces/{workspace}/keys",
         id: "listKeys",
         about: "Every key in the order of creation, revoked ones included. No key is shown twice.",
-        parameters: no_parameters,
+        parameters: list_parameters,
         body: None,
         gives: Gives::Json(200, data_of::<Vec<ListedKey>>),
         run: |call| {
             let keys = call.workspace()?.keys();
-            Ok(data(200, keys.iter().map(|key| ListedKey::from(&**key)).collect::<Vec<_>>()))
+            Ok(data(200, call.part(keys.iter())?.map(|key| ListedKey::from(&**key)).collect::<Vec<_>>()))
         },
     },
     Operation {

@@ -11,22 +11,34 @@ use crate::mock::keys::KeyEntry;
 use crate::mock::limiter::Use;
 use crate::mock::workspace::Workspace;
 
-use super::answer::data;
-use super::operation::{Call, Gives, Operation, data_of, no_parameters};
+use super::answer::{bad_request, data};
+use super::operation::{Call, Gives, Operation, Parameter, data_of, list_parameters};
 
 pub(super) const OPERATIONS: &[Operation] = &[Operation {
     method: "GET",
     path: "workspaces/{workspace}/limits",
     id: "listLimits",
     about: "What each key that is not revoked has used in its window. Asking counts nothing.",
-    parameters: no_parameters,
+    parameters: || {
+        let used = "`true` for those keys only that have used something.";
+        let mut parameters = list_parameters();
+        parameters.push(Parameter { name: "used", about: used, is_number: false });
+        parameters
+    },
     body: None,
     gives: Gives::Json(200, data_of::<Vec<KeyLimits>>),
     run: |call| {
         let workspace = call.workspace()?;
         let keys = workspace.keys();
+        let used = match call.request.parameter("used").as_deref() {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => return Err(bad_request("`used` is true or false")),
+        };
         let active = keys.iter().filter(|key| key.revoked_at().is_none());
-        Ok(data(200, active.map(|key| limits(call, &workspace, key)).collect::<Vec<_>>()))
+        let limits = active.map(|key| limits(call, &workspace, key));
+        let wanted = limits.filter(|limits| !used || limits.requests.used > 0 || limits.events.used > 0);
+        Ok(data(200, call.part(wanted)?.collect::<Vec<_>>()))
     },
 }];
 

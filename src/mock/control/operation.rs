@@ -143,6 +143,13 @@ impl<'a> Call<'a> {
             .map_err(|problem| bad_request(&format!("The body cannot be read: {problem}")))
     }
 
+    /// The part of a list that is asked for; all of it, unless something else is said.
+    pub(super) fn part<T>(&self, list: impl Iterator<Item = T>) -> Result<impl Iterator<Item = T>, Reply> {
+        let most = u64::from(u32::MAX);
+        let (offset, limit) = (self.number("offset", 0, 0..=most)?, self.number("limit", most, 1..=most)?);
+        Ok(list.skip(offset as usize).take(limit as usize))
+    }
+
     /// Reads a parameter that is a whole number.
     pub(super) fn number(
         &self,
@@ -161,6 +168,14 @@ impl<'a> Call<'a> {
             ))
         })
     }
+}
+
+/// For operations that give a list, part by part if one wants.
+pub(super) fn list_parameters() -> Vec<Parameter> {
+    vec![
+        Parameter { name: "limit", about: "How many at most; all without it.", is_number: true },
+        Parameter { name: "offset", about: "How many are left out before them.", is_number: true },
+    ]
 }
 
 /// For operations without parameters.

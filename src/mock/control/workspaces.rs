@@ -15,7 +15,7 @@ use crate::mock::workspace::Workspace;
 use super::answer::{Answer, data, done, nowhere};
 use super::body::SettingsBody;
 use super::clock::ClockView;
-use super::operation::{Call, Gives, Operation, data_of, no_parameters};
+use super::operation::{Call, Gives, Operation, data_of, list_parameters, no_parameters};
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
@@ -23,12 +23,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "workspaces",
         id: "listWorkspaces",
         about: "Every workspace, `default` first.",
-        parameters: no_parameters,
+        parameters: list_parameters,
         body: None,
         gives: Gives::Json(200, data_of::<Vec<WorkspaceView>>),
         run: |call| {
             let all = call.control.engine.workspaces();
-            Ok(data(200, all.iter().map(|workspace| view(call, workspace)).collect::<Vec<_>>()))
+            Ok(data(200, call.part(all.iter())?.map(|workspace| view(call, workspace)).collect::<Vec<_>>()))
         },
     },
     Operation {

@@ -152,6 +152,13 @@ impl Journal {
         Found { total: entries.len(), entries, next, missed }
     }
 
+    /// The entry with this id, while it is held.
+    pub(crate) fn entry(&self, id: u64) -> Option<Arc<Entry>> {
+        let ring = lock(&self.ring);
+        let oldest = ring.entries.front()?.id;
+        ring.entries.get(usize::try_from(id.checked_sub(oldest)?).ok()?).cloned()
+    }
+
     /// Completes when an entry arrives after this call.
     pub(crate) fn arrival(&self) -> tokio::sync::futures::Notified<'_> {
         self.arrived.notified()

@@ -41,7 +41,10 @@ fn it_holds_so_many_and_says_how_many_it_lost() {
     assert_eq!(ids(&journal.all(&Filter::default(), 8)), [8, 9]);
     assert_eq!(ids(&journal.newest(&Filter::default(), 0, 2)), [8, 9]);
     assert_eq!(journal.newest(&Filter::default(), 0, 2).total, 3);
+    let status = |id| journal.entry(id).map(|entry| entry.status);
+    assert_eq!([6, 7, 9, 10].map(status), [None, Some(207), Some(209), None]);
     journal.clear();
+    assert!(journal.entry(9).is_none());
     let found = journal.all(&Filter::default(), 4);
     assert_eq!((found.entries.len(), found.next, found.missed), (0, 10, 0), "what was cleared is not missed");
 }

@@ -66,6 +66,18 @@ pub struct EnvelopesView {
     pub wire: u32,
 }
 
+impl EnvelopesView {
+    /// `documented`, `wire`, `both`, or nothing where no events were read.
+    pub(crate) fn in_a_word(&self) -> Option<&'static str> {
+        match (self.documented, self.wire) {
+            (0, 0) => None,
+            (_, 0) => Some("documented"),
+            (0, _) => Some("wire"),
+            _ => Some("both"),
+        }
+    }
+}
+
 /// The beginning of a text.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct TextView {

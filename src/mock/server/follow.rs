@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
-use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -51,9 +50,8 @@ pub(super) async fn wait(shared: &Shared, asked: Wait) -> Reply {
 pub(super) fn follow(stopping: watch::Receiver<bool>, asked: Follow, under_way: UnderWay) -> Outgoing {
     let state = (asked, stopping, true);
     let events = stream::unfold(state, |(mut asked, mut stopping, first)| async move {
-        // A line at once: who reads it knows that from now on nothing is missed.
         let text = if first {
-            Some(": here is the journal\n\n".to_owned())
+            Some(asked.telling.greeting.to_owned())
         } else {
             next_events(&mut asked, &mut stopping).await
         };
@@ -65,16 +63,17 @@ pub(super) fn follow(stopping: watch::Receiver<bool>, asked: Follow, under_way: 
 /// The events that are next, however long it takes; nothing when the server stops.
 async fn next_events(asked: &mut Follow, stopping: &mut watch::Receiver<bool>) -> Option<String> {
     loop {
+        if !asked.telling.pause.is_zero() {
+            tokio::select! {
+                () = tokio::time::sleep(asked.telling.pause) => {}
+                _ = stopping.wait_for(|stopping| *stopping) => return None,
+            }
+        }
         let mut arrival = pin!(asked.workspace.journal.arrival());
         arrival.as_mut().enable();
-        let found = asked.workspace.journal.all(&asked.filter, asked.from);
+        let found = asked.workspace.journal.newest(&asked.filter, asked.from, asked.telling.most);
         let mut text = String::new();
-        if found.missed > 0 {
-            event(&mut text, "missed", None, &Missed { missed: found.missed });
-        }
-        for entry in &found.entries {
-            event(&mut text, "request", Some(entry.id), &EntryView::from(&**entry));
-        }
+        (asked.telling.write)(&mut text, &asked.workspace, &found);
         asked.from = found.next;
         if !text.is_empty() {
             return Some(text);
@@ -85,20 +84,4 @@ async fn next_events(asked: &mut Follow, stopping: &mut watch::Receiver<bool>) -
             _ = stopping.wait_for(|stopping| *stopping) => return None,
         }
     }
-}
-
-#[derive(Serialize)]
-struct Missed {
-    /// How many requests were pushed out of the journal before they were sent.
-    missed: u64,
-}
-
-fn event<T: Serialize>(text: &mut String, kind: &str, id: Option<u64>, data: &T) {
-    text.push_str(&format!("event: {kind}\n"));
-    if let Some(id) = id {
-        text.push_str(&format!("id: {id}\n"));
-    }
-    // Structs of numbers and strings always serialize, and JSON has no line breaks.
-    let data = serde_json::to_string(data).unwrap_or_default();
-    text.push_str(&format!("data: {data}\n\n"));
 }

@@ -17,6 +17,7 @@ use crate::mock::faults::Damage;
 use crate::mock::front::Turn;
 use crate::mock::message::{Reply, Request};
 use crate::mock::note::Why;
+use crate::mock::page;
 
 use super::activity::UnderWay;
 use super::body::{Read, read};
@@ -112,8 +113,13 @@ fn next(
         shared.front.take_broken(&request, now, since, why, &reply);
         return Next::Reply(reply);
     }
-    if request.path.starts_with(CONTROL_PREFIX) {
-        return match shared.control.handle(&request, now) {
+    let backstage = if page::is_page(request.path) {
+        Some(page::handle(&shared.control, &request, now))
+    } else {
+        request.path.starts_with(CONTROL_PREFIX).then(|| shared.control.handle(&request, now))
+    };
+    if let Some(answer) = backstage {
+        return match answer {
             Answer::Reply(reply) => Next::Reply(reply),
             Answer::Wait(asked) => Next::Wait(asked),
             Answer::Follow(asked) => Next::Follow(asked),

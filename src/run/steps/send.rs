@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-
 use crate::payload::random_session;
 use crate::report::{Exchange, Failure};
 use crate::run::credentials::counts_against_key;
 use crate::run::fault::Fault;
 use crate::run::judge::{Finding, Rules, describe, judge_answer};
 use crate::run::ledger::KeyState;
-use crate::run::message::{Answer, Outgoing};
+use crate::run::message::{Answer, Content, Outgoing};
 use crate::run::player::{Player, Session, Stop};
 use crate::run::request::Recipe;
 use crate::run::steps::seen::Sent;
@@ -89,7 +87,7 @@ impl Player<'_> {
             .make(&self.stage.base_url, &self.run.target, &self.run.payloads)
             .map_err(|unfit| Stop::Skipped(unfit.to_string()))?;
         if let Some(named) = send.session.as_ref().and_then(|name| self.sessions.get_mut(name.as_str())) {
-            named.began = outgoing.body.as_deref().and_then(first_time);
+            named.began = outgoing.body.as_ref().and_then(Content::began);
         }
         let counted = counts_against_key(send.credentials.as_ref());
         let connections = if send.used_connection { Connections::Reused } else { Connections::Fresh };
@@ -264,14 +262,6 @@ impl Player<'_> {
         let row = self.row();
         self.facts.push(if row.is_empty() { fact } else { format!("{row}: {fact}") });
     }
-}
-
-/// The time of a batch's first event, in either envelope.
-fn first_time(batch: &[u8]) -> Option<DateTime<Utc>> {
-    let batch: serde_json::Value = serde_json::from_slice(batch).ok()?;
-    let event = batch.pointer("/events/0")?;
-    let written = event.get("timestamp").or_else(|| event.get("ts"))?.as_str()?;
-    Some(DateTime::parse_from_rfc3339(written).ok()?.to_utc())
 }
 
 /// The message of an error body.

@@ -1,0 +1,98 @@
+//! The page as a client of the control API, in the same process.
+
+use serde_json::Value;
+
+use crate::mock::control::{Answer, CONTROL_PREFIX, Control};
+use crate::mock::message::{Reply, Request};
+
+/// Why something cannot be shown or done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Problem {
+    pub(super) status: u16,
+    /// In a sentence.
+    pub(super) message: String,
+}
+
+/// Who looks at a workspace.
+pub(super) struct Visitor<'a> {
+    control: &'a Control,
+    pub(super) request: &'a Request<'a>,
+    now: u64,
+    /// The id of the workspace that is looked at.
+    pub(super) workspace: String,
+}
+
+impl Problem {
+    pub(super) fn new(status: u16, message: impl Into<String>) -> Self {
+        Self { status, message: message.into() }
+    }
+}
+
+impl From<Reply> for Problem {
+    /// What the control API says about it.
+    fn from(reply: Reply) -> Self {
+        let body: Value = serde_json::from_slice(&reply.body).unwrap_or_default();
+        Self::new(reply.status, body["error"]["message"].as_str().unwrap_or_default())
+    }
+}
+
+impl<'a> Visitor<'a> {
+    /// A visitor of the workspace with this id, else of the default one.
+    pub(super) fn new(
+        control: &'a Control,
+        request: &'a Request<'a>,
+        now: u64,
+        workspace: Option<&str>,
+    ) -> Result<Self, Problem> {
+        let workspace = workspace.filter(|id| !id.is_empty()).unwrap_or("default");
+        Ok(Self { control, request, now, workspace: step(workspace)?.to_owned() })
+    }
+
+    /// Asks about the workspace.
+    pub(super) fn get(&self, path: &str, query: &str) -> Result<Value, Problem> {
+        self.get_of_all(&format!("workspaces/{}{path}", self.workspace), query)
+    }
+
+    /// Asks about what belongs to no workspace.
+    pub(super) fn get_of_all(&self, path: &str, query: &str) -> Result<Value, Problem> {
+        data(self.ask("GET", path, query, b"")?)
+    }
+
+    /// Has something done in the workspace.
+    pub(super) fn tell(&self, method: &str, path: &str, body: &Value) -> Result<Value, Problem> {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        data(self.ask(method, &format!("workspaces/{}{path}", self.workspace), "", body.as_bytes())?)
+    }
+
+    /// Asks for the journal as it grows.
+    pub(super) fn follow(&self, query: &str) -> Result<Answer, Problem> {
+        self.ask("GET", &format!("workspaces/{}/journal/stream", self.workspace), query, b"")
+    }
+
+    fn ask(&self, method: &str, path: &str, query: &str, body: &[u8]) -> Result<Answer, Problem> {
+        let path = format!("{CONTROL_PREFIX}{path}");
+        let request = Request { method, path: &path, query, body, ..*self.request };
+        Ok(self.control.ask(&request, self.now)?)
+    }
+}
+
+/// The same as one step of a path, which it must not leave.
+pub(super) fn step(text: &str) -> Result<&str, Problem> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    if !text.is_empty() && text.bytes().all(fits) {
+        return Ok(text);
+    }
+    Err(Problem::new(404, "Nothing here has such a name."))
+}
+
+fn data(answer: Answer) -> Result<Value, Problem> {
+    let Answer::Reply(reply) = answer else {
+        return Err(Problem::new(500, "The answer is a stream."));
+    };
+    if reply.body.is_empty() {
+        return Ok(Value::Null);
+    }
+    let mut body: Value = serde_json::from_slice(&reply.body)
+        .map_err(|problem| Problem::new(500, format!("The answer cannot be read: {problem}")))?;
+    Ok(body["data"].take())
+}
