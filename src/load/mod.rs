@@ -32,6 +32,7 @@ mod descriptors;
 mod document;
 mod findings;
 mod freshness;
+mod idle;
 mod interval_log;
 mod keys;
 mod latency;
