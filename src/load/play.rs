@@ -16,6 +16,7 @@ use tokio::sync::{Notify, watch};
 
 use super::attack::{LaneInPlay, Ready, Shared, build, execute};
 use super::client::{LaneClient, connect};
+use super::climb::end_with_first_miss;
 use super::collect::keep;
 use super::descriptors::make_room;
 use super::keys::Keyring;
@@ -281,7 +282,7 @@ async fn conduct_lanes(
     if conduct.goose_report.is_some() {
         compare(&goose, &lanes);
     }
-    let run = RunRecord {
+    let mut run = RunRecord {
         profile: plan.profile.profile.value.clone(),
         profile_hash: plan.hash,
         target: target.base_url.clone(),
@@ -293,6 +294,8 @@ async fn conduct_lanes(
         lanes,
         thresholds: plan.profile.thresholds.value,
     };
+    // What had begun by the time a miss was known is of no account.
+    end_with_first_miss(&mut run);
     Ok(run)
 }
 
