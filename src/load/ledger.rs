@@ -189,6 +189,12 @@ impl LaneLedger {
         }
     }
 
+    /// How many requests waited for the target to free a slot so far; the warm-up left out.
+    pub(crate) fn slot_waits(&self) -> u64 {
+        let judged = self.open.range(self.plan.warm_up as usize..).map(|(_, open)| open);
+        judged.chain([&self.closed]).map(|times| times.slot_wait.len()).sum()
+    }
+
     /// How many requests the schedule has asked for by `time`, those that were withheld left out.
     pub(crate) fn planned_by(&self, time: Duration) -> u64 {
         let planned = self.plan.pacer.planned_before(time);
