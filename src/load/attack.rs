@@ -4,6 +4,9 @@
 //! Where goose writes a report, the user hands goose the numbers our own reports show: the time counts from the moment
 //! the request was due. The schedule ends the run, to the request: goose's own run time is checked twice a
 //! second and runs on past its end, so none is set, and each user tells goose when the tickets are used up.
+//!
+//! Goose starts its metrics anew once all users are up. Told not to, it prints a line of its own on standard output
+//! instead; but it logs when it is through with that, and the schedule waits for the line where goose is to report.
 
 use std::path::Path;
 use std::pin::pin;
@@ -19,12 +22,13 @@ use goose::{GooseAttack, GooseError};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::{Notify, watch};
+use tokio::task_local;
 
 use super::client::{Exchange, LaneClient};
 use super::collect::Bundle;
 use super::ledger::{Sample, Sent, What};
 use super::record::Outcome;
-use super::tickets::{Course, Tickets};
+use super::tickets::{Course, Ticket, Tickets};
 
 /// A bundle is handed over when it has so many samples …
 const BUNDLE: usize = 64;
@@ -122,8 +126,6 @@ pub(crate) fn build(
     configuration.host = Some(host.to_owned());
     configuration.users = Some(users);
     configuration.increase_rate = Some("1000000".to_owned());
-    // Goose starts its metrics anew when all users are up, which is before the first request. Told not to, by
-    // `no_reset_metrics` or with iterations, it prints a line of its own on standard output instead.
     configuration.no_telnet = true;
     configuration.no_websocket = true;
     configuration.no_print_metrics = true;
@@ -147,13 +149,21 @@ pub(crate) fn build(
     Ok(attack)
 }
 
-/// Runs an attack to its end.
+/// Runs an attack to its end. `counts` is told when goose begins to count.
 ///
 /// # Errors
 /// Goose's.
-pub(crate) async fn execute(attack: GooseAttack) -> Result<GooseMetrics, GooseError> {
-    attack.execute().await
+pub(crate) async fn execute(attack: GooseAttack, counts: Arc<Notify>) -> Result<GooseMetrics, GooseError> {
+    COUNTS.scope(counts, attack.execute()).await
 }
+
+task_local! {
+    /// Told when the attack of this task has started its metrics anew.
+    static COUNTS: Arc<Notify>;
+}
+
+/// What goose logs when it is through with that.
+const STEADY: &str = "entering GooseAttack phase: Maintain";
 
 /// One user: waits while its slot sends, and tells goose of each request where goose is to report them.
 async fn drive(user: &mut GooseUser, lane: &Arc<LaneInPlay>, shared: &Arc<Shared>) -> TransactionResult {
@@ -185,7 +195,7 @@ async fn send(lane: Arc<LaneInPlay>, shared: Arc<Shared>, tell: Option<Unbounded
     let mut give_up = shared.give_up.clone();
     let mut gave_up = pin!(give_up.wait_for(|now| *now));
     let mut waiting = Waiting::default();
-    while let Some(due) = lane.tickets.take(&shared.course).await {
+    while let Some(Ticket { due, held }) = lane.tickets.take(&shared.course).await {
         let Some(start) = shared.course.start() else { break };
         if waiting.withholds(start + due) {
             bundle.add(Sample { due, what: What::Withheld });
@@ -195,16 +205,19 @@ async fn send(lane: Arc<LaneInPlay>, shared: Arc<Shared>, tell: Option<Unbounded
             biased;
             exchange = lane.client.exchange() => exchange,
             // Nobody knows what would have become of it, so it does not count as sent.
-            _ = &mut gave_up => break,
+            _ = &mut gave_up => {
+                lane.tickets.give_up();
+                break;
+            }
         };
-        let mut sent = sample(&exchange, start + due, lane.client.events());
+        let mut sent = sample(&exchange, start + due, held, lane.client.events());
         if lane.waits {
             waiting.heed(&exchange, &mut sent);
         }
         if let Some(tell) = &tell {
             let success = sent.outcome == Outcome::Admitted
                 || (sent.outcome == Outcome::Limited && lane.expects_429 && sent.fault.is_none());
-            let (time, fault) = (sent.lag + sent.service, sent.fault.clone());
+            let (time, fault) = (sent.lag + sent.held + sent.service, sent.fault.clone());
             // Goose lets a user go only when it has heard everything.
             let _ = tell.send(Told { time, success, status: exchange.status, fault });
         }
@@ -223,11 +236,12 @@ async fn leave(user: &GooseUser) -> TransactionResult {
     Ok(())
 }
 
-/// What the ledger is told of an exchange.
-pub(super) fn sample(exchange: &Exchange, due: Instant, events: u32) -> Sent {
+/// What the ledger is told of an exchange, whose request the target held up for so long.
+pub(super) fn sample(exchange: &Exchange, due: Instant, held: Duration, events: u32) -> Sent {
     Sent {
         outcome: exchange.reading.outcome,
-        lag: exchange.sent.saturating_duration_since(due),
+        lag: exchange.sent.saturating_duration_since(due).saturating_sub(held),
+        held,
         service: exchange.done.saturating_duration_since(exchange.sent),
         events,
         accepted: exchange.reading.accepted,
@@ -298,17 +312,59 @@ impl Drop for Bundler {
 
 /// Goose logs to the terminal unless a logger is there before it; what it has to say is in our own reports.
 fn keep_goose_quiet() {
-    struct Nothing;
-    impl log::Log for Nothing {
-        fn enabled(&self, _: &log::Metadata<'_>) -> bool {
-            false
+    struct Ear;
+    impl log::Log for Ear {
+        fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+            metadata.target() == "goose"
         }
-        fn log(&self, _: &log::Record<'_>) {}
+        fn log(&self, record: &log::Record<'_>) {
+            if self.enabled(record.metadata()) {
+                // Only the task of an attack has somebody to tell.
+                let _ = COUNTS.try_with(|counts| {
+                    if record.args().to_string() == STEADY {
+                        counts.notify_one();
+                    }
+                });
+            }
+        }
         fn flush(&self) {}
     }
     static LOGGER: Once = Once::new();
     LOGGER.call_once(|| {
         // Where the program has a logger of its own, goose's lines go there.
-        let _ = log::set_logger(&Nothing);
+        if log::set_logger(&Ear).is_ok() {
+            log::set_max_level(log::LevelFilter::Info);
+        }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn rest(_: &mut GooseUser) -> TransactionResult {
+        tokio::time::sleep(COME_BACK).await;
+        Ok(())
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn goose_says_when_it_counts() {
+        keep_goose_quiet();
+        let mut configuration = GooseConfiguration::default();
+        configuration.host = Some("http://127.0.0.1:1".to_owned());
+        configuration.users = Some(3);
+        configuration.increase_rate = Some("1000000".to_owned());
+        configuration.run_time = Some("1s".to_owned());
+        configuration.no_telnet = true;
+        configuration.no_websocket = true;
+        configuration.no_print_metrics = true;
+        let transaction = Transaction::new(Arc::new(|user| Box::pin(rest(user))));
+        let attack = GooseAttack::initialize_with_config(configuration).unwrap();
+        let attack = attack.register_scenario(Scenario::new("rests").register_transaction(transaction));
+        let counts = Arc::new(Notify::new());
+        let attack = tokio::spawn(execute(attack, counts.clone()));
+        counts.notified().await;
+        assert!(!attack.is_finished());
+        attack.await.unwrap().unwrap();
+    }
 }

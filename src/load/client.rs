@@ -6,19 +6,20 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use chrono::{TimeDelta, Utc};
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderValue, Method, Uri, header};
+use http_body_util::Full;
 use reqwest::redirect::Policy;
-use reqwest::{Client, Url};
+use reqwest::{Client, RequestBuilder, Url};
+use tokio::time::timeout;
 
 use super::answer::{Reading, read};
 use super::plan::LanePlan;
 use super::profile::{Payload, Request, Template};
 use super::record::Outcome;
+use super::wire::{KEPT_IDLE, Wire, WireError};
 use crate::payload::{Mix, Payloads, random_session};
 use crate::target::{Envelope, Key, Target};
 
-/// How long an idle connection is kept: shorter than common servers keep it.
-const POOL_IDLE: Duration = Duration::from_secs(2);
 /// The most of a body that is read.
 const MOST_BODY_BYTES: usize = 8 * 1024 * 1024;
 /// How many bodies lie ready in a lane: making one takes longer than a request may be late.
@@ -34,22 +35,34 @@ pub(crate) fn connect(timeout: Duration) -> reqwest::Result<Client> {
         .no_proxy()
         .no_gzip()
         .timeout(timeout)
-        .pool_idle_timeout(POOL_IDLE)
+        .pool_idle_timeout(KEPT_IDLE)
         .pool_max_idle_per_host(usize::MAX)
         .tcp_nodelay(true)
-        .user_agent(concat!("trenchcheck/", env!("CARGO_PKG_VERSION")))
         .build()
 }
+
+const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("trenchcheck/", env!("CARGO_PKG_VERSION")));
+const TIMED_OUT: &str = "no complete answer in time";
 
 /// What one lane sends.
 #[derive(Debug)]
 pub(crate) struct LaneClient {
-    http: Client,
+    carrier: Carrier,
     method: Method,
     url: Url,
     headers: HeaderMap,
+    timeout: Duration,
     body: Option<BodyMaker>,
     extra_members: bool,
+}
+
+/// What requests go over.
+#[derive(Debug)]
+enum Carrier {
+    /// Connections of the lane's own.
+    Wire(Wire, Uri),
+    /// A client for everything, where a target speaks TLS.
+    Client(Client),
 }
 
 /// Where events come from.
@@ -109,6 +122,8 @@ impl LaneClient {
         value.set_sensitive(true);
         let mut headers = HeaderMap::new();
         headers.insert("x-api-key", value);
+        headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+        headers.insert(header::USER_AGENT, USER_AGENT);
         let body = plan.request.has_batch().then(|| BodyMaker {
             payloads,
             request: plan.request,
@@ -125,7 +140,21 @@ impl LaneClient {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         let method = if body.is_some() { Method::POST } else { Method::GET };
-        Ok(Self { http, method, url, headers, body, extra_members: target.extra_members_allowed })
+        let carrier = match Wire::to(&url) {
+            None => Carrier::Client(http),
+            Some(wire) => {
+                // As a client writes them: the path in the first line, and the host in a header.
+                let host = url.authority();
+                let host = HeaderValue::from_str(host).map_err(|_| format!("`{host}` is no host"))?;
+                headers.insert(header::HOST, host);
+                let query = url.query().map_or(String::new(), |query| format!("?{query}"));
+                let path = format!("{}{query}", url.path());
+                let path = path.parse().map_err(|error| format!("`{path}` is no path: {error}"))?;
+                Carrier::Wire(wire, path)
+            }
+        };
+        let (timeout, extra_members) = (target.timeout, target.extra_members_allowed);
+        Ok(Self { carrier, method, url, headers, timeout, body, extra_members })
     }
 
     /// The method, as goose's report shows it.
@@ -147,44 +176,85 @@ impl LaneClient {
 
     /// Sends one request and reads its answer whole.
     pub(crate) async fn exchange(&self) -> Exchange {
-        let mut request =
-            self.http.request(self.method.clone(), self.url.clone()).headers(self.headers.clone());
-        if let Some(body) = &self.body {
-            request = request.body(body.take());
-        }
-        let sent = Instant::now();
-        let fault = |error: &reqwest::Error, answered: Instant, status: Option<u16>| Exchange {
-            sent,
-            answered,
-            done: Instant::now(),
-            status,
-            reading: Reading {
+        let body = self.body.as_ref().map(BodyMaker::take);
+        let mut under_way = UnderWay { sent: Instant::now(), head: None };
+        let answer = match &self.carrier {
+            Carrier::Wire(wire, path) => {
+                let mut request = http::Request::new(Full::from(body.unwrap_or_default()));
+                *request.method_mut() = self.method.clone();
+                *request.uri_mut() = path.clone();
+                *request.headers_mut() = self.headers.clone();
+                under_way.sent = Instant::now();
+                let answer = over_wire(wire, request, &mut under_way);
+                timeout(self.timeout, answer).await.unwrap_or(Err(TIMED_OUT))
+            }
+            Carrier::Client(http) => {
+                let mut request =
+                    http.request(self.method.clone(), self.url.clone()).headers(self.headers.clone());
+                if let Some(body) = body {
+                    request = request.body(body);
+                }
+                under_way.sent = Instant::now();
+                over_client(request, &mut under_way).await.map_err(|error| what_failed(&error))
+            }
+        };
+        let done = Instant::now();
+        let UnderWay { sent, head } = under_way;
+        let (answered, status) = match &head {
+            Some(head) => (head.at, Some(head.status)),
+            None => (done, None),
+        };
+        let reading = match (answer, head) {
+            (Ok(bytes), Some(head)) => {
+                read(head.status, &head.headers, &bytes, self.events(), self.extra_members)
+            }
+            (answer, _) => Reading {
                 outcome: Outcome::Error,
                 accepted: 0,
-                fault: Some(what_failed(error).to_owned()),
+                fault: answer.err().map(str::to_owned),
                 retry_after: None,
             },
         };
-        let mut response = match request.send().await {
-            Ok(response) => response,
-            Err(error) => return fault(&error, Instant::now(), None),
-        };
-        let answered = Instant::now();
-        let status = response.status().as_u16();
-        let mut bytes = BytesMut::new();
-        loop {
-            match response.chunk().await {
-                Ok(Some(chunk)) if bytes.len() + chunk.len() <= MOST_BODY_BYTES => {
-                    bytes.extend_from_slice(&chunk)
-                }
-                Ok(Some(_) | None) => break,
-                Err(error) => return fault(&error, answered, Some(status)),
-            }
-        }
-        let done = Instant::now();
-        let reading = read(status, response.headers(), &bytes, self.events(), self.extra_members);
-        Exchange { sent, answered, done, status: Some(status), reading }
+        Exchange { sent, answered, done, status, reading }
     }
+}
+
+/// A request under way.
+struct UnderWay {
+    sent: Instant,
+    head: Option<Head>,
+}
+
+/// What comes before the body of an answer.
+struct Head {
+    at: Instant,
+    status: u16,
+    headers: HeaderMap,
+}
+
+async fn over_wire(
+    wire: &Wire,
+    request: http::Request<Full<Bytes>>,
+    under_way: &mut UnderWay,
+) -> Result<Bytes, &'static str> {
+    let (response, connection) = wire.send(request).await.map_err(WireError::words)?;
+    let (head, body) = response.into_parts();
+    under_way.head = Some(Head { at: Instant::now(), status: head.status.as_u16(), headers: head.headers });
+    wire.read(body, connection, MOST_BODY_BYTES).await.map_err(WireError::words)
+}
+
+async fn over_client(request: RequestBuilder, under_way: &mut UnderWay) -> reqwest::Result<Bytes> {
+    let mut response = request.send().await?;
+    let (at, status) = (Instant::now(), response.status().as_u16());
+    under_way.head = Some(Head { at, status, headers: std::mem::take(response.headers_mut()) });
+    let mut bytes = BytesMut::new();
+    while let Some(chunk) = response.chunk().await? {
+        if bytes.len() + chunk.len() > MOST_BODY_BYTES {
+            break;
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes.freeze())
 }
 
 impl BodyMaker {
@@ -219,12 +289,12 @@ impl BodyMaker {
 /// What failed, in few words: it is counted, and holds no URL.
 fn what_failed(error: &reqwest::Error) -> &'static str {
     if error.is_timeout() {
-        "no complete answer in time"
+        TIMED_OUT
     } else if error.is_connect() {
-        "no connection could be made"
+        WireError::Connect.words()
     } else if error.is_builder() {
         "the request could not be formed"
     } else {
-        "the connection ended before the answer was complete"
+        WireError::Ended.words()
     }
 }

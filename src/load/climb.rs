@@ -5,7 +5,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::findings::{About, Finding};
+use super::findings::{About, Finding, findings};
 use super::record::{LaneRecord, RunRecord};
 use crate::report::wording::grouped;
 
@@ -71,20 +71,36 @@ impl fmt::Display for Climb {
     }
 }
 
-/// How far the target came; `None` of a run that was not to end with its first miss.
-pub(super) fn climb(run: &RunRecord, findings: &[Finding]) -> Option<Climb> {
-    if !run.stop_at_first_miss {
-        return None;
-    }
-    let first_miss = |lane: &LaneRecord| {
+/// The first window, from 1, that missed a threshold, with the lane that did.
+fn first_miss<'r>(run: &'r RunRecord, findings: &[Finding]) -> Option<(usize, &'r LaneRecord)> {
+    let of_lane = |lane: &LaneRecord| {
         let of_lane = findings.iter().filter(|finding| finding.lane == lane.name);
         let misses =
             of_lane.filter(|finding| finding.about == About::Target).flat_map(|finding| &finding.misses);
         misses.filter_map(|miss| miss.window).min()
     };
     // Lanes that begin later count their windows later.
-    let broke = run.lanes.iter().filter_map(|lane| Some((first_miss(lane)?, lane))).min_by_key(|(at, _)| *at);
-    let (lane, broke) = match broke {
+    run.lanes.iter().filter_map(|lane| Some((of_lane(lane)?, lane))).min_by_key(|(at, _)| *at)
+}
+
+/// Ends a climb with the first window in which any key missed. Where it is made of shards, each stopped by itself, and
+/// others have gone on; but from there on they were alone, and what they met says nothing about all keys together.
+pub(super) fn end_with_first_miss(run: &mut RunRecord) {
+    let Some((window, _)) = first_miss(run, &findings(run)).filter(|_| run.stop_at_first_miss) else {
+        return;
+    };
+    let last = u32::try_from(window).unwrap_or(u32::MAX);
+    for lane in &mut run.lanes {
+        lane.whole_windows = lane.whole_windows.min(last);
+    }
+}
+
+/// How far the target came; `None` of a run that was not to end with its first miss.
+pub(super) fn climb(run: &RunRecord, findings: &[Finding]) -> Option<Climb> {
+    if !run.stop_at_first_miss {
+        return None;
+    }
+    let (lane, broke) = match first_miss(run, findings) {
         Some((window, lane)) => (lane, Some(window - 1)),
         None => (run.lanes.first()?, None),
     };

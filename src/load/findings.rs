@@ -10,7 +10,8 @@ use super::latency;
 use super::quantile::{Quantile, ms, quantile};
 use super::record::{LaneRecord, RunRecord, WindowCounts};
 use super::thresholds::{ACHIEVED_RATE, Thresholds};
-use crate::report::wording::time;
+use super::times::Times;
+use crate::report::wording::{count, grouped, time};
 use crate::scenario::words::Amount;
 
 /// What a threshold says something about.
@@ -126,11 +127,22 @@ fn in_windows(
 }
 
 /// A request that is sent later than the silence between windows is long may be counted with the window after its
-/// own. At exactly a limit one of that window is limited then, and rightly: the run says nothing about the target.
+/// own. At exactly a limit one of that window is limited then, and rightly: the run says nothing about the target,
+/// unless it was the target that held the request back.
 fn unless_late(lane: &LaneRecord, limited: Finding) -> Finding {
-    let latest = Duration::from_micros(lane.send_lag.value_at_quantile(1.0));
-    if limited.held() || lane.rest.is_zero() || latest <= lane.rest {
+    let longest = |times: &Times| Duration::from_micros(times.value_at_quantile(1.0));
+    let (latest, held) = (longest(&lane.send_lag), longest(&lane.slot_wait));
+    if limited.held() || lane.rest.is_zero() || latest.max(held) <= lane.rest {
         return limited;
+    }
+    if latest <= lane.rest {
+        let expected = format!(
+            "{}, and no slot held for more than {}, where one was held for {}",
+            limited.expected,
+            time(lane.rest),
+            time(held)
+        );
+        return Finding { expected, ..limited };
     }
     let late = format!(
         "{} while no request is more than {} late, and one was sent {} late",
@@ -141,27 +153,45 @@ fn unless_late(lane: &LaneRecord, limited: Finding) -> Finding {
     Finding { about: About::Generator, expected: late, ..limited }
 }
 
-/// Each window by itself, so that an hour of good ones hides no bad one.
+/// Each window by itself, so that an hour of good ones hides no bad one. A target that holds every slot to the end is
+/// to blame for what could not be sent; but not where slots are so few that it need not be slow for that.
 fn achieved(lane: &LaneRecord, least: f64) -> Finding {
+    let why = match () {
+        () if lane.held_by_target() => format!("; the target held all {} slots to the end", lane.slots),
+        () if lane.held_up => few_slots(lane),
+        () => String::new(),
+    };
     let mut finding = in_windows(lane, "achieved_rate", format!("at least {least}"), |counts| {
         let (sent, planned) = (counts.sent as f64, counts.planned as f64);
         (sent < planned * least).then(|| {
-            format!("{:.3} ({} of {} planned were sent)", sent / planned, counts.sent, counts.planned)
+            format!("{:.3} ({} of {} planned were sent{why})", sent / planned, counts.sent, counts.planned)
         })
     });
-    finding.about = About::Generator;
+    if !lane.held_by_target() {
+        finding.about = About::Generator;
+    }
     finding
+}
+
+/// Why slots were waited for in vain.
+fn few_slots(lane: &LaneRecord) -> String {
+    let rate = grouped(lane.planned_rate_per_minute.round() as u64);
+    format!("; {} are few for {rate} requests a minute", count(lane.slots.into(), "slot"))
 }
 
 fn send_lag(lane: &LaneRecord, most: f64) -> Finding {
     let seen = quantile(&lane.send_lag, Quantile::P99);
     let late = seen.filter(|seen| *seen > most);
+    let why = match lane.slots_suffice || lane.slot_wait.is_empty() {
+        true => String::new(),
+        false => few_slots(lane),
+    };
     Finding {
         lane: lane.name.clone(),
         threshold: "send_lag_p99_ms".to_owned(),
         about: About::Generator,
         expected: format!("at most {}", ms(most)),
-        misses: late.map(|seen| Miss { window: None, seen: ms(seen) }).into_iter().collect(),
+        misses: late.map(|seen| Miss { window: None, seen: ms(seen) + &why }).into_iter().collect(),
     }
 }
 
@@ -183,7 +213,8 @@ impl Exact {
         let short = |counts: &WindowCounts| {
             let (admitted, sent) = count(counts);
             let wanted = self.wanted(sent);
-            let ours = admitted < wanted && admitted == sent && counts.sent < counts.planned;
+            let unsent = counts.sent < counts.planned && !lane.held_by_target();
+            let ours = admitted < wanted && admitted == sent && unsent;
             let seen = match self.amount {
                 Amount::All => format!("{admitted} of {sent}"),
                 _ => admitted.to_string(),

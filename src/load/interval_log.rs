@@ -107,6 +107,7 @@ mod tests {
         for series in Series::all() {
             let read = read(&write(&record, series).unwrap()).unwrap();
             let lanes = record.lanes.iter().filter_map(|lane| Some((lane.place, series.of(lane)?)));
+            let lanes = lanes.filter(|(_, histogram)| !histogram.is_empty());
             let before: Vec<_> = lanes.map(|(place, histogram)| (place, buckets(histogram))).collect();
             let after: Vec<_> =
                 read.iter().map(|interval| (interval.place, buckets(&interval.times))).collect();

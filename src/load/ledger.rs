@@ -39,8 +39,10 @@ pub(crate) enum What {
 pub(crate) struct Sent {
     /// How it ended.
     pub(crate) outcome: Outcome,
-    /// How long after its due time it was sent.
+    /// How long after its due time it was sent, by our own doing.
     pub(crate) lag: Duration,
+    /// How long it waited because the target held every slot, besides.
+    pub(crate) held: Duration,
     /// From sending to the end of the answer.
     pub(crate) service: Duration,
     /// Events in it.
@@ -78,12 +80,18 @@ pub(crate) struct LaneLedger {
 struct Open {
     latencies: BTreeMap<Outcome, Latencies>,
     send_lag: Times,
+    slot_wait: Times,
 }
 
 impl Open {
-    fn take(&mut self, sent: &Sent) {
-        self.latencies.entry(sent.outcome).or_default().record(sent.lag + sent.service, sent.service);
-        self.send_lag.record(sent.lag);
+    /// Takes a request's times. Where a lane has too few slots, nobody else is to blame for a wait.
+    fn take(&mut self, sent: &Sent, slots_suffice: bool) {
+        let late = sent.lag + sent.held;
+        self.latencies.entry(sent.outcome).or_default().record(late + sent.service, sent.service);
+        self.send_lag.record(if slots_suffice { sent.lag } else { late });
+        if !sent.held.is_zero() {
+            self.slot_wait.record(sent.held);
+        }
     }
 
     fn add(&mut self, more: &Self) {
@@ -93,6 +101,7 @@ impl Open {
             sum.service += &latencies.service;
         }
         self.send_lag += &more.send_lag;
+        self.slot_wait += &more.slot_wait;
     }
 
     fn percentiles(&self) -> WindowTimes {
@@ -113,6 +122,7 @@ impl Open {
             latencies.service.clear();
         }
         self.send_lag.clear();
+        self.slot_wait.clear();
     }
 }
 
@@ -179,6 +189,12 @@ impl LaneLedger {
         }
     }
 
+    /// How many requests waited for the target to free a slot so far; the warm-up left out.
+    pub(crate) fn slot_waits(&self) -> u64 {
+        let judged = self.open.range(self.plan.warm_up as usize..).map(|(_, open)| open);
+        judged.chain([&self.closed]).map(|times| times.slot_wait.len()).sum()
+    }
+
     /// How many requests the schedule has asked for by `time`, those that were withheld left out.
     pub(crate) fn planned_by(&self, time: Duration) -> u64 {
         let planned = self.plan.pacer.planned_before(time);
@@ -212,7 +228,7 @@ impl LaneLedger {
             }
         }
         let open = self.open.entry(window).or_insert_with(|| take(&mut self.spare));
-        open.take(&sent);
+        open.take(&sent, self.plan.slots_suffice);
         if let Some(fault) = sent.fault {
             *self.faults.entry(fault).or_default() += 1;
         }
@@ -294,6 +310,10 @@ impl LaneLedger {
             latencies: self.closed.latencies,
             window_latencies: self.window_latencies,
             send_lag: self.closed.send_lag,
+            slot_wait: self.closed.slot_wait,
+            slots: self.plan.slots,
+            slots_suffice: self.plan.slots_suffice,
+            held_up: false,
             faults: self.faults,
             planned_rate_per_minute: f64::from(self.plan.pacer.highest_rate()),
             window_rates,

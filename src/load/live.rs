@@ -49,6 +49,10 @@ struct Group {
     limit: Option<u64>,
     response: Times,
     send_lag: Times,
+    slot_waits: u64,
+    /// When its first request is due, and when its schedule ends.
+    begins: Duration,
+    ends: Duration,
 }
 
 impl Live {
@@ -79,6 +83,8 @@ impl Live {
                         .unwrap_or_else(|_| ProgressStyle::default_spinner());
                     self.bars.push(screen.add(ProgressBar::new_spinner().with_style(style)));
                 }
+                // A group that is over takes a line less than it did.
+                let lines = lines.into_iter().chain(std::iter::repeat(String::new()));
                 for (bar, line) in self.bars.iter().zip(lines) {
                     bar.set_message(line);
                 }
@@ -117,6 +123,9 @@ fn groups(ledgers: &[LaneLedger], now: Duration) -> Vec<Group> {
                 limit: plan.tier.map(|_| 0),
                 response: Times::default(),
                 send_lag: Times::default(),
+                slot_waits: 0,
+                begins: Duration::MAX,
+                ends: Duration::ZERO,
             });
             groups.len() - 1
         });
@@ -131,38 +140,56 @@ fn groups(ledgers: &[LaneLedger], now: Duration) -> Vec<Group> {
         group.window_number = ledger.window_of(now);
         group.in_window += ledger.counts(group.window_number).admitted;
         group.limit = group.limit.map(|limit| limit + u64::from(plan.limits.requests));
+        group.slot_waits += ledger.slot_waits();
+        group.begins = group.begins.min(plan.start);
+        group.ends = group.ends.max(plan.pacer.length());
         ledger.add_times(Outcome::Admitted, &mut group.response, &mut group.send_lag);
     }
     groups
 }
 
-/// Two lines a group for a terminal.
+/// For a terminal: how far the run is, and two lines a group that sends; one for others.
 fn frame(
     groups: &[Group],
     before: &BTreeMap<String, WindowCounts>,
     since: Duration,
     now: Duration,
 ) -> Vec<String> {
-    let width = groups.iter().take(MOST_GROUPS).map(|group| group.title().chars().count()).max().unwrap_or(0);
-    let mut lines = Vec::new();
-    for group in groups.iter().take(MOST_GROUPS) {
+    let shown = groups.iter().take(MOST_GROUPS);
+    let width = shown.clone().map(|group| group.title().chars().count()).max().unwrap_or(0);
+    let end = groups.iter().map(|group| group.ends).max().unwrap_or_default();
+    let mut lines = vec![format!("{} of {}", clock(now), clock(end))];
+    for group in shown {
+        let title = format!("{:width$}", group.title());
+        if now < group.begins {
+            lines.push(format!("{title}  begins at {}", clock(group.begins)));
+            continue;
+        }
         let [planned, sent, admitted, limited, errors] = group.rates(before.get(&group.name), since);
+        let counts = group.totals;
+        if now > group.ends && planned + sent == 0.0 {
+            lines.push(format!(
+                "{title}  over: sent {}, admitted {}, limited {}, errors {}",
+                counts.sent, counts.admitted, counts.limited, counts.errors
+            ));
+            continue;
+        }
         lines.push(format!(
-            "{} {:width$}  planned {planned:.1}/s  sent {sent:.1}  admitted {admitted:.1}  limited {limited:.1}  \
+            "{title}  planned {planned:.1}/s  sent {sent:.1}  admitted {admitted:.1}  limited {limited:.1}  \
              errors {errors:.1}",
-            clock(now),
-            group.title(),
         ));
         lines.push(format!(
-            "      {}  response p50 {} p99 {}  lag p99 {}",
+            "{:width$}  {}  response p50 {} p99 {}  lag p99 {}{}",
+            "",
             group.window(),
             ms(&group.response, 0.5),
             ms(&group.response, 0.99),
             ms(&group.send_lag, 0.99),
+            group.waits("  "),
         ));
     }
     if let more @ 1.. = groups.len().saturating_sub(MOST_GROUPS) {
-        lines.push(format!("      and {more} more lanes"));
+        lines.push(format!("and {more} more lanes"));
     }
     lines
 }
@@ -172,13 +199,14 @@ fn line(group: &Group, before: Option<&WindowCounts>, since: Duration, now: Dura
     let [planned, sent, admitted, limited, errors] = group.rates(before, since);
     format!(
         "{} {}: planned {planned:.1}/s, sent {sent:.1}/s, admitted {admitted:.1}/s, limited {limited:.1}/s, \
-         errors {errors:.1}/s | {} | response p50 {}, p99 {} | send lag p99 {}",
+         errors {errors:.1}/s | {} | response p50 {}, p99 {} | send lag p99 {}{}",
         clock(now),
         group.title(),
         group.window(),
         ms(&group.response, 0.5),
         ms(&group.response, 0.99),
         ms(&group.send_lag, 0.99),
+        group.waits(" | "),
     )
 }
 
@@ -186,6 +214,14 @@ impl Group {
     /// `premium (20 keys)`.
     fn title(&self) -> String {
         if self.lanes == 1 { self.name.clone() } else { format!("{} ({} keys)", self.name, self.lanes) }
+    }
+
+    /// How many requests waited for a slot, where any did.
+    fn waits(&self, before: &str) -> String {
+        match self.slot_waits {
+            0 => String::new(),
+            waits => format!("{before}{waits} waited for a slot"),
+        }
     }
 
     /// Planned, sent, admitted, limited and errors a second since they were last shown.
@@ -247,6 +283,9 @@ mod tests {
             limit: Some(60),
             response: [Duration::from_micros(1_500)].into_iter().collect(),
             send_lag: Times::default(),
+            slot_waits: 0,
+            begins: Duration::ZERO,
+            ends: Duration::from_secs(180),
         }
     }
 
@@ -261,16 +300,27 @@ mod tests {
 
     #[test]
     fn a_terminal_gets_two_lines_a_group_that_line_up() {
-        let groups = [group("ingestion", 1), Group { limit: None, ..group("premium", 334) }];
-        let before = BTreeMap::from([("ingestion".to_owned(), counts(10, 10, 10, 0))]);
+        let groups = [
+            group("ingestion", 1),
+            Group { limit: None, slot_waits: 7, ..group("premium", 334) },
+            Group { begins: Duration::from_secs(120), ..group("late", 1) },
+            Group { ends: Duration::from_secs(60), ..group("early", 1) },
+        ];
+        let before = ["ingestion", "early"].map(|name| (name.to_owned(), counts(10, 10, 10, 0)));
+        let mut before = BTreeMap::from(before);
+        let early = before.get_mut("early").unwrap();
+        (early.planned, early.sent) = (30, 29);
         let lines = frame(&groups, &before, TEN, NOW);
         assert_eq!(
             lines,
             [
-                "01:15 ingestion           planned 2.0/s  sent 1.9  admitted 1.0  limited 0.9  errors 0.0",
-                "      window 2 ███░░░░░░░░░ 15/60  response p50 1.50 ms p99 1.50 ms  lag p99 –",
-                "01:15 premium (334 keys)  planned 3.0/s  sent 2.9  admitted 2.0  limited 0.9  errors 0.0",
-                "      window 2 15  response p50 1.50 ms p99 1.50 ms  lag p99 –",
+                "01:15 of 03:00",
+                "ingestion           planned 2.0/s  sent 1.9  admitted 1.0  limited 0.9  errors 0.0",
+                "                    window 2 ███░░░░░░░░░ 15/60  response p50 1.50 ms p99 1.50 ms  lag p99 –",
+                "premium (334 keys)  planned 3.0/s  sent 2.9  admitted 2.0  limited 0.9  errors 0.0",
+                "                    window 2 15  response p50 1.50 ms p99 1.50 ms  lag p99 –  7 waited for a slot",
+                "late                begins at 02:00",
+                "early               over: sent 29, admitted 20, limited 9, errors 0",
             ]
         );
     }
@@ -279,8 +329,8 @@ mod tests {
     fn many_groups_are_folded() {
         let groups: Vec<Group> = (0..100).map(|number| group(&format!("lane-{number}"), 1)).collect();
         let lines = frame(&groups, &BTreeMap::new(), TEN, NOW);
-        assert_eq!(lines.len(), 2 * MOST_GROUPS + 1);
-        assert_eq!(lines.last().unwrap(), "      and 92 more lanes");
+        assert_eq!(lines.len(), 2 * MOST_GROUPS + 2);
+        assert_eq!(lines.last().unwrap(), "and 92 more lanes");
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! Shards into one run.
 //!
 //! A shard has whole keys to itself, so its lanes stand as they are; what is shown of several lanes
-//! together is added up window by window and bucket by bucket.
+//! together is added up window by window and bucket by bucket. A climb alone ends differently: each shard stops when one
+//! of its own keys misses, so what counts of all of them is what came before the first of these.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::climb::end_with_first_miss;
 use super::record::RunRecord;
 use super::store::{StoreError, read_back};
 
@@ -158,6 +160,7 @@ pub(super) fn merge_records(shards: Vec<(PathBuf, RunRecord)>) -> Result<RunReco
     shards.for_each(|shard| join(&mut whole, shard));
     whole.shard = None;
     whole.lanes.sort_by_key(|lane| lane.place);
+    end_with_first_miss(&mut whole);
     Ok(whole)
 }
 

@@ -217,3 +217,26 @@ fn windows_told_apart_stay_apart_through_the_disk() {
     }
     assert_eq!(merged.lanes[0].window_latencies.len(), 3);
 }
+
+#[test]
+fn a_climb_in_shards_ends_where_the_first_key_misses() {
+    // The other key goes on for two windows and misses in the second of them.
+    let (first, mut second) = (climbing(), climbing());
+    let lane = &mut second.lanes[0];
+    (lane.place, lane.name, lane.whole_windows) = (1, "standard-2".to_owned(), 5);
+    lane.windows.extend([GOOD, WindowCounts { admitted: 50, limited: 10, ..GOOD }]);
+    lane.window_rates.extend([(400, 400), (500, 500)]);
+    lane.window_latencies = vec![lane.window_latencies[0].clone(); 5];
+    let alone = judge(&second);
+    assert!(alone.climb(&second).unwrap().to_string().contains("in window 5"), "{alone:?}");
+    let shard = |run: RunRecord, number: u32| {
+        (PathBuf::from(number.to_string()), RunRecord { shard: Some((number, 2)), ..run })
+    };
+    let merged = merge_records(vec![shard(second, 2), shard(first, 1)]).unwrap();
+    let verdict = judge(&merged);
+    let words = "standard-1 broke at 300 requests (30,000 events) a minute, in window 3; it held 200 requests (20,000 \
+                 events) a minute";
+    assert_eq!(verdict.climb(&merged).unwrap().to_string(), words);
+    assert_eq!(verdict.reasons().len(), 1, "{:?}", verdict.reasons());
+    assert_eq!((merged.lanes[1].whole_windows, merged.lanes[1].windows.len()), (3, 5));
+}

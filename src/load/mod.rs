@@ -6,7 +6,8 @@
 //! 2. `keys` gathers the keys, sees that they work, and waits for their fresh windows;
 //! 3. `senders` are the threads that send; in each, `tickets` releases every request when it is due, as [`pacer`] says,
 //!    and `alarm` sleeps until then;
-//! 4. `attack`, on goose, has users whose slots take tickets and send; `client` and `answer` say what came of it;
+//! 4. `attack`, on goose, has users whose slots take tickets and send; `client`, over a `wire`, and `answer` say what
+//!    came of it;
 //! 5. `collect` keeps the `ledger` of each lane and shows it `live`;
 //! 6. [`play()`] conducts all of them and returns the record.
 //!
@@ -31,6 +32,7 @@ mod descriptors;
 mod document;
 mod findings;
 mod freshness;
+mod idle;
 mod interval_log;
 mod keys;
 mod latency;
@@ -59,6 +61,7 @@ mod verdict;
 #[cfg(test)]
 mod virtual_time;
 mod watch;
+mod wire;
 
 pub use climb::{Climb, Step};
 pub use document::load_schema;

@@ -16,6 +16,9 @@ use crate::scenario::words::Span;
 use crate::scenario::{Problem, Problems};
 use crate::target::{Role, Target};
 
+/// How many slots a lane has at most that does not ask for more.
+const MOST_SLOTS: u32 = 512;
+
 /// What flags change in every lane of a profile.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Overrides {
@@ -87,6 +90,9 @@ pub struct LanePlan {
     pub warm_up: u32,
     /// How many requests may be under way at once.
     pub slots: u32,
+    /// Whether those are enough to hold the target to account when it takes them all: what half a second brings, or as
+    /// many as a lane has at most.
+    pub slots_suffice: bool,
     /// Whether it waits what a 429 tells it to.
     pub waits: bool,
     /// Whether times are kept for each window by itself.
@@ -291,8 +297,10 @@ fn lane_plan(profile: &Profile, lane: &Lane, target: &Target, place: u32, keys: 
         _ if waits => 1,
         Some(slots) => slots.value,
         // What two seconds bring: a target that slow does not hold the schedule back.
-        None => (pacer.highest_rate().div_ceil(30) + 2).clamp(4, 512),
+        None => (pacer.highest_rate().div_ceil(30) + 2).clamp(4, MOST_SLOTS),
     };
+    // One that waits sends nothing before it has its answer, and is meant to.
+    let slots_suffice = waits || slots >= pacer.highest_rate().div_ceil(120).min(MOST_SLOTS);
     LanePlan {
         place,
         name: if keys.count == 1 { group.clone() } else { format!("{group}-{}", nth + 1) },
@@ -314,6 +322,7 @@ fn lane_plan(profile: &Profile, lane: &Lane, target: &Target, place: u32, keys: 
         whole_windows: u32::try_from(whole).unwrap_or(u32::MAX),
         warm_up: profile.warm_up.value.saturating_sub(lane.after.value),
         slots,
+        slots_suffice,
         waits,
         by_window: profile.stop_at_first_miss,
         thresholds: lane.thresholds.value.clone(),

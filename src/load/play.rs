@@ -12,11 +12,11 @@ use futures_util::future::try_join_all;
 use goose::GooseError;
 use goose::metrics::GooseMetrics;
 use indicatif::{MultiProgress, ProgressDrawTarget};
-use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::attack::{LaneInPlay, Ready, Shared, build, execute};
 use super::client::{LaneClient, connect};
+use super::climb::end_with_first_miss;
 use super::collect::keep;
 use super::descriptors::make_room;
 use super::keys::Keyring;
@@ -24,7 +24,7 @@ use super::ledger::LaneLedger;
 use super::live::{Live, Screen};
 use super::plan::{LanePlan, Plan};
 use super::record::{LaneRecord, RunRecord};
-use super::senders::Senders;
+use super::senders::{Sender, Senders};
 use super::tickets::{Course, Part, Tickets, release};
 use super::watch::Watch;
 use crate::report::{ExitCode, Redactor};
@@ -32,6 +32,8 @@ use crate::target::{Target, TargetError};
 
 /// From the moment all users are up to the first request: goose, having launched its users, goes to rest.
 const LEAD: Duration = Duration::from_millis(200);
+/// How long goose is given at most to begin counting: where the program has a logger of its own, it tells nobody.
+const COUNTS_WITHIN: Duration = Duration::from_secs(5);
 /// How long requests under way may go on after Ctrl-C.
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -183,14 +185,14 @@ pub async fn play(
     keyring.keys().for_each(|key| redactor.learn(&key.secret));
     let senders = Senders::start(plan.lanes.iter().map(threads_for).sum())?;
     // A connection belongs to the thread it was made in, so each has a client of its own.
-    let clients = senders.handles().iter().map(|_| connect(target.timeout)).collect::<Result<Vec<_>, _>>()?;
-    let mut threads = clients.iter().zip(senders.handles()).cycle();
+    let clients = senders.threads().iter().map(|_| connect(target.timeout)).collect::<Result<Vec<_>, _>>()?;
+    let mut threads = clients.iter().zip(senders.threads()).cycle();
     let mut lanes = Vec::new();
     for (index, lane) in plan.lanes.iter().enumerate() {
-        for part in parts_of(lane, senders.handles().len()) {
+        for part in parts_of(lane, senders.threads().len()) {
             let Some((client, sender)) = threads.next() else { continue };
             let client = keyring.client_over(client.clone(), lane, target)?;
-            lanes.push(Arc::new(in_play(index, lane, part, &plan, client, sender.clone())));
+            lanes.push(Arc::new(in_play(index, lane, part, &plan, client, sender)));
         }
     }
     let fresh_from = keyring.fresh_from;
@@ -227,9 +229,17 @@ async fn conduct_lanes(
         let (course, screen, watch) = (course.clone(), screen(conduct.view), Watch::of(&plan.profile));
         thread::spawn(move || keep(ledgers, &bundles, &course, Live::new(screen), watch))
     };
-    let mut attack = tokio::spawn(execute(attack));
+    let counts = Arc::new(Notify::new());
+    let mut attack = tokio::spawn(execute(attack, counts.clone()));
+    let up = async {
+        ready.wait().await;
+        if conduct.goose_report.is_some() {
+            // What comes of a wait that was too long is told at the end.
+            let _ = tokio::time::timeout(COUNTS_WITHIN, counts.notified()).await;
+        }
+    };
     tokio::select! {
-        () = ready.wait() => {}
+        () = up => {}
         early = &mut attack => {
             course.stop();
             early.map_err(broken)??;
@@ -247,6 +257,7 @@ async fn conduct_lanes(
     }
     course.begin(start);
     let interrupted = Arc::new(AtomicBool::new(false));
+    let tickets: Vec<_> = lanes.iter().map(|lane| (lane.index, lane.tickets.clone())).collect();
     let came_to = schedule(lanes, senders, &course, &interrupted).await?;
     let grace = async {
         // Requests that fell due late are given the time of one more, and no more: a target that is slower than the
@@ -261,12 +272,17 @@ async fn conduct_lanes(
         () = grace => GooseMetrics::default(),
     };
     let (ledgers, last_answer) = join(keeper).await?;
-    let lanes: Vec<LaneRecord> =
+    let mut lanes: Vec<LaneRecord> =
         ledgers.into_iter().zip(came_to).map(|(ledger, came_to)| ledger.close(came_to)).collect();
+    for (index, tickets) in tickets {
+        if let Some(lane) = lanes.get_mut(index) {
+            lane.held_up |= tickets.are_held_up();
+        }
+    }
     if conduct.goose_report.is_some() {
         compare(&goose, &lanes);
     }
-    Ok(RunRecord {
+    let mut run = RunRecord {
         profile: plan.profile.profile.value.clone(),
         profile_hash: plan.hash,
         target: target.base_url.clone(),
@@ -277,11 +293,14 @@ async fn conduct_lanes(
         stop_at_first_miss: plan.profile.stop_at_first_miss,
         lanes,
         thresholds: plan.profile.thresholds.value,
-    })
+    };
+    // What had begun by the time a miss was known is of no account.
+    end_with_first_miss(&mut run);
+    Ok(run)
 }
 
-/// Goose starts its metrics anew when all users are up, and tells nobody when. Should the first requests have been
-/// quicker than that, its report is short, and nobody must take it for whole.
+/// Goose starts its metrics anew when all users are up, which is waited for where it says so. Should its report be short
+/// all the same, or the run have been given up, nobody must take it for whole.
 fn compare(goose: &GooseMetrics, lanes: &[LaneRecord]) {
     let heard: usize = goose.requests.values().map(|of| of.success_count + of.fail_count).sum();
     let sent: u64 = lanes.iter().flat_map(|lane| &lane.windows).map(|counts| counts.sent).sum();
@@ -298,8 +317,8 @@ async fn schedule(
     course: &Arc<Course>,
     interrupted: &Arc<AtomicBool>,
 ) -> Result<Vec<Duration>, LoadError> {
-    let of_thread = senders.handles().iter().enumerate().map(|(number, sender)| {
-        let tickets = lanes.iter().skip(number).step_by(senders.handles().len());
+    let of_thread = senders.threads().iter().enumerate().map(|(number, sender)| {
+        let tickets = lanes.iter().skip(number).step_by(senders.threads().len());
         let tickets = tickets.map(|lane| lane.tickets.clone()).collect();
         let interrupted = interrupted.clone();
         let ctrl_c = move || {
@@ -307,7 +326,7 @@ async fn schedule(
             interrupted.fetch_or(triggered, Ordering::Relaxed);
             triggered
         };
-        sender.spawn(release(tickets, course.clone(), ctrl_c))
+        sender.handle.spawn(release(tickets, course.clone(), ctrl_c))
     });
     let of_thread: Vec<_> = of_thread.collect();
     let indices: Vec<usize> = lanes.iter().map(|lane| lane.index).collect();
@@ -342,7 +361,7 @@ fn in_play(
     (part, slots): (Part, u32),
     plan: &Plan,
     client: LaneClient,
-    sender: Handle,
+    sender: &Sender,
 ) -> LaneInPlay {
     let asked = lane.thresholds.over(&plan.profile.thresholds);
     LaneInPlay {
@@ -352,8 +371,8 @@ fn in_play(
         waits: lane.waits,
         expects_429: asked.limited != Some(0),
         client,
-        tickets: Arc::new(Tickets::new(lane.pacer.clone(), part, slots)),
-        sender,
+        tickets: Arc::new(Tickets::new(lane.pacer.clone(), part, slots, sender.idle.clone())),
+        sender: sender.handle.clone(),
     }
 }
 

@@ -199,8 +199,16 @@ pub struct LaneRecord {
     pub latencies: BTreeMap<Outcome, Latencies>,
     /// The same for each window by itself, the warm-up included; empty where windows are not told apart.
     pub window_latencies: Vec<BTreeMap<Outcome, Latencies>>,
-    /// How long after its due time a request was sent, in microseconds; the warm-up left out.
+    /// How long after its due time a request was sent by the generator's doing, in microseconds; the warm-up left out.
     pub send_lag: Times,
+    /// How long requests waited because the target held every slot, those alone that did; the warm-up left out.
+    pub slot_wait: Times,
+    /// How many requests could be under way at once.
+    pub slots: u32,
+    /// Whether those are as many as half a second brings. With fewer, waiting for one is send lag.
+    pub slots_suffice: bool,
+    /// Whether requests that were never sent waited for the target, which held every slot to the end.
+    pub held_up: bool,
     /// What the errors and the wrong 429s were, and how many of each. Holds no keys.
     pub faults: BTreeMap<String, u64>,
     /// The rate the profile asks for; of a ramp, the highest.
@@ -214,6 +222,11 @@ pub struct LaneRecord {
 }
 
 impl LaneRecord {
+    /// Whether it was the target's doing that requests were never sent.
+    pub const fn held_by_target(&self) -> bool {
+        self.held_up && self.slots_suffice
+    }
+
     /// The windows a verdict may rest on, with their places from 0: whole, and after the warm-up.
     pub fn judged(&self) -> impl Iterator<Item = (usize, &WindowCounts)> {
         let whole = self.whole_windows as usize;

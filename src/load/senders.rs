@@ -6,15 +6,27 @@
 //! the whole run.
 
 use std::io;
+use std::sync::Arc;
 use std::thread;
 
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::watch;
 
+use super::idle::Idle;
+
+/// A sending thread.
+#[derive(Debug, Clone)]
+pub(crate) struct Sender {
+    /// Where its tasks are spawned.
+    pub(crate) handle: Handle,
+    /// How long it has had nothing to do.
+    pub(crate) idle: Arc<Idle>,
+}
+
 /// Some sending threads. They end when this is dropped; what is under way in them is cut off.
 #[derive(Debug)]
 pub(crate) struct Senders {
-    handles: Vec<Handle>,
+    threads: Vec<Sender>,
     _running: watch::Sender<()>,
 }
 
@@ -26,10 +38,13 @@ impl Senders {
     pub(crate) fn start(lanes: usize) -> io::Result<Self> {
         let processors = thread::available_parallelism().map_or(1, usize::from);
         let (running, over) = watch::channel(());
-        let mut handles = Vec::new();
+        let mut threads = Vec::new();
         for number in 0..lanes.min(processors).max(1) {
-            let runtime = Builder::new_current_thread().enable_all().build()?;
-            handles.push(runtime.handle().clone());
+            let idle = Arc::new(Idle::new());
+            let mut builder = Builder::new_current_thread();
+            idle.time(&mut builder);
+            let runtime = builder.enable_all().build()?;
+            threads.push(Sender { handle: runtime.handle().clone(), idle });
             let mut over = over.clone();
             thread::Builder::new().name(format!("sender-{number}")).spawn(move || {
                 sharpen_timer();
@@ -37,12 +52,12 @@ impl Senders {
                 let _ = runtime.block_on(over.changed());
             })?;
         }
-        Ok(Self { handles, _running: running })
+        Ok(Self { threads, _running: running })
     }
 
     /// The threads, at least one. The lanes take turns over them.
-    pub(crate) fn handles(&self) -> &[Handle] {
-        &self.handles
+    pub(crate) fn threads(&self) -> &[Sender] {
+        &self.threads
     }
 }
 
@@ -62,8 +77,8 @@ mod tests {
     #[tokio::test]
     async fn there_are_no_more_threads_than_lanes_and_they_run_what_they_are_given() {
         let senders = Senders::start(1_000).unwrap();
-        let name = senders.handles()[0].spawn(async { thread::current().name().map(str::to_owned) });
+        let name = senders.threads()[0].handle.spawn(async { thread::current().name().map(str::to_owned) });
         assert_eq!(name.await.unwrap().as_deref(), Some("sender-0"));
-        assert_eq!(Senders::start(1).unwrap().handles().len(), 1);
+        assert_eq!(Senders::start(1).unwrap().threads().len(), 1);
     }
 }

@@ -45,20 +45,22 @@ impl Clock {
 pub(super) enum Series {
     Times(Outcome, Clock),
     SendLag,
+    SlotWait,
 }
 
 impl Series {
     /// Every series.
     pub(super) fn all() -> impl Iterator<Item = Self> {
         let times = Outcome::ALL.into_iter().flat_map(|of| Clock::ALL.map(|clock| Self::Times(of, clock)));
-        times.chain([Self::SendLag])
+        times.chain([Self::SendLag, Self::SlotWait])
     }
 
-    /// `admitted.response`, `send-lag`.
+    /// `admitted.response`, `send-lag`, `slot-wait`.
     pub(super) fn name(self) -> String {
         match self {
             Self::Times(outcome, clock) => format!("{}.{}", outcome.word(), clock.word()),
             Self::SendLag => "send-lag".to_owned(),
+            Self::SlotWait => "slot-wait".to_owned(),
         }
     }
 
@@ -67,6 +69,7 @@ impl Series {
         match self {
             Self::Times(outcome, clock) => lane.latencies.get(&outcome).map(|times| clock.of(times)),
             Self::SendLag => Some(&lane.send_lag),
+            Self::SlotWait => Some(&lane.slot_wait),
         }
     }
 
@@ -76,7 +79,7 @@ impl Series {
             Self::Times(outcome, clock) => {
                 lane.window_latencies.get(window)?.get(&outcome).map(|times| clock.of(times))
             }
-            Self::SendLag => None,
+            Self::SendLag | Self::SlotWait => None,
         }
     }
 
@@ -110,6 +113,7 @@ impl Series {
                 *clock.of_mut(lane.latencies.entry(outcome).or_default()) = histogram;
             }
             Self::SendLag => lane.send_lag = histogram,
+            Self::SlotWait => lane.slot_wait = histogram,
         }
     }
 }

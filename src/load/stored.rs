@@ -80,6 +80,15 @@ pub(super) struct StoredLane {
     /// Events in each request; 0 where it carries none.
     #[serde(default)]
     events_per_request: u32,
+    /// How many requests could be under way at once.
+    #[serde(default)]
+    slots: u32,
+    /// Whether those are as many as half a second brings. With fewer, waiting for one is send lag.
+    #[serde(default)]
+    slots_suffice: bool,
+    /// Whether requests that were never sent waited for the target, which held every slot to the end.
+    #[serde(default)]
+    held_up: bool,
     /// What the profile asks of this lane in particular.
     thresholds: Thresholds,
     /// The counts of each window.
@@ -127,6 +136,9 @@ impl From<&LaneRecord> for StoredLane {
             planned_rate_per_minute: lane.planned_rate_per_minute,
             window_rates: lane.window_rates.clone(),
             events_per_request: lane.events_per_request,
+            slots: lane.slots,
+            slots_suffice: lane.slots_suffice,
+            held_up: lane.held_up,
             thresholds: lane.thresholds.clone(),
             windows: lane.windows.clone(),
             window_times: lane.window_times.clone(),
@@ -175,6 +187,10 @@ impl StoredLane {
             latencies: BTreeMap::new(),
             window_latencies: Vec::new(),
             send_lag: Times::default(),
+            slot_wait: Times::default(),
+            slots: self.slots,
+            slots_suffice: self.slots_suffice,
+            held_up: self.held_up,
             faults: self.faults.clone(),
             planned_rate_per_minute: self.planned_rate_per_minute,
             window_rates: self.window_rates.clone(),

@@ -2,17 +2,20 @@
 //!
 //! One task of each sending thread sleeps for all of its lanes, precisely. A lane's tickets are numbers in order;
 //! whoever is free takes the next one, so a slow answer holds nobody back, and as many are sent as were planned.
+//!
+//! A ticket that finds no free slot waits for one. Where the thread sleeps meanwhile, it is the target that holds them
+//! all; where the thread is busy, it is ourselves. Who it is, is told with the ticket.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-use std::sync::Arc;
-use std::sync::OnceLock;
+use std::collections::{BinaryHeap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
 use super::alarm::Alarm;
+use super::idle::Idle;
 use super::pacer::Pacer;
 
 /// How long is slept at most before it is looked whether the run was stopped.
@@ -58,37 +61,123 @@ pub(crate) struct Part {
     pub(crate) of: u32,
 }
 
+/// Leave to send one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ticket {
+    /// When the request was due, counted from the start of the run.
+    pub(crate) due: Duration,
+    /// How long it lay there because the target held every slot.
+    pub(crate) held: Duration,
+}
+
 /// The tickets of one lane, or of a part of it.
 #[derive(Debug)]
 pub(crate) struct Tickets {
     pacer: Pacer,
     part: Part,
     takers: u32,
+    idle: Arc<Idle>,
     released: Semaphore,
     next: AtomicU64,
     over: AtomicBool,
+    queue: Mutex<Queue>,
+}
+
+/// Who waits for whom.
+#[derive(Debug, Default)]
+struct Queue {
+    /// How many slots wait for a ticket.
+    free: u32,
+    /// The tickets that wait for a slot: how late each was released, in microseconds.
+    lying: VecDeque<u32>,
+    /// When the first of those that lie there now found no slot, and how long the thread had slept by then.
+    since: Option<(Instant, Duration)>,
+    /// Whether it was the target that held all slots when that last happened.
+    by_target: bool,
+}
+
+impl Queue {
+    /// Notes by whom the slots are held: by the target, where the thread slept for most of the time.
+    fn ask_why(&mut self, idle: &Idle) {
+        if let Some((since, slept)) = self.since {
+            self.by_target = idle.slept().saturating_sub(slept) * 2 >= since.elapsed();
+        }
+    }
 }
 
 impl Tickets {
     /// Tickets that so many take.
-    pub(crate) fn new(pacer: Pacer, part: Part, takers: u32) -> Self {
+    pub(crate) fn new(pacer: Pacer, part: Part, takers: u32, idle: Arc<Idle>) -> Self {
         Self {
             pacer,
             part,
             takers,
+            idle,
             released: Semaphore::new(0),
             next: AtomicU64::new(0),
             over: AtomicBool::new(false),
+            queue: Mutex::default(),
         }
     }
 
-    /// Waits for the next ticket and takes it: when its request was due. `None` when there are no more.
-    pub(crate) async fn take(&self, course: &Course) -> Option<Duration> {
-        self.released.acquire().await.ok()?.forget();
+    /// Waits for the next ticket and takes it. `None` when there are no more.
+    pub(crate) async fn take(&self, course: &Course) -> Option<Ticket> {
+        let mut released_late = None;
+        if let Ok(permit) = self.released.try_acquire() {
+            permit.forget();
+            released_late = self.pick_up();
+        } else {
+            self.queue().free += 1;
+            self.released.acquire().await.ok()?.forget();
+        }
         if course.is_stopped() {
             return None;
         }
-        self.due(self.next.fetch_add(1, Ordering::Relaxed))
+        let due = self.due(self.next.fetch_add(1, Ordering::Relaxed))?;
+        let waits = |late: Duration| course.start().map(|start| (start + due + late).elapsed());
+        Some(Ticket { due, held: released_late.and_then(waits).unwrap_or_default() })
+    }
+
+    /// Releases the next ticket, which was due then.
+    fn release_one(&self, due: Instant) {
+        let mut queue = self.queue();
+        match queue.free.checked_sub(1) {
+            Some(left) => queue.free = left,
+            None => {
+                let now = Instant::now();
+                let late = now.saturating_duration_since(due).as_micros();
+                queue.since.get_or_insert_with(|| (now, self.idle.slept()));
+                queue.lying.push_back(u32::try_from(late).unwrap_or(u32::MAX));
+            }
+        }
+        drop(queue);
+        self.released.add_permits(1);
+    }
+
+    /// Takes up a ticket that has been lying there: how late it was released, where it was held by the target since.
+    fn pick_up(&self) -> Option<Duration> {
+        let mut queue = self.queue();
+        let late = queue.lying.pop_front()?;
+        queue.ask_why(&self.idle);
+        if queue.lying.is_empty() {
+            queue.since = None;
+        }
+        queue.by_target.then(|| Duration::from_micros(late.into()))
+    }
+
+    /// Takes note that a request under way comes to nothing, for the run is given up.
+    pub(crate) fn give_up(&self) {
+        self.queue().ask_why(&self.idle);
+    }
+
+    /// Whether it was the target that held all slots when they were last missed. Tickets that nobody has taken at the
+    /// end of a run were held up by it then.
+    pub(crate) fn are_held_up(&self) -> bool {
+        self.queue().by_target
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// When its ticket with this number is due.
@@ -131,7 +220,7 @@ pub(crate) async fn release(
         at_once = if slept { 1 } else { at_once + 1 };
         came_to = time + Duration::from_nanos(1);
         if let Some(tickets) = lanes.get(lane) {
-            tickets.released.add_permits(1);
+            tickets.release_one(start + time);
         }
         coming.extend(due(lane, number + 1).map(|next| Reverse((next, lane, number + 1))));
         if at_once >= AT_ONCE {
@@ -176,7 +265,7 @@ mod tests {
     async fn drain(tickets: Arc<Tickets>, course: Arc<Course>) -> Vec<Duration> {
         let mut taken = Vec::new();
         while let Some(due) = tickets.take(&course).await {
-            taken.push(due);
+            taken.push(due.due);
         }
         taken
     }
@@ -188,7 +277,9 @@ mod tests {
         let whole = Part { number: 0, of: 1 };
         let halves = [0, 1].map(|number| Part { number, of: 2 });
         let lanes: Vec<_> = [(60_000, 50, halves[0]), (60_000, 50, halves[1]), (6_000, 100, whole)]
-            .map(|(rate, time, part)| Arc::new(Tickets::new(pacer(rate, time), part, 3)))
+            .map(|(rate, time, part)| {
+                Arc::new(Tickets::new(pacer(rate, time), part, 3, Arc::new(Idle::new())))
+            })
             .into();
         let takers: Vec<_> = lanes
             .iter()
@@ -211,11 +302,54 @@ mod tests {
     async fn a_stopped_run_gives_no_further_ticket() {
         let course = Arc::new(Course::default());
         course.begin(Instant::now());
-        let lane = Arc::new(Tickets::new(pacer(60, 3_600_000), Part { number: 0, of: 1 }, 1));
+        let whole = Part { number: 0, of: 1 };
+        let lane = Arc::new(Tickets::new(pacer(60, 3_600_000), whole, 1, Arc::new(Idle::new())));
         let taker = tokio::spawn(drain(lane.clone(), course.clone()));
         let released = tokio::spawn(release(vec![lane], course.clone(), || false));
         course.stop();
         assert!(taker.await.unwrap().len() <= 1);
         assert!(released.await.unwrap() < Duration::from_secs(60));
+    }
+
+    /// Takes every ticket of a lane with one slot, ten milliseconds apart, and spends so long with each.
+    fn one_slot(spend: impl AsyncFn()) -> (Vec<Ticket>, bool) {
+        let idle = Arc::new(Idle::new());
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        idle.time(&mut builder);
+        let runtime = builder.enable_all().build().unwrap();
+        runtime.block_on(async {
+            let course = Arc::new(Course::default());
+            course.begin(Instant::now());
+            let lane = Arc::new(Tickets::new(pacer(6_000, 100), Part { number: 0, of: 1 }, 1, idle));
+            let released = tokio::spawn(release(vec![lane.clone()], course.clone(), || false));
+            let mut taken = Vec::new();
+            while let Some(ticket) = lane.take(&course).await {
+                taken.push(ticket);
+                spend().await;
+            }
+            released.await.unwrap();
+            (taken, lane.are_held_up())
+        })
+    }
+
+    #[test]
+    fn a_ticket_without_a_slot_waits_for_the_target_while_the_thread_sleeps() {
+        let (taken, held_up) = one_slot(async || tokio::time::sleep(Duration::from_millis(30)).await);
+        assert_eq!((taken.len(), held_up), (10, true));
+        assert_eq!(taken[0].held, Duration::ZERO);
+        // The last was due after 90 ms and had its turn after nine times 30.
+        assert!(taken[9].held >= Duration::from_millis(150), "{taken:?}");
+    }
+
+    #[test]
+    fn a_ticket_without_a_slot_waits_for_us_while_the_thread_works() {
+        let (taken, held_up) = one_slot(async || {
+            let until = Instant::now() + Duration::from_millis(30);
+            while Instant::now() < until {
+                tokio::task::yield_now().await;
+            }
+        });
+        assert_eq!((taken.len(), held_up), (10, false));
+        assert!(taken.iter().all(|ticket| ticket.held.is_zero()), "{taken:?}");
     }
 }

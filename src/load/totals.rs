@@ -37,6 +37,7 @@ impl Group {
         let sum = &mut self.sum;
         self.keys += 1;
         sum.whole_windows = sum.whole_windows.min(lane.whole_windows);
+        sum.slots += lane.slots;
         sum.planned_rate_per_minute += lane.planned_rate_per_minute;
         if sum.windows.len() < lane.windows.len() {
             sum.windows.resize(lane.windows.len(), WindowCounts::default());

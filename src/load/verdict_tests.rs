@@ -262,3 +262,53 @@ fn times_are_held_against_those_of_another_lane() {
                     such time";
     assert_eq!(both(&beside), missed(expected));
 }
+
+#[test]
+fn a_target_that_holds_every_slot_to_the_end_misses_the_rate_unless_slots_are_few() {
+    let few = WindowCounts { planned: 60, sent: 20, admitted: 20, ..GOOD };
+    let mut held = lane(0, &[few]);
+    held.held_up = true;
+    let asked = r#"{"admitted": "all"}"#;
+    assert_eq!(
+        of(vec![held.clone()], asked),
+        missed(
+            "standard-1, window 1: achieved_rate 0.333 (20 of 60 planned were sent; the target held all 4 slots to \
+             the end), expected at least 0.995"
+        )
+    );
+    // What it did not let us send, it did not admit either.
+    let exact = of(vec![held.clone()], r#"{"admitted": "limit"}"#);
+    assert_eq!((exact.0, exact.1.len()), ("missed", 2));
+    held.slots_suffice = false;
+    let words = "standard-1, window 1: achieved_rate 0.333 (20 of 60 planned were sent; 4 slots are few for 60 requests \
+                 a minute), expected at least 0.995";
+    assert_eq!(of(vec![held], asked), ("invalid", vec![words.to_owned()]));
+}
+
+#[test]
+fn a_wait_for_the_target_is_no_lag_of_ours_unless_slots_are_few() {
+    let mut held = lane(0, &[GOOD]);
+    for _ in 0..10 {
+        held.slot_wait.record(Duration::from_millis(900));
+    }
+    assert_eq!(of(vec![held.clone()], r#"{"send_lag_p99_ms": 5}"#), ("met", vec![]));
+    // The ledger of such a lane counts the wait as lag.
+    held.slots_suffice = false;
+    held.send_lag = held.slot_wait.clone();
+    let words = "standard-1: send_lag_p99_ms 900.095 ms; 4 slots are few for 60 requests a minute, expected at most 5 ms";
+    assert_eq!(of(vec![held], r#"{"send_lag_p99_ms": 5}"#), ("invalid", vec![words.to_owned()]));
+}
+
+#[test]
+fn what_is_limited_after_the_target_held_a_request_back_is_held_against_it() {
+    let mut late = lane(0, &[GOOD, WindowCounts { admitted: 59, limited: 1, ..GOOD }]);
+    late.rest = Duration::from_secs(2);
+    late.slot_wait.record(Duration::from_millis(2_300));
+    assert_eq!(
+        of(vec![late], r#"{"limited": 0}"#),
+        missed(
+            "standard-1, window 2: limited 1, expected at most 0, and no slot held for more than 2.0 s, where one was \
+             held for 2.3 s"
+        )
+    );
+}

@@ -39,9 +39,13 @@ pub(super) fn page(run: &RunRecord, verdict: &LoadVerdict) -> Page {
     }
     head(&mut page, run);
     let broken = broken_windows(run);
+    let unjudged = match run.stop_at_first_miss && broken.values().any(|windows| !windows.is_empty()) {
+        true => "after the break, not judged",
+        false => "not whole, not judged",
+    };
     for group in groups(&run.lanes) {
         page.gap();
-        lane(&mut page, &group, broken.get(&group.sum.group));
+        lane(&mut page, &group, broken.get(&group.sum.group), unjudged);
     }
     page.gap();
     if let Some(climb) = verdict.climb(run) {
@@ -74,7 +78,7 @@ fn broken_windows(run: &RunRecord) -> BTreeMap<String, BTreeSet<usize>> {
     broken
 }
 
-fn lane(page: &mut Page, group: &Group, broken: Option<&BTreeSet<usize>>) {
+fn lane(page: &mut Page, group: &Group, broken: Option<&BTreeSet<usize>>, unjudged: &str) {
     let sum = &group.sum;
     let each = if group.keys > 1 { " each" } else { "" };
     let first = sum.window_rates.first().copied().unwrap_or_default();
@@ -99,14 +103,14 @@ fn lane(page: &mut Page, group: &Group, broken: Option<&BTreeSet<usize>>) {
         let text = format!("a window is {} of requests{silence}", time(sum.window.saturating_sub(sum.rest)));
         page.line(2, &[(Tone::Dim, &text)]);
     }
-    windows(group, broken).show(page, 2);
+    windows(group, broken, unjudged).show(page, 2);
     times(sum).show(page, 2);
     for (fault, times) in &sum.faults {
         page.line(2, &[(Tone::Warn, &format!("{} × ", grouped(*times))), (Tone::Plain, fault)]);
     }
 }
 
-fn windows(group: &Group, broken: Option<&BTreeSet<usize>>) -> Table {
+fn windows(group: &Group, broken: Option<&BTreeSet<usize>>, unjudged: &str) -> Table {
     let sum = &group.sum;
     let told_apart = !sum.window_latencies.is_empty();
     // Of several keys it is known what none of them exceeded, unless their times were kept in full.
@@ -122,7 +126,7 @@ fn windows(group: &Group, broken: Option<&BTreeSet<usize>>) -> Table {
         total += *counts;
         let (tone, remark) = match () {
             () if at < sum.warm_up_windows as usize => (Tone::Dim, "warm-up, not judged"),
-            () if at >= sum.whole_windows as usize => (Tone::Dim, "not whole, not judged"),
+            () if at >= sum.whole_windows as usize => (Tone::Dim, unjudged),
             () if broken.is_some_and(|broken| broken.contains(&(at + 1))) => (Tone::Bad, "not as asked"),
             () => (Tone::Plain, ""),
         };
@@ -180,6 +184,7 @@ fn times(sum: &LaneRecord) -> Table {
             Series::Times(outcome, Clock::Response) => (outcome.word(), "response"),
             Series::Times(_, Clock::Service) => ("", "service"),
             Series::SendLag => ("send lag", ""),
+            Series::SlotWait => ("wait for a slot", ""),
         };
         let mut cells = vec![what.to_owned(), clock.to_owned(), grouped(histogram.len())];
         cells.extend(Quantile::ALL.iter().filter_map(|which| quantile(histogram, *which)).map(digits));

@@ -14,21 +14,34 @@ const PHASES: [i64; 8] = [0, 990, 17_003, 31_500, 44_750, 50_100, 58_100, 59_990
 
 /// Every lawful limiter at several phases of its clock, with requests that are late by chance.
 fn never_failed(profile: &str) {
+    never_failed_at(profile, &PHASES, Overrides::default());
+}
+
+fn never_failed_at(profile: &str, phases: &[i64], overrides: Overrides) {
+    let shelved = Library(&Source::Builtin).find(profile).unwrap();
     for (name, limiter) in LimiterKind::LAWFUL {
-        for phase_ms in PHASES {
+        for phase_ms in phases.iter().copied() {
             for network in [|_| Duration::from_millis(1), jitter] {
                 let world = World { limiter: Some(limiter), phase_ms, network, ..World::default() };
-                let shelved = Library(&Source::Builtin).find(profile).unwrap();
-                // Whole batches take long to read, and the noisy neighbour's say nothing.
-                let batch = (profile == "neighbours").then_some(1);
-                let run = world.play_with(&shelved, &Overrides { batch, ..Overrides::default() });
-                // How long answers take is no promise of the page.
-                let missed: Vec<_> =
-                    missed(&run).into_iter().filter(|(name, _)| !name.ends_with("_ms")).collect();
+                let run = world.play_with(&shelved, &overrides);
+                let missed = missed(&run);
                 assert!(missed.is_empty(), "{profile} against {name} at {phase_ms}: {missed:#?}");
+                let whole = run.lanes.iter().all(|lane| lane.judged().next().is_some());
+                assert!(whole, "{profile} against {name} at {phase_ms}");
             }
         }
     }
+}
+
+/// Whole batches take long to read, and where events are not what is limited, they say nothing.
+const ONE_EACH: Overrides = Overrides { batch: Some(1), rate: None, duration: None, keys: None };
+/// So do long runs.
+const TWO_PHASES: [i64; 2] = [17_003, 59_990];
+
+/// Whole batches at one phase, for so long.
+fn never_failed_for(profile: &str, seconds: u64) {
+    let duration = Some(Duration::from_secs(seconds));
+    never_failed_at(profile, &[44_750], Overrides { duration, ..Overrides::default() });
 }
 
 #[test]
@@ -58,7 +71,48 @@ fn obey() {
 
 #[test]
 fn neighbours() {
-    never_failed("neighbours");
+    never_failed_at("neighbours", &PHASES, ONE_EACH);
+}
+
+#[test]
+fn sustain_ingestion() {
+    never_failed_for("sustain-ingestion", 124);
+}
+
+#[test]
+fn ceiling_ingestion() {
+    never_failed_at("ceiling-ingestion", &TWO_PHASES, ONE_EACH);
+}
+
+#[test]
+fn ceiling_events() {
+    never_failed_for("ceiling-events", 120);
+}
+
+#[test]
+fn fleet() {
+    never_failed_at("fleet", &TWO_PHASES, ONE_EACH);
+}
+
+#[test]
+fn ramp() {
+    never_failed_at("ramp", &TWO_PHASES, ONE_EACH);
+}
+
+#[test]
+fn soak() {
+    let duration = Some(Duration::from_secs(600));
+    never_failed_at("soak", &TWO_PHASES, Overrides { duration, ..ONE_EACH });
+}
+
+#[test]
+fn no_shipped_profile_is_left_out() {
+    let here = include_str!("lawful.rs");
+    for shelved in Library(&Source::Builtin).all().unwrap() {
+        let name = &shelved.profile.profile.value;
+        let played = ["", "_at", "_for"].map(|how| format!("never_failed{how}(\"{name}\""));
+        assert!(played.iter().any(|call| here.contains(call)), "{name}");
+    }
 }
 
 #[test]

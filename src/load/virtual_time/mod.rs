@@ -218,7 +218,7 @@ impl<'w> Server<'w> {
             }
             let exchange = self.exchange(lane, lane.batch, sent, arrival);
             let events = if lane.request == Wish::PostEvents { lane.batch } else { 0 };
-            let mut taken = sample(&exchange, self.zero + start + due, events);
+            let mut taken = sample(&exchange, self.zero + start + due, Duration::ZERO, events);
             if lane.waits {
                 waiting[place].heed(&exchange, &mut taken);
             }

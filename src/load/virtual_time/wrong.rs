@@ -184,7 +184,7 @@ fn a_rising_rate_says_where_it_broke() {
     assert!(run.lanes[0].windows[2].planned < 10, "{:?}", run.lanes[0].windows);
 
     let slow =
-        World { meddle: |nth, reply| reply.delay = Duration::from_millis(nth / 10), ..World::default() };
+        World { meddle: |nth, reply| reply.delay = Duration::from_millis(nth * 2 / 5), ..World::default() };
     let run = slow.play("ramp");
     let climb = judge(&run).climb(&run).unwrap();
     let (broke, held) = (climb.broke.unwrap(), climb.held.unwrap());
