@@ -34,7 +34,7 @@ impl Mock {
         let method = if body.is_empty() { "GET" } else { "POST" };
         let request = Request { method, path, query, headers, body, ..Request::default() };
         let turn = self.front.take(&request, self.now.get(), Instant::now());
-        turn.pending.ends(turn.reply.as_ref());
+        turn.pending.answered();
         turn.reply.unwrap().status
     }
 
