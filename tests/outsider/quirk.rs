@@ -20,6 +20,12 @@ pub(crate) enum Quirk {
     HeadIsOpen,
     /// With a slash at its end, a path is not under authentication.
     SlashIsOpen,
+    /// Who comes from this machine, by X-Forwarded-For, needs no key.
+    InsidersAreOpen,
+    /// With a slash at its end, a path needs no scope.
+    SlashNeedsNoScope,
+    /// Of a connection's valid keys only the first counts.
+    FirstKeyOfConnection,
     /// A connection that once showed a valid key needs none.
     ConnectionsRemember,
     /// Answers to GET are kept for a while by URL, before anybody asks for a key.
