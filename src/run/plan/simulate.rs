@@ -102,6 +102,11 @@ pub(super) fn play(
         let begins = bills.last().map_or(from, |before| before.until);
         bills.push(bill(case_at(suite, *place), &suite.requests, &mut cast, begins, false));
     }
+    // Timers run by the millisecond, and who is over first must not depend on less.
+    if let Some(last) = bills.last_mut() {
+        last.until =
+            Duration::from_millis(u64::try_from(last.until.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX));
+    }
     for (name, key) in names.into_iter().zip(&taken) {
         if let Some(model) = cast.remove(name) {
             keys[*key] = model;
