@@ -355,6 +355,9 @@ pub enum Review {
     ErrorsAreJson,
     /// No answer holds a key or a key's random part.
     NoKeyEchoed,
+    /// Every 429 of the run is held against what the step expects of `each_429`.
+    #[serde(rename = "every-429")]
+    Every429,
     /// Within less than a minute no key was admitted more than twice its limit: as much as two windows hold. How many
     /// it was at the most is reported.
     TwoQuotasAMinute,

@@ -13,6 +13,8 @@ mod send;
 mod simple;
 mod ways;
 
+pub(super) use burst::IN_FLIGHT;
+
 use super::player::{Player, Stop};
 use crate::contract::{Endpoint, Scope};
 use crate::scenario::model::{RequestDef, Step};
@@ -43,7 +45,7 @@ impl Player<'_> {
         } else if let Some(find) = &step.find_session {
             self.find_session(find, line).await
         } else if let Some(rule) = step.review {
-            self.review(rule, line)
+            self.review(rule, step, line)
         } else {
             Ok(())
         }

@@ -90,6 +90,13 @@ pub(super) const ROWS: &[Row] = &[
     row("limit.message-agrees", "message-disagrees", "the number in the body is not the one in Retry-After")
         .spares(&["limit.body", "limit.retry-after-honest", "limit.retry-after-range"]),
     // Its header.
+    row("limit.every-429", "retry-after-sometimes-missing", "Retry-After is missing").spares(&["limit.body"]),
+    row(
+        "limit.every-message-agrees",
+        "message-disagrees",
+        "the number in the body is not the one in Retry-After",
+    )
+    .spares(&["limit.body", "limit.every-429"]),
     row("limit.not-cacheable", "limited-cacheable", "Cache-Control holds what it must not")
         .spares(OF_THE_FORM),
     row("limit.retry-after-present", "retry-after-missing", "Retry-After is missing").spares(OF_THE_HEADER),
