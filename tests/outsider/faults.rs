@@ -120,13 +120,17 @@ const OF_THE_COUNT: &[&str] = &[
     "rate.recovers",
     "rate.stays-used-up",
     "limit.retry-after-range",
+    "limit.every-429",
     "limit.promise-stable",
 ];
 /// A bucket that fills drop by drop lets more in the longer a burst takes.
 const OF_A_BUCKET: &[&str] =
     &["rate.standard", "rate.per-key", "rate.recovers", "rate.stays-used-up", "limit.promise-stable"];
 /// A wrong time is not the one in the body, and moves.
-const OF_THE_PROMISE: &[&str] = &["limit.message-agrees", "limit.promise-stable"];
+const OF_THE_PROMISE: &[&str] =
+    &["limit.message-agrees", "limit.every-message-agrees", "limit.every-429", "limit.promise-stable"];
+/// A wrong look is seen again where every 429 is looked at.
+const OF_THE_LOOK: &[&str] = &["limit.message-agrees", "limit.every-message-agrees", "limit.every-429"];
 
 /// How requests are counted, and what a 429 says.
 const OF_REQUESTS: &[Row] = &[
@@ -135,6 +139,7 @@ const OF_REQUESTS: &[Row] = &[
     row(SharedByScopes, &["rate.per-key"]),
     row(SharedByOwner, &["rate.per-key"]),
     row(Bucket, &["rate.window-length"]).also(OF_A_BUCKET),
+    row(ForgetsTheSilent, &["rate.window-length"]).also(OF_THE_COUNT),
     row(TwoMinutes, &["rate.standard"]).also(OF_THE_COUNT),
     row(FirstOfConnectionIsFree, &["rate.standard"]).also(OF_THE_COUNT),
     row(CountedLater, &["rate.standard"]).also(OF_THE_COUNT),
@@ -142,22 +147,25 @@ const OF_REQUESTS: &[Row] = &[
     row(RefusedWith200, &["rate.standard"]).also(OF_THE_COUNT),
     row(EnhanceYourCalm, &["rate.standard"]).also(OF_THE_COUNT),
     row(Milliseconds, &["limit.retry-after-range"]).also(OF_THE_PROMISE),
-    row(PointZero, &["limit.retry-after-integer"]).also(&["limit.message-agrees"]),
+    row(PointZero, &["limit.retry-after-integer"]).also(OF_THE_LOOK),
+    row(ZeroAtTheEnd, &["limit.every-429"]).also(OF_THE_PROMISE),
+    row(MessageSays60, &["limit.every-message-agrees"]).also(&["limit.message-agrees"]),
     row(UnixTime, &["limit.retry-after-range"]).also(OF_THE_PROMISE),
     row(Doubled, &["limit.retry-after-range"]).also(OF_THE_PROMISE),
     row(Age, &["limit.retry-after-honest"]).also(OF_THE_PROMISE),
     row(AlwaysHalf, &["limit.retry-after-honest"]).also(OF_THE_PROMISE),
     row(TenSecondsEarly, &["limit.retry-after-honest"]).also(OF_THE_PROMISE),
-    row(OnlyInTheBody, &["limit.retry-after-present"]),
-    row(FirstRefusalTells, &["limit.retry-after-present"]),
-    row(RetryAfterMember, &["limit.body"]).also(&["limit.message-agrees"]),
-    row(TooManyRequests, &["limit.body"]).also(&["limit.message-agrees"]),
-    row(RefusedPage, &["limit.body"]).also(&["limit.message-agrees"]),
+    row(OnlyInTheBody, &["limit.retry-after-present", "limit.every-429"]),
+    row(FirstRefusalTells, &["limit.retry-after-present", "limit.every-429"]),
+    row(RetryAfterMember, &["limit.body"]).also(OF_THE_LOOK),
+    row(TooManyRequests, &["limit.body"]).also(OF_THE_LOOK),
+    row(RefusedPage, &["limit.body"]).also(OF_THE_LOOK),
     row(PublicRefusal, &["limit.not-cacheable"]),
 ];
 
 /// What only the large tiers show, each with the checks that are played.
 const OF_EVENTS: &[Row] = &[
+    row(WeighsTheWrongWay, &["rate.paced"]),
     row(OnlyGetIsLimited, &["rate.ingestion", "events.over"]),
     row(PlanDecides, &["rate.ingestion"]),
     row(HalfCounted, &["events.counted-singly", "events.over"]),

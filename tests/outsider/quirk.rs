@@ -86,6 +86,10 @@ pub(crate) enum Quirk {
     RefusalsAreKept,
     /// A request comes back every second.
     Bucket,
+    /// The minute before is weighed in the wrong way round.
+    WeighsTheWrongWay,
+    /// Who is silent for ten seconds is forgotten.
+    ForgetsTheSilent,
     /// The window has two minutes, and room for twice as much.
     TwoMinutes,
     /// The first request of a connection is not counted.
@@ -114,6 +118,10 @@ pub(crate) enum Quirk {
     Age,
     /// Retry-After is half a minute, always.
     AlwaysHalf,
+    /// Retry-After is 0 in the last second of a window.
+    ZeroAtTheEnd,
+    /// The message says 60, whatever Retry-After does.
+    MessageSays60,
     /// Retry-After is ten seconds short.
     TenSecondsEarly,
     /// Retry-After is only in the body.
