@@ -104,13 +104,13 @@ pub(crate) fn weigh(tries: &[Suspicion]) -> Amount {
     };
     if proven {
         Amount::Proof
-    } else if matches!(newest, Suspicion::CameBack { .. }) && is_a_clocks(&came_back(tries), tries.len()) {
+    } else if matches!(newest, Suspicion::CameBack { .. }) && is_a_clocks(&came_back(tries)) {
         Amount::Explained(
             "quota came back bit by bit in each try after the clock's minute may have begun, as where the minute before \
              is weighed in"
                 .to_owned(),
         )
-    } else if tries.len() < MOST_TRIES {
+    } else if tries.len() < MOST_TRIES || came_back_lately(tries) {
         Amount::TryAgain
     } else {
         Amount::Undecided(explain(newest))
@@ -127,6 +127,14 @@ fn apart(one: (Moment, Moment), other: (Moment, Moment)) -> bool {
     gap(first, second) > length(one) && gap(second, first) > length(other)
 }
 
+/// Whether the newest try is one in which part of a quota came back, of which there were not enough yet. What came
+/// before may have been a window that was not fresh, for such a limiter needs longer silences.
+fn came_back_lately(tries: &[Suspicion]) -> bool {
+    matches!(tries.last(), Some(Suspicion::CameBack { .. }))
+        && came_back(tries).len() < MOST_TRIES
+        && tries.len() < 2 * MOST_TRIES
+}
+
 /// The spans in which part of a quota came back.
 fn came_back(tries: &[Suspicion]) -> Vec<(Moment, Moment)> {
     let span = |suspicion: &Suspicion| match suspicion {
@@ -138,11 +146,11 @@ fn came_back(tries: &[Suspicion]) -> Vec<(Moment, Moment)> {
 
 /// Whether what came back did so by a clock: each time after another while, or, where that was by chance the same, in
 /// every try.
-fn is_a_clocks(spans: &[(Moment, Moment)], tries: usize) -> bool {
+fn is_a_clocks(spans: &[(Moment, Moment)]) -> bool {
     const SAME: Duration = Duration::from_secs(5);
     let whiles = || spans.iter().map(|(began, back)| *back - *began);
     let (least, most) = (whiles().min().unwrap_or_default(), whiles().max().unwrap_or_default());
-    spans.len() > 1 && (most - least > SAME || tries >= MOST_TRIES)
+    spans.len() > 1 && (most - least > SAME || spans.len() >= MOST_TRIES)
 }
 
 /// When in the minute a clock's minute may begin for it to lie in every span in which quota came back: from the one
@@ -273,6 +281,9 @@ mod tests {
         let tries = [came_back_at(0, 30_100), came_back_at(211_100, 270_100)];
         assert_eq!(weigh(&tries[..1]), Amount::TryAgain);
         assert!(matches!(weigh(&tries), Amount::Explained(_)));
+        // Windows that were not fresh at first leave tries enough.
+        let late = [too_few(30, 60, None), too_few(40, 61, None), came_back_at(0, 30_100)];
+        assert_eq!(weigh(&late), Amount::TryAgain);
         // After the same while, it may be by the burst; a third try tells.
         let same = [came_back_at(0, 32_000), came_back_at(213_000, 245_000)];
         assert_eq!(weigh(&same), Amount::TryAgain);

@@ -121,7 +121,7 @@ impl Player<'_> {
     ) -> Result<(Option<Answer>, usize), Stop> {
         let mut let_in = 0;
         for outgoing in self.batches(def, key, &[batch.unwrap_or(0); MOST_ALONE])? {
-            match self.exchange(&outgoing, Some(key), Connections::Fresh).await {
+            match self.exchange_in_a_crowd(&outgoing, Some(key), Connections::Fresh).await {
                 Ok(answer) if answer.status == 429 => return Ok((Some(answer), let_in)),
                 Ok(_) => let_in += 1,
                 Err(fault) => return Err(Stop::Inconclusive(format!("using the key up broke off: {fault}"))),
