@@ -31,7 +31,11 @@ impl Row {
 /// Who is let in, and with what.
 const OF_KEYS: &[Row] = &[
     row(KeysIgnoreCase, &["auth.near-miss"]),
-    row(KeysByTheirBeginning, &["auth.near-miss"]).also(&["auth.body-uniform", "auth.no-echo"]),
+    row(KeysByTheirBeginning, &["auth.near-miss"]).also(&[
+        "auth.body-uniform",
+        "auth.never-limited",
+        "auth.no-echo",
+    ]),
     row(KeysByLike, &["auth.malformed"]),
     row(ApiKeyScheme, &["auth.no-other-header"]),
     row(BeaconsWithQuery, &["auth.no-query"]),
@@ -49,6 +53,8 @@ const OF_KEYS: &[Row] = &[
         "auth.revoked",
         "auth.unknown",
     ]),
+    row(GuessersAreLimited, &["auth.never-limited"])
+        .also(&["rate.bad-keys-drain-nobody", "auth.no-other-header"]),
     row(HeadIsOpen, &["auth.head"]),
     row(SlashIsOpen, &["auth.path-spelled"]),
     row(InsidersAreOpen, &["auth.asked-otherwise"]),
@@ -65,6 +71,7 @@ const OF_KEYS: &[Row] = &[
         "auth.junk-safe",
         "auth.malformed",
         "auth.near-miss",
+        "auth.never-limited",
         "auth.no-basic",
         "auth.no-bearer",
         "auth.no-cookie",
@@ -93,16 +100,18 @@ const OF_KEYS: &[Row] = &[
     row(OverviewIsPublic, &["auth.missing"]).also(&[
         "auth.before-scope",
         "auth.body",
+        "auth.path-spelled",
         "auth.revoked",
         "auth.unknown",
     ]),
     row(ScopesSwapped, &["scope.body-read", "scope.body-write"]),
     row(FirstScopeCounts, &["scope.both"]).also(&["scope.both-either-order"]),
-    row(WritersReadOverview, &["scope.overview-need-read"]).also(&["scope.body-read"]),
+    row(WritersReadOverview, &["scope.overview-need-read"]).also(&["scope.body-read", "scope.path-spelled"]),
     row(ForbiddenIsNotFound, &["scope.sessions-need-read", "scope.events-need-write"]).also(&[
         "scope.before-body",
         "scope.body-read",
         "scope.body-write",
+        "scope.every-request",
         "scope.no-effect",
         "scope.overview-need-read",
         "scope.scores-need-write",

@@ -16,6 +16,8 @@ pub(crate) enum Quirk {
     BeaconsWithQuery,
     /// Who has no valid key lacks the scope, too.
     UnknownIsForbidden,
+    /// After a hundred wrong keys in a minute, the next ones are 429.
+    GuessersAreLimited,
     /// HEAD needs no key.
     HeadIsOpen,
     /// With a slash at its end, a path is not under authentication.

@@ -240,6 +240,19 @@ pub(super) const ENTRIES: &[Entry] = &[
         "The first key of a connection stands for every valid one that follows.",
         |k| k.connections_keep_their_key = true,
     ),
+    must(
+        GROUP,
+        "guessers-limited",
+        &["auth.never-limited"],
+        "Now and then a key that does not exist is answered 429.",
+        |k| {
+            k.rewrite.push(|visit, reply| {
+                if reply.status == 401 && visit.ordinal % 50 == 49 {
+                    *reply = errors::rate_limited(60);
+                }
+            });
+        },
+    ),
     must(GROUP, "slash-open", &["auth.path-spelled"], "A path with a slash at its end needs no key.", |k| {
         k.open.push(|visit| visit.request.path.ends_with('/'));
     }),

@@ -1,9 +1,11 @@
 //! Deployments that let in what is no key of theirs, or keep out what is.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use wiremock::Request;
 
 use super::{Row, header, to};
-use crate::api::{Reply, events, forbidden, holder_of, success, to_holder, unauthorized};
+use crate::api::{Reply, events, forbidden, holder_of, limited, success, to_holder, unauthorized};
 
 /// What the random part of a key is long, and a whole key.
 const RANDOM: usize = 32;
@@ -80,6 +82,17 @@ fn let_in() -> Vec<Row> {
             },
         )
         .spares(&["auth.missing", "auth.unknown"]),
+        Row::new("auth.never-limited", "many unknown keys are 429", "answered 429", {
+            let asked = AtomicU32::new(0);
+            move |request, reply| {
+                let unknown = reply.status == 401 && !absent(request) && to(request, "/sessions");
+                match unknown && asked.fetch_add(1, Ordering::Relaxed) >= 120 {
+                    true => limited(),
+                    false => reply,
+                }
+            }
+        })
+        .spares(&["auth.missing", "auth.valid-key-accepted"]),
         Row::new("auth.empty", "an empty key opens posting", "the status is 200", |request, reply| {
             let empty = header(request, "x-api-key").is_some_and(|key| key.trim().is_empty());
             if empty && to(request, "/events") { success(request) } else { reply }

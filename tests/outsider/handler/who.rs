@@ -128,6 +128,15 @@ fn refusal(site: &Site, ask: &Ask, shown: Option<&[u8]>) -> Answer {
     if site.is(UnknownIsForbidden) && shown.is_some() {
         return Answer::forbidden(place.map_or(READ, Place::scope));
     }
+    if site.is(GuessersAreLimited) {
+        let now = site.now();
+        let mut counters = site.counters.lock().unwrap();
+        let guesses = &mut counters.entry("nobody".to_owned()).or_default().requests;
+        if let Err(wait) = guesses.fits(now, 1, 100, MINUTE, crate::limiter::Algorithm::Log) {
+            return Answer::limited(wait.div_ceil(1_000));
+        }
+        guesses.take(now, 1);
+    }
     if site.is(MalformedIsBadRequest) && !text.is_empty() && !text.starts_with("ct_live_") {
         return Answer::error(400, "VALIDATION_ERROR", "This is no API key.");
     }
