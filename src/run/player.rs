@@ -162,11 +162,15 @@ impl<'a> Player<'a> {
     /// would be missing when ours go out one by one as well; a limiter that loses count of requests that come
     /// together would not.
     async fn one_by_one(&mut self, mut failures: Vec<Failure>, why: String) -> Outcome {
-        if !self.tries.iter().all(|suspicion| matches!(suspicion, Suspicion::TooFew { .. })) {
-            return Outcome::Inconclusive(why);
-        }
-        if let Some(pace) = self.case.steps.iter().find_map(|step| step.pace.as_ref()) {
+        let missing =
+            self.tries.iter().filter(|suspicion| matches!(suspicion, Suspicion::TooFew { .. })).count();
+        if let Some(pace) = self.case.steps.iter().find_map(|step| step.pace.as_ref())
+            && missing > 1
+        {
             return self.all_at_once(pace, failures, why).await;
+        }
+        if missing < self.tries.len() {
+            return Outcome::Inconclusive(why);
         }
         self.most_in_flight = 1;
         match self.play_once().await {
@@ -190,7 +194,7 @@ impl<'a> Player<'a> {
         let tries = self.tries.len();
         for failure in &mut failures {
             failure.facts.push(format!(
-                "refused at this pace in each of {tries} tries, and {admitted} requests admitted when they went out at once"
+                "refused at this pace in {tries} tries, and {admitted} requests admitted when they went out at once"
             ));
         }
         match self.key(pace.key.as_ref()) {
