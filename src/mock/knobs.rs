@@ -92,6 +92,8 @@ pub struct Knobs {
     pub forms: Vec<Form>,
     /// Requests that need no valid key.
     pub open: Vec<fn(&Visit<'_>) -> bool>,
+    /// Requests that need no scope.
+    pub unscoped: Vec<fn(&Visit<'_>) -> bool>,
     /// Requests whose valid key is refused.
     pub closed: Vec<fn(&Visit<'_>) -> bool>,
     /// Of two lines with different keys, whether the first counts instead of none.
@@ -134,6 +136,8 @@ pub struct Knobs {
     pub bad_keys_refill: bool,
     /// Whether a connection that showed a valid key needs none.
     pub connections_remember: bool,
+    /// Whether the first valid key of a connection stands for those that follow.
+    pub connections_keep_their_key: bool,
     /// What happens at the edge of the events.
     pub straddle: Straddle,
     /// How concurrent requests are counted.
@@ -152,6 +156,7 @@ impl Default for Knobs {
             places: Vec::new(),
             forms: Vec::new(),
             open: Vec::new(),
+            unscoped: Vec::new(),
             closed: Vec::new(),
             first_line_wins: false,
             revoked_grace_ms: 0,
@@ -173,6 +178,7 @@ impl Default for Knobs {
             bad_keys_drain: false,
             bad_keys_refill: false,
             connections_remember: false,
+            connections_keep_their_key: false,
             straddle: Straddle::Refused,
             counting: Counting::Exact,
             seconds: |wait_ms, window_ms| wait_ms.min(window_ms).div_ceil(1_000).max(1),

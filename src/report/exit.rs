@@ -59,7 +59,8 @@ impl ExitCode {
     /// | anything else | `Conforms` |
     ///
     /// Keys that open nothing block almost everything; the few checks about being let in fail then, and what they say
-    /// is more likely true of the keys than of the target.
+    /// is more likely true of the keys than of the target. A check of limits fails only with a key that works, and then
+    /// what is blocked is so because of what it found.
     ///
     /// An inconclusive check at another level is reported and does not decide: it may never gate,
     /// and a run must not depend on the weather for what the page does not promise. Nor does a check decide that is
@@ -67,7 +68,7 @@ impl ExitCode {
     pub fn of<'a>(results: impl IntoIterator<Item = &'a CheckResult>, interrupted: bool) -> Self {
         let (mut failed, mut blocked, mut undecided, mut concluded) = (false, false, false, false);
         let (mut judged, mut held_up) = (0_usize, 0_usize);
-        let mut stale = false;
+        let (mut stale, mut a_key_works) = (false, false);
         for result in results {
             stale |= result.known.as_ref().is_some_and(|known| known.expired);
             match result.verdict {
@@ -78,7 +79,10 @@ impl ExitCode {
             match result.verdict {
                 Verdict::Pass | Verdict::Advisory | Verdict::KnownDeviation => concluded = true,
                 Verdict::UnexpectedPass => stale = true,
-                Verdict::Fail => failed = true,
+                Verdict::Fail => {
+                    failed = true;
+                    a_key_works |= result.clause.starts_with("limit.");
+                }
                 Verdict::Blocked(_) => {
                     blocked |= result.level != Level::Observe && result.known.is_none();
                 }
@@ -90,7 +94,7 @@ impl ExitCode {
         }
         match () {
             () if interrupted => Self::Interrupted,
-            () if blocked && held_up > judged => Self::Unreachable,
+            () if blocked && held_up > judged && !a_key_works => Self::Unreachable,
             () if failed => Self::Failed,
             () if blocked => Self::Unreachable,
             () if stale => Self::StaleDeviation,
@@ -178,6 +182,17 @@ mod tests {
         assert_eq!(code(&[PASS, blocked(Level::Must), inconclusive(Level::Must), FAIL]), ExitCode::Failed);
         assert_eq!(code(&[FAIL, blocked(Level::Must)]), ExitCode::Failed);
         assert_eq!(code(&[FAIL, blocked(Level::Must), blocked(Level::Must)]), ExitCode::Unreachable);
+    }
+
+    #[test]
+    fn who_has_no_429_blocks_what_needs_one_and_fails_all_the_same() {
+        let limit = CheckResult {
+            clause: "limit.standard".to_owned(),
+            ..result("rate.standard", Level::Must, Verdict::Fail)
+        };
+        let (why, _) = blocked(Level::Must);
+        let held_up = [why.clone(), why].map(|why| result("limit.body", Level::Must, why));
+        assert_eq!(ExitCode::of(held_up.iter().chain([&limit]), false), ExitCode::Failed);
     }
 
     #[test]

@@ -70,6 +70,7 @@ pub(crate) fn form(key: &ApiKey, form: KeyForm) -> Result<Vec<u8>, Unfit> {
         KeyForm::Huge => format!("ct_live_{}", "a".repeat(8 * 1024 - 8)),
         KeyForm::NonAscii => return Ok(b"ct_live_\xc3\xa4\xc3\xb6\xff\xfe\x80".to_vec()),
         KeyForm::Wildcard => "ct_live_%".to_owned(),
+        KeyForm::Star => "ct_live_*".to_owned(),
         KeyForm::Quotes => r#"ct_live_'"`;--\{{7*7}}<b>%00%0a$(id)"#.to_owned(),
     };
     Ok(made.into_bytes())
@@ -96,6 +97,10 @@ pub(crate) fn dress(
             let value = [scheme.as_bytes(), &form(key, given)?].concat();
             add(outgoing, header::AUTHORIZATION, &value)?;
         }
+    }
+    if let Some(word) = &credentials.scheme {
+        let value = format!("{word} {}", key.reveal());
+        add(outgoing, header::AUTHORIZATION, value.as_bytes())?;
     }
     if let Some(given) = credentials.basic {
         let secret = form(key, given)?;

@@ -80,6 +80,8 @@ struct Run {
     trace: trace::Trace,
     events: UnboundedSender<Event>,
     requests: AtomicU64,
+    /// How many answers came, to whatever request.
+    answers: AtomicU64,
     memory: Mutex<Memory>,
 }
 
@@ -89,6 +91,7 @@ struct Memory {
     envelope: Option<Envelope>,
     unreachable: Option<String>,
     loses_answers: bool,
+    crowded: bool,
     admitted: HashSet<(String, String)>,
     offers: HashMap<String, u16>,
     http2: Option<bool>,
@@ -120,6 +123,7 @@ impl Run {
             trace: trace::Trace::default(),
             events,
             requests: AtomicU64::new(0),
+            answers: AtomicU64::new(0),
             memory: Mutex::default(),
             target,
         })
@@ -183,6 +187,15 @@ impl Run {
         if outgoing.body.is_some() && matches!(fault, Fault::CutOff(_)) {
             self.memory().loses_answers = true;
         }
+    }
+
+    /// Remembers that many requests at once make each other wait at this target's door.
+    fn note_crowd(&self) {
+        self.memory().crowded = true;
+    }
+
+    fn is_crowded(&self) -> bool {
+        self.memory().crowded
     }
 
     fn was_admitted(&self, variable: &str, request: &str) -> bool {

@@ -11,12 +11,13 @@ use super::Run;
 use super::clock::Moment;
 use super::ledger::{KeyState, WINDOW};
 use super::stage::{Cast, OWN, Stage, variables};
+use super::steps::IN_FLIGHT;
 use super::suspicion::{self, Suspicion};
 use super::wire::Connections;
 use crate::payload::random_session;
 use crate::report::{Event, Exchange, Failure};
 use crate::scenario::Check;
-use crate::scenario::model::{Case, RequestDef};
+use crate::scenario::model::{Case, Pace, RequestDef};
 use crate::scenario::span::Spanned;
 use crate::target::TargetError;
 
@@ -143,7 +144,7 @@ impl<'a> Player<'a> {
             waited_for_first_promise: false,
             connections: Connections::Reused,
             held_used_up: None,
-            most_in_flight: u32::MAX,
+            most_in_flight: if run.is_crowded() { FEW_IN_FLIGHT } else { u32::MAX },
         }
     }
 
@@ -162,6 +163,10 @@ impl<'a> Player<'a> {
                     match suspicion::weigh(&self.tries) {
                         suspicion::Amount::Proof => Outcome::Broken(self.with_tries(failures)),
                         suspicion::Amount::Undecided(why) => self.one_by_one(failures, why).await,
+                        suspicion::Amount::Explained(fact) => {
+                            self.fact(fact);
+                            Outcome::Held
+                        }
                         suspicion::Amount::TryAgain => {
                             self.learn_from_last_try();
                             continue;
@@ -177,7 +182,14 @@ impl<'a> Player<'a> {
     /// would be missing when ours go out one by one as well; a limiter that loses count of requests that come
     /// together would not.
     async fn one_by_one(&mut self, mut failures: Vec<Failure>, why: String) -> Outcome {
-        if !self.tries.iter().all(|suspicion| matches!(suspicion, Suspicion::TooFew { .. })) {
+        let missing =
+            self.tries.iter().filter(|suspicion| matches!(suspicion, Suspicion::TooFew { .. })).count();
+        if let Some(pace) = self.case.steps.iter().find_map(|step| step.pace.as_ref())
+            && missing > 1
+        {
+            return self.all_at_once(pace, failures, why).await;
+        }
+        if missing < self.tries.len() {
             return Outcome::Inconclusive(why);
         }
         self.most_in_flight = 1;
@@ -193,6 +205,34 @@ impl<'a> Player<'a> {
             }
             Err(_) => Outcome::Inconclusive(why),
         }
+    }
+
+    /// The last resort where an even pace was refused each time, at another request each time. Somebody else's requests
+    /// would be missing when the quota is used all at once as well.
+    async fn all_at_once(&mut self, pace: &Pace, mut failures: Vec<Failure>, why: String) -> Outcome {
+        let Ok(admitted) = self.whole_quota(pace).await else { return Outcome::Inconclusive(why) };
+        let tries = self.tries.len();
+        for failure in &mut failures {
+            failure.facts.push(format!(
+                "refused at this pace in {tries} tries, and {admitted} requests admitted when they went out at once"
+            ));
+        }
+        match self.key(pace.key.as_ref()) {
+            Ok(key) if admitted == key.limits.requests => Outcome::Broken(failures),
+            _ => Outcome::Inconclusive(why),
+        }
+    }
+
+    /// How much of a fresh quota is admitted when nothing but that is asked for.
+    async fn whole_quota(&mut self, pace: &Pace) -> Result<u32, Stop> {
+        let key = self.key(pace.key.as_ref())?;
+        self.needs_silence(suspicion::LONG_SILENCE);
+        self.spend_anew();
+        self.align().await?;
+        let requests = vec![0; key.limits.requests as usize];
+        let requests = self.batches(self.request(&pace.request)?, &key, &requests)?;
+        let volley = self.fire(Some(&key), requests, IN_FLIGHT, Connections::Fresh).await;
+        Ok(volley.admitted())
     }
 
     async fn play_once(&mut self) -> Result<(), Stop> {
@@ -260,7 +300,8 @@ impl<'a> Player<'a> {
                 self.connections = Connections::Fresh;
                 self.most_in_flight = FEW_IN_FLIGHT;
             }
-            Some(Suspicion::TooSlow(_)) => self.most_in_flight = FEW_IN_FLIGHT,
+            Some(Suspicion::TooSlow(_)) if self.run.is_crowded() => self.most_in_flight = FEW_IN_FLIGHT,
+            Some(Suspicion::CameBack { .. }) => self.needs_silence(suspicion::LONG_SILENCE),
             Some(Suspicion::TooFew { .. } | Suspicion::Limited { .. }) => {
                 let before = self
                     .tries
@@ -271,14 +312,19 @@ impl<'a> Player<'a> {
                 } else {
                     WINDOW + Duration::from_secs(1)
                 };
-                for key in self.cast.values() {
-                    key.needs_silence(silence);
-                    if self.stage.workspace.is_none() {
-                        self.run.note_silence(&key.key.variable, silence);
-                    }
-                }
+                self.needs_silence(silence);
             }
             _ => {}
+        }
+    }
+
+    /// From now on the keys are given so long a silence before a quota is measured.
+    fn needs_silence(&self, silence: Duration) {
+        for key in self.cast.values() {
+            key.needs_silence(silence);
+            if self.stage.workspace.is_none() {
+                self.run.note_silence(&key.key.variable, silence);
+            }
         }
     }
 

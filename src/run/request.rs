@@ -96,6 +96,8 @@ impl<'a> Recipe<'a> {
             if let (Ok(name), Ok(value)) =
                 (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
             {
+                // One that is given takes the place of the request's own.
+                headers.retain(|(own, _)| *own != name);
                 headers.push((name, value));
             }
         }
@@ -172,6 +174,10 @@ fn written(path: &str, form: Option<PathForm>) -> Cow<'_, str> {
         (PathForm::PercentEncoded, Some(first)) if first.is_ascii() => {
             format!("{before}/%{:02X}{}", u32::from(first), &last[1..])
         }
+        (PathForm::LeadingDoubleSlash, _) => format!("/{path}"),
+        (PathForm::UpperCase, _) => format!("{before}/{}", last.to_ascii_uppercase()),
+        (PathForm::Parameter, _) => format!("{path};v=1"),
+        (PathForm::Suffix, _) => format!("{path}.json"),
         (PathForm::TrailingSlash | PathForm::PercentEncoded, _) => format!("{path}/"),
     })
 }
@@ -211,5 +217,9 @@ mod tests {
         assert_eq!(written(path, Some(PathForm::TrailingSlash)), "/api/v1/sessions/");
         assert_eq!(written(path, Some(PathForm::DoubleSlash)), "/api/v1//sessions");
         assert_eq!(written(path, Some(PathForm::PercentEncoded)), "/api/v1/%73essions");
+        assert_eq!(written(path, Some(PathForm::LeadingDoubleSlash)), "//api/v1/sessions");
+        assert_eq!(written(path, Some(PathForm::UpperCase)), "/api/v1/SESSIONS");
+        assert_eq!(written(path, Some(PathForm::Parameter)), "/api/v1/sessions;v=1");
+        assert_eq!(written(path, Some(PathForm::Suffix)), "/api/v1/sessions.json");
     }
 }

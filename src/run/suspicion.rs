@@ -23,6 +23,14 @@ pub(crate) enum Suspicion {
         /// When the last answer was complete.
         to: Moment,
     },
+    /// Part of a quota came back before the minute was over. That is how it looks when a limiter weighs in the minute
+    /// before, but only after its clock's minute began.
+    CameBack {
+        /// When the quota began to be spent.
+        began: Moment,
+        /// By when some of it was back.
+        back: Moment,
+    },
     /// Fewer were admitted than the quota holds.
     TooFew {
         /// How many.
@@ -56,6 +64,8 @@ pub(crate) enum Amount {
     TryAgain,
     /// Something lawful may, and there have been tries enough.
     Undecided(String),
+    /// Something lawful does, as all of them show.
+    Explained(String),
 }
 
 /// How many tries a case has.
@@ -79,6 +89,7 @@ pub(crate) fn weigh(tries: &[Suspicion]) -> Amount {
                     _ => false,
                 })
         }
+        Suspicion::CameBack { .. } => explained_by_a_clock(tries).is_none(),
         Suspicion::TooFew { admitted, expected, silence, trickles, private } => {
             // Somebody else's requests would make it another number each time.
             let as_before = earlier.iter().any(|other| {
@@ -93,7 +104,13 @@ pub(crate) fn weigh(tries: &[Suspicion]) -> Amount {
     };
     if proven {
         Amount::Proof
-    } else if tries.len() < MOST_TRIES {
+    } else if matches!(newest, Suspicion::CameBack { .. }) && is_a_clocks(&came_back(tries)) {
+        Amount::Explained(
+            "quota came back bit by bit in each try after the clock's minute may have begun, as where the minute before \
+             is weighed in"
+                .to_owned(),
+        )
+    } else if tries.len() < MOST_TRIES || came_back_lately(tries) {
         Amount::TryAgain
     } else {
         Amount::Undecided(explain(newest))
@@ -110,9 +127,67 @@ fn apart(one: (Moment, Moment), other: (Moment, Moment)) -> bool {
     gap(first, second) > length(one) && gap(second, first) > length(other)
 }
 
+/// Whether the newest try is one in which part of a quota came back, of which there were not enough yet. What came
+/// before may have been a window that was not fresh, for such a limiter needs longer silences.
+fn came_back_lately(tries: &[Suspicion]) -> bool {
+    matches!(tries.last(), Some(Suspicion::CameBack { .. }))
+        && came_back(tries).len() < MOST_TRIES
+        && tries.len() < 2 * MOST_TRIES
+}
+
+/// The spans in which part of a quota came back.
+fn came_back(tries: &[Suspicion]) -> Vec<(Moment, Moment)> {
+    let span = |suspicion: &Suspicion| match suspicion {
+        Suspicion::CameBack { began, back } => Some((*began, *back)),
+        _ => None,
+    };
+    tries.iter().filter_map(span).collect()
+}
+
+/// Whether what came back did so by a clock: each time after another while, or, where that was by chance the same, in
+/// every try.
+fn is_a_clocks(spans: &[(Moment, Moment)]) -> bool {
+    const SAME: Duration = Duration::from_secs(5);
+    let whiles = || spans.iter().map(|(began, back)| *back - *began);
+    let (least, most) = (whiles().min().unwrap_or_default(), whiles().max().unwrap_or_default());
+    spans.len() > 1 && (most - least > SAME || spans.len() >= MOST_TRIES)
+}
+
+/// When in the minute a clock's minute may begin for it to lie in every span in which quota came back: from the one
+/// instant to the other, which is greater than a minute where the span goes over its end. `None` where no clock's does.
+fn explained_by_a_clock(tries: &[Suspicion]) -> Option<(Duration, Duration)> {
+    let mut left: Option<(Duration, Duration)> = None;
+    for (from, to) in came_back(tries) {
+        let start = phase(from.0);
+        let span = (start, start + (to - from));
+        left = match left {
+            None => Some(span),
+            // Each try begins where the span that was left ended, so it meets it in one place only.
+            Some(left) => [Duration::ZERO, WINDOW].into_iter().find_map(|turn| {
+                [Duration::ZERO, WINDOW].into_iter().find_map(|other| {
+                    let (from, to) = (left.0 + turn, left.1 + turn);
+                    let (begins, ends) = (span.0 + other, span.1 + other);
+                    (begins.max(from) <= ends.min(to)).then(|| (begins.max(from), ends.min(to)))
+                })
+            }),
+        };
+        left?;
+    }
+    left.map(|(from, to)| (phase(from), phase(from) + (to - from)))
+}
+
+/// Where in a minute an instant lies.
+fn phase(instant: Duration) -> Duration {
+    Duration::from_nanos(u64::try_from(instant.as_nanos() % WINDOW.as_nanos()).unwrap_or_default())
+}
+
 /// How much later than `planned` a span as long as the earlier ones must begin to lie apart from all of them.
 pub(crate) fn shift(tries: &[Suspicion], planned: Moment) -> Duration {
     const STEP: Duration = Duration::from_secs(1);
+    if let Some((_, end)) = explained_by_a_clock(tries) {
+        // Right after the span in which a clock's minute may begin, so that nothing lawful comes back for the longest time.
+        return phase(end + STEP + WINDOW - phase(planned.0));
+    }
     let spans: Vec<(Moment, Moment)> = tries
         .iter()
         .filter_map(|suspicion| match suspicion {
@@ -138,6 +213,10 @@ fn explain(suspicion: &Suspicion) -> String {
             "{admitted} were admitted where {limit} were due, but each burst took so long ({:.1} s) that a reset \
              of the window may lie inside it",
             (*to - *from).as_secs_f64()
+        ),
+        Suspicion::CameBack { began, back } => format!(
+            "part of a quota came back {:.1} s after it began to be spent; a clock's minute may have begun meanwhile",
+            (*back - *began).as_secs_f64()
         ),
         Suspicion::TooFew { admitted, expected, .. } => format!(
             "{admitted} of {expected} were admitted, and another number each time: is somebody else using this key?"
@@ -187,6 +266,34 @@ mod tests {
         assert_eq!(weigh(&[too_many(0, 500), too_many(62_000, 62_500)]), Amount::Proof);
     }
 
+    fn came_back_at(began: u64, back: u64) -> Suspicion {
+        Suspicion::CameBack { began: at(began), back: at(back) }
+    }
+
+    #[test]
+    fn what_trickles_back_right_after_every_burst_is_no_clocks_minute() {
+        assert_eq!(weigh(&[came_back_at(0, 1_200)]), Amount::TryAgain);
+        assert_eq!(weigh(&[came_back_at(0, 1_200), came_back_at(182_200, 183_400)]), Amount::Proof);
+        // Half a minute after each burst.
+        assert_eq!(weigh(&[came_back_at(0, 25_000), came_back_at(206_000, 231_000)]), Amount::Proof);
+    }
+
+    #[test]
+    fn what_trickles_back_at_one_instant_of_the_minute_is_lawful() {
+        // The clock's minute begins at 29 s of ours, and a sixtieth of a minute later there is room.
+        let tries = [came_back_at(0, 30_100), came_back_at(211_100, 270_100)];
+        assert_eq!(weigh(&tries[..1]), Amount::TryAgain);
+        assert!(matches!(weigh(&tries), Amount::Explained(_)));
+        // Windows that were not fresh at first leave tries enough.
+        let late = [too_few(30, 60, None), too_few(40, 61, None), came_back_at(0, 30_100)];
+        assert_eq!(weigh(&late), Amount::TryAgain);
+        // After the same while, it may be by the burst; a third try tells.
+        let same = [came_back_at(0, 32_000), came_back_at(213_000, 245_000)];
+        assert_eq!(weigh(&same), Amount::TryAgain);
+        let [one, other] = same;
+        assert_eq!(weigh(&[one, other, came_back_at(425_500, 457_500)]), Amount::Proof);
+    }
+
     #[test]
     fn three_quotas_are_too_many_at_once() {
         let flood = Suspicion::TooMany { admitted: 160, limit: 60, from: at(0), to: at(900) };
@@ -229,6 +336,28 @@ mod tests {
             let (one_end, other_end) = (one + one_long, other + other_long);
             if apart((at(one), at(one_end)), (at(other), at(other_end))) {
                 prop_assert!(!(resets_in(one, one_end) && resets_in(other, other_end)));
+            }
+        }
+
+        /// A limiter that weighs in the minute before gives quota back soon after its clock's minute began, wherever
+        /// in ours that is, and is not accused for it.
+        #[test]
+        fn no_clocks_minute_is_called_a_bucket(
+            begins in 0_u64..60_000, first in 0_u64..60_000, later in prop::collection::vec(60_000_u64..200_000, 2),
+            late in prop::collection::vec(0_u64..20_000, 3),
+        ) {
+            let mut tries: Vec<Suspicion> = Vec::new();
+            let mut now = first;
+            for (place, late) in late.into_iter().enumerate() {
+                let until = (begins + 60_000 - now % 60_000) % 60_000 + late;
+                // What is not back within a minute is not seen.
+                let back = now + if until >= 59_000 { 59_000 } else { until };
+                if until < 59_000 {
+                    tries.push(came_back_at(now, back));
+                    prop_assert_ne!(weigh(&tries), Amount::Proof);
+                }
+                let planned = at(back + later.get(place).copied().unwrap_or_default());
+                now = u64::try_from((planned + shift(&tries, planned)).0.as_millis()).unwrap_or_default();
             }
         }
 

@@ -12,10 +12,18 @@ use crate::scenario::model::Review;
 /// How many breaches of one rule are kept; the rest is counted.
 const MOST_KEPT: usize = 5;
 
+/// How many answers of 429 are kept that look different.
+const MOST_LOOKS: usize = 1_000;
+
+/// What of a 429 is judged: the lines of Retry-After, and the body.
+type Look = (Vec<Vec<u8>>, Vec<u8>);
+
 /// Breaches of the rules that hold for every answer.
 #[derive(Debug, Default)]
 pub(crate) struct Trace {
     breaches: Mutex<BTreeMap<&'static str, (u64, Vec<Finding>)>>,
+    /// Answers of 429, each that looks different once.
+    limited: Mutex<BTreeMap<Look, Answer>>,
     /// What was admitted, by key.
     pub(super) admissions: Admissions,
 }
@@ -32,6 +40,7 @@ impl Trace {
         if !head {
             self.keep(Review::StatusAndCodeAgree, code_breach(answer), outgoing);
             self.keep(Review::ErrorsAreJson, type_breach(answer), outgoing);
+            self.keep_look(answer);
         }
         let echoed = secrets.into_iter().any(|secret| holds(answer, secret));
         let echo = echoed.then(|| Finding {
@@ -46,6 +55,23 @@ impl Trace {
     pub(crate) fn breaches(&self, rule: Review) -> (u64, Vec<Finding>) {
         let breaches = self.breaches.lock().unwrap_or_else(PoisonError::into_inner);
         breaches.get(name(rule)).cloned().unwrap_or_default()
+    }
+
+    /// The answers of 429 so far, of those that look alike one.
+    pub(crate) fn limited(&self) -> Vec<Answer> {
+        self.limited.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    fn keep_look(&self, answer: &Answer) {
+        if answer.status != 429 {
+            return;
+        }
+        let lines = answer.headers.get_all(http::header::RETRY_AFTER).iter();
+        let look: Look = (lines.map(|line| line.as_bytes().to_vec()).collect(), answer.body.to_vec());
+        let mut limited = self.limited.lock().unwrap_or_else(PoisonError::into_inner);
+        if limited.len() < MOST_LOOKS {
+            limited.entry(look).or_insert_with(|| answer.clone());
+        }
     }
 
     fn keep(&self, rule: Review, breach: Option<Finding>, outgoing: &Outgoing) {
@@ -66,6 +92,7 @@ fn name(rule: Review) -> &'static str {
         Review::ErrorsAreJson => "errors-are-json",
         Review::NoKeyEchoed => "no-key-echoed",
         Review::TwoQuotasAMinute => "two-quotas-a-minute",
+        Review::Every429 => "every-429",
     }
 }
 
@@ -135,6 +162,23 @@ mod tests {
             code_breach(&answer(400, "application/json", r#"{"error":{"code":"VALIDATION_ERROR"}}"#))
                 .is_none()
         );
+    }
+
+    #[test]
+    fn of_the_429s_each_look_is_kept_once() {
+        let trace = Trace::default();
+        let limited = |wait: &str| {
+            let mut answer = answer(429, "application/json", "{}");
+            answer.headers.insert("retry-after", wait.parse().unwrap());
+            answer
+        };
+        for wait in ["60", "0", "60", "59"] {
+            trace.keep_look(&limited(wait));
+        }
+        trace.keep_look(&answer(200, "application/json", "{}"));
+        let waits: Vec<_> = trace.limited().iter().map(Answer::retry_after).collect();
+        let seconds = |count| Some(std::time::Duration::from_secs(count));
+        assert_eq!(waits, [seconds(0), seconds(59), seconds(60)]);
     }
 
     #[test]

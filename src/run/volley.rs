@@ -48,6 +48,19 @@ impl Volley {
         u32::try_from(count).unwrap_or(u32::MAX)
     }
 
+    /// Whether some answers came so much later than most that their requests must have queued at the door, as where a
+    /// listener's queue is short. A target that is slow for everybody is not crowded.
+    pub(crate) fn is_crowded(&self) -> bool {
+        const LATER: Duration = Duration::from_millis(900);
+        let mut took: Vec<Duration> =
+            self.answers.iter().map(|(_, answer)| answer.done - answer.sent).collect();
+        took.sort_unstable();
+        match (took.get(took.len() / 2), took.last()) {
+            (Some(median), Some(most)) => *most > *median * 3 + LATER,
+            _ => false,
+        }
+    }
+
     /// How long the whole volley took.
     pub(crate) fn took(&self) -> Duration {
         self.to - self.from

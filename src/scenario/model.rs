@@ -118,6 +118,8 @@ pub struct Credentials {
     pub bearer: Option<KeyForm>,
     /// In `Authorization: ApiKey …`.
     pub api_key_scheme: Option<KeyForm>,
+    /// In `Authorization`, as it is, after this word.
+    pub scheme: Option<String>,
     /// In `Authorization: Basic …`, as user name and as password.
     pub basic: Option<KeyForm>,
     /// In the named header, as it is.
@@ -168,6 +170,8 @@ pub enum KeyForm {
     Quotes,
     /// `ct_live_%`: every key, to who looks keys up by a pattern.
     Wildcard,
+    /// `ct_live_*`: the same in another notation.
+    Star,
 }
 
 /// A way to write a path that careless code takes for another one.
@@ -178,6 +182,14 @@ pub enum PathForm {
     TrailingSlash,
     /// With its last slash doubled.
     DoubleSlash,
+    /// With its first slash doubled.
+    LeadingDoubleSlash,
+    /// With its last part in capitals.
+    UpperCase,
+    /// With a parameter after its last part, such as `;v=1`, which some frameworks cut off.
+    Parameter,
+    /// With `.json` at the end, which some frameworks take for the wanted format.
+    Suffix,
     /// With the first letter of its last part percent-encoded, which means the same (RFC 3986, 6.2.2.2).
     PercentEncoded,
 }
@@ -343,6 +355,9 @@ pub enum Review {
     ErrorsAreJson,
     /// No answer holds a key or a key's random part.
     NoKeyEchoed,
+    /// Every 429 of the run is held against what the step expects of `each_429`.
+    #[serde(rename = "every-429")]
+    Every429,
     /// Within less than a minute no key was admitted more than twice its limit: as much as two windows hold. How many
     /// it was at the most is reported.
     TwoQuotasAMinute,

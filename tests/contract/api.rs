@@ -127,7 +127,7 @@ pub(crate) fn forbidden(scope: &str) -> Reply {
     Reply::json(403, &body.replace("SCOPE", scope))
 }
 
-fn limited() -> Reply {
+pub(crate) fn limited() -> Reply {
     let body =
         r#"{"error":{"code":"RATE_LIMITED","message":"Rate limit exceeded. Retry after 60 seconds."}}"#;
     Reply::json(429, body).with("retry-after", "60")

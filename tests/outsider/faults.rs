@@ -31,7 +31,11 @@ impl Row {
 /// Who is let in, and with what.
 const OF_KEYS: &[Row] = &[
     row(KeysIgnoreCase, &["auth.near-miss"]),
-    row(KeysByTheirBeginning, &["auth.near-miss"]).also(&["auth.body-uniform", "auth.no-echo"]),
+    row(KeysByTheirBeginning, &["auth.near-miss"]).also(&[
+        "auth.body-uniform",
+        "auth.never-limited",
+        "auth.no-echo",
+    ]),
     row(KeysByLike, &["auth.malformed"]),
     row(ApiKeyScheme, &["auth.no-other-header"]),
     row(BeaconsWithQuery, &["auth.no-query"]),
@@ -49,9 +53,16 @@ const OF_KEYS: &[Row] = &[
         "auth.revoked",
         "auth.unknown",
     ]),
+    row(GuessersAreLimited, &["auth.never-limited"])
+        .also(&["rate.bad-keys-drain-nobody", "auth.no-other-header"]),
     row(HeadIsOpen, &["auth.head"]),
+    row(SlashIsOpen, &["auth.path-spelled"]),
+    row(InsidersAreOpen, &["auth.asked-otherwise"]),
+    row(SlashNeedsNoScope, &["scope.path-spelled"]),
+    row(FirstKeyOfConnection, &["scope.every-request"]).also(&["auth.revoked", "rate.standard"]),
     row(ConnectionsRemember, &["auth.every-request"]),
     row(AnswersAreKept, &["auth.missing"]).also(&[
+        "auth.asked-otherwise",
         "auth.before-scope",
         "auth.body",
         "auth.challenge",
@@ -60,6 +71,7 @@ const OF_KEYS: &[Row] = &[
         "auth.junk-safe",
         "auth.malformed",
         "auth.near-miss",
+        "auth.never-limited",
         "auth.no-basic",
         "auth.no-bearer",
         "auth.no-cookie",
@@ -70,6 +82,7 @@ const OF_KEYS: &[Row] = &[
         "rate.standard",
         "auth.no-query",
         "auth.body-uniform",
+        "scope.every-request",
     ]),
     row(RevokedLater, &["auth.revoked"]).also(&["auth.body-uniform-revoked"]),
     row(RevokedIsForbidden, &["auth.revoked"]).also(&["auth.body-uniform-revoked"]),
@@ -87,16 +100,18 @@ const OF_KEYS: &[Row] = &[
     row(OverviewIsPublic, &["auth.missing"]).also(&[
         "auth.before-scope",
         "auth.body",
+        "auth.path-spelled",
         "auth.revoked",
         "auth.unknown",
     ]),
     row(ScopesSwapped, &["scope.body-read", "scope.body-write"]),
     row(FirstScopeCounts, &["scope.both"]).also(&["scope.both-either-order"]),
-    row(WritersReadOverview, &["scope.overview-need-read"]).also(&["scope.body-read"]),
+    row(WritersReadOverview, &["scope.overview-need-read"]).also(&["scope.body-read", "scope.path-spelled"]),
     row(ForbiddenIsNotFound, &["scope.sessions-need-read", "scope.events-need-write"]).also(&[
         "scope.before-body",
         "scope.body-read",
         "scope.body-write",
+        "scope.every-request",
         "scope.no-effect",
         "scope.overview-need-read",
         "scope.scores-need-write",
@@ -114,13 +129,17 @@ const OF_THE_COUNT: &[&str] = &[
     "rate.recovers",
     "rate.stays-used-up",
     "limit.retry-after-range",
+    "limit.every-429",
     "limit.promise-stable",
 ];
 /// A bucket that fills drop by drop lets more in the longer a burst takes.
 const OF_A_BUCKET: &[&str] =
     &["rate.standard", "rate.per-key", "rate.recovers", "rate.stays-used-up", "limit.promise-stable"];
 /// A wrong time is not the one in the body, and moves.
-const OF_THE_PROMISE: &[&str] = &["limit.message-agrees", "limit.promise-stable"];
+const OF_THE_PROMISE: &[&str] =
+    &["limit.message-agrees", "limit.every-message-agrees", "limit.every-429", "limit.promise-stable"];
+/// A wrong look is seen again where every 429 is looked at.
+const OF_THE_LOOK: &[&str] = &["limit.message-agrees", "limit.every-message-agrees", "limit.every-429"];
 
 /// How requests are counted, and what a 429 says.
 const OF_REQUESTS: &[Row] = &[
@@ -129,6 +148,7 @@ const OF_REQUESTS: &[Row] = &[
     row(SharedByScopes, &["rate.per-key"]),
     row(SharedByOwner, &["rate.per-key"]),
     row(Bucket, &["rate.window-length"]).also(OF_A_BUCKET),
+    row(ForgetsTheSilent, &["rate.window-length"]).also(OF_THE_COUNT),
     row(TwoMinutes, &["rate.standard"]).also(OF_THE_COUNT),
     row(FirstOfConnectionIsFree, &["rate.connections"]).also(&["rate.standard"]),
     row(CountedLater, &["rate.standard"]).also(OF_THE_COUNT),
@@ -136,22 +156,25 @@ const OF_REQUESTS: &[Row] = &[
     row(RefusedWith200, &["rate.standard"]).also(OF_THE_COUNT),
     row(EnhanceYourCalm, &["rate.standard"]).also(OF_THE_COUNT),
     row(Milliseconds, &["limit.retry-after-range"]).also(OF_THE_PROMISE),
-    row(PointZero, &["limit.retry-after-integer"]).also(&["limit.message-agrees"]),
+    row(PointZero, &["limit.retry-after-integer"]).also(OF_THE_LOOK),
+    row(ZeroAtTheEnd, &["limit.every-429"]).also(OF_THE_PROMISE),
+    row(MessageSays60, &["limit.every-message-agrees"]).also(&["limit.message-agrees"]),
     row(UnixTime, &["limit.retry-after-range"]).also(OF_THE_PROMISE),
     row(Doubled, &["limit.retry-after-range"]).also(OF_THE_PROMISE),
     row(Age, &["limit.retry-after-honest"]).also(OF_THE_PROMISE),
     row(AlwaysHalf, &["limit.retry-after-honest"]).also(OF_THE_PROMISE),
     row(TenSecondsEarly, &["limit.retry-after-honest"]).also(OF_THE_PROMISE),
-    row(OnlyInTheBody, &["limit.retry-after-present"]),
-    row(FirstRefusalTells, &["limit.retry-after-present"]),
-    row(RetryAfterMember, &["limit.body"]).also(&["limit.message-agrees"]),
-    row(TooManyRequests, &["limit.body"]).also(&["limit.message-agrees"]),
-    row(RefusedPage, &["limit.body"]).also(&["limit.message-agrees"]),
+    row(OnlyInTheBody, &["limit.retry-after-present", "limit.every-429"]),
+    row(FirstRefusalTells, &["limit.retry-after-present", "limit.every-429"]),
+    row(RetryAfterMember, &["limit.body"]).also(OF_THE_LOOK),
+    row(TooManyRequests, &["limit.body"]).also(OF_THE_LOOK),
+    row(RefusedPage, &["limit.body"]).also(OF_THE_LOOK),
     row(PublicRefusal, &["limit.not-cacheable"]),
 ];
 
 /// What only the large tiers show, each with the checks that are played.
 const OF_EVENTS: &[Row] = &[
+    row(WeighsTheWrongWay, &["rate.paced"]),
     row(OnlyGetIsLimited, &["rate.ingestion", "events.over"]),
     row(PlanDecides, &["rate.ingestion"]),
     row(HalfCounted, &["events.counted-singly", "events.over"]),

@@ -95,7 +95,7 @@ fn decide(site: &Site, ask: &Ask, now: u64) -> Answer {
     {
         batch.store(site, now);
     }
-    let may = may(site, &key, place);
+    let may = may(site, ask, &key, place);
     if !may && !site.is(LimitBeforeScope) {
         return Answer::forbidden(place.scope());
     }
@@ -135,11 +135,13 @@ fn decide(site: &Site, ask: &Ask, now: u64) -> Answer {
     }
 }
 
-fn may(site: &Site, key: &Key, place: Place) -> bool {
+fn may(site: &Site, ask: &Ask, key: &Key, place: Place) -> bool {
     if site.is(FirstScopeCounts) {
         return key.scopes.first().is_some_and(|first| first == place.scope());
     }
-    key.has(place.scope()) || (site.is(WritersReadOverview) && place == Place::Overview)
+    (site.is(SlashNeedsNoScope) && ask.path.ends_with('/'))
+        || key.has(place.scope())
+        || (site.is(WritersReadOverview) && place == Place::Overview)
 }
 
 fn is_json(body: &[u8]) -> bool {

@@ -41,7 +41,7 @@ async fn every_limiter_passes_what_is_counted() {
         (id.starts_with("rate.") || id.starts_with("limit.") || id.starts_with("events."))
             && id != "events.straddle-fits"
     };
-    for how in [Algorithm::Log, Algorithm::Clock] {
+    for how in [Algorithm::Log, Algorithm::Clock, Algorithm::Weighed] {
         let results = judge(Nature { how, quirks: &[] }, &SHORT_SUITE, counts).await;
         let held: Vec<String> = results.iter().filter(|result| !is_clean(result)).map(said).collect();
         assert!(held.is_empty(), "{how:?}: {}", held.join("\n\n"));

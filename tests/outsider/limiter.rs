@@ -1,4 +1,4 @@
-//! Three ways to keep the promise of so much a minute, and two that do not. Each counts one thing, by weight, so a key
+//! Four ways to keep the promise of so much a minute, and others that do not. Each counts one thing, by weight, so a key
 //! has one for its requests and one for its events.
 
 use std::collections::VecDeque;
@@ -15,6 +15,10 @@ pub(crate) enum Algorithm {
     Clock,
     /// All is forgotten a minute after the first that was admitted; requests and events each in their own minute.
     Apart,
+    /// What was admitted in the clock's minute, and of the one before the share that the last minute still overlaps.
+    Weighed,
+    /// The same with the share that it does not overlap.
+    WeighedWrongly,
     /// A log in which refusals count as well, so that only who is silent is let in again.
     Strict,
 }
@@ -34,6 +38,7 @@ impl Meter {
         let over = |from: u64| match how {
             Algorithm::Log | Algorithm::Strict => from + window <= now,
             Algorithm::Clock => from / window < now / window,
+            Algorithm::Weighed | Algorithm::WeighedWrongly => from / window + 1 < now / window,
             Algorithm::Apart => false,
         };
         while self.taken.front().is_some_and(|(from, _)| over(*from)) {
@@ -48,6 +53,36 @@ impl Meter {
         self.taken.iter().map(|(_, weight)| u64::from(*weight)).sum()
     }
 
+    /// What counts at `now`, in thousandths, where the minute before is weighed in.
+    fn estimate(&self, now: u64, window: u64, how: Algorithm) -> u64 {
+        let gone = (now % window) * 1_000 / window;
+        let share = if how == Algorithm::Weighed { 1_000 - gone } else { gone };
+        let weight = |from: u64| match now / window - from / window {
+            0 => 1_000,
+            1 => share,
+            _ => 0,
+        };
+        self.taken.iter().map(|(from, taken)| u64::from(*taken) * weight(*from)).sum()
+    }
+
+    /// Whether so much fits where the minute before is weighed in.
+    fn fits_by_weight(
+        &self,
+        now: u64,
+        weight: u32,
+        limit: u32,
+        window: u64,
+        how: Algorithm,
+    ) -> Result<(), u64> {
+        const STEP: u64 = 100;
+        let over =
+            |at: u64| self.estimate(at, window, how) + u64::from(weight) * 1_000 > u64::from(limit) * 1_000;
+        match over(now) {
+            false => Ok(()),
+            true => Err((1..).map(|steps| steps * STEP).find(|wait| !over(now + wait)).unwrap_or(window)),
+        }
+    }
+
     /// Whether so much fits, or how many milliseconds it takes until it does.
     pub(crate) fn fits(
         &mut self,
@@ -58,13 +93,16 @@ impl Meter {
         how: Algorithm,
     ) -> Result<(), u64> {
         self.settle(now, window, how);
+        if matches!(how, Algorithm::Weighed | Algorithm::WeighedWrongly) {
+            return self.fits_by_weight(now, weight, limit, window, how);
+        }
         let mut over =
             (self.sum() + u64::from(weight)).saturating_sub(u64::from(limit) + u64::from(self.saved));
         if over == 0 {
             return Ok(());
         }
         Err(match how {
-            Algorithm::Clock => window - now % window,
+            Algorithm::Clock | Algorithm::Weighed | Algorithm::WeighedWrongly => window - now % window,
             Algorithm::Apart => self.taken.front().map_or(window, |(from, _)| from + window - now),
             Algorithm::Strict => {
                 self.taken.push_back((now, weight.min(1)));

@@ -16,10 +16,18 @@ pub(crate) enum Quirk {
     BeaconsWithQuery,
     /// Who has no valid key lacks the scope, too.
     UnknownIsForbidden,
+    /// After a hundred wrong keys in a minute, the next ones are 429.
+    GuessersAreLimited,
     /// HEAD needs no key.
     HeadIsOpen,
     /// With a slash at its end, a path is not under authentication.
     SlashIsOpen,
+    /// Who comes from this machine, by X-Forwarded-For, needs no key.
+    InsidersAreOpen,
+    /// With a slash at its end, a path needs no scope.
+    SlashNeedsNoScope,
+    /// Of a connection's valid keys only the first counts.
+    FirstKeyOfConnection,
     /// A connection that once showed a valid key needs none.
     ConnectionsRemember,
     /// Answers to GET are kept for a while by URL, before anybody asks for a key.
@@ -80,6 +88,10 @@ pub(crate) enum Quirk {
     RefusalsAreKept,
     /// A request comes back every second.
     Bucket,
+    /// The minute before is weighed in the wrong way round.
+    WeighsTheWrongWay,
+    /// Who is silent for ten seconds is forgotten.
+    ForgetsTheSilent,
     /// The window has two minutes, and room for twice as much.
     TwoMinutes,
     /// The first request of a connection is not counted.
@@ -108,6 +120,10 @@ pub(crate) enum Quirk {
     Age,
     /// Retry-After is half a minute, always.
     AlwaysHalf,
+    /// Retry-After is 0 in the last second of a window.
+    ZeroAtTheEnd,
+    /// The message says 60, whatever Retry-After does.
+    MessageSays60,
     /// Retry-After is ten seconds short.
     TenSecondsEarly,
     /// Retry-After is only in the body.

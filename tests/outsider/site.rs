@@ -41,6 +41,8 @@ pub(crate) struct Counters {
     pub(crate) pending: Vec<u64>,
     /// The last moment when they were.
     pub(crate) gathered: u64,
+    /// When the last request came.
+    pub(crate) asked: u64,
     /// The window whose first refusal has been sent.
     pub(crate) told: Option<u64>,
 }

@@ -233,6 +233,40 @@ pub(super) const ENTRIES: &[Entry] = &[
         "A connection that showed a valid key needs none.",
         |k| k.connections_remember = true,
     ),
+    must(
+        GROUP,
+        "connections-keep-their-key",
+        &["scope.every-request"],
+        "The first key of a connection stands for every valid one that follows.",
+        |k| k.connections_keep_their_key = true,
+    ),
+    must(
+        GROUP,
+        "guessers-limited",
+        &["auth.never-limited"],
+        "Now and then a key that does not exist is answered 429.",
+        |k| {
+            k.rewrite.push(|visit, reply| {
+                if reply.status == 401 && visit.ordinal % 50 == 49 {
+                    *reply = errors::rate_limited(60);
+                }
+            });
+        },
+    ),
+    must(GROUP, "slash-open", &["auth.path-spelled"], "A path with a slash at its end needs no key.", |k| {
+        k.open.push(|visit| visit.request.path.ends_with('/'));
+    }),
+    must(
+        GROUP,
+        "insiders-need-no-key",
+        &["auth.asked-otherwise"],
+        "Who is forwarded for this machine needs no key.",
+        |k| {
+            k.open.push(|visit| {
+                visit.request.header_text("x-forwarded-for").is_some_and(|from| from.starts_with("127."))
+            });
+        },
+    ),
 ];
 
 fn instead_of_header(knobs: &mut Knobs, look: for<'a> fn(&'a Request<'a>) -> Option<Cow<'a, [u8]>>) {

@@ -88,6 +88,13 @@ pub(super) const ENTRIES: &[Entry] = &[
     must(GROUP, "body-before-scope", &["scope.before-body"], "The body is checked before the scope.", |k| {
         k.order = [Stage::Key, Stage::Path, Stage::Body, Stage::Scope, Stage::Limit]
     }),
+    must(
+        GROUP,
+        "slash-unscoped",
+        &["scope.path-spelled"],
+        "A path with a slash at its end needs no scope.",
+        |k| k.unscoped.push(|visit| visit.request.path.ends_with('/')),
+    ),
     should(GROUP, "forbidden-batches-stored", &["scope.no-effect"], "A batch answered 403 is stored.", |k| {
         k.store_forbidden = true;
     }),

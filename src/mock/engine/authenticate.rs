@@ -28,8 +28,11 @@ impl Engine {
             return Some(key);
         }
         visit.key = Some(Arc::clone(&key));
-        if site.knobs().connections_remember {
-            site.remember(visit.request.connection, &key);
+        if site.knobs().connections_keep_their_key {
+            visit.key = site.shown_by(visit.request.connection).or(Some(Arc::clone(&key)));
+        }
+        if site.knobs().connections_remember || site.knobs().connections_keep_their_key {
+            site.remember(visit.request.connection, visit.key.as_ref().unwrap_or(&key));
         }
         if site.knobs().closed.iter().any(|closed| closed(visit)) {
             visit.key = None;

@@ -152,7 +152,7 @@ fn scope_stage<'a>(site: &Site, visit: &Visit<'a>, progress: &mut Progress<'a>) 
     let knobs = site.knobs();
     let endpoint = visit.route.endpoint()?;
     let scopes = visit.key.as_ref().map_or(&[][..], |key| &key.scopes);
-    if (knobs.grants)(scopes, endpoint) {
+    if (knobs.grants)(scopes, endpoint) || knobs.unscoped.iter().any(|unscoped| unscoped(visit)) {
         return None;
     }
     if knobs.count_forbidden

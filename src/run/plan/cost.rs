@@ -79,7 +79,9 @@ fn usage_of(step: &Step) -> Use {
         given: _,
     } = step;
     let watches = poll.is_some() || fingerprint.is_some();
-    if burst.is_some() || pace.is_some() || watches || align.is_some() || wait.is_some() {
+    // A burst without the key spends nothing of what others count.
+    let counts = burst.as_ref().is_some_and(|burst| counts_against_key(burst.credentials.as_ref()));
+    if counts || pace.is_some() || watches || align.is_some() || wait.is_some() {
         Use::Waits
     } else if exhaust.is_some() {
         Use::UsesUp

@@ -104,6 +104,11 @@ pub(super) fn play(
         let time = if experiment.trusts { Time::Trusting } else { Time::Real };
         bills.push(bill(case_at(suite, experiment.leader), &suite.requests, &mut cast, begins, time));
     }
+    // Timers run by the millisecond, and who is over first must not depend on less.
+    if let Some(last) = bills.last_mut() {
+        last.until =
+            Duration::from_millis(u64::try_from(last.until.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX));
+    }
     for (name, key) in names.into_iter().zip(&taken) {
         if let Some(model) = cast.remove(name) {
             keys[*key] = model;

@@ -18,7 +18,7 @@ const PHASE: Duration = Duration::from_secs(17);
 impl Player<'_> {
     /// Waits until every key of the case has a fresh window: by the promise of a 429 where there is one, by silence
     /// where the limiter slides.
-    pub(super) async fn align(&mut self) -> Result<(), Stop> {
+    pub(in crate::run) async fn align(&mut self) -> Result<(), Stop> {
         let mut ready = self.stage.clock.now();
         self.waited_for_first_promise = true;
         let measured =

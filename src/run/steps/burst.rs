@@ -9,6 +9,7 @@ use crate::run::judge::{Finding, Rules, judge_answer, spread};
 use crate::run::ledger::{KeyState, WINDOW};
 use crate::run::message::{Answer, Outgoing};
 use crate::run::player::{Player, Spent, Stop};
+use crate::run::steps::exhaust::CROWDED;
 use crate::run::steps::seen::Fired;
 use crate::run::steps::send::shown;
 use crate::run::steps::ways::Way;
@@ -18,7 +19,7 @@ use crate::run::wire::Connections;
 use crate::scenario::model::{Burst, Expect, RequestDef, Step};
 
 /// How many requests are under way at once unless the scenario says otherwise.
-pub(super) const IN_FLIGHT: u32 = 32;
+pub(in crate::run) const IN_FLIGHT: u32 = 32;
 
 /// A burst that took so long cannot be told from one that met a reset.
 pub(super) const TOO_LONG: Duration = Duration::from_secs(WINDOW.as_secs() - 1);
@@ -78,7 +79,7 @@ impl Player<'_> {
     }
 
     /// The same request as often as there are `batches`; see [`Player::in_turn`].
-    pub(super) fn batches(
+    pub(in crate::run) fn batches(
         &self,
         def: &RequestDef,
         key: &KeyState,
@@ -88,7 +89,7 @@ impl Player<'_> {
     }
 
     /// Sends requests together and takes note of every answer, for the key that they were counted for.
-    pub(super) async fn fire(
+    pub(in crate::run) async fn fire(
         &self,
         key: Option<&KeyState>,
         requests: Vec<Arc<Outgoing>>,
@@ -102,6 +103,9 @@ impl Player<'_> {
             volley::fire(&self.run.wire, &self.stage.clock, requests, in_flight as usize, connections).await;
         for (place, answer) in &volley.answers {
             self.record(&sent[*place], answer, key);
+        }
+        if volley.took() > CROWDED && volley.is_crowded() {
+            self.run.note_crowd();
         }
         for fault in &volley.faults {
             if let Some(outgoing) = sent.first() {

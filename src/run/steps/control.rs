@@ -1,11 +1,12 @@
 //! The positive control: a check whose key does not work at all is blocked, not failed.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::contract::Scope;
 use crate::run::fault::Fault;
 use crate::run::ledger::KeyState;
-use crate::run::message::Answer;
+use crate::run::message::{Answer, Outgoing};
 use crate::run::player::{Player, Stop};
 use crate::run::request::Recipe;
 use crate::run::wire::Connections;
@@ -116,10 +117,7 @@ impl Player<'_> {
             let outgoing = recipe
                 .make(&self.stage.base_url, &self.run.target, &self.run.payloads)
                 .map_err(|unfit| Stop::Skipped(unfit.to_string()))?;
-            let answer = match self.exchange(&outgoing, Some(key), Connections::Fresh).await {
-                Ok(answer) => answer,
-                Err(fault) => return Err(self.unreachable(&fault, &outgoing.url)),
-            };
+            let answer = self.answer_in_a_crowd(key, &outgoing).await?;
             if answer.admitted() && posts_events {
                 self.run.found_envelope(*envelope);
             }
@@ -130,6 +128,22 @@ impl Player<'_> {
             }
         }
         last.ok_or_else(|| Stop::Blocked("no event envelope is left to try".to_owned()))
+    }
+
+    /// The answer to a control.
+    async fn answer_in_a_crowd(&self, key: &KeyState, outgoing: &Outgoing) -> Result<Answer, Stop> {
+        let heard = self.run.answers.load(Ordering::Relaxed);
+        let fault = match self.exchange_in_a_crowd(outgoing, Some(key), Connections::Fresh).await {
+            Ok(answer) => return Ok(answer),
+            Err(fault) => fault,
+        };
+        if fault.is_unreachable() && self.run.answers.load(Ordering::Relaxed) > heard {
+            return Err(Stop::Inconclusive(format!(
+                "the positive control got no answer from {}, while other requests got theirs: {fault}",
+                outgoing.url
+            )));
+        }
+        Err(self.unreachable(&fault, &outgoing.url))
     }
 
     fn unreachable(&self, fault: &Fault, url: &str) -> Stop {

@@ -12,7 +12,7 @@ use crate::scenario::model::{Exhaust, RequestDef};
 const IN_FLIGHT: u32 = 32;
 
 /// A wave that took so long met a crowded target: the next one goes out with fewer requests at once.
-const CROWDED: Duration = Duration::from_secs(10);
+pub(super) const CROWDED: Duration = Duration::from_secs(10);
 
 /// How many requests are sent one by one until one of them is answered 429.
 const MOST_ALONE: usize = 20;
@@ -23,6 +23,10 @@ const MOST_WAVES: u32 = 3;
 /// How often it is sent where there is one. A limiter that slides gives quota back as fast as it was used up a minute
 /// ago, so that the request after a wave may find room again until all of that burst is forgotten.
 const MOST_WAVES_OF_A_LIMIT: u32 = 12;
+
+/// Why a key that is limited can still not be used up.
+pub(super) const GIVES_BACK: &str =
+    "the limiter gives quota back so fast that the key cannot be held used up";
 
 impl Player<'_> {
     /// Sends until the key is used up and enough 429s are collected.
@@ -75,7 +79,7 @@ impl Player<'_> {
             let requests = self.batches(def, key, &wave)?;
             let volley = self.fire(Some(key), requests, in_flight, self.connections).await;
             slowest = slowest.max(volley.took());
-            if volley.took() > CROWDED {
+            if volley.took() > CROWDED && volley.is_crowded() {
                 in_flight = FEW_IN_FLIGHT;
             }
             limited.extend(volley.answers.into_iter().filter(|(_, answer)| answer.status == 429));
@@ -93,7 +97,12 @@ impl Player<'_> {
                 "the target needed {took} s for a whole quota, so the key cannot be used up within a minute"
             )));
         }
-        Ok(None)
+        match limited.is_empty() {
+            true => Ok(None),
+            // Enough to look at, although the key is not used up for long.
+            false if collect > 1 && limited.len() >= collect as usize => Ok(Some(limited)),
+            false => Err(Stop::Inconclusive(GIVES_BACK.to_owned())),
+        }
     }
 
     /// The first 429 among requests sent one by one. A limiter that slides gives quota back bit by bit, so the first
@@ -106,7 +115,7 @@ impl Player<'_> {
     ) -> Result<(Option<Answer>, usize), Stop> {
         let mut let_in = 0;
         for outgoing in self.batches(def, key, &[batch.unwrap_or(0); MOST_ALONE])? {
-            match self.exchange(&outgoing, Some(key), Connections::Fresh).await {
+            match self.exchange_in_a_crowd(&outgoing, Some(key), Connections::Fresh).await {
                 Ok(answer) if answer.status == 429 => return Ok((Some(answer), let_in)),
                 Ok(_) => let_in += 1,
                 Err(fault) => return Err(Stop::Inconclusive(format!("using the key up broke off: {fault}"))),

@@ -15,6 +15,8 @@ mod simple;
 mod trickle;
 mod ways;
 
+pub(super) use burst::IN_FLIGHT;
+
 use super::player::{Player, Stop};
 use crate::contract::{Endpoint, Scope};
 use crate::scenario::model::{RequestDef, Step};
@@ -61,7 +63,7 @@ impl Player<'_> {
         } else if let Some(find) = &step.find_session {
             self.find_session(find, line).await?;
         } else if let Some(rule) = step.review {
-            self.review(rule, line)?;
+            self.review(rule, step, line)?;
         }
         Ok(Seen::Nothing)
     }

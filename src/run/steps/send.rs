@@ -1,5 +1,6 @@
 //! One request.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::payload::random_session;
@@ -11,6 +12,7 @@ use crate::run::ledger::KeyState;
 use crate::run::message::{Answer, Content, Outgoing};
 use crate::run::player::{Player, Session, Stop};
 use crate::run::request::Recipe;
+use crate::run::steps::exhaust::GIVES_BACK;
 use crate::run::steps::seen::Sent;
 use crate::run::suspicion::Suspicion;
 use crate::run::wire::Connections;
@@ -21,6 +23,12 @@ use crate::scenario::words::StatusPattern;
 /// How long the body waits for an answer to the header when a request is sent again because no answer came for a
 /// reason that may pass.
 const PATIENCE: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(2)];
+
+/// How often a request is sent that gets no answer while others do.
+const MOST_KNOCKS: u32 = 4;
+
+/// A target that takes so long for what it answers is crowded, and a request without an answer says nothing.
+const PROMPT: Duration = Duration::from_secs(5);
 
 /// How often a request is sent to a key that should be used up.
 const MOST_SENDS_ON_USED_UP: usize = 5;
@@ -48,9 +56,7 @@ impl Player<'_> {
             }
         }
         if gives_back {
-            return Err(Stop::Inconclusive(
-                "the limiter gives quota back so fast that the key cannot be held used up".to_owned(),
-            ));
+            return Err(Stop::Inconclusive(GIVES_BACK.to_owned()));
         }
         self.send_once(send, step).await
     }
@@ -91,7 +97,7 @@ impl Player<'_> {
         }
         let counted = counts_against_key(send.credentials.as_ref());
         let connections = if send.used_connection { Connections::Reused } else { Connections::Fresh };
-        let answer = match self.exchange(&outgoing, counted.then_some(&*key), connections).await {
+        let answer = match self.exchange_in_a_crowd(&outgoing, counted.then_some(&*key), connections).await {
             Ok(answer) => answer,
             Err(fault @ Fault::Unsendable(_)) => return Err(Stop::Skipped(fault.to_string())),
             Err(fault) => return Err(self.no_answer(fault, &outgoing, &recipe, &key, line).await),
@@ -172,6 +178,24 @@ impl Player<'_> {
         Err(Stop::Broken(failures))
     }
 
+    /// Sends a request, again where it gets no answer while others do: it may be waiting at a crowded door.
+    pub(super) async fn exchange_in_a_crowd(
+        &self,
+        outgoing: &Outgoing,
+        counted: Option<&KeyState>,
+        connections: Connections,
+    ) -> Result<Answer, Fault> {
+        let answers = || self.run.answers.load(Ordering::Relaxed);
+        for _ in 1..MOST_KNOCKS {
+            let heard = answers();
+            match self.exchange(outgoing, counted, connections).await {
+                Err(fault) if fault.is_unreachable() && answers() > heard => self.run.note_crowd(),
+                other => return other,
+            }
+        }
+        self.exchange(outgoing, counted, connections).await
+    }
+
     /// Sends a request, again where that may help, and takes note of the answer.
     pub(in crate::run) async fn exchange(
         &self,
@@ -210,6 +234,7 @@ impl Player<'_> {
 
     /// Holds an answer against what is true of every answer, and remembers what was admitted to which key.
     pub(super) fn record(&self, outgoing: &Outgoing, answer: &Answer, counted: Option<&KeyState>) {
+        self.run.answers.fetch_add(1, Ordering::Relaxed);
         self.run.trace.record(outgoing, answer, self.cast.values().map(|key| &key.key.secret));
         if let Some(key) = counted.filter(|_| answer.admitted()) {
             let seen = (answer.sent, answer.done);
@@ -227,8 +252,14 @@ impl Player<'_> {
         key: &KeyState,
         line: u32,
     ) -> Stop {
+        let asked = self.stage.clock.now();
         if let Err(stop) = self.control_again(key).await {
             return stop;
+        }
+        if self.run.is_crowded() && self.stage.clock.now() - asked > PROMPT {
+            return Stop::Inconclusive(format!(
+                "the target is crowded, and a request got no answer: {fault}"
+            ));
         }
         let finding = Finding {
             what: format!("no answer: {fault}"),

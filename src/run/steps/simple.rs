@@ -6,7 +6,8 @@ use crate::run::clock::Moment;
 use crate::run::ledger::{KeyState, WINDOW};
 use crate::run::plan::obstacle::CANNOT_REVOKE;
 use crate::run::player::{Player, Stop};
-use crate::scenario::model::Review;
+use crate::run::suspicion;
+use crate::scenario::model::{Review, Step};
 use crate::scenario::span::Spanned;
 use crate::scenario::words::WaitFor;
 
@@ -23,6 +24,8 @@ impl Player<'_> {
                     let silence = key.silence().unwrap_or(WINDOW).max(WINDOW);
                     until = until.max(key.last_answer().map_or(now, |last| last + silence));
                 }
+                // What comes next should lie apart from what made a try before this one suspicious.
+                until = until + suspicion::shift(&self.tries, until);
                 self.wait_until(until, "a silent window").await?;
                 self.spend_anew();
                 Ok(())
@@ -71,7 +74,11 @@ impl Player<'_> {
     }
 
     /// Holds every answer of the run against a rule.
-    pub(super) fn review(&mut self, rule: Review, line: u32) -> Result<(), Stop> {
+    pub(super) fn review(&mut self, rule: Review, step: &Step, line: u32) -> Result<(), Stop> {
+        if let (Review::Every429, Some(expect)) = (rule, &step.expect) {
+            let limited: Vec<_> = self.run.trace.limited().into_iter().enumerate().collect();
+            return self.judge_each_429(expect, &limited, line);
+        }
         let (count, findings) = if rule == Review::TwoQuotasAMinute {
             self.most_together();
             let beyond = self.run.trace.admissions.beyond_two_quotas();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::model::{Body, Burst, Credentials, Exhaust, Expect, Pace, Poll, Send, Step};
+use super::super::model::{Body, Burst, Credentials, Exhaust, Expect, Pace, Poll, Review, Send, Step};
 use super::super::problem::{word, words};
 use super::super::span::{At, Spanned};
 use super::super::text::Text;
@@ -68,7 +68,8 @@ impl Steps<'_> {
                 Step { burst: Some(_), .. }
                 | Step { pace: Some(_), .. }
                 | Step { poll: Some(_), .. }
-                | Step { exhaust: Some(_), .. } => About::Counts,
+                | Step { exhaust: Some(_), .. }
+                | Step { review: Some(Review::Every429), .. } => About::Counts,
                 _ => About::Nothing,
             };
             let rules =
@@ -83,6 +84,10 @@ impl Steps<'_> {
                 "this step gives no status to take for granted",
                 help,
             );
+        }
+        if step.review == Some(Review::Every429) && step.expect.is_none() && self.whole {
+            let help = "add `expect` with `each_429`";
+            report(self.text, node.key_place(&["review"]), "nothing is expected of the 429s", help);
         }
         self.events_are_counted_where_some_are_sent(step, node);
         if let Some(observed) = &step.observe {

@@ -33,6 +33,8 @@ pub(super) const ROWS: &[Row] = &[
         .spares(&["rate.standard", "rate.recovers"]),
     row("rate.stays-used-up", "wrong-keys-refill", "the status is 200, not 429").spares(&["rate.standard"]),
     row("auth.every-request", "connections-remember", "the status is 200, not 401").spares(&["auth.missing"]),
+    row("scope.every-request", "connections-keep-their-key", "the status is 200, not 403")
+        .spares(&["auth.every-request"]),
     row("rate.per-key", "per-address", "of 80 requests 0 were admitted and 80 answered 429"),
     row("rate.recovers", "later-windows-one-more", "requests 61 were admitted"),
     row("rate.recovers", "later-windows-one-less", "requests 59 were admitted"),
@@ -88,6 +90,13 @@ pub(super) const ROWS: &[Row] = &[
     row("limit.message-agrees", "message-disagrees", "the number in the body is not the one in Retry-After")
         .spares(&["limit.body", "limit.retry-after-honest", "limit.retry-after-range"]),
     // Its header.
+    row("limit.every-429", "retry-after-sometimes-missing", "Retry-After is missing").spares(&["limit.body"]),
+    row(
+        "limit.every-message-agrees",
+        "message-disagrees",
+        "the number in the body is not the one in Retry-After",
+    )
+    .spares(&["limit.body", "limit.every-429"]),
     row("limit.not-cacheable", "limited-cacheable", "Cache-Control holds what it must not")
         .spares(OF_THE_FORM),
     row("limit.retry-after-present", "retry-after-missing", "Retry-After is missing").spares(OF_THE_HEADER),

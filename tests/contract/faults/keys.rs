@@ -1,9 +1,11 @@
 //! Deployments that let in what is no key of theirs, or keep out what is.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use wiremock::Request;
 
 use super::{Row, header, to};
-use crate::api::{Reply, events, forbidden, holder_of, success, to_holder, unauthorized};
+use crate::api::{Reply, events, forbidden, holder_of, limited, success, to_holder, unauthorized};
 
 /// What the random part of a key is long, and a whole key.
 const RANDOM: usize = 32;
@@ -45,6 +47,52 @@ fn let_in() -> Vec<Row> {
             if request.method == "HEAD" { success(request) } else { reply }
         })
         .spares(&["auth.missing", "auth.unknown"]),
+        Row::new(
+            "auth.path-spelled",
+            "a path in capitals needs no key",
+            "the status is 200, not 3xx or 4xx",
+            |request, reply| match absent(request) && to(request, "/OVERVIEW") {
+                true => Reply::json(200, "{}"),
+                false => reply,
+            },
+        )
+        .only_with("form=upper-case request=overview")
+        .spares(&["auth.missing", "auth.asked-otherwise", "auth.unknown-path"]),
+        Row::new(
+            "auth.asked-otherwise",
+            "a batch that says it is text needs no key",
+            "the status is 200, not 3xx or 4xx",
+            |request, reply| {
+                let text = header(request, "content-type").is_some_and(|kind| kind.starts_with("text/"));
+                if absent(request) && text && to(request, "/events") { success(request) } else { reply }
+            },
+        )
+        .only_with("header=Content-Type value=text/plain")
+        .spares(&["auth.missing", "auth.path-spelled", "auth.before-body"]),
+        Row::new(
+            "auth.before-body",
+            "nothing in a batch needs no key",
+            "the status is 400",
+            |request, reply| {
+                if absent(request) && to(request, "/events") && request.body.is_empty() {
+                    reply.status(400)
+                } else {
+                    reply
+                }
+            },
+        )
+        .spares(&["auth.missing", "auth.unknown"]),
+        Row::new("auth.never-limited", "many unknown keys are 429", "answered 429", {
+            let asked = AtomicU32::new(0);
+            move |request, reply| {
+                let unknown = reply.status == 401 && !absent(request) && to(request, "/sessions");
+                match unknown && asked.fetch_add(1, Ordering::Relaxed) >= 120 {
+                    true => limited(),
+                    false => reply,
+                }
+            }
+        })
+        .spares(&["auth.missing", "auth.valid-key-accepted"]),
         Row::new("auth.empty", "an empty key opens posting", "the status is 200", |request, reply| {
             let empty = header(request, "x-api-key").is_some_and(|key| key.trim().is_empty());
             if empty && to(request, "/events") { success(request) } else { reply }
@@ -112,10 +160,11 @@ fn look_alikes() -> Vec<Row> {
         ("one-more", |known, given| given.len() == WHOLE + 1 && given.starts_with(known)),
         ("first-half", |known, given| given.len() == WHOLE - RANDOM / 2 && known.starts_with(given)),
     ];
-    let malformed: [(&str, Resembles); 4] = [
+    let malformed: [(&str, Resembles); 5] = [
         ("no-prefix", |known, given| known.strip_prefix("ct_live_") == Some(given)),
         ("other-prefix", |known, given| known.strip_prefix("ct_live_") == given.strip_prefix("ct_test_")),
         ("prefix-alone", |_, given| given == "ct_live_"),
+        ("star", |known, given| given.strip_suffix('*').is_some_and(|start| known.starts_with(start))),
         ("bearer-inside", |known, given| given.strip_prefix("Bearer ") == Some(known)),
     ];
     let row = |check, (form, resembles): (&str, Resembles), spares| {

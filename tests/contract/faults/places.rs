@@ -65,6 +65,16 @@ pub(super) fn rows() -> Vec<Row> {
         )
         .spares(&["auth.no-bearer", "auth.no-basic", "auth.no-query"]),
         Row::new(
+            "auth.no-other-header",
+            "a key is taken as Authorization: Token",
+            "the status is 200",
+            |request, reply| {
+                let key = header(request, "authorization").and_then(|value| value.strip_prefix("Token "));
+                elsewhere(request, reply, key)
+            },
+        )
+        .spares(&["auth.no-bearer", "auth.no-basic", "auth.no-query"]),
+        Row::new(
             "auth.not-rescued",
             "a Bearer key makes up for a bad one",
             "the status is 200",
@@ -83,14 +93,16 @@ pub(super) fn rows() -> Vec<Row> {
         .only_with("form=empty")
         .spares(&["auth.no-bearer", "auth.no-query", "auth.empty"]),
     ];
-    for name in ["api_key", "apikey", "apiKey", "key", "token", "access_token", "x-api-key"] {
+    for name in
+        ["api_key", "apikey", "apiKey", "key", "token", "access_token", "x-api-key", "X-API-Key", "auth"]
+    {
         let change =
             move |request: &Request, reply| elsewhere(request, reply, parameter(request, name).as_deref());
         let fault = format!("a key is taken as ?{name}=");
         let row = Row::new("auth.no-query", fault, "the status is 200", change);
         rows.push(row.only_with(format!("name={name} ")).spares(&["auth.no-bearer", "auth.no-cookie"]));
     }
-    for name in ["api_key", "apikey", "key", "token", "session", "x-api-key"] {
+    for name in ["api_key", "apikey", "key", "token", "session", "x-api-key", "X-API-Key"] {
         let change = move |request: &Request, reply| elsewhere(request, reply, cookie(request, name));
         let fault = format!("a key is taken from the cookie {name}");
         let row = Row::new("auth.no-cookie", fault, "the status is 200", change);
@@ -113,6 +125,11 @@ pub(super) fn rows() -> Vec<Row> {
         "X-Auth-Key",
         "X-Access-Token",
         "X-Token",
+        "X-API-Token",
+        "X-API-Secret",
+        "X-Authorization",
+        "Token",
+        "Proxy-Authorization",
         "Authorization",
     ] {
         let change = move |request: &Request, reply| elsewhere(request, reply, header(request, name));

@@ -75,6 +75,17 @@ fn too_much() -> Vec<Row> {
             },
         )
         .spares(&["scope.events-need-write", "auth.before-body"]),
+        Row::new(
+            "scope.path-spelled",
+            "a slash at the end of a path needs no scope",
+            "the status is 200, not 3xx or 4xx",
+            |request, reply| match header(request, "x-api-key") == Some(WRITE) && to(request, "/sessions/") {
+                true => Reply::json(200, "{}"),
+                false => reply,
+            },
+        )
+        .only_with("form=trailing-slash request=list-sessions")
+        .spares(&["scope.sessions-need-read", "auth.path-spelled"]),
     ]);
     rows
 }

@@ -78,6 +78,10 @@ pub(super) fn count(
     if site.is(ReadsRefillEvents) && place.scope() == READ {
         counters.events.clear();
     }
+    let silent_since = std::mem::replace(&mut counters.asked, now);
+    if site.is(ForgetsTheSilent) && now > silent_since + 10_000 {
+        counters.requests.clear();
+    }
     if site.is(UnusedIsSaved) {
         counters.requests.save(now, most);
     }
@@ -85,6 +89,9 @@ pub(super) fn count(
         // Each request is forgotten after as many seconds as it takes to fill the bucket with one.
         (window, how) = (MINUTE, Algorithm::Log);
         refill(counters, now, most);
+    }
+    if site.is(WeighsTheWrongWay) {
+        how = Algorithm::WeighedWrongly;
     }
     gather(site, counters, now);
     let cost = cost(site, events);
@@ -124,9 +131,14 @@ fn refusal(site: &Site, counters: &mut Counters, wait: u64, now: u64) -> Answer 
         }
         () if site.is(WaitForRequests) => wait.div_ceil(1_000),
         () if site.is(Constant60) => 60,
+        () if site.is(ZeroAtTheEnd) && wait <= 1_000 => 0,
         () => wait.div_ceil(1_000).max(1),
     };
     let mut answer = Answer::limited(seconds);
+    if site.is(MessageSays60) {
+        let body = String::from_utf8_lossy(&answer.body);
+        answer.body = body.replace(&format!("after {seconds} "), "after 60 ").into();
+    }
     if site.is(FirstRefusalTells) {
         let window = counters.requests.oldest();
         if counters.told == window {

@@ -17,7 +17,11 @@ pub(super) fn asks(site: &Site, ask: &Ask, now: u64) -> Result<Key, Answer> {
     let found = shown.as_deref().and_then(|shown| find(site, shown));
     match found {
         Some(key) if is_valid(site, &key, now) => {
-            site.known.lock().unwrap().insert(ask.connection, key.clone());
+            let mut known = site.known.lock().unwrap();
+            if site.is(FirstKeyOfConnection) {
+                return Ok(known.entry(ask.connection).or_insert(key).clone());
+            }
+            known.insert(ask.connection, key.clone());
             return Ok(key);
         }
         Some(_) if site.is(RevokedIsForbidden) => {
@@ -86,6 +90,8 @@ fn is_valid(site: &Site, key: &Key, now: u64) -> bool {
 fn somebody_else(site: &Site, ask: &Ask) -> Option<Key> {
     let open = (site.is(HeadIsOpen) && ask.method == "HEAD")
         || (site.is(SlashIsOpen) && ask.path.ends_with('/'))
+        || (site.is(InsidersAreOpen)
+            && ask.headers.get("x-forwarded-for").is_some_and(|from| from.as_bytes().starts_with(b"127.")))
         || (site.is(OverviewIsPublic) && Place::of(site, &ask.path) == Some(Place::Overview));
     if open {
         return Some(Key {
@@ -121,6 +127,15 @@ fn refusal(site: &Site, ask: &Ask, shown: Option<&[u8]>) -> Answer {
     let place = Place::of(site, &ask.path);
     if site.is(UnknownIsForbidden) && shown.is_some() {
         return Answer::forbidden(place.map_or(READ, Place::scope));
+    }
+    if site.is(GuessersAreLimited) {
+        let now = site.now();
+        let mut counters = site.counters.lock().unwrap();
+        let guesses = &mut counters.entry("nobody".to_owned()).or_default().requests;
+        if let Err(wait) = guesses.fits(now, 1, 100, MINUTE, crate::limiter::Algorithm::Log) {
+            return Answer::limited(wait.div_ceil(1_000));
+        }
+        guesses.take(now, 1);
     }
     if site.is(MalformedIsBadRequest) && !text.is_empty() && !text.starts_with("ct_live_") {
         return Answer::error(400, "VALIDATION_ERROR", "This is no API key.");

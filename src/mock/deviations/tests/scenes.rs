@@ -109,6 +109,14 @@ fn batch(first: usize, count: usize) -> String {
     format!(r#"{{"events":[{}]}}"#, events.join(","))
 }
 
+/// Other spellings of a path, and other places to come from.
+fn elsewhere(script: &mut Script) {
+    let get = Ask { method: "GET", path: "/api/v1/sessions/", ..Ask::default() };
+    script.ask(get);
+    script.ask(Ask { headers: &[("X-API-Key", WRITE.as_bytes())], ..get });
+    script.ask(Ask { path: "/api/v1/sessions", headers: &[("X-Forwarded-For", b"127.0.0.1")], ..get });
+}
+
 fn credentials(script: &mut Script) {
     let basic = format!("Basic {}", STANDARD_BASE64.encode(format!("user:{BOTH}")));
     let bearer = format!("Bearer {BOTH}");
@@ -305,6 +313,7 @@ pub(super) type Scene = fn(&mut Script);
 /// The cheap scenes first: an entry is done with as soon as one of them differs.
 pub(super) const SCENES: &[(&str, Scene)] = &[
     ("credentials", credentials),
+    ("elsewhere", elsewhere),
     ("scopes", scopes),
     ("forbidden batch", forbidden_batch),
     ("mixed use", mixed_use),
