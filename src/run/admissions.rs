@@ -48,6 +48,16 @@ impl Admissions {
         of_key.admitted.push(seen);
     }
 
+    /// How many requests of a key left between two instants and were admitted.
+    pub(crate) fn between(&self, stage: &str, variable: &str, from: Moment, to: Moment) -> u32 {
+        let owner = (stage.to_owned(), variable.to_owned());
+        let count = self
+            .all()
+            .get(&owner)
+            .map_or(0, |of_key| of_key.admitted.iter().filter(|seen| seen.0 >= from && seen.0 < to).count());
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
     /// For every key the most that was admitted together, the greatest share of a limit first.
     pub(crate) fn most(&self) -> Vec<Most> {
         let mut most: Vec<Most> = self
@@ -126,6 +136,8 @@ mod tests {
         assert_eq!(burst(121_000), 0);
         assert_eq!(burst(150_000), 1);
         assert_eq!(admissions.most()[0].admitted, 180);
+        let between = |key, from, to| admissions.between("here", key, at(from), at(to));
+        assert_eq!((between("K", 0, 30), between("K", 100, 58_000), between("L", 0, 30)), (30, 0, 0));
     }
 
     #[test]

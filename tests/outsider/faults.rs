@@ -123,6 +123,7 @@ const OF_KEYS: &[Row] = &[
 ];
 
 /// Who counts wrongly does so in every window and for every key, and says other times.
+const OF_A_CONNECTION: &[&str] = &["rate.standard", "rate.per-key", "rate.window-length"];
 const OF_THE_COUNT: &[&str] = &[
     "rate.window-length",
     "rate.per-key",
@@ -150,7 +151,8 @@ const OF_REQUESTS: &[Row] = &[
     row(Bucket, &["rate.window-length"]).also(OF_A_BUCKET),
     row(ForgetsTheSilent, &["rate.window-length"]).also(OF_THE_COUNT),
     row(TwoMinutes, &["rate.standard"]).also(OF_THE_COUNT),
-    row(FirstOfConnectionIsFree, &["rate.connections"]).also(&["rate.standard"]),
+    // Connections that were used before count as they should.
+    row(FirstOfConnectionIsFree, &["rate.recovers"]).also(OF_A_CONNECTION),
     row(CountedLater, &["rate.standard"]).also(OF_THE_COUNT),
     row(UnusedIsSaved, &["rate.standard"]).also(OF_THE_COUNT),
     row(RefusedWith200, &["rate.standard"]).also(OF_THE_COUNT),
