@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::clock::Moment;
 use super::judge::Finding;
 use super::lawful::Seen;
+use super::ledger::WINDOW;
 
 /// A span that no two ends of a minute fit into, not even those of a limiter that counts by the second.
 const LESS_THAN_A_MINUTE: Duration = Duration::from_secs(59);
@@ -48,14 +49,27 @@ impl Admissions {
         of_key.admitted.push(seen);
     }
 
-    /// How many requests of a key left between two instants and were admitted.
-    pub(crate) fn between(&self, stage: &str, variable: &str, from: Moment, to: Moment) -> u32 {
+    /// The fewest requests, of those that are any, that a minute of some clock may have let in which ended less than a
+    /// minute before `now`. `None` where there was none.
+    pub(crate) fn fewest_in_a_minute_before(&self, stage: &str, variable: &str, now: Moment) -> Option<u32> {
         let owner = (stage.to_owned(), variable.to_owned());
-        let count = self
-            .all()
-            .get(&owner)
-            .map_or(0, |of_key| of_key.admitted.iter().filter(|seen| seen.0 >= from && seen.0 < to).count());
-        u32::try_from(count).unwrap_or(u32::MAX)
+        let mut sent: Vec<Moment> =
+            self.all().get(&owner)?.admitted.iter().map(|seen| seen.0).filter(|sent| *sent < now).collect();
+        sent.sort_unstable();
+        let number = |end: Moment| {
+            let begun = sent.partition_point(|sent| *sent + WINDOW < end);
+            sent.partition_point(|sent| *sent < end).saturating_sub(begun)
+        };
+        // A minute that ends, or began, in the middle of a burst is too unlikely to meet twice.
+        const STEP: Duration = Duration::from_millis(500);
+        let before = |end: Moment, earlier: Duration| Moment(end.0.saturating_sub(earlier));
+        let fewest = (0..120)
+            .map(|steps| before(now, STEP * steps))
+            .filter(|end| number(*end) == number(before(*end, STEP / 2)))
+            .map(number)
+            .filter(|number| *number > 0)
+            .min()?;
+        Some(u32::try_from(fewest).unwrap_or(u32::MAX))
     }
 
     /// For every key the most that was admitted together, the greatest share of a limit first.
@@ -136,8 +150,9 @@ mod tests {
         assert_eq!(burst(121_000), 0);
         assert_eq!(burst(150_000), 1);
         assert_eq!(admissions.most()[0].admitted, 180);
-        let between = |key, from, to| admissions.between("here", key, at(from), at(to));
-        assert_eq!((between("K", 0, 30), between("K", 100, 58_000), between("L", 0, 30)), (30, 0, 0));
+        // Sixty each left from 120, 121 and 150 s on.
+        let fewest = |now| admissions.fewest_in_a_minute_before("here", "K", at(now));
+        assert_eq!((fewest(179_900), fewest(209_000), fewest(300_000)), (Some(60), Some(60), None));
     }
 
     #[test]

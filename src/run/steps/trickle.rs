@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::run::clock::Moment;
 use crate::run::ledger::{KeyState, WINDOW};
 use crate::run::player::{Player, Stop};
 use crate::run::steps::seen::Seen;
@@ -22,11 +21,12 @@ impl Player<'_> {
         let Suspicion::TooFew { admitted, expected, silence, private, trickles: None } = suspicion else {
             return Ok(suspicion);
         };
-        // What a limiter that weighs in the minute before gives back within the look is a share of what it let in there.
+        // What a limiter gives back within the look, that weighs in the minute before, is a share of what it let in there.
         const SEEN_TO_TRICKLE: u32 = 12;
-        let (stage, variable, from) = (&self.stage.base_url, &fired.key.key.variable, fired.volley.from);
-        let before = Moment(from.0.saturating_sub(WINDOW * 2));
-        if self.run.trace.admissions.between(stage, variable, before, from) < SEEN_TO_TRICKLE {
+        let admissions = &self.run.trace.admissions;
+        let (stage, variable) = (&self.stage.base_url, &fired.key.key.variable);
+        let fewest = admissions.fewest_in_a_minute_before(stage, variable, fired.volley.from);
+        if fewest.is_some_and(|fewest| fewest < SEEN_TO_TRICKLE) {
             return Ok(suspicion);
         }
         let trickles = self.trickles(&fired.key, self.request(&burst.request)?).await?;
