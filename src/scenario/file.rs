@@ -34,6 +34,10 @@ pub(super) struct CheckFile {
     /// Further keys by the name the steps use for them, with their roles.
     #[serde(default)]
     pub(super) keys: BTreeMap<String, Spanned<String>>,
+    /// Whether all keys of the check belong to one account, as `account` in the target file tells. Skipped where they
+    /// cannot.
+    #[serde(default)]
+    pub(super) one_account: bool,
     /// Plays the steps once for each value, with the value in place of `{name}`. With several names, once for
     /// each combination. Written `{{name}}`, the braces stay.
     #[serde(default)]

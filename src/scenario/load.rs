@@ -100,8 +100,8 @@ fn check(text: &Text, found: &Found, known: &Known<'_>) -> Option<Check> {
     let mut cases = Vec::new();
     for (row, (tree, file)) in rows.iter().zip(readings) {
         rules::case(text, &tree, &file, known, whole);
-        let CheckFile { key, keys, steps, .. } = file;
-        cases.push(Case { row: labels(row), key, keys, steps });
+        let CheckFile { key, keys, one_account, steps, .. } = file;
+        cases.push(Case { row: labels(row), key, keys, one_account, steps });
     }
     let mut tags = head.tags;
     let folder = found.folders.first().filter(|folder| !tags.contains(folder)).cloned();

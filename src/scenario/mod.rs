@@ -20,6 +20,7 @@
 mod builtin;
 mod de;
 mod document;
+mod expectation;
 mod file;
 mod fixtures;
 mod load;

@@ -137,8 +137,13 @@ const OF_THE_COUNT: &[&str] = &[
 const OF_A_BUCKET: &[&str] =
     &["rate.standard", "rate.per-key", "rate.recovers", "rate.stays-used-up", "limit.promise-stable"];
 /// A wrong time is not the one in the body, and moves.
-const OF_THE_PROMISE: &[&str] =
-    &["limit.message-agrees", "limit.every-message-agrees", "limit.every-429", "limit.promise-stable"];
+const OF_THE_PROMISE: &[&str] = &[
+    "limit.message-agrees",
+    "limit.every-message-agrees",
+    "limit.every-429",
+    "limit.promise-stable",
+    "limit.retry-after-kept",
+];
 /// A wrong look is seen again where every 429 is looked at.
 const OF_THE_LOOK: &[&str] = &["limit.message-agrees", "limit.every-message-agrees", "limit.every-429"];
 

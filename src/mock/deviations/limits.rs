@@ -167,9 +167,13 @@ pub(super) const ENTRIES: &[Entry] = &[
                 |visit| Unit::Named(visit.request.peer.map_or_else(String::new, |peer| peer.to_string()));
         },
     ),
-    must(GROUP, "shared-by-all-keys", &["rate.per-key"], "All keys of an account share one count.", |k| {
-        k.unit = |_| Unit::Named("account".to_owned())
-    }),
+    must(
+        GROUP,
+        "shared-by-all-keys",
+        &["rate.per-key", "rate.per-key-same-owner"],
+        "All keys of an account share one count.",
+        |k| k.unit = |_| Unit::Named("account".to_owned()),
+    ),
     must(GROUP, "shared-by-tier", &["rate.per-key"], "All keys of a tier share one count.", |k| {
         k.unit = |visit| Unit::Named(visit.key.as_ref().map_or_else(String::new, |key| key.tier.to_string()));
     }),

@@ -10,9 +10,15 @@ use super::{Entry, Group, must, rfc, should};
 const GROUP: Group = Group::The429;
 
 pub(super) const ENTRIES: &[Entry] = &[
-    must(GROUP, "retry-after-missing", &["limit.retry-after-present"], "429 has no Retry-After.", |k| {
-        k.rewrite.push(|_, reply| retry_after(reply, |_| None));
-    }),
+    must(
+        GROUP,
+        "retry-after-missing",
+        &["limit.retry-after-present", "limit.every-429"],
+        "429 has no Retry-After.",
+        |k| {
+            k.rewrite.push(|_, reply| retry_after(reply, |_| None));
+        },
+    ),
     must(
         GROUP,
         "retry-after-sometimes-missing",
@@ -106,12 +112,25 @@ pub(super) const ENTRIES: &[Entry] = &[
             k.seconds = |wait_ms, _| (wait_ms.div_ceil(1_000) - 1).max(1);
         },
     ),
+    must(
+        GROUP,
+        "retry-after-always-59",
+        &["limit.retry-after-kept"],
+        "Retry-After is always 59, a second too short at first.",
+        |k| k.seconds = |_, _| 59,
+    ),
     must(GROUP, "retry-after-always-1", &["limit.retry-after-honest"], "Retry-After is always 1.", |k| {
         k.seconds = |_, _| 1;
     }),
-    must(GROUP, "retry-after-half", &["limit.retry-after-honest"], "Retry-After is half of the wait.", |k| {
-        k.seconds = |wait_ms, _| wait_ms.div_ceil(2_000).max(1);
-    }),
+    must(
+        GROUP,
+        "retry-after-half",
+        &["limit.retry-after-honest", "limit.retry-after-kept"],
+        "Retry-After is half of the wait.",
+        |k| {
+            k.seconds = |wait_ms, _| wait_ms.div_ceil(2_000).max(1);
+        },
+    ),
     should(
         GROUP,
         "retry-after-jumps",
@@ -133,7 +152,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     should(
         GROUP,
         "message-disagrees",
-        &["limit.message-agrees"],
+        &["limit.message-agrees", "limit.every-message-agrees"],
         "The number in the message is one more than Retry-After.",
         |k| {
             k.rewrite.push(|_, reply| {

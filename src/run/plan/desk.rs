@@ -89,6 +89,15 @@ impl Desk {
 
     /// Why a job can never be played with these keys, and what would change that.
     pub(crate) fn missing(&self, job: &Job) -> Option<String> {
+        if let Some(part) = job.parts.first().filter(|_| job.one_account) {
+            let mut fitting = self.candidates(part.role, part.alone).into_iter();
+            if !fitting.any(|index| self.has_siblings(index, job)) {
+                let role = part.role;
+                return Some(format!(
+                    "no two keys for the role {role} of one account: name it in the target file's `account`"
+                ));
+            }
+        }
         let mut used = Vec::new();
         for Part { role, alone, .. } in &job.parts {
             let fitting = self.candidates(*role, *alone);
@@ -123,6 +132,12 @@ impl Desk {
         for Part { role, alone, .. } in &job.parts {
             let mut fitting = self.candidates(*role, *alone);
             fitting.retain(|index| !taken.contains(index) && self.is_free(*index, *alone));
+            if job.one_account {
+                fitting.retain(|index| match taken.first() {
+                    Some(first) => self.share_an_account(*first, *index),
+                    None => self.has_siblings(*index, job),
+                });
+            }
             let wanted = |index: usize, alone: bool| {
                 let wants = |part: &Part| part.alone == alone && part.role.fits(&self.keys[index]);
                 pending.clone().any(|other| !other.last && other.parts.iter().any(&wants))
@@ -188,6 +203,24 @@ impl Desk {
         scouts.sort_unstable();
         scouts.dedup();
         scouts
+    }
+
+    fn share_an_account(&self, one: usize, other: usize) -> bool {
+        let account = |index: usize| self.keys[index].account.as_ref();
+        account(one).is_some() && account(one) == account(other)
+    }
+
+    /// Whether the account of this key has other keys for the other parts of a job.
+    fn has_siblings(&self, index: usize, job: &Job) -> bool {
+        let mut used = vec![index];
+        job.parts.iter().skip(1).all(|part| {
+            let fitting = self.candidates(part.role, part.alone);
+            let sibling = fitting
+                .into_iter()
+                .find(|other| !used.contains(other) && self.share_an_account(index, *other));
+            used.extend(sibling);
+            sibling.is_some()
+        })
     }
 
     /// Takes keys back.

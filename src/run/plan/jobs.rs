@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::cost::{Use, counted, usage};
 use super::together::{Experiment, experiments, trust_unused_keys};
+use super::usage::{Use, counted, usage};
 use crate::run::stage::OWN;
 use crate::scenario::Suite;
 use crate::scenario::model::Case;
@@ -29,6 +29,8 @@ pub(crate) struct Job {
     pub(crate) usage: Use,
     /// The parts of the cases; all leaders of a job on a deployment have the same.
     pub(crate) parts: Vec<Part>,
+    /// Whether all of these keys belong to one account.
+    pub(crate) one_account: bool,
     /// The most requests one of the cases sends that count against a key it shares.
     pub(crate) counted: u32,
     /// Whether it looks back on all others.
@@ -45,6 +47,7 @@ impl Job {
         Self {
             usage: cases().map(usage).max().unwrap_or(Use::Shares),
             parts: cases().next().map(parts).unwrap_or_default(),
+            one_account: cases().any(|case| case.one_account),
             counted: cases().map(counted).max().unwrap_or(0),
             last: cases().any(looks_back),
             uses_up_first: cases().next().is_some_and(|case| first_exhaustion(case).is_some()),

@@ -12,6 +12,7 @@ pub(super) mod obstacle;
 mod order;
 mod simulate;
 mod together;
+mod usage;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,13 +23,13 @@ use crate::scenario::Suite;
 use crate::target::{Key, Outlook};
 
 use cost::Time;
-pub(super) use cost::Use;
 pub(super) use desk::{Condition, Desk};
 #[cfg(test)]
 use jobs::places;
 pub(super) use jobs::{Job, Part, Place, case_at, for_a_mock, is_measured, parts};
 pub(super) use simulate::{keeps_busy, may_begin};
 pub(super) use together::{Experiment, waits_for_a_promise};
+pub(super) use usage::Use;
 
 use key::KeyModel;
 use obstacle::Obstacles;

@@ -7,9 +7,9 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::cost::Use;
 use super::jobs::Job;
 use super::simulate::Turn;
+use super::usage::Use;
 
 /// How many changes are tried from one beginning.
 const MOST_TRIES: usize = 600;

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::cost::{Bill, Time, Use, bill};
+use super::cost::{Bill, Time, bill};
 use super::desk::{Condition, Desk};
 use super::jobs::{Job, case_at};
 use super::key::KeyModel;
+use super::usage::Use;
 use crate::scenario::Suite;
 
 /// A job as it would be played.

@@ -152,6 +152,7 @@ fn has_a_window(step: &Step) -> bool {
 fn keys_fit(leader: &Case, case: &Case) -> bool {
     let lent = parts(leader);
     case.key.is_some()
+        && (leader.one_account || !case.one_account)
         && parts(case).into_iter().all(|wanted| {
             lent.iter().any(|lent| {
                 let fits = lent.role == wanted.role || wanted.name == OWN && includes(wanted.role, lent.role);

@@ -31,6 +31,8 @@ pub(super) const ROWS: &[Row] = &[
     row("rate.standard", "limited-as-503", "100 × 503"),
     row("rate.per-key", "shared-by-tier", "of 80 requests 0 were admitted and 80 answered 429")
         .spares(&["rate.standard", "rate.recovers"]),
+    row("rate.per-key-same-owner", "shared-by-tier", "of 80 requests 0 were admitted and 80 answered 429"),
+    row("limit.retry-after-kept", "retry-after-half", "the status is 429, not 2xx"),
     row("rate.stays-used-up", "wrong-keys-refill", "the status is 200, not 429").spares(&["rate.standard"]),
     row("auth.every-request", "connections-remember", "the status is 200, not 401").spares(&["auth.missing"]),
     row("scope.every-request", "connections-keep-their-key", "the status is").spares(&["auth.every-request"]),

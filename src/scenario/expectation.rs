@@ -1,0 +1,105 @@
+//! The words for what must be true of answers.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::span::Spanned;
+use super::words::{Amount, Span, StatusSet};
+
+/// What must be true. Of one answer after `send`; of every 429 inside `each_429`; of the counts after `burst` and `pace`.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Expect {
+    /// The status: `401`, a class `2xx`, or a list of them.
+    pub status: Option<StatusSet>,
+    /// The body as JSON.
+    pub json: Option<JsonExpect>,
+    /// Header fields by name.
+    #[serde(default)]
+    pub headers: BTreeMap<String, HeaderExpect>,
+    /// A number in the body that must be the one in a header.
+    pub agree: Option<Agree>,
+    /// The body must be the same object as the first one seen under this name in the check, over all its cases.
+    pub same_body_as: Option<String>,
+    /// How many were admitted (2xx): a number, `limit`, `all`.
+    pub admitted: Option<Amount>,
+    /// How many events were accepted: a number, `limit` (of events), `all`. A batch answered 2xx counts whole, unless
+    /// its answer says that fewer were accepted. Where whole batches do not add up to it, the last one may be refused.
+    pub accepted: Option<Amount>,
+    /// How many events were accepted at most; see `accepted`.
+    pub accepted_at_most: Option<Amount>,
+    /// How many were answered 429: a number, `all`.
+    pub limited: Option<Amount>,
+    /// How many were answered otherwise.
+    pub other: Option<Amount>,
+    /// How far the instants promised by the 429s may lie apart, such as `1s`.
+    pub promise_moves_at_most: Option<Span>,
+    /// What must be true of each 429 among the answers.
+    pub each_429: Option<Box<Expect>>,
+}
+
+/// A JSON body.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JsonExpect {
+    /// The file below `fixtures/` that holds the expected body. `{name}` in one of its strings is a hole.
+    pub file: Spanned<String>,
+    /// The one member that is looked at, such as `error.message`. Where it is not as in the file, nothing is judged:
+    /// the check of the whole body names that.
+    pub only: Option<String>,
+    /// What may stand in each hole.
+    #[serde(default)]
+    pub holes: BTreeMap<String, Hole>,
+}
+
+/// What may stand in a hole of an expected body. Exactly one is given.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Hole {
+    /// Exactly this text.
+    pub text: Option<String>,
+    /// A whole number, written in digits, in this range.
+    pub integer: Option<IntegerRange>,
+}
+
+/// A range of whole numbers; both ends belong to it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IntegerRange {
+    /// The least, where there is one.
+    pub min: Option<u64>,
+    /// The greatest, where there is one.
+    pub max: Option<u64>,
+}
+
+/// What must be true of a header. Where only `present` and `absent` speak about a missing header,
+/// the others have nothing to judge then, and the check is blocked if no answer carries it.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HeaderExpect {
+    /// At least one field line of it is there.
+    pub present: Option<bool>,
+    /// How many field lines there are.
+    pub lines: Option<u32>,
+    /// Its value, exactly.
+    pub equals: Option<String>,
+    /// A regular expression its value matches.
+    pub matches: Option<String>,
+    /// A regular expression its value must not match. A missing header is fine.
+    pub lacks: Option<String>,
+    /// It is written in digits only and lies in this range. With a range, a value that is no whole number is left to
+    /// the check for that.
+    pub integer: Option<IntegerRange>,
+}
+
+/// A relation between a header and a hole of the body.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Agree {
+    /// The header's name.
+    pub header: String,
+    /// The hole's name in the expected body of the same `expect`.
+    pub hole: Spanned<String>,
+}
