@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use super::Run;
 use super::clock::Moment;
 use super::ledger::{KeyState, WINDOW};
+use super::plan;
 use super::stage::{Cast, OWN, Stage, variables};
 use super::steps::IN_FLIGHT;
 use super::suspicion::{self, Suspicion};
@@ -108,6 +109,8 @@ pub(crate) struct Player<'a> {
     pub(super) trusts: bool,
     /// Whether the last fresh window was waited for by the first promise of a 429, which had not moved since.
     pub(super) waited_for_first_promise: bool,
+    /// Whether nothing was sent yet in a window that was waited for.
+    pub(super) is_at_the_beginning: bool,
     /// Whether bursts should avoid reused connections, after these made noise.
     pub(super) connections: Connections,
     /// The request, and the batch size, that used the key up, as long as it should stay so.
@@ -142,6 +145,7 @@ impl<'a> Player<'a> {
             on_promise: false,
             trusts: false,
             waited_for_first_promise: false,
+            is_at_the_beginning: false,
             connections: Connections::Reused,
             held_used_up: None,
             most_in_flight: if run.is_crowded() { FEW_IN_FLIGHT } else { u32::MAX },
@@ -271,11 +275,9 @@ impl<'a> Player<'a> {
         self.spent.clear();
     }
 
-    /// Whether the case begins by using its keys up, by finding a fresh window of theirs, or with a burst whatever is left
-    /// of it.
+    /// See [`plan::needs_no_room`].
     pub(super) fn measures_itself(&self) -> bool {
-        let first = self.case.steps.first();
-        first.is_some_and(|step| step.exhaust.is_some() || step.align.is_some() || step.burst.is_some())
+        plan::needs_no_room(self.case)
     }
 
     /// Waits until the case's own requests fit into the quota; after a 429 out of turn, until the key was silent for

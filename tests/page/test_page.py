@@ -269,7 +269,9 @@ class PageTest(unittest.TestCase):
         until(lambda: browser.text("#live") == "live", "the page follows the journal")
         for number in range(450):
             mock.send("GET", f"/{number}.")
-        until(lambda: "/449." in browser.text("#requests tr:first-child"), "the last request appears")
+            if number % 50 == 49:
+                # Who comes too late for some of them is shown the newest.
+                until(lambda: f"/{number}." in browser.text("#requests tr:first-child"), "the last request appears")
         self.assertEqual(browser.count("#requests tr"), 200)
         self.assertLessEqual(len([url for url in browser.requested() if "/stream" in url]), 1)
         browser.click("#pause")

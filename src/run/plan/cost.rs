@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::jobs::is_measured;
+use super::jobs::{is_measured, needs_no_room};
 use super::key::KeyModel;
 use crate::contract::Scope;
 use crate::run::credentials::counts_against_key;
@@ -90,10 +90,7 @@ impl Walk<'_> {
         if self.trusts {
             return;
         }
-        let measures_itself = case
-            .steps
-            .first()
-            .is_some_and(|step| step.exhaust.is_some() || step.align.is_some() || step.burst.is_some());
+        let measures_itself = needs_no_room(case);
         let sends = case.steps.iter().filter(|step| step.send.is_some()).count();
         let sends = u32::try_from(sends).unwrap_or(u32::MAX);
         for name in self.names() {

@@ -103,6 +103,14 @@ pub(crate) fn is_measured(case: &Case, name: &str) -> bool {
         })
 }
 
+/// Whether a case needs no room in the quota before it begins: because it uses its keys up, finds a fresh window of
+/// theirs, begins with a burst whatever is left, or looks back on others and takes whatever is answered.
+pub(crate) fn needs_no_room(case: &Case) -> bool {
+    let first = case.steps.first();
+    first.is_some_and(|step| step.exhaust.is_some() || step.align.is_some() || step.burst.is_some())
+        || looks_back(case)
+}
+
 /// In which order cases on one stage disturb each other least: 0 sends a few requests, 1 uses a key up, 2 waits for a
 /// promise too, 3 measures a fresh window, 4 measures two.
 fn stillness(case: &Case) -> u8 {

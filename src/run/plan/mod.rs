@@ -26,7 +26,7 @@ use cost::Time;
 pub(super) use desk::{Condition, Desk};
 #[cfg(test)]
 use jobs::places;
-pub(super) use jobs::{Job, Part, Place, case_at, for_a_mock, is_measured, parts};
+pub(super) use jobs::{Job, Part, Place, case_at, for_a_mock, is_measured, needs_no_room, parts};
 pub(super) use simulate::{keeps_busy, may_begin};
 pub(super) use together::{Experiment, waits_for_a_promise};
 pub(super) use usage::Use;

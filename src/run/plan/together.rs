@@ -121,7 +121,7 @@ fn carried_from(from: usize, leader: &Case, case: &Case) -> Option<Vec<usize>> {
             let step = &leader.steps[next];
             // Who waits for the first promise may overlook that others went on asking, if that moved nothing.
             let moves_nothing = step.poll.is_some() && waits_for_a_promise(own);
-            if next == from || !(moves_nothing || is_nothing_to_the_key(step)) {
+            if next == from || !(moves_nothing || is_nothing_to_the_key(case, step)) {
                 return None;
             }
             next += 1;
@@ -132,8 +132,12 @@ fn carried_from(from: usize, leader: &Case, case: &Case) -> Option<Vec<usize>> {
     Some(steps)
 }
 
-/// Whether a step sends something without the key, so that it is nothing to who counts what the key may do.
-fn is_nothing_to_the_key(step: &Step) -> bool {
+/// Whether a step sends something without a key of this case, so that it is nothing to who counts what these may do.
+fn is_nothing_to_the_key(case: &Case, step: &Step) -> bool {
+    let named = step.burst.as_ref().and_then(|burst| burst.key.as_ref());
+    if named.is_some_and(|name| name.as_str() != OWN && !case.keys.contains_key(name.as_str())) {
+        return true;
+    }
     let burst = step.burst.as_ref().and_then(|burst| burst.credentials.as_ref());
     let send = step.send.as_ref().and_then(|send| send.credentials.as_ref());
     burst.or(send).is_some_and(|credentials| !counts_against_key(Some(credentials)))

@@ -46,6 +46,7 @@ impl Player<'_> {
         let keys: Vec<_> = measured().map(|key| key.key.variable.clone()).collect();
         self.wait_until(ready, &format!("a fresh window of {}", keys.join(" and "))).await?;
         self.spend_anew();
+        self.is_at_the_beginning = true;
         let silences = measured().filter_map(|key| Some(self.spending_since - key.last_answer()?));
         self.silence = silences.min().unwrap_or_default();
         Ok(())

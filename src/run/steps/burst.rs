@@ -68,6 +68,32 @@ impl Player<'_> {
         Ok(Fired { volley, batches, limit, key })
     }
 
+    /// Makes sure that a burst at the beginning of a window was admitted anything at all, also where nothing is expected
+    /// of it: else the window was none, and what follows would be seen in the middle of another one.
+    pub(super) fn window_is_there(&self, fired: &Fired, step: &Step, line: u32) -> Result<(), Stop> {
+        let Fired { volley, limit, key, .. } = fired;
+        let judged = step
+            .expect
+            .as_ref()
+            .is_some_and(|expect| expect.admitted.or(expect.accepted).or(expect.accepted_at_most).is_some());
+        if judged || volley.admitted() > 0 || volley.limited() == 0 {
+            return Ok(());
+        }
+        let finding = Finding {
+            what: format!("nothing was admitted when {} should have had a fresh window", key.key.variable),
+            expected: "some requests admitted".to_owned(),
+            actual: format!("limited: {}", volley.limited()),
+        };
+        let suspicion = Suspicion::TooFew {
+            admitted: 0,
+            expected: *limit,
+            silence: self.silence,
+            trickles: None,
+            private: self.stage.workspace.is_some(),
+        };
+        Err(Stop::Suspect(suspicion, vec![self.failure(line, finding)]))
+    }
+
     /// Judges the counts of a burst.
     pub(super) fn judge_burst(&mut self, fired: &Fired, step: &Step, line: u32) -> Result<(), Stop> {
         if let Some(text) = &step.observe {

@@ -17,6 +17,7 @@ mod ways;
 
 pub(super) use burst::IN_FLIGHT;
 
+use super::credentials::counts_against_key;
 use super::player::{Player, Stop};
 use crate::contract::{Endpoint, Scope};
 use crate::scenario::model::{RequestDef, Step};
@@ -45,7 +46,12 @@ impl Player<'_> {
         if let Some(send) = &step.send {
             return Ok(Seen::Answer(Box::new(self.send_one(send, line).await?)));
         } else if let Some(burst) = &step.burst {
-            return Ok(Seen::Burst(Box::new(self.burst(burst).await?)));
+            let fired = self.burst(burst).await?;
+            if counts_against_key(burst.credentials.as_ref()) && std::mem::take(&mut self.is_at_the_beginning)
+            {
+                self.window_is_there(&fired, step, line)?;
+            }
+            return Ok(Seen::Burst(Box::new(fired)));
         } else if let Some(pace) = &step.pace {
             return Ok(Seen::Paced(Box::new(self.pace(pace).await?)));
         } else if let Some(poll) = &step.poll {

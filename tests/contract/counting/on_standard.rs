@@ -19,7 +19,11 @@ pub(super) const ROWS: &[Row] = &[
         .spares(&["scope.events-need-write", "scope.body-write"]),
     // Observed only: the check passes, and the fact is another one.
     row("scope.order-with-limit", "limit-before-scope", "a used-up key without the scope - status 429"),
-    row("scope.403-counts", "forbidden-counts", "after 30 answers of 403, 30 of 60 requests were admitted"),
+    row(
+        "scope.403-counts",
+        "forbidden-counts",
+        "after 30 answers of 403, 970 of 1000 requests were admitted",
+    ),
     row("limit.body-literal", "retry-after-half", "Retry after 30 seconds."),
     row("limit.retry-after-tight", "window-30s+constant-60", "s before the promised instant - status 200"),
     // Requests.
@@ -32,7 +36,11 @@ pub(super) const ROWS: &[Row] = &[
     row("rate.per-key", "shared-by-tier", "of 80 requests 0 were admitted and 80 answered 429")
         .spares(&["rate.standard", "rate.recovers"]),
     row("rate.per-key-same-owner", "shared-by-tier", "of 80 requests 0 were admitted and 80 answered 429"),
-    row("limit.retry-after-kept", "retry-after-half", "the status is 429, not 2xx"),
+    row("limit.retry-after-kept", "retry-after-always-59", "the status is 429, not 2xx").spares(&[
+        "limit.retry-after-range",
+        "rate.standard",
+        "rate.per-key",
+    ]),
     row("rate.stays-used-up", "wrong-keys-refill", "the status is 200, not 429").spares(&["rate.standard"]),
     row("auth.every-request", "connections-remember", "the status is 200, not 401").spares(&["auth.missing"]),
     row("scope.every-request", "connections-keep-their-key", "the status is").spares(&["auth.every-request"]),
