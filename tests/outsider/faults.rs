@@ -59,7 +59,11 @@ const OF_KEYS: &[Row] = &[
     row(SlashIsOpen, &["auth.path-spelled"]),
     row(InsidersAreOpen, &["auth.asked-otherwise"]),
     row(SlashNeedsNoScope, &["scope.path-spelled"]),
-    row(FirstKeyOfConnection, &["scope.every-request"]).also(&["auth.revoked", "rate.standard"]),
+    row(FirstKeyOfConnection, &["scope.every-request"]).also(&[
+        "auth.every-request",
+        "auth.revoked",
+        "rate.standard",
+    ]),
     row(ConnectionsRemember, &["auth.every-request"]),
     row(AnswersAreKept, &["auth.missing"]).also(&[
         "auth.asked-otherwise",

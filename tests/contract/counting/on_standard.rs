@@ -43,7 +43,7 @@ pub(super) const ROWS: &[Row] = &[
     ]),
     row("rate.stays-used-up", "wrong-keys-refill", "the status is 200, not 429").spares(&["rate.standard"]),
     row("auth.every-request", "connections-remember", "the status is 200, not 401").spares(&["auth.missing"]),
-    row("scope.every-request", "connections-keep-their-key", "the status is").spares(&["auth.every-request"]),
+    row("scope.every-request", "connections-keep-their-key", "the status is"),
     row("rate.per-key", "per-address", "of 80 requests 0 were admitted and 80 answered 429"),
     row("rate.recovers", "later-windows-one-more", "requests 61 were admitted"),
     row("rate.recovers", "later-windows-one-less", "requests 59 were admitted"),
