@@ -48,7 +48,11 @@ def until(condition, what):
     """Waits until something is so, and says what never was."""
     end = time.monotonic() + PATIENCE
     while True:
-        value = condition()
+        try:
+            value = condition()
+        except Refused:
+            # The page that is asked is on its way out, or the next one not there yet.
+            value = None
         if value:
             return value
         if time.monotonic() > end:
