@@ -5,16 +5,13 @@
 //! fresh. The first 429s tell whether its window began with us; and if the counts are not exactly right, all of it is
 //! played again in a window that was waited for.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::ledger::KeyState;
-use super::plan::{Place, is_measured, waits_for_a_promise};
+use super::plan::{Place, waits_for_a_promise};
 use super::player::{Player, Stop};
 use crate::scenario::Check;
 use crate::scenario::model::{Case, Step};
 use crate::scenario::span::Spanned;
-use crate::target::Envelope;
 
 /// A case that is served by an experiment.
 pub(crate) struct Member<'a> {
@@ -99,20 +96,14 @@ impl<'a> Player<'a> {
     async fn prepare(&mut self) -> Result<(), Stop> {
         self.check_offers().await?;
         self.find_envelope().await?;
-        let measured: Vec<Arc<KeyState>> = self
-            .cast
-            .iter()
-            .filter(|(name, _)| is_measured(self.case, name))
-            .map(|(_, key)| Arc::clone(key))
-            .collect();
-        self.trusts &= measured.iter().all(|key| key.last_answer().is_none());
+        self.trusts &= self.measured().all(|key| key.last_answer().is_none());
         if !self.trusts {
             for key in self.cast.values() {
                 self.control(key).await?;
             }
             // A key that is used up was let in before that, and waiting for it to be let in again would take a window.
             let now = self.stage.clock.now();
-            if !measured.iter().any(|key| key.used_up_at(now)) {
+            if !self.measured().any(|key| key.used_up_at(now)) {
                 self.control_bursts().await?;
             }
         }
@@ -124,14 +115,11 @@ impl<'a> Player<'a> {
     fn needs_scouting(&self) -> bool {
         let unknown = |name: &str| {
             let Some(def) = self.run.suite.requests.get(name) else { return false };
-            let posts = def.body.as_ref().is_some_and(|body| body.events.is_some());
-            let in_which = self.run.target.envelope == Envelope::Auto && self.run.envelope_found().is_none();
-            def.optional && self.run.offered(name).is_none() || posts && in_which
+            def.optional && self.run.offered(name).is_none()
+                || def.posts_events() && self.run.envelope_is_unknown()
         };
         let bursts = self.case.steps.iter().filter_map(|step| step.burst.as_ref());
-        bursts
-            .flat_map(|burst| std::iter::once(&burst.request).chain(&burst.in_turn_with))
-            .any(|name| unknown(name))
+        bursts.flat_map(|burst| burst.requests()).any(|name| unknown(name))
     }
 
     /// Plays all steps, as long as what the leader expects holds.

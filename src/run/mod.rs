@@ -159,6 +159,11 @@ impl Run {
         self.memory().envelope
     }
 
+    /// Whether it has yet to be found out how events are written to this target.
+    fn envelope_is_unknown(&self) -> bool {
+        self.target.envelope == Envelope::Auto && self.envelope_found().is_none()
+    }
+
     fn found_envelope(&self, envelope: Envelope) {
         self.memory().envelope.get_or_insert(envelope);
     }

@@ -275,6 +275,12 @@ impl<'a> Player<'a> {
         self.spent.clear();
     }
 
+    /// The keys whose quota the case counts; with the others it sends a few requests.
+    pub(super) fn measured(&self) -> impl Iterator<Item = &'a Arc<KeyState>> + use<'a> {
+        let (cast, case) = (self.cast, self.case);
+        cast.iter().filter(move |(name, _)| plan::is_measured(case, name)).map(|(_, key)| key)
+    }
+
     /// See [`plan::needs_no_room`].
     pub(super) fn measures_itself(&self) -> bool {
         plan::needs_no_room(self.case)

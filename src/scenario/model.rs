@@ -386,6 +386,20 @@ pub struct RequestDef {
     pub body: Option<Body>,
 }
 
+impl RequestDef {
+    /// Whether it carries a batch of events, which is written in the target's envelope.
+    pub fn posts_events(&self) -> bool {
+        self.body.as_ref().is_some_and(|body| body.events.is_some())
+    }
+}
+
+impl Burst {
+    /// The requests that are sent in turn.
+    pub fn requests(&self) -> impl Iterator<Item = &Spanned<String>> {
+        std::iter::once(&self.request).chain(&self.in_turn_with)
+    }
+}
+
 impl Span {
     /// The time as a duration.
     pub fn duration(self) -> Duration {

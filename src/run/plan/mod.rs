@@ -234,11 +234,9 @@ fn unknown(suite: &Suite, jobs: &[Job]) -> Vec<(Place, String)> {
     let mut unknown: Vec<(Place, String)> = Vec::new();
     for place in jobs.iter().flat_map(Job::places) {
         let bursts = case_at(suite, place).steps.iter().filter_map(|step| step.burst.as_ref());
-        for name in bursts.flat_map(|burst| std::iter::once(&burst.request).chain(&burst.in_turn_with)) {
+        for name in bursts.flat_map(|burst| burst.requests()) {
             let def = suite.requests.get(name.as_str());
-            let in_question = def.is_some_and(|def| {
-                def.optional || def.body.as_ref().is_some_and(|body| body.events.is_some())
-            });
+            let in_question = def.is_some_and(|def| def.optional || def.posts_events());
             if in_question && !unknown.iter().any(|(_, known)| known == name.as_str()) {
                 unknown.push((place, name.value.clone()));
             }

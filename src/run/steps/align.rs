@@ -5,7 +5,6 @@ use std::time::Duration;
 use crate::contract::Scope;
 use crate::run::clock::Moment;
 use crate::run::ledger::{KeyState, WINDOW};
-use crate::run::plan::is_measured;
 use crate::run::player::{Player, Stop};
 use crate::run::suspicion::{self, LONG_SILENCE};
 
@@ -21,9 +20,7 @@ impl Player<'_> {
     pub(in crate::run) async fn align(&mut self) -> Result<(), Stop> {
         let mut ready = self.stage.clock.now();
         self.waited_for_first_promise = true;
-        let measured =
-            || self.cast.iter().filter(|(name, _)| is_measured(self.case, name)).map(|(_, key)| key);
-        for key in measured() {
+        for key in self.measured() {
             // Silence costs nothing where the clock can be moved. But what follows a window that was measured already
             // is about windows in a row, and there the promise is taken at its word.
             let in_a_row = self.spent.contains_key(&key.key.variable);
@@ -43,11 +40,11 @@ impl Player<'_> {
         if self.spent.is_empty() {
             ready = ready + suspicion::shift(&self.tries, ready);
         }
-        let keys: Vec<_> = measured().map(|key| key.key.variable.clone()).collect();
+        let keys: Vec<_> = self.measured().map(|key| key.key.variable.clone()).collect();
         self.wait_until(ready, &format!("a fresh window of {}", keys.join(" and "))).await?;
         self.spend_anew();
         self.is_at_the_beginning = true;
-        let silences = measured().filter_map(|key| Some(self.spending_since - key.last_answer()?));
+        let silences = self.measured().filter_map(|key| Some(self.spending_since - key.last_answer()?));
         self.silence = silences.min().unwrap_or_default();
         Ok(())
     }

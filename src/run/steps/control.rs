@@ -110,7 +110,7 @@ impl Player<'_> {
             (Envelope::Documented, _) | (_, Some(_)) => &[Envelope::Documented],
             (Envelope::Auto, None) => &[Envelope::Documented, Envelope::Wire],
         };
-        let posts_events = def.body.as_ref().is_some_and(|body| body.events.is_some());
+        let posts_events = def.posts_events();
         let mut last = None;
         for envelope in envelopes {
             let recipe = Recipe::plain(def, &key.key, &self.session, *envelope);
@@ -162,7 +162,7 @@ impl Player<'_> {
         }
         for send in self.case.steps.iter().filter_map(|step| step.send.as_ref()) {
             let (def, key) = (self.request(&send.request)?, self.key(send.key.as_ref())?);
-            let posts_events = def.body.as_ref().is_some_and(|body| body.events.is_some());
+            let posts_events = def.posts_events();
             let may = send.credentials.is_none() && key.key.scopes.contains(&Scope::WriteEvents);
             if posts_events && may && self.run.envelope_found().is_none() {
                 self.make_room(&key, 1).await?;
@@ -176,9 +176,10 @@ impl Player<'_> {
     pub(in crate::run) async fn scout(&self, name: &str) -> Result<(), Stop> {
         let (def, key) = (self.request(name)?, self.key(None)?);
         self.is_offered_to(&key, name, def).await?;
-        let posts_events = def.body.as_ref().is_some_and(|body| body.events.is_some());
-        let unknown = self.run.target.envelope == Envelope::Auto && self.run.envelope_found().is_none();
-        if posts_events && unknown && key.key.scopes.contains(&Scope::WriteEvents) {
+        if def.posts_events()
+            && self.run.envelope_is_unknown()
+            && key.key.scopes.contains(&Scope::WriteEvents)
+        {
             self.probe(&key, def).await?;
         }
         Ok(())
@@ -189,7 +190,7 @@ impl Player<'_> {
     pub(in crate::run) async fn control_bursts(&self) -> Result<(), Stop> {
         for burst in self.case.steps.iter().filter_map(|step| step.burst.as_ref()) {
             let key = self.key(burst.key.as_ref())?;
-            for name in std::iter::once(&burst.request).chain(&burst.in_turn_with) {
+            for name in burst.requests() {
                 let is_own = *name == burst.request;
                 if burst.credentials.is_none()
                     && !self.run.was_admitted(&key.key.variable, name)
