@@ -1,8 +1,8 @@
 //! One experiment for several cases: its steps are played once, and each case judges what comes of them.
 //!
 //! Only a pass comes of it. Whatever does not hold is left to be played by itself, with tries and a window of its own.
-//! That is why an experiment may begin where a case alone may not: a key that this run has not used yet is taken for
-//! fresh. The first 429s tell whether its window began with us; and if the counts are not exactly right, all of it is
+//! That is why an experiment may begin where a case alone may not: a key that this run has not used, or not for a minute,
+//! is taken for fresh. The first 429s tell whether its window began with us; and if the counts are not exactly right, all of it is
 //! played again in a window that was waited for.
 
 use std::sync::atomic::Ordering;
@@ -58,7 +58,7 @@ impl<'a> Party<'a> {
 
 impl<'a> Player<'a> {
     /// Plays the steps of the first member, whose case is this player's own. For every case of which all held, it
-    /// gives the facts to report; for the others nothing. A key that was not used yet is taken for fresh where `trusts`.
+    /// gives the facts to report; for the others nothing. A key that was silent is taken for fresh where `trusts`.
     pub(crate) async fn play_together(
         mut self,
         members: Vec<Member<'a>>,
@@ -96,7 +96,8 @@ impl<'a> Player<'a> {
     async fn prepare(&mut self) -> Result<(), Stop> {
         self.check_offers().await?;
         self.find_envelope().await?;
-        self.trusts &= self.measured().all(|key| key.last_answer().is_none());
+        let now = self.stage.clock.now();
+        self.trusts &= self.measured().all(|key| key.fresh_by_silence(now).is_some());
         if !self.trusts {
             for key in self.cast.values() {
                 self.control(key).await?;

@@ -16,6 +16,20 @@ pub(crate) const WINDOW: Duration = Duration::from_secs(WINDOW_SECONDS);
 /// How long the longest memory of a lawful limiter is, and some more: two windows, where one weighs in the other.
 const REMEMBERED: Duration = Duration::from_secs(2 * WINDOW_SECONDS + 30);
 
+/// When a key has a fresh window although nobody uses it up first: at once where this run has not used it, else a minute
+/// after its last answer. Nothing where the window that is open by all appearances ends well before that.
+pub(crate) fn fresh_by_silence(
+    last_answer: Option<Duration>,
+    window_ends: Option<Duration>,
+    now: Duration,
+) -> Option<Duration> {
+    const WELL: Duration = Duration::from_secs(1);
+    let Some(last) = last_answer else { return Some(now) };
+    let silent = (last + WINDOW).max(now);
+    let open_until = window_ends.filter(|ends| *ends > now);
+    open_until.is_none_or(|ends| ends + WELL >= silent).then_some(silent)
+}
+
 /// A key on a stage, with its history there.
 #[derive(Debug)]
 pub(crate) struct KeyState {
@@ -38,6 +52,8 @@ struct History {
     used_up: bool,
     /// When the last 429 came.
     limited_at: Option<Moment>,
+    /// When the window ends that a fixed window of the key's own would have open.
+    window_ends: Option<Moment>,
     /// When a positive control last succeeded.
     worked_at: Option<Moment>,
     /// How long the key must be silent to have all of its quota again, where that was found to be longer than
@@ -114,6 +130,9 @@ impl KeyState {
         } else if answer.admitted() {
             history.used_up = false;
             history.promises = None;
+            if history.window_ends.is_none_or(|ends| answer.sent >= ends) {
+                history.window_ends = Some(answer.sent + WINDOW);
+            }
         }
     }
 
@@ -142,6 +161,22 @@ impl KeyState {
     /// The earliest instant promised since the key was used up, whatever was promised after it.
     pub(crate) fn first_promise(&self) -> Option<Moment> {
         self.history().promises.map(|promises| promises.earliest)
+    }
+
+    /// When the key is likely to have a fresh window: by its promise, else as if it had a fixed window that opens with
+    /// its first request, which is how the plan sees it. Only good for choosing between keys.
+    pub(crate) fn likely_fresh_at(&self, now: Moment) -> Moment {
+        let history = self.history();
+        history.promise().or(history.window_ends).map_or(now, |fresh| fresh.max(now))
+    }
+
+    /// When the key has a fresh window although nobody uses it up first; see [`fresh_by_silence`].
+    pub(crate) fn fresh_by_silence(&self, now: Moment) -> Option<Moment> {
+        let history = self.history();
+        let moment = |moment: Moment| moment.0;
+        let ends = history.promise().or(history.window_ends);
+        let fresh = fresh_by_silence(history.last_answer.map(moment), ends.map(moment), now.0);
+        fresh.filter(|_| history.silence.is_none()).map(Moment)
     }
 
     /// Whether the key is used up at `now`, as far as its own promise goes.
@@ -265,6 +300,36 @@ mod tests {
             jumps.note(&answer(429, second, Some(seconds)));
         }
         assert_eq!(jumps.promise(), Some(at(32)));
+    }
+
+    #[test]
+    fn a_key_is_likely_to_be_fresh_a_minute_after_its_first_request_or_when_promised() {
+        let key = standard();
+        assert_eq!(key.likely_fresh_at(at(3)), at(3));
+        key.note(&answer(200, 10, None));
+        key.note(&answer(200, 40, None));
+        assert_eq!(key.likely_fresh_at(at(41)), at(70));
+        key.note(&answer(429, 42, Some("20")));
+        assert_eq!(key.likely_fresh_at(at(43)), at(62));
+        // Who was let in again has opened the next window.
+        key.note(&answer(200, 71, None));
+        assert_eq!(key.likely_fresh_at(at(71)), at(131));
+        assert_eq!(key.likely_fresh_at(at(140)), at(140));
+    }
+
+    #[test]
+    fn silence_makes_a_key_fresh_unless_its_window_ends_well_before_that() {
+        let key = standard();
+        assert_eq!(key.fresh_by_silence(at(3)), Some(at(3)));
+        key.note(&answer(200, 10, None));
+        assert_eq!(key.fresh_by_silence(at(11)), Some(at(70)));
+        assert_eq!(key.fresh_by_silence(at(80)), Some(at(80)));
+        key.note(&answer(200, 40, None));
+        assert_eq!(key.fresh_by_silence(at(41)), None);
+        // The window is over, and it takes a silent minute to know of another one.
+        assert_eq!(key.fresh_by_silence(at(75)), Some(at(100)));
+        key.needs_silence(WINDOW * 2);
+        assert_eq!(key.fresh_by_silence(at(75)), None);
     }
 
     #[test]

@@ -51,7 +51,7 @@ pub(crate) enum Time {
     Virtual,
     /// It uses its keys up and waits.
     Real,
-    /// As `Real`, but keys that were not used yet are taken for fresh.
+    /// As `Real`, but keys that were not used yet, or not for a minute, are taken for fresh.
     Trusting,
 }
 
@@ -63,9 +63,11 @@ pub(crate) fn bill(
     from: Duration,
     time: Time,
 ) -> Bill {
-    let untouched = keys.iter().all(|(name, key)| key.unused() || !is_measured(case, name));
-    let (is_virtual, trusts) = (time == Time::Virtual, time == Time::Trusting && untouched);
-    let mut walk = Walk { requests, keys, now: from, is_virtual, trusts, bill: Bill::default() };
+    let silent =
+        keys.iter().all(|(name, key)| key.fresh_by_silence(from).is_some() || !is_measured(case, name));
+    let (is_virtual, trusts) = (time == Time::Virtual, time == Time::Trusting && silent);
+    let mut walk =
+        Walk { requests, keys, now: from, is_virtual, trusts, has_aligned: false, bill: Bill::default() };
     walk.begin(case);
     for step in &case.steps {
         walk.step(case, step);
@@ -81,6 +83,8 @@ struct Walk<'a> {
     is_virtual: bool,
     /// Whether the first window needs no waiting for.
     trusts: bool,
+    /// Whether a window was waited for already.
+    has_aligned: bool,
     bill: Bill,
 }
 
@@ -218,9 +222,14 @@ impl Walk<'_> {
 
     fn align(&mut self, case: &Case) {
         let mut ready = self.now;
+        let first = !std::mem::replace(&mut self.has_aligned, true);
         for name in self.names().into_iter().filter(|name| is_measured(case, name)) {
             let Some(key) = self.keys.get(&name) else { continue };
-            if self.trusts && key.unused() {
+            if self.trusts
+                && first
+                && let Some(fresh_at) = key.fresh_by_silence(self.now)
+            {
+                ready = ready.max(fresh_at);
                 continue;
             }
             if self.is_virtual {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::contract::{Limits, Scope};
-use crate::run::ledger::WINDOW;
+use crate::run::ledger::{WINDOW, fresh_by_silence};
 
 /// What was sent with a key in its window. Times count from the beginning of the run.
 #[derive(Debug, Clone)]
@@ -51,6 +51,11 @@ impl KeyModel {
     /// Whether nothing was sent with it yet.
     pub(crate) fn unused(&self) -> bool {
         self.last.is_none()
+    }
+
+    /// When there is a fresh window although nobody uses the key up first; see [`fresh_by_silence`].
+    pub(super) fn fresh_by_silence(&self, now: Duration) -> Option<Duration> {
+        fresh_by_silence(self.last, self.ends(now), now)
     }
 
     /// The end of the window that is open at `now`.

@@ -20,7 +20,7 @@ pub(crate) struct Experiment {
     pub(crate) leader: Place,
     /// The cases that are served by them.
     pub(crate) riders: Vec<Ride>,
-    /// Whether keys that were not used yet in this run are taken for fresh.
+    /// Whether keys that were not used in this run, or not for a minute, are taken for fresh.
     pub(crate) trusts: bool,
 }
 
@@ -39,8 +39,8 @@ impl Experiment {
         Self { leader, riders: Vec::new(), trusts: false }
     }
 
-    /// Whether to play it as one at first: where it serves several cases, or where a key that was not used yet may be
-    /// fresh, so that no window needs to be waited for.
+    /// Whether to play it as one at first: where it serves several cases, or where a key that was silent may be fresh,
+    /// so that no window needs to be waited for.
     pub(crate) fn is_worth_a_try(&self) -> bool {
         !self.riders.is_empty() || self.trusts
     }
@@ -69,7 +69,7 @@ pub(crate) fn experiments(suite: &Suite, mut places: Vec<Place>) -> Vec<Experime
     experiments
 }
 
-/// Lets experiments begin with keys that this run has not used yet, without using them up first.
+/// Lets experiments begin with keys that this run has not used, or not for a minute, without using them up first.
 ///
 /// Who used such a key just before the run may make a wrong limit look right, once. So this is for experiments that
 /// count a further window of their own, and for those beside which another one does that on the same tier.

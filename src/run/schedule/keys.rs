@@ -45,7 +45,7 @@ impl Pool {
             let key = &self.keys[index];
             Condition {
                 room: key.room_for(job.counted, now) <= now,
-                fresh_at: key.promise().map_or(now.0, |promise| promise.max(now).0),
+                fresh_at: key.likely_fresh_at(now).0,
                 unused: key.last_answer().is_none(),
             }
         };

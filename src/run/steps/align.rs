@@ -26,8 +26,11 @@ impl Player<'_> {
             let in_a_row = self.spent.contains_key(&key.key.variable);
             let (fresh_at, first_promise) = if self.stage.clock.is_virtual() && !in_a_row {
                 (self.silent_until(key, LONG_SILENCE), false)
-            } else if self.trusts && key.last_answer().is_none() {
-                (ready, false)
+            } else if self.trusts
+                && !in_a_row
+                && let Some(fresh_at) = key.fresh_by_silence(self.stage.clock.now())
+            {
+                (fresh_at, false)
             } else {
                 self.fresh_at(key).await?
             };
