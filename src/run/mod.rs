@@ -17,6 +17,7 @@ mod plan;
 mod player;
 mod request;
 mod respell;
+mod right_of_way;
 mod schedule;
 mod stage;
 mod steps;
@@ -82,7 +83,16 @@ struct Run {
     requests: AtomicU64,
     /// How many answers came, to whatever request.
     answers: AtomicU64,
+    right_of_way: right_of_way::RightOfWay,
     memory: Mutex<Memory>,
+}
+
+/// How the requests of a burst left.
+#[derive(Debug, Clone)]
+struct Departure {
+    check: String,
+    requests: usize,
+    within: Duration,
 }
 
 /// What the run has learned of the target.
@@ -97,8 +107,10 @@ struct Memory {
     http2: Option<bool>,
     silences: BTreeMap<String, Duration>,
     bursts: u32,
-    /// The burst whose requests left over the longest time: its check, how many they were, and that time.
-    widest_burst: Option<(String, usize, Duration)>,
+    /// The burst whose requests left over the longest time.
+    widest_burst: Option<Departure>,
+    /// The burst of the most requests; of several, the one whose requests left over the longest time.
+    largest_burst: Option<Departure>,
     first_bodies: HashMap<(String, String), Value>,
     requests: HashMap<String, u64>,
 }
@@ -124,6 +136,7 @@ impl Run {
             events,
             requests: AtomicU64::new(0),
             answers: AtomicU64::new(0),
+            right_of_way: right_of_way::RightOfWay::default(),
             memory: Mutex::default(),
             target,
         })
@@ -236,24 +249,29 @@ impl Run {
     }
 
     /// Remembers how close together the requests of a burst left.
-    fn note_burst(&self, check: &str, requests: usize, left_within: Duration) {
+    fn note_burst(&self, check: &str, requests: usize, within: Duration) {
+        let burst = || Some(Departure { check: check.to_owned(), requests, within });
         let mut memory = self.memory();
         memory.bursts += 1;
-        if memory.widest_burst.as_ref().is_none_or(|widest| widest.2 < left_within) {
-            memory.widest_burst = Some((check.to_owned(), requests, left_within));
+        if memory.widest_burst.as_ref().is_none_or(|widest| widest.within < within) {
+            memory.widest_burst = burst();
+        }
+        let largest = memory.largest_burst.as_ref().map(|largest| (largest.requests, largest.within));
+        if largest.is_none_or(|largest| largest < (requests, within)) {
+            memory.largest_burst = burst();
         }
     }
 
     /// How close together the requests of bursts left, where there were any.
     fn told_of_bursts(&self) -> Option<String> {
         let memory = self.memory();
-        memory.widest_burst.as_ref().map(|(check, requests, left_within)| {
-            format!(
-                "bursts: {}; the widest, {requests} requests of {check}, left within {} ms",
-                memory.bursts,
-                left_within.as_millis()
-            )
-        })
+        let told = |which, burst: &Departure| {
+            let Departure { check, requests, within } = burst;
+            format!("the {which}, {requests} requests of {check}, left within {} ms", within.as_millis())
+        };
+        let (largest, widest) = (memory.largest_burst.as_ref()?, memory.widest_burst.as_ref()?);
+        let (largest, widest) = (told("largest", largest), told("widest", widest));
+        Some(format!("bursts: {}; {largest}; {widest}", memory.bursts))
     }
 
     fn note_http2(&self, offered: bool) {

@@ -1,7 +1,7 @@
 //! Many requests, released together.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Barrier;
@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use super::clock::{Clock, Moment};
 use super::fault::Fault;
 use super::message::{Answer, Outgoing};
+use super::right_of_way::Turn;
 use super::wire::{Connections, Wire};
 
 /// What came back.
@@ -67,39 +68,45 @@ impl Volley {
     }
 }
 
-/// Sends `requests` with at most `in_flight` under way at once. The first ones leave together.
+/// Sends `requests` with at most `in_flight` under way at once. The first ones leave together, and with the last one the
+/// `turn` is over.
 pub(crate) async fn fire(
     wire: &Wire,
     clock: &Arc<Clock>,
     requests: Vec<Arc<Outgoing>>,
     in_flight: usize,
     connections: Connections,
+    turn: Option<Turn>,
 ) -> Volley {
     let workers = in_flight.clamp(1, requests.len().max(1));
     let requests = Arc::new(requests);
     let next = Arc::new(AtomicUsize::new(0));
     let start = Arc::new(Barrier::new(workers));
+    let turn = Arc::new(Mutex::new(turn));
     let mut crew = JoinSet::new();
     for _ in 0..workers {
         let (wire, clock, requests) = (wire.clone(), Arc::clone(clock), Arc::clone(&requests));
-        let (next, start) = (Arc::clone(&next), Arc::clone(&start));
+        let (next, start, on) = (Arc::clone(&next), Arc::clone(&start), Arc::clone(&turn));
         crew.spawn(async move {
-            let turn = || {
+            let claim = || {
                 let place = next.fetch_add(1, Ordering::Relaxed);
                 requests.get(place).map(|request| (place, wire.prepare(request, connections)))
             };
             let mut outcomes = Vec::new();
             // What is written before the start does not hold anybody up after it.
-            let mut upcoming = turn();
+            let mut upcoming = claim();
             start.wait().await;
             while let Some((place, prepared)) = upcoming {
                 let left = clock.now();
+                if place + 1 == requests.len() {
+                    drop(on.lock().unwrap_or_else(PoisonError::into_inner).take());
+                }
                 let outcome = match prepared {
                     Ok(prepared) => prepared.send(&clock).await,
                     Err(fault) => Err(fault),
                 };
                 outcomes.push((place, left, clock.now(), outcome));
-                upcoming = turn();
+                upcoming = claim();
             }
             outcomes
         });

@@ -125,8 +125,11 @@ impl Player<'_> {
         self.count_requests(requests.len());
         let sent = requests.clone();
         let connections = self.run.connections(connections);
+        let turn =
+            if self.stage.clock.is_virtual() { None } else { Some(self.run.right_of_way.turn().await) };
+        let clock = &self.stage.clock;
         let volley =
-            volley::fire(&self.run.wire, &self.stage.clock, requests, in_flight as usize, connections).await;
+            volley::fire(&self.run.wire, clock, requests, in_flight as usize, connections, turn).await;
         for (place, answer) in &volley.answers {
             self.record(&sent[*place], answer, key);
         }

@@ -206,6 +206,9 @@ impl Player<'_> {
         let mut patience = PATIENCE.into_iter();
         let mut connections = self.run.connections(connections);
         loop {
+            if !self.stage.clock.is_virtual() {
+                self.run.right_of_way.give().await;
+            }
             self.count_requests(1);
             let left = self.stage.clock.now();
             let outcome = self.run.wire.exchange(outgoing, connections, &self.stage.clock).await;
