@@ -68,10 +68,10 @@ impl Front {
         let located = self.engine.locate(request);
         let workspace = &located.workspace;
         let plan = workspace.faults.plan(&located, request, || workspace.time(now));
-        let Plan { delay, instead, damage, faults } = plan;
+        let Plan { delay, instead, damage, deviating, faults } = plan;
         let (reply, note) = match instead {
             None => {
-                let (reply, note) = self.engine.answer(&located, request, now);
+                let (reply, note) = self.engine.answer(&located, request, deviating, now);
                 (Some(reply), note)
             }
             Some(Instead::Reset) => (None, note_of(&located)),

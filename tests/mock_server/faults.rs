@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{BOTH, Mock, READ, WRITE, key, send};
+use crate::support::{BOTH, Mock, READ, STANDARD, WRITE, key, send};
 
 const SESSIONS: &str = "/api/v1/sessions";
 
@@ -140,6 +140,64 @@ async fn faults_that_make_no_sense_are_refused_with_the_reason() {
     ] {
         let refused = mock.control(Method::POST, "workspaces/default/faults", body).await;
         assert_eq!(refused.status, 400, "{body}");
+        assert!(refused.body.contains(words), "{}", refused.body);
+    }
+}
+
+/// How many of so many requests with a key are let in.
+async fn admitted(mock: &Mock, variable: &str, count: usize) -> usize {
+    let mut admitted = 0;
+    for _ in 0..count {
+        admitted += usize::from(mock.get(SESSIONS, Some(variable)).await.status == 200);
+    }
+    admitted
+}
+
+#[tokio::test]
+async fn a_deviation_is_for_a_key_and_for_a_while_and_counts_apart() {
+    let mock = Mock::start().await;
+    assert_eq!(admitted(&mock, READ, 10).await, 10);
+    fault(&mock, json!({"deviate": ["standard-limit-61"], "key": READ, "for_ms": 30_000})).await;
+    // It has a window of its own, which the requests before are not in.
+    assert_eq!(admitted(&mock, READ, 70).await, 61);
+    assert_eq!(admitted(&mock, STANDARD, 70).await, 60);
+    let limits = mock.control(Method::GET, "workspaces/default/limits", "").await.json();
+    let limits = limits["data"].as_array().unwrap().clone();
+    let shown = |name: &str| limits.iter().find(|key| key["name"] == name).unwrap()["requests"].clone();
+    assert_eq!((&shown(READ)["used"], &shown(READ)["limit"]), (&json!(61), &json!(61)));
+    assert_eq!((&shown(STANDARD)["used"], &shown(STANDARD)["limit"]), (&json!(60), &json!(60)));
+    mock.control(Method::POST, "workspaces/default/clock/advance", r#"{"ms":30000}"#).await;
+    assert_eq!(admitted(&mock, READ, 70).await, 50, "its own window goes on where it was");
+    let entries = mock.control(Method::GET, "workspaces/default/journal?limit=500", "").await.json();
+    assert!(entries.to_string().contains(r#""faults":["fault_1"]"#));
+}
+
+#[tokio::test]
+async fn deviations_for_all_add_up_and_can_be_taken_away() {
+    let mock = Mock::start().await;
+    let bearer = format!("Bearer {}", key(READ));
+    let asked =
+        || async { send(mock.request(Method::GET, SESSIONS).header("Authorization", &bearer)).await.status };
+    assert_eq!(asked().await, 401);
+    let id = fault(&mock, json!({"deviate": ["accept-bearer", "no-challenge"]})).await;
+    assert_eq!(asked().await, 200);
+    assert!(mock.get(SESSIONS, None).await.header("www-authenticate").is_empty());
+    mock.control(Method::DELETE, &format!("workspaces/default/faults/{id}"), "").await;
+    assert_eq!(asked().await, 401);
+    assert!(!mock.get(SESSIONS, None).await.header("www-authenticate").is_empty());
+}
+
+#[tokio::test]
+async fn a_deviation_that_cannot_be_switched_on_is_refused_with_the_mend() {
+    let mock = Mock::start().await;
+    for (body, words) in [
+        (json!({"deviate": ["accept-baerer"]}), "did you mean `accept-bearer`?"),
+        (json!({"deviate": ["key-case-ignored"]}), "set it for a workspace"),
+        (json!({"deviate": ["accept-bearer"], "status": 503}), "exclude each other"),
+        (json!({"deviate": []}), "needs one of"),
+    ] {
+        let refused = mock.control(Method::POST, "workspaces/default/faults", &body.to_string()).await;
+        assert_eq!(refused.status, 400);
         assert!(refused.body.contains(words), "{}", refused.body);
     }
 }

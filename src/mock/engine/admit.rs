@@ -30,10 +30,12 @@ pub(super) enum Counter {
 }
 
 impl Counter {
-    pub(super) fn of(unit: Unit, workspace: &Workspace, key: &Arc<KeyEntry>) -> Self {
-        match unit {
-            Unit::Key => Self::Own(Arc::clone(key)),
-            Unit::Named(name) => Self::Named(workspace.counter(name)),
+    pub(super) fn of(unit: Unit, site: &Site, key: &Arc<KeyEntry>) -> Self {
+        match (unit, &site.apart) {
+            (Unit::Key, None) => Self::Own(Arc::clone(key)),
+            (Unit::Key, Some(apart)) => Self::Named(site.counter(format!("{apart}{}", key.id))),
+            (Unit::Named(name), None) => Self::Named(site.counter(name)),
+            (Unit::Named(name), Some(apart)) => Self::Named(site.counter(format!("{apart}{name}"))),
         }
     }
 

@@ -17,6 +17,7 @@ use std::sync::{Arc, RwLock};
 use crate::contract::ApiKey;
 
 use super::errors;
+use super::faults::Deviating;
 use super::hashed::Hashed;
 use super::journal::Room;
 use super::keys::{KeyEntry, KeyHash, KeySpec};
@@ -26,6 +27,7 @@ use super::settings::Settings;
 use super::sync::{read, write};
 use super::visit::Presented;
 use super::workspace::Workspace;
+use site::Site;
 
 /// The most workspaces there may be besides the default one.
 pub const MAX_WORKSPACES: usize = 10_000;
@@ -235,7 +237,7 @@ impl Engine {
 
     /// Answers a request at the server's time `now`, in milliseconds.
     pub fn handle(&self, request: &Request<'_>, now: u64) -> Reply {
-        self.answer(&self.locate(request), request, now).0
+        self.answer(&self.locate(request), request, Deviating::default(), now).0
     }
 
     /// Finds out where a request belongs.
@@ -262,9 +264,15 @@ impl Engine {
     }
 
     /// Answers a request that was located, with a note.
-    pub(super) fn answer(&self, located: &Located<'_>, request: &Request<'_>, now: u64) -> (Reply, Note) {
+    pub(super) fn answer(
+        &self,
+        located: &Located<'_>,
+        request: &Request<'_>,
+        deviating: Deviating,
+        now: u64,
+    ) -> (Reply, Note) {
         match located.path {
-            Some(path) => self.serve(located, request, path, now),
+            Some(path) => self.serve(&Site::of(&located.workspace, deviating), located, request, path, now),
             None => {
                 let note = Note { why: Some(Why::NoSuchWorkspace), ..Note::default() };
                 (errors::error(404, "NOT_FOUND", "There is no such workspace."), note)

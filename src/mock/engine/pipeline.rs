@@ -30,12 +30,12 @@ struct Progress<'a> {
 impl Engine {
     pub(super) fn serve(
         &self,
+        site: &Site,
         located: &Located<'_>,
         request: &Request<'_>,
         path: &str,
         now: u64,
     ) -> (Reply, Note) {
-        let site = Site::of(&located.workspace);
         let now = site.time(now);
         let mut visit = Visit {
             request,
@@ -50,7 +50,7 @@ impl Engine {
             since_429_ms: site.since_429(now),
             wait_ms: None,
         };
-        let (mut reply, mut note) = self.decide(&site, &mut visit, located.key.clone());
+        let (mut reply, mut note) = self.decide(site, &mut visit, located.key.clone());
         reply.push("access-control-allow-origin", "*");
         reply.push("access-control-expose-headers", "Retry-After");
         for rewrite in &site.knobs().rewrite {

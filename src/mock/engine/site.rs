@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::mock::faults::Deviating;
 use crate::mock::knobs::Knobs;
 use crate::mock::settings::Settings;
 use crate::mock::workspace::Workspace;
@@ -11,11 +12,20 @@ use crate::mock::workspace::Workspace;
 pub(super) struct Site {
     pub(super) workspace: Arc<Workspace>,
     pub(super) settings: Arc<Settings>,
+    /// The name under which is counted, where that is not done as always.
+    pub(super) apart: Option<String>,
 }
 
 impl Site {
-    pub(super) fn of(workspace: &Arc<Workspace>) -> Self {
-        Self { workspace: Arc::clone(workspace), settings: workspace.settings() }
+    pub(super) fn of(workspace: &Arc<Workspace>, deviating: Deviating) -> Self {
+        let (workspace, settings) = (Arc::clone(workspace), workspace.settings());
+        let Deviating { entries, apart } = deviating;
+        if entries.is_empty() {
+            return Self { workspace, settings, apart: None };
+        }
+        let mut settings = Settings::clone(&settings);
+        entries.iter().for_each(|entry| entry.apply(&mut settings.knobs));
+        Self { workspace, settings: Arc::new(settings), apart: Some(apart) }
     }
 
     pub(super) fn knobs(&self) -> &Knobs {

@@ -23,7 +23,7 @@ impl Engine {
         key: &Arc<KeyEntry>,
         now: u64,
     ) -> Option<(Standing, Rules)> {
-        let site = Site::of(workspace);
+        let site = Site::of(workspace, workspace.faults.deviating(key, || workspace.time(now)));
         let now = site.time(now);
         // Deviations may count by what is requested; the list of sessions stands for all of it.
         let request = Request { method: "GET", path: Endpoint::Sessions.path(), ..Request::default() };
@@ -41,7 +41,7 @@ impl Engine {
             wait_ms: None,
         };
         let rules = rules(&site, &visit, key.tier)?;
-        let counter = Counter::of((site.knobs().unit)(&visit), workspace, key);
+        let counter = Counter::of((site.knobs().unit)(&visit), &site, key);
         let standing = lock(counter.limiter()).standing(now, &rules);
         Some((standing, rules))
     }

@@ -11,8 +11,10 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
+use super::deviations::Entry;
 use super::engine::Located;
 use super::journal::same_path;
+use super::keys::KeyEntry;
 use super::message::Request;
 use super::sync::{read, write};
 
@@ -59,8 +61,27 @@ pub(crate) struct Plan {
     pub(crate) instead: Option<Instead>,
     /// What becomes of the answer on its way.
     pub(crate) damage: Option<Damage>,
+    /// How the API decides about it, where not as its workspace does.
+    pub(crate) deviating: Deviating,
     /// The faults that met it.
     pub(crate) faults: Vec<Arc<str>>,
+}
+
+/// Deviations on top of those of a workspace.
+#[derive(Debug, Default)]
+pub(crate) struct Deviating {
+    /// In the order in which they apply.
+    pub(crate) entries: Vec<&'static Entry>,
+    /// The faults they are of: what they let in is counted under this name, apart from all else.
+    pub(crate) apart: String,
+}
+
+impl Deviating {
+    fn add(&mut self, fault: &str, entries: &[&'static Entry]) {
+        self.entries.extend(entries);
+        self.apart.push_str(fault);
+        self.apart.push(' ');
+    }
 }
 
 /// What a client gets in place of an answer.
@@ -183,7 +204,7 @@ impl Faults {
     }
 
     /// What happens to a request at `now`, in milliseconds of the workspace's clock. Every fault that matches counts
-    /// it; delays add up, and of all else the fault that was made first decides.
+    /// it; delays and deviations add up, and of all else the fault that was made first decides.
     pub(crate) fn plan(&self, located: &Located<'_>, request: &Request<'_>, now: impl Fn() -> u64) -> Plan {
         let mut plan = Plan::default();
         if self.count.load(Ordering::Acquire) == 0 {
@@ -195,7 +216,7 @@ impl Faults {
                 continue;
             }
             let ordinal = fault.matched.fetch_add(1, Ordering::Relaxed);
-            if !happens(&fault.spec, ordinal) || !plan.take(&fault.effect, ordinal) {
+            if !happens(&fault.spec, ordinal) || !plan.take(&fault.id, &fault.effect, ordinal) {
                 continue;
             }
             fault.met.fetch_add(1, Ordering::Relaxed);
@@ -205,26 +226,55 @@ impl Faults {
     }
 }
 
+impl Faults {
+    /// How the API decides about whatever comes with a key, at `now` in milliseconds of the workspace's clock.
+    pub(crate) fn deviating(&self, key: &KeyEntry, now: impl Fn() -> u64) -> Deviating {
+        let mut deviating = Deviating::default();
+        if self.count.load(Ordering::Acquire) == 0 {
+            return deviating;
+        }
+        let now = now();
+        for fault in read(&self.list).iter().filter(|fault| !fault.is_over(now) && fault.meets_all_of(key)) {
+            if let Effect::Deviate(entries) = &fault.effect {
+                deviating.add(&fault.id, entries);
+            }
+        }
+        deviating
+    }
+}
+
 impl Fault {
+    /// Whether it meets every request with a key.
+    fn meets_all_of(&self, key: &KeyEntry) -> bool {
+        let FaultSpec { method, path, first, every, share, .. } = &self.spec;
+        let some =
+            method.is_some() || path.is_some() || first.is_some() || every.is_some() || share.is_some();
+        !some && self.spec.key.as_ref().is_none_or(|wanted| is_called(key, wanted))
+    }
+
     fn is_over(&self, now: u64) -> bool {
         self.ends.is_some_and(|ends| now >= ends)
     }
 
     fn matches(&self, located: &Located<'_>, request: &Request<'_>) -> bool {
-        let key = |wanted: &String| {
-            located.key.as_ref().is_some_and(|key| *key.id == **wanted || *key.name == **wanted)
-        };
+        let key = |wanted: &String| located.key.as_ref().is_some_and(|key| is_called(key, wanted));
         self.spec.method.as_ref().is_none_or(|method| method == request.method)
             && self.spec.path.as_ref().is_none_or(|path| same_path(path, request.path.as_bytes()))
             && self.spec.key.as_ref().is_none_or(key)
     }
 }
 
+fn is_called(key: &KeyEntry, wanted: &str) -> bool {
+    *key.id == *wanted || *key.name == *wanted
+}
+
 impl Plan {
     /// Adds an effect; false if another one was there first.
-    fn take(&mut self, effect: &Effect, ordinal: u64) -> bool {
+    fn take(&mut self, fault: &str, effect: &Effect, ordinal: u64) -> bool {
         let decided = self.instead.is_some() || self.damage.is_some();
         match effect {
+            Effect::Deviate(_) if self.instead.is_some() => return false,
+            Effect::Deviate(entries) => self.deviating.add(fault, entries),
             Effect::Latency(latency) => self.delay += Duration::from_millis(latency_ms(latency, ordinal)),
             _ if decided => return false,
             Effect::Instead(instead) => self.instead = Some(instead.clone()),

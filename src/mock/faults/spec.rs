@@ -6,6 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Damage, Instead};
+use crate::mock::deviations::{Entry, UnknownDeviation, find};
+use crate::mock::knobs::Knobs;
 
 /// The longest a fault holds an answer back, in milliseconds.
 const LONGEST_MS: u64 = 10 * 60 * 1_000;
@@ -14,7 +16,7 @@ const LONGEST_MS: u64 = 10 * 60 * 1_000;
 const MOST_BODY: usize = 65_536;
 
 /// A fault: which requests, which of those, and what happens to them. Exactly one of `latency_ms`, `status`, `reset`,
-/// `truncate` and `slow_body_ms` says what happens.
+/// `truncate`, `slow_body_ms` and `deviate` says what happens.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FaultSpec {
@@ -69,6 +71,10 @@ pub struct FaultSpec {
     /// The answer's body takes so many milliseconds, at most ten minutes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub slow_body_ms: Option<u64>,
+    /// The API decides with these deviations of the catalogue, on top of those of the workspace. Requests that meet them
+    /// are counted apart: in windows that begin with the fault, and that are forgotten with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deviate: Option<Vec<String>>,
 }
 
 /// How latencies vary.
@@ -98,7 +104,7 @@ pub enum ResetWhen {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadFault {
     /// Nothing happens.
-    #[error("a fault needs one of latency_ms, status, reset, truncate and slow_body_ms")]
+    #[error("a fault needs one of latency_ms, status, reset, truncate, slow_body_ms and deviate")]
     Nothing,
     /// Two things happen at once.
     #[error("`{0}` and `{1}` exclude each other; make two faults")]
@@ -109,6 +115,14 @@ pub enum BadFault {
     /// A field means nothing without another.
     #[error("`{0}` means nothing without `{1}`")]
     Alone(&'static str, &'static str),
+    /// There is no such deviation.
+    #[error("`deviate`: {0}")]
+    Unknown(#[from] UnknownDeviation),
+    /// A deviation that has to be there before keys are made, since only a hash of them is kept.
+    #[error(
+        "`deviate`: {0} takes keys in another form, which must be known when they are made; set it for a workspace"
+    )]
+    NotForAWhile(&'static str),
 }
 
 /// How long answers are held back.
@@ -121,11 +135,20 @@ pub(super) struct Latency {
 }
 
 /// What a fault does.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) enum Effect {
     Latency(Latency),
     Instead(Instead),
     Damage(Damage),
+    Deviate(Vec<&'static Entry>),
+}
+
+/// The deviation of this name, if it can come and go while there are keys.
+fn for_a_while(name: &str) -> Result<&'static Entry, BadFault> {
+    let entry = find(name)?;
+    let mut knobs = Knobs::default();
+    entry.apply(&mut knobs);
+    if knobs.forms.is_empty() { Ok(entry) } else { Err(BadFault::NotForAWhile(entry.name)) }
 }
 
 impl FaultSpec {
@@ -145,6 +168,7 @@ impl FaultSpec {
             ("reset", self.reset.is_some()),
             ("truncate", self.truncate.is_some()),
             ("slow_body_ms", self.slow_body_ms.is_some()),
+            ("deviate", self.deviate.as_ref().is_some_and(|names| !names.is_empty())),
         ];
         let mut given = given.into_iter().filter(|(_, is_given)| *is_given).map(|(name, _)| name);
         let effect = given.next().ok_or(BadFault::Nothing)?;
@@ -163,6 +187,10 @@ impl FaultSpec {
             }
         }
         self.check_ranges()?;
+        if let Some(names) = self.deviate.as_ref().filter(|_| effect == "deviate") {
+            let entries = names.iter().map(|name| for_a_while(name)).collect::<Result<_, _>>()?;
+            return Ok(Effect::Deviate(entries));
+        }
         let seconds = |ms: u64| Duration::from_millis(ms);
         Ok(match (self.status, self.reset, self.truncate, self.slow_body_ms) {
             (Some(status), ..) => Effect::Instead(Instead::Answer {

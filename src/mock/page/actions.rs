@@ -116,12 +116,16 @@ fn fault(form: &Form) -> Result<Value, Problem> {
         "reset" => (Some(("reset", form.first("reset").unwrap_or("before"))), &[]),
         "truncate" => (None, &["truncate"]),
         "slow" => (None, &["slow_body_ms"]),
+        "deviate" => (None, &[]),
         _ => return Err(Problem::new(400, "Choose what goes wrong.")),
     };
     for name in numbers.iter().chain(&["first", "every"]) {
         if let Some(number) = form.number(name)? {
             body.insert((*name).to_owned(), number.into());
         }
+    }
+    if form.first("what") == Some("deviate") {
+        body.insert("deviate".to_owned(), form.all("deviate").collect::<Vec<_>>().into());
     }
     if body.contains_key("spread_ms") {
         body.insert("distribution".to_owned(), "uniform".into());

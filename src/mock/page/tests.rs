@@ -281,11 +281,12 @@ fn faults_and_deviations_are_switched_on_shown_and_taken_away() {
         ("what=reset&reset=after&every=2", "cuts the connection after the effect"),
         ("what=truncate&truncate=7&percent=25", "breaks answers off after 7 bytes"),
         ("what=slow&slow_body_ms=5000&path=%2Fapi%2F*", "bodies take 5 s"),
+        ("what=deviate&deviate=leak&seconds=30", "decides otherwise: <code>leak</code>"),
     ] {
         assert!(mock.done("faults", &format!("do=add&{form}")).contains(words), "{words}");
     }
     let page = mock.see("/_mock/page/faults");
-    for words in ["the first 3", "one in 2", "25.0 %", "5 faults"] {
+    for words in ["the first 3", "one in 2", "25.0 %", "6 faults"] {
         assert!(page.contains(words), "{words}: {page}");
     }
     assert!(!mock.done("faults", "do=remove&id=fault_1").contains("fault_1<"));
