@@ -12,7 +12,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -35,6 +35,9 @@ pub const BODY_LIMIT: usize = 4 * 1024 * 1024;
 
 /// How long to pause when the system has no connection to give, such as when it is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
+/// How many connections may wait to be taken up, where the system allows it.
+const BACKLOG: u32 = 4_096;
 
 /// What all connections share.
 #[derive(Debug)]
@@ -89,7 +92,7 @@ impl MockServer {
         let engine = Arc::new(engine(&options)?);
         let wanted = SocketAddr::new(options.host, options.port);
         let bind_error = |source| MockError::Bind { address: wanted, source };
-        let listener = TcpListener::bind(wanted).await.map_err(bind_error)?;
+        let listener = listen(wanted).map_err(bind_error)?;
         let address = listener.local_addr().map_err(bind_error)?;
         let (stop, stopped) = watch::channel(false);
         let front = Front::new(Arc::clone(&engine), options.log.clone());
@@ -153,6 +156,17 @@ impl Drop for MockServer {
     fn drop(&mut self) {
         self.accepting.abort();
     }
+}
+
+/// Binds an address. A burst opens its connections faster than they are taken up, and one that finds the queue full comes
+/// back a second later, so this is as long as systems have it.
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // As `TcpListener::bind` does: on Windows another process might bind the port as well.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// An engine with the well-known keys.
