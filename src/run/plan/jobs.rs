@@ -148,8 +148,12 @@ pub(crate) fn for_a_deployment(suite: &Suite, places: Vec<Place>) -> Vec<Job> {
     jobs
 }
 
-/// One job a check, except that cases which begin by using the same key up share one exhaustion, that cases which
-/// spend a quota are on their own, and that a revoked key is nobody else's. The longest come first.
+/// How many cases that only send a few requests are played one after the other: a new stage costs the mock a little, and a
+/// target with slow answers should not be waited for longer than its longest case.
+const LIGHT_CASES: usize = 8;
+
+/// The cases of a check a few at a time, except that cases which begin by using the same key up share one exhaustion, that
+/// cases which spend a quota are on their own, and that a revoked key is nobody else's. The longest come first.
 pub(crate) fn for_a_mock(suite: &Suite, selected: &[usize]) -> Vec<Job> {
     let mut jobs = gather(suite, places(suite, selected), |case| {
         let alone = looks_back(case) || case.steps.iter().any(|step| step.revoke.is_some());
@@ -174,7 +178,7 @@ fn gather(suite: &Suite, places: Vec<Place>, together: impl Fn(&Case) -> Option<
         let Place { check, case } = experiment.leader;
         let id = &suite.checks[check].id;
         let name = match together(case_at(suite, experiment.leader)) {
-            Some(name) if name.is_empty() => format!("check {id}"),
+            Some(name) if name.is_empty() => format!("check {id} {:04}", case / LIGHT_CASES),
             Some(name) => name,
             None => format!("case {id} {case:04}"),
         };
