@@ -28,6 +28,7 @@ impl Player<'_> {
         if key.used_up_at(now) || key.worked_at().is_some_and(|worked| now - worked < GOOD_FOR) {
             return Ok(());
         }
+        self.is_reachable()?;
         // Who is about to use the key up may be told so at once: a 429 shows as well that the key works.
         if !self.measures_itself() {
             self.make_room(key, 2).await?;
@@ -37,9 +38,6 @@ impl Player<'_> {
 
     /// Makes sure that a key works now.
     pub(in crate::run) async fn control_again(&self, key: &KeyState) -> Result<(), Stop> {
-        if let Some(why) = self.run.unreachable() {
-            return Err(Stop::Blocked(why));
-        }
         let mut seen = Vec::new();
         for (scope, names) in [(Scope::ReadAnalytics, &READS[..]), (Scope::WriteEvents, &WRITES[..])] {
             if !key.key.scopes.contains(&scope) {
@@ -103,8 +101,14 @@ impl Player<'_> {
         Ok(answer.is_ok_and(|answer| answer.admitted()))
     }
 
+    /// Nothing more is sent, and no room is waited for, where nobody answers.
+    fn is_reachable(&self) -> Result<(), Stop> {
+        self.run.unreachable().map_or(Ok(()), |why| Err(Stop::Blocked(why)))
+    }
+
     /// Sends a request with the key as it should be sent; batches in the envelope that the target takes.
     pub(in crate::run) async fn probe(&self, key: &KeyState, def: &RequestDef) -> Result<Answer, Stop> {
+        self.is_reachable()?;
         let envelopes: &[Envelope] = match (self.run.target.envelope, self.run.envelope_found()) {
             (_, Some(Envelope::Wire)) | (Envelope::Wire, _) => &[Envelope::Wire],
             (Envelope::Documented, _) | (_, Some(_)) => &[Envelope::Documented],
