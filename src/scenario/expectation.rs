@@ -36,6 +36,9 @@ pub struct Expect {
     pub other: Option<Amount>,
     /// How far the instants promised by the 429s may lie apart, such as `1s`.
     pub promise_moves_at_most: Option<Span>,
+    /// That a `poll` was not refused after an instant that a 429 of it had promised. What a limiter may do to who asks
+    /// again, which is to promise a later instant every time, breaks nothing.
+    pub promises_kept: Option<bool>,
     /// What must be true of each 429 among the answers.
     pub each_429: Option<Box<Expect>>,
 }

@@ -131,6 +131,18 @@ pub(super) const ENTRIES: &[Entry] = &[
             k.seconds = |wait_ms, _| wait_ms.div_ceil(2_000).max(1);
         },
     ),
+    must(
+        GROUP,
+        "retry-after-late-half",
+        &["limit.retry-after-late"],
+        "Later than ten seconds into a window Retry-After is half of the wait.",
+        |k| {
+            k.seconds = |wait_ms, window_ms| {
+                let late = wait_ms + 10_000 < window_ms;
+                wait_ms.div_ceil(if late { 2_000 } else { 1_000 }).max(1)
+            };
+        },
+    ),
     should(
         GROUP,
         "retry-after-jumps",

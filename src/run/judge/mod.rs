@@ -8,7 +8,7 @@ mod promise;
 use serde_json::Value;
 
 pub(crate) use answer::{Rules, describe, excerpt, judge_answer};
-pub(crate) use promise::spread;
+pub(crate) use promise::{broken_promise, spread};
 
 /// One broken expectation, before it is put into its case.
 #[derive(Debug, Clone, PartialEq, Eq)]

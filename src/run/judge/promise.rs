@@ -1,4 +1,4 @@
-//! How far promised instants lie apart, as far as that is certain.
+//! What the instants promised by 429s say about each other, as far as that is certain.
 
 use std::time::Duration;
 
@@ -25,6 +25,34 @@ pub(crate) fn spread(answers: &[Answer]) -> Option<Duration> {
     Some(latest_start - earliest_end)
 }
 
+/// By how much a promise must have been moved forward before it is taken for a better knowledge of the same window.
+const FORWARD: Duration = Duration::from_secs(5);
+
+/// The first 429 that breaks an earlier one's promise, with that promise. The answers are those of one key, one after the
+/// other, and nothing of it was admitted in between.
+///
+/// Who asks again has not waited, and a limiter may count that: its promises move on and on. One that was moved clearly
+/// forward is no such promise. Whatever is asked meanwhile, it has to be kept.
+pub(crate) fn broken_promise<'a>(
+    answers: impl IntoIterator<Item = &'a Answer>,
+) -> Option<(Moment, &'a Answer)> {
+    let mut latest: Option<Moment> = None;
+    let mut forward: Option<Moment> = None;
+    for answer in answers {
+        if let Some(promise) = forward.filter(|promise| answer.sent >= *promise) {
+            return Some((promise, answer));
+        }
+        let Some(wait) = answer.retry_after() else { continue };
+        // Made at some time between the two, so slow answers alone move nothing forward.
+        let (soonest, promise) = (answer.sent + wait, answer.answered + wait);
+        if latest.is_some_and(|latest| promise + FORWARD < latest) {
+            forward = Some(forward.map_or(promise, |earlier| earlier.min(promise)));
+        }
+        latest = latest.max(Some(soonest));
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,6 +77,26 @@ mod tests {
         assert!(spread(&steady).unwrap() < Duration::from_secs(1));
         let moving = [limited(0, 5, "30"), limited(5_000, 5_005, "30")];
         assert!(spread(&moving).unwrap() > Duration::from_secs(4));
+    }
+
+    #[test]
+    fn a_promise_that_was_moved_forward_is_kept() {
+        let all = |made: &[(u64, u64, &str)]| {
+            let answers: Vec<Answer> =
+                made.iter().map(|(sent, done, wait)| limited(*sent, *done, wait)).collect();
+            broken_promise(&answers).map(|(promise, answer)| (promise.0.as_secs(), answer.sent.0.as_secs()))
+        };
+        assert_eq!(all(&[(0, 5, "60"), (20_000, 20_005, "20"), (41_000, 41_005, "10")]), Some((40, 41)));
+        let early = [(0, 5, "60"), (20_000, 20_005, "20"), (40_000, 40_005, "10")];
+        assert_eq!(all(&early), None, "asked before the promised instant");
+        let counts_refusals =
+            [(0, 5, "60"), (20_000, 20_005, "60"), (70_000, 70_005, "60"), (125_000, 125_005, "60")];
+        assert_eq!(all(&counts_refusals), None);
+        let slow = [(0, 9_000, "60"), (9_000, 9_100, "60"), (9_100, 9_300, "60"), (69_200, 69_300, "60")];
+        assert_eq!(all(&slow), None, "the first promise may have been made at once");
+        let herd = [(0, 5, "75"), (20_000, 20_005, "40"), (59_000, 59_005, "9")];
+        assert_eq!(all(&herd), None, "later than needed is lawful");
+        assert_eq!(all(&[(0, 5, "60"), (20_000, 20_005, "soon"), (61_000, 61_005, "1")]), None);
     }
 
     #[test]

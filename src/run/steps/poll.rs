@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::run::clock::Moment;
-use crate::run::judge::Finding;
+use crate::run::judge::{Finding, broken_promise, excerpt};
 use crate::run::ledger::KeyState;
 use crate::run::message::Answer;
 use crate::run::player::{Player, Spent, Stop};
@@ -115,6 +115,15 @@ impl Player<'_> {
         }
         let Some(expect) = &step.expect else { return Ok(()) };
         self.judge_each_429(expect, &found.refusals, line)?;
+        let refusals = found.refusals.iter().map(|(_, answer)| answer);
+        if let Some((promise, answer)) = expect.promises_kept.and_then(|_| broken_promise(refusals)) {
+            let finding = Finding {
+                what: "refused after the instant that a later 429 had moved forward".to_owned(),
+                expected: format!("let in from {promise} on, as Retry-After had promised"),
+                actual: format!("sent at {}, answered 429\n{}", answer.sent, excerpt(answer)),
+            };
+            return Err(Stop::Broken(vec![self.failure(line, finding)]));
+        }
         let Some(early) = found.early.filter(|_| expect.admitted.is_some()) else { return Ok(()) };
         let after = (early.at.1 - found.began).as_secs_f64();
         if early.whole < limit {

@@ -22,8 +22,16 @@ pub(super) enum About {
 }
 
 const OF_ANSWERS: [&str; 5] = ["status", "json", "headers", "agree", "same_body_as"];
-const OF_COUNTS: [&str; 7] =
-    ["admitted", "accepted", "accepted_at_most", "limited", "other", "promise_moves_at_most", "each_429"];
+const OF_COUNTS: [&str; 8] = [
+    "admitted",
+    "accepted",
+    "accepted_at_most",
+    "limited",
+    "other",
+    "promise_moves_at_most",
+    "promises_kept",
+    "each_429",
+];
 
 /// The rules, and what they need to know.
 pub(super) struct Expectation<'c> {

@@ -90,6 +90,7 @@ impl Steps<'_> {
             report(self.text, node.key_place(&["review"]), "nothing is expected of the 429s", help);
         }
         self.events_are_counted_where_some_are_sent(step, node);
+        self.promises_are_kept_to_who_polls(step, node);
         if let Some(observed) = &step.observe {
             self.observed(observed, node.place(&["observe"]));
         }
@@ -107,6 +108,22 @@ impl Steps<'_> {
                 let what = format!("{} counts events, and here no batches are sent", word(name));
                 report(self.text, at, what, "use it after a `burst` with `batch`");
             }
+        }
+    }
+
+    /// Only a poll asks at the instants that were promised.
+    fn promises_are_kept_to_who_polls(&self, step: &Step, node: &Node) {
+        let Some(kept) = step.expect.as_ref().and_then(|expect| expect.promises_kept) else { return };
+        let at = node.get("expect").unwrap_or(node).key_place(&["promises_kept"]);
+        if step.poll.is_none() && self.whole {
+            report(
+                self.text,
+                at,
+                "`promises_kept` is about a `poll`, and here is none",
+                "use it after `poll`",
+            );
+        } else if !kept {
+            report(self.text, at, "`promises_kept: false` expects nothing", "write `true`, or leave it out");
         }
     }
 
@@ -221,7 +238,11 @@ impl Steps<'_> {
         self.needed("poll", node, poll.over.is_none(), "over", "over: 59s");
         let fits = |expect: &Expect| match expect.admitted {
             Some(admitted) => admitted == Amount::Number(0),
-            None => expect.promise_moves_at_most.is_some() || expect.each_429.is_some(),
+            None => {
+                expect.promise_moves_at_most.is_some()
+                    || expect.promises_kept.is_some()
+                    || expect.each_429.is_some()
+            }
         };
         if !step.expect.as_ref().is_none_or(fits) && self.whole {
             let what = "of counts, a `poll` can expect one thing only: that nothing is admitted";
