@@ -49,7 +49,7 @@ async fn the_suite_as_it_is_catches_them() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_check_that_is_taken_out_leaves_a_survivor_or_a_weak_kill() {
     let names = ["accept-bearer", "any-key-opens"];
-    let without = ["auth.no-bearer", "auth.unknown"];
+    let without = ["auth.no-bearer", "auth.only-header-for-scores", "auth.unknown"];
     let (hunt, summary) = hunted(&names, &without, Ground::workspaces().await.unwrap()).await;
     assert_eq!(*outcome(&hunt, "accept-bearer"), Outcome::Survived);
     // Checks about neighbouring promises trip over it.

@@ -38,7 +38,7 @@ const OF_KEYS: &[Row] = &[
     ]),
     row(KeysByLike, &["auth.malformed"]),
     row(ApiKeyScheme, &["auth.no-other-header"]),
-    row(BeaconsWithQuery, &["auth.no-query"]),
+    row(BeaconsWithQuery, &["auth.no-query"]).also(&["auth.only-header-for-scores"]),
     row(UnknownIsForbidden, &["auth.before-scope"]).also(&[
         "auth.before-body",
         "auth.body",
@@ -104,6 +104,11 @@ const OF_KEYS: &[Row] = &[
     row(OverviewIsPublic, &["auth.missing"]).also(&[
         "auth.before-scope",
         "auth.body",
+        "auth.no-basic",
+        "auth.no-bearer",
+        "auth.no-cookie",
+        "auth.no-other-header",
+        "auth.no-query",
         "auth.path-spelled",
         "auth.revoked",
         "auth.unknown",

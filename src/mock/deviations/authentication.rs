@@ -28,6 +28,24 @@ pub(super) const ENTRIES: &[Entry] = &[
             instead_of_header(k, |request| authorization(request, "Bearer "));
         },
     ),
+    must(
+        GROUP,
+        "tools-accept-bearer",
+        &["auth.no-bearer"],
+        "Tool analytics take a Bearer key as well.",
+        |k| {
+            instead_of_header(k, |request| {
+                at(Endpoint::Tools, request).and_then(|r| authorization(r, "Bearer "))
+            });
+        },
+    ),
+    should(
+        GROUP,
+        "scores-accept-query-key",
+        &["auth.only-header-for-scores"],
+        "Scores are taken with a key as `?key=` as well.",
+        |k| instead_of_header(k, |request| at(Endpoint::Scores, request).and_then(|r| parameter(r, "key"))),
+    ),
     must(GROUP, "accept-basic", &["auth.no-basic"], "A key is also taken from Basic credentials.", |k| {
         instead_of_header(k, basic);
     }),
@@ -271,6 +289,11 @@ pub(super) const ENTRIES: &[Entry] = &[
 
 fn instead_of_header(knobs: &mut Knobs, look: for<'a> fn(&'a Request<'a>) -> Option<Cow<'a, [u8]>>) {
     knobs.places.push(Place { look, rescues: false });
+}
+
+/// The request, where it goes to this endpoint.
+fn at<'a>(endpoint: Endpoint, request: &'a Request<'a>) -> Option<&'a Request<'a>> {
+    request.path.ends_with(endpoint.path()).then_some(request)
 }
 
 fn rescue(knobs: &mut Knobs, look: for<'a> fn(&'a Request<'a>) -> Option<Cow<'a, [u8]>>) {

@@ -116,9 +116,23 @@ pub(super) const ENTRIES: &[Entry] = &[
     must(
         GROUP,
         "tools-uncounted",
-        &["rate.across-endpoints"],
+        &["rate.across-endpoints", "rate.every-endpoint"],
         "Requests for tool analytics are not counted.",
         |k| k.free.push(|visit| visit.goes_to(Endpoint::Tools)),
+    ),
+    should(
+        GROUP,
+        "scores-uncounted",
+        &["rate.every-endpoint-scores"],
+        "Evaluation scores are not counted.",
+        |k| k.free.push(|visit| visit.goes_to(Endpoint::Scores)),
+    ),
+    must(
+        GROUP,
+        "one-row-uncounted",
+        &["rate.every-endpoint", "rate.url-variants"],
+        "Requests that ask for one row only are not counted.",
+        |k| k.free.push(|visit| visit.request.parameter("limit").as_deref() == Some("1")),
     ),
     must(
         GROUP,

@@ -3,6 +3,8 @@
 use super::{Row, row};
 
 pub(super) const ROWS: &[Row] = &[
+    row("rate.every-endpoint-scores", "scores-uncounted", "the status is 20")
+        .spares(&["rate.standard", "rate.every-endpoint"]),
     row("limit.not-executed", "limited-batches-stored", "a refused batch was ingested"),
     row("rate.premium", "premium-limit-301", "of 400 requests 301 were admitted and 99 answered 429")
         .spares(&["rate.standard"]),

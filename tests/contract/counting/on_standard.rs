@@ -41,6 +41,11 @@ pub(super) const ROWS: &[Row] = &[
         "rate.standard",
         "rate.per-key",
     ]),
+    row("limit.retry-after-late", "retry-after-late-half", "later 429 had moved forward").spares(&[
+        "limit.retry-after-kept",
+        "limit.retry-after-range",
+        "rate.standard",
+    ]),
     row("rate.stays-used-up", "wrong-keys-refill", "the status is 200, not 429").spares(&["rate.standard"]),
     row("auth.every-request", "connections-remember", "the status is 200, not 401").spares(&["auth.missing"]),
     row("scope.every-request", "connections-keep-their-key", "the status is"),
@@ -52,6 +57,9 @@ pub(super) const ROWS: &[Row] = &[
     row("rate.across-endpoints", "per-endpoint", "of 100 requests 79 were admitted")
         .spares(&["rate.standard"]),
     row("rate.across-endpoints", "tools-uncounted", "were admitted").spares(&["rate.standard"]),
+    row("rate.every-endpoint", "tools-uncounted", "the status is 200, not 429")
+        .spares(&["rate.standard", "rate.url-variants"]),
+    row("rate.every-endpoint", "one-row-uncounted", "the status is 200, not 429").spares(&["rate.standard"]),
     row("rate.bad-keys-drain-nobody", "bad-keys-drain", "of 40 requests 0 were admitted")
         .spares(&["rate.standard"]),
     row("rate.url-variants", "per-query-string", "the status is 200, not 429")

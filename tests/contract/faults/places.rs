@@ -36,6 +36,16 @@ pub(super) fn rows() -> Vec<Row> {
         )
         .only_with("request=post-events")
         .spares(&["auth.no-query", "auth.no-cookie"]),
+        Row::new(
+            "auth.only-header-for-scores",
+            "a key is taken as Bearer for evaluation scores",
+            "not 401",
+            |request, reply| match to(request, "/scores") {
+                true => elsewhere(request, reply, bearer(request)),
+                false => reply,
+            },
+        )
+        .spares(&["auth.no-bearer", "auth.missing-for-scores"]),
         Row::new("auth.no-basic", "a key is taken as user name", "the status is 200", |request, reply| {
             let user = basic(request).and_then(|pair| Some(pair.split_once(':')?.0.to_owned()));
             elsewhere(request, reply, user.as_deref())

@@ -120,6 +120,7 @@ fn elsewhere(script: &mut Script) {
 fn credentials(script: &mut Script) {
     let basic = format!("Basic {}", STANDARD_BASE64.encode(format!("user:{BOTH}")));
     let bearer = format!("Bearer {BOTH}");
+    let in_query = format!("key={BOTH}");
     let schemed = format!("ApiKey {BOTH}");
     let cookie = format!("a=b; api_key={BOTH}");
     let in_body = format!(r#"{{"api_key":"{BOTH}","events":[]}}"#);
@@ -144,6 +145,8 @@ fn credentials(script: &mut Script) {
             ..one
         });
         script.ask(Ask { headers: &[("X-API-Key", b"k\xf6y")], ..one });
+        script.ask(Ask { headers: &[("Authorization", bearer.as_bytes())], ..one });
+        script.ask(Ask { query: &in_query, ..one });
     }
     let path = "/api/v1/sessions";
     let get = Ask { method: "GET", path, ..Ask::default() };
@@ -231,6 +234,12 @@ fn bursts(script: &mut Script) {
     script.ask(Ask { path: Endpoint::Tools.path(), headers: &[key], ..get });
     script.ask(Ask { path: Endpoint::Overview.path(), headers: &[key], ..get });
     script.ask(Ask { query: "limit=1", headers: &[key], ..get });
+    script.ask(Ask {
+        method: "POST",
+        path: Endpoint::Scores.path(),
+        headers: &[("X-API-Key", WRITE.as_bytes())],
+        ..Ask::default()
+    });
     script.ask(Ask { connection: 5, headers: &[key], ..get });
     script.ask(Ask { http2: true, headers: &[key], ..get });
     script.ask(Ask { headers: &[key, ("X-Forwarded-For", b"10.0.0.1")], ..get });
