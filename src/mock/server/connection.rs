@@ -34,6 +34,8 @@ impl Carrier {
         let mut protocol = auto::Builder::new(TokioExecutor::new());
         // Who watches idle connections watches this, too: a timer for every request is not for nothing.
         protocol.http1().header_read_timeout(None);
+        // An answer is a few hundred bytes: to copy them costs less than to hand them over in two pieces.
+        protocol.http1().writev(false);
         protocol.http2().timer(TokioTimer::new()).keep_alive_interval(PING).keep_alive_timeout(PING);
         let idle = Idle { header: options.header_timeout, connection: options.idle_timeout };
         Self { shared, protocol: Arc::new(protocol), idle }
