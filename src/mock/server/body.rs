@@ -13,8 +13,14 @@ use super::BODY_LIMIT;
 /// connection closes may never see the answer.
 const DISCARD_LIMIT: usize = 4 * BODY_LIMIT;
 
-/// How much memory is taken for what is only promised: who promises much and sends little takes no more.
+/// How much memory is taken at the most for what is only promised.
 const PROMISED: usize = 16 * 1_024;
+
+/// How many times as much as has come is taken at first: who promises much and sends little takes little.
+const TRUST: usize = 4;
+
+/// How much is taken at the least.
+const LEAST: usize = 512;
 
 /// What came of reading a body.
 pub(super) enum Read {
@@ -43,9 +49,11 @@ async fn collect(body: Incoming) -> Read {
     if first.len() == expected {
         return Read::Whole(first);
     }
-    let mut whole = BytesMut::with_capacity(expected.min(PROMISED));
+    let mut whole = BytesMut::with_capacity(expected.min(PROMISED).min((TRUST * first.len()).max(LEAST)));
     let mut size = first.len();
     whole.extend_from_slice(&first);
+    // It is a part of the connection's own buffer, which is in use as long as somebody holds it.
+    drop(first);
     while let Some(part) = stream.next().await {
         let Ok(part) = part else {
             return Read::Broken;

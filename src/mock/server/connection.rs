@@ -54,9 +54,10 @@ impl Carrier {
             // Answers are small and awaited; a socket that cannot be told so still works.
             let _ = stream.set_nodelay(true);
             let _open = Open::count(&shared);
-            // Who is connected and says nothing takes next to no memory.
+            // Who is connected and says nothing, or goes away again, takes next to no memory.
+            let mut first = [0];
             let speaks = tokio::select! {
-                speaks = stream.readable() => speaks.is_ok(),
+                first = stream.peek(&mut first) => first.is_ok_and(|bytes| bytes > 0),
                 _ = stopped.wait_for(|stopped| *stopped) => false,
                 () = tokio::time::sleep(idle.shortest()) => false,
             };
