@@ -48,6 +48,22 @@ impl Place {
         if self.posts() { WRITE } else { READ }
     }
 
+    fn parameters(self) -> &'static [&'static str] {
+        match self {
+            Self::Events | Self::Scores => &[],
+            Self::Sessions => &["limit", "offset", "start_date", "end_date"],
+            Self::Overview => &["start_date", "end_date"],
+            Self::Tools => &["start_date", "end_date", "limit"],
+        }
+    }
+
+    /// Whether all parameters are on the page.
+    fn knows_all(self, query: &str) -> bool {
+        let names =
+            query.split('&').filter(|pair| !pair.is_empty()).filter_map(|pair| pair.split('=').next());
+        names.into_iter().all(|name| self.parameters().contains(&name))
+    }
+
     fn of(site: &Site, path: &str) -> Option<Self> {
         let path = path.strip_suffix('/').unwrap_or(path);
         let offered = |place: &Self| !site.is(FewEndpoints) || matches!(place, Self::Events | Self::Sessions);
@@ -78,6 +94,9 @@ fn decide(site: &Site, ask: &Ask, now: u64) -> Answer {
         return Answer::empty(308).with("location", ask.path.trim_end_matches('/'));
     }
     let place = Place::of(site, &ask.path);
+    if site.is(StrictParameters) && place.is_some_and(|place| !place.knows_all(&ask.query)) {
+        return Answer::error(400, "UNKNOWN_PARAMETER", "There is no such parameter.");
+    }
     if site.is(BodyFirst) && place == Some(Place::Events) && Batch::read(site, &ask.body).is_err() {
         return batch::invalid();
     }

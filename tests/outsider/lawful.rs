@@ -23,6 +23,7 @@ const LAWFUL: &[&[Quirk]] = &[
     &[OtherList],
     &[ClosesOften],
     &[ManyHeaders],
+    &[StrictParameters],
     &[GetAndPostOnly],
     &[Escapes, Queued, OnlySuccessCounts, ClosesOften, ManyHeaders, SlashRedirects],
 ];

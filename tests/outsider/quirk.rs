@@ -186,6 +186,8 @@ pub(crate) enum Quirk {
     OtherList,
     /// Connections end after every third answer.
     ClosesOften,
+    /// A parameter that is not on the page is refused, whoever asks.
+    StrictParameters,
     /// There are header fields that look like the ones that are judged.
     ManyHeaders,
 }
