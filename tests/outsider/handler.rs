@@ -59,9 +59,8 @@ impl Place {
 
     /// Whether all parameters are on the page.
     fn knows_all(self, query: &str) -> bool {
-        let names =
-            query.split('&').filter(|pair| !pair.is_empty()).filter_map(|pair| pair.split('=').next());
-        names.into_iter().all(|name| self.parameters().contains(&name))
+        let name = |pair: &str| pair.split('=').next().is_some_and(|name| self.parameters().contains(&name));
+        query.split('&').filter(|pair| !pair.is_empty()).all(name)
     }
 
     fn of(site: &Site, path: &str) -> Option<Self> {

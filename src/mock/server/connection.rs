@@ -55,9 +55,9 @@ impl Carrier {
             let _ = stream.set_nodelay(true);
             let _open = Open::count(&shared);
             // Who is connected and says nothing, or goes away again, takes next to no memory.
-            let mut first = [0];
+            let mut byte = [0];
             let speaks = tokio::select! {
-                first = stream.peek(&mut first) => first.is_ok_and(|bytes| bytes > 0),
+                peeked = stream.peek(&mut byte) => peeked.is_ok_and(|bytes| bytes > 0),
                 _ = stopped.wait_for(|stopped| *stopped) => false,
                 () = tokio::time::sleep(idle.shortest()) => false,
             };

@@ -116,7 +116,9 @@ impl Player<'_> {
         let Some(expect) = &step.expect else { return Ok(()) };
         self.judge_each_429(expect, &found.refusals, line)?;
         let refusals = found.refusals.iter().map(|(_, answer)| answer);
-        if let Some((promise, answer)) = expect.promises_kept.and_then(|_| broken_promise(refusals)) {
+        if expect.promises_kept == Some(true)
+            && let Some((promise, answer)) = broken_promise(refusals)
+        {
             let finding = Finding {
                 what: "refused after the instant that a later 429 had moved forward".to_owned(),
                 expected: format!("let in from {promise} on, as Retry-After had promised"),

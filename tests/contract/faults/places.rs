@@ -29,10 +29,7 @@ pub(super) fn rows() -> Vec<Row> {
             "auth.no-bearer",
             "a key is taken as Bearer for posting",
             "the status is 200, not 401",
-            |request, reply| match to(request, "/events") {
-                true => elsewhere(request, reply, bearer(request)),
-                false => reply,
-            },
+            |request, reply| elsewhere_at("/events", request, reply, bearer(request)),
         )
         .only_with("request=post-events")
         .spares(&["auth.no-query", "auth.no-cookie"]),
@@ -40,10 +37,7 @@ pub(super) fn rows() -> Vec<Row> {
             "auth.only-header-for-scores",
             "a key is taken as Bearer for evaluation scores",
             "not 401",
-            |request, reply| match to(request, "/scores") {
-                true => elsewhere(request, reply, bearer(request)),
-                false => reply,
-            },
+            |request, reply| elsewhere_at("/scores", request, reply, bearer(request)),
         )
         .spares(&["auth.no-bearer", "auth.missing-for-scores"]),
         Row::new("auth.no-basic", "a key is taken as user name", "the status is 200", |request, reply| {
@@ -57,10 +51,7 @@ pub(super) fn rows() -> Vec<Row> {
             "the status is 200",
             |request, reply| {
                 let password = basic(request).and_then(|pair| Some(pair.split_once(':')?.1.to_owned()));
-                match to(request, "/sessions") {
-                    true => elsewhere(request, reply, password.as_deref()),
-                    false => reply,
-                }
+                elsewhere_at("/sessions", request, reply, password.as_deref())
             },
         )
         .only_with("request=list-sessions"),
@@ -156,6 +147,11 @@ fn elsewhere(request: &Request, reply: Reply, key: Option<&str>) -> Reply {
         Some(key) if header(request, "x-api-key").is_none() => as_if_sent(request, Some(key)),
         _ => reply,
     }
+}
+
+/// Does so at one endpoint only.
+fn elsewhere_at(end: &str, request: &Request, reply: Reply, key: Option<&str>) -> Reply {
+    if to(request, end) { elsewhere(request, reply, key) } else { reply }
 }
 
 /// Looks for the key in another place where X-API-Key is there, and `bad`.
