@@ -23,6 +23,8 @@ use trenchcheck::mock::{MockApi, MockOptions, Quotas};
 const TIME: Duration = Duration::from_secs(5);
 /// They come, go, and come again: what stays of them must not grow.
 const ROUNDS: usize = 3;
+/// How long after they are gone their memory is looked for.
+const AFTERWARDS: Duration = Duration::from_secs(3);
 /// Guessed keys a second.
 const GUESSES: u64 = 10_000;
 
@@ -85,7 +87,7 @@ async fn measure(address: SocketAddr, key: String, process: u32) {
             task.abort();
             let _ = task.await;
         }
-        tokio::time::sleep(Duration::from_secs(2)).await;
+        tokio::time::sleep(AFTERWARDS).await;
         println!("memory before, during, after: {before:.1}, {during:.1}, {:.1} MB", megabytes_of(process));
     }
 }
