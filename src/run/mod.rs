@@ -6,6 +6,7 @@
 mod admissions;
 mod clock;
 mod credentials;
+mod dial;
 mod experiment;
 mod fault;
 mod held_body;
@@ -126,7 +127,7 @@ impl Run {
         options: Options,
         events: UnboundedSender<Event>,
     ) -> Result<Self, Fault> {
-        let wire = wire::Wire::new(&target.base_url, target.timeout)?;
+        let wire = wire::Wire::new(&target)?;
         Ok(Self {
             suite,
             options,

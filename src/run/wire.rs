@@ -8,11 +8,13 @@ use http::HeaderMap;
 use reqwest::redirect::Policy;
 
 use super::clock::Clock;
+use super::dial::Dialler;
 use super::fault::Fault;
 use super::held_body::HeldBody;
 use super::message::{Answer, MOST_BODY_BYTES, Outgoing};
 use crate::certificates;
 use crate::scenario::model::HttpVersion;
+use crate::target::Target;
 
 /// How long an idle connection is kept: shorter than common servers keep it, so that we do not send into
 /// a connection that is just being closed.
@@ -36,13 +38,14 @@ pub(crate) enum Connections {
 /// Clients that speak one version of HTTP, or whatever the target prefers.
 #[derive(Debug, Clone)]
 struct Clients {
-    reused: reqwest::Client,
-    fresh: reqwest::Client,
+    reused: Dialler,
+    fresh: Dialler,
 }
 
 impl Clients {
-    fn new(base_url: &str, timeout: Duration, version: Option<HttpVersion>) -> Result<Self, Fault> {
-        let build = |idle: usize| {
+    fn new(site: &Site, version: Option<HttpVersion>) -> Result<Self, Fault> {
+        let Site { base_url, near, timeout } = site;
+        let builder = |idle: usize| {
             let builder = certificates::where_needed(reqwest::Client::builder(), base_url)
                 .redirect(Policy::none())
                 .no_proxy()
@@ -51,7 +54,7 @@ impl Clients {
                 .no_brotli()
                 .no_zstd()
                 .no_deflate()
-                .timeout(timeout)
+                .timeout(*timeout)
                 .pool_idle_timeout(POOL_IDLE)
                 .pool_max_idle_per_host(idle)
                 .tcp_nodelay(true)
@@ -62,11 +65,21 @@ impl Clients {
                 // With TLS this offers h2 and nothing else; without, it is spoken without asking.
                 Some(HttpVersion::Http2) => builder.http2_prior_knowledge(),
             }
-            .build()
-            .map_err(|error| Fault::Unsendable(error.to_string()))
         };
-        Ok(Self { reused: build(usize::MAX)?, fresh: build(0)? })
+        let near = *near && !base_url.starts_with("https:");
+        let dialler = |idle| Dialler::new(near, || builder(idle));
+        Ok(Self { reused: dialler(usize::MAX)?, fresh: dialler(0)? })
     }
+}
+
+/// Where requests go.
+#[derive(Debug)]
+struct Site {
+    base_url: String,
+    /// Whether it is this machine.
+    near: bool,
+    /// How long an answer is waited for.
+    timeout: Duration,
 }
 
 /// The client.
@@ -75,19 +88,20 @@ pub(crate) struct Wire {
     any: Clients,
     http1: Arc<OnceLock<Clients>>,
     http2: Arc<OnceLock<Clients>>,
-    base_url: Arc<str>,
-    timeout: Duration,
+    site: Arc<Site>,
 }
 
 impl Wire {
-    /// A client for URLs below `base_url` that follows no redirect (a redirect is an answer), undoes no compression, and
-    /// uses no proxy.
+    /// A client for URLs of a target that follows no redirect (a redirect is an answer), undoes no compression, and uses
+    /// no proxy.
     ///
     /// # Errors
     /// When the system's certificates cannot be read.
-    pub(crate) fn new(base_url: &str, timeout: Duration) -> Result<Self, Fault> {
-        let any = Clients::new(base_url, timeout, None)?;
-        Ok(Self { any, http1: Arc::default(), http2: Arc::default(), base_url: base_url.into(), timeout })
+    pub(crate) fn new(target: &Target) -> Result<Self, Fault> {
+        let Target { base_url, loopback, timeout, .. } = target;
+        let site = Site { base_url: base_url.clone(), near: *loopback, timeout: *timeout };
+        let any = Clients::new(&site, None)?;
+        Ok(Self { any, http1: Arc::default(), http2: Arc::default(), site: Arc::new(site) })
     }
 
     /// The clients for a version; those that few checks need are made when they are first asked for.
@@ -100,7 +114,7 @@ impl Wire {
         match made.get() {
             Some(clients) => Ok(clients),
             None => {
-                let clients = Clients::new(&self.base_url, self.timeout, version)?;
+                let clients = Clients::new(&self.site, version)?;
                 Ok(made.get_or_init(|| clients))
             }
         }
@@ -109,9 +123,11 @@ impl Wire {
     /// Whether the target answers in HTTP/2.
     pub(crate) async fn offers_http2(&self, outgoing: &Outgoing) -> bool {
         let Ok(clients) = self.clients(Some(HttpVersion::Http2)) else { return false };
-        let asked = clients.fresh.request(outgoing.method.clone(), &outgoing.url).send();
+        let asked = clients.fresh.client().request(outgoing.method.clone(), &outgoing.url).send();
         // One that does not know HTTP/2 may wait for the rest of what it takes for a line of HTTP/1.1.
-        tokio::time::timeout(PATIENCE_FOR_HTTP2.min(self.timeout), asked).await.is_ok_and(|got| got.is_ok())
+        tokio::time::timeout(PATIENCE_FOR_HTTP2.min(self.site.timeout), asked)
+            .await
+            .is_ok_and(|got| got.is_ok())
     }
 
     /// Sends a request and reads its answer whole, whatever it is.
@@ -140,7 +156,7 @@ impl Wire {
             return Ok(Prepared { wire: self, way: Way::Respelled(outgoing, spelling) });
         }
         let clients = self.clients(outgoing.http)?;
-        let client = match connections {
+        let dialler = match connections {
             Connections::Reused => &clients.reused,
             Connections::Fresh | Connections::Patient(_) => &clients.fresh,
         };
@@ -148,7 +164,7 @@ impl Wire {
         for (name, value) in &outgoing.headers {
             headers.append(name.clone(), value.clone());
         }
-        let mut request = client.request(outgoing.method.clone(), &outgoing.url).headers(headers);
+        let mut request = dialler.client().request(outgoing.method.clone(), &outgoing.url).headers(headers);
         if let Some(body) = &outgoing.body {
             let body = body.bytes();
             request = request.body(match connections {
@@ -156,8 +172,8 @@ impl Wire {
                 Connections::Reused | Connections::Fresh => body.into(),
             });
         }
-        let request = request.build().map_err(|error| Fault::of(error, self.timeout, ""))?;
-        Ok(Prepared { wire: self, way: Way::Plain(client, Box::new(request)) })
+        let request = request.build().map_err(|error| Fault::of(error, self.site.timeout, ""))?;
+        Ok(Prepared { wire: self, way: Way::Plain(dialler, Box::new(request)) })
     }
 }
 
@@ -170,7 +186,7 @@ pub(crate) struct Prepared<'a> {
 
 #[derive(Debug)]
 enum Way<'a> {
-    Plain(&'a reqwest::Client, Box<reqwest::Request>),
+    Plain(&'a Dialler, Box<reqwest::Request>),
     /// With the key's header spelled like this.
     Respelled(&'a Outgoing, &'a str),
 }
@@ -181,16 +197,15 @@ impl Prepared<'_> {
     /// # Errors
     /// A [`Fault`] when there is no whole answer.
     pub(crate) async fn send(self, clock: &Clock) -> Result<Answer, Fault> {
-        let timeout = self.wire.timeout;
-        let (client, request) = match self.way {
-            Way::Plain(client, request) => (client, *request),
+        let timeout = self.wire.site.timeout;
+        let (dialler, request) = match self.way {
+            Way::Plain(dialler, request) => (dialler, *request),
             Way::Respelled(outgoing, spelling) => {
                 return super::respell::exchange(outgoing, spelling, timeout, clock).await;
             }
         };
-        let sent = clock.now();
-        let mut response =
-            client.execute(request).await.map_err(|error| Fault::of(error, timeout, "no header came"))?;
+        let (sent, response) = dialler.execute(request, clock).await;
+        let mut response = response.map_err(|error| Fault::of(error, timeout, "no header came"))?;
         let answered = clock.now();
         let status = response.status().as_u16();
         let mut body = BytesMut::new();

@@ -1,0 +1,106 @@
+//! How connections to this machine are opened. A small server's queue of connections holds five, and one that finds it
+//! full is asked for again by the system after 1, 3, 7 and more seconds: a burst would last for minutes. So we ask again
+//! ourselves, and soon. Nothing has been sent by then, so nothing is sent twice.
+
+use std::time::Duration;
+
+use reqwest::{Client, ClientBuilder, Request, Response};
+
+use super::clock::{Clock, Moment};
+use super::fault::Fault;
+
+/// How long a connection may take to open: where nothing lies between us and the target, it opens at once or not before
+/// it is asked for again.
+const AT_ONCE: Duration = Duration::from_millis(25);
+
+/// How often it is asked for so, until we wait as long as for any other target.
+const TRIES: u32 = 80;
+
+/// A client that may have a hasty twin.
+#[derive(Debug, Clone)]
+pub(super) struct Dialler {
+    hasty: Option<Client>,
+    client: Client,
+}
+
+impl Dialler {
+    /// The client that `builder` makes, and its twin where the target is `near`: on this machine, and without TLS, whose
+    /// handshake takes its time.
+    ///
+    /// # Errors
+    /// [`Fault::Unsendable`] when the client cannot be set up.
+    pub(super) fn new(near: bool, builder: impl Fn() -> ClientBuilder) -> Result<Self, Fault> {
+        let build =
+            |builder: ClientBuilder| builder.build().map_err(|error| Fault::Unsendable(error.to_string()));
+        let hasty = near.then(|| build(builder().connect_timeout(AT_ONCE))).transpose()?;
+        Ok(Self { hasty, client: build(builder())? })
+    }
+
+    /// The client, to write requests with.
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Sends a request; tells when the try began that came through.
+    pub(super) async fn execute(
+        &self,
+        request: Request,
+        clock: &Clock,
+    ) -> (Moment, reqwest::Result<Response>) {
+        if let Some(hasty) = &self.hasty {
+            for _ in 0..TRIES {
+                // A body that waits cannot be had twice.
+                let Some(again) = request.try_clone() else { break };
+                let began = clock.now();
+                match hasty.execute(again).await {
+                    Err(error) if error.is_connect() && error.is_timeout() => {}
+                    outcome => return (began, outcome),
+                }
+            }
+        }
+        (clock.now(), self.client.execute(request).await)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+    use super::*;
+
+    async fn answer_everybody(listener: TcpListener) {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let _ = stream.read(&mut [0; 1_024]).await;
+                let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n").await;
+            });
+        }
+    }
+
+    #[tokio::test]
+    async fn who_finds_the_queue_full_gets_in_as_soon_as_there_is_room() {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut queue = Vec::new();
+        while let Ok(stream) = tokio::time::timeout(AT_ONCE, TcpStream::connect(address)).await {
+            queue.push(stream.unwrap());
+        }
+        let dialler = Dialler::new(true, || Client::builder().no_proxy()).unwrap();
+        let request = dialler.client().get(format!("http://{address}/")).build().unwrap();
+        let clock = Clock::real();
+        let asked = tokio::spawn(async move { dialler.execute(request, &clock).await });
+        // It has been turned away by the time it has asked twice.
+        tokio::time::sleep(AT_ONCE * 2).await;
+        drop(queue);
+        let accepting = tokio::spawn(answer_everybody(listener));
+        let (began, answer) = asked.await.unwrap();
+        assert_eq!(answer.unwrap().status(), 204);
+        // The system would have asked again after a second; the try that came through began just now.
+        assert!(began >= Moment(AT_ONCE), "{began:?}");
+        accepting.abort();
+    }
+}
