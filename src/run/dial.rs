@@ -1,10 +1,17 @@
 //! How connections to this machine are opened. A small server's queue of connections holds five, and one that finds it
 //! full is asked for again by the system after 1, 3, 7 and more seconds: a burst would last for minutes. So we ask again
 //! ourselves, and soon. Nothing has been sent by then, so nothing is sent twice.
+//!
+//! Where many ask at once, the system may also take one for open that had no room, and what is sent over it is lost for as
+//! long. So once the queue was seen to be full, connections are opened one after the other.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::{Client, ClientBuilder, Request, Response};
+use tokio::sync::Semaphore;
+use tower::limit::GlobalConcurrencyLimitLayer;
+use tower::timeout::TimeoutLayer;
 
 use super::clock::{Clock, Moment};
 use super::fault::Fault;
@@ -16,24 +23,47 @@ const AT_ONCE: Duration = Duration::from_millis(25);
 /// How often it is asked for so, until we wait as long as for any other target.
 const TRIES: u32 = 80;
 
+/// The door of a target on this machine, which many clients share.
+#[derive(Debug, Clone)]
+pub(super) struct Door(Arc<Semaphore>);
+
+impl Door {
+    /// A door through which all may go at once.
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)))
+    }
+
+    /// From now on one goes after the other. Who is on the threshold does not stay there.
+    fn narrow(&self) {
+        let free = self.0.available_permits();
+        self.0.forget_permits(free.saturating_sub(1));
+    }
+}
+
 /// A client that may have a hasty twin.
 #[derive(Debug, Clone)]
 pub(super) struct Dialler {
-    hasty: Option<Client>,
+    hasty: Option<(Client, Door)>,
     client: Client,
 }
 
 impl Dialler {
-    /// The client that `builder` makes, and its twin where the target is `near`: on this machine, and without TLS, whose
-    /// handshake takes its time.
+    /// The client that `builder` makes, and its twin where the target has a `door`: where it is on this machine, and
+    /// without TLS, whose handshake takes its time.
     ///
     /// # Errors
     /// [`Fault::Unsendable`] when the client cannot be set up.
-    pub(super) fn new(near: bool, builder: impl Fn() -> ClientBuilder) -> Result<Self, Fault> {
+    pub(super) fn new(door: Option<&Door>, builder: impl Fn() -> ClientBuilder) -> Result<Self, Fault> {
         let build =
             |builder: ClientBuilder| builder.build().map_err(|error| Fault::Unsendable(error.to_string()));
-        let hasty = near.then(|| build(builder().connect_timeout(AT_ONCE))).transpose()?;
-        Ok(Self { hasty, client: build(builder())? })
+        let hasty = |door: &Door| {
+            // The time counts from where the connection is asked for, not from where it has to wait for others.
+            let builder = builder()
+                .connector_layer(TimeoutLayer::new(AT_ONCE))
+                .connector_layer(GlobalConcurrencyLimitLayer::with_semaphore(Arc::clone(&door.0)));
+            Ok((build(builder)?, door.clone()))
+        };
+        Ok(Self { hasty: door.map(hasty).transpose()?, client: build(builder())? })
     }
 
     /// The client, to write requests with.
@@ -47,13 +77,13 @@ impl Dialler {
         request: Request,
         clock: &Clock,
     ) -> (Moment, reqwest::Result<Response>) {
-        if let Some(hasty) = &self.hasty {
+        if let Some((hasty, door)) = &self.hasty {
             for _ in 0..TRIES {
                 // A body that waits cannot be had twice.
                 let Some(again) = request.try_clone() else { break };
                 let began = clock.now();
                 match hasty.execute(again).await {
-                    Err(error) if error.is_connect() && error.is_timeout() => {}
+                    Err(error) if error.is_connect() && error.is_timeout() => door.narrow(),
                     outcome => return (began, outcome),
                 }
             }
@@ -79,6 +109,15 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_narrow_door_lets_one_through() {
+        let door = Door::new();
+        let _on_the_threshold = door.0.try_acquire().unwrap();
+        door.narrow();
+        door.narrow();
+        assert_eq!(door.0.available_permits(), 1);
+    }
+
     #[tokio::test]
     async fn who_finds_the_queue_full_gets_in_as_soon_as_there_is_room() {
         let socket = TcpSocket::new_v4().unwrap();
@@ -89,7 +128,7 @@ mod tests {
         while let Ok(stream) = tokio::time::timeout(AT_ONCE, TcpStream::connect(address)).await {
             queue.push(stream.unwrap());
         }
-        let dialler = Dialler::new(true, || Client::builder().no_proxy()).unwrap();
+        let dialler = Dialler::new(Some(&Door::new()), || Client::builder().no_proxy()).unwrap();
         let request = dialler.client().get(format!("http://{address}/")).build().unwrap();
         let clock = Clock::real();
         let asked = tokio::spawn(async move { dialler.execute(request, &clock).await });

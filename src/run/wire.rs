@@ -8,7 +8,7 @@ use http::HeaderMap;
 use reqwest::redirect::Policy;
 
 use super::clock::Clock;
-use super::dial::Dialler;
+use super::dial::{Dialler, Door};
 use super::fault::Fault;
 use super::held_body::HeldBody;
 use super::message::{Answer, MOST_BODY_BYTES, Outgoing};
@@ -44,7 +44,7 @@ struct Clients {
 
 impl Clients {
     fn new(site: &Site, version: Option<HttpVersion>) -> Result<Self, Fault> {
-        let Site { base_url, near, timeout } = site;
+        let Site { base_url, door, timeout } = site;
         let builder = |idle: usize| {
             let builder = certificates::where_needed(reqwest::Client::builder(), base_url)
                 .redirect(Policy::none())
@@ -66,8 +66,7 @@ impl Clients {
                 Some(HttpVersion::Http2) => builder.http2_prior_knowledge(),
             }
         };
-        let near = *near && !base_url.starts_with("https:");
-        let dialler = |idle| Dialler::new(near, || builder(idle));
+        let dialler = |idle| Dialler::new(door.as_ref(), || builder(idle));
         Ok(Self { reused: dialler(usize::MAX)?, fresh: dialler(0)? })
     }
 }
@@ -76,8 +75,8 @@ impl Clients {
 #[derive(Debug)]
 struct Site {
     base_url: String,
-    /// Whether it is this machine.
-    near: bool,
+    /// The door, where it is on this machine and no TLS is spoken.
+    door: Option<Door>,
     /// How long an answer is waited for.
     timeout: Duration,
 }
@@ -99,7 +98,8 @@ impl Wire {
     /// When the system's certificates cannot be read.
     pub(crate) fn new(target: &Target) -> Result<Self, Fault> {
         let Target { base_url, loopback, timeout, .. } = target;
-        let site = Site { base_url: base_url.clone(), near: *loopback, timeout: *timeout };
+        let door = (*loopback && !base_url.starts_with("https:")).then(Door::new);
+        let site = Site { base_url: base_url.clone(), door, timeout: *timeout };
         let any = Clients::new(&site, None)?;
         Ok(Self { any, http1: Arc::default(), http2: Arc::default(), site: Arc::new(site) })
     }
