@@ -6,9 +6,13 @@
 //! played again in a window that was waited for.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
+use super::ledger::WINDOW;
 use super::plan::{Place, waits_for_a_promise};
 use super::player::{Player, Stop};
+use super::steps::Seen;
+use super::suspicion::{LONG_SILENCE, Suspicion};
 use crate::scenario::Check;
 use crate::scenario::model::{Case, Step};
 use crate::scenario::span::Spanned;
@@ -34,6 +38,21 @@ enum Course {
     BrokenOff,
     /// A key that was taken for fresh had been used by somebody else.
     UsedBefore,
+    /// It was not, because a window that should have been fresh was not: so it looks where a limiter slides, and then
+    /// quota trickles back, as far as that was seen.
+    QuotaMissing { trickles: bool },
+}
+
+impl Course {
+    /// What a leader's stop makes of it.
+    fn after(stop: &Stop) -> Self {
+        match stop {
+            Stop::Suspect(Suspicion::TooFew { trickles, .. }, _) => {
+                Self::QuotaMissing { trickles: *trickles == Some(true) }
+            }
+            _ => Self::BrokenOff,
+        }
+    }
 }
 
 /// How far a case has come.
@@ -70,8 +89,11 @@ impl<'a> Player<'a> {
         let mut outcome = self.play_once_for(&mut parties).await;
         if outcome == Course::UsedBefore {
             self.trusts = false;
-            parties.iter_mut().for_each(|party| (party.facts, party.lost) = (Vec::new(), false));
-            outcome = self.play_once_for(&mut parties).await;
+            outcome = self.play_anew_for(&mut parties).await;
+        }
+        let missing = matches!(outcome, Course::QuotaMissing { .. });
+        if missing && !self.stage.clock.is_virtual() && self.run.slides().is_none() {
+            outcome = self.play_patiently_for(&mut parties).await;
         }
         if outcome != Course::Whole && self.trusts {
             // What seemed to hold before is not to be trusted either.
@@ -82,6 +104,46 @@ impl<'a> Player<'a> {
             self.run.count_for(&rider.member.check.id, sent);
         }
         parties.into_iter().map(|party| (party.member.place, (!party.lost).then_some(party.facts))).collect()
+    }
+
+    /// After a silent minute, which is enough for most limiters; and where quota was seen to trickle back even then,
+    /// after a silence that every lawful limiter forgets. Without a trickle the limiter does not slide: its window is
+    /// too long, or its quota too small, and no silence shall hide that.
+    async fn play_patiently_for(&mut self, parties: &mut [Party<'a>]) -> Course {
+        self.trusts = false;
+        let mut silence = WINDOW + Duration::from_secs(1);
+        self.patience = Some(silence);
+        let mut course = self.play_anew_for(parties).await;
+        let slides = course == Course::QuotaMissing { trickles: true };
+        if slides {
+            silence = LONG_SILENCE;
+            self.patience = Some(silence);
+            course = self.play_anew_for(parties).await;
+        }
+        let held = course == Course::Whole;
+        if held {
+            self.needs_silence(silence);
+        }
+        if slides || !held {
+            self.run.note_slides(slides && held);
+        }
+        course
+    }
+
+    /// Whether quota trickles back, once the key was silent for long enough to tell.
+    async fn look_again(&self, step: &Step, seen: &Seen, stop: Stop) -> Stop {
+        match stop {
+            Stop::Suspect(suspicion, failures) if self.patience.is_some() => self
+                .look_for_a_trickle(step, seen, suspicion)
+                .await
+                .map_or_else(|stop| stop, |suspicion| Stop::Suspect(suspicion, failures)),
+            stop => stop,
+        }
+    }
+
+    async fn play_anew_for(&mut self, parties: &mut [Party<'a>]) -> Course {
+        parties.iter_mut().for_each(|party| (party.facts, party.lost) = (Vec::new(), false));
+        self.play_once_for(parties).await
     }
 
     async fn play_once_for(&mut self, parties: &mut [Party<'a>]) -> Course {
@@ -96,8 +158,7 @@ impl<'a> Player<'a> {
     async fn prepare(&mut self) -> Result<(), Stop> {
         self.check_offers().await?;
         self.find_envelope().await?;
-        let now = self.stage.clock.now();
-        self.trusts &= self.measured().all(|key| key.fresh_by_silence(now).is_some());
+        self.trusts &= self.measured().all(|key| self.fresh_by_silence(key).is_some());
         if !self.trusts {
             for key in self.cast.values() {
                 self.control(key).await?;
@@ -128,22 +189,30 @@ impl<'a> Player<'a> {
         let steps = &self.case.steps;
         for (index, step) in steps.iter().enumerate() {
             let (check, case) = (self.check, self.case);
-            let Ok(seen) = self.act(step).await else {
-                parties.iter_mut().for_each(|party| party.give_up(index));
-                return Course::BrokenOff;
+            let seen = match self.act(step).await {
+                Ok(seen) => seen,
+                Err(stop) => {
+                    parties.iter_mut().for_each(|party| party.give_up(index));
+                    return Course::after(&stop);
+                }
             };
             if self.trusts && seen.shows_earlier_use(self.spending_since) {
                 return Course::UsedBefore;
             }
             let told = std::mem::take(&mut self.facts);
             let on_promise = self.on_promise;
-            for party in parties.iter_mut() {
+            let mut course = Course::BrokenOff;
+            for (place, party) in parties.iter_mut().enumerate() {
                 let Some(own) = party.step_at(index) else { continue };
                 (self.check, self.case) = (party.member.check, party.member.case);
                 self.on_promise = on_promise;
                 let promised =
                     !waits_for_a_promise(own) || step.align.is_none() || self.waited_for_first_promise;
-                party.lost = !promised || self.judge(own, &seen).is_err();
+                let judged = self.judge(own, &seen);
+                party.lost = !promised || judged.is_err();
+                if let (0, Err(stop)) = (place, judged) {
+                    course = Course::after(&self.look_again(own, &seen, stop).await);
+                }
                 party.facts.append(&mut self.facts);
             }
             (self.check, self.case) = (check, case);
@@ -152,10 +221,29 @@ impl<'a> Player<'a> {
                 leader.facts.extend(told);
                 if leader.lost {
                     parties.iter_mut().for_each(|party| party.give_up(index + 1));
-                    return Course::BrokenOff;
+                    return course;
                 }
             }
         }
         Course::Whole
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn too_few(trickles: Option<bool>) -> Stop {
+        let silence = WINDOW;
+        let suspicion = Suspicion::TooFew { admitted: 59, expected: 60, silence, trickles, private: false };
+        Stop::Suspect(suspicion, Vec::new())
+    }
+
+    #[test]
+    fn only_a_trickle_shows_a_limiter_that_slides() {
+        assert_eq!(Course::after(&too_few(Some(true))), Course::QuotaMissing { trickles: true });
+        assert_eq!(Course::after(&too_few(Some(false))), Course::QuotaMissing { trickles: false });
+        assert_eq!(Course::after(&too_few(None)), Course::QuotaMissing { trickles: false });
+        assert_eq!(Course::after(&Stop::Broken(Vec::new())), Course::BrokenOff);
     }
 }

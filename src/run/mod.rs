@@ -107,6 +107,7 @@ struct Memory {
     offers: HashMap<String, u16>,
     http2: Option<bool>,
     silences: BTreeMap<String, Duration>,
+    slides: Option<bool>,
     bursts: u32,
     /// The burst whose requests left over the longest time.
     widest_burst: Option<Departure>,
@@ -230,6 +231,18 @@ impl Run {
         let mut memory = self.memory();
         let longest = memory.silences.entry(variable.to_owned()).or_default();
         *longest = silence.max(*longest);
+    }
+
+    /// Whether quota that was missing when a promise was kept is there after a long silence, as where a limiter slides;
+    /// `None` where that was not tried.
+    fn slides(&self) -> Option<bool> {
+        self.memory().slides
+    }
+
+    /// Remembers what a long silence did. Where it helped once, it is worth it everywhere.
+    fn note_slides(&self, helped: bool) {
+        let mut memory = self.memory();
+        memory.slides = memory.slides.max(Some(helped));
     }
 
     fn silences(&self) -> BTreeMap<String, Duration> {

@@ -107,6 +107,8 @@ pub(crate) struct Player<'a> {
     pub(super) on_promise: bool,
     /// Whether a key that this run has not used yet is taken for fresh.
     pub(super) trusts: bool,
+    /// How long keys are silent before a window that should be fresh, where a shorter silence did not do.
+    pub(super) patience: Option<Duration>,
     /// Whether the last fresh window was waited for by the first promise of a 429, which had not moved since.
     pub(super) waited_for_first_promise: bool,
     /// Whether nothing was sent yet in a window that was waited for.
@@ -144,6 +146,7 @@ impl<'a> Player<'a> {
             silence: Duration::ZERO,
             on_promise: false,
             trusts: false,
+            patience: None,
             waited_for_first_promise: false,
             is_at_the_beginning: false,
             connections: Connections::Reused,
@@ -327,7 +330,7 @@ impl<'a> Player<'a> {
     }
 
     /// From now on the keys are given so long a silence before a quota is measured.
-    fn needs_silence(&self, silence: Duration) {
+    pub(super) fn needs_silence(&self, silence: Duration) {
         for key in self.cast.values() {
             key.needs_silence(silence);
             if self.stage.workspace.is_none() {

@@ -28,7 +28,7 @@ impl Player<'_> {
                 (self.silent_until(key, LONG_SILENCE), false)
             } else if self.trusts
                 && !in_a_row
-                && let Some(fresh_at) = key.fresh_by_silence(self.stage.clock.now())
+                && let Some(fresh_at) = self.fresh_by_silence(key)
             {
                 (fresh_at, false)
             } else {
@@ -54,7 +54,8 @@ impl Player<'_> {
 
     /// When a real deployment's key has a fresh window, and whether the first promise of a 429 says so.
     async fn fresh_at(&self, key: &KeyState) -> Result<(Moment, bool), Stop> {
-        if let Some(silence) = key.silence() {
+        let slides = (self.run.slides() == Some(true)).then_some(LONG_SILENCE);
+        if let Some(silence) = key.silence().max(self.patience).max(slides) {
             return Ok((self.silent_until(key, silence), false));
         }
         let now = self.stage.clock.now();
@@ -72,6 +73,12 @@ impl Player<'_> {
             }
             _ => (self.silent_until(key, WINDOW + Duration::from_secs(1)), false),
         })
+    }
+
+    /// See [`KeyState::fresh_by_silence`]; where limiters slide, only for a key that nothing was sent with.
+    pub(in crate::run) fn fresh_by_silence(&self, key: &KeyState) -> Option<Moment> {
+        let slides = self.run.slides() == Some(true) && key.last_answer().is_some();
+        key.fresh_by_silence(self.stage.clock.now()).filter(|_| !slides)
     }
 
     fn silent_until(&self, key: &KeyState, silence: Duration) -> Moment {

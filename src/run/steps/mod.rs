@@ -22,7 +22,7 @@ use super::player::{Player, Stop};
 use crate::contract::{Endpoint, Scope};
 use crate::scenario::model::{RequestDef, Step};
 use crate::scenario::span::Spanned;
-use seen::Seen;
+pub(super) use seen::Seen;
 
 impl Player<'_> {
     /// Plays one step: does it, judges what came of it, and looks again where that tells more.

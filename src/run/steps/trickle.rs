@@ -11,7 +11,7 @@ use crate::scenario::model::{RequestDef, Step};
 
 impl Player<'_> {
     /// Adds to the suspicion that a burst was admitted too little whether quota trickles back afterwards.
-    pub(super) async fn look_for_a_trickle(
+    pub(in crate::run) async fn look_for_a_trickle(
         &self,
         step: &Step,
         seen: &Seen,
