@@ -45,4 +45,5 @@ mod random;
 pub mod report;
 pub mod run;
 pub mod scenario;
+mod signals;
 pub mod target;

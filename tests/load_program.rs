@@ -101,7 +101,16 @@ fn bad_flags_are_refused_like_bad_profiles() {
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_reports_what_was_measured_and_judges_nothing() {
+fn who_is_asked_to_stop_reports_what_was_measured_and_judges_nothing() {
+    use rustix::process::Signal;
+    let ended: Vec<_> = [Signal::INT, Signal::TERM]
+        .map(|signal| std::thread::spawn(move || reports_what_was_measured_at(signal)))
+        .into();
+    ended.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+#[cfg(unix)]
+fn reports_what_was_measured_at(signal: rustix::process::Signal) {
     let mut child = trenchcheck(&["load", "sustain-standard", "--rate", "600"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -111,7 +120,7 @@ fn ctrl_c_reports_what_was_measured_and_judges_nothing() {
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     assert!(lines.next().unwrap().unwrap().starts_with("00:10 standard"));
     let pid = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    rustix::process::kill_process(pid, signal).unwrap();
     let output = child.wait_with_output().unwrap();
     let out = text(&output.stdout);
     assert_eq!(output.status.code(), Some(130), "{out}");

@@ -3,7 +3,6 @@
 mod announce;
 mod config;
 mod healthcheck;
-mod signals;
 mod watch;
 
 use std::io::{self, Write};
@@ -18,9 +17,9 @@ use crate::mock::{
     Settings, catalogue,
 };
 use crate::report::ExitCode;
+use crate::signals::Signals;
 use announce::{announce, announce_json};
 pub use config::MockFile;
-use signals::Signals;
 use watch::Watched;
 
 const EXAMPLES: &str = "\

@@ -19,6 +19,7 @@ use crate::report::{
 };
 use crate::run::{Options, play};
 use crate::scenario::Suite;
+use crate::signals::asked_to_stop;
 use crate::target::Target;
 
 /// How many jobs are under way at once. Most of their time is spent waiting for answers.
@@ -199,11 +200,11 @@ fn tell(mut reports: Reports, mut events: mpsc::UnboundedReceiver<Event>) -> Vec
     reports.finish()
 }
 
-/// Turns true at Ctrl-C.
+/// Turns true when the command is asked to stop.
 pub(super) fn interruption() -> watch::Receiver<bool> {
     let (sender, receiver) = watch::channel(false);
     tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
+        if asked_to_stop().await.is_ok() {
             sender.send_replace(true);
         }
         // The receiver takes a dropped sender for an interruption.

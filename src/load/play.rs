@@ -13,6 +13,7 @@ use goose::GooseError;
 use goose::metrics::GooseMetrics;
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
 
 use super::attack::{LaneInPlay, Ready, Shared, build, execute};
 use super::client::{LaneClient, connect};
@@ -28,6 +29,7 @@ use super::senders::{Sender, Senders};
 use super::tickets::{Course, Part, Tickets, release};
 use super::watch::Watch;
 use crate::report::{ExitCode, Redactor};
+use crate::signals::asked_to_stop;
 use crate::target::{Target, TargetError};
 
 /// From the moment all users are up to the first request: goose, having launched its users, goes to rest.
@@ -177,10 +179,10 @@ pub async fn play(
     }
     make_room(plan.slots())?;
     let http = connect(target.timeout)?;
-    let interrupted = tokio::signal::ctrl_c();
+    let mut asked_to_stop = Box::pin(asked_to_stop());
     let keyring = tokio::select! {
         keyring = Keyring::gather(&plan, target, http) => keyring?,
-        _ = interrupted => return Err(LoadError::Interrupted),
+        Ok(()) = &mut asked_to_stop => return Err(LoadError::Interrupted),
     };
     keyring.keys().for_each(|key| redactor.learn(&key.secret));
     let senders = Senders::start(plan.lanes.iter().map(threads_for).sum())?;
@@ -197,6 +199,13 @@ pub async fn play(
     }
     let fresh_from = keyring.fresh_from;
     drop((keyring, clients));
+    // goose itself knows Ctrl-C only.
+    let mut stopping = JoinSet::new();
+    stopping.spawn(async move {
+        if asked_to_stop.await.is_ok() {
+            goose::trigger_killswitch("asked to stop");
+        }
+    });
     conduct_lanes(plan, target, conduct, lanes, &senders, fresh_from).await
 }
 

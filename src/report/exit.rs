@@ -18,7 +18,7 @@ use crate::scenario::model::Level;
 /// | 6 | `threshold-missed` | a load threshold was missed |
 /// | 7 | `invalid-load` | a load run is invalid: the generator fell behind |
 /// | 70 | `internal` | a fault in trenchcheck itself |
-/// | 130 | `interrupted` | Ctrl-C |
+/// | 130 | `interrupted` | Ctrl-C, SIGTERM |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum ExitCode {
@@ -40,7 +40,7 @@ pub enum ExitCode {
     InvalidLoad = 7,
     /// A fault in trenchcheck itself.
     Internal = 70,
-    /// Ctrl-C.
+    /// Ctrl-C or SIGTERM.
     Interrupted = 130,
 }
 
@@ -49,7 +49,7 @@ impl ExitCode {
     ///
     /// | seen | code |
     /// |---|---|
-    /// | Ctrl-C | `Interrupted` |
+    /// | Ctrl-C, SIGTERM | `Interrupted` |
     /// | more checks are `blocked` than came to a verdict | `Unreachable` |
     /// | a check with verdict `fail` | `Failed` |
     /// | a `blocked` check, `observe` checks apart | `Unreachable` |

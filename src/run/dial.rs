@@ -6,7 +6,7 @@
 //! long. So once the queue was seen to be full, connections are opened one after the other.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::{Client, ClientBuilder, Request, Response};
 use tokio::sync::Semaphore;
@@ -20,8 +20,9 @@ use super::fault::Fault;
 /// it is asked for again.
 const AT_ONCE: Duration = Duration::from_millis(25);
 
-/// How often it is asked for so, until we wait as long as for any other target.
-const TRIES: u32 = 80;
+/// How long it is asked for so, until we wait as for any other target: the way there may be longer than it looks, or
+/// nobody may be taking connections up.
+const HASTY_FOR: Duration = Duration::from_secs(3);
 
 /// The door of a target on this machine, which many clients share.
 #[derive(Debug, Clone)]
@@ -78,7 +79,8 @@ impl Dialler {
         clock: &Clock,
     ) -> (Moment, reqwest::Result<Response>) {
         if let Some((hasty, door)) = &self.hasty {
-            for _ in 0..TRIES {
+            let begun = Instant::now();
+            while begun.elapsed() < HASTY_FOR {
                 // A body that waits cannot be had twice.
                 let Some(again) = request.try_clone() else { break };
                 let began = clock.now();

@@ -1,4 +1,4 @@
-//! Ctrl-C during a wait in real time: what was judged until then is reported and written, at once.
+//! Ctrl-C, or SIGTERM, during a wait in real time: what was judged until then is reported and written, at once.
 
 #![cfg(unix)]
 
@@ -26,6 +26,10 @@ fn told_until_it_waits(lines: &mut impl Iterator<Item = String>) -> Vec<String> 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_judged_is_reported_and_the_wait_is_over() {
+    tokio::join!(is_reported_at("-INT"), is_reported_at("-TERM"));
+}
+
+async fn is_reported_at(signal: &'static str) {
     let server = deployment(60, WINDOW).await;
     let (here, url) = (folder(), server.url());
     let path = here.path().to_owned();
@@ -44,7 +48,7 @@ async fn what_was_judged_is_reported_and_the_wait_is_over() {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
         let mut out = told_until_it_waits(&mut lines);
         let process = child.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &process]).status().unwrap().success());
+        assert!(Command::new("kill").args([signal, &process]).status().unwrap().success());
         out.extend(lines);
         let ended = Ran::of(child.wait_with_output().unwrap());
         Ran { out: out.join("\n"), ..ended }
