@@ -1,6 +1,6 @@
 //! How many connections this process may have open at once.
 
-use super::play::LoadError;
+use super::error::LoadError;
 use crate::descriptors;
 
 /// What else is open: files, pipes, the runtime.

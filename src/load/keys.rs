@@ -9,9 +9,9 @@ use futures_util::future::join_all;
 use reqwest::Client;
 
 use super::client::LaneClient;
+use super::error::LoadError;
 use super::freshness::{Freshness, most_to_use_up};
 use super::plan::{LanePlan, Plan};
-use super::play::LoadError;
 use super::profile::{Align, Request};
 use super::record::Outcome;
 use crate::payload::Payloads;

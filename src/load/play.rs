@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use futures_util::future::try_join_all;
-use goose::GooseError;
 use goose::metrics::GooseMetrics;
 use indicatif::{MultiProgress, ProgressDrawTarget};
 use tokio::sync::{Notify, watch};
@@ -20,6 +19,7 @@ use super::client::{LaneClient, connect};
 use super::climb::end_with_first_miss;
 use super::collect::keep;
 use super::descriptors::make_room;
+use super::error::LoadError;
 use super::keys::Keyring;
 use super::ledger::LaneLedger;
 use super::live::{Live, Screen};
@@ -28,15 +28,15 @@ use super::record::{LaneRecord, RunRecord};
 use super::senders::{Sender, Senders};
 use super::tickets::{Course, Part, Tickets, release};
 use super::watch::Watch;
-use crate::report::{ExitCode, Redactor};
+use crate::report::Redactor;
 use crate::signals::asked_to_stop;
-use crate::target::{Target, TargetError};
+use crate::target::Target;
 
 /// From the moment all users are up to the first request: goose, having launched its users, goes to rest.
 const LEAD: Duration = Duration::from_millis(200);
 /// How long goose is given at most to begin counting: where the program has a logger of its own, it tells nobody.
 const COUNTS_WITHIN: Duration = Duration::from_secs(5);
-/// How long requests under way may go on after Ctrl-C.
+/// How long requests under way may go on after the run was asked to stop.
 const GRACE: Duration = Duration::from_secs(1);
 
 /// How many requests a minute one thread is trusted with: a lane that is quicker is played in parts. A thread can send
@@ -66,95 +66,6 @@ pub enum View {
     Shown,
     /// Not at all.
     Hidden,
-}
-
-/// Why there is no run.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// The host has not been allowed.
-    #[error(
-        "{requests} requests and {events} events would go to {host}, which is not this machine: \
-         allow it with --allow-host {host}"
-    )]
-    NotWelcome {
-        /// The host.
-        host: String,
-        /// Requests that would have been sent.
-        requests: u64,
-        /// Events that would have been sent.
-        events: u64,
-    },
-    /// Too many connections.
-    #[error(
-        "{connections} requests may be under way at once, and this process may open {allowed} files: \
-         raise the limit with `ulimit -n`, or lower `slots` or `keys`"
-    )]
-    Descriptors {
-        /// Connections that may be needed.
-        connections: u64,
-        /// Files that may be open.
-        allowed: u64,
-    },
-    /// The shard has nothing to do.
-    #[error("this shard has no key: the profile has fewer keys than there are shards")]
-    EmptyShard,
-    /// A key is missing.
-    #[error("{0}")]
-    Keys(String),
-    /// The target or its control API.
-    #[error(transparent)]
-    Target(#[from] TargetError),
-    /// The positive control failed.
-    #[error("the key of the lane `{lane}` does not work at {url}: {what}")]
-    Control {
-        /// The lane.
-        lane: String,
-        /// The target.
-        url: String,
-        /// What came instead of a success.
-        what: String,
-    },
-    /// The start time has passed.
-    #[error("the start time {0} has passed; give one that leaves time to get ready")]
-    TooLate(DateTime<Utc>),
-    /// A thread that sends could not be started.
-    #[error("a thread that sends could not be started: {0}")]
-    Senders(#[from] std::io::Error),
-    /// The HTTP client could not be set up.
-    #[error("the HTTP client could not be set up: {0}")]
-    Client(#[from] reqwest::Error),
-    /// Goose did not run.
-    #[error("goose: {0}")]
-    Goose(String),
-    /// A thread broke off.
-    #[error("a part of the run broke off: {0}")]
-    Broken(String),
-    /// Ctrl-C before anything was sent by the schedule.
-    #[error("interrupted before the schedule began")]
-    Interrupted,
-}
-
-impl From<GooseError> for LoadError {
-    fn from(error: GooseError) -> Self {
-        Self::Goose(error.to_string())
-    }
-}
-
-impl LoadError {
-    /// The exit code.
-    pub const fn exit(&self) -> ExitCode {
-        match self {
-            Self::NotWelcome { .. }
-            | Self::Descriptors { .. }
-            | Self::EmptyShard
-            | Self::Keys(_)
-            | Self::Target(_)
-            | Self::TooLate(_) => ExitCode::Usage,
-            Self::Control { .. } => ExitCode::Unreachable,
-            Self::Senders(_) | Self::Client(_) | Self::Goose(_) | Self::Broken(_) => ExitCode::Internal,
-            Self::Interrupted => ExitCode::Interrupted,
-        }
-    }
 }
 
 /// Plays a plan against a target. The redactor learns the keys, so that no report shows them.
@@ -330,12 +241,12 @@ async fn schedule(
         let tickets = lanes.iter().skip(number).step_by(senders.threads().len());
         let tickets = tickets.map(|lane| lane.tickets.clone()).collect();
         let interrupted = interrupted.clone();
-        let ctrl_c = move || {
+        let is_asked_to_stop = move || {
             let triggered = goose::is_killswitch_triggered();
             interrupted.fetch_or(triggered, Ordering::Relaxed);
             triggered
         };
-        sender.handle.spawn(release(tickets, course.clone(), ctrl_c))
+        sender.handle.spawn(release(tickets, course.clone(), is_asked_to_stop))
     });
     let of_thread: Vec<_> = of_thread.collect();
     let indices: Vec<usize> = lanes.iter().map(|lane| lane.index).collect();

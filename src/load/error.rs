@@ -1,0 +1,96 @@
+//! Why a run did not come about.
+
+use chrono::{DateTime, Utc};
+use goose::GooseError;
+
+use crate::report::ExitCode;
+use crate::target::TargetError;
+
+/// Why there is no run.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The host has not been allowed.
+    #[error(
+        "{requests} requests and {events} events would go to {host}, which is not this machine: \
+         allow it with --allow-host {host}"
+    )]
+    NotWelcome {
+        /// The host.
+        host: String,
+        /// Requests that would have been sent.
+        requests: u64,
+        /// Events that would have been sent.
+        events: u64,
+    },
+    /// Too many connections.
+    #[error(
+        "{connections} requests may be under way at once, and this process may open {allowed} files: \
+         raise the limit with `ulimit -n`, or lower `slots` or `keys`"
+    )]
+    Descriptors {
+        /// Connections that may be needed.
+        connections: u64,
+        /// Files that may be open.
+        allowed: u64,
+    },
+    /// The shard has nothing to do.
+    #[error("this shard has no key: the profile has fewer keys than there are shards")]
+    EmptyShard,
+    /// A key is missing.
+    #[error("{0}")]
+    Keys(String),
+    /// The target or its control API.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// The positive control failed.
+    #[error("the key of the lane `{lane}` does not work at {url}: {what}")]
+    Control {
+        /// The lane.
+        lane: String,
+        /// The target.
+        url: String,
+        /// What came instead of a success.
+        what: String,
+    },
+    /// The start time has passed.
+    #[error("the start time {0} has passed; give one that leaves time to get ready")]
+    TooLate(DateTime<Utc>),
+    /// A thread that sends could not be started.
+    #[error("a thread that sends could not be started: {0}")]
+    Senders(#[from] std::io::Error),
+    /// The HTTP client could not be set up.
+    #[error("the HTTP client could not be set up: {0}")]
+    Client(#[from] reqwest::Error),
+    /// Goose did not run.
+    #[error("goose: {0}")]
+    Goose(String),
+    /// A thread broke off.
+    #[error("a part of the run broke off: {0}")]
+    Broken(String),
+    /// It was asked to stop before anything was sent by the schedule.
+    #[error("interrupted before the schedule began")]
+    Interrupted,
+}
+
+impl From<GooseError> for LoadError {
+    fn from(error: GooseError) -> Self {
+        Self::Goose(error.to_string())
+    }
+}
+
+impl LoadError {
+    /// The exit code.
+    pub const fn exit(&self) -> ExitCode {
+        match self {
+            Self::NotWelcome { .. }
+            | Self::Descriptors { .. }
+            | Self::EmptyShard
+            | Self::Keys(_)
+            | Self::Target(_)
+            | Self::TooLate(_) => ExitCode::Usage,
+            Self::Control { .. } => ExitCode::Unreachable,
+            Self::Senders(_) | Self::Client(_) | Self::Goose(_) | Self::Broken(_) => ExitCode::Internal,
+            Self::Interrupted => ExitCode::Interrupted,
+        }
+    }
+}
