@@ -161,6 +161,7 @@ fn damaged() -> impl Strategy<Value = Vec<u8>> {
         Just(include_str!("good/auth/no-query.yaml")),
         Just(include_str!("good/auth/forms.yaml")),
         Just(include_str!("good/limits/everything.yaml")),
+        Just(include_str!("good/limits/experiment.yaml")),
     ];
     let bit = prop_oneof![
         Just("{".to_owned()),

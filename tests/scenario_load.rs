@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use trenchcheck::scenario::model::{Action, Experiment, Fact, Item};
 use trenchcheck::scenario::{Source, Suite};
 
 /// Loads the bad file on top of the good requests and fixtures, and shows what is said about it.
@@ -30,20 +31,79 @@ fn the_good_corpus_is_read() {
     let suite =
         Suite::load(&Source::Directory("tests/good".into())).unwrap_or_else(|problems| panic!("{problems}"));
     let ids: Vec<&str> = suite.checks.iter().map(|check| check.id.as_str()).collect();
-    assert_eq!(ids, ["auth.forms", "auth.no-query", "limits.everything"]);
-    assert_eq!(suite.fixtures.len(), 2);
-    assert_eq!(suite.requests.len(), 4);
-
+    assert_eq!(
+        ids,
+        ["auth.forms", "auth.no-query", "limits.everything", "limits.of-others", "limits.of-standard"]
+    );
+    assert_eq!((suite.fixtures.len(), suite.requests.len()), (2, 4));
     let check = &suite.checks[1];
     assert_eq!(check.tags, ["quick", "auth"]);
-    assert_eq!(check.cases.len(), 10);
-    let second = [("name".to_owned(), "api_key".to_owned()), ("status".to_owned(), "4xx".to_owned())];
-    assert_eq!(check.cases[1].row, second);
-    let query = |case: usize| check.cases[case].steps[0].send.clone().unwrap().credentials.unwrap().query;
-    assert_eq!(query(2).as_deref(), Some("apikey"));
-    let text = check.cases[0].steps[1].send.clone().unwrap().body.unwrap().text.unwrap();
-    assert_eq!(text, r#"{"events": {"not": {}} {not json {escaped}"#);
     assert_eq!((check.at.line, check.at.column), (1, 8));
+
+    let experiment = experiment(&suite, "auth.no-query");
+    assert_eq!(experiment.about, check.about);
+    assert_eq!(experiment.cases.len(), 10);
+    let second = [("name".to_owned(), "api_key".to_owned()), ("status".to_owned(), "4xx".to_owned())];
+    assert_eq!(experiment.cases[1].row, second);
+    let send = |case: usize, step: usize| match &experiment.cases[case].steps[step].action {
+        Action::Send(send) => send.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(send(2, 0).credentials.unwrap().query.as_deref(), Some("apikey"));
+    assert_eq!(send(0, 1).body.unwrap().text.unwrap(), r#"{"events": {"not": {}} {not json {escaped}"#);
+}
+
+fn experiment<'s>(suite: &'s Suite, name: &str) -> &'s Experiment {
+    suite.experiments.iter().find(|experiment| experiment.name == name).unwrap()
+}
+
+/// What is read of a case: the check with what it needs, and of each of its items the line and the steps.
+fn readings(suite: &Suite, experiment: &str, case: usize) -> Vec<String> {
+    let case = &self::experiment(suite, experiment).cases[case];
+    let items = |items: &[Item]| -> Vec<String> {
+        items.iter().map(|item| format!("{} {:?}", item.line, item.steps)).collect()
+    };
+    let readings = case.readings.iter().map(|reading| {
+        let (id, needs) = (&suite.checks[reading.check].id, reading.needs.join(" "));
+        format!("{id} ({needs}): {}", items(&reading.items).join(", "))
+    });
+    readings.collect()
+}
+
+#[test]
+fn a_file_of_one_check_is_an_experiment_that_this_check_reads() {
+    let suite = Suite::load(&Source::Directory("tests/good".into())).unwrap();
+    let read = [
+        "limits.everything (auth.forms): 11 [1], 13 [2], 15 [3], 23 [4], 26 [6], 30 [7], 31 [8], 35 [10], 37 [12]",
+    ];
+    assert_eq!(readings(&suite, "limits.everything", 0), read);
+    let steps = &experiment(&suite, "limits.everything").cases[0].steps;
+    assert_eq!(steps[8].row, "header=X-Real-IP");
+    assert!(steps.iter().all(|step| step.name.is_none()));
+}
+
+#[test]
+fn a_case_of_an_experiment_is_read_by_the_checks_that_chose_its_row() {
+    let suite = Suite::load(&Source::Directory("tests/good".into())).unwrap();
+    let of_standard = "limits.of-standard (): 36 [1]";
+    let everything = "limits.everything (limits.of-standard): 54 []";
+    assert_eq!(readings(&suite, "each-word", 0), [of_standard, everything]);
+    let of_others = "limits.of-others (limits.of-standard): 47 [1], 44 [3], 46 [4, 5], 49 [7]";
+    assert_eq!(readings(&suite, "each-word", 1), [of_others]);
+    assert_eq!(readings(&suite, "each-word", 2), [of_others]);
+
+    let experiment = experiment(&suite, "each-word");
+    let case = &experiment.cases[2];
+    assert!(case.one_account);
+    assert_eq!(case.key.as_ref().unwrap().value, "ingestion");
+    assert_eq!(case.readings[0].items[1].observe.as_deref(), Some("<status> for ingestion"));
+    assert_eq!(experiment.cases[0].readings[0].learns, Some(Fact::Requests));
+    let labels: Vec<_> = case.steps.iter().map(|step| (step.name.as_deref(), step.row.as_str())).collect();
+    assert_eq!(
+        labels[4..6],
+        [(Some("as_another-1"), "header=Forwarded"), (Some("as_another-1"), "header=X-Real-IP")]
+    );
+    assert_eq!(case.steps[5].at.line, 21);
 }
 
 #[test]
@@ -65,7 +125,7 @@ fn the_builtin_suite_is_sound() {
 
 #[test]
 fn all_files_are_looked_at_in_one_run() {
-    let one = b"check: a.b\nclause: auth.header\nlevel: must\nabout: x\nsteps:\n  - review: no-key-echod\n";
+    let one = b"check: a.b\nclause: auth.header\nlevel: must\nabout: x\nsteps:\n  - wait: promis\n";
     let two =
         b"check: a.c\nclause: auth.hedaer\nlevel: must\nabout: x\nsteps: [{wait: soon}, {wait: late}]\n";
     let requests = b"requests:\n  bad: {endpoint: sesions}\n  nowhere: {method: GET}\n  both: {endpoint: events, path: x}\n";
@@ -83,8 +143,31 @@ fn all_files_are_looked_at_in_one_run() {
 
 #[test]
 fn an_id_belongs_to_one_check() {
-    let check = b"check: a.b\nclause: auth.header\nlevel: must\nabout: x\nsteps: [{review: no-key-echoed}]\n";
+    let check = b"check: a.b\nclause: auth.header\nlevel: must\nabout: x\nsteps: [{send: {}, expect: {status: 200}}]\n";
     insta::assert_snapshot!(said_about(&[("auth/one.yaml", check), ("limits/two.yaml", check)]));
+}
+
+#[test]
+fn checks_that_are_named_are_there_once_and_need_no_circle() {
+    let reader = |name: &str, checks: &str| {
+        format!("experiment: {name}\nabout: x\nkey: read\nsteps: [{{send: {{}}, as: it}}]\nchecks:\n{checks}")
+    };
+    let home = |id: &str, needs: &str| {
+        let head = "clause: auth.header, level: must, about: x";
+        format!("  - {{check: {id}, {head}, needs: [{needs}], expect: {{it: {{status: 200}}}}}}\n")
+    };
+    let away = |id: &str| format!("  - {{check: {id}, expect: {{it: {{status: 200}}}}}}\n");
+    let one =
+        reader("one", &[home("a.b", "a.c, a.bb"), home("a.c", "a.d"), home("a.d", "a.b, a.d")].concat());
+    let two = reader("one", &[home("a.c", ""), away("a.d"), away("a.e"), away("b.bb")].concat());
+    let never =
+        "check: a.never\nclause: auth.header\nlevel: must\nabout: x\nsteps: [{find_session: {session: s}}]\n";
+    let never = never.replace("[{find", "[{send: {session: s}}, {find");
+    insta::assert_snapshot!(said_about(&[
+        ("auth/one.yaml", one.as_bytes()),
+        ("auth/two.yaml", two.as_bytes()),
+        ("auth/never.yaml", never.as_bytes())
+    ]));
 }
 
 #[test]
@@ -94,8 +177,8 @@ fn a_key_is_never_repeated() {
     let files = [
         // In a value, in a comment beside a fault, as an unknown word, in a text that is no YAML, in an id, in a table.
         format!("check: a.a\n{head}steps: [{{send: {{request: ct_live_{secret}}}}}]\n"),
-        format!("check: a.b\n{head}banana: 1 # ct_live_{secret}\nsteps: [{{review: no-key-echoed}}]\n"),
-        format!("check: a.c\n{head}steps: [{{revieww: ct_live_{secret}}}]\n"),
+        format!("check: a.b\n{head}banana: 1 # ct_live_{secret}\nsteps: [{{send: {{}}}}]\n"),
+        format!("check: a.c\n{head}steps: [{{sned: ct_live_{secret}}}]\n"),
         format!("check: \"ct_live_{secret}\n"),
         format!("check: ct_live_{secret}\n{head}steps: []\n"),
         format!(
@@ -163,5 +246,5 @@ fn line_ends_and_byte_order_marks_of_other_systems_change_nothing() {
     let ours = Suite::load(&Source::Directory("tests/good".into())).unwrap();
     assert_eq!(theirs.checks[0].at, ours.checks[0].at);
     assert_eq!(theirs.checks[0].about, ours.checks[0].about);
-    assert_eq!(theirs.checks[0].cases[7].steps[1].at, ours.checks[0].cases[7].steps[1].at);
+    assert_eq!(theirs.experiments[0].cases[7].steps[1].at, ours.experiments[0].cases[7].steps[1].at);
 }

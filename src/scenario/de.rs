@@ -11,9 +11,8 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::marker::PhantomData;
 
-use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, Unexpected, Visitor, value::BorrowedStrDeserializer,
-};
+use serde::de::value::BorrowedStrDeserializer;
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::nearest::nearest;
@@ -22,7 +21,7 @@ use super::scalar::Typed;
 use super::span::SPANNED;
 use super::text::Text;
 use super::tree::{Kind, Node};
-use access::{Fields, Pairs, Place, Variant};
+use access::{Elements, Fields, Pairs, Place, Variant};
 use error::Stop;
 
 /// Each reading finds at least one more bad place; nobody mends more than these at once.
@@ -136,7 +135,7 @@ impl<'n, 's> Reader<'n, 's> {
                 Typed::Float(number) => visitor.visit_f64(number),
                 Typed::Text(text) => visitor.visit_borrowed_str(text),
             },
-            Kind::Sequence(elements) => visitor.visit_seq(access::Elements::new(self, elements)),
+            Kind::Sequence(elements) => visitor.visit_seq(Elements::new(self, elements)),
             Kind::Mapping(pairs) => visitor.visit_map(Pairs::new(self, pairs)),
         }
     }
@@ -152,19 +151,6 @@ impl<'n, 's> Reader<'n, 's> {
         }
     }
 
-    fn integer<V: Visitor<'n>>(self, visitor: V, least: i128, most: i128) -> Result<V::Value, Stop> {
-        match self.typed() {
-            Some(Typed::Integer(number)) if (least..=most).contains(&number) => {
-                match (u64::try_from(number), i64::try_from(number)) {
-                    (Ok(number), _) => visitor.visit_u64(number),
-                    (_, Ok(number)) => visitor.visit_i64(number),
-                    _ => Err(self.expected("a smaller number")),
-                }
-            }
-            _ => Err(self.expected(&format!("a whole number from {least} to {most}"))),
-        }
-    }
-
     fn structure<V: Visitor<'n>>(
         self,
         fields: &'static [&'static str],
@@ -172,9 +158,10 @@ impl<'n, 's> Reader<'n, 's> {
     ) -> Result<V::Value, Stop> {
         match &self.node.kind {
             Kind::Mapping(pairs) => visitor.visit_map(Pairs::fields(self, pairs, Fields(fields))),
+            // Enough of the fields to see what is meant.
             _ => {
-                Err(self
-                    .expected(&format!("a mapping with fields such as {}", words(first_of(fields), "or"))))
+                let some = words(fields.iter().copied().take(3), "or");
+                Err(self.expected(&format!("a mapping with fields such as {some}")))
             }
         }
     }
@@ -184,42 +171,30 @@ impl<'n, 's> Reader<'n, 's> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Stop> {
+        let known = words(variants.iter().copied(), "or");
         let (name, value) = match &self.node.kind {
             Kind::Scalar { .. } => (self.node, None),
-            Kind::Mapping(pairs) => match pairs.as_slice() {
-                [(name, value)] => (name, Some(value)),
-                _ => return Err(self.expected(&format!("one of {}", words(variants.iter().copied(), "or")))),
-            },
-            Kind::Sequence(_) => {
-                return Err(self.expected(&format!("one of {}", words(variants.iter().copied(), "or"))));
-            }
+            Kind::Mapping(pairs) if pairs.len() == 1 => (&pairs[0].0, Some(&pairs[0].1)),
+            _ => return Err(self.expected(&format!("one of {known}"))),
         };
         let text = name.text().unwrap_or_default();
         if !variants.contains(&text) {
-            let help = format!("expected {}", words(variants.iter().copied(), "or"));
             let what = match self.with(name).typed() {
                 Some(Typed::Text(_)) => format!("{} is not known here", word(text)),
                 _ => format!("{} is not expected here", self.with(name).found()),
             };
+            let help = format!("expected {known}");
             self.with(name).report(&what, Some(&help), nearest(text, variants.iter().copied()));
+            self.mark_bad();
+            return Err(Stop::Reported);
+        }
+        // What is wrong with its value has been reported.
+        if value.is_some_and(|value| self.state.is_bad(value)) {
             self.mark_bad();
             return Err(Stop::Reported);
         }
         visitor.visit_enum(Variant { name: text, value, reader: self })
     }
-}
-
-/// Enough of the fields to see what is meant.
-fn first_of(fields: &'static [&'static str]) -> impl Iterator<Item = &'static str> {
-    fields.iter().copied().take(3)
-}
-
-macro_rules! integers {
-    ($($method:ident $integer:ident),* $(,)?) => {$(
-        fn $method<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Stop> {
-            self.settle(self.integer(visitor, $integer::MIN.into(), $integer::MAX.into()))
-        }
-    )*};
 }
 
 impl<'n> Deserializer<'n> for Reader<'n, '_> {
@@ -235,29 +210,6 @@ impl<'n> Deserializer<'n> for Reader<'n, '_> {
 
     fn deserialize_string<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Stop> {
         self.settle(self.text(visitor))
-    }
-
-    fn deserialize_bool<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Stop> {
-        self.settle(match self.typed() {
-            Some(Typed::Boolean(value)) => visitor.visit_bool(value),
-            _ => Err(self.expected("`true` or `false`")),
-        })
-    }
-
-    integers! {
-        deserialize_u8 u8, deserialize_u16 u16, deserialize_u32 u32, deserialize_u64 u64,
-        deserialize_i8 i8, deserialize_i16 i16, deserialize_i32 i32, deserialize_i64 i64,
-    }
-
-    fn deserialize_f64<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Stop> {
-        self.settle(match self.typed() {
-            Some(Typed::Integer(_) | Typed::Float(_)) => self.any(visitor),
-            _ => Err(self.expected("a number")),
-        })
-    }
-
-    fn deserialize_f32<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Stop> {
-        self.deserialize_f64(visitor)
     }
 
     /// A field that is there with nothing in it is a slip, and what it would mean is anybody's guess.
@@ -276,33 +228,6 @@ impl<'n> Deserializer<'n> for Reader<'n, '_> {
         visitor: V,
     ) -> Result<V::Value, Stop> {
         visitor.visit_newtype_struct(self)
-    }
-
-    fn deserialize_seq<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Stop> {
-        self.settle(match &self.node.kind {
-            Kind::Sequence(_) => self.any(visitor),
-            _ => Err(self.expected("a list")),
-        })
-    }
-
-    fn deserialize_tuple<V: Visitor<'n>>(self, _: usize, visitor: V) -> Result<V::Value, Stop> {
-        self.deserialize_seq(visitor)
-    }
-
-    fn deserialize_tuple_struct<V: Visitor<'n>>(
-        self,
-        _: &'static str,
-        _: usize,
-        visitor: V,
-    ) -> Result<V::Value, Stop> {
-        self.deserialize_seq(visitor)
-    }
-
-    fn deserialize_map<V: Visitor<'n>>(self, visitor: V) -> Result<V::Value, Stop> {
-        self.settle(match &self.node.kind {
-            Kind::Mapping(_) => self.any(visitor),
-            _ => Err(self.expected("a mapping")),
-        })
     }
 
     fn deserialize_struct<V: Visitor<'n>>(
@@ -333,21 +258,7 @@ impl<'n> Deserializer<'n> for Reader<'n, '_> {
 
     forward_to_deserialize_any! {
         <W: Visitor<'n>>
-        i128 u128 char bytes byte_buf unit unit_struct ignored_any
-    }
-}
-
-/// serde's word for what was found, in this language's.
-fn found(unexpected: Unexpected<'_>) -> String {
-    match unexpected {
-        Unexpected::Bool(value) => format!("`{value}`"),
-        Unexpected::Unsigned(number) => format!("the number {number}"),
-        Unexpected::Signed(number) => format!("the number {number}"),
-        Unexpected::Float(number) => format!("the number {number}"),
-        Unexpected::Str(text) => format!("the text {}", word(text)),
-        Unexpected::Unit => "nothing".to_owned(),
-        Unexpected::Seq => "a list".to_owned(),
-        Unexpected::Map => "a mapping".to_owned(),
-        other => other.to_string(),
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct seq tuple
+        tuple_struct map ignored_any
     }
 }

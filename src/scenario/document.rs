@@ -2,10 +2,11 @@
 
 use serde::de::DeserializeOwned;
 
-use super::problem::Problems;
+use super::de;
+use super::problem::{Problem, Problems};
+use super::span::At;
 use super::text::Text;
 use super::tree::{self, Node};
-use super::{de, problem::Problem};
 
 /// Reads a document that is not a scenario file, with the same care: unknown fields, wrong words and written-out
 /// keys are all reported, with their places. Fields a type does not have are refused whether or not it says
@@ -29,21 +30,10 @@ use super::{de, problem::Problem};
 pub fn read_document<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Problems> {
     let text = Text::new(file, text.as_bytes())?;
     let value = parse(&text).and_then(|root| de::read(&text, &root));
-    finish(value, text.take_problems(), || {
-        Problem::in_file(file, super::span::At::default(), "it cannot be read")
-    })
-}
-
-/// The value, if there is one and nothing is wrong.
-pub(super) fn finish<T>(
-    value: Option<T>,
-    problems: Vec<Problem>,
-    otherwise: impl FnOnce() -> Problem,
-) -> Result<T, Problems> {
-    match (Problems::new(problems), value) {
+    match (Problems::new(text.take_problems()), value) {
         (Some(problems), _) => Err(problems),
         (None, Some(value)) => Ok(value),
-        (None, None) => Err(otherwise().into()),
+        (None, None) => Err(Problem::in_file(file, At::default(), "it cannot be read").into()),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::span::Spanned;
 use super::words::{Amount, Span, StatusSet};
@@ -23,14 +23,14 @@ pub struct Expect {
     pub agree: Option<Agree>,
     /// The body must be the same object as the first one seen under this name in the check, over all its cases.
     pub same_body_as: Option<String>,
-    /// How many were admitted (2xx): a number, `limit`, `all`.
+    /// How many were admitted (2xx): a number, `left` (what was left of the window's quota), `all`.
     pub admitted: Option<Amount>,
-    /// How many events were accepted: a number, `limit` (of events), `all`. A batch answered 2xx counts whole, unless
+    /// How many events were accepted: a number, `left` (of the window's quota of events), `all`. A batch answered 2xx counts whole, unless
     /// its answer says that fewer were accepted. Where whole batches do not add up to it, the last one may be refused.
     pub accepted: Option<Amount>,
-    /// How many events were accepted at most; see `accepted`.
-    pub accepted_at_most: Option<Amount>,
-    /// How many were answered 429: a number, `all`.
+    /// About how many events were accepted: what is missing, or too many, is no more than a batch.
+    pub accepted_about: Option<Amount>,
+    /// How many were answered 429: a number, `all`, `rest` (those that were not to be admitted).
     pub limited: Option<Amount>,
     /// How many were answered otherwise.
     pub other: Option<Amount>,
@@ -41,6 +41,9 @@ pub struct Expect {
     pub promises_kept: Option<bool>,
     /// What must be true of each 429 among the answers.
     pub each_429: Option<Box<Expect>>,
+    /// Of the evidence of the whole `run`: rules that every answer is held against.
+    #[serde(default)]
+    pub holds: Vec<Rule>,
 }
 
 /// A JSON body.
@@ -77,8 +80,7 @@ pub struct IntegerRange {
     pub max: Option<u64>,
 }
 
-/// What must be true of a header. Where only `present` and `absent` speak about a missing header,
-/// the others have nothing to judge then, and the check is blocked if no answer carries it.
+/// What must be true of a header. Where it is missing, only `present` has something to judge.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HeaderExpect {
@@ -86,14 +88,9 @@ pub struct HeaderExpect {
     pub present: Option<bool>,
     /// How many field lines there are.
     pub lines: Option<u32>,
-    /// Its value, exactly.
-    pub equals: Option<String>,
-    /// A regular expression its value matches.
-    pub matches: Option<String>,
     /// A regular expression its value must not match. A missing header is fine.
     pub lacks: Option<String>,
-    /// It is written in digits only and lies in this range. With a range, a value that is no whole number is left to
-    /// the check for that.
+    /// It is written in digits only and lies in this range.
     pub integer: Option<IntegerRange>,
 }
 
@@ -105,4 +102,19 @@ pub struct Agree {
     pub header: String,
     /// The hole's name in the expected body of the same `expect`.
     pub hole: Spanned<String>,
+}
+
+/// A rule that every answer of the run is held against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rule {
+    /// 401 goes with UNAUTHORIZED, 403 with FORBIDDEN, 429 with RATE_LIMITED, both ways.
+    StatusAndCodeAgree,
+    /// Every 401, 403 and 429 says that it is JSON.
+    ErrorsAreJson,
+    /// No answer holds a key or a key's random part.
+    NoKeyEchoed,
+    /// Within less than a minute no key was admitted more than twice its limit: as much as two windows hold. How many
+    /// it was at the most is reported.
+    TwoQuotasAMinute,
 }

@@ -5,10 +5,21 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::model::{Level, RequestDef, Step};
+use super::expectation::Expect;
+use super::model::{Burst, Exhaust, Fact, FindSession, Fingerprint, Level, Pace, Poll, RequestDef, Send};
 use super::span::Spanned;
+use super::words::{StatusSet, WaitFor};
 
-/// One check of the contract.
+/// A scenario file: one check with its steps, or an experiment with the checks that read it.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[allow(dead_code, reason = "it is there for its schema")]
+pub(super) enum ScenarioFile {
+    Check(CheckFile),
+    Experiment(ExperimentFile),
+}
+
+/// One check of the contract that has its steps to itself.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CheckFile {
@@ -28,16 +39,18 @@ pub(super) struct CheckFile {
     pub(super) tags: Vec<String>,
     /// The page it comes from, where that is not the *Authentication* page. Such a check is never at level `must`.
     pub(super) source: Option<String>,
+    /// Checks that name the cause where they fail: then a failure of this one is explained by them.
+    #[serde(default)]
+    pub(super) needs: Vec<Spanned<String>>,
+    /// Checks of the same promise elsewhere: where they are broken in the same words, it is one cause.
+    #[serde(default)]
+    pub(super) like: Vec<Spanned<String>>,
     /// The role of the key the steps use unless they name another: `standard`, `premium`, `ingestion`, `read`,
     /// `write`, `both` or `any`.
     pub(super) key: Option<Spanned<String>>,
     /// Further keys by the name the steps use for them, with their roles.
     #[serde(default)]
     pub(super) keys: BTreeMap<String, Spanned<String>>,
-    /// Whether all keys of the check belong to one account, as `account` in the target file tells. Skipped where they
-    /// cannot.
-    #[serde(default)]
-    pub(super) one_account: bool,
     /// Plays the steps once for each value, with the value in place of `{name}`. With several names, once for
     /// each combination. Written `{{name}}`, the braces stay.
     #[serde(default)]
@@ -46,8 +59,171 @@ pub(super) struct CheckFile {
     /// of values makes sense.
     #[serde(default)]
     pub(super) rows: Vec<BTreeMap<String, String>>,
-    /// What is done, in order.
-    pub(super) steps: Vec<Spanned<Step>>,
+    /// What is done, in order, and what must come of it.
+    pub(super) steps: Vec<Spanned<StepFile>>,
+}
+
+/// Something that is done once and read by several checks. Tables are filled in before it is read like this: their fields
+/// are here for the schema, and to refuse other ones.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExperimentFile {
+    /// Its name, in small letters, digits and hyphens.
+    pub(super) experiment: Spanned<String>,
+    /// What is done, and why so.
+    pub(super) about: Spanned<String>,
+    /// The role of the key the steps use unless they name another; see `check` files.
+    pub(super) key: Option<Spanned<String>>,
+    /// Further keys by the name the steps use for them, with their roles.
+    #[serde(default)]
+    pub(super) keys: BTreeMap<String, Spanned<String>>,
+    /// Whether all keys belong to one account, as `account` in the target file tells. Skipped where they cannot.
+    #[serde(default)]
+    pub(super) one_account: bool,
+    /// Plays the steps once for each combination of values, with the value in place of `{name}`.
+    #[serde(default, rename = "for_each")]
+    pub(super) _for_each: BTreeMap<String, Vec<String>>,
+    /// Plays the steps once for each row, with the row's values in place of `{name}`.
+    #[serde(default, rename = "rows")]
+    pub(super) _rows: Vec<BTreeMap<String, String>>,
+    /// What is done, in order; what checks read has a name (`as`).
+    pub(super) steps: Vec<Spanned<StepFile>>,
+    /// The checks that read what comes to light.
+    pub(super) checks: Vec<Spanned<ReadingFile>>,
+}
+
+/// A check that reads the evidence of an experiment: with all of its head where it is at home, with its id alone where
+/// another file has that.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReadingFile {
+    /// The check's id.
+    pub(super) check: Spanned<String>,
+    /// The clause of the contract it enforces. Given at the check's home, with `level` and `about`, and nowhere else.
+    pub(super) clause: Option<Spanned<String>>,
+    /// Further clauses it touches.
+    #[serde(default)]
+    pub(super) also: Vec<Spanned<String>>,
+    /// How much it weighs.
+    pub(super) level: Option<Spanned<Level>>,
+    /// What it says, in a sentence or two.
+    pub(super) about: Option<Spanned<String>>,
+    /// Labels for `--tag`; the name of the folder is always one.
+    #[serde(default)]
+    pub(super) tags: Vec<String>,
+    /// The page it comes from, where that is not the *Authentication* page.
+    pub(super) source: Option<String>,
+    /// Reads only the rows with these values, such as `{tier: standard}` or `{tier: [premium, ingestion]}`.
+    #[serde(default, rename = "where")]
+    #[schemars(with = "BTreeMap<String, Values>")]
+    pub(super) _only: BTreeMap<String, serde_json::Value>,
+    /// Checks that name the cause where they fail: then a failure of this one is explained by them.
+    #[serde(default)]
+    pub(super) needs: Vec<Spanned<String>>,
+    /// Checks of the same promise elsewhere: where they are broken in the same words, it is one cause.
+    #[serde(default)]
+    pub(super) like: Vec<Spanned<String>>,
+    /// What the run learns from it, to be used in all other checks.
+    pub(super) learns: Option<Fact>,
+    /// By the name of the evidence: the status that is taken for granted; with another one the check is skipped.
+    #[serde(default)]
+    pub(super) given: BTreeMap<String, StatusSet>,
+    /// By the name of the evidence (`run`: every answer of the run): what must be true of it.
+    #[serde(default)]
+    pub(super) expect: BTreeMap<String, Spanned<Expect>>,
+    /// By the name of the evidence: a fact to report. `<status>`, `<admitted>`, `<limited>`, `<other>`, `<limit>`,
+    /// `<seconds>`, `<message>` and `<header NAME>` stand for what was seen.
+    #[serde(default)]
+    pub(super) observe: BTreeMap<String, String>,
+    /// The names of evidence of which the step says itself what is to be found: of `find_session` and `fingerprint`.
+    #[serde(default)]
+    pub(super) reads: Vec<Spanned<String>>,
+}
+
+/// One value, or several.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[allow(dead_code, reason = "it is there for its schema")]
+enum Values {
+    One(String),
+    Any(Vec<String>),
+}
+
+impl ReadingFile {
+    /// Whether the check is at home here.
+    pub(super) fn is_home(&self) -> bool {
+        self.clause.is_some() || self.level.is_some() || self.about.is_some()
+    }
+}
+
+impl From<CheckFile> for ExperimentFile {
+    /// A check that has its steps to itself is the only one to read them.
+    fn from(file: CheckFile) -> Self {
+        let check = ReadingFile {
+            check: file.check.clone(),
+            clause: Some(file.clause),
+            also: file.also,
+            level: Some(file.level),
+            about: Some(file.about.clone()),
+            tags: file.tags,
+            source: file.source,
+            needs: file.needs,
+            like: file.like,
+            ..ReadingFile::default()
+        };
+        Self {
+            checks: vec![Spanned { at: file.check.at, value: check }],
+            experiment: file.check,
+            about: file.about,
+            key: file.key,
+            keys: file.keys,
+            one_account: false,
+            _for_each: file.for_each,
+            _rows: file.rows,
+            steps: file.steps,
+        }
+    }
+}
+
+/// A step as it is written. Exactly one of the actions is given.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StepFile {
+    /// Sends one request.
+    pub(super) send: Option<Send>,
+    /// Sends many requests, a few at once unless `in_flight` says otherwise.
+    pub(super) burst: Option<Burst>,
+    /// Sends requests evenly over a time.
+    pub(super) pace: Option<Pace>,
+    /// Asks a used-up key again and again.
+    pub(super) poll: Option<Poll>,
+    /// Sends until the key is used up and some 429s have been collected.
+    pub(super) exhaust: Option<Exhaust>,
+    /// Finds out how the limiter counts.
+    pub(super) fingerprint: Option<Fingerprint>,
+    /// Waits: `fresh-window` (until the key has a whole window in front of it), `promise` (the instant from which on the
+    /// 429s seen so far promise to let the key in: the earliest of them, or the last one where each asking was answered
+    /// with a later one), `first-promise` (the earliest in any case), `settled` (after a promise: until all that the burst
+    /// before used is due back), or `silent-window` (a whole window in which the key sends nothing).
+    pub(super) wait: Option<WaitFor>,
+    /// Revokes a key: `own`, or a name from `keys`. Skipped where the target cannot revoke.
+    pub(super) revoke: Option<Spanned<String>>,
+    /// Looks for the session of an earlier batch in the session list.
+    pub(super) find_session: Option<FindSession>,
+    /// The name of what comes to light, under which `checks` read it.
+    #[serde(rename = "as")]
+    pub(super) name: Option<Spanned<String>>,
+    /// Does the step once for each row, with the row's values in place of `{name}`; all of it is read under one name.
+    #[serde(default, rename = "rows")]
+    pub(super) _rows: Vec<BTreeMap<String, String>>,
+    /// In a file of one check: the status that the rest takes for granted; with another one the check is skipped. For
+    /// what the page leaves open.
+    pub(super) given: Option<StatusSet>,
+    /// In a file of one check: what must be true of the answer, or of the answers.
+    pub(super) expect: Option<Expect>,
+    /// In a file of one check: a fact to report. `<status>`, `<admitted>`, `<limited>`, `<other>`, `<limit>`, `<seconds>`,
+    /// `<message>` and `<header NAME>` stand for what was seen.
+    pub(super) observe: Option<String>,
 }
 
 /// The requests that checks share, in `requests.yaml`.

@@ -4,9 +4,9 @@
 //!
 //! 1. `source` finds the files, `text` refuses what is no text;
 //! 2. `tree` keeps every value with its place, and a file with a written-out key goes no further;
-//! 3. `rows` fills the values of `for_each` into the steps;
-//! 4. `de` reads the types of [`model`] from the tree;
-//! 5. `rules` checks what types cannot say: that names name something and parts belong together.
+//! 3. `rows` fills the rows of tables into the steps and into what checks read;
+//! 4. `de` reads the types of `file` and [`model`] from the tree, and `experiment` joins steps and readings;
+//! 5. `rules` checks what types cannot say: that names name something and parts belong together, at last over all files.
 //!
 //! ```
 //! use trenchcheck::scenario::{Source, Suite};
@@ -19,8 +19,10 @@
 
 mod builtin;
 mod de;
+mod digest;
 mod document;
 mod expectation;
+mod experiment;
 mod file;
 mod fixtures;
 mod load;
@@ -28,6 +30,7 @@ pub mod model;
 mod nearest;
 mod problem;
 mod render;
+mod request;
 mod rows;
 mod rules;
 mod scalar;
@@ -35,6 +38,7 @@ mod schema;
 mod secret;
 mod source;
 pub mod span;
+mod steps;
 mod text;
 mod tree;
 pub mod words;
@@ -47,12 +51,12 @@ pub use schema::{requests_schema, schema};
 pub use secret::mask_key_literals;
 pub use source::Source;
 
-use model::{Case, Level, RequestDef};
+use model::{Experiment, Level, RequestDef};
 use span::{At, Spanned};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// One check, read from one file, with its cases.
+/// One check of the contract.
 #[derive(Debug, Clone)]
 pub struct Check {
     /// Stable id.
@@ -73,15 +77,16 @@ pub struct Check {
     pub file: Arc<str>,
     /// Where the check's id stands.
     pub at: At,
-    /// One for each row of `for_each`, or just one.
-    pub cases: Vec<Case>,
 }
 
-/// Everything a run can play: checks by file order, the shared requests, the literal fixtures.
+/// Everything a run can play: the experiments, the checks that read their evidence, the shared requests, the literal
+/// fixtures.
 #[derive(Debug, Clone, Default)]
 pub struct Suite {
     /// Every check, sorted by id.
     pub checks: Vec<Check>,
+    /// Every experiment, sorted by name.
+    pub experiments: Vec<Experiment>,
     /// Requests by name.
     pub requests: BTreeMap<String, Spanned<RequestDef>>,
     /// The JSON fixtures the checks name, by path below `fixtures/`.

@@ -1,40 +1,53 @@
-//! What types cannot say: that names name something, and that the parts of a check belong together.
+//! What types cannot say: that names name something, and that parts belong together.
 
+mod checks;
 mod expect;
+mod old;
 mod step;
+mod suite;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::file::{CheckFile, RequestsFile};
+use super::file::{ExperimentFile, RequestsFile};
 use super::fixtures::Fixtures;
-use super::model::{Level, RequestDef};
+use super::model::RequestDef;
 use super::nearest::nearest;
 use super::problem::{word, words};
 use super::span::{At, Spanned};
 use super::text::Text;
 use super::tree::Node;
-use crate::contract::{CLAUSES, Endpoint, clause};
+use crate::contract::Endpoint;
+
+pub(super) use checks::{evidence_is_read, heads, table};
+pub(super) use old::old_words;
+pub(super) use suite::suite;
 
 /// What a step can do.
-pub(super) const ACTIONS: [&str; 11] = [
-    "send",
-    "burst",
-    "pace",
-    "poll",
-    "fingerprint",
-    "align",
-    "exhaust",
-    "wait",
-    "revoke",
-    "find_session",
-    "review",
-];
+pub(super) const ACTIONS: [&str; 9] =
+    ["send", "burst", "pace", "poll", "exhaust", "fingerprint", "wait", "revoke", "find_session"];
 /// What a key may be asked to be.
 pub(super) const ROLES: [&str; 7] = ["standard", "premium", "ingestion", "read", "write", "both", "any"];
-/// The name of the check's own key in its steps.
+/// The name of the file's own key in its steps.
 const OWN: &str = "own";
 
-/// What checks may name.
+/// What a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// One check, which has its steps to itself.
+    Check,
+    /// Steps, and checks that read what comes to light.
+    Experiment,
+}
+
+impl Form {
+    /// A file with `checks` and without `check` is an experiment that lacks its name.
+    pub(super) fn of(root: &Node) -> Self {
+        let has = |name| root.get(name).is_some();
+        if has("experiment") || has("checks") && !has("check") { Self::Experiment } else { Self::Check }
+    }
+}
+
+/// What files may name.
 pub(super) struct Known<'s> {
     /// The named requests; `None` if their file could not be read.
     pub(super) requests: Option<&'s BTreeMap<String, Spanned<RequestDef>>>,
@@ -62,78 +75,56 @@ fn report(text: &Text, at: At, what: impl AsRef<str>, help: impl AsRef<str>) {
     text.report(text.problem(at, what).help(help));
 }
 
-/// The rules for what is said once in a check.
-pub(super) fn head(text: &Text, file: &CheckFile) {
-    let id = &file.check;
-    if !is_id(id) {
-        let what = format!("{} is no id for a check", word(id));
-        report(text, id.at, what, "write `group.name` in small letters, digits and `-`");
-    }
-    for named in std::iter::once(&file.clause).chain(&file.also) {
-        if clause(named).is_none() {
-            one_of(text, named.at, "clause", named, CLAUSES.iter().map(|clause| clause.id));
-        }
-    }
-    if file.about.trim().is_empty() {
-        report(text, file.about.at, "`about` says nothing", "say in a sentence what the check is for");
-    }
-    if let Some(source) = &file.source
-        && file.level.value == Level::Must
-    {
-        let what = format!("a check that comes from {} must not be at level `must`", word(source));
-        report(text, file.level.at, what, "only the Authentication page decides; use `should` or `observe`");
-    }
+/// Small letters, digits, and marks of which none stands at an end.
+fn is_slug(name: &str, marks: &[char]) -> bool {
+    !name.is_empty()
+        && !name.starts_with(marks)
+        && !name.ends_with(marks)
+        && name
+            .chars()
+            .all(|mark| mark.is_ascii_lowercase() || mark.is_ascii_digit() || marks.contains(&mark))
 }
 
-fn is_id(id: &str) -> bool {
-    let is_slug = |part: &str| {
-        !part.is_empty()
-            && !part.starts_with('-')
-            && !part.ends_with('-')
-            && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-    };
-    id.split('.').count() >= 2 && id.split('.').all(is_slug)
-}
-
-/// The rules for one case of a check. `whole` says that everything in the file could be read, so that what is not
-/// there is really missing.
-pub(super) fn case(text: &Text, tree: &Node, file: &CheckFile, known: &Known<'_>, whole: bool) {
+/// The rules for a file with one row filled in. `whole` says that everything in the file could be read, so that what is
+/// not there is really missing.
+pub(super) fn case(
+    text: &Text,
+    tree: &Node,
+    file: &ExperimentFile,
+    known: &Known<'_>,
+    (form, whole): (Form, bool),
+) {
     for role in file.key.iter().chain(file.keys.values()) {
         one_of(text, role.at, "role", role, ROLES);
     }
     if file.keys.contains_key(OWN) {
         let at = tree.key_place(&["keys", OWN]);
-        report(text, at, "`own` is the check's own key", "give the other key another name");
+        report(text, at, "`own` is the key of `key`", "give the other key another name");
     }
-    if whole {
-        something_to_judge(text, tree, file);
+    if whole && file.steps.is_empty() {
+        report(text, tree.place(&["steps"]), "there are no steps", "a step is an action, such as `send`");
     }
-    let mut steps = step::Steps { text, known, keys: &file.keys, sessions: BTreeSet::new(), whole };
-    let nodes = tree.get("steps").map(Node::elements).unwrap_or_default();
+    let mut steps = step::Steps {
+        text,
+        known,
+        keys: &file.keys,
+        sessions: BTreeSet::new(),
+        names: BTreeMap::new(),
+        form,
+        whole,
+    };
     for step in &file.steps {
         // Steps that could not be read are not there, so the places tell which is which.
-        if let Some(node) = nodes.iter().find(|node| node.at == step.at) {
+        if let Some(node) = tree.get("steps").and_then(|steps| steps.element_at(step.at)) {
             steps.check(step, node);
         }
     }
-}
-
-fn something_to_judge(text: &Text, tree: &Node, file: &CheckFile) {
-    if file.steps.is_empty() {
-        return report(
-            text,
-            tree.place(&["steps"]),
-            "the check has no steps",
-            "a step is an action, such as `send`",
-        );
-    }
-    let judges = file.steps.iter().any(|step| {
-        let absent = step.find_session.as_ref().is_some_and(|find| find.is == super::model::Presence::Absent);
-        step.expect.is_some() || step.review.is_some() || absent
-    });
-    if !judges && file.level.value != Level::Observe {
-        let what = "this check can never fail: it expects nothing";
-        report(text, file.check.at, what, "add `expect` to a step, or make the level `observe`");
+    if form == Form::Experiment {
+        for check in &file.checks {
+            if let Some(node) = tree.get("checks").and_then(|checks| checks.element_at(check.at)) {
+                checks::Reader { steps: &steps, file }.check(check, node);
+            }
+        }
     }
 }
 
@@ -147,13 +138,8 @@ pub(super) fn requests(text: &Text, tree: &Node, file: &RequestsFile) {
         }
         match (&request.endpoint, &request.path) {
             (Some(_), Some(_)) => {
-                let at = node.key_place(&["path"]);
-                report(
-                    text,
-                    at,
-                    "`path` stands beside `endpoint`",
-                    "an endpoint has its path; leave one of them out",
-                );
+                let help = "an endpoint has its path; leave one of them out";
+                report(text, node.key_place(&["path"]), "`path` stands beside `endpoint`", help);
             }
             (None, None) if whole => {
                 let at = tree.key_place(&["requests", name]);
@@ -171,7 +157,7 @@ pub(super) fn requests(text: &Text, tree: &Node, file: &RequestsFile) {
 }
 
 /// A name that no request and no answer can carry would be looked for in vain.
-pub(super) fn header_name(text: &Text, name: &str, at: At) {
+fn header_name(text: &Text, name: &str, at: At) {
     if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
         report(text, at, format!("{} is no name of a header", word(name)), "such as `Retry-After`");
     }

@@ -5,35 +5,54 @@ use schemars::transform::{Transform, transform_subschemas};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
-use super::file::{CheckFile, RequestsFile};
+use super::file::{RequestsFile, ScenarioFile};
 use super::rules::{ACTIONS, ROLES};
 use crate::contract::{CLAUSES, Endpoint};
 
 /// A text with a variable of `for_each` in it.
 const VARIABLE: &str = r"\{[a-z_]+\}";
 
-/// The schema of a check file.
+/// What is said once and not filled in: the files, the heads of checks, and words that only stand there.
+const PLAIN: [&str; 5] = ["CheckFile", "ExperimentFile", "ReadingFile", "Level", "Fact"];
+
+/// The schema of a scenario file: of one check, or of an experiment.
 ///
 /// A variable may stand for any value of a step, so wherever a step takes a word, a number or a boolean, the
 /// schema also takes a text with a variable in it.
 pub fn schema() -> Value {
-    let mut schema = described::<CheckFile>();
-    let clauses: Vec<&str> = CLAUSES.iter().map(|clause| clause.id).collect();
+    let mut schema = described::<ScenarioFile>();
+    if let Some(root) = schema.as_object_mut() {
+        let forms = root.remove("anyOf").unwrap_or_default();
+        root.insert("oneOf".to_owned(), forms);
+    }
     if let Some(definitions) = object(&mut schema, &["$defs"]) {
-        // The level is said once, outside the steps.
-        for (_, definition) in definitions.iter_mut().filter(|(name, _)| *name != "Level") {
+        for (_, definition) in definitions.iter_mut().filter(|(name, _)| !PLAIN.contains(&name.as_str())) {
             with_variables(definition);
         }
     }
-    if let Some(step) = object(&mut schema, &["$defs", "Step"]) {
-        let each: Vec<Value> = ACTIONS.iter().map(|action| json!({"required": [action]})).collect();
-        step.insert("oneOf".to_owned(), each.into());
+    let with = |field: &str| json!({"required": [field]});
+    if let Some(step) = object(&mut schema, &["$defs", "StepFile"]) {
+        step.insert("oneOf".to_owned(), ACTIONS.map(with).to_vec().into());
     }
+    let clauses: Vec<&str> = CLAUSES.iter().map(|clause| clause.id).collect();
     let role = json!([{"enum": ROLES}, {"type": "string", "pattern": VARIABLE}]);
-    restrict(&mut schema, &["properties", "clause"], "enum", json!(clauses));
-    restrict(&mut schema, &["properties", "also", "items"], "enum", json!(clauses));
-    restrict(&mut schema, &["properties", "key"], "anyOf", role.clone());
-    restrict(&mut schema, &["properties", "keys", "additionalProperties"], "anyOf", role);
+    for (file, never) in [("CheckFile", vec!["as"]), ("ExperimentFile", vec!["given", "expect", "observe"])] {
+        let never: Vec<Value> = never.into_iter().map(with).collect();
+        if let Some(step) = object(&mut schema, &["$defs", file, "properties", "steps", "items"]) {
+            step.insert("not".to_owned(), json!({"anyOf": never}));
+        }
+        restrict(&mut schema, &["$defs", file, "properties", "key"], "anyOf", role.clone());
+        restrict(
+            &mut schema,
+            &["$defs", file, "properties", "keys", "additionalProperties"],
+            "anyOf",
+            role.clone(),
+        );
+    }
+    for head in ["CheckFile", "ReadingFile"] {
+        restrict(&mut schema, &["$defs", head, "properties", "clause"], "enum", json!(clauses));
+        restrict(&mut schema, &["$defs", head, "properties", "also", "items"], "enum", json!(clauses));
+    }
     schema
 }
 
@@ -89,41 +108,21 @@ fn without_null(object: &mut Map<String, Value>) {
     }
 }
 
-/// Lets a variable stand for every scalar in a schema.
+/// Lets a variable stand for every value in a schema.
 fn with_variables(schema: &mut Value) {
-    let Some(object) = schema.as_object_mut() else { return };
-    let variable = json!({"type": "string", "pattern": VARIABLE});
-    for choice in ["anyOf", "oneOf"] {
-        let Some(Value::Array(options)) = object.get_mut(choice) else { continue };
-        // A lone reference leads to a definition, which takes variables itself.
-        if options.iter().all(|option| option.get("$ref").is_some()) {
-            continue;
+    for (_, property) in object(schema, &["properties"]).into_iter().flatten() {
+        for part in ["items", "additionalProperties"] {
+            property.get_mut(part).filter(|part| part.is_object()).into_iter().for_each(or_variable);
         }
-        for items in options.iter_mut().filter_map(|option| option.get_mut("items")) {
-            with_variables(items);
-        }
-        options.push(variable);
-        return;
+        or_variable(property);
     }
-    match object.get("type").and_then(Value::as_str) {
-        Some("integer" | "boolean" | "number") => {
-            let mut plain = std::mem::take(object);
-            for said in ["description", "default"] {
-                object.extend(plain.remove(said).map(|value| (said.to_owned(), value)));
-            }
-            object.insert("anyOf".to_owned(), json!([plain, variable]));
-        }
-        Some("string") if object.contains_key("enum") => {
-            let words = object.remove("enum").unwrap_or_default();
-            object.insert("anyOf".to_owned(), json!([{"enum": words}, variable]));
-        }
-        _ => {
-            for part in ["items", "additionalProperties"] {
-                object.get_mut(part).into_iter().for_each(with_variables);
-            }
-            let properties = object.get_mut("properties").and_then(Value::as_object_mut);
-            properties.into_iter().flatten().for_each(|(_, property)| with_variables(property));
-        }
+}
+
+fn or_variable(schema: &mut Value) {
+    let description = schema.get("description").cloned();
+    *schema = json!({"anyOf": [schema.take(), {"type": "string", "pattern": VARIABLE}]});
+    if let (Some(description), Some(object)) = (description, schema.as_object_mut()) {
+        object.insert("description".to_owned(), description);
     }
 }
 

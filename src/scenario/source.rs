@@ -28,42 +28,31 @@ pub(super) struct Found {
     pub(super) bytes: Vec<u8>,
 }
 
-/// The name of the file that names requests; it is no check.
+/// The name of the file that names requests; it is no scenario.
 const REQUESTS: &str = "requests.yaml";
-/// Folders at the root whose files are no checks: load profiles are another language, fixtures are data.
-const NO_CHECKS: [&str; 2] = ["load", "fixtures"];
-/// The folder of load profiles.
-const PROFILES: &str = "load/";
+/// The folder of load profiles, which are another language.
+const PROFILES: &str = "load";
+/// The folder of data that checks name.
+const FIXTURES: &str = "fixtures";
 /// No tree of scenarios is deeper; a link into itself is.
 const DEEPEST: usize = 8;
+const START: At = At { line: 1, column: 1 };
+
+/// Whether a file is wanted, by its name and its folders.
+type Wanted = fn(&str, &[String]) -> bool;
 
 impl Source {
-    /// Every check file, sorted by name, with what could not be read.
-    pub(super) fn checks(&self) -> (Vec<Found>, Vec<Problem>) {
-        let mut walk = Walk::default();
-        match self {
-            Self::Builtin => {
-                for (path, bytes) in builtin::files(&builtin::SCENARIOS) {
-                    let folders: Vec<String> = path.split('/').map(str::to_owned).collect();
-                    if let Some((file, folders)) = folders.split_last()
-                        && is_check(file, folders)
-                    {
-                        let (name, bytes) = (format!("scenarios/{path}"), bytes.to_vec());
-                        walk.found.push(Found { name, folders: folders.to_vec(), bytes });
-                    }
-                }
-            }
-            Self::Directory(root) => {
-                walk.directory(root, &mut Vec::new());
-                if walk.found.is_empty() && walk.problems.is_empty() {
-                    let problem =
-                        Problem::in_file(&root.to_string_lossy(), START, "there are no checks in here");
-                    walk.problems.push(problem.help("a check is a file that ends in `.yaml`"));
-                }
-            }
+    /// Every scenario file, sorted by name, with what could not be read.
+    pub(super) fn scenarios(&self) -> (Vec<Found>, Vec<Problem>) {
+        let (found, mut problems) = self.files(|file, folders| {
+            let set_aside = folders.first().is_some_and(|folder| folder == PROFILES || folder == FIXTURES);
+            !(set_aside || folders.is_empty() && file == REQUESTS)
+        });
+        if let (Self::Directory(root), true, true) = (self, found.is_empty(), problems.is_empty()) {
+            let problem = Problem::in_file(&root.to_string_lossy(), START, "there are no checks in here");
+            problems.push(problem.help("a check is a file that ends in `.yaml`"));
         }
-        walk.found.sort_by(|a, b| a.name.cmp(&b.name));
-        (walk.found, walk.problems)
+        (found, problems)
     }
 
     /// The load profiles in its folder `load`, by name: each file with its text.
@@ -71,37 +60,18 @@ impl Source {
     /// # Errors
     /// [`Problems`] for what cannot be read.
     pub fn profiles(&self) -> Result<Vec<(String, String)>, Problems> {
-        let found: Vec<Found> = match self {
-            Self::Builtin => builtin::files(&builtin::SCENARIOS)
-                .into_iter()
-                .filter(|(path, _)| path.starts_with(PROFILES))
-                .map(|(path, bytes)| Found {
-                    name: format!("scenarios/{path}"),
-                    folders: Vec::new(),
-                    bytes: bytes.to_vec(),
-                })
-                .collect(),
-            Self::Directory(root) => {
-                let mut walk = Walk::default();
-                let folder = root.join(PROFILES);
-                if folder.is_dir() {
-                    walk.directory(&folder, &mut Vec::new());
-                }
-                if let Some(problems) = Problems::new(walk.problems) {
-                    return Err(problems);
-                }
-                walk.found
-            }
-        };
+        if matches!(self, Self::Directory(root) if !root.join(PROFILES).is_dir()) {
+            return Ok(Vec::new());
+        }
+        let (found, mut problems) =
+            self.files(|_, folders| folders.first().is_some_and(|folder| folder == PROFILES));
         let mut profiles = Vec::new();
-        let mut problems = Vec::new();
         for Found { name, bytes, .. } in found {
             match String::from_utf8(bytes) {
                 Ok(text) => profiles.push((name, text)),
                 Err(_) => problems.push(Problem::in_file(&name, START, "it is not UTF-8")),
             }
         }
-        profiles.sort();
         Problems::new(problems).map_or(Ok(profiles), Err)
     }
 
@@ -118,46 +88,63 @@ impl Source {
 
     /// The file of named requests, if there is one.
     pub(super) fn requests(&self) -> Result<Option<Found>, Problem> {
-        match self {
-            Self::Builtin => Ok(builtin::SCENARIOS.get_file(REQUESTS).map(|file| Found {
-                name: format!("scenarios/{REQUESTS}"),
-                folders: Vec::new(),
-                bytes: file.contents().to_vec(),
-            })),
+        let (name, bytes) = match self {
+            Self::Builtin => {
+                let file = builtin::SCENARIOS.get_file(REQUESTS);
+                (format!("scenarios/{REQUESTS}"), file.map(|file| file.contents().to_vec()))
+            }
             Self::Directory(root) => {
                 let path = root.join(REQUESTS);
                 match fs::read(&path) {
-                    Ok(bytes) => Ok(Some(Found { name: shown(&path), folders: Vec::new(), bytes })),
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-                    Err(error) => Err(unreadable(&path, &error)),
+                    Ok(bytes) => (shown(&path), Some(bytes)),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => (shown(&path), None),
+                    Err(error) => return Err(unreadable(&path, &error)),
                 }
             }
+        };
+        Ok(bytes.map(|bytes| Found { name, folders: Vec::new(), bytes }))
+    }
+
+    /// The YAML files that are wanted, sorted by name.
+    fn files(&self, wanted: Wanted) -> (Vec<Found>, Vec<Problem>) {
+        let mut walk = Walk { wanted, found: Vec::new(), problems: Vec::new() };
+        match self {
+            Self::Builtin => {
+                for (path, bytes) in builtin::files(&builtin::SCENARIOS) {
+                    let mut folders: Vec<String> = path.split('/').map(str::to_owned).collect();
+                    let file = folders.pop().unwrap_or_default();
+                    if walk.wants(&file, &folders) {
+                        let (name, bytes) = (format!("scenarios/{path}"), bytes.to_vec());
+                        walk.found.push(Found { name, folders, bytes });
+                    }
+                }
+            }
+            Self::Directory(root) => walk.directory(root, &mut Vec::new()),
         }
+        walk.found.sort_by(|a, b| a.name.cmp(&b.name));
+        (walk.found, walk.problems)
     }
 }
-
-const START: At = At { line: 1, column: 1 };
 
 pub(super) fn shown(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-pub(super) fn unreadable(path: &Path, error: &io::Error) -> Problem {
+fn unreadable(path: &Path, error: &io::Error) -> Problem {
     Problem::in_file(&shown(path), START, format!("it cannot be read: {error}"))
 }
 
-fn is_check(file: &str, folders: &[String]) -> bool {
-    let set_aside = folders.first().is_some_and(|folder| NO_CHECKS.contains(&folder.as_str()));
-    file.ends_with(".yaml") && !(folders.is_empty() && file == REQUESTS) && !set_aside
-}
-
-#[derive(Default)]
 struct Walk {
+    wanted: Wanted,
     found: Vec<Found>,
     problems: Vec<Problem>,
 }
 
 impl Walk {
+    fn wants(&self, file: &str, folders: &[String]) -> bool {
+        file.ends_with(".yaml") && (self.wanted)(file, folders)
+    }
+
     fn directory(&mut self, path: &Path, folders: &mut Vec<String>) {
         let entries = match fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
             Ok(entries) => entries,
@@ -178,7 +165,7 @@ impl Walk {
                     self.directory(&path, folders);
                 }
                 folders.pop();
-            } else if is_check(&name, folders) {
+            } else if self.wants(&name, folders) {
                 match fs::read(&path) {
                     Ok(bytes) => {
                         self.found.push(Found { name: shown(&path), folders: folders.clone(), bytes })

@@ -52,12 +52,25 @@ impl Node {
         }
     }
 
+    /// The pairs, to be changed.
+    pub(super) fn pairs_mut(&mut self) -> &mut [(Node, Node)] {
+        match &mut self.kind {
+            Kind::Mapping(pairs) => pairs,
+            _ => &mut [],
+        }
+    }
+
     /// The elements; none if it is no list.
     pub(super) fn elements(&self) -> &[Node] {
         match &self.kind {
             Kind::Sequence(elements) => elements,
             _ => &[],
         }
+    }
+
+    /// The element that begins at a place.
+    pub(super) fn element_at(&self, at: At) -> Option<&Node> {
+        self.elements().iter().find(|element| element.at == at)
     }
 
     /// The value under a key.
@@ -91,7 +104,8 @@ impl Node {
         key.map_or(node.at, |(name, _)| name.at)
     }
 
-    fn scalars(&self, visit: &mut impl FnMut(&Node)) {
+    /// Shows every scalar in it, keys included.
+    pub(super) fn scalars(&self, visit: &mut impl FnMut(&Node)) {
         match &self.kind {
             Kind::Scalar { .. } => visit(self),
             Kind::Sequence(elements) => elements.iter().for_each(|element| element.scalars(visit)),

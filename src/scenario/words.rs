@@ -6,7 +6,8 @@ use std::fmt;
 use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
 /// A number of requests or events.
@@ -16,17 +17,23 @@ pub enum Amount {
     Number(u32),
     /// The key's limit, with so many added (or, if negative, taken away): `limit`, `limit + 100`, `limit - 1`.
     Limit(i32),
+    /// What is left of the key's limit in its window, with so many added or taken away: `left`, `left + 100`.
+    Left(i32),
     /// Every one of them; only in expectations.
     All,
+    /// All that were not to be admitted; only in expectations.
+    Rest,
 }
 
 impl Amount {
-    /// The number meant, given the key's `limit` and how many there are in `all`.
-    pub fn resolve(self, limit: u32, all: u32) -> u32 {
+    /// The number meant, given the key's `limit`, how much of it is `left` in its window, and how many there are in `all`.
+    /// The rest is told from what else is expected, so here it is all.
+    pub fn resolve(self, limit: u32, left: u32, all: u32) -> u32 {
         match self {
             Self::Number(number) => number,
             Self::Limit(plus) => limit.saturating_add_signed(plus),
-            Self::All => all,
+            Self::Left(plus) => left.saturating_add_signed(plus),
+            Self::All | Self::Rest => all,
         }
     }
 }
@@ -34,12 +41,17 @@ impl Amount {
 /// As it is written in scenarios.
 impl fmt::Display for Amount {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::Number(number) => number.fmt(formatter),
-            Self::Limit(0) => formatter.write_str("limit"),
-            Self::Limit(plus @ 1..) => write!(formatter, "limit + {plus}"),
-            Self::Limit(less) => write!(formatter, "limit - {}", less.unsigned_abs()),
-            Self::All => formatter.write_str("all"),
+        let (word, plus) = match *self {
+            Self::Number(number) => return number.fmt(formatter),
+            Self::Limit(plus) => ("limit", plus),
+            Self::Left(plus) => ("left", plus),
+            Self::All => ("all", 0),
+            Self::Rest => ("rest", 0),
+        };
+        match plus {
+            0 => formatter.write_str(word),
+            1.. => write!(formatter, "{word} + {plus}"),
+            less => write!(formatter, "{word} - {}", less.unsigned_abs()),
         }
     }
 }
@@ -57,6 +69,13 @@ impl Serialize for Amount {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span(pub Duration);
 
+impl Span {
+    /// The time as a duration.
+    pub fn duration(self) -> Duration {
+        self.0
+    }
+}
+
 /// A share of a limit in whole percent, 1 to 100, written `95%`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Share(pub u32);
@@ -70,17 +89,17 @@ impl Share {
 }
 
 /// What a `wait` waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum WaitFor {
-    /// The earliest instant promised by a 429, or so long before it: `promise`, `promise - 2s`.
-    Promise {
-        /// How long before the promised instant.
-        early: Duration,
-    },
+    /// A whole, fresh window of every key whose quota is counted: `fresh-window`.
+    FreshWindow,
+    /// The instant promised by the 429s that were seen: `promise`.
+    Promise,
     /// The earliest instant promised, whatever later 429s promised: `first-promise`.
     FirstPromise,
-    /// A time, such as `60s`.
-    For(Duration),
+    /// After a promise, as long as the burst before took: `settled`.
+    Settled,
     /// A whole window in which the key sends nothing: `silent-window`.
     SilentWindow,
 }
@@ -108,29 +127,24 @@ impl StatusSet {
     }
 }
 
-/// Reads a word from a string or a whole number, by the word's own parser.
+/// Reads a word from a text or a whole number, by the word's own parser.
 macro_rules! word {
     ($word:ident, $expects:literal, $pattern:literal, $parse:expr) => {
         impl<'de> Deserialize<'de> for $word {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct Word;
-                impl Visitor<'_> for Word {
-                    type Value = $word;
-
-                    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                        formatter.write_str($expects)
-                    }
-
-                    fn visit_u64<E: Error>(self, number: u64) -> Result<$word, E> {
-                        self.visit_str(&number.to_string())
-                    }
-
-                    fn visit_str<E: Error>(self, text: &str) -> Result<$word, E> {
-                        let parse: fn(&str) -> Option<$word> = $parse;
-                        parse(text).ok_or_else(|| E::custom(format!("found `{text}`, expected {}", $expects)))
-                    }
+                // A number may be written as one, as in the JSON of saved load runs.
+                #[derive(Deserialize)]
+                #[serde(untagged)]
+                enum Written {
+                    Number(u64),
+                    Text(String),
                 }
-                deserializer.deserialize_any(Word)
+                let text = match Written::deserialize(deserializer)? {
+                    Written::Number(number) => number.to_string(),
+                    Written::Text(text) => text,
+                };
+                let parse: fn(&str) -> Option<$word> = $parse;
+                parse(&text).ok_or_else(|| D::Error::custom(format!("found `{text}`, expected {}", $expects)))
             }
         }
 
@@ -151,23 +165,29 @@ macro_rules! word {
 
 word!(
     Amount,
-    "a whole number, `all`, `limit`, `limit + N` or `limit - N`",
-    r"^(\d+|all|limit( [+-] \d+)?|\{[a-z_]+\})$",
-    |text| match text {
-        "all" => Some(Amount::All),
-        "limit" => Some(Amount::Limit(0)),
-        _ => match text.strip_prefix("limit ") {
-            Some(rest) => {
+    "a whole number, `all`, `rest`, `limit` or `left`, or one of these two `+ N` or `- N`",
+    r"^(\d+|all|rest|(limit|left)( [+-] \d+)?|\{[a-z_]+\})$",
+    |text| {
+        let (word, plus) = match text.split_once(' ') {
+            None => (text, 0),
+            Some((word, rest)) => {
                 let (sign, number) = rest.split_once(' ')?;
                 let number: i32 = number.parse().ok().filter(|number| *number >= 0)?;
                 match sign {
-                    "+" => Some(Amount::Limit(number)),
-                    "-" => Some(Amount::Limit(-number)),
-                    _ => None,
+                    "+" => (word, number),
+                    "-" => (word, -number),
+                    _ => return None,
                 }
             }
-            None => text.parse().ok().map(Amount::Number),
-        },
+        };
+        match (word, plus) {
+            ("limit", _) => Some(Amount::Limit(plus)),
+            ("left", _) => Some(Amount::Left(plus)),
+            ("all", 0) => Some(Amount::All),
+            ("rest", 0) => Some(Amount::Rest),
+            (number, 0) => number.parse().ok().map(Amount::Number),
+            _ => None,
+        }
     }
 );
 
@@ -182,21 +202,6 @@ word!(Share, "a share of the limit, `1%` to `100%`", r"^(\d+%|\{[a-z_]+\})$", |t
     let percent: u32 = text.strip_suffix('%')?.parse().ok()?;
     (1..=100).contains(&percent).then_some(Share(percent))
 });
-
-word!(
-    WaitFor,
-    "`promise`, `promise - 2s`, `silent-window` or a time of at most an hour, such as `60s`",
-    r"^(promise( - \d+(ms|s|m))?|first-promise|silent-window|\d+(ms|s|m)|\{[a-z_]+\})$",
-    |text| match text {
-        "promise" => Some(WaitFor::Promise { early: Duration::ZERO }),
-        "first-promise" => Some(WaitFor::FirstPromise),
-        "silent-window" => Some(WaitFor::SilentWindow),
-        _ => match text.strip_prefix("promise - ") {
-            Some(early) => parse_duration(early).map(|early| WaitFor::Promise { early }),
-            None => parse_duration(text).map(WaitFor::For),
-        },
-    }
-);
 
 /// All limits are per minute: who waits longer than an hour has slipped.
 const LONGEST: Duration = Duration::from_secs(3_600);

@@ -7,6 +7,7 @@ use super::super::problem::word;
 use super::super::span::At;
 use super::super::text::Text;
 use super::super::tree::Node;
+use super::super::words::Amount;
 use super::header_name;
 use super::{one_of, report};
 
@@ -17,21 +18,17 @@ pub(super) enum About {
     Answer,
     /// How many answers were of which kind, and each 429 among them.
     Counts,
+    /// Every answer of the run.
+    Run,
     /// The step gives no answer.
     Nothing,
 }
 
 const OF_ANSWERS: [&str; 5] = ["status", "json", "headers", "agree", "same_body_as"];
-const OF_COUNTS: [&str; 8] = [
-    "admitted",
-    "accepted",
-    "accepted_at_most",
-    "limited",
-    "other",
-    "promise_moves_at_most",
-    "promises_kept",
-    "each_429",
-];
+const OF_COUNTS: [&str; 7] =
+    ["admitted", "accepted", "accepted_about", "limited", "other", "promise_moves_at_most", "promises_kept"];
+const OF_MANY: &str = "each_429";
+const OF_THE_RUN: &str = "holds";
 
 /// The rules, and what they need to know.
 pub(super) struct Expectation<'c> {
@@ -64,32 +61,48 @@ impl Expectation<'_> {
                 _ => {}
             }
         }
+        for (name, amount) in
+            [("admitted", expect.admitted), ("accepted", expect.accepted), ("other", expect.other)]
+        {
+            if amount == Some(Amount::Rest) {
+                let help = "only `limited` can be the rest: of those that were not to be admitted";
+                report(self.text, node.place(&[name]), "`rest` says nothing here", help);
+            }
+        }
         if let Some(each) = &expect.each_429 {
-            let inner = node.get("each_429").unwrap_or(node);
-            self.check(each, inner, node.key_place(&["each_429"]), About::Answer);
+            let inner = node.get(OF_MANY).unwrap_or(node);
+            self.check(each, inner, node.key_place(&[OF_MANY]), About::Answer);
         }
     }
 
     fn belongs(&self, node: &Node, at: At, about: About) {
-        let (wrong, what, help): (&[&str], _, _) = match about {
-            About::Answer => (
-                &OF_COUNTS,
-                "is about many answers, and here is one",
-                "use it after `burst`, `pace` or `exhaust`",
-            ),
-            About::Counts => {
-                (&OF_ANSWERS, "is about one answer, and here are many", "put it into `each_429`")
+        let of_answers =
+            (&OF_ANSWERS[..], "is about one answer, and here are many", "put it into `each_429`");
+        let of_the_run =
+            (&[OF_THE_RUN][..], "is about the whole run", "in an experiment, a check expects it of `run`");
+        let of_counts = "is about the answers of one step, and here are those of all";
+        let of_many =
+            ("is about many answers, and here is one", "use it after `burst`, `pace`, `poll` or `exhaust`");
+        let wrong: Vec<(&[&str], &str, &str)> = match about {
+            About::Answer => {
+                vec![(&OF_COUNTS, of_many.0, of_many.1), (&[OF_MANY], of_many.0, of_many.1), of_the_run]
+            }
+            About::Counts => vec![of_answers, of_the_run],
+            About::Run => {
+                vec![of_answers, (&OF_COUNTS, of_counts, "of the run expect `each_429` or `holds`")]
             }
             About::Nothing => {
                 let what = "this step gives no answer to judge";
-                let help = "expectations belong to `send`, `burst`, `pace` and `exhaust`";
+                let help = "expectations belong to `send`, `burst`, `pace`, `poll` and `exhaust`";
                 return if self.whole {
                     report(self.text, at, what, help)
                 };
             }
         };
-        for name in wrong.iter().filter(|name| node.get(name).is_some()) {
-            report(self.text, node.key_place(&[name]), format!("{} {what}", word(name)), help);
+        for (names, what, help) in wrong {
+            for name in names.iter().filter(|name| node.get(name).is_some()) {
+                report(self.text, node.key_place(&[name]), format!("{} {what}", word(name)), help);
+            }
         }
         if node.pairs().is_empty() {
             report(self.text, at, "this expects nothing", "say what must be true, or leave it out");
@@ -127,12 +140,8 @@ impl Expectation<'_> {
                     report(self.text, value, "a hole holds one thing", "keep `text` or `integer`")
                 }
                 (None, None) if self.whole => {
-                    report(
-                        self.text,
-                        value,
-                        "nobody says what may stand in this hole",
-                        "give it `text` or `integer`",
-                    );
+                    let help = "give it `text` or `integer`";
+                    report(self.text, value, "nobody says what may stand in this hole", help);
                 }
                 (None, None) => {}
             }
@@ -149,14 +158,11 @@ impl Expectation<'_> {
     }
 
     fn header(&self, header: &HeaderExpect, node: &Node) {
-        for (field, pattern) in [("matches", &header.matches), ("lacks", &header.lacks)] {
-            if let Some(Err(error)) = pattern.as_deref().map(regex::Regex::new) {
-                let reason = error.to_string();
-                let reason =
-                    reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-                let what = format!("this is no regular expression: {reason}");
-                self.text.report(self.text.problem(node.place(&[field]), what));
-            }
+        if let Some(Err(error)) = header.lacks.as_deref().map(regex::Regex::new) {
+            let reason = error.to_string();
+            let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
+            let what = format!("this is no regular expression: {reason}");
+            self.text.report(self.text.problem(node.place(&["lacks"]), what));
         }
         if let Some(range) = header.integer {
             self.range(range, node.place(&["integer"]));

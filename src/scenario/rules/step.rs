@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::model::{Body, Burst, Credentials, Exhaust, Expect, Pace, Poll, Review, Send, Step};
+use super::super::experiment::RUN;
+use super::super::file::StepFile;
+use super::super::model::{Body, Burst, Credentials, Expect, Pace, Send};
 use super::super::problem::{word, words};
 use super::super::span::{At, Spanned};
 use super::super::text::Text;
@@ -10,7 +12,7 @@ use super::super::tree::Node;
 use super::super::words::Amount;
 use super::expect::{self, About};
 use super::header_name;
-use super::{ACTIONS, Known, OWN, one_of, report};
+use super::{ACTIONS, Form, Known, OWN, is_slug, one_of, report};
 
 /// Ten times the greatest documented limit; more is a slip that would run for hours.
 const MOST_SENT: u32 = 1_000_000;
@@ -28,11 +30,14 @@ pub(super) struct Steps<'c> {
     pub(super) keys: &'c BTreeMap<String, Spanned<String>>,
     /// The sessions that have been named so far.
     pub(super) sessions: BTreeSet<String>,
+    /// The names of evidence so far, with their places.
+    pub(super) names: BTreeMap<String, At>,
+    pub(super) form: Form,
     pub(super) whole: bool,
 }
 
 impl Steps<'_> {
-    pub(super) fn check(&mut self, step: &Step, node: &Node) {
+    pub(super) fn check(&mut self, step: &StepFile, node: &Node) {
         self.one_action(node);
         let part = |name: &str| node.get(name).unwrap_or(node);
         if let Some(send) = &step.send {
@@ -45,85 +50,127 @@ impl Steps<'_> {
             self.pace(pace, part("pace"));
         }
         if let Some(poll) = &step.poll {
-            self.poll(poll, step, part("poll"));
+            self.asks(poll.request.as_ref(), poll.key.as_ref());
+            let every = poll.every.is_none_or(|every| every.0.is_zero());
+            self.needed("poll", part("poll"), every, "every", "every: 2s");
+            self.needed("poll", part("poll"), poll.over.is_none(), "over", "over: 59s");
         }
         if let Some(fingerprint) = &step.fingerprint {
-            self.request(&fingerprint.request);
-            self.key(fingerprint.key.as_ref());
+            self.asks(fingerprint.request.as_ref(), fingerprint.key.as_ref());
         }
         if let Some(exhaust) = &step.exhaust {
-            self.exhaust(exhaust, part("exhaust"));
+            self.asks(exhaust.request.as_ref(), exhaust.key.as_ref());
+            self.range(exhaust.collect, part("exhaust").place(&["collect"]));
         }
-        if let Some(revoked) = &step.revoke {
-            self.key(Some(revoked));
-        }
+        self.key(step.revoke.as_ref());
         if let Some(find) = &step.find_session {
             self.key(find.key.as_ref());
             let known = self.sessions.iter().map(String::as_str);
             one_of(self.text, find.session.at, "session of an earlier `send`", &find.session, known);
         }
-        if let Some(expected) = &step.expect {
-            let about = match step {
-                Step { send: Some(_), .. } => About::Answer,
-                Step { burst: Some(_), .. }
-                | Step { pace: Some(_), .. }
-                | Step { poll: Some(_), .. }
-                | Step { exhaust: Some(_), .. }
-                | Step { review: Some(Review::Every429), .. } => About::Counts,
-                _ => About::Nothing,
-            };
-            let rules =
-                expect::Expectation { text: self.text, fixtures: self.known.fixtures, whole: self.whole };
-            rules.check(expected, part("expect"), node.key_place(&["expect"]), about);
+        match self.form {
+            Form::Check => self.judged_here(step, node),
+            Form::Experiment => self.judged_by_name(step, node),
         }
-        if step.given.is_some() && step.send.is_none() {
-            let help = "it belongs to `send`";
+    }
+
+    /// In a file of one check.
+    fn judged_here(&self, step: &StepFile, node: &Node) {
+        if let Some(name) = &step.name {
+            let help = "leave it out; what must be true stands at the step itself";
             report(
                 self.text,
-                node.key_place(&["given"]),
-                "this step gives no status to take for granted",
+                name.at,
+                "`as` names evidence for `checks`, and in a file of one check are none",
                 help,
             );
         }
-        if step.review == Some(Review::Every429) && step.expect.is_none() && self.whole {
-            let help = "add `expect` with `each_429`";
-            report(self.text, node.key_place(&["review"]), "nothing is expected of the 429s", help);
+        if let Some(expect) = &step.expect {
+            self.expected(
+                expect,
+                node.get("expect").unwrap_or(node),
+                node.key_place(&["expect"]),
+                Some(step),
+            );
         }
-        self.events_are_counted_where_some_are_sent(step, node);
-        self.promises_are_kept_to_who_polls(step, node);
+        if step.given.is_some() {
+            self.given(step, node.key_place(&["given"]));
+        }
         if let Some(observed) = &step.observe {
             self.observed(observed, node.place(&["observe"]));
         }
     }
 
-    /// Without a batch nobody knows how many events a request holds.
-    fn events_are_counted_where_some_are_sent(&self, step: &Step, node: &Node) {
-        let Some(expect) = &step.expect else { return };
-        let sends_batches = step.burst.as_ref().is_some_and(|burst| burst.batch.is_some());
-        for (name, given) in
-            [("accepted", expect.accepted.is_some()), ("accepted_at_most", expect.accepted_at_most.is_some())]
-        {
-            if given && !sends_batches && self.whole {
-                let at = node.get("expect").unwrap_or(node).key_place(&[name]);
-                let what = format!("{} counts events, and here no batches are sent", word(name));
-                report(self.text, at, what, "use it after a `burst` with `batch`");
-            }
+    /// In an experiment.
+    fn judged_by_name(&mut self, step: &StepFile, node: &Node) {
+        for field in ["expect", "given", "observe"].into_iter().filter(|field| node.get(field).is_some()) {
+            let what = format!("{} stands at a step, and this file has `checks` for it", word(field));
+            let help = format!("name the step with `as: NAME`, and write `{field}: {{NAME: …}}` at a check");
+            report(self.text, node.key_place(&[field]), what, help);
+        }
+        let Some(name) = &step.name else { return };
+        if name.as_str() == RUN {
+            let what = "`run` is the evidence of the whole run";
+            report(self.text, name.at, what, "give this evidence another name");
+        } else if !is_slug(name, &['-', '_']) {
+            let what = format!("{} is no name for evidence", word(name));
+            report(self.text, name.at, what, "write it in small letters, digits, `-` and `_`");
+        }
+        // The steps of one table share their name, and its place.
+        let first = *self.names.entry(name.value.clone()).or_insert(name.at);
+        if first != name.at {
+            let what = format!("{} is the name of evidence in line {} already", word(name), first.line);
+            report(self.text, name.at, what, "give one of the two another name");
         }
     }
 
-    /// Only a poll asks at the instants that were promised.
-    fn promises_are_kept_to_who_polls(&self, step: &Step, node: &Node) {
-        let Some(kept) = step.expect.as_ref().and_then(|expect| expect.promises_kept) else { return };
-        let at = node.get("expect").unwrap_or(node).key_place(&["promises_kept"]);
-        if step.poll.is_none() && self.whole {
-            report(
-                self.text,
-                at,
-                "`promises_kept` is about a `poll`, and here is none",
-                "use it after `poll`",
-            );
-        } else if !kept {
-            report(self.text, at, "`promises_kept: false` expects nothing", "write `true`, or leave it out");
+    /// Checks what is expected of a step; of the whole run without one. `at` is the place of the expectation's name.
+    pub(super) fn expected(&self, expect: &Expect, node: &Node, at: At, step: Option<&StepFile>) {
+        let about = match step {
+            None => About::Run,
+            Some(StepFile { send: Some(_), .. }) => About::Answer,
+            Some(step) if step.burst.is_some() || step.pace.is_some() => About::Counts,
+            Some(step) if step.poll.is_some() || step.exhaust.is_some() => About::Counts,
+            Some(_) => About::Nothing,
+        };
+        let rules = expect::Expectation { text: self.text, fixtures: self.known.fixtures, whole: self.whole };
+        rules.check(expect, node, at, about);
+        let Some(step) = step.filter(|_| self.whole) else { return };
+        let complain =
+            |name: &str, what: &str, help: &str| report(self.text, node.key_place(&[name]), what, help);
+        let sends_batches = step.burst.as_ref().is_some_and(|burst| burst.batch.is_some());
+        if expect.accepted.is_some() && !sends_batches {
+            let what = "`accepted` counts events, and here no batches are sent";
+            complain("accepted", what, "use it after a `burst` with `batch`");
+        }
+        // Only a poll asks at the instants that were promised.
+        match (expect.promises_kept, &step.poll) {
+            (Some(_), None) => {
+                complain(
+                    "promises_kept",
+                    "`promises_kept` is about a `poll`, and here is none",
+                    "use it after `poll`",
+                );
+            }
+            (Some(false), _) => {
+                let what = "`promises_kept: false` expects nothing";
+                complain("promises_kept", what, "write `true`, or leave it out");
+            }
+            _ => {}
+        }
+        let otherwise = expect.admitted.is_some_and(|admitted| admitted != Amount::Number(0))
+            || expect.limited.is_some()
+            || expect.other.is_some();
+        if step.poll.is_some() && otherwise {
+            let what = "of counts, a `poll` can expect one thing only: that nothing is admitted";
+            report(self.text, at, what, "write `expect: {admitted: 0}`");
+        }
+    }
+
+    /// Only one answer has a status that can be taken for granted.
+    pub(super) fn given(&self, step: &StepFile, at: At) {
+        if step.send.is_none() {
+            report(self.text, at, "this step gives no status to take for granted", "it belongs to `send`");
         }
     }
 
@@ -135,12 +182,10 @@ impl Steps<'_> {
             .filter(|(name, _)| ACTIONS.contains(name))
             .collect();
         match given.as_slice() {
-            [] if self.whole => report(
-                self.text,
-                node.at,
-                "this step does nothing",
-                format!("give it one of {}", words(ACTIONS, "or")),
-            ),
+            [] if self.whole => {
+                let help = format!("give it one of {}", words(ACTIONS, "or"));
+                report(self.text, node.at, "this step does nothing", help);
+            }
             [(first, _), (second, at), ..] => {
                 let what = format!("{} stands beside {} in one step", word(second), word(first));
                 report(self.text, *at, what, "a step does one thing; begin another one with `-`");
@@ -150,17 +195,12 @@ impl Steps<'_> {
     }
 
     fn send(&mut self, send: &Send, node: &Node) {
-        self.request(&send.request);
-        self.key(send.key.as_ref());
+        self.asks(send.request.as_ref(), send.key.as_ref());
         if let Some(method) = &send.method
             && (method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_uppercase()))
         {
-            report(
-                self.text,
-                method.at,
-                format!("{} is no method", word(method)),
-                "write it in capitals: `HEAD`",
-            );
+            let what = format!("{} is no method", word(method));
+            report(self.text, method.at, what, "write it in capitals: `HEAD`");
         }
         for (name, value) in &send.headers {
             header_name(self.text, name, node.get("headers").unwrap_or(node).key_place(&[name]));
@@ -177,76 +217,46 @@ impl Steps<'_> {
     }
 
     fn burst(&self, burst: &Burst, node: &Node) {
-        self.request(&burst.request);
+        self.asks(burst.request.as_ref(), burst.key.as_ref());
         burst.in_turn_with.iter().for_each(|name| self.request(name));
-        self.key(burst.key.as_ref());
         self.credentials(burst.credentials.as_ref(), node);
         self.amount(burst.count, node.place(&["count"]));
         self.amount(burst.events, node.place(&["events"]));
         self.range(burst.batch, node.place(&["batch"]));
         padding(self.text, burst.padding, burst.batch.is_some() || !self.whole, node);
         self.range(burst.in_flight, node.place(&["in_flight"]));
+        let events = node.key_place(&["events"]);
         match (burst.count, burst.events) {
             (None, None) if self.whole => {
-                report(
-                    self.text,
-                    node.at,
-                    "nobody says how many are sent",
-                    "add `count`, or `events` with `batch`",
-                );
+                let help = "add `count`, or `events` with `batch`";
+                report(self.text, node.at, "nobody says how many are sent", help);
             }
             (Some(_), Some(_)) => {
-                let at = node.key_place(&["events"]);
-                report(self.text, at, "`events` stands beside `count`", "one of them follows from the other");
-            }
-            (None, Some(_)) if burst.batch.is_none() && self.whole => {
-                let at = node.key_place(&["events"]);
                 report(
                     self.text,
-                    at,
-                    "`events` needs `batch`",
-                    "add `batch`: how many events a request holds",
+                    events,
+                    "`events` stands beside `count`",
+                    "one of them follows from the other",
                 );
+            }
+            (None, Some(_)) if burst.batch.is_none() && self.whole => {
+                let help = "add `batch`: how many events a request holds";
+                report(self.text, events, "`events` needs `batch`", help);
             }
             _ => {}
         }
     }
 
     fn pace(&self, pace: &Pace, node: &Node) {
-        self.request(&pace.request);
-        self.key(pace.key.as_ref());
+        self.asks(pace.request.as_ref(), pace.key.as_ref());
         self.amount(pace.count, node.place(&["count"]));
         self.range(pace.batch, node.place(&["batch"]));
         self.needed("pace", node, pace.over.is_none(), "over", "count: limit, over: 60s");
-        self.needed(
-            "pace",
-            node,
-            pace.count.is_none() && pace.share.is_none(),
-            "count",
-            "count: limit, over: 60s",
-        );
+        let neither = pace.count.is_none() && pace.share.is_none();
+        self.needed("pace", node, neither, "count", "count: limit, over: 60s");
         if pace.count.is_some() && pace.share.is_some() {
             let help = "keep one of them: both say how many are sent";
             report(self.text, node.key_place(&["share"]), "`share` stands beside `count`", help);
-        }
-    }
-
-    fn poll(&self, poll: &Poll, step: &Step, node: &Node) {
-        self.request(&poll.request);
-        self.key(poll.key.as_ref());
-        self.needed("poll", node, poll.every.is_none_or(|every| every.0.is_zero()), "every", "every: 2s");
-        self.needed("poll", node, poll.over.is_none(), "over", "over: 59s");
-        let fits = |expect: &Expect| match expect.admitted {
-            Some(admitted) => admitted == Amount::Number(0),
-            None => {
-                expect.promise_moves_at_most.is_some()
-                    || expect.promises_kept.is_some()
-                    || expect.each_429.is_some()
-            }
-        };
-        if !step.expect.as_ref().is_none_or(fits) && self.whole {
-            let what = "of counts, a `poll` can expect one thing only: that nothing is admitted";
-            report(self.text, node.at, what, "write `expect: {admitted: 0}`");
         }
     }
 
@@ -257,29 +267,22 @@ impl Steps<'_> {
         }
     }
 
-    fn exhaust(&self, exhaust: &Exhaust, node: &Node) {
-        self.request(&exhaust.request);
-        self.key(exhaust.key.as_ref());
-        self.range(exhaust.batch, node.place(&["batch"]));
-        self.range(exhaust.collect, node.place(&["collect"]));
-    }
-
     fn credentials(&self, credentials: Option<&Credentials>, node: &Node) {
         let Some(credentials) = credentials else { return };
         if let Some(name) = &credentials.header {
             header_name(self.text, name, node.place(&["credentials", "header"]));
         }
-        if let Some(name) =
-            credentials.spelled.as_deref().filter(|name| !name.eq_ignore_ascii_case("x-api-key"))
-        {
+        let spelled = credentials.spelled.as_deref();
+        if let Some(name) = spelled.filter(|name| !name.eq_ignore_ascii_case("x-api-key")) {
             let what = format!("{} is no spelling of X-API-Key", word(name));
-            report(
-                self.text,
-                node.place(&["credentials", "spelled"]),
-                what,
-                "for another header use `header`",
-            );
+            let at = node.place(&["credentials", "spelled"]);
+            report(self.text, at, what, "for another header use `header`");
         }
+    }
+
+    fn asks(&self, request: Option<&Spanned<String>>, key: Option<&Spanned<String>>) {
+        request.into_iter().for_each(|name| self.request(name));
+        self.key(key);
     }
 
     fn request(&self, name: &Spanned<String>) {
@@ -295,15 +298,17 @@ impl Steps<'_> {
         }
     }
 
-    /// `all` counts answers; nothing can be sent by it.
+    /// `all` and `rest` count answers; nothing can be sent by it.
     fn amount(&self, amount: Option<Amount>, at: At) {
         match amount {
-            Some(Amount::All) => {
-                let help = "it belongs into `expect`; write a number or `limit`";
-                report(self.text, at, "`all` says nothing here", help);
+            Some(word @ (Amount::All | Amount::Rest)) => {
+                let help = "it belongs into `expect`; write a number, `left` or `limit`";
+                report(self.text, at, format!("`{word}` says nothing here"), help);
             }
             Some(Amount::Number(number)) => in_range(self.text, Some(number), 1, MOST_SENT, at),
-            Some(Amount::Limit(plus)) => in_range(self.text, Some(plus.unsigned_abs()), 0, MOST_SENT, at),
+            Some(Amount::Limit(plus) | Amount::Left(plus)) => {
+                in_range(self.text, Some(plus.unsigned_abs()), 0, MOST_SENT, at)
+            }
             None => {}
         }
     }
@@ -312,7 +317,7 @@ impl Steps<'_> {
         in_range(self.text, number, 1, 1_000, at);
     }
 
-    fn observed(&self, sentence: &str, at: At) {
+    pub(super) fn observed(&self, sentence: &str, at: At) {
         for part in sentence.split('<').skip(1) {
             let Some((name, _)) = part.split_once('>') else { continue };
             let is_header = name.strip_prefix("header ").is_some_and(|header| !header.trim().is_empty());
