@@ -238,20 +238,20 @@ impl Exact {
 
     fn wanted(&self, sent: u64) -> u64 {
         match self.amount {
-            Amount::All => sent,
-            amount => u64::from(amount.resolve(self.limit.unwrap_or(0), 0)),
+            Amount::All | Amount::Rest => sent,
+            amount => u64::from(amount.resolve(self.limit.unwrap_or(0), 0, 0)),
         }
     }
 
     /// In words; `None` where it is a limit the key does not have.
     fn expected(&self) -> Option<String> {
         match (self.amount, self.limit) {
-            (Amount::All, _) => Some("all that were sent".to_owned()),
+            (Amount::All | Amount::Rest, _) => Some("all that were sent".to_owned()),
             (Amount::Number(number), _) => Some(format!("exactly {number}")),
-            (Amount::Limit(_), Some(limit)) => {
-                Some(format!("exactly {} ({})", self.amount.resolve(limit, 0), self.amount))
+            (Amount::Limit(_) | Amount::Left(_), Some(limit)) => {
+                Some(format!("exactly {} ({})", self.amount.resolve(limit, 0, 0), self.amount))
             }
-            (Amount::Limit(_), None) => None,
+            (Amount::Limit(_) | Amount::Left(_), None) => None,
         }
     }
 }

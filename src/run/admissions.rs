@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use super::clock::Moment;
-use super::judge::Finding;
-use super::lawful::Seen;
-use super::ledger::WINDOW;
+use super::keys::WINDOW;
+use super::limiters::Span;
+use crate::contract::Tier;
 
 /// A span that no two ends of a minute fit into, not even those of a limiter that counts by the second.
 const LESS_THAN_A_MINUTE: Duration = Duration::from_secs(59);
@@ -24,11 +27,13 @@ pub(crate) struct Admissions {
 #[derive(Debug, Default)]
 struct OfKey {
     limit: u32,
-    admitted: Vec<Seen>,
+    tier: Option<Tier>,
+    admitted: Vec<Span>,
 }
 
 /// The most that was certainly admitted to a key within less than a minute.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Most {
     /// What the key is called.
     pub(crate) variable: String,
@@ -36,16 +41,18 @@ pub(crate) struct Most {
     pub(crate) admitted: u32,
     /// The key's limit.
     pub(crate) limit: u32,
+    /// The key's tier, where that is known.
+    pub(crate) tier: Option<Tier>,
     /// When the first of them left.
     pub(crate) from: Moment,
 }
 
 impl Admissions {
     /// Remembers that a request was admitted.
-    pub(crate) fn note(&self, stage: &str, variable: &str, limit: u32, seen: Seen) {
+    pub(crate) fn note(&self, stage: &str, variable: &str, tier: Option<Tier>, limit: u32, seen: Span) {
         let mut all = self.all();
         let of_key = all.entry((stage.to_owned(), variable.to_owned())).or_default();
-        of_key.limit = limit;
+        (of_key.limit, of_key.tier) = (limit, tier);
         of_key.admitted.push(seen);
     }
 
@@ -79,30 +86,18 @@ impl Admissions {
             .iter()
             .filter_map(|((_, variable), of_key)| {
                 let (admitted, from) = together(&of_key.admitted, LESS_THAN_A_MINUTE)?;
-                Some(Most { variable: variable.clone(), admitted, limit: of_key.limit, from })
+                Some(Most {
+                    variable: variable.clone(),
+                    admitted,
+                    limit: of_key.limit,
+                    tier: of_key.tier,
+                    from,
+                })
             })
             .collect();
         let share = |most: &Most| f64::from(most.admitted) / f64::from(most.limit.max(1));
         most.sort_by(|one, other| share(other).total_cmp(&share(one)));
         most
-    }
-
-    /// The keys that were admitted more than two quotas in less than a minute.
-    pub(crate) fn beyond_two_quotas(&self) -> Vec<Finding> {
-        let beyond = self.most().into_iter().filter(|most| most.admitted > most.limit.saturating_mul(2));
-        beyond
-            .map(|most| Finding {
-                what: format!(
-                    "{} was admitted {} requests within {} s, from {} on",
-                    most.variable,
-                    most.admitted,
-                    LESS_THAN_A_MINUTE.as_secs(),
-                    most.from
-                ),
-                expected: format!("at most {}: two windows of {}", most.limit.saturating_mul(2), most.limit),
-                actual: format!("{} admitted", most.admitted),
-            })
-            .collect()
     }
 
     fn all(&self) -> MutexGuard<'_, BTreeMap<Owner, OfKey>> {
@@ -112,7 +107,7 @@ impl Admissions {
 }
 
 /// The most requests that left and were answered within `span`, and when the first of these left.
-fn together(admitted: &[Seen], span: Duration) -> Option<(u32, Moment)> {
+fn together(admitted: &[Span], span: Duration) -> Option<(u32, Moment)> {
     let mut sent: Vec<Moment> = admitted.iter().map(|seen| seen.0).collect();
     let mut done: Vec<Moment> = admitted.iter().map(|seen| seen.1).collect();
     sent.sort_unstable();
@@ -137,14 +132,18 @@ mod tests {
         Moment(Duration::from_millis(ms))
     }
 
+    fn beyond_two_quotas(admissions: &Admissions) -> usize {
+        admissions.most().iter().filter(|most| most.admitted > 2 * most.limit).count()
+    }
+
     #[test]
     fn two_quotas_are_lawful_and_three_are_not() {
         let admissions = Admissions::default();
         let burst = |from: u64| {
             for number in 0..60 {
-                admissions.note("here", "K", 60, (at(from + number), at(from + number + 5)));
+                admissions.note("here", "K", None, 60, (at(from + number), at(from + number + 5)));
             }
-            admissions.beyond_two_quotas().len()
+            beyond_two_quotas(&admissions)
         };
         assert_eq!((burst(0), burst(58_000), burst(120_000)), (0, 0, 0));
         assert_eq!(burst(121_000), 0);
@@ -160,11 +159,11 @@ mod tests {
         let admissions = Admissions::default();
         for (stage, variable) in [("one", "A"), ("two", "A"), ("one", "B")] {
             for _ in 0..2 {
-                admissions.note(stage, variable, 1, (at(0), at(1)));
+                admissions.note(stage, variable, None, 1, (at(0), at(1)));
             }
         }
         assert_eq!(admissions.most().len(), 3);
-        assert!(admissions.beyond_two_quotas().is_empty());
+        assert_eq!(beyond_two_quotas(&admissions), 0);
     }
 
     proptest! {
@@ -173,7 +172,7 @@ mod tests {
         fn no_more_is_claimed_than_is_certain(
             seen in prop::collection::vec((0_u64..1_000, 0_u64..300), 0..40), span in 1_u64..500,
         ) {
-            let admitted: Vec<Seen> = seen.iter().map(|(from, took)| (at(*from), at(from + took))).collect();
+            let admitted: Vec<Span> = seen.iter().map(|(from, took)| (at(*from), at(from + took))).collect();
             let span = Duration::from_millis(span);
             let certain = |from: Moment| {
                 admitted.iter().filter(|seen| seen.0 >= from && seen.1 < from + span).count() as u32

@@ -5,11 +5,27 @@ use std::ops::{Add, Sub};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use crate::target::{TargetError, Workspace};
 
 /// An instant on a stage's time line: time since the stage was set up, advanced time included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub(crate) struct Moment(pub Duration);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, JsonSchema)]
+pub(crate) struct Moment(#[schemars(with = "u64")] pub Duration);
+
+/// As a whole number of nanoseconds.
+impl Serialize for Moment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(u64::try_from(self.0.as_nanos()).unwrap_or(u64::MAX))
+    }
+}
+
+impl<'de> Deserialize<'de> for Moment {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        u64::deserialize(deserializer).map(|nanoseconds| Self(Duration::from_nanos(nanoseconds)))
+    }
+}
 
 impl Add<Duration> for Moment {
     type Output = Self;
@@ -31,6 +47,60 @@ impl Sub for Moment {
 impl fmt::Display for Moment {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{:.3} s", self.0.as_secs_f64())
+    }
+}
+
+/// [`Duration`]s as whole numbers of nanoseconds.
+pub(crate) mod nanoseconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Moment;
+
+    pub(crate) fn serialize<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        Moment(*time).serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        Ok(Moment::deserialize(deserializer)?.0)
+    }
+
+    /// The same, where there may be none.
+    pub(crate) mod optional {
+        use super::{Deserialize, Deserializer, Duration, Moment, Serialize, Serializer};
+
+        pub(crate) fn serialize<S: Serializer>(
+            time: &Option<Duration>,
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
+            time.map(Moment).serialize(serializer)
+        }
+
+        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+            deserializer: D,
+        ) -> Result<Option<Duration>, D::Error> {
+            Ok(Option::<Moment>::deserialize(deserializer)?.map(|time| time.0))
+        }
+    }
+
+    /// The same, beside the status of an answer.
+    pub(crate) mod of_a_status {
+        use super::{Deserialize, Deserializer, Duration, Moment, Serialize, Serializer};
+
+        pub(crate) fn serialize<S: Serializer>(
+            last: &Option<(u16, Duration)>,
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
+            last.map(|(status, time)| (status, Moment(time))).serialize(serializer)
+        }
+
+        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+            deserializer: D,
+        ) -> Result<Option<(u16, Duration)>, D::Error> {
+            let last = Option::<(u16, Moment)>::deserialize(deserializer)?;
+            Ok(last.map(|(status, time)| (status, time.0)))
+        }
     }
 }
 

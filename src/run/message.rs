@@ -1,7 +1,5 @@
 //! What goes out and what comes back.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -28,6 +26,14 @@ impl Content {
         match self {
             Self::Bytes(bytes) => bytes.clone(),
             Self::Events(batch) => batch.write(),
+        }
+    }
+
+    /// How many events are carried.
+    pub(crate) fn events(&self) -> u32 {
+        match self {
+            Self::Bytes(_) => 0,
+            Self::Events(batch) => batch.count(),
         }
     }
 
@@ -66,42 +72,12 @@ pub(crate) struct Answer {
     pub(crate) headers: HeaderMap,
     /// The body.
     pub(crate) body: Bytes,
+    /// Whether the body came compressed, although nobody had asked for that.
+    pub(crate) compressed: bool,
     /// When the request left.
     pub(crate) sent: Moment,
     /// When the answer's header arrived. A promise of seconds counts from here.
     pub(crate) answered: Moment,
     /// When the body was complete.
     pub(crate) done: Moment,
-}
-
-impl Answer {
-    /// Whether the request was let through.
-    pub(crate) fn admitted(&self) -> bool {
-        (200..300).contains(&self.status)
-    }
-
-    /// The seconds of a single, well-written Retry-After.
-    pub(crate) fn retry_after(&self) -> Option<Duration> {
-        let mut lines = self.headers.get_all("retry-after").iter();
-        let line = lines.next()?.to_str().ok()?;
-        if lines.next().is_some() || line.is_empty() || !line.bytes().all(|byte| byte.is_ascii_digit()) {
-            return None;
-        }
-        line.parse().ok().map(Duration::from_secs)
-    }
-
-    /// The instant the answer promises a retry will work.
-    pub(crate) fn promise(&self) -> Option<Moment> {
-        self.retry_after().map(|wait| self.answered + wait)
-    }
-
-    /// How many events of a batch were accepted, where the answer tells.
-    pub(crate) fn accepted(&self) -> Option<u64> {
-        self.json().ok()?.pointer("/data/accepted")?.as_u64()
-    }
-
-    /// The body as JSON.
-    pub(crate) fn json(&self) -> Result<serde_json::Value, serde_json::Error> {
-        serde_json::from_slice(&self.body)
-    }
 }

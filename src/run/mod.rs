@@ -1,52 +1,63 @@
 //! Playing contract scenarios against a target and judging what comes back.
 //!
-//! [`play`] turns a suite into jobs, plays them side by side as far as keys allow, and tells everything as
-//! [`Event`]s. The judge knows the contract's vocabulary and nothing of the mock.
+//! An experiment sends (`runner`, `steps`) and leaves `evidence`; a check only reads (`judge`), and
+//! `causes` says which failure explains which. `play` does it in rounds: a `survey` of what everything else stands on;
+//! every experiment once, side by side as far as keys allow (`schedule`); then those again that left a doubt which a
+//! conforming limiter may explain. What they leave is a [`Recording`], and by that the run is judged. The judge knows the
+//! contract's vocabulary and nothing of the mock.
 
 mod admissions;
+mod allocator;
+mod causes;
 mod clock;
 mod credentials;
 mod dial;
-mod experiment;
+mod estimate;
+mod evidence;
 mod fault;
 mod held_body;
+mod job;
 mod judge;
-mod lawful;
-mod ledger;
+mod keys;
+mod learned;
+mod limiters;
 mod message;
 mod plan;
-mod player;
+mod play;
+mod raw_http;
+mod recording;
+mod render;
 mod request;
-mod respell;
 mod right_of_way;
+mod runner;
 mod schedule;
 mod stage;
 mod steps;
-mod suspicion;
+mod survey;
 mod trace;
-mod verdict;
 mod volley;
 mod wire;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::atomic::AtomicU64;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::watch;
 
-use crate::report::Event;
+use crate::report::{Event, KnownDeviation, Redactor};
 use crate::scenario::Suite;
-use crate::target::{Envelope, Target};
+use crate::target::{Envelope, Key, Target, role_variable};
 
 pub use fault::Fault;
 pub use plan::{LeftOut, Plan, plan};
-pub use schedule::play;
+pub use play::{play, record};
+pub use recording::{EvidenceError, Recording, evidence_schema, judge_recording};
 
-use judge::Finding;
-use message::{Answer, Outgoing};
-use player::Stop;
+use evidence::Gap;
+use learned::{KeyFacts, Learned};
+use message::Outgoing;
 use wire::Connections;
 
 /// How long a body waits for an answer to its header once answers were lost.
@@ -68,10 +79,10 @@ pub struct Options {
     /// How many jobs are under way at once.
     pub jobs: usize,
     /// The checks that are known to fail at this target, by id.
-    pub known: std::collections::BTreeMap<String, crate::report::KnownDeviation>,
+    pub known: BTreeMap<String, KnownDeviation>,
 }
 
-/// What all players of a run share.
+/// What all cases of a run share.
 #[derive(Debug)]
 struct Run {
     suite: Arc<Suite>,
@@ -80,41 +91,37 @@ struct Run {
     wire: wire::Wire,
     payloads: crate::payload::Payloads,
     trace: trace::Trace,
+    /// Knows every key of the run.
+    redactor: Redactor,
     events: UnboundedSender<Event>,
     requests: AtomicU64,
-    /// How many answers came, to whatever request.
-    answers: AtomicU64,
+    /// How long one request usually takes, in microseconds.
+    latency: AtomicU64,
     right_of_way: right_of_way::RightOfWay,
-    memory: Mutex<Memory>,
+    learned: Mutex<Learned>,
+    /// Whether keys share a quota, once that is known.
+    sharing: watch::Sender<Option<bool>>,
+    transport: Mutex<Transport>,
 }
 
 /// How the requests of a burst left.
 #[derive(Debug, Clone)]
 struct Departure {
-    check: String,
+    experiment: String,
     requests: usize,
     within: Duration,
 }
 
-/// What the run has learned of the target.
+/// What was found out about the way to the target.
 #[derive(Debug, Default)]
-struct Memory {
-    envelope: Option<Envelope>,
-    unreachable: Option<String>,
+struct Transport {
     loses_answers: bool,
     crowded: bool,
-    admitted: HashSet<(String, String)>,
-    offers: HashMap<String, u16>,
-    http2: Option<bool>,
-    silences: BTreeMap<String, Duration>,
-    slides: Option<bool>,
     bursts: u32,
     /// The burst whose requests left over the longest time.
     widest_burst: Option<Departure>,
     /// The burst of the most requests; of several, the one whose requests left over the longest time.
     largest_burst: Option<Departure>,
-    first_bodies: HashMap<(String, String), Value>,
-    requests: HashMap<String, u64>,
 }
 
 impl Run {
@@ -135,67 +142,73 @@ impl Run {
             wire,
             payloads: crate::payload::Payloads::new(chrono::Utc::now()),
             trace: trace::Trace::default(),
+            redactor: Redactor::default(),
             events,
             requests: AtomicU64::new(0),
-            answers: AtomicU64::new(0),
+            latency: AtomicU64::new(1_000),
             right_of_way: right_of_way::RightOfWay::default(),
-            memory: Mutex::default(),
+            learned: Mutex::default(),
+            sharing: watch::Sender::new(None),
+            transport: Mutex::default(),
             target,
         })
     }
 
-    fn memory(&self) -> MutexGuard<'_, Memory> {
+    /// What was learned of the target so far.
+    fn learned(&self) -> MutexGuard<'_, Learned> {
         // A panic elsewhere leaves nothing half-written here.
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+        self.learned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn transport(&self) -> MutexGuard<'_, Transport> {
+        self.transport.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn emit(&self, event: Event) {
+        if let Event::Secret(key) = &event {
+            self.redactor.learn(key);
+        }
         // Nobody listening any more means that the run is being taken down.
         let _ = self.events.send(event);
     }
 
-    fn count_for(&self, check: &str, requests: u64) {
-        *self.memory().requests.entry(check.to_owned()).or_default() += requests;
-    }
-
-    fn requests_of(&self, check: &str) -> u64 {
-        self.memory().requests.get(check).copied().unwrap_or_default()
+    /// How many answers came, to whatever request.
+    fn answers(&self) -> u64 {
+        self.trace.answers()
     }
 
     /// How events are written to this target.
     fn envelope(&self) -> Envelope {
         match self.target.envelope {
-            Envelope::Auto => self.envelope_found().unwrap_or(Envelope::Documented),
+            Envelope::Auto => self.learned().envelope.unwrap_or(Envelope::Documented),
             given => given,
         }
     }
 
-    fn envelope_found(&self) -> Option<Envelope> {
-        self.memory().envelope
+    /// What the survey found of a key; of one that was made for this case, what it found of another one of its kind.
+    fn facts_of(&self, key: &Key) -> Option<KeyFacts> {
+        let learned = self.learned();
+        let of_its_kind = key.given_for.map(|role| role_variable(role, 1));
+        learned.key(&key.variable).or_else(|| learned.key(&of_its_kind?)).cloned()
     }
 
-    /// Whether it has yet to be found out how events are written to this target.
-    fn envelope_is_unknown(&self) -> bool {
-        self.target.envelope == Envelope::Auto && self.envelope_found().is_none()
+    fn note_latency(&self, took: Duration) {
+        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let before = self.latency.load(Ordering::Relaxed);
+        self.latency.store(before - before / 8 + took / 8, Ordering::Relaxed);
     }
 
-    fn found_envelope(&self, envelope: Envelope) {
-        self.memory().envelope.get_or_insert(envelope);
-    }
-
-    fn unreachable(&self) -> Option<String> {
-        self.memory().unreachable.clone()
-    }
-
-    fn set_unreachable(&self, why: &str) {
-        self.memory().unreachable.get_or_insert_with(|| why.to_owned());
+    /// How long a request takes, with the patience for its body where answers get lost.
+    fn usual_latency(&self) -> Duration {
+        let patience = if self.transport().loses_answers { PATIENCE } else { Duration::ZERO };
+        Duration::from_micros(self.latency.load(Ordering::Relaxed)) + patience
     }
 
     /// The connections to use where `wanted` would do: with patience for the body once answers were lost while it
     /// was being sent.
     fn connections(&self, wanted: Connections) -> Connections {
         match wanted {
-            Connections::Reused | Connections::Fresh if self.memory().loses_answers => {
+            Connections::Reused | Connections::Fresh if self.transport().loses_answers => {
                 Connections::Patient(PATIENCE)
             }
             wanted => wanted,
@@ -205,110 +218,49 @@ impl Run {
     /// Remembers that an answer was lost which may have come before the body was sent.
     fn note_lost_answer(&self, outgoing: &Outgoing, fault: &Fault) {
         if outgoing.body.is_some() && matches!(fault, Fault::CutOff(_)) {
-            self.memory().loses_answers = true;
+            self.transport().loses_answers = true;
         }
     }
 
     /// Remembers that many requests at once make each other wait at this target's door.
     fn note_crowd(&self) {
-        self.memory().crowded = true;
+        self.transport().crowded = true;
     }
 
     fn is_crowded(&self) -> bool {
-        self.memory().crowded
-    }
-
-    fn was_admitted(&self, variable: &str, request: &str) -> bool {
-        self.memory().admitted.contains(&(variable.to_owned(), request.to_owned()))
-    }
-
-    fn note_admitted(&self, variable: &str, request: &str) {
-        self.memory().admitted.insert((variable.to_owned(), request.to_owned()));
-    }
-
-    /// Remembers that quota was missing after a promise, so that this key is given so long a silence from now on.
-    fn note_silence(&self, variable: &str, silence: Duration) {
-        let mut memory = self.memory();
-        let longest = memory.silences.entry(variable.to_owned()).or_default();
-        *longest = silence.max(*longest);
-    }
-
-    /// Whether quota that was missing when a promise was kept is there after a long silence, as where a limiter slides;
-    /// `None` where that was not tried.
-    fn slides(&self) -> Option<bool> {
-        self.memory().slides
-    }
-
-    /// Remembers what a long silence did. Where it helped once, it is worth it everywhere.
-    fn note_slides(&self, helped: bool) {
-        let mut memory = self.memory();
-        memory.slides = memory.slides.max(Some(helped));
-    }
-
-    fn silences(&self) -> BTreeMap<String, Duration> {
-        self.memory().silences.clone()
-    }
-
-    fn offered(&self, request: &str) -> Option<u16> {
-        self.memory().offers.get(request).copied()
-    }
-
-    fn note_offer(&self, request: &str, status: u16) {
-        self.memory().offers.insert(request.to_owned(), status);
-    }
-
-    /// Whether the target speaks HTTP/2, where that is known.
-    fn http2(&self) -> Option<bool> {
-        self.memory().http2
+        self.transport().crowded
     }
 
     /// Remembers how close together the requests of a burst left.
-    fn note_burst(&self, check: &str, requests: usize, within: Duration) {
-        let burst = || Some(Departure { check: check.to_owned(), requests, within });
-        let mut memory = self.memory();
-        memory.bursts += 1;
-        if memory.widest_burst.as_ref().is_none_or(|widest| widest.within < within) {
-            memory.widest_burst = burst();
+    fn note_burst(&self, experiment: &str, requests: usize, within: Duration) {
+        let burst = || Some(Departure { experiment: experiment.to_owned(), requests, within });
+        let mut transport = self.transport();
+        transport.bursts += 1;
+        if transport.widest_burst.as_ref().is_none_or(|widest| widest.within < within) {
+            transport.widest_burst = burst();
         }
-        let largest = memory.largest_burst.as_ref().map(|largest| (largest.requests, largest.within));
+        let largest = transport.largest_burst.as_ref().map(|largest| (largest.requests, largest.within));
         if largest.is_none_or(|largest| largest < (requests, within)) {
-            memory.largest_burst = burst();
+            transport.largest_burst = burst();
         }
     }
 
     /// How close together the requests of bursts left, where there were any.
     fn told_of_bursts(&self) -> Option<String> {
-        let memory = self.memory();
+        let transport = self.transport();
         let told = |which, burst: &Departure| {
-            let Departure { check, requests, within } = burst;
-            format!("the {which}, {requests} requests of {check}, left within {} ms", within.as_millis())
+            let Departure { experiment, requests, within } = burst;
+            format!("the {which}, {requests} requests of {experiment}, left within {} ms", within.as_millis())
         };
-        let (largest, widest) = (memory.largest_burst.as_ref()?, memory.widest_burst.as_ref()?);
+        let (largest, widest) = (transport.largest_burst.as_ref()?, transport.widest_burst.as_ref()?);
         let (largest, widest) = (told("largest", largest), told("widest", widest));
-        Some(format!("bursts: {}; {largest}; {widest}", memory.bursts))
-    }
-
-    fn note_http2(&self, offered: bool) {
-        self.memory().http2 = Some(offered);
-    }
-
-    /// Compares a body with the first one seen under `name` in a check.
-    fn differs_from_first(&self, check: &str, name: &str, answer: &Answer) -> Option<Finding> {
-        let seen = answer.json().unwrap_or_else(|_| Value::String(judge::excerpt(answer)));
-        let mut memory = self.memory();
-        let first =
-            memory.first_bodies.entry((check.to_owned(), name.to_owned())).or_insert_with(|| seen.clone());
-        (*first != seen).then(|| Finding {
-            what: "the body is another one than in the other cases of this check".to_owned(),
-            expected: judge::pretty(first),
-            actual: judge::pretty(&seen),
-        })
+        Some(format!("bursts: {}; {largest}; {widest}", transport.bursts))
     }
 
     /// Bursts go only where they are welcome.
-    fn burst_is_welcome(&self) -> Result<(), Stop> {
+    fn burst_is_welcome(&self) -> Result<(), Gap> {
         let host = self.target.host();
-        let why = plan::obstacle::no_bursts(&host, self.target.loopback, &self.options.allowed_hosts);
-        why.map_or(Ok(()), |why| Err(Stop::Skipped(why)))
+        let why = job::no_bursts(&host, self.target.loopback, &self.options.allowed_hosts);
+        why.map_or(Ok(()), |why| Err(Gap::Skipped(why)))
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::clock::Clock;
-use super::ledger::KeyState;
+use super::keys::KeyState;
 use crate::target::{TargetError, Workspace};
 
 /// The name steps use for a case's main key.

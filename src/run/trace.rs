@@ -1,106 +1,174 @@
-//! What every answer of the run is held against, whoever asked for it.
+//! Every answer of the run: how it looked, and what is true of all of them, whoever asked.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::admissions::Admissions;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::evidence::{Answer, Look};
 use super::judge::Finding;
-use super::message::{Answer, Outgoing};
+use super::message::{Answer as Message, Outgoing};
 use crate::contract::{ApiKey, ErrorCode};
-use crate::scenario::model::Review;
+use crate::scenario::model::Rule;
 
 /// How many breaches of one rule are kept; the rest is counted.
 const MOST_KEPT: usize = 5;
 
-/// How many answers of 429 are kept that look different.
+/// How many refusals are kept that look different.
 const MOST_LOOKS: usize = 1_000;
 
-/// What of a 429 is judged: the lines of Retry-After, and the body.
-type Look = (Vec<Vec<u8>>, Vec<u8>);
+/// What holds of all answers of a run.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RunWide {
+    /// The breaches of each rule: how many there were, and the first of them.
+    pub(crate) breaches: BTreeMap<Rule, (u64, Vec<Finding>)>,
+    /// Answers of 429, of those that look alike one.
+    pub(crate) limited: Vec<Answer>,
+    /// How many answers there were.
+    pub(crate) answers: u64,
+    /// For every key the most that was admitted together.
+    pub(crate) most: Vec<super::admissions::Most>,
+}
 
-/// Breaches of the rules that hold for every answer.
+/// What was seen so far.
 #[derive(Debug, Default)]
 pub(crate) struct Trace {
-    breaches: Mutex<BTreeMap<&'static str, (u64, Vec<Finding>)>>,
-    /// Answers of 429, each that looks different once.
-    limited: Mutex<BTreeMap<Look, Answer>>,
+    looks: Mutex<Looks>,
+    wide: Mutex<RunWide>,
     /// What was admitted, by key.
-    pub(super) admissions: Admissions,
+    pub(super) admissions: super::admissions::Admissions,
+}
+
+#[derive(Debug, Default)]
+struct Looks {
+    places: HashMap<Look, usize>,
+    all: Vec<Look>,
+    /// Of each look, whether it was the first of a 429 that judges see differently.
+    limited: HashMap<(Vec<String>, String), ()>,
 }
 
 impl Trace {
-    /// Looks at one answer. `secrets` are the keys that were sent or might be known to the target.
+    /// Looks at one answer and keeps it. `secrets` are the keys that were sent or might be known to the target; `refusal`
+    /// is the status of a refusal for want of quota, where it was found to be another one than 429.
     pub(crate) fn record<'a>(
         &self,
         outgoing: &Outgoing,
-        answer: &Answer,
+        message: &Message,
+        refusal: Option<u16>,
         secrets: impl IntoIterator<Item = &'a ApiKey>,
-    ) {
+    ) -> Answer {
+        let look = look(message);
+        let json = look.json().ok();
+        let code = json.as_ref().and_then(|json| json.pointer("/error/code")).and_then(|code| code.as_str());
+        let said = code == Some(ErrorCode::RateLimited.as_str());
+        let limited =
+            message.status == 429 || (said && message.status != 401) || Some(message.status) == refusal;
+        let accepted = json.as_ref().and_then(|json| json.pointer("/data/accepted")?.as_u64());
         let head = outgoing.method == http::Method::HEAD;
+        let echoed = secrets.into_iter().any(|secret| holds(message, secret));
+        // To be told to wait for 0 s is no promise: the page says 1 to 60.
+        let told = look.retry_after().filter(|wait| limited && !wait.is_zero());
+        let promise = told.map(|wait| message.answered + wait);
+        let mut answer = Answer {
+            look: 0,
+            status: message.status,
+            limited,
+            accepted: accepted.and_then(|count| u32::try_from(count).ok()),
+            promise,
+            sent: message.sent,
+            answered: message.answered,
+            done: message.done,
+        };
+        let mut wide = locked(&self.wide);
+        wide.answers += 1;
         if !head {
-            self.keep(Review::StatusAndCodeAgree, code_breach(answer), outgoing);
-            self.keep(Review::ErrorsAreJson, type_breach(answer), outgoing);
-            self.keep_look(answer);
+            keep(&mut wide, Rule::StatusAndCodeAgree, code_breach(message.status, code, &look), outgoing);
+            keep(&mut wide, Rule::ErrorsAreJson, type_breach(&look), outgoing);
         }
-        let echoed = secrets.into_iter().any(|secret| holds(answer, secret));
         let echo = echoed.then(|| Finding {
             what: "an answer holds the key it was asked with, or the key's random part".to_owned(),
             expected: "no key in any answer".to_owned(),
-            actual: format!("status {}\n{}", answer.status, super::judge::excerpt(answer)),
+            actual: format!("status {}\n{}", look.status, super::judge::excerpt(&look)),
         });
-        self.keep(Review::NoKeyEchoed, echo, outgoing);
-    }
-
-    /// The breaches of a rule so far, with how many there were in all.
-    pub(crate) fn breaches(&self, rule: Review) -> (u64, Vec<Finding>) {
-        let breaches = self.breaches.lock().unwrap_or_else(PoisonError::into_inner);
-        breaches.get(name(rule)).cloned().unwrap_or_default()
-    }
-
-    /// The answers of 429 so far, of those that look alike one.
-    pub(crate) fn limited(&self) -> Vec<Answer> {
-        self.limited.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
-    }
-
-    fn keep_look(&self, answer: &Answer) {
-        if answer.status != 429 {
-            return;
+        keep(&mut wide, Rule::NoKeyEchoed, echo, outgoing);
+        let mut looks = locked(&self.looks);
+        let lines = || look.lines("retry-after").map(str::to_owned).collect::<Vec<_>>();
+        let is_new = message.status == 429
+            && !head
+            && wide.limited.len() < MOST_LOOKS
+            && looks.limited.insert((lines(), look.body.clone()), ()).is_none();
+        answer.look = match looks.places.get(&look) {
+            Some(place) => *place,
+            None => {
+                let place = looks.all.len();
+                looks.all.push(look.clone());
+                looks.places.insert(look, place);
+                place
+            }
+        };
+        if is_new {
+            wide.limited.push(answer);
         }
-        let lines = answer.headers.get_all(http::header::RETRY_AFTER).iter();
-        let look: Look = (lines.map(|line| line.as_bytes().to_vec()).collect(), answer.body.to_vec());
-        let mut limited = self.limited.lock().unwrap_or_else(PoisonError::into_inner);
-        if limited.len() < MOST_LOOKS {
-            limited.entry(look).or_insert_with(|| answer.clone());
-        }
+        answer
     }
 
-    fn keep(&self, rule: Review, breach: Option<Finding>, outgoing: &Outgoing) {
-        let Some(mut finding) = breach else { return };
-        finding.what = format!("{} {}: {}", outgoing.method, outgoing.url, finding.what);
-        let mut breaches = self.breaches.lock().unwrap_or_else(PoisonError::into_inner);
-        let (count, kept) = breaches.entry(name(rule)).or_default();
-        *count += 1;
-        if kept.len() < MOST_KEPT {
-            kept.push(finding);
-        }
+    /// How many answers there were.
+    pub(crate) fn answers(&self) -> u64 {
+        locked(&self.wide).answers
+    }
+
+    /// How answers looked so far.
+    pub(crate) fn looks(&self) -> Vec<Look> {
+        locked(&self.looks).all.clone()
+    }
+
+    /// How an answer looked.
+    pub(crate) fn look(&self, place: usize) -> Option<Look> {
+        locked(&self.looks).all.get(place).cloned()
+    }
+
+    /// What holds of all answers so far.
+    pub(crate) fn wide(&self) -> RunWide {
+        RunWide { most: self.admissions.most(), ..locked(&self.wide).clone() }
     }
 }
 
-fn name(rule: Review) -> &'static str {
-    match rule {
-        Review::StatusAndCodeAgree => "status-and-code-agree",
-        Review::ErrorsAreJson => "errors-are-json",
-        Review::NoKeyEchoed => "no-key-echoed",
-        Review::TwoQuotasAMinute => "two-quotas-a-minute",
-        Review::Every429 => "every-429",
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic elsewhere leaves nothing half-written here.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn look(message: &Message) -> Look {
+    let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    Look {
+        status: message.status,
+        headers: message
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), text(value)))
+            .collect(),
+        body: String::from_utf8_lossy(&message.body).into_owned(),
+        garbled: std::str::from_utf8(&message.body).is_err(),
+        compressed: message.compressed,
+        alike: 0,
+    }
+}
+
+fn keep(wide: &mut RunWide, rule: Rule, breach: Option<Finding>, outgoing: &Outgoing) {
+    let Some(mut finding) = breach else { return };
+    finding.what = format!("{} {}: {}", outgoing.method, outgoing.url, finding.what);
+    let (count, kept) = wide.breaches.entry(rule).or_default();
+    *count += 1;
+    if kept.len() < MOST_KEPT {
+        kept.push(finding);
     }
 }
 
 /// A status that goes with another code, or a code that goes with another status.
-fn code_breach(answer: &Answer) -> Option<Finding> {
-    let json = answer.json().ok();
-    let code = json.as_ref().and_then(|json| json.pointer("/error/code")).and_then(|code| code.as_str());
-    let by_status = ErrorCode::ALL.into_iter().find(|known| known.status() == answer.status);
+fn code_breach(status: u16, code: Option<&str>, look: &Look) -> Option<Finding> {
+    let by_status = ErrorCode::ALL.into_iter().find(|known| known.status() == status);
     let by_code = ErrorCode::ALL.into_iter().find(|known| Some(known.as_str()) == code);
     if by_status == by_code {
         return None;
@@ -108,92 +176,172 @@ fn code_breach(answer: &Answer) -> Option<Finding> {
     let wanted = by_status.or(by_code)?;
     Some(Finding {
         what: match code {
-            Some(code) => format!("status {} comes with the code {code}", answer.status),
-            None => format!("status {} comes without a code", answer.status),
+            Some(code) => format!("status {status} comes with the code {code}"),
+            None => format!("status {status} comes without a code"),
         },
         expected: format!("status {} with the code {}", wanted.status(), wanted.as_str()),
-        actual: format!("status {}\n{}", answer.status, super::judge::excerpt(answer)),
+        actual: format!("status {status}\n{}", super::judge::excerpt(look)),
     })
 }
 
 /// An error that does not say that it is JSON.
-fn type_breach(answer: &Answer) -> Option<Finding> {
-    ErrorCode::ALL.into_iter().find(|known| known.status() == answer.status)?;
-    let kind = answer.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+fn type_breach(look: &Look) -> Option<Finding> {
+    ErrorCode::ALL.into_iter().find(|known| known.status() == look.status)?;
+    let kind = look.lines("content-type").next();
     let essence = kind.unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json")) {
         return None;
     }
     Some(Finding {
-        what: format!("status {} does not say that it is JSON", answer.status),
+        what: format!("status {} does not say that it is JSON", look.status),
         expected: "Content-Type: application/json".to_owned(),
         actual: kind.map_or_else(|| "no Content-Type".to_owned(), |kind| format!("Content-Type: {kind}")),
     })
 }
 
 /// Whether an answer holds a key, or a key's random part.
-fn holds(answer: &Answer, secret: &ApiKey) -> bool {
+fn holds(message: &Message, secret: &ApiKey) -> bool {
     let needle = memchr::memmem::Finder::new(secret.random_part().as_bytes());
     let found = |hay: &[u8]| needle.find(hay).is_some();
-    found(&answer.body) || answer.headers.values().any(|value| found(value.as_bytes()))
+    found(&message.body) || message.headers.values().any(|value| found(value.as_bytes()))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::run::clock::Moment;
+    use crate::run::message::Content;
 
-    fn answer(status: u16, kind: &str, body: &str) -> Answer {
+    fn message(status: u16, kind: &str, body: &str) -> Message {
         let mut headers = http::HeaderMap::new();
         headers.insert("content-type", kind.parse().unwrap());
         let now = Moment::default();
-        Answer { status, headers, body: body.to_owned().into(), sent: now, answered: now, done: now }
+        let body = body.to_owned().into();
+        Message { status, headers, body, compressed: false, sent: now, answered: now, done: now }
+    }
+
+    fn limited(wait: &str) -> Message {
+        let mut message = message(429, "application/json", r#"{"error":{"code":"RATE_LIMITED"}}"#);
+        message.headers.insert("retry-after", wait.parse().unwrap());
+        message
+    }
+
+    fn get() -> Outgoing {
+        let url = "http://127.0.0.1/api/v1/sessions".to_owned();
+        let (headers, body) = (Vec::new(), None::<Content>);
+        Outgoing { method: http::Method::GET, url, headers, body, spelled: None, http: None }
+    }
+
+    fn recorded(trace: &Trace, message: &Message) -> Answer {
+        trace.record(&get(), message, None, [])
+    }
+
+    fn breach(status: u16, body: &str) -> Option<Finding> {
+        let look = look(&message(status, "application/json", body));
+        let json = look.json().unwrap_or_default();
+        code_breach(status, json.pointer("/error/code").and_then(|code| code.as_str()), &look)
     }
 
     #[test]
     fn status_and_code_must_agree_both_ways() {
         let body = r#"{"error":{"code":"FORBIDDEN","message":""}}"#;
-        assert!(code_breach(&answer(403, "application/json", body)).is_none());
-        assert!(code_breach(&answer(401, "application/json", body)).is_some());
-        assert!(code_breach(&answer(400, "application/json", body)).is_some());
-        assert!(code_breach(&answer(429, "text/html", "<p>slow down</p>")).is_some());
-        assert!(code_breach(&answer(404, "text/html", "")).is_none());
-        assert!(
-            code_breach(&answer(400, "application/json", r#"{"error":{"code":"VALIDATION_ERROR"}}"#))
-                .is_none()
-        );
+        assert!(breach(403, body).is_none());
+        assert!(breach(401, body).is_some());
+        assert!(breach(400, body).is_some());
+        assert!(breach(429, "<p>slow down</p>").is_some());
+        assert!(breach(404, "").is_none());
+        assert!(breach(400, r#"{"error":{"code":"VALIDATION_ERROR"}}"#).is_none());
     }
 
     #[test]
     fn of_the_429s_each_look_is_kept_once() {
         let trace = Trace::default();
-        let limited = |wait: &str| {
-            let mut answer = answer(429, "application/json", "{}");
-            answer.headers.insert("retry-after", wait.parse().unwrap());
-            answer
-        };
         for wait in ["60", "0", "60", "59"] {
-            trace.keep_look(&limited(wait));
+            recorded(&trace, &limited(wait));
         }
-        trace.keep_look(&answer(200, "application/json", "{}"));
-        let waits: Vec<_> = trace.limited().iter().map(Answer::retry_after).collect();
-        let seconds = |count| Some(std::time::Duration::from_secs(count));
-        assert_eq!(waits, [seconds(0), seconds(59), seconds(60)]);
+        recorded(&trace, &message(200, "application/json", "{}"));
+        let wide = trace.wide();
+        let wait = |answer: &Answer| trace.look(answer.look).unwrap().retry_after().unwrap().as_secs();
+        let mut waits: Vec<u64> = wide.limited.iter().map(wait).collect();
+        waits.sort_unstable();
+        assert_eq!((waits, wide.answers, trace.looks().len()), (vec![0, 59, 60], 5, 4));
+    }
+
+    #[test]
+    fn a_refusal_is_one_in_whatever_status_once_that_is_known() {
+        let trace = Trace::default();
+        let of = |status: u16, body: &str, refusal: Option<u16>| {
+            let answer = trace.record(&get(), &message(status, "application/json", body), refusal, []);
+            (answer.limited, answer.admitted())
+        };
+        let said = r#"{"error":{"code":"RATE_LIMITED"}}"#;
+        assert_eq!(of(429, "<p>slow down</p>", None), (true, false));
+        assert_eq!(of(503, said, None), (true, false));
+        assert_eq!(of(200, said, None), (true, false));
+        assert_eq!(of(503, "", None), (false, false));
+        assert_eq!(of(503, "", Some(503)), (true, false));
+        assert_eq!(of(401, said, None), (false, false));
+        assert_eq!(of(200, "{}", None), (false, true));
+    }
+
+    #[test]
+    fn only_a_refusal_promises() {
+        let trace = Trace::default();
+        let in_ten_seconds = Some(Moment(Duration::from_secs(10)));
+        assert_eq!(recorded(&trace, &limited("10")).promise, in_ten_seconds);
+        for unread in ["soon", "1.5", "-1", ""] {
+            assert_eq!(recorded(&trace, &limited(unread)).promise, None, "{unread}");
+        }
+        let mut twice = limited("10");
+        twice.headers.append("retry-after", "10".parse().unwrap());
+        assert_eq!(recorded(&trace, &twice).promise, None);
+        let mut busy = message(503, "text/plain", "");
+        busy.headers.insert("retry-after", "10".parse().unwrap());
+        assert_eq!(recorded(&trace, &busy).promise, None);
+    }
+
+    #[test]
+    fn how_many_events_were_accepted_is_read_where_it_is_said() {
+        let trace = Trace::default();
+        let accepted = |body: &str| recorded(&trace, &message(200, "application/json", body)).accepted;
+        assert_eq!(accepted(r#"{"data":{"accepted":100,"rejected":300}}"#), Some(100));
+        for unsaid in ["{}", "queued", r#"{"data":{"accepted":-1}}"#] {
+            assert_eq!(accepted(unsaid), None, "{unsaid}");
+        }
     }
 
     #[test]
     fn an_error_says_that_it_is_json() {
-        assert!(type_breach(&answer(401, "application/json; charset=utf-8", "")).is_none());
-        assert!(type_breach(&answer(401, "application/problem+json", "")).is_none());
-        assert!(type_breach(&answer(401, "text/plain", "")).is_some());
-        assert!(type_breach(&answer(200, "text/plain", "")).is_none());
+        let breach = |status: u16, kind: &str| type_breach(&look(&message(status, kind, "")));
+        assert!(breach(401, "application/json; charset=utf-8").is_none());
+        assert!(breach(401, "application/problem+json").is_none());
+        assert!(breach(401, "text/plain").is_some());
+        assert!(breach(200, "text/plain").is_none());
     }
 
     #[test]
     fn an_echo_is_found_in_body_and_header() {
         let secret = ApiKey::new("ct_live_abcdef123456").unwrap();
-        assert!(holds(&answer(401, "application/json", "bad key abcdef123456!"), &secret));
-        assert!(holds(&answer(401, "x/abcdef123456", ""), &secret));
-        assert!(!holds(&answer(401, "application/json", "abcdef12345"), &secret));
+        assert!(holds(&message(401, "application/json", "bad key abcdef123456!"), &secret));
+        assert!(holds(&message(401, "x/abcdef123456", ""), &secret));
+        assert!(!holds(&message(401, "application/json", "abcdef12345"), &secret));
+    }
+
+    #[test]
+    fn what_breaks_a_rule_is_counted_and_the_first_ones_are_kept() {
+        let trace = Trace::default();
+        let secret = ApiKey::new("ct_live_abcdef123456").unwrap();
+        for _ in 0..MOST_KEPT + 2 {
+            let echo = message(401, "text/plain", "no such key: abcdef123456");
+            trace.record(&get(), &echo, None, [&secret]);
+        }
+        let breaches = trace.wide().breaches;
+        for rule in [Rule::StatusAndCodeAgree, Rule::ErrorsAreJson, Rule::NoKeyEchoed] {
+            let (count, kept) = &breaches[&rule];
+            assert_eq!((*count, kept.len()), (MOST_KEPT as u64 + 2, MOST_KEPT), "{rule:?}");
+            assert!(kept[0].what.starts_with("GET http://127.0.0.1/"), "{}", kept[0].what);
+        }
     }
 }

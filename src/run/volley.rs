@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use super::clock::{Clock, Moment};
 use super::fault::Fault;
 use super::message::{Answer, Outgoing};
+use super::raw_http::Connection;
 use super::right_of_way::Turn;
 use super::wire::{Connections, Wire};
 
@@ -29,42 +30,21 @@ pub(crate) struct Volley {
 }
 
 impl Volley {
-    /// How many were let through.
-    pub(crate) fn admitted(&self) -> u32 {
-        self.count(|answer| answer.admitted())
-    }
-
-    /// How many were answered 429.
-    pub(crate) fn limited(&self) -> u32 {
-        self.count(|answer| answer.status == 429)
-    }
-
-    /// How many were answered otherwise.
-    pub(crate) fn other(&self) -> u32 {
-        self.count(|answer| !answer.admitted() && answer.status != 429)
-    }
-
-    fn count(&self, wanted: impl Fn(&Answer) -> bool) -> u32 {
-        let count = self.answers.iter().filter(|(_, answer)| wanted(answer)).count();
-        u32::try_from(count).unwrap_or(u32::MAX)
-    }
-
-    /// Whether some answers came so much later than most that their requests must have queued at the door, as where a
-    /// listener's queue is short. A target that is slow for everybody is not crowded.
-    pub(crate) fn is_crowded(&self) -> bool {
-        const LATER: Duration = Duration::from_millis(900);
-        let mut took: Vec<Duration> =
-            self.answers.iter().map(|(_, answer)| answer.done - answer.sent).collect();
-        took.sort_unstable();
-        match (took.get(took.len() / 2), took.last()) {
-            (Some(median), Some(most)) => *most > *median * 3 + LATER,
-            _ => false,
-        }
-    }
-
     /// How long the whole volley took.
     pub(crate) fn took(&self) -> Duration {
         self.to - self.from
+    }
+}
+
+/// Whether some answers came so much later than most that their requests must have queued at the door, as where a
+/// listener's queue is short. A target that is slow for everybody is not crowded.
+pub(crate) fn is_crowded(took: impl Iterator<Item = Duration>) -> bool {
+    const LATER: Duration = Duration::from_millis(900);
+    let mut took: Vec<Duration> = took.collect();
+    took.sort_unstable();
+    match (took.get(took.len() / 2), took.last()) {
+        (Some(median), Some(most)) => *most > *median * 3 + LATER,
+        _ => false,
     }
 }
 
@@ -79,6 +59,14 @@ pub(crate) async fn fire(
     turn: Option<Turn>,
 ) -> Volley {
     let workers = in_flight.clamp(1, requests.len().max(1));
+    let plain = |request: &Arc<Outgoing>| request.http.is_none() && request.spelled.is_none();
+    if workers == 1
+        && connections == Connections::Reused
+        && requests.iter().all(plain)
+        && let Some(connection) = wire.one_connection()
+    {
+        return one_by_one(connection, clock, &requests).await;
+    }
     let requests = Arc::new(requests);
     let next = Arc::new(AtomicUsize::new(0));
     let start = Arc::new(Barrier::new(workers));
@@ -126,5 +114,19 @@ pub(crate) async fn fire(
     volley.answers.sort_by_key(|(place, _)| *place);
     volley.from = departures.iter().min().copied().unwrap_or_default();
     volley.left_within = departures.iter().max().copied().unwrap_or_default() - volley.from;
+    volley
+}
+
+/// Sends requests one after the other over one connection.
+async fn one_by_one(mut connection: Connection, clock: &Clock, requests: &[Arc<Outgoing>]) -> Volley {
+    let mut volley = Volley { from: clock.now(), ..Volley::default() };
+    for (place, request) in requests.iter().enumerate() {
+        volley.left_within = clock.now() - volley.from;
+        match connection.exchange(request, clock).await {
+            Ok(answer) => volley.answers.push((place, answer)),
+            Err(fault) => volley.faults.push(fault),
+        }
+    }
+    volley.to = clock.now();
     volley
 }

@@ -1,10 +1,12 @@
 //! One HTTP client for everything the judge sends.
 
+use std::io::Read as _;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use bytes::BytesMut;
-use http::HeaderMap;
+use bytes::{Bytes, BytesMut};
+use flate2::read::{MultiGzDecoder, ZlibDecoder};
+use http::{HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 
 use super::clock::Clock;
@@ -12,13 +14,20 @@ use super::dial::{Dialler, Door};
 use super::fault::Fault;
 use super::held_body::HeldBody;
 use super::message::{Answer, MOST_BODY_BYTES, Outgoing};
+use super::raw_http::Connection;
 use crate::certificates;
 use crate::scenario::model::HttpVersion;
 use crate::target::Target;
 
+/// How this program calls itself.
+pub(super) const USER_AGENT: &str = concat!("trenchcheck/", env!("CARGO_PKG_VERSION"));
+
 /// How long an idle connection is kept: shorter than common servers keep it, so that we do not send into
 /// a connection that is just being closed.
 const POOL_IDLE: Duration = Duration::from_secs(2);
+
+/// The most of a body that is unpacked.
+const MOST_PLAIN_BYTES: u64 = 8 * MOST_BODY_BYTES as u64;
 
 /// How long an answer to the question whether HTTP/2 is spoken is waited for.
 const PATIENCE_FOR_HTTP2: Duration = Duration::from_secs(3);
@@ -58,7 +67,7 @@ impl Clients {
                 .pool_idle_timeout(POOL_IDLE)
                 .pool_max_idle_per_host(idle)
                 .tcp_nodelay(true)
-                .user_agent(concat!("trenchcheck/", env!("CARGO_PKG_VERSION")));
+                .user_agent(USER_AGENT);
             match version {
                 None => builder,
                 Some(HttpVersion::Http1) => builder.http1_only(),
@@ -120,6 +129,12 @@ impl Wire {
         }
     }
 
+    /// A connection that is surely the same for every request, where the target speaks plain HTTP; elsewhere only the
+    /// client library can be asked for one that is open.
+    pub(super) fn one_connection(&self) -> Option<Connection> {
+        certificates::is_plain(&self.site.base_url).then(|| Connection::new(self.site.timeout))
+    }
+
     /// Whether the target answers in HTTP/2.
     pub(crate) async fn offers_http2(&self, outgoing: &Outgoing) -> bool {
         let Ok(clients) = self.clients(Some(HttpVersion::Http2)) else { return false };
@@ -152,8 +167,8 @@ impl Wire {
         outgoing: &'a Outgoing,
         connections: Connections,
     ) -> Result<Prepared<'a>, Fault> {
-        if let Some(spelling) = &outgoing.spelled {
-            return Ok(Prepared { wire: self, way: Way::Respelled(outgoing, spelling) });
+        if outgoing.spelled.is_some() {
+            return Ok(Prepared { wire: self, way: Way::Respelled(outgoing) });
         }
         let clients = self.clients(outgoing.http)?;
         let dialler = match connections {
@@ -161,6 +176,7 @@ impl Wire {
             Connections::Fresh | Connections::Patient(_) => &clients.fresh,
         };
         let mut headers = HeaderMap::with_capacity(outgoing.headers.len());
+        headers.insert(http::header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         for (name, value) in &outgoing.headers {
             headers.append(name.clone(), value.clone());
         }
@@ -188,7 +204,7 @@ pub(crate) struct Prepared<'a> {
 enum Way<'a> {
     Plain(&'a Dialler, Box<reqwest::Request>),
     /// With the key's header spelled like this.
-    Respelled(&'a Outgoing, &'a str),
+    Respelled(&'a Outgoing),
 }
 
 impl Prepared<'_> {
@@ -200,8 +216,8 @@ impl Prepared<'_> {
         let timeout = self.wire.site.timeout;
         let (dialler, request) = match self.way {
             Way::Plain(dialler, request) => (dialler, *request),
-            Way::Respelled(outgoing, spelling) => {
-                return super::respell::exchange(outgoing, spelling, timeout, clock).await;
+            Way::Respelled(outgoing) => {
+                return Connection::new(timeout).exchange(outgoing, clock).await;
             }
         };
         let (sent, response) = dialler.execute(request, clock).await;
@@ -224,6 +240,23 @@ impl Prepared<'_> {
             }
         }
         let headers = std::mem::take(response.headers_mut());
-        Ok(Answer { status, headers, body: body.freeze(), sent, answered, done: clock.now() })
+        let (body, compressed) = decoded(&headers, body.freeze());
+        Ok(Answer { status, headers, body, compressed, sent, answered, done: clock.now() })
     }
+}
+
+/// A body as it was meant, and whether it came compressed although nobody had asked for that. What cannot be undone stays
+/// as it came.
+fn decoded(headers: &HeaderMap, body: Bytes) -> (Bytes, bool) {
+    let encoding = headers.get(http::header::CONTENT_ENCODING).and_then(|value| value.to_str().ok());
+    let mut plain = Vec::new();
+    let read = match encoding.map(str::to_ascii_lowercase).as_deref() {
+        None | Some("identity" | "") => return (body, false),
+        Some("gzip" | "x-gzip") => {
+            MultiGzDecoder::new(&body[..]).take(MOST_PLAIN_BYTES).read_to_end(&mut plain)
+        }
+        Some("deflate") => ZlibDecoder::new(&body[..]).take(MOST_PLAIN_BYTES).read_to_end(&mut plain),
+        Some(_) => return (body, true),
+    };
+    if read.is_ok() { (plain.into(), true) } else { (body, true) }
 }

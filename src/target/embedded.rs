@@ -46,7 +46,8 @@ impl Embedded {
 
     /// The mock as a target whose workspaces are all under these deviations and this limiter.
     pub fn target(&self, deviations: &[String], limiter: Option<&str>) -> Target {
-        Target::on_this_machine(&self.url, Keys::Mock(self.control.clone().deviating(deviations, limiter)))
+        let keys = Keys::Mock(self.control.clone().deviating(deviations, limiter));
+        Target { built_in: true, ..Target::on_this_machine(&self.url, keys) }
     }
 
     async fn serve(options: MockOptions) -> Result<Self, TargetError> {

@@ -9,7 +9,8 @@ use serde::Deserialize;
 
 use super::environment::{default_keys, merge_same, read_key};
 use super::{
-    CONTROL_TOKEN_VARIABLE, Control, Envelope, Key, Keys, Outlook, Role, Target, TargetError, role_variable,
+    CONTROL_TOKEN_VARIABLE, Control, Envelope, Key, Keys, Role, Target, TargetError, TargetInfo,
+    role_variable,
 };
 use crate::contract::{ApiKey, Endpoint, Limits, Scope, Tier};
 use crate::scenario::words::Span;
@@ -190,6 +191,7 @@ impl TargetFile {
         let token = lookup(CONTROL_TOKEN_VARIABLE).filter(|token| !token.is_empty());
         let keys = self.choose_keys(&base_url, loopback, keys, token.as_deref()).await?;
         Ok(Target {
+            built_in: false,
             base_url,
             loopback,
             limits: self.limits.by_tier(),
@@ -206,12 +208,12 @@ impl TargetFile {
     ///
     /// # Errors
     /// Those of [`TargetFile::resolve`], except that nobody is asked for keys.
-    pub fn outlook(
+    pub fn info(
         &self,
         name: &str,
         text: &str,
         lookup: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Outlook, TargetError> {
+    ) -> Result<TargetInfo, TargetError> {
         let (base_url, loopback, keys) = self.read_keys(name, text, lookup)?;
         let keys = match self.keys_from {
             KeysFrom::Mock => None,
@@ -219,7 +221,7 @@ impl TargetFile {
             KeysFrom::Auto if loopback => None,
             KeysFrom::Auto | KeysFrom::Environment => return Err(self.no_keys(&base_url)),
         };
-        Ok(Outlook { base_url, loopback, limits: self.limits.by_tier(), keys })
+        Ok(TargetInfo { base_url, loopback, limits: self.limits.by_tier(), keys })
     }
 
     /// Where the target is, whether that is this machine, and the keys that are given.

@@ -9,7 +9,7 @@ mod embedded;
 mod environment;
 mod error;
 mod file;
-mod outlook;
+mod info;
 mod role;
 
 use std::collections::BTreeMap;
@@ -22,11 +22,13 @@ pub use embedded::Embedded;
 pub use environment::{KEY_VARIABLE_PREFIX, role_variable};
 pub use error::TargetError;
 pub use file::{KeysFrom, TargetFile};
-pub use outlook::Outlook;
+pub use info::TargetInfo;
 pub use role::{Key, Role};
 
 /// How events are written; see `shared` layer 2: two envelopes are in use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Envelope {
     /// `event_type`, `session_id`, `timestamp`: as the page documents it.
@@ -57,6 +59,8 @@ pub struct Target {
     pub extra_members_allowed: bool,
     /// Where keys come from.
     pub keys: Keys,
+    /// Whether it is the reference in this process, which is started where no target is named.
+    pub built_in: bool,
 }
 
 /// Where the keys come from.
@@ -80,6 +84,7 @@ impl Target {
             envelope: Envelope::Auto,
             timeout: Duration::from_secs(30),
             extra_members_allowed: false,
+            built_in: false,
             keys,
         }
     }

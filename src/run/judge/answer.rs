@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::body::{Holes, compare};
 use super::{Judgement, header, pretty};
-use crate::run::message::Answer;
+use crate::run::evidence::Look;
 use crate::scenario::model::Expect;
 use crate::scenario::words::{StatusPattern, StatusSet};
 
@@ -19,13 +19,16 @@ pub(crate) struct Rules<'a> {
     pub(crate) extra_members_allowed: bool,
     /// Whether the request was a HEAD, whose answer has no body.
     pub(crate) head: bool,
+    /// Whether the answer refuses for want of quota, in whatever status: another check names that.
+    pub(crate) limited: bool,
 }
 
 /// Judges an answer. Counts and relations between answers are judged elsewhere.
-pub(crate) fn judge_answer(expect: &Expect, answer: &Answer, rules: Rules<'_>) -> Judgement {
+pub(crate) fn judge_answer(expect: &Expect, answer: &Look, rules: Rules<'_>) -> Judgement {
     let mut judgement = Judgement::default();
     if let Some(wanted) = &expect.status
         && !wanted.contains(answer.status)
+        && !(rules.limited && wanted.contains(429))
     {
         let actual = format!("status {}\n{}", answer.status, excerpt(answer));
         judgement.broke(
@@ -79,10 +82,10 @@ pub(crate) fn judge_answer(expect: &Expect, answer: &Answer, rules: Rules<'_>) -
         }
     }
     for (name, wanted) in &expect.headers {
-        header::judge(name, wanted, &answer.headers, &mut judgement);
+        header::judge(name, wanted, answer, &mut judgement);
     }
     if let Some(agree) = &expect.agree {
-        let header = answer.headers.get(&agree.header).and_then(|value| value.to_str().ok());
+        let header = answer.lines(&agree.header).next();
         match (header, holes.get(agree.hole.as_str())) {
             (Some(header), Some(hole)) if !is_the_same_number(header, hole) => judgement.broke(
                 format!("the number in the body is not the one in {}", agree.header),
@@ -113,10 +116,9 @@ fn is_the_same_number(one: &str, other: &str) -> bool {
 }
 
 /// The beginning of a body, for people.
-pub(crate) fn excerpt(answer: &Answer) -> String {
+pub(crate) fn excerpt(answer: &Look) -> String {
     const MOST_CHARACTERS: usize = 1_000;
-    let text = String::from_utf8_lossy(&answer.body[..answer.body.len().min(4 * MOST_CHARACTERS)]);
-    let mut shown: String = text.chars().take(MOST_CHARACTERS).collect();
+    let mut shown: String = answer.body.chars().take(MOST_CHARACTERS).collect();
     if shown.len() < answer.body.len() {
         shown.push_str(&format!("… ({} bytes in all)", answer.body.len()));
     }

@@ -2,16 +2,25 @@
 
 mod answer;
 mod body;
+mod check;
+mod counts;
 mod header;
+mod learn;
 mod promise;
+mod reading;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub(crate) use answer::{Rules, describe, excerpt, judge_answer};
-pub(crate) use promise::{broken_promise, spread};
+pub(crate) use answer::excerpt;
+pub(crate) use check::{Judged, judge};
+pub(crate) use learn::learn;
+pub(crate) use reading::compared;
 
 /// One broken expectation, before it is put into its case.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Finding {
     /// What broke, in one sentence.
     pub(crate) what: String,

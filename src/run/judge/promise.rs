@@ -3,22 +3,27 @@
 use std::time::Duration;
 
 use crate::run::clock::Moment;
-use crate::run::message::Answer;
+use crate::run::evidence::Answer;
 
-/// How far the instants promised by 429s certainly lie apart. Each promise was made at some time between the
-/// request leaving and the answer arriving, so slow answers alone never make a spread.
-/// `None` where fewer than two promises can be read, or where all of them are the page's own constant 60.
+/// How long the page's own 429 says to wait, whenever it is sent.
+const CONSTANT: Duration = Duration::from_secs(60);
+
+/// How far the instants promised by refusals certainly lie apart. Each promise was made at some time between the
+/// request leaving and the answer arriving, so slow answers alone never make a spread, and neither does the page's own
+/// constant 60. `None` where fewer than two promises can be read.
 pub(crate) fn spread(answers: &[Answer]) -> Option<Duration> {
     let promises: Vec<(Moment, Moment, Duration)> = answers
         .iter()
-        .filter(|answer| answer.status == 429)
         .filter_map(|answer| {
-            answer.retry_after().map(|wait| (answer.sent + wait, answer.answered + wait, wait))
+            let wait = answer.promise? - answer.answered;
+            Some((answer.sent + wait, answer.answered + wait, wait))
         })
         .collect();
-    let constant = promises.iter().all(|(_, _, wait)| *wait == Duration::from_secs(60));
-    if promises.len() < 2 || constant {
+    if promises.len() < 2 {
         return None;
+    }
+    if promises.iter().all(|(_, _, wait)| *wait == CONSTANT) {
+        return Some(Duration::ZERO);
     }
     let latest_start = promises.iter().map(|promise| promise.0).max()?;
     let earliest_end = promises.iter().map(|promise| promise.1).min()?;
@@ -28,23 +33,21 @@ pub(crate) fn spread(answers: &[Answer]) -> Option<Duration> {
 /// By how much a promise must have been moved forward before it is taken for a better knowledge of the same window.
 const FORWARD: Duration = Duration::from_secs(5);
 
-/// The first 429 that breaks an earlier one's promise, with that promise. The answers are those of one key, one after the
-/// other, and nothing of it was admitted in between.
+/// The first refusal that breaks an earlier one's promise, with that promise. The answers are those of one key, one after
+/// the other, and nothing of it was admitted in between.
 ///
-/// Who asks again has not waited, and a limiter may count that: its promises move on and on. One that was moved clearly
-/// forward is no such promise. Whatever is asked meanwhile, it has to be kept.
-pub(crate) fn broken_promise<'a>(
-    answers: impl IntoIterator<Item = &'a Answer>,
-) -> Option<(Moment, &'a Answer)> {
+/// A client that asks again has not waited, and a limiter may count that: its promises move on and on. One that was moved
+/// clearly forward is no such promise. Whatever is asked meanwhile, it has to be kept.
+pub(crate) fn broken_promise(answers: &[Answer]) -> Option<(Moment, Answer)> {
     let mut latest: Option<Moment> = None;
     let mut forward: Option<Moment> = None;
     for answer in answers {
         if let Some(promise) = forward.filter(|promise| answer.sent >= *promise) {
-            return Some((promise, answer));
+            return Some((promise, *answer));
         }
-        let Some(wait) = answer.retry_after() else { continue };
+        let Some(promise) = answer.promise else { continue };
         // Made at some time between the two, so slow answers alone move nothing forward.
-        let (soonest, promise) = (answer.sent + wait, answer.answered + wait);
+        let soonest = answer.sent + (promise - answer.answered);
         if latest.is_some_and(|latest| promise + FORWARD < latest) {
             forward = Some(forward.map_or(promise, |earlier| earlier.min(promise)));
         }
@@ -59,15 +62,16 @@ mod tests {
 
     fn limited(sent_ms: u64, answered_ms: u64, retry_after: &str) -> Answer {
         let at = |ms| Moment(Duration::from_millis(ms));
-        let mut headers = http::HeaderMap::new();
-        headers.insert("retry-after", retry_after.parse().unwrap());
+        let answered = at(answered_ms);
         Answer {
+            look: 0,
             status: 429,
-            headers,
-            body: bytes::Bytes::new(),
+            limited: true,
+            accepted: None,
+            promise: retry_after.parse().ok().map(|seconds| answered + Duration::from_secs(seconds)),
             sent: at(sent_ms),
-            answered: at(answered_ms),
-            done: at(answered_ms),
+            answered,
+            done: answered,
         }
     }
 
@@ -101,6 +105,12 @@ mod tests {
 
     #[test]
     fn the_pages_constant_is_no_moving_promise() {
-        assert_eq!(spread(&[limited(0, 5, "60"), limited(5_000, 5_005, "60")]), None);
+        assert_eq!(spread(&[limited(0, 5, "60"), limited(5_000, 5_005, "60")]), Some(Duration::ZERO));
+    }
+
+    #[test]
+    fn fewer_than_two_promises_say_nothing() {
+        assert_eq!(spread(&[]), None);
+        assert_eq!(spread(&[limited(0, 5, "30"), limited(5_000, 5_005, "soon")]), None);
     }
 }

@@ -1,274 +1,296 @@
-//! Many requests, released together, and their counts.
+//! Many requests, released together.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::report::Failure;
+use crate::payload::random_session;
 use crate::run::credentials::counts_against_key;
-use crate::run::judge::{Finding, Rules, judge_answer, spread};
-use crate::run::ledger::{KeyState, WINDOW};
-use crate::run::message::{Answer, Outgoing};
-use crate::run::player::{Player, Spent, Stop};
-use crate::run::steps::exhaust::CROWDED;
-use crate::run::steps::seen::Fired;
-use crate::run::steps::send::shown;
-use crate::run::steps::ways::Way;
-use crate::run::suspicion::{Suspicion, too_slow};
-use crate::run::volley::{self, Volley};
+use crate::run::evidence::{Answer, Burst as Seen, Gap};
+use crate::run::keys::KeyState;
+use crate::run::limiters::Suspicion;
+use crate::run::message::Outgoing;
+use crate::run::request::Recipe;
+use crate::run::runner::Runner;
 use crate::run::wire::Connections;
-use crate::scenario::model::{Burst, Expect, RequestDef, Step};
+use crate::scenario::model::{Body, Burst, Credentials, HttpVersion, RequestDef};
+use crate::scenario::words::Amount;
 
-/// How many requests are under way at once unless the scenario says otherwise.
-pub(in crate::run) const IN_FLIGHT: u32 = 32;
+/// How many times the documented quota is sent before it is said to have no end.
+const MOST_QUOTAS: u32 = 3;
 
-/// A burst that took so long cannot be told from one that met a reset.
-pub(super) const TOO_LONG: Duration = Duration::from_secs(WINDOW.as_secs() - 1);
+/// How long after a burst that was admitted too little it is looked whether quota trickles back.
+const TRICKLE: Duration = Duration::from_secs(10);
 
-impl Player<'_> {
-    /// Sends a burst.
-    pub(super) async fn burst(&mut self, burst: &Burst) -> Result<Fired, Stop> {
+/// How many requests that look takes.
+const LOOKS: usize = 10;
+
+/// Of so few requests in the minute before, a limiter that weighs them in gives nothing back that would be seen.
+const SEEN_TO_TRICKLE: u32 = 12;
+
+/// One way a request of a burst may go: what is asked, and in which version of HTTP.
+type Way<'a> = (&'a RequestDef, Option<HttpVersion>);
+
+impl<'a> Runner<'a> {
+    /// Sends a burst. Where a whole quota was admitted without a refusal it goes on until there is one, or until there
+    /// is no doubt that there is none; where little was admitted, it is seen whether more trickles back.
+    pub(super) async fn burst(&mut self, burst: &Burst) -> Result<Seen, Gap> {
+        let key_name = self.key_name(burst.key.as_ref());
         let key = self.key(burst.key.as_ref())?;
         self.run.burst_is_welcome()?;
-        let (limit, batches) = match (burst.events, burst.count) {
+        let counted = counts_against_key(burst.credentials.as_ref());
+        let (ways, notes) = self.ways(burst, &key).await?;
+        let spent = self.spent(&key);
+        let batches = self.measured_out(burst, &key)?;
+        let mut seen = Seen {
+            key: key_name,
+            counted,
+            together: burst.in_flight.is_some_and(|in_flight| in_flight > 1),
+            fresh: self.fresh.filter(|_| counted),
+            since: spent.since,
+            spent: (spent.requests, spent.events),
+            silence: self.silence,
+            private: self.is_private(),
+            notes,
+            ..Seen::default()
+        };
+        self.release(burst, &ways, &key, batches, &mut seen).await?;
+        if seen.spent.0 == 0 {
+            seen.since = seen.from;
+        }
+        if counted {
+            // Of refusals that came together nobody can tell which was asked for last; the one that left last was.
+            let last = seen.answers.iter().map(|(_, answer)| answer).filter(|answer| answer.limited);
+            key.promise_only(last.max_by_key(|answer| answer.sent));
+            self.on_promise = false;
+            let grows = matches!(burst.count, Some(Amount::Left(plus) | Amount::Limit(plus)) if plus > 0);
+            if grows && seen.fresh.is_some() {
+                self.seek_the_end(burst, &ways, &key, &mut seen).await?;
+            }
+            if seen.fresh.is_some() && self.is_short(&seen, &key) {
+                seen.trickles = self.trickles(&key, ways[0].0, &seen).await?;
+                self.run.learned().slides |= seen.trickles == Some(true);
+            }
+            self.fresh = None;
+            self.last_burst = seen.took();
+        }
+        Ok(seen)
+    }
+
+    /// How many events each request holds, zero where it is no batch.
+    fn measured_out(&self, burst: &Burst, key: &KeyState) -> Result<Vec<u32>, Gap> {
+        let limits = self.limits(key);
+        let spent = self.spent(key);
+        let batch = burst.batch.unwrap_or(0);
+        match (burst.events, burst.count) {
             (Some(events), _) => {
-                let limit = key.limits.events.ok_or_else(|| {
-                    Stop::Skipped(format!("no limit on events is stated for {}", key.key.variable))
+                let limit = limits.events.ok_or_else(|| {
+                    Gap::Skipped(format!("no limit on events is stated for {}", key.key.variable))
                 })?;
-                (limit, split(events.resolve(limit, limit), burst.batch.unwrap_or(1)))
+                Ok(split(events.resolve(limit, limit.saturating_sub(spent.events), limit), batch.max(1)))
             }
             (None, Some(count)) => {
-                let limit = key.limits.requests;
-                (limit, vec![burst.batch.unwrap_or(0); count.resolve(limit, limit) as usize])
+                let limit = limits.requests;
+                let left = limit.saturating_sub(spent.requests);
+                Ok(vec![batch; count.resolve(limit, left, limit) as usize])
             }
-            (None, None) => return Err(Stop::Blocked("the burst has no count".to_owned())),
-        };
-        let ways = self.ways(burst, &key).await?;
-        let requests = self.in_turn(&ways, &key, &batches, burst.padding, burst.credentials.as_ref())?;
-        let counted = counts_against_key(burst.credentials.as_ref());
-        let silent_since = key.last_answer();
-        let connections = if burst.fresh_connections { Connections::Fresh } else { self.connections };
-        let in_flight = burst.in_flight.unwrap_or(IN_FLIGHT);
-        // A burst that is about many at once stays one, however crowded the target is, unless it shall be none at all.
-        let least = if in_flight > IN_FLIGHT && self.most_in_flight > 1 { IN_FLIGHT } else { 1 };
-        let in_flight = in_flight.min(self.most_in_flight.max(least));
-        let sent = requests.len();
-        let volley = self.fire(counted.then_some(&*key), requests, in_flight, connections).await;
-        self.run.note_burst(&self.check.id, sent, volley.left_within);
-        if counted {
-            // What this try sent before belongs to the window that is being counted.
-            if let Some(last) = silent_since.filter(|last| *last < self.spending_since) {
-                self.silence = volley.from - last;
-            }
-            let spent = self.spent.entry(key.key.variable.clone());
-            spent.or_insert(Spent { from: volley.from, admitted: 0 }).admitted += volley.admitted();
-            if volley.admitted() > 0 && burst.in_turn_with.is_empty() {
-                self.run.note_admitted(&key.key.variable, &burst.request);
-            }
+            (None, None) => Err(Gap::Blocked("the burst has no count".to_owned())),
         }
-        Ok(Fired { volley, batches, limit, key })
     }
 
-    /// Makes sure that a burst at the beginning of a window was admitted anything at all, also where nothing is expected
-    /// of it: else the window was none, and what follows would be seen in the middle of another one.
-    pub(super) fn window_is_there(&self, fired: &Fired, step: &Step, line: u32) -> Result<(), Stop> {
-        let Fired { volley, limit, key, .. } = fired;
-        let judged = step
-            .expect
-            .as_ref()
-            .is_some_and(|expect| expect.admitted.or(expect.accepted).or(expect.accepted_at_most).is_some());
-        if judged || volley.admitted() > 0 || volley.limited() == 0 {
-            return Ok(());
+    /// Sends so many more requests and adds what comes of them.
+    async fn release(
+        &self,
+        burst: &Burst,
+        ways: &[Way<'_>],
+        key: &KeyState,
+        batches: Vec<u32>,
+        seen: &mut Seen,
+    ) -> Result<(), Gap> {
+        let requests = self.in_turn(ways, key, &batches, burst.padding, burst.credentials.as_ref())?;
+        let noise = |suspicion: &Suspicion| matches!(suspicion, Suspicion::Noise(_));
+        // What went wrong on a connection that was used before may go well on one of its own.
+        let fresh = burst.fresh_connections || self.attempt.suspicions.iter().any(noise);
+        let connections = if fresh { Connections::Fresh } else { Connections::Reused };
+        let in_flight = self.in_flight(burst.in_flight, requests.len());
+        let (volley, answers) =
+            self.fire(seen.counted.then_some(key), requests, &batches, in_flight, connections).await;
+        self.run.note_burst(self.name, batches.len(), volley.left_within);
+        seen.in_flight = seen.in_flight.max(in_flight);
+        let before = seen.batches.len();
+        if before == 0 {
+            (seen.from, seen.left_within) = (volley.from, volley.left_within);
         }
-        let finding = Finding {
-            what: format!("nothing was admitted when {} should have had a fresh window", key.key.variable),
-            expected: "some requests admitted".to_owned(),
-            actual: format!("limited: {}", volley.limited()),
-        };
-        let suspicion = Suspicion::TooFew {
-            admitted: 0,
-            expected: *limit,
-            silence: self.silence,
-            trickles: None,
-            private: self.stage.workspace.is_some(),
-        };
-        Err(Stop::Suspect(suspicion, vec![self.failure(line, finding)]))
+        seen.to = volley.to;
+        seen.answers.extend(answers.into_iter().map(|(place, answer)| (before + place, answer)));
+        seen.faults.extend(volley.faults.iter().map(ToString::to_string));
+        seen.batches.extend(batches);
+        Ok(())
     }
 
-    /// Judges the counts of a burst.
-    pub(super) fn judge_burst(&mut self, fired: &Fired, step: &Step, line: u32) -> Result<(), Stop> {
-        if let Some(text) = &step.observe {
-            self.fact(fill(text, &fired.volley, fired.key.limits.requests));
+    /// Goes on where all of a quota and more was admitted; and where none of it was refused by 429, but by something else
+    /// after it, remembers what a refusal looks like here.
+    async fn seek_the_end(
+        &self,
+        burst: &Burst,
+        ways: &[Way<'_>],
+        key: &KeyState,
+        seen: &mut Seen,
+    ) -> Result<(), Gap> {
+        let limit = self.limits(key).requests;
+        while seen.faults.is_empty()
+            && seen.admitted() == seen.all()
+            && seen.admitted() + seen.spent.0 < MOST_QUOTAS * limit
+        {
+            self.release(burst, ways, key, vec![burst.batch.unwrap_or(0); limit as usize], seen).await?;
         }
-        let Some(expect) = &step.expect else { return Ok(()) };
-        self.judge_counts(expect, fired, line)?;
-        self.judge_accepted(expect, fired, line)
+        if seen.limited() == 0
+            && let Some(status) = refusal(&seen.answers)
+        {
+            self.run.learned().refusal = Some(status);
+            for (_, answer) in &mut seen.answers {
+                answer.limited |= answer.status == status;
+            }
+        }
+        Ok(())
     }
 
-    /// The same request as often as there are `batches`; see [`Player::in_turn`].
-    pub(in crate::run) fn batches(
+    fn is_short(&self, seen: &Seen, key: &KeyState) -> bool {
+        let limits = self.limits(key);
+        let events = seen.batches.iter().any(|batch| *batch > 1);
+        let (had, whole) = match (events, limits.events) {
+            // What the last batch did not fit in is no shortage.
+            (true, Some(limit)) => (
+                seen.events_let_in() + seen.spent.1 + seen.batches.iter().copied().max().unwrap_or(1) - 1,
+                limit,
+            ),
+            _ => (seen.admitted() + seen.spent.0, limits.requests),
+        };
+        had < whole && seen.limited() > 0 && seen.faults.is_empty()
+    }
+
+    /// Whether quota comes back bit by bit well inside a window, as it does with a limiter that weighs in the window
+    /// before. `None` where a reset may have come, or where there was nothing to trickle.
+    async fn trickles(&self, key: &KeyState, def: &RequestDef, seen: &Seen) -> Result<Option<bool>, Gap> {
+        let admissions = &self.run.trace.admissions;
+        let fewest =
+            admissions.fewest_in_a_minute_before(&self.stage.base_url, &key.key.variable, seen.since);
+        if fewest.is_some_and(|fewest| fewest < SEEN_TO_TRICKLE) {
+            return Ok(None);
+        }
+        self.wait_until(self.stage.clock.now() + TRICKLE, "a look whether quota trickles back").await?;
+        let mut admitted = 0;
+        for outgoing in self.batches(def, key, &[0; LOOKS])? {
+            if let Ok(answer) = self.exchange(&outgoing, Some(key), Connections::Fresh).await
+                && answer.admitted()
+            {
+                admitted += 1;
+            }
+        }
+        Ok(match admitted {
+            0 => Some(false),
+            LOOKS => None,
+            _ => Some(true),
+        })
+    }
+
+    /// The ways of a burst, without those that the key or the target does not offer, and what was left out.
+    async fn ways(&self, burst: &Burst, key: &KeyState) -> Result<(Vec<Way<'a>>, Vec<String>), Gap> {
+        let mut notes = Vec::new();
+        let (_, first) = match burst.credentials.is_none() {
+            true => self.measured_request(burst.request.as_ref(), burst.key.as_ref())?,
+            false => self.usual_request(burst.request.as_ref(), burst.key.as_ref())?,
+        };
+        let mut defs = vec![first];
+        let facts = self.run.facts_of(&key.key);
+        for name in &burst.in_turn_with {
+            let def = self.request(name)?;
+            if super::super::survey::scope_of(def).is_some_and(|scope| !key.key.scopes.contains(&scope)) {
+                continue;
+            }
+            match self.run.learned().offers.get(name.as_str()).copied() {
+                Some(status) if matches!(status, 404 | 405 | 501) => {
+                    notes.push(format!(
+                        "{} was left out: the deployment does not offer it ({status})",
+                        **name
+                    ));
+                }
+                _ => match facts.as_ref().filter(|facts| !facts.admits(name)) {
+                    Some(facts) => notes.push(format!(
+                        "{} was left out: it does not admit this key ({})",
+                        **name,
+                        facts.told()
+                    )),
+                    None => defs.push(def),
+                },
+            }
+        }
+        if defs.len() == 1 && !burst.in_turn_with.is_empty() {
+            return Err(Gap::Skipped("the deployment offers this key one endpoint only".to_owned()));
+        }
+        let mut versions: Vec<_> = burst.http.iter().copied().map(Some).collect();
+        if burst.http.contains(&HttpVersion::Http2) && self.run.learned().http2 != Some(true) {
+            const NOT_OFFERED: &str = "the target does not offer HTTP/2";
+            versions.retain(|version| *version != Some(HttpVersion::Http2));
+            if versions.is_empty() {
+                return Err(Gap::Skipped(NOT_OFFERED.to_owned()));
+            }
+            notes.push(format!("{NOT_OFFERED}: only HTTP/1.1 was spoken"));
+        }
+        if versions.is_empty() {
+            versions.push(None);
+        }
+        let ways = versions.iter().flat_map(|http| defs.iter().map(|def| (*def, *http))).collect();
+        Ok((ways, notes))
+    }
+
+    /// The same request as often as there are `batches`; see [`Runner::in_turn`].
+    pub(super) fn batches(
         &self,
         def: &RequestDef,
         key: &KeyState,
         batches: &[u32],
-    ) -> Result<Vec<Arc<Outgoing>>, Stop> {
-        self.in_turn(&[Way { def, http: None }], key, batches, None, None)
+    ) -> Result<Vec<Arc<Outgoing>>, Gap> {
+        self.in_turn(&[(def, None)], key, batches, None, None)
     }
 
-    /// Sends requests together and takes note of every answer, for the key that they were counted for.
-    pub(in crate::run) async fn fire(
+    /// As many requests as there are `batches`, which take the ways in turn: a batch of so many events each, or the
+    /// request as it is where that is zero.
+    fn in_turn(
         &self,
-        key: Option<&KeyState>,
-        requests: Vec<Arc<Outgoing>>,
-        in_flight: u32,
-        connections: Connections,
-    ) -> Volley {
-        self.count_requests(requests.len());
-        let sent = requests.clone();
-        let connections = self.run.connections(connections);
-        let turn =
-            if self.stage.clock.is_virtual() { None } else { Some(self.run.right_of_way.turn().await) };
-        let clock = &self.stage.clock;
-        let volley =
-            volley::fire(&self.run.wire, clock, requests, in_flight as usize, connections, turn).await;
-        for (place, answer) in &volley.answers {
-            self.record(&sent[*place], answer, key);
-        }
-        if volley.took() > CROWDED && volley.is_crowded() {
-            self.run.note_crowd();
-        }
-        for fault in &volley.faults {
-            if let Some(outgoing) = sent.first() {
-                self.run.note_lost_answer(outgoing, fault);
-            }
-        }
-        let Some(key) = key else { return volley };
-        volley.answers.iter().for_each(|(_, answer)| key.note(answer));
-        volley.faults.iter().for_each(|_| key.note_lost(volley.from, volley.to));
-        if volley.limited() > 0 {
-            key.mark_used_up();
-        }
-        // Which of the 429s belong to the window that is open now cannot be told from answers that overlap.
-        key.forget_promise();
-        volley
-    }
-
-    fn judge_counts(&self, expect: &Expect, fired: &Fired, line: u32) -> Result<(), Stop> {
-        let Fired { volley, limit, key, .. } = fired;
-        self.judge_each_429(expect, &volley.answers, line)?;
-        let all = u32::try_from(volley.answers.len() + volley.faults.len()).unwrap_or(u32::MAX);
-        let (admitted, limited, other) = (volley.admitted(), volley.limited(), volley.other());
-        let wrong = [
-            ("admitted", expect.admitted, admitted),
-            ("limited", expect.limited, limited),
-            ("other", expect.other, other),
-        ]
-        .into_iter()
-        .any(|(_, wanted, seen)| {
-            wanted.is_some_and(|wanted| wanted.resolve(key.limits.requests, all) != seen)
-        });
-        if !wrong {
-            // A burst that is none proves nothing: a reset lies inside it.
-            let is_none = volley.took() >= TOO_LONG && expect.limited.is_some();
-            return if is_none { Err(Stop::Inconclusive(too_slow(volley.took()))) } else { Ok(()) };
-        }
-        let finding = counts_finding(expect, volley, key.limits.requests, all);
-        let mut failure = self.failure(line, finding);
-        failure.facts = vec![
-            format!("{all} requests left within {} ms", volley.left_within.as_millis()),
-            format!("the last answer came {} ms after the first request left", volley.took().as_millis()),
-            format!("the key had been silent for {:.1} s", self.silence.as_secs_f64()),
-        ];
-        let failures = vec![failure];
-        if !volley.faults.is_empty() {
-            let what =
-                format!("{} of {all} requests got no answer: {}", volley.faults.len(), volley.faults[0]);
-            return Err(Stop::Suspect(Suspicion::Noise(what), failures));
-        }
-        let wanted = expect.admitted.map(|wanted| wanted.resolve(key.limits.requests, all));
-        if other > 0 && expect.other.is_some() {
-            // A server may answer oddly on a connection it did not read to the end; on one of its own it has no excuse.
-            return Err(if self.connections == Connections::Reused {
-                Stop::Suspect(
-                    Suspicion::Noise(format!("{other} of {all} answers were neither 2xx nor 429")),
-                    failures,
-                )
-            } else {
-                Stop::Broken(failures)
-            });
-        }
-        match wanted {
-            Some(wanted) if admitted > wanted && wanted < all => {
-                let spent = self.spent.get(&key.key.variable).copied();
-                let Spent { from, admitted } = spent.unwrap_or(Spent { from: volley.from, admitted });
-                let most = if *limit == key.limits.requests { *limit } else { u32::MAX / 2 };
-                Err(Stop::Suspect(
-                    Suspicion::TooMany { admitted, limit: most, from, to: volley.to },
-                    failures,
-                ))
-            }
-            _ if volley.took() >= TOO_LONG => Err(Stop::Suspect(Suspicion::TooSlow(volley.took()), failures)),
-            Some(wanted) if admitted < wanted => {
-                let silence = self.silence;
-                let private = self.stage.workspace.is_some();
-                Err(Stop::Suspect(
-                    Suspicion::TooFew { admitted, expected: wanted, silence, trickles: None, private },
-                    failures,
-                ))
-            }
-            _ => Err(Stop::Broken(failures)),
-        }
-    }
-
-    /// Judges every 429 among the answers, and how far their promises lie apart.
-    pub(super) fn judge_each_429(
-        &self,
-        expect: &Expect,
-        answers: &[(usize, Answer)],
-        line: u32,
-    ) -> Result<(), Stop> {
-        let limited: Vec<&Answer> =
-            answers.iter().map(|(_, answer)| answer).filter(|answer| answer.status == 429).collect();
-        if let Some(most) = expect.promise_moves_at_most {
-            let owned: Vec<Answer> = limited.iter().map(|answer| (*answer).clone()).collect();
-            if let Some(spread) = spread(&owned)
-                && spread > most.duration()
-            {
-                let finding = Finding {
-                    what: format!("the promised instant moves by {:.1} s", spread.as_secs_f64()),
-                    expected: format!("promises at most {:.1} s apart", most.duration().as_secs_f64()),
-                    actual: promises(&limited),
-                };
-                return Err(Stop::Broken(vec![self.failure(line, finding)]));
-            }
-        }
-        let Some(each) = &expect.each_429 else { return Ok(()) };
-        let rules = Rules {
-            fixtures: &self.run.suite.fixtures,
-            extra_members_allowed: self.run.target.extra_members_allowed,
-            head: false,
+        ways: &[Way<'_>],
+        key: &KeyState,
+        batches: &[u32],
+        padding: Option<u32>,
+        credentials: Option<&Credentials>,
+    ) -> Result<Vec<Arc<Outgoing>>, Gap> {
+        let make = |way: &Way<'_>, size: u32| {
+            let body = Body { events: Some(size), padding, ..Body::default() };
+            // Who limits sessions instead of keys shall not get away with it.
+            let session = if size > 0 { Cow::Owned(random_session()) } else { Cow::Borrowed(&*self.session) };
+            let mut recipe = Recipe::plain(way.0, &key.key, &session, self.run.envelope());
+            recipe.body = (size > 0).then_some(&body);
+            recipe.http = way.1;
+            recipe.credentials = credentials;
+            self.make(&recipe).map(Arc::new)
         };
-        let judged: Vec<_> =
-            limited.iter().map(|answer| (*answer, judge_answer(each, answer, rules))).collect();
-        let broken = judged.iter().filter(|(_, judgement)| !judgement.findings.is_empty()).count();
-        let first = judged.iter().find(|(_, judgement)| !judgement.findings.is_empty());
-        if let Some((answer, judgement)) = first {
-            let failures: Vec<Failure> = judgement
-                .findings
-                .iter()
-                .map(|finding| {
-                    let mut failure = self.failure(line, finding.clone());
-                    failure.facts.push(format!("so it is with {broken} of {} answers of 429", judged.len()));
-                    failure.exchange = Some(shown_answer(answer));
-                    failure
-                })
-                .collect();
-            return Err(Stop::Broken(failures));
+        // Without a body of its own, one request serves all that go the same way.
+        let mut made: Vec<Option<Arc<Outgoing>>> = vec![None; ways.len()];
+        let mut requests = Vec::with_capacity(batches.len());
+        for (place, size) in batches.iter().enumerate() {
+            let nth = place % ways.len().max(1);
+            let Some(way) = ways.get(nth) else { break };
+            if *size > 0 || way.0.body.is_some() {
+                requests.push(make(way, *size)?);
+            } else if let Some(same) = &made[nth] {
+                requests.push(Arc::clone(same));
+            } else {
+                let request = make(way, 0)?;
+                made[nth] = Some(Arc::clone(&request));
+                requests.push(request);
+            }
         }
-        let unjudged = judged.iter().filter_map(|(_, judgement)| judgement.nothing_to_judge.clone());
-        match unjudged.clone().next() {
-            Some(why) if unjudged.count() == judged.len() => Err(Stop::Blocked(why)),
-            _ => Ok(()),
-        }
+        Ok(requests)
     }
 }
 
@@ -281,73 +303,52 @@ fn split(events: u32, batch: u32) -> Vec<u32> {
     batches
 }
 
-fn counts_finding(expect: &Expect, volley: &Volley, limit: u32, all: u32) -> Finding {
-    let (admitted, limited, other) = (volley.admitted(), volley.limited(), volley.other());
-    let line = |name: &str, wanted: Option<crate::scenario::words::Amount>| {
-        wanted.map(|wanted| format!("{name}: {}", wanted.resolve(limit, all)))
-    };
-    let expected: Vec<String> =
-        [line("admitted", expect.admitted), line("limited", expect.limited), line("other", expect.other)]
-            .into_iter()
-            .flatten()
-            .collect();
-    let mut actual =
-        vec![format!("admitted: {admitted}"), format!("limited: {limited}"), format!("other: {other}")];
-    if other > 0 {
-        let mut statuses = std::collections::BTreeMap::new();
-        for (_, answer) in
-            volley.answers.iter().filter(|(_, answer)| !answer.admitted() && answer.status != 429)
-        {
-            *statuses.entry(answer.status).or_insert(0_u32) += 1;
-        }
-        let shown: Vec<String> =
-            statuses.iter().map(|(status, count)| format!("{count} × {status}")).collect();
-        actual.push(format!("  of these: {}", shown.join(", ")));
-    }
-    Finding {
-        what: format!("of {all} requests {admitted} were admitted and {limited} answered 429"),
-        expected: expected.join("\n"),
-        actual: actual.join("\n"),
-    }
-}
-
-fn promises(limited: &[&Answer]) -> String {
-    let line = |answer: &&Answer| {
-        answer
-            .promise()
-            .map(|promise| format!("answered at {}, Retry-After promises {promise}", answer.answered))
-    };
-    limited.iter().filter_map(line).collect::<Vec<_>>().join("\n")
-}
-
-/// An answer whose request is one of many.
-fn shown_answer(answer: &Answer) -> crate::report::Exchange {
-    let outgoing = Outgoing {
-        method: http::Method::GET,
-        url: "(one of the burst)".to_owned(),
-        headers: Vec::new(),
-        body: None,
-        spelled: None,
-        http: None,
-    };
-    shown(&outgoing, Ok(answer))
-}
-
-fn fill(text: &str, volley: &Volley, limit: u32) -> String {
-    text.replace("<admitted>", &volley.admitted().to_string())
-        .replace("<limited>", &volley.limited().to_string())
-        .replace("<other>", &volley.other().to_string())
-        .replace("<limit>", &limit.to_string())
+/// The status with which requests are refused for want of quota: the only one beside those let in, seen often, and only
+/// after something was let in.
+fn refusal(answers: &[(usize, Answer)]) -> Option<u16> {
+    const OFTEN: usize = 20;
+    let others: Vec<&Answer> = answers
+        .iter()
+        .map(|(_, answer)| answer)
+        .filter(|answer| !(200..300).contains(&answer.status))
+        .collect();
+    let first = others.first()?;
+    let let_in = answers.iter().any(|(_, answer)| answer.admitted() && answer.sent < first.sent);
+    let same = others.iter().all(|answer| answer.status == first.status);
+    (let_in && same && others.len() >= OFTEN && first.status != 401).then_some(first.status)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::split;
+    use super::*;
+    use crate::run::clock::Moment;
 
     #[test]
     fn batches_carry_every_event_once() {
         assert_eq!(split(2_500, 1_000), [1_000, 1_000, 500]);
         assert_eq!(split(100_000, 1_000).len(), 100);
         assert_eq!(split(0, 10), [0_u32; 0]);
+    }
+
+    /// The status of refusals among so many answers of each status, one after the other.
+    fn refused_with(answers: &[(u16, usize)]) -> Option<u16> {
+        let statuses = answers.iter().flat_map(|(status, times)| std::iter::repeat_n(*status, *times));
+        let answer = |(place, status): (usize, u16)| {
+            let now = Moment(Duration::from_millis(place as u64));
+            let limited = status == 429;
+            let (sent, answered, done) = (now, now, now);
+            (place, Answer { look: 0, status, limited, accepted: None, promise: None, sent, answered, done })
+        };
+        refusal(&statuses.enumerate().map(answer).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn what_answers_often_and_alone_after_others_were_let_in_is_a_refusal() {
+        assert_eq!(refused_with(&[(200, 60), (503, 100)]), Some(503));
+        assert_eq!(refused_with(&[(200, 60), (503, 19)]), None);
+        assert_eq!(refused_with(&[(200, 60), (503, 50), (500, 50)]), None);
+        assert_eq!(refused_with(&[(503, 100)]), None);
+        assert_eq!(refused_with(&[(200, 60), (401, 100)]), None);
+        assert_eq!(refused_with(&[(200, 160)]), None);
     }
 }

@@ -1,20 +1,14 @@
-//! Using a key up, so that there are 429s to look at and a promise to wait for.
+//! Using a key up, so that there are refusals to look at and a promise to wait for.
 
 use std::time::Duration;
 
-use crate::run::ledger::{KeyState, WINDOW};
-use crate::run::message::Answer;
-use crate::run::player::{FEW_IN_FLIGHT, Player, Stop};
+use crate::run::evidence::{Answer, Gap};
+use crate::run::keys::{KeyState, WINDOW};
+use crate::run::runner::Runner;
 use crate::run::wire::Connections;
 use crate::scenario::model::{Exhaust, RequestDef};
 
-/// How many requests are under way at once. Many, so that a limiter that races shows it here as well.
-const IN_FLIGHT: u32 = 32;
-
-/// A wave that took so long met a crowded target: the next one goes out with fewer requests at once.
-pub(super) const CROWDED: Duration = Duration::from_secs(10);
-
-/// How many requests are sent one by one until one of them is answered 429.
+/// How many requests are sent one by one until one of them is refused.
 const MOST_ALONE: usize = 20;
 
 /// How often a whole quota is sent before we believe that there is no limit.
@@ -24,76 +18,75 @@ const MOST_WAVES: u32 = 3;
 /// ago, so that the request after a wave may find room again until all of that burst is forgotten.
 const MOST_WAVES_OF_A_LIMIT: u32 = 12;
 
-/// Why a key that is limited can still not be used up.
-pub(super) const GIVES_BACK: &str =
-    "the limiter gives quota back so fast that the key cannot be held used up";
+/// A quota that takes so long to be used up cannot be used up within a minute.
+const TOO_SLOW: Duration = Duration::from_secs(WINDOW.as_secs() - 10);
 
-impl Player<'_> {
-    /// Sends until the key is used up and enough 429s are collected.
-    pub(super) async fn exhaust(&mut self, exhaust: &Exhaust) -> Result<Vec<(usize, Answer)>, Stop> {
+impl Runner<'_> {
+    /// Sends until the key is used up and enough refusals are collected.
+    pub(super) async fn exhaust(&mut self, exhaust: &Exhaust) -> Result<Vec<Answer>, Gap> {
         let key = self.key(exhaust.key.as_ref())?;
         self.run.burst_is_welcome()?;
-        self.control_on(&key, &exhaust.request).await?;
-        let def = self.request(&exhaust.request)?;
-        self.spending_since = self.stage.clock.now();
+        let (name, def) = self.measured_request(exhaust.request.as_ref(), exhaust.key.as_ref())?;
         let collect = exhaust.collect.unwrap_or(1);
-        self.held_used_up = Some((exhaust.request.value.clone(), exhaust.batch));
-        let limited = self.use_up(&key, def, collect, exhaust.batch).await?;
+        self.held_used_up = Some((name.to_owned(), None));
+        let limited = self.use_up(&key, def, collect, None).await?;
         limited.ok_or_else(|| {
-            let variable = &key.key.variable;
-            Stop::Blocked(format!("{variable} could not be used up: a check of its limit names the cause"))
+            Gap::NeverLimited(format!(
+                "{} could not be used up: a check of its limit names the cause",
+                key.key.variable
+            ))
         })
     }
 
-    /// Sends until at least `collect` 429s came and one more request, sent alone, is answered 429 too: its promise is
-    /// the one that counts. `None` when the key is never limited.
+    /// Sends until at least `collect` refusals came and one more request, sent alone, is refused too: its promise is the
+    /// one that counts. `None` when the key is never limited.
     pub(super) async fn use_up(
         &self,
         key: &KeyState,
         def: &RequestDef,
         collect: u32,
         batch: Option<u32>,
-    ) -> Result<Option<Vec<(usize, Answer)>>, Stop> {
-        let mut limited: Vec<(usize, Answer)> = Vec::new();
+    ) -> Result<Option<Vec<Answer>>, Gap> {
+        let mut limited: Vec<Answer> = Vec::new();
         let now = self.stage.clock.now();
         if collect <= 1
             && (key.used_up_at(now) || key.limited_just_now(now))
             && let (Some(answer), _) = self.limited_alone(key, def, batch).await?
         {
-            return Ok(Some(vec![(usize::MAX, answer)]));
+            return Ok(Some(vec![answer]));
         }
-        let mut in_flight = IN_FLIGHT.min(self.most_in_flight);
+        let limits = self.limits(key);
         let mut slowest = Duration::ZERO;
         for wave in 0..MOST_WAVES_OF_A_LIMIT {
             if wave >= MOST_WAVES && limited.is_empty() {
                 break;
             }
-            let now = self.stage.clock.now();
             let missing = collect.saturating_sub(u32::try_from(limited.len()).unwrap_or(u32::MAX));
             let quota = match batch {
-                _ if key.used_up_at(now) => 0,
-                Some(batch) => key.limits.events.unwrap_or(0).div_ceil(batch.max(1)),
-                None => key.limits.requests,
+                _ if key.used_up_at(self.stage.clock.now()) => 0,
+                Some(batch) => limits.events.unwrap_or(0).div_ceil(batch.max(1)),
+                None => limits.requests,
             };
-            let wave = vec![batch.unwrap_or(0); (quota + missing.max(1)) as usize];
-            let requests = self.batches(def, key, &wave)?;
-            let volley = self.fire(Some(key), requests, in_flight, self.connections).await;
+            let batches = vec![batch.unwrap_or(0); (quota + missing.max(1)) as usize];
+            let requests = self.batches(def, key, &batches)?;
+            let in_flight = self.in_flight(None, requests.len());
+            let (volley, answers) =
+                self.fire(Some(key), requests, &batches, in_flight, Connections::Reused).await;
             slowest = slowest.max(volley.took());
-            if volley.took() > CROWDED && volley.is_crowded() {
-                in_flight = FEW_IN_FLIGHT;
-            }
-            limited.extend(volley.answers.into_iter().filter(|(_, answer)| answer.status == 429));
+            // Which of the refusals belong to the window that is open now cannot be told from answers that overlap.
+            key.forget_promise();
+            limited.extend(answers.into_iter().map(|(_, answer)| answer).filter(|answer| answer.limited));
             if limited.len() < collect as usize || limited.is_empty() {
                 continue;
             }
             if let (Some(answer), _) = self.limited_alone(key, def, batch).await? {
-                limited.push((usize::MAX, answer));
+                limited.push(answer);
                 return Ok(Some(limited));
             }
         }
-        if slowest + CROWDED > WINDOW {
+        if slowest > TOO_SLOW {
             let took = slowest.as_secs();
-            return Err(Stop::Inconclusive(format!(
+            return Err(Gap::Inconclusive(format!(
                 "the target needed {took} s for a whole quota, so the key cannot be used up within a minute"
             )));
         }
@@ -101,24 +94,26 @@ impl Player<'_> {
             true => Ok(None),
             // Enough to look at, although the key is not used up for long.
             false if collect > 1 && limited.len() >= collect as usize => Ok(Some(limited)),
-            false => Err(Stop::Inconclusive(GIVES_BACK.to_owned())),
+            false => Err(Gap::Inconclusive(
+                "the limiter gives quota back so fast that the key cannot be held used up".to_owned(),
+            )),
         }
     }
 
-    /// The first 429 among requests sent one by one. A limiter that slides gives quota back bit by bit, so the first
+    /// The first refusal among requests sent one by one. A limiter that slides gives quota back bit by bit, so the first
     /// of them may still find some: how many did comes with it. `None` when all of them are let in.
     pub(super) async fn limited_alone(
         &self,
         key: &KeyState,
         def: &RequestDef,
         batch: Option<u32>,
-    ) -> Result<(Option<Answer>, usize), Stop> {
+    ) -> Result<(Option<Answer>, usize), Gap> {
         let mut let_in = 0;
         for outgoing in self.batches(def, key, &[batch.unwrap_or(0); MOST_ALONE])? {
             match self.exchange_in_a_crowd(&outgoing, Some(key), Connections::Fresh).await {
-                Ok(answer) if answer.status == 429 => return Ok((Some(answer), let_in)),
+                Ok(answer) if answer.limited => return Ok((Some(answer), let_in)),
                 Ok(_) => let_in += 1,
-                Err(fault) => return Err(Stop::Inconclusive(format!("using the key up broke off: {fault}"))),
+                Err(fault) => return Err(Gap::Noise(format!("using the key up broke off: {fault}"))),
             }
         }
         Ok((None, let_in))

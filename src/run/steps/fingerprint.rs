@@ -3,11 +3,13 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::run::ledger::WINDOW;
-use crate::run::player::{Player, Stop};
-use crate::run::steps::burst::IN_FLIGHT;
+use crate::run::evidence::{Answer, Gap};
+use crate::run::keys::KeyState;
+use crate::run::keys::WINDOW;
+use crate::run::limiters::Span;
+use crate::run::runner::Runner;
 use crate::run::wire::Connections;
-use crate::scenario::model::Fingerprint;
+use crate::scenario::model::{Fingerprint, RequestDef};
 
 /// Between the first half of the quota and the rest.
 pub(in crate::run) const APART: Duration = Duration::from_secs(20);
@@ -68,24 +70,23 @@ impl fmt::Display for Algorithm {
     }
 }
 
-impl Player<'_> {
-    /// Uses a quota in two halves and watches it come back.
-    pub(super) async fn fingerprint(&mut self, fingerprint: &Fingerprint) -> Result<(), Stop> {
+impl Runner<'_> {
+    /// Uses a quota in two halves and watches it come back: what the limiter looks like.
+    pub(super) async fn fingerprint(&mut self, fingerprint: &Fingerprint) -> Result<String, Gap> {
         let key = self.key(fingerprint.key.as_ref())?;
         self.run.burst_is_welcome()?;
-        let def = self.request(&fingerprint.request)?;
-        let limit = key.limits.requests;
-        let half = limit / 2;
+        let (_, def) = self.measured_request(fingerprint.request.as_ref(), fingerprint.key.as_ref())?;
+        let limit = self.limits(&key).requests;
+        let before = self.spent(&key).requests;
+        let half = (limit / 2).saturating_sub(before);
         self.wait_until(self.stage.clock.now() + OFF_THE_CLOCK, "an instant that no limiter chose").await?;
 
-        let in_flight = IN_FLIGHT.min(self.most_in_flight);
-        let fire = |count: u32| self.batches(def, &key, &vec![0; count as usize]);
-        let first = self.fire(Some(&key), fire(half)?, in_flight, self.connections).await;
-        self.wait_until(first.from + APART, "the second half of the quota").await?;
-        let second = self.fire(Some(&key), fire(limit + OVER)?, in_flight, self.connections).await;
-        let used = first.admitted() + second.admitted();
-        if used < limit || second.limited() == 0 {
-            return Err(Stop::Inconclusive(format!(
+        let (first, admitted_first, _) = self.volley_of(&key, def, half).await?;
+        self.wait_until(first.0 + APART, "the second half of the quota").await?;
+        let (_, admitted_second, limited) = self.volley_of(&key, def, limit + OVER).await?;
+        let used = before + admitted_first + admitted_second;
+        if used < limit || limited == 0 {
+            return Err(Gap::Inconclusive(format!(
                 "{used} of {limit} requests were admitted in two halves, so nothing can be told from what comes back"
             )));
         }
@@ -95,16 +96,16 @@ impl Player<'_> {
         let mut came_back = (None, 0);
         while let Some(outgoing) = asked.first() {
             let next = self.stage.clock.now() + EVERY;
-            if next - first.from > 2 * WINDOW + ABOUT {
+            if next - first.0 > 2 * WINDOW + ABOUT {
                 break;
             }
             self.wait_until(next, "quota to come back").await?;
             let answer = self.exchange(outgoing, Some(&key), Connections::Fresh).await;
-            if answer.as_ref().is_ok_and(|answer| answer.admitted()) {
-                let after = self.stage.clock.now() - first.from;
+            if answer.as_ref().is_ok_and(Answer::admitted) {
+                let after = self.stage.clock.now() - first.0;
                 self.wait_until(self.stage.clock.now() + SETTLED, "all that comes back").await?;
-                let rest = self.fire(Some(&key), fire(limit)?, in_flight, self.connections).await;
-                came_back = (Some(after), rest.admitted() + 1);
+                let (_, admitted, _) = self.volley_of(&key, def, limit).await?;
+                came_back = (Some(after), admitted + 1);
                 break;
             }
         }
@@ -116,8 +117,20 @@ impl Player<'_> {
         let seen = after.map_or_else(String::new, |after| {
             format!(": {number} of {limit} requests came back {:.0} s after the first", after.as_secs_f64())
         });
-        self.fact(format!("the limiter looks like {algorithm}{seen}"));
-        Ok(())
+        Ok(format!("the limiter looks like {algorithm}{seen}"))
+    }
+
+    /// Sends so many requests: when they left and were answered, and how many were admitted and refused.
+    async fn volley_of(&self, key: &KeyState, def: &RequestDef, count: u32) -> Result<(Span, u32, u32), Gap> {
+        let batches = vec![0; count as usize];
+        let requests = self.batches(def, key, &batches)?;
+        let in_flight = self.in_flight(None, requests.len());
+        let (volley, answers) =
+            self.fire(Some(key), requests, &batches, in_flight, Connections::Reused).await;
+        let number = |wanted: fn(&Answer) -> bool| {
+            u32::try_from(answers.iter().filter(|(_, answer)| wanted(answer)).count()).unwrap_or(u32::MAX)
+        };
+        Ok(((volley.from, volley.to), number(Answer::admitted), number(|answer| answer.limited)))
     }
 }
 

@@ -1,16 +1,15 @@
-//! Who gets which key: the rule that both the plan and the run follow.
+//! Which job gets which keys: the rule that both the plan and the run follow.
 
 use std::time::Duration;
 
-use super::jobs::{Job, Part};
-use crate::contract::Scope;
+use super::job::{Job, Part};
 use crate::target::{Key, Role, role_variable};
 
-/// The desk at which keys are lent.
+/// Leases keys to jobs.
 #[derive(Debug, Clone)]
-pub(crate) struct Desk {
+pub(crate) struct KeyAllocator {
     keys: Vec<Key>,
-    lent: Vec<Lent>,
+    leases: Vec<Lease>,
     /// How much time of waiting falls to each key; who sends a few requests stays away from the sought-after ones.
     sought: Vec<Duration>,
     /// The keys for those who send a few requests: as few as will do, so that the others stay unused until they are
@@ -20,7 +19,7 @@ pub(crate) struct Desk {
 
 /// Who has a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Lent {
+enum Lease {
     /// So many cases that send a few requests.
     Shared(u32),
     /// One case that must not be disturbed.
@@ -38,53 +37,50 @@ pub(crate) struct Condition {
     pub(crate) unused: bool,
 }
 
-impl Desk {
-    /// A desk with all of its keys there, for jobs that take so long.
-    pub(crate) fn new(keys: Vec<Key>, jobs: &[Job], times: &[Duration]) -> Self {
-        let (lent, sought) = (vec![Lent::Shared(0); keys.len()], vec![Duration::ZERO; keys.len()]);
-        let mut desk = Self { lent, sought, common: vec![false; keys.len()], keys };
+impl KeyAllocator {
+    /// An allocator with all of its keys free, for these jobs.
+    pub(crate) fn new(keys: Vec<Key>, jobs: &[Job]) -> Self {
+        let (leases, sought) = (vec![Lease::Shared(0); keys.len()], vec![Duration::ZERO; keys.len()]);
+        let mut allocator = Self { leases, sought, common: vec![false; keys.len()], keys };
         let parts = |job: &'_ Job, alone: bool| {
             job.parts.iter().filter(|part| part.alone == alone).map(|part| part.role).collect::<Vec<_>>()
         };
-        for (job, time) in jobs.iter().zip(times) {
+        for job in jobs {
             for role in parts(job, true) {
-                let fitting = desk.candidates(role, true);
-                let best = fitting.iter().map(|index| reluctance(role, &desk.keys[*index])).min();
+                let fitting = allocator.candidates(role, true);
+                let best = fitting.iter().map(|index| reluctance(role, &allocator.keys[*index])).min();
                 let equals: Vec<usize> = fitting
                     .into_iter()
-                    .filter(|index| Some(reluctance(role, &desk.keys[*index])) == best)
+                    .filter(|index| Some(reluctance(role, &allocator.keys[*index])) == best)
                     .collect();
                 let among = u32::try_from(equals.len()).unwrap_or(1).max(1);
                 for index in equals {
-                    desk.sought[index] += *time / among;
+                    allocator.sought[index] += job.takes / among;
                 }
             }
         }
         // Those with the least choice choose first.
         let mut sharers: Vec<Vec<Role>> = jobs.iter().map(|job| parts(job, false)).collect();
-        sharers.sort_by_key(|roles| roles.iter().map(|role| desk.candidates(*role, false).len()).min());
+        sharers.sort_by_key(|roles| roles.iter().map(|role| allocator.candidates(*role, false).len()).min());
         for roles in sharers {
             let mut used = Vec::new();
             for role in roles {
-                let fitting = desk.candidates(role, false).into_iter().filter(|index| !used.contains(index));
+                let fitting =
+                    allocator.candidates(role, false).into_iter().filter(|index| !used.contains(index));
                 // Whichever key there is should be one that opens all there is.
                 let closed = |index: &usize| match role {
-                    Role::Any => usize::MAX - desk.keys[*index].scopes.len(),
+                    Role::Any => usize::MAX - allocator.keys[*index].scopes.len(),
                     _ => 0,
                 };
-                let merit = |index: &usize| (closed(index), !desk.common[*index], desk.sought[*index]);
+                let merit =
+                    |index: &usize| (closed(index), !allocator.common[*index], allocator.sought[*index]);
                 if let Some(index) = fitting.min_by_key(merit) {
-                    desk.common[index] = true;
+                    allocator.common[index] = true;
                     used.push(index);
                 }
             }
         }
-        desk
-    }
-
-    /// The keys, in the order in which they were given.
-    pub(crate) fn keys(&self) -> &[Key] {
-        &self.keys
+        allocator
     }
 
     /// Why a job can never be played with these keys, and what would change that.
@@ -170,39 +166,25 @@ impl Desk {
                 let condition = condition(*index);
                 if *alone {
                     let wasted = usize::from(job.uses_up_first && condition.unused);
-                    (0, reluctance(*role, key(index)), wasted, condition.fresh_at, *index)
+                    let sought = self.sought[*index];
+                    (0, reluctance(*role, key(index)), wasted, condition.fresh_at, sought, *index)
                 } else {
                     let scopes = key(index).scopes.len();
                     let narrow = if *role == Role::Any { usize::MAX - scopes } else { 0 };
                     let full = u8::from(!condition.room);
-                    (full, role.preference(key(index)), narrow, self.sought[*index], *index)
+                    let preference = role.preference(key(index));
+                    (full, preference, narrow, self.sought[*index], Duration::ZERO, *index)
                 }
             });
             taken.push(*fitting.first()?);
         }
         for (index, part) in taken.iter().zip(&job.parts) {
-            self.lent[*index] = match (part.alone, self.lent[*index]) {
-                (false, Lent::Shared(count)) => Lent::Shared(count + 1),
-                _ => Lent::Alone,
+            self.leases[*index] = match (part.alone, self.leases[*index]) {
+                (false, Lease::Shared(count)) => Lease::Shared(count + 1),
+                _ => Lease::Alone,
             };
         }
         Some(taken)
-    }
-
-    /// The keys with which the run finds out what the target takes, before anything is measured: the least sought-after
-    /// one for each scope.
-    pub(crate) fn scouts(&self) -> Vec<usize> {
-        // One that has every scope will do.
-        let with = |scope: Scope| {
-            let fitting = (0..self.keys.len()).filter(move |index| self.keys[*index].scopes.contains(&scope));
-            fitting.min_by_key(|index| {
-                (std::cmp::Reverse(self.keys[*index].scopes.len()), self.sought[*index], *index)
-            })
-        };
-        let mut scouts: Vec<usize> = Scope::ALL.into_iter().filter_map(with).collect();
-        scouts.sort_unstable();
-        scouts.dedup();
-        scouts
     }
 
     fn share_an_account(&self, one: usize, other: usize) -> bool {
@@ -223,20 +205,20 @@ impl Desk {
         })
     }
 
-    /// Takes keys back.
-    pub(crate) fn give_back(&mut self, indices: &[usize]) {
+    /// Ends a lease.
+    pub(crate) fn release(&mut self, indices: &[usize]) {
         for index in indices {
-            self.lent[*index] = match self.lent[*index] {
-                Lent::Shared(count) => Lent::Shared(count.saturating_sub(1)),
-                Lent::Alone => Lent::Shared(0),
+            self.leases[*index] = match self.leases[*index] {
+                Lease::Shared(count) => Lease::Shared(count.saturating_sub(1)),
+                Lease::Alone => Lease::Shared(0),
             };
         }
     }
 
     fn is_free(&self, index: usize, alone: bool) -> bool {
-        match self.lent[index] {
-            Lent::Shared(count) => count == 0 || !alone,
-            Lent::Alone => false,
+        match self.leases[index] {
+            Lease::Shared(count) => count == 0 || !alone,
+            Lease::Alone => false,
         }
     }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
-use crate::run::judge::Finding;
-use crate::run::player::{Player, Session, Stop};
+use crate::run::evidence::{Gap, Seen};
 use crate::run::request::Recipe;
+use crate::run::runner::{Runner, Session};
 use crate::run::wire::Connections;
 use crate::scenario::model::{FindSession, Presence};
 
@@ -22,11 +22,11 @@ const ABOUT: TimeDelta = TimeDelta::seconds(2);
 const LOOKS: u32 = 3;
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
-impl Player<'_> {
-    /// Judges whether the session is in the list.
-    pub(super) async fn find_session(&mut self, find: &FindSession, line: u32) -> Result<(), Stop> {
+impl Runner<'_> {
+    /// Looks for the session in the list, again where it should be there and a deployment takes its time to show it.
+    pub(super) async fn find_session(&mut self, find: &FindSession) -> Result<Seen, Gap> {
         let Some(session) = self.sessions.get(find.session.as_str()).cloned() else {
-            return Err(Stop::Blocked(format!("no batch was sent for the session `{}`", *find.session)));
+            return Err(Gap::Blocked(format!("no batch was sent for the session `{}`", *find.session)));
         };
         let mut found = self.is_listed(find, &session).await?;
         for _ in 1..LOOKS {
@@ -36,26 +36,17 @@ impl Player<'_> {
             self.wait_until(self.stage.clock.now() + BETWEEN_LOOKS, "the session to be listed").await?;
             found = self.is_listed(find, &session).await?;
         }
-        let session = session.id;
-        match (find.is, found) {
-            (Presence::Present, true) | (Presence::Absent, false) => Ok(()),
-            (Presence::Present, false) => Err(Stop::Inconclusive(
+        if find.is == Presence::Present && !found {
+            return Err(Gap::Inconclusive(
                 "an accepted batch's session is not in the session list, so nothing follows from another one's absence"
                     .to_owned(),
-            )),
-            (Presence::Absent, true) => {
-                let finding = Finding {
-                    what: "a refused batch was ingested: its session is in the session list".to_owned(),
-                    expected: format!("no session {session}"),
-                    actual: format!("session {session} is listed"),
-                };
-                Err(Stop::Broken(vec![self.failure(line, finding)]))
-            }
+            ));
         }
+        Ok(Seen::Listed { session: session.id, found })
     }
 
     /// Looks among the sessions of about that time, and where there is none of them among all: a list may know no dates.
-    async fn is_listed(&self, find: &FindSession, session: &Session) -> Result<bool, Stop> {
+    async fn is_listed(&self, find: &FindSession, session: &Session) -> Result<bool, Gap> {
         let date = |began: DateTime<Utc>, later: TimeDelta| {
             (began + later).to_rfc3339_opts(SecondsFormat::Millis, true)
         };
@@ -75,9 +66,9 @@ impl Player<'_> {
         find: &FindSession,
         session: &str,
         dates: &[(String, String)],
-    ) -> Result<bool, Stop> {
+    ) -> Result<bool, Gap> {
         let key = self.key(find.key.as_ref())?;
-        let def = self.request("list-sessions")?;
+        let (_, def) = self.usual_request(find.request.as_ref(), find.key.as_ref())?;
         for page in 0..MOST_PAGES {
             let mut query = BTreeMap::from([
                 ("limit".to_owned(), PAGE.to_string()),
@@ -86,20 +77,19 @@ impl Player<'_> {
             query.extend(dates.iter().cloned());
             let mut recipe = Recipe::plain(def, &key.key, &self.session, self.run.envelope());
             recipe.query = &query;
-            let outgoing = recipe
-                .make(&self.stage.base_url, &self.run.target, &self.run.payloads)
-                .map_err(|unfit| Stop::Skipped(unfit.to_string()))?;
+            let outgoing = self.make(&recipe)?;
             let answer = self
                 .exchange(&outgoing, Some(&key), Connections::Fresh)
                 .await
-                .map_err(|fault| Stop::Inconclusive(format!("the session list cannot be read: {fault}")))?;
+                .map_err(|fault| Gap::Inconclusive(format!("the session list cannot be read: {fault}")))?;
             if !answer.admitted() {
-                return Err(Stop::Inconclusive(format!("the session list is answered {}", answer.status)));
+                return Err(Gap::Inconclusive(format!("the session list is answered {}", answer.status)));
             }
-            if String::from_utf8_lossy(&answer.body).contains(session) {
+            let Some(look) = self.run.trace.look(answer.look) else { break };
+            if look.body.contains(session) {
                 return Ok(true);
             }
-            let sessions = answer.json().ok().and_then(|json| {
+            let sessions = look.json().ok().and_then(|json| {
                 json.pointer("/data/sessions").and_then(|list| list.as_array().map(Vec::len))
             });
             if sessions.is_none_or(|count| count < PAGE) {

@@ -7,7 +7,7 @@ use crate::contract::{Limits, Tier};
 
 /// A target as it looks from here: enough to plan a run.
 #[derive(Debug, Clone)]
-pub struct Outlook {
+pub struct TargetInfo {
     /// Without a trailing slash.
     pub base_url: String,
     /// Whether the host is this machine.
@@ -18,7 +18,7 @@ pub struct Outlook {
     pub keys: Option<Vec<Key>>,
 }
 
-impl Outlook {
+impl TargetInfo {
     /// The mock in this process.
     pub fn embedded() -> Self {
         Self {
@@ -42,8 +42,8 @@ impl Outlook {
 
 impl Target {
     /// What is known of it before anything is sent to it.
-    pub fn outlook(&self) -> Outlook {
-        Outlook {
+    pub fn info(&self) -> TargetInfo {
+        TargetInfo {
             base_url: self.base_url.clone(),
             loopback: self.loopback,
             limits: self.limits.clone(),

@@ -5,8 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::clock::Moment;
-use super::lawful::Seen;
-use super::message::Answer;
+use super::evidence::Answer;
+use super::limiters::Span;
 use crate::contract::{Limits, WINDOW_SECONDS};
 use crate::target::Key;
 
@@ -43,7 +43,7 @@ pub(crate) struct KeyState {
 #[derive(Debug, Default)]
 struct History {
     /// When requests that may have been counted left and were answered, as long as any lawful limiter remembers them.
-    sends: VecDeque<Seen>,
+    sends: VecDeque<Span>,
     /// When the last answer to such a request was complete.
     last_answer: Option<Moment>,
     /// What was promised since the key was used up.
@@ -54,11 +54,21 @@ struct History {
     limited_at: Option<Moment>,
     /// When the window ends that a fixed window of the key's own would have open.
     window_ends: Option<Moment>,
-    /// When a positive control last succeeded.
-    worked_at: Option<Moment>,
-    /// How long the key must be silent to have all of its quota again, where that was found to be longer than
-    /// a promise says.
-    silence: Option<Duration>,
+    /// What was spent of the quota since it was whole.
+    spent: Option<Spent>,
+}
+
+/// What was spent of a window's quota.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Spent {
+    /// When the first request left.
+    pub(crate) since: Moment,
+    /// How many requests were admitted.
+    pub(crate) requests: u32,
+    /// How many events were accepted.
+    pub(crate) events: u32,
+    /// Whether some were answered otherwise, so that nobody can tell what they cost.
+    pub(crate) unsure: bool,
 }
 
 /// The instants that 429s promised, one after the other.
@@ -111,19 +121,31 @@ impl KeyState {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes note of an answer to a request that carried the key as it should.
-    pub(crate) fn note(&self, answer: &Answer) {
+    /// Takes note of an answer to a request that carried the key as it should, with so many events.
+    pub(crate) fn note(&self, answer: &Answer, events: u32) {
         let mut history = self.history();
+        let rested = history.last_answer.is_none_or(|last| answer.sent >= last + WINDOW);
         history.sends.push_back((answer.sent, answer.done));
         history.last_answer = history.last_answer.max(Some(answer.done));
         let since = Moment(answer.sent.0.saturating_sub(REMEMBERED));
         while history.sends.front().is_some_and(|seen| seen.1 < since) {
             history.sends.pop_front();
         }
-        if answer.status == 429 {
+        let opened = Spent { since: answer.sent, requests: 0, events: 0, unsure: false };
+        let spent = match &mut history.spent {
+            Some(spent) if !rested => spent,
+            spent => spent.insert(opened),
+        };
+        if answer.admitted() {
+            spent.requests += 1;
+            spent.events += events.min(answer.accepted.unwrap_or(events));
+        } else {
+            spent.unsure = true;
+        }
+        if answer.limited {
             history.used_up = true;
             history.limited_at = history.limited_at.max(Some(answer.done));
-            if let Some(promise) = answer.promise() {
+            if let Some(promise) = answer.promise {
                 let earlier = history.promises;
                 history.promises = Some(earlier.map_or(Promises::one(promise), |some| some.and(promise)));
             }
@@ -134,6 +156,26 @@ impl KeyState {
                 history.window_ends = Some(answer.sent + WINDOW);
             }
         }
+    }
+
+    /// From now on the quota is taken for whole: the next request opens its window.
+    pub(crate) fn begin_window(&self) {
+        self.history().spent = None;
+    }
+
+    /// What was spent of the quota since it was whole; nothing where no request was sent since.
+    pub(crate) fn spent(&self) -> Option<Spent> {
+        self.history().spent
+    }
+
+    /// Whether so little was sent, and so lately, that the quota is as good as whole: what was admitted is known, and
+    /// nothing was refused.
+    pub(crate) fn hardly_used(&self, now: Moment) -> bool {
+        const HARDLY: u32 = 12;
+        const LATELY: Duration = Duration::from_secs(10);
+        let history = self.history();
+        let little = |spent: Spent| spent.requests <= HARDLY && !spent.unsure && now - spent.since < LATELY;
+        !history.used_up && history.spent.is_some_and(little)
     }
 
     /// Takes note of a request that left and got no answer: it may have been counted.
@@ -151,6 +193,11 @@ impl KeyState {
     /// Forgets promises: those of answers that overlapped with admitted ones may belong to a window that is over.
     pub(crate) fn forget_promise(&self) {
         self.history().promises = None;
+    }
+
+    /// Forgets all promises but that of this answer.
+    pub(crate) fn promise_only(&self, answer: Option<&Answer>) {
+        self.history().promises = answer.and_then(|answer| answer.promise).map(Promises::one);
     }
 
     /// The instant from which on the key is promised to be let in again.
@@ -175,8 +222,7 @@ impl KeyState {
         let history = self.history();
         let moment = |moment: Moment| moment.0;
         let ends = history.promise().or(history.window_ends);
-        let fresh = fresh_by_silence(history.last_answer.map(moment), ends.map(moment), now.0);
-        fresh.filter(|_| history.silence.is_none()).map(Moment)
+        fresh_by_silence(history.last_answer.map(moment), ends.map(moment), now.0).map(Moment)
     }
 
     /// Whether the key is used up at `now`, as far as its own promise goes.
@@ -198,7 +244,7 @@ impl KeyState {
     }
 
     /// The requests that any lawful limiter may remember.
-    pub(crate) fn remembered(&self) -> Vec<Seen> {
+    pub(crate) fn remembered(&self) -> Vec<Span> {
         self.history().sends.iter().copied().collect()
     }
 
@@ -220,27 +266,6 @@ impl KeyState {
             some => recent.get(some.min(recent.len()) - 1).map_or(now, |sent| *sent + WINDOW),
         }
     }
-
-    /// Remembers that a positive control succeeded.
-    pub(crate) fn worked(&self, at: Moment) {
-        self.history().worked_at = Some(at);
-    }
-
-    /// When a positive control last succeeded.
-    pub(crate) fn worked_at(&self) -> Option<Moment> {
-        self.history().worked_at
-    }
-
-    /// How long a silence gives all of the quota back, where a promise alone was found not to.
-    pub(crate) fn silence(&self) -> Option<Duration> {
-        self.history().silence
-    }
-
-    /// Remembers that a silence at least so long is needed.
-    pub(crate) fn needs_silence(&self, silence: Duration) {
-        let mut history = self.history();
-        history.silence = history.silence.max(Some(silence));
-    }
 }
 
 #[cfg(test)]
@@ -252,13 +277,18 @@ mod tests {
         Moment(Duration::from_secs(seconds))
     }
 
-    fn answer(status: u16, second: u64, retry_after: Option<&str>) -> Answer {
-        let mut headers = http::HeaderMap::new();
-        if let Some(value) = retry_after {
-            headers.insert("retry-after", value.parse().unwrap());
-        }
+    fn answer(status: u16, second: u64, retry_after: Option<u64>) -> Answer {
         let moment = at(second);
-        Answer { status, headers, body: bytes::Bytes::new(), sent: moment, answered: moment, done: moment }
+        Answer {
+            look: 0,
+            status,
+            limited: status == 429,
+            accepted: None,
+            promise: retry_after.map(|wait| moment + Duration::from_secs(wait)),
+            sent: moment,
+            answered: moment,
+            done: moment,
+        }
     }
 
     fn standard() -> KeyState {
@@ -277,12 +307,12 @@ mod tests {
     #[test]
     fn the_earliest_promise_counts_until_something_is_admitted() {
         let key = standard();
-        key.note(&answer(429, 10, Some("50")));
-        key.note(&answer(429, 11, Some("48")));
-        key.note(&answer(429, 12, None));
+        key.note(&answer(429, 10, Some(50)), 0);
+        key.note(&answer(429, 11, Some(48)), 0);
+        key.note(&answer(429, 12, None), 0);
         assert_eq!(key.promise(), Some(at(59)));
         assert!(key.used_up_at(at(58)) && !key.used_up_at(at(59)));
-        key.note(&answer(200, 61, None));
+        key.note(&answer(200, 61, None), 0);
         assert_eq!(key.promise(), None);
         assert!(!key.used_up_at(at(61)));
     }
@@ -291,13 +321,13 @@ mod tests {
     fn who_asks_again_may_be_told_to_wait_longer() {
         let counts_refusals = standard();
         for second in [10, 11, 12, 13] {
-            counts_refusals.note(&answer(429, second, Some("30")));
+            counts_refusals.note(&answer(429, second, Some(30)), 0);
         }
         assert_eq!(counts_refusals.promise(), Some(at(43)));
         assert_eq!(counts_refusals.first_promise(), Some(at(40)));
         let jumps = standard();
-        for (second, seconds) in [(10, "30"), (11, "50"), (12, "20"), (13, "55")] {
-            jumps.note(&answer(429, second, Some(seconds)));
+        for (second, seconds) in [(10, 30), (11, 50), (12, 20), (13, 55)] {
+            jumps.note(&answer(429, second, Some(seconds)), 0);
         }
         assert_eq!(jumps.promise(), Some(at(32)));
     }
@@ -306,13 +336,13 @@ mod tests {
     fn a_key_is_likely_to_be_fresh_a_minute_after_its_first_request_or_when_promised() {
         let key = standard();
         assert_eq!(key.likely_fresh_at(at(3)), at(3));
-        key.note(&answer(200, 10, None));
-        key.note(&answer(200, 40, None));
+        key.note(&answer(200, 10, None), 0);
+        key.note(&answer(200, 40, None), 0);
         assert_eq!(key.likely_fresh_at(at(41)), at(70));
-        key.note(&answer(429, 42, Some("20")));
+        key.note(&answer(429, 42, Some(20)), 0);
         assert_eq!(key.likely_fresh_at(at(43)), at(62));
         // Who was let in again has opened the next window.
-        key.note(&answer(200, 71, None));
+        key.note(&answer(200, 71, None), 0);
         assert_eq!(key.likely_fresh_at(at(71)), at(131));
         assert_eq!(key.likely_fresh_at(at(140)), at(140));
     }
@@ -321,26 +351,62 @@ mod tests {
     fn silence_makes_a_key_fresh_unless_its_window_ends_well_before_that() {
         let key = standard();
         assert_eq!(key.fresh_by_silence(at(3)), Some(at(3)));
-        key.note(&answer(200, 10, None));
+        key.note(&answer(200, 10, None), 0);
         assert_eq!(key.fresh_by_silence(at(11)), Some(at(70)));
         assert_eq!(key.fresh_by_silence(at(80)), Some(at(80)));
-        key.note(&answer(200, 40, None));
+        key.note(&answer(200, 40, None), 0);
         assert_eq!(key.fresh_by_silence(at(41)), None);
         // The window is over, and it takes a silent minute to know of another one.
         assert_eq!(key.fresh_by_silence(at(75)), Some(at(100)));
-        key.needs_silence(WINDOW * 2);
-        assert_eq!(key.fresh_by_silence(at(75)), None);
     }
 
     #[test]
     fn room_is_counted_over_the_last_window() {
         let key = standard();
         for second in 0..60 {
-            key.note(&answer(200, second, None));
+            key.note(&answer(200, second, None), 0);
         }
         assert_eq!(key.room_for(5, at(59)), at(64));
         assert_eq!(key.room_for(5, at(70)), at(70));
-        key.note(&answer(429, 70, Some("7")));
+        key.note(&answer(429, 70, Some(7)), 0);
         assert_eq!(key.room_for(1, at(71)), at(77));
+    }
+
+    #[test]
+    fn what_is_spent_counts_from_the_first_request_after_a_silent_minute() {
+        let key = standard();
+        assert_eq!(key.spent(), None);
+        let batch = |second: u64, accepted: Option<u32>| Answer { accepted, ..answer(200, second, None) };
+        key.note(&batch(10, None), 500);
+        key.note(&batch(30, Some(100)), 500);
+        // More than was sent is not believed.
+        key.note(&batch(40, Some(9_000)), 500);
+        let spent = Spent { since: at(10), requests: 3, events: 1_100, unsure: false };
+        assert_eq!(key.spent(), Some(spent));
+        key.note(&answer(400, 50, None), 500);
+        assert_eq!(key.spent(), Some(Spent { unsure: true, ..spent }));
+        // The last answer came at 50 s.
+        key.note(&batch(109, None), 1);
+        assert_eq!(key.spent().unwrap().since, at(10));
+        key.note(&batch(169, None), 1);
+        assert_eq!(key.spent(), Some(Spent { since: at(169), requests: 1, events: 1, unsure: false }));
+        key.begin_window();
+        assert_eq!(key.spent(), None);
+    }
+
+    #[test]
+    fn a_key_is_hardly_used_while_all_that_was_sent_is_little_known_and_lately() {
+        let key = standard();
+        assert!(!key.hardly_used(at(0)), "nothing was sent");
+        for _ in 0..12 {
+            key.note(&answer(200, 10, None), 0);
+        }
+        assert!(key.hardly_used(at(19)) && !key.hardly_used(at(20)));
+        key.note(&answer(200, 11, None), 0);
+        assert!(!key.hardly_used(at(12)));
+        let refused = standard();
+        refused.note(&answer(200, 10, None), 0);
+        refused.note(&answer(403, 10, None), 0);
+        assert!(!refused.hardly_used(at(11)), "nobody knows what the 403 cost");
     }
 }

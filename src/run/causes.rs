@@ -1,0 +1,380 @@
+//! Which failure explains which: one cause, one failure.
+//!
+//! A check says which others name the cause where they fail (`needs`). What is broken, or could not be judged, because of
+//! such a one is explained by it; what is left are the causes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Options;
+use super::judge::Judged;
+use crate::report::{Cause, CheckResult, Failure, KnownDeviation, Verdict};
+use crate::scenario::Suite;
+use crate::scenario::model::Level;
+
+/// What the checks of a run come to: a result for each, and what is wrong, each cause once, the gravest first.
+pub(crate) fn attribute(
+    suite: &Suite,
+    judged: Vec<Judged>,
+    options: &Options,
+    base_url: Option<&str>,
+) -> (Vec<CheckResult>, Vec<Cause>) {
+    let roots = roots(suite, &judged, options);
+    let mut causes: BTreeMap<String, Cause> = BTreeMap::new();
+    for judged in judged.iter().filter(|judged| !judged.failures.is_empty()) {
+        let check = &suite.checks[judged.check];
+        if !roots.contains_key(&check.id) {
+            let gates = gates(check.level, options) && !options.known.contains_key(&check.id);
+            causes.insert(check.id.clone(), cause(suite, judged, gates, base_url));
+        }
+    }
+    for (explained, root) in &roots {
+        if let Some(cause) = causes.get_mut(root) {
+            cause.explains.push(explained.clone());
+        }
+    }
+    let results = judged
+        .into_iter()
+        .map(|judged| {
+            let root = roots.get(&suite.checks[judged.check].id).and_then(|root| causes.get(root));
+            result(suite, judged, root, options)
+        })
+        .collect();
+    let mut causes: Vec<Cause> = causes.into_values().collect();
+    causes.sort_by_key(|cause| (!cause.gates, std::cmp::Reverse(cause.explains.len()), cause.check.clone()));
+    (results, causes)
+}
+
+/// The checks that others explain, each with the one that names the cause.
+pub(crate) fn roots(suite: &Suite, judged: &[Judged], options: &Options) -> BTreeMap<String, String> {
+    let by_id = judged.iter().map(|judged| (suite.checks[judged.check].id.as_str(), judged)).collect();
+    let search = Search { by_id, suite, options };
+    let open = search.by_id.iter().filter(|(_, judged)| is_open(judged));
+    let found = open.filter_map(|(id, _)| Some((*id, search.root(id, &mut BTreeSet::new())?)));
+    found.filter(|(id, root)| id != root).map(|(id, root)| (id.to_owned(), root.to_owned())).collect()
+}
+
+/// The search for causes.
+struct Search<'a> {
+    by_id: BTreeMap<&'a str, &'a Judged>,
+    suite: &'a Suite,
+    options: &'a Options,
+}
+
+impl<'a> Search<'a> {
+    /// The check that names the cause of what `id` came to: itself, where it is broken and no other one explains all of
+    /// that.
+    fn root(&self, id: &'a str, seen: &mut BTreeSet<&'a str>) -> Option<&'a str> {
+        seen.insert(id);
+        let judged = self.by_id.get(id)?;
+        if judged.failures.is_empty() {
+            return self.needed(judged, seen).find_map(|(need, _)| self.root(need, &mut seen.clone()));
+        }
+        let explains = |failure: &Failure| {
+            let alike = judged
+                .like
+                .iter()
+                .filter_map(|like| self.other(like, judged, seen))
+                .find(|(_, other)| other.failures.iter().any(|other| other.what == failure.what));
+            let needed = || {
+                self.needed(judged, seen).find(|(_, needed)| {
+                    needed.failures.is_empty()
+                        || needed.failures.iter().any(|other| are_of_one_case(failure, other))
+                })
+            };
+            alike.or_else(needed).and_then(|(id, _)| self.root(id, &mut seen.clone()))
+        };
+        let roots: Option<Vec<&str>> = judged.failures.iter().map(explains).collect();
+        match roots.and_then(|roots| roots.first().copied()) {
+            Some(root) => Some(root),
+            None => Some(id),
+        }
+    }
+
+    /// The checks that it needs and that are open.
+    fn needed(
+        &self,
+        judged: &'a Judged,
+        seen: &BTreeSet<&'a str>,
+    ) -> impl Iterator<Item = (&'a str, &'a Judged)> {
+        let open = judged.needs.iter().filter_map(|need| self.other(need, judged, seen));
+        open.filter(|(need, needed)| {
+            !needed.failures.is_empty() || self.root(need, &mut seen.clone()).is_some()
+        })
+        .collect::<Vec<_>>()
+        .into_iter()
+    }
+
+    /// Another check that is open and may explain this one: what does not gate must not hide what does.
+    fn other(&self, id: &str, judged: &Judged, seen: &BTreeSet<&'a str>) -> Option<(&'a str, &'a Judged)> {
+        let (id, other) = self.by_id.get_key_value(id)?;
+        let weight = |judged: &Judged| gates(self.suite.checks[judged.check].level, self.options);
+        let hides = !judged.failures.is_empty() && weight(judged) && !weight(other);
+        (is_open(other) && !hides && !seen.contains(id)).then_some((*id, *other))
+    }
+}
+
+/// Whether two failures may be of one case: where their tables share a variable, it has the same value in both.
+fn are_of_one_case(one: &Failure, other: &Failure) -> bool {
+    let row = |failure: &'_ Failure| -> BTreeMap<String, String> {
+        let pairs = failure.case.split(' ').filter_map(|pair| pair.split_once('='));
+        pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    };
+    let (one, other) = (row(one), row(other));
+    one.iter().all(|(name, value)| other.get(name).is_none_or(|same| same == value))
+}
+
+/// Whether a check is broken, or could not be judged.
+fn is_open(judged: &Judged) -> bool {
+    !judged.failures.is_empty() || !judged.blocked.is_empty() || !judged.unsure.is_empty()
+}
+
+fn gates(level: Level, options: &Options) -> bool {
+    match level {
+        Level::Must => true,
+        Level::Should => options.strict,
+        Level::Rfc => options.rfc,
+        Level::Observe => false,
+    }
+}
+
+fn cause(suite: &Suite, judged: &Judged, gates: bool, base_url: Option<&str>) -> Cause {
+    let check = &suite.checks[judged.check];
+    let shown = judged.failures.iter().find(|failure| failure.exchange.is_some());
+    let failure = shown.or(judged.failures.first()).cloned();
+    let failure = failure.unwrap_or_else(|| Failure {
+        case: String::new(),
+        what: String::new(),
+        expected: String::new(),
+        actual: String::new(),
+        line: check.at.line,
+        facts: Vec::new(),
+        exchange: None,
+        curl: None,
+    });
+    let target = base_url.map_or_else(String::new, |url| format!(" --target {url}"));
+    Cause {
+        check: check.id.clone(),
+        clause: check.clause.clone(),
+        says: failure.what.clone(),
+        more: u32::try_from(judged.failures.len().saturating_sub(1)).unwrap_or(u32::MAX),
+        failure,
+        again: format!("trenchcheck test{target} {}", check.id),
+        gates,
+        explains: Vec::new(),
+    }
+}
+
+/// The result of one check. What is broken counts most; then what could not be judged, since a pass would claim more than
+/// was seen; cases that do not apply count only if nothing else is left.
+fn result(suite: &Suite, judged: Judged, root: Option<&Cause>, options: &Options) -> CheckResult {
+    let check = &suite.checks[judged.check];
+    let broken = !judged.failures.is_empty();
+    let why = |root: &Cause| format!("explained by {}: {}", root.check, root.says);
+    let verdict = match root {
+        Some(root) if broken => Verdict::Explained(why(root)),
+        Some(root) => Verdict::Blocked(why(root)),
+        None if broken && gates(check.level, options) => Verdict::Fail,
+        None if broken => Verdict::Advisory,
+        None => match (judged.blocked.first(), judged.unsure.first(), judged.held) {
+            (Some(why), _, _) => Verdict::Blocked(why.clone()),
+            (None, Some(why), _) => Verdict::Inconclusive(why.clone()),
+            (None, None, 0) => Verdict::Skipped(
+                judged.skipped.first().cloned().unwrap_or_else(|| "it has no case".to_owned()),
+            ),
+            _ => Verdict::Pass,
+        },
+    };
+    let mut not_played = if matches!(verdict, Verdict::Skipped(_)) { Vec::new() } else { judged.skipped };
+    let mut facts = judged.facts;
+    for list in [&mut not_played, &mut facts] {
+        list.sort();
+        list.dedup();
+    }
+    let known = options.known.get(&check.id).cloned();
+    let cases =
+        usize::try_from(judged.held).unwrap_or(usize::MAX) + judged.blocked.len() + judged.unsure.len();
+    CheckResult {
+        id: check.id.clone(),
+        clause: check.clause.clone(),
+        also: check.also.clone(),
+        level: check.level,
+        about: check.about.clone(),
+        source: check.source.clone(),
+        file: check.file.to_string(),
+        line: check.at.line,
+        cause: root.map(|root| root.check.clone()),
+        verdict: in_the_light_of(known.as_ref(), verdict, &not_played),
+        known,
+        cases: u32::try_from(cases + usize::from(broken)).unwrap_or(u32::MAX),
+        failures: judged.failures,
+        facts,
+        not_played,
+        requests: judged.requests,
+        took: judged.took,
+    }
+}
+
+/// The verdict on a check that may be listed as a known deviation. What was not judged, or judged only in part, speaks
+/// neither for the entry nor against it.
+fn in_the_light_of(known: Option<&KnownDeviation>, verdict: Verdict, not_played: &[String]) -> Verdict {
+    match (known, verdict) {
+        (Some(_), Verdict::Fail | Verdict::Advisory) => Verdict::KnownDeviation,
+        (Some(_), Verdict::Pass) if not_played.is_empty() => Verdict::UnexpectedPass,
+        (_, verdict) => verdict,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::Source;
+
+    /// A suite with three checks, the levels of which are given.
+    fn suite(levels: [Level; 3]) -> Suite {
+        let mut suite = Suite::load(&Source::Builtin).unwrap();
+        suite.checks.truncate(3);
+        suite.experiments.clear();
+        for (check, (id, level)) in suite.checks.iter_mut().zip(["a", "b", "c"].into_iter().zip(levels)) {
+            (check.id, check.level) = (id.to_owned(), level);
+        }
+        suite
+    }
+
+    fn broken() -> Vec<Failure> {
+        vec![Failure {
+            case: String::new(),
+            what: "w".to_owned(),
+            expected: String::new(),
+            actual: String::new(),
+            line: 1,
+            facts: Vec::new(),
+            exchange: None,
+            curl: None,
+        }]
+    }
+
+    fn said(word: &str) -> Vec<String> {
+        vec![word.to_owned()]
+    }
+
+    /// A check that is broken, and needs others.
+    fn failing(check: usize, needs: &[&str]) -> Judged {
+        Judged { check, failures: broken(), ..passing(check, needs) }
+    }
+
+    fn passing(check: usize, needs: &[&str]) -> Judged {
+        let needs = needs.iter().map(|need| (*need).to_owned()).collect();
+        Judged { check, held: 1, needs, ..Judged::default() }
+    }
+
+    const MUSTS: [Level; 3] = [Level::Must; 3];
+
+    /// The verdicts, each with the check that explains it, and the causes with what they explain.
+    type Attributed = (Vec<(String, Option<String>)>, Vec<(String, Vec<String>)>);
+
+    fn attributed(levels: [Level; 3], judged: Vec<Judged>, options: &Options) -> Attributed {
+        let (results, causes) = attribute(&suite(levels), judged, options, None);
+        let verdicts = results.into_iter().map(|result| (result.verdict.word().to_owned(), result.cause));
+        (verdicts.collect(), causes.into_iter().map(|cause| (cause.check, cause.explains)).collect())
+    }
+
+    fn word(level: Level, judged: Judged, options: &Options) -> String {
+        let (verdicts, _) = attributed([level; 3], vec![judged], options);
+        verdicts[0].0.clone()
+    }
+
+    #[test]
+    fn what_is_broken_counts_most() {
+        let options = Options::default();
+        let of = |judged| word(Level::Must, judged, &options);
+        let (blocked, skipped) = (said("b"), said("s"));
+        let held = passing(0, &[]);
+        assert_eq!(of(Judged { failures: broken(), blocked: blocked.clone(), ..held.clone() }), "fail");
+        assert_eq!(of(Judged { blocked, skipped: skipped.clone(), ..held.clone() }), "blocked");
+        assert_eq!(of(Judged { unsure: said("u"), ..held.clone() }), "inconclusive");
+        assert_eq!(of(Judged { skipped: skipped.clone(), ..held.clone() }), "pass");
+        assert_eq!(of(Judged { skipped, held: 0, ..held.clone() }), "skipped");
+        assert_eq!(of(Judged { held: 0, ..held }), "skipped");
+    }
+
+    #[test]
+    fn a_level_gates_only_when_asked_to() {
+        let plain = Options::default();
+        let strict = Options { strict: true, rfc: true, ..Options::default() };
+        for (level, without, with) in [
+            (Level::Must, "fail", "fail"),
+            (Level::Should, "advisory", "fail"),
+            (Level::Rfc, "advisory", "fail"),
+            (Level::Observe, "advisory", "advisory"),
+        ] {
+            assert_eq!(word(level, failing(0, &[]), &plain), without);
+            assert_eq!(word(level, failing(0, &[]), &strict), with);
+        }
+    }
+
+    #[test]
+    fn a_list_changes_what_was_judged_and_nothing_else() {
+        let known = KnownDeviation {
+            reason: "It is so.".to_owned(),
+            link: None,
+            expires: "2026-12-31".to_owned(),
+            expired: false,
+        };
+        let weighed = |verdict: Verdict, not_played: &[String]| {
+            in_the_light_of(Some(&known), verdict, not_played).word()
+        };
+        assert_eq!(weighed(Verdict::Fail, &[]), "known-deviation");
+        assert_eq!(weighed(Verdict::Advisory, &[]), "known-deviation");
+        assert_eq!(weighed(Verdict::Pass, &[]), "unexpected-pass");
+        assert_eq!(weighed(Verdict::Pass, &["tier=premium: no key".to_owned()]), "pass");
+        assert_eq!(weighed(Verdict::Skipped("s".to_owned()), &[]), "skipped");
+        assert_eq!(weighed(Verdict::Blocked("b".to_owned()), &[]), "blocked");
+        assert_eq!(weighed(Verdict::Explained("e".to_owned()), &[]), "explained");
+        assert_eq!(in_the_light_of(None, Verdict::Fail, &[]), Verdict::Fail);
+    }
+
+    fn verdicts(words: &[(&str, Option<&str>)]) -> Vec<(String, Option<String>)> {
+        words.iter().map(|(word, cause)| ((*word).to_owned(), cause.map(str::to_owned))).collect()
+    }
+
+    #[test]
+    fn of_a_chain_the_first_one_broken_is_the_cause_of_all() {
+        let options = Options::default();
+        let chain = vec![failing(0, &[]), failing(1, &["a"]), failing(2, &["b"])];
+        let (words, causes) = attributed(MUSTS, chain, &options);
+        let explained = ("explained", Some("a"));
+        assert_eq!(words, verdicts(&[("fail", None), explained, explained]));
+        assert_eq!(causes, [("a".to_owned(), vec!["b".to_owned(), "c".to_owned()])]);
+        // The middle one could not be judged because of the first.
+        let blocked = Judged { blocked: said("b"), ..passing(1, &["a"]) };
+        let (words, _) = attributed(MUSTS, vec![failing(0, &[]), blocked, failing(2, &["b"])], &options);
+        assert_eq!(words, verdicts(&[("fail", None), ("blocked", Some("a")), explained]));
+    }
+
+    #[test]
+    fn what_passed_explains_nothing_and_is_not_explained() {
+        let options = Options::default();
+        let judged = vec![passing(0, &[]), failing(1, &["a"]), passing(2, &["b"])];
+        let (words, causes) = attributed(MUSTS, judged, &options);
+        assert_eq!(words, verdicts(&[("pass", None), ("fail", None), ("pass", None)]));
+        assert_eq!(causes, [("b".to_owned(), Vec::new())]);
+        // One that could not be judged names no cause either.
+        let blocked = Judged { blocked: said("b"), ..passing(0, &[]) };
+        let (words, _) = attributed(MUSTS, vec![blocked, failing(1, &["a"]), passing(2, &[])], &options);
+        assert_eq!(words, verdicts(&[("blocked", None), ("fail", None), ("pass", None)]));
+    }
+
+    #[test]
+    fn what_does_not_gate_hides_nothing_that_does() {
+        let levels = [Level::Should, Level::Must, Level::Should];
+        let judged = || vec![failing(0, &[]), failing(1, &["a"]), failing(2, &["a"])];
+        let (words, causes) = attributed(levels, judged(), &Options::default());
+        assert_eq!(words, verdicts(&[("advisory", None), ("fail", None), ("explained", Some("a"))]));
+        // What gates comes first.
+        assert_eq!(causes[0].0, "b");
+        let strict = Options { strict: true, ..Options::default() };
+        let (words, _) = attributed(levels, judged(), &strict);
+        let explained = ("explained", Some("a"));
+        assert_eq!(words, verdicts(&[("fail", None), explained, explained]));
+    }
+}

@@ -1,0 +1,509 @@
+//! What a case costs: requests, events and time, worked out from its steps without sending anything.
+//!
+//! A case is walked through as it would be played at a deployment that answers quickly, keeps its promises and counts in
+//! fixed windows. What it leaves behind on its keys is what the next case finds there.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::credentials::counts_against_key;
+use super::job::is_measured;
+use super::keys::WINDOW;
+use super::limiters::LONG_SILENCE;
+use super::stage::OWN;
+use super::survey;
+use crate::contract::{Limits, Scope};
+use crate::scenario::model::{Action, Burst, Case, Credentials, Pace, Poll, RequestDef};
+use crate::scenario::span::Spanned;
+use crate::scenario::words::WaitFor;
+
+/// How long an answer to one request is assumed to take.
+const ALONE: Duration = Duration::from_millis(5);
+/// How long each of many requests is assumed to take.
+const TOGETHER: Duration = Duration::from_micros(800);
+/// How long an event in a batch is assumed to take.
+const EVENT: Duration = Duration::from_micros(10);
+
+/// What playing a case takes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Cost {
+    /// Requests sent.
+    pub(crate) requests: u64,
+    /// Events in them.
+    pub(crate) events: u64,
+    /// When it is over.
+    pub(crate) until: Duration,
+    /// When it does nothing but wait.
+    pub(crate) waits: Vec<(Duration, Duration)>,
+}
+
+/// The requests that cases name.
+pub(crate) type Requests = BTreeMap<String, Spanned<RequestDef>>;
+
+/// A key as an estimate sees it: a fixed window that opens with the first request. Times count from the beginning of the
+/// run.
+#[derive(Debug, Clone)]
+pub(crate) struct KeyModel {
+    limits: Limits,
+    scopes: Vec<Scope>,
+    /// When the open window ends, if one is open.
+    ends: Option<Duration>,
+    requests: u32,
+    events: u32,
+    /// When the last request was answered.
+    last: Option<Duration>,
+}
+
+impl KeyModel {
+    /// A key that nobody has used.
+    pub(crate) fn new(limits: Limits, scopes: &[Scope]) -> Self {
+        Self { limits, scopes: scopes.to_vec(), ends: None, requests: 0, events: 0, last: None }
+    }
+
+    /// Whether hardly anything was sent with it, and that only now.
+    pub(crate) fn hardly_used(&self, now: Duration) -> bool {
+        const HARDLY: u32 = 12;
+        const LATELY: Duration = Duration::from_secs(10);
+        self.last.is_none() || self.requests <= HARDLY && now.saturating_sub(self.began(now)) < LATELY
+    }
+
+    /// The end of the window that is open at `now`.
+    pub(crate) fn ends(&self, now: Duration) -> Option<Duration> {
+        self.ends.filter(|ends| *ends > now)
+    }
+
+    /// Whether `more` requests fit at `now`.
+    pub(crate) fn has_room(&self, more: u32, now: Duration) -> bool {
+        !self.used_up(now) && self.left(now).0 >= more
+    }
+
+    fn began(&self, now: Duration) -> Duration {
+        self.ends(now).map_or(now, |ends| ends.saturating_sub(WINDOW))
+    }
+
+    /// Whether the key is answered 429 at `now`.
+    fn used_up(&self, now: Duration) -> bool {
+        self.ends(now).is_some() && (self.left(now).0 == 0 || self.left(now).1 == 0)
+    }
+
+    /// The requests and events that the key has left at `now`.
+    fn left(&self, now: Duration) -> (u32, u32) {
+        let events = self.limits.events.unwrap_or(u32::MAX);
+        match self.ends(now) {
+            Some(_) => {
+                (self.limits.requests.saturating_sub(self.requests), events.saturating_sub(self.events))
+            }
+            None => (self.limits.requests, events),
+        }
+    }
+
+    /// Takes note of requests of so many events each that leave at `from` and are answered by `to`.
+    fn spend(&mut self, requests: u32, events_each: u32, from: Duration, to: Duration) {
+        if self.ends(from).is_none() {
+            (self.ends, self.requests, self.events) = (Some(from + WINDOW), 0, 0);
+        }
+        let (requests_left, events_left) = self.left(from);
+        let fitting = events_left.checked_div(events_each).unwrap_or(u32::MAX);
+        let admitted = requests.min(requests_left).min(fitting);
+        self.requests += admitted;
+        self.events = self.events.saturating_add(admitted.saturating_mul(events_each));
+        // Whatever is left of the events is no use to batches of this size.
+        if admitted < requests && requests_left > admitted {
+            self.events = self.limits.events.unwrap_or(u32::MAX);
+        }
+        self.last = self.last.max(Some(to));
+    }
+}
+
+/// What the survey costs, one key after the other.
+pub(crate) fn survey(requests: &Requests, keys: &mut [KeyModel]) -> Cost {
+    let mut cost = Cost::default();
+    for key in keys {
+        for (_, def) in survey::granted(requests, &key.scopes) {
+            let events = def.body.as_ref().and_then(|body| body.events).unwrap_or(0);
+            key.spend(1, events, cost.until, cost.until + ALONE);
+            cost.until += ALONE;
+            cost.requests += 1;
+            cost.events += u64::from(events);
+        }
+    }
+    cost
+}
+
+/// What playing the first `steps` of `case` from `from` on costs with these keys, by the names its steps use for them.
+/// Where time `is_virtual`, the clock is moved.
+pub(crate) fn estimate(
+    case: &Case,
+    steps: usize,
+    requests: &Requests,
+    keys: &mut BTreeMap<String, KeyModel>,
+    from: Duration,
+    is_virtual: bool,
+) -> Cost {
+    let mut walk = Walk {
+        case,
+        requests,
+        keys,
+        now: from,
+        is_virtual,
+        last_burst: Duration::ZERO,
+        cost: Cost::default(),
+    };
+    for step in case.steps.iter().take(steps) {
+        walk.step(&step.value.action);
+    }
+    walk.cost.until = walk.now;
+    walk.cost
+}
+
+struct Walk<'a> {
+    case: &'a Case,
+    requests: &'a Requests,
+    keys: &'a mut BTreeMap<String, KeyModel>,
+    now: Duration,
+    is_virtual: bool,
+    last_burst: Duration,
+    cost: Cost,
+}
+
+impl Walk<'_> {
+    fn step(&mut self, action: &Action) {
+        match action {
+            Action::Send(send) => {
+                let name = name(send.key.as_ref());
+                let events = send.body.as_ref().and_then(|body| body.events);
+                let request = send.request.as_ref();
+                self.requests(&name, request, 1, events, send.credentials.as_ref(), ALONE);
+            }
+            Action::Burst(burst) => self.burst(burst),
+            Action::Pace(pace) => self.pace(pace),
+            Action::Poll(poll) => self.poll(poll),
+            Action::Exhaust(exhaust) => {
+                let collect = exhaust.collect.unwrap_or(1);
+                self.use_up(&name(exhaust.key.as_ref()), exhaust.request.as_ref(), collect, None);
+            }
+            Action::Fingerprint(fingerprint) => {
+                self.fingerprint(&name(fingerprint.key.as_ref()), fingerprint.request.as_ref());
+            }
+            Action::Wait(wait) => self.wait(*wait),
+            Action::Revoke(_) => {}
+            Action::FindSession(find) => {
+                self.requests(&name(find.key.as_ref()), find.request.as_ref(), 1, None, None, ALONE);
+            }
+        }
+    }
+
+    fn burst(&mut self, burst: &Burst) {
+        let name = name(burst.key.as_ref());
+        let Some(key) = self.keys.get(&name) else { return };
+        let (limits, left) = (key.limits, key.left(self.now));
+        let (count, batch) = match (burst.events, burst.count) {
+            (Some(events), _) => {
+                let batch = burst.batch.unwrap_or(1).max(1);
+                let limit = limits.events.unwrap_or(0);
+                (events.resolve(limit, left.1, limit).div_ceil(batch), Some(batch))
+            }
+            (None, count) => (
+                count.map_or(0, |count| count.resolve(limits.requests, left.0, limits.requests)),
+                burst.batch,
+            ),
+        };
+        let begun = self.now;
+        self.requests(&name, burst.request.as_ref(), count, batch, burst.credentials.as_ref(), TOGETHER);
+        self.last_burst = self.now - begun;
+    }
+
+    fn pace(&mut self, pace: &Pace) {
+        let name = name(pace.key.as_ref());
+        let Some(limit) = self.keys.get(&name).map(|key| key.limits.requests) else { return };
+        let over = pace.over.map_or(Duration::ZERO, |over| over.duration());
+        let count = match (pace.share, pace.count) {
+            (Some(share), _) => share.over(limit, over),
+            (None, count) => count.map_or(0, |count| count.resolve(limit, limit, limit)),
+        };
+        let begun = self.now;
+        for place in 0..count {
+            self.now = self.now.max(begun + over.mul_f64(f64::from(place) / f64::from(count)));
+            self.requests(&name, pace.request.as_ref(), 1, None, None, ALONE);
+        }
+    }
+
+    fn poll(&mut self, poll: &Poll) {
+        let name = name(poll.key.as_ref());
+        let every = poll.every.map_or(WINDOW, |every| every.duration());
+        let over = poll.over.map_or(Duration::ZERO, |over| over.duration());
+        // Counted from when the window began.
+        let end = self.keys.get(&name).map_or(self.now, |key| key.began(self.now)) + over;
+        while self.now < end {
+            let next = self.now + every;
+            self.requests(&name, poll.request.as_ref(), 1, None, None, ALONE);
+            self.wait_until(next.min(end));
+        }
+    }
+
+    fn fingerprint(&mut self, name: &str, request: Option<&Spanned<String>>) {
+        use super::steps::fingerprint::{APART, EVERY, OFF_THE_CLOCK, OVER, SETTLED};
+        let Some(limit) = self.keys.get(name).map(|key| key.limits.requests) else { return };
+        self.wait_until(self.now + OFF_THE_CLOCK);
+        let first = self.now;
+        self.requests(name, request, limit / 2, None, None, TOGETHER);
+        self.wait_until(first + APART);
+        self.requests(name, request, limit + OVER, None, None, TOGETHER);
+        while self.now < first + WINDOW {
+            self.wait_until(self.now + EVERY);
+            self.requests(name, request, 1, None, None, ALONE);
+        }
+        self.wait_until(self.now + SETTLED);
+        self.requests(name, request, limit, None, None, TOGETHER);
+    }
+
+    fn wait(&mut self, wait: WaitFor) {
+        let ends = self.keys.values().filter_map(|key| key.ends(self.now)).min().unwrap_or(self.now);
+        let last = self.keys.values().filter_map(|key| key.last).max().unwrap_or(self.now);
+        match wait {
+            WaitFor::FreshWindow => self.fresh_window(),
+            WaitFor::SilentWindow => self.wait_until(last + WINDOW),
+            WaitFor::Promise | WaitFor::FirstPromise => self.wait_until(ends),
+            WaitFor::Settled => self.wait_until(self.now + self.last_burst),
+        }
+    }
+
+    fn fresh_window(&mut self) {
+        let measured: Vec<String> =
+            self.keys.keys().filter(|name| is_measured(self.case, name)).cloned().collect();
+        if !self.is_virtual && measured.iter().all(|name| self.keys[name].hardly_used(self.now)) {
+            return;
+        }
+        let mut ready = self.now;
+        for name in measured {
+            let Some(key) = self.keys.get(&name) else { continue };
+            if self.is_virtual {
+                ready = ready.max(key.last.map_or(self.now, |last| last + LONG_SILENCE));
+            } else if key.ends(self.now).is_some() {
+                self.use_up(&name, None, 1, None);
+                let ends = self.keys.get(&name).and_then(|key| key.ends(self.now));
+                ready = ready.max(ends.unwrap_or(self.now));
+            }
+        }
+        self.wait_until(ready);
+    }
+
+    fn use_up(&mut self, name: &str, request: Option<&Spanned<String>>, collect: u32, batch: Option<u32>) {
+        let Some(key) = self.keys.get(name) else { return };
+        let quota = match batch {
+            _ if key.used_up(self.now) => 0,
+            Some(batch) => key.limits.events.unwrap_or(0).div_ceil(batch.max(1)),
+            None => key.limits.requests,
+        };
+        if quota > 0 || collect > 1 {
+            self.requests(name, request, quota.saturating_add(collect.max(1)), batch, None, TOGETHER);
+        }
+        self.requests(name, request, 1, batch, None, ALONE);
+    }
+
+    fn wait_until(&mut self, moment: Duration) {
+        if moment > self.now {
+            self.cost.waits.push((self.now, moment));
+            self.now = moment;
+        }
+    }
+
+    /// Requests of one kind; with `events`, batches of so many instead of the request's own body.
+    fn requests(
+        &mut self,
+        name: &str,
+        request: Option<&Spanned<String>>,
+        count: u32,
+        events: Option<u32>,
+        credentials: Option<&Credentials>,
+        each: Duration,
+    ) {
+        let Some(key) = self.keys.get_mut(name) else { return };
+        let usual = || survey::granted(self.requests, &key.scopes).next().map(|(_, def)| def);
+        let def = match request {
+            Some(request) => self.requests.get(request.as_str()).map(|def| &def.value),
+            None => usual(),
+        };
+        let own = def.and_then(|def| def.body.as_ref()).and_then(|body| body.events);
+        let events = events.filter(|events| *events > 0).or(own).unwrap_or(0);
+        self.cost.requests += u64::from(count);
+        self.cost.events += u64::from(count) * u64::from(events);
+        let from = self.now;
+        self.now += (each + EVENT * events) * count;
+        let granted = def.and_then(survey::scope_of).is_none_or(|scope| key.scopes.contains(&scope));
+        if count > 0 && counts_against_key(credentials) && granted {
+            key.spend(count, events, from, self.now);
+        }
+    }
+}
+
+fn name(name: Option<&Spanned<String>>) -> String {
+    name.map_or_else(|| OWN.to_owned(), |name| name.value.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::contract::Tier;
+    use crate::scenario::{Source, Suite};
+    use crate::target::Role;
+
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_window_opens_with_the_first_request_and_ends_a_minute_later() {
+        let mut key = KeyModel::new(Tier::Standard.limits(), &[]);
+        key.spend(59, 0, at(5), at(6));
+        assert!(!key.used_up(at(6)) && key.has_room(1, at(6)) && !key.has_room(2, at(6)));
+        key.spend(2, 0, at(7), at(7));
+        assert!(key.used_up(at(64)));
+        assert_eq!(key.ends(at(64)), Some(at(65)));
+        assert!(!key.used_up(at(65)) && key.has_room(60, at(65)));
+    }
+
+    #[test]
+    fn events_use_a_key_up_too() {
+        let mut key = KeyModel::new(Tier::Ingestion.limits(), &[]);
+        key.spend(100, 1_000, at(0), at(1));
+        assert!(key.used_up(at(1)));
+        let mut straddled = KeyModel::new(Tier::Ingestion.limits(), &[]);
+        straddled.spend(34, 3_000, at(0), at(1));
+        assert!(straddled.used_up(at(1)));
+    }
+
+    fn suite() -> Suite {
+        Suite::load(&Source::Builtin).unwrap()
+    }
+
+    /// The first case that a check reads, and how many of its steps that takes.
+    fn read_by<'s>(suite: &'s Suite, id: &str) -> (&'s Case, usize) {
+        let check = suite.checks.iter().position(|check| check.id == id).unwrap();
+        let place = crate::run::job::places(suite, &[check])[0];
+        let case = place.of(suite);
+        (case, crate::run::job::steps_needed(case, &[check]))
+    }
+
+    fn keys_for(case: &Case) -> BTreeMap<String, KeyModel> {
+        let model =
+            |role: Role| KeyModel::new(role.tier().unwrap_or(Tier::Standard).limits(), &role.scopes());
+        crate::run::job::parts(case).into_iter().map(|part| (part.name, model(part.role))).collect()
+    }
+
+    #[test]
+    fn a_measured_window_costs_the_exhaustion_the_wait_and_the_burst() {
+        let suite = suite();
+        let (case, steps) = read_by(&suite, "rate.standard");
+        let cost =
+            |keys: &mut _, from, is_virtual| estimate(case, steps, &suite.requests, keys, from, is_virtual);
+        let mut keys = keys_for(case);
+        // A key that was not used yet is taken for fresh.
+        let fresh = cost(&mut keys, Duration::ZERO, false);
+        assert_eq!((fresh.requests, fresh.events, fresh.waits.len()), (160, 0, 0));
+        assert!(keys["own"].used_up(fresh.until));
+        // The next one finds the key used up, and asks for the promise only.
+        let next = cost(&mut keys, fresh.until, false);
+        assert_eq!((next.requests, next.until.as_secs(), next.waits.len()), (1 + 160, 60, 1));
+        // A key of which much was spent is used up: a quota and one more, one alone.
+        let mut begun = keys_for(case);
+        begun.get_mut("own").unwrap().spend(20, 0, at(0), at(1));
+        let begun = cost(&mut begun, at(10), false);
+        assert_eq!((begun.requests, begun.until.as_secs()), (61 + 1 + 160, 60));
+        // On a clock that moves, nothing is sent to know when a window ends.
+        let mut moved = keys_for(case);
+        moved.get_mut("own").unwrap().spend(20, 0, at(0), at(1));
+        let moved = cost(&mut moved, at(10), true);
+        assert_eq!((moved.requests, moved.until.as_secs()), (160, 1 + 121));
+    }
+
+    #[test]
+    fn looking_at_429s_costs_a_quota_once() {
+        let suite = suite();
+        let check = suite.checks.iter().position(|check| check.id == "limit.body").unwrap();
+        let place = crate::run::job::places(&suite, &[check])[0];
+        let case = place.of(&suite);
+        let mut keys = keys_for(case);
+        let first = estimate(case, 1, &suite.requests, &mut keys, Duration::ZERO, false);
+        let second = estimate(case, 1, &suite.requests, &mut keys, first.until, false);
+        assert_eq!((first.requests, second.requests), (160 + 1, 100 + 1));
+        assert!(second.until.as_secs() == 0 && second.waits.is_empty());
+    }
+
+    #[test]
+    fn events_are_counted_in_batches() {
+        let suite = suite();
+        let (case, _) = read_by(&suite, "events.window");
+        let mut keys = keys_for(case);
+        let cost = estimate(case, 2, &suite.requests, &mut keys, Duration::ZERO, false);
+        assert_eq!((cost.requests, cost.events), (110, 110_000));
+        assert!(keys["own"].used_up(cost.until));
+    }
+
+    #[test]
+    fn steps_that_nobody_reads_cost_nothing() {
+        let suite = suite();
+        let (case, steps) = read_by(&suite, "rate.standard");
+        let cost = |steps| {
+            let cost = estimate(case, steps, &suite.requests, &mut keys_for(case), Duration::ZERO, false);
+            (cost.requests, cost.until.as_secs())
+        };
+        assert!(steps < case.steps.len());
+        assert!(cost(steps).0 < cost(usize::MAX).0 && cost(steps).1 < 1 && cost(usize::MAX).1 >= 60);
+        assert_eq!(cost(case.steps.len()), cost(usize::MAX));
+    }
+
+    proptest! {
+        /// However requests are spread, no window of the model holds more than the quota.
+        #[test]
+        fn no_window_holds_more_than_the_quota(sends in proptest::collection::vec((0_u64..90, 1_u32..80), 1..20)) {
+            let mut key = KeyModel::new(Tier::Standard.limits(), &[]);
+            let (mut now, mut admitted, mut opened) = (0, 0, None);
+            for (later, requests) in sends {
+                now += later;
+                if opened.is_none_or(|opened| now >= opened + 60) {
+                    (opened, admitted) = (Some(now), 0);
+                }
+                let left = key.left(at(now)).0;
+                prop_assert_eq!(left, 60 - admitted);
+                key.spend(requests, 0, at(now), at(now));
+                admitted += requests.min(left);
+                prop_assert_eq!(key.used_up(at(now)), admitted == 60);
+            }
+        }
+
+        /// From whatever moment on, in whatever order, with whatever was left behind: time goes forwards, waits lie
+        /// inside the case and do not overlap.
+        #[test]
+        fn cases_can_follow_each_other_in_any_order(
+            chosen in proptest::collection::vec(any::<proptest::sample::Index>(), 1..12),
+            gap in 0_u64..90,
+            is_virtual: bool,
+        ) {
+            let suite = suite();
+            let cases: Vec<&Case> = suite.experiments.iter().flat_map(|one| &one.cases).collect();
+            let mut keys: BTreeMap<String, KeyModel> = BTreeMap::new();
+            let mut now = Duration::ZERO;
+            for index in chosen {
+                let case = index.get(&cases);
+                let mut own = keys_for(case);
+                for (name, key) in &mut own {
+                    if let Some(before) = keys.get(name).filter(|before| before.limits == key.limits) {
+                        *key = before.clone();
+                    }
+                }
+                let cost = estimate(case, usize::MAX, &suite.requests, &mut own, now, is_virtual);
+                keys.extend(own);
+                prop_assert!(cost.until >= now);
+                let mut at = now;
+                for (from, until) in &cost.waits {
+                    prop_assert!(*from >= at && until > from && *until <= cost.until);
+                    at = *until;
+                }
+                now = cost.until + Duration::from_secs(gap);
+            }
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! What is played together, with which keys, and what it does to them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::credentials::counts_against_key;
+use super::runner::Attempt;
+use super::stage::OWN;
+use crate::scenario::Suite;
+use crate::scenario::model::{Action, Case, Item};
+use crate::scenario::words::WaitFor;
+use crate::target::{Role, TargetInfo};
+
+/// How many cases that only send a few requests are played one after the other: a new workspace costs the mock a little,
+/// and a target with slow answers should not be waited for longer than its longest case.
+const LIGHT_CASES: usize = 8;
+
+/// A case by its place in the suite.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Place {
+    /// Index of the experiment.
+    pub(crate) experiment: usize,
+    /// Index of the case in it.
+    pub(crate) case: usize,
+}
+
+impl Place {
+    /// The case at this place.
+    pub(crate) fn of(self, suite: &Suite) -> &Case {
+        &suite.experiments[self.experiment].cases[self.case]
+    }
+}
+
+/// What a case does to its keys, as far as others are concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Use {
+    /// It sends a few requests, beside those of others.
+    Shares,
+    /// It uses a key up and looks at the refusals.
+    UsesUp,
+    /// It waits for windows, and must not be disturbed.
+    Waits,
+}
+
+/// A key that a case needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// The name its steps use.
+    pub(crate) name: String,
+    /// The role.
+    pub(crate) role: Role,
+    /// Whether nobody else may use the key meanwhile.
+    pub(crate) alone: bool,
+}
+
+/// Cases that are played one after the other with the same keys.
+#[derive(Debug, Clone)]
+pub(crate) struct Job {
+    /// The cases, and how each is played.
+    pub(crate) cases: Vec<(Place, Attempt)>,
+    /// How they use their keys.
+    pub(crate) usage: Use,
+    /// The keys.
+    pub(crate) parts: Vec<Part>,
+    /// Whether all of these keys belong to one account.
+    pub(crate) one_account: bool,
+    /// The most requests one of the cases sends that count against a key it shares.
+    pub(crate) counted: u32,
+    /// Whether it looks back on all others.
+    pub(crate) last: bool,
+    /// Whether it begins by using its key up, so that it had best get one that is used up already.
+    pub(crate) uses_up_first: bool,
+    /// Whether it finds out if keys share a quota, which others wait to know.
+    pub(crate) learns_sharing: bool,
+    /// How long it takes when it is played alone, where that is known.
+    pub(crate) takes: Duration,
+}
+
+impl Job {
+    /// A job of these cases.
+    pub(crate) fn of(suite: &Suite, cases: Vec<(Place, Attempt)>) -> Self {
+        let all = || cases.iter().map(|(place, _)| place.of(suite));
+        let learns = |case: &Case| {
+            let sharing = Some(crate::scenario::model::Fact::Sharing);
+            case.readings.iter().any(|reading| reading.learns == sharing)
+        };
+        Self {
+            usage: all().map(usage).max().unwrap_or(Use::Shares),
+            parts: all().next().map(parts).unwrap_or_default(),
+            one_account: all().any(|case| case.one_account),
+            counted: all().map(counted).max().unwrap_or(0),
+            last: all().any(looks_back),
+            uses_up_first: all().next().is_some_and(|case| first_exhaustion(case).is_some()),
+            learns_sharing: all().any(learns),
+            takes: Duration::ZERO,
+            cases,
+        }
+    }
+
+    /// Whether it counts the quota of a key.
+    pub(crate) fn measures(&self) -> bool {
+        self.parts.iter().any(|part| part.alone)
+    }
+
+    /// Whether it keeps a processor busy: those that wait for windows do not.
+    pub(crate) fn keeps_busy(&self) -> bool {
+        self.usage != Use::Waits
+    }
+}
+
+/// Jobs of these cases: such as begin by using the same key up share one exhaustion, such as send a few requests are a few
+/// together, and all others are on their own. The longest come first.
+pub(crate) fn jobs(suite: &Suite, places: Vec<(Place, Attempt)>) -> Vec<Job> {
+    let mut gathered: BTreeMap<String, Vec<(Place, Attempt)>> = BTreeMap::new();
+    for (place, attempt) in places {
+        let case = place.of(suite);
+        let alone =
+            looks_back(case) || case.steps.iter().any(|step| matches!(step.action, Action::Revoke(_)));
+        let first = first_exhaustion(case).filter(|_| usage(case) == Use::UsesUp && parts(case).len() == 1);
+        let name = match (alone, first) {
+            (false, Some(name)) => name,
+            (false, None) if usage(case) == Use::Shares => {
+                format!("light {} {:04}", place.experiment, place.case / LIGHT_CASES)
+            }
+            _ => format!("case {} {:04} {:?}", place.experiment, place.case, attempt.before),
+        };
+        gathered.entry(name).or_default().push((place, attempt));
+    }
+    let mut jobs: Vec<Job> = gathered.into_values().map(|cases| Job::of(suite, cases)).collect();
+    let weight = |job: &Job| job.cases.iter().map(|(place, _)| weight(place.of(suite))).max();
+    jobs.sort_by_key(|job| (job.last, std::cmp::Reverse(weight(job))));
+    jobs
+}
+
+/// How long a case is likely to take: 0 where it sends a few requests, more where it waits.
+fn weight(case: &Case) -> usize {
+    let waits = case.steps.iter().filter(|step| usage_of(&step.action) == Use::Waits).count();
+    waits + usize::from(usage(case) != Use::Shares)
+}
+
+/// The parts of a case, the main key first.
+pub(crate) fn parts(case: &Case) -> Vec<Part> {
+    let shares = usage(case) == Use::Shares;
+    let own = case.key.iter().map(|role| (OWN, role));
+    let others = case.keys.iter().map(|(name, role)| (name.as_str(), role));
+    own.chain(others)
+        .filter_map(|(name, role)| {
+            let alone = !shares && is_measured(case, name);
+            Some(Part { name: name.to_owned(), role: Role::from_name(role)?, alone })
+        })
+        .collect()
+}
+
+/// The name of the key an action counts with.
+fn counts_with(action: &Action) -> Option<&str> {
+    let key = match action {
+        Action::Burst(burst) => &burst.key,
+        Action::Pace(pace) => &pace.key,
+        Action::Poll(poll) => &poll.key,
+        Action::Exhaust(exhaust) => &exhaust.key,
+        Action::Fingerprint(fingerprint) => &fingerprint.key,
+        Action::Send(_) | Action::Wait(_) | Action::Revoke(_) | Action::FindSession(_) => return None,
+    };
+    Some(key.as_ref().map_or(OWN, |key| key.as_str()))
+}
+
+/// Whether a case counts what the key of this name may do; with the others it sends a few requests.
+pub(crate) fn is_measured(case: &Case, name: &str) -> bool {
+    name == OWN || case.steps.iter().any(|step| counts_with(&step.action) == Some(name))
+}
+
+/// Whether a case needs no room in the quota before it begins: because it uses its keys up, finds a fresh window of
+/// theirs, begins with a burst whatever is left, or looks back on others and takes whatever is answered.
+pub(crate) fn needs_no_room(case: &Case) -> bool {
+    let first = case.steps.first().map(|step| &step.action);
+    matches!(first, Some(Action::Exhaust(_) | Action::Wait(_) | Action::Burst(_))) || looks_back(case)
+}
+
+fn looks_back(case: &Case) -> bool {
+    case.readings.iter().flat_map(|reading| &reading.items).any(|item| item.steps.is_empty())
+}
+
+/// Whether all this case asks is that a key, sent as it should be, is let in.
+pub(crate) fn is_about_being_let_in(case: &Case) -> bool {
+    let own_key = |action: &Action| {
+        let Action::Send(send) = action else { return false };
+        send.credentials.as_ref().is_none_or(|credentials| credentials.spelled.is_some())
+    };
+    let let_in = |item: &Item| {
+        let expected = item.expect.as_ref().map_or(item.given.as_ref(), |expect| expect.status.as_ref());
+        expected.is_some_and(|status| status.contains(200))
+    };
+    let mut items = case.readings.iter().flat_map(|reading| &reading.items);
+    case.steps.iter().all(|step| own_key(&step.action)) && items.all(let_in)
+}
+
+/// What a case uses up before it does anything else, where it begins like that.
+fn first_exhaustion(case: &Case) -> Option<String> {
+    let Action::Exhaust(exhaust) = &case.steps.first()?.action else { return None };
+    let role = case.key.as_ref().map_or("", |role| role.as_str());
+    let request = exhaust.request.as_ref().map_or("", |request| request.as_str());
+    Some(format!("exhaust {role} {request}"))
+}
+
+/// How a case uses its keys.
+pub(crate) fn usage(case: &Case) -> Use {
+    case.steps.iter().map(|step| usage_of(&step.action)).max().unwrap_or(Use::Shares)
+}
+
+fn usage_of(action: &Action) -> Use {
+    match action {
+        // A burst without the key spends nothing of what others count.
+        Action::Burst(burst) if !counts_against_key(burst.credentials.as_ref()) => Use::Shares,
+        Action::Burst(_) | Action::Pace(_) | Action::Poll(_) | Action::Fingerprint(_) | Action::Wait(_) => {
+            Use::Waits
+        }
+        Action::Exhaust(_) => Use::UsesUp,
+        Action::Send(_) | Action::Revoke(_) | Action::FindSession(_) => Use::Shares,
+    }
+}
+
+/// How many requests the case sends that count against the quota of one of its keys, as far as it shares them.
+fn counted(case: &Case) -> u32 {
+    let counts = case.steps.iter().filter(|step| match &step.action {
+        Action::Send(send) => counts_against_key(send.credentials.as_ref()),
+        Action::FindSession(_) => true,
+        _ => false,
+    });
+    u32::try_from(counts.count()).unwrap_or(u32::MAX).saturating_add(2)
+}
+
+/// The request that an action names.
+pub(crate) fn request_of(action: &Action) -> Option<&str> {
+    let request = match action {
+        Action::Send(send) => &send.request,
+        Action::Burst(burst) => &burst.request,
+        Action::Pace(pace) => &pace.request,
+        Action::Exhaust(exhaust) => &exhaust.request,
+        _ => return None,
+    };
+    request.as_ref().map(|name| name.as_str())
+}
+
+/// Why a case that revokes is not played at a deployment.
+pub(crate) const CANNOT_REVOKE: &str = "keys of this target cannot be revoked by a program";
+
+/// What keeps a case from being played at a deployment, as far as that is known before.
+pub(crate) fn obstacle(case: &Case, target: &TargetInfo, allowed_hosts: &[String]) -> Option<String> {
+    if case.steps.iter().any(|step| matches!(step.action, Action::Revoke(_))) {
+        return Some(CANNOT_REVOKE.to_owned());
+    }
+    let sends_many = |action: &Action| match action {
+        Action::Burst(_) | Action::Exhaust(_) | Action::Pace(_) | Action::Fingerprint(_) => true,
+        Action::Wait(wait) => *wait == WaitFor::FreshWindow,
+        _ => false,
+    };
+    no_bursts(&target.host(), target.loopback, allowed_hosts)
+        .filter(|_| case.steps.iter().any(|step| sends_many(&step.action)))
+}
+
+/// Why bursts do not go to this host, if they do not.
+pub(crate) fn no_bursts(host: &str, loopback: bool, allowed_hosts: &[String]) -> Option<String> {
+    (!loopback && !allowed_hosts.iter().any(|allowed| allowed == host)).then(|| {
+        format!("it sends bursts, and {host} is not this machine: allow it with --allow-host {host}")
+    })
+}
+
+/// The cases that the checks at `selected` places of the suite read.
+pub(crate) fn places(suite: &Suite, selected: &[usize]) -> Vec<Place> {
+    let mut places = Vec::new();
+    for (experiment, one) in suite.experiments.iter().enumerate() {
+        for (case, one) in one.cases.iter().enumerate() {
+            if one.readings.iter().any(|reading| selected.contains(&reading.check)) {
+                places.push(Place { experiment, case });
+            }
+        }
+    }
+    places
+}
+
+/// How many steps of a case these checks need.
+pub(crate) fn steps_needed(case: &Case, selected: &[usize]) -> usize {
+    let readings = case.readings.iter().filter(|reading| selected.contains(&reading.check));
+    let items = readings.flat_map(|reading| &reading.items);
+    // What looks back on the run needs all there is to look back on.
+    items.map(|item| item.steps.iter().max().map_or(case.steps.len(), |last| last + 1)).max().unwrap_or(0)
+}

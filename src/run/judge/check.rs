@@ -1,0 +1,559 @@
+//! What all plays of all cases that a check reads come to together.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::counts;
+use super::reading::{Context, FirstBodies, Lack, Outcome, owns_the_limit, read};
+use crate::contract::Tier;
+use crate::report::Failure;
+use crate::run::evidence::{Evidence, Gap, Play, Seen};
+use crate::run::job::is_about_being_let_in;
+use crate::run::limiters::{self, Assessment, LONG_SILENCE, SHORT_SILENCE, Suspicion};
+use crate::scenario::Suite;
+use crate::scenario::model::{Case, Fact, Reading};
+
+/// How often a case is played at the most.
+const MOST_PLAYS: usize = 2;
+
+/// A case that should be played again, because a conforming limiter may explain what was seen.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Doubt {
+    /// The experiment, by its place in the suite.
+    pub(crate) experiment: usize,
+    /// The case, by its place in the experiment.
+    pub(crate) case: usize,
+    /// How long keys have to be silent before windows.
+    pub(crate) silence: Duration,
+    /// What was suspicious.
+    pub(crate) suspicions: Vec<Suspicion>,
+    /// How many of its steps are needed.
+    pub(crate) steps: usize,
+    /// Whether it was measured out by limits that are not those of this deployment, so that nothing was seen yet.
+    pub(crate) stale: bool,
+}
+
+/// What a check came to, as far as it can be told from what was seen.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Judged {
+    /// The check, by its place in the suite.
+    pub(crate) check: usize,
+    /// What is broken.
+    pub(crate) failures: Vec<Failure>,
+    /// Why cases could not be judged, because of the deployment.
+    pub(crate) blocked: Vec<String>,
+    /// Why nothing followed from others.
+    pub(crate) unsure: Vec<String>,
+    /// Why others were not played.
+    pub(crate) skipped: Vec<String>,
+    /// How many cases held.
+    pub(crate) held: u32,
+    /// What was seen.
+    pub(crate) facts: Vec<String>,
+    /// Requests of the experiments it reads.
+    pub(crate) requests: u64,
+    /// Wall time of these.
+    pub(crate) took: Duration,
+    /// Checks that name the cause where they fail.
+    pub(crate) needs: BTreeSet<String>,
+    /// Checks of the same promise elsewhere: where they are broken in the same words, it is one cause.
+    pub(crate) like: BTreeSet<String>,
+    /// What could still be settled by playing again.
+    pub(crate) doubts: Vec<Doubt>,
+}
+
+/// Judges a check by the evidence. `steady` are tiers whose keys nobody else uses.
+pub(crate) fn judge(suite: &Suite, evidence: &Evidence, steady: &[Tier], check: usize) -> Judged {
+    let mut judged = Judged { check, ..Judged::default() };
+    let mut bodies = FirstBodies::new();
+    for (place, experiment) in suite.experiments.iter().enumerate() {
+        for (number, case) in experiment.cases.iter().enumerate() {
+            for reading in case.readings.iter().filter(|reading| reading.check == check) {
+                judged.needs.extend(reading.needs.iter().cloned());
+                judged.like.extend(reading.like.iter().cloned());
+                let plays = plays_to_read(evidence, &experiment.name, case, reading);
+                judged.requests += plays.iter().map(|play| play.requests).sum::<u64>();
+                judged.took += plays.iter().map(|play| play.took).sum::<Duration>();
+                if plays.is_empty() {
+                    judged.not_played(suite, evidence, &experiment.name, case);
+                    continue;
+                }
+                let read = Readings::of(suite, evidence, steady, case, reading, &plays, &mut bodies);
+                judged.facts.extend(read.facts.iter().cloned());
+                judged.settle(suite, read, (place, number), case, reading, &plays);
+            }
+        }
+    }
+    judged
+}
+
+/// The plays that came as far as this reading needs them; all, if none did. What proves another check may end earlier.
+fn plays_to_read<'a>(
+    evidence: &'a Evidence,
+    experiment: &'a str,
+    case: &'a Case,
+    reading: &Reading,
+) -> Vec<&'a Play> {
+    let all: Vec<&Play> = evidence.plays_of(experiment, &case.row).collect();
+    let last = reading.items.iter().flat_map(|item| &item.steps).max();
+    let reached = |play: &&&Play| last.is_none_or(|last| play.seen.len() > *last);
+    let enough: Vec<&Play> = all.iter().filter(reached).copied().collect();
+    if enough.is_empty() { all } else { enough }
+}
+
+/// The checks that name what a deployment lacks.
+fn owners(suite: &Suite, lack: Lack) -> impl Iterator<Item = String> {
+    let cases = suite.experiments.iter().flat_map(|experiment| &experiment.cases);
+    let owners = cases.flat_map(move |case| {
+        let let_in = lack == Lack::Admission && is_about_being_let_in(case);
+        case.readings.iter().filter(move |reading| {
+            let_in
+                || lack == Lack::RequestLimit && reading.learns == Some(Fact::Requests)
+                || lack == Lack::EventLimit && reading.learns == Some(Fact::Events)
+        })
+    });
+    owners.map(|reading| suite.checks[reading.check].id.clone())
+}
+
+/// What a reading of several plays comes to.
+enum Settled {
+    Held,
+    Broken(Vec<Failure>),
+    Blocked(String),
+    Lacking(Lack, String),
+    Skipped(String),
+    Inconclusive(String),
+    /// Another play could tell, after so long a silence; else this is why nothing follows.
+    Doubtful(Duration, String),
+}
+
+struct Readings {
+    settled: Settled,
+    facts: Vec<String>,
+    suspicions: Vec<Suspicion>,
+    stale: bool,
+}
+
+impl Readings {
+    fn of(
+        suite: &Suite,
+        evidence: &Evidence,
+        steady: &[Tier],
+        case: &Case,
+        reading: &Reading,
+        plays: &[&Play],
+        bodies: &mut FirstBodies,
+    ) -> Self {
+        let owns_the_limit = owns_the_limit(reading);
+        let mut suspicions: Vec<Suspicion> = Vec::new();
+        let mut beside: Vec<Suspicion> = Vec::new();
+        let mut last = (Outcome::Held, Vec::new());
+        let mut broken: Option<Vec<Failure>> = None;
+        for (number, play) in plays.iter().enumerate() {
+            let mut context = Context {
+                suite,
+                evidence,
+                case,
+                reading,
+                play,
+                steady,
+                owns_the_limit,
+                again: number > 0,
+                at: (0, ""),
+            };
+            last = read(&mut context, bodies);
+            beside.extend(suspicions_beside(&context, reading));
+            match &last.0 {
+                Outcome::Broken(failures) => broken = broken.or_else(|| Some(failures.clone())),
+                Outcome::Suspect(suspicion, _) => suspicions.push(suspicion.clone()),
+                _ => {}
+            }
+        }
+        let (outcome, mut facts) = last;
+        let stale = outcome == Outcome::Stale;
+        let settled = match (broken, outcome) {
+            (Some(failures), _) | (None, Outcome::Broken(failures)) => Settled::Broken(failures),
+            (None, Outcome::Held | Outcome::HeldWith(_)) => Settled::Held,
+            (None, Outcome::Blocked(why)) => Settled::Blocked(why),
+            (None, Outcome::Lacking(lack, why)) => Settled::Lacking(lack, why),
+            (None, Outcome::Skipped(why)) => Settled::Skipped(why),
+            (None, Outcome::Inconclusive(why)) => Settled::Inconclusive(why),
+            (None, Outcome::Stale) => Settled::Doubtful(
+                SHORT_SILENCE,
+                "it was measured out by the documented limits, which are not those of this deployment"
+                    .to_owned(),
+            ),
+            (None, Outcome::Suspect(newest, failures)) => {
+                let others: Vec<Suspicion> =
+                    suspicions[..suspicions.len() - 1].iter().chain(&beside).cloned().collect();
+                match limiters::weigh(&newest, &others) {
+                    Assessment::Proof => Settled::Broken(with_plays(failures, plays.len())),
+                    Assessment::Explained(fact) => {
+                        facts.push(fact);
+                        Settled::Held
+                    }
+                    Assessment::Doubt => {
+                        let slides = evidence.learned.slides;
+                        Settled::Doubtful(silence_for(&newest, slides), limiters::explain(&newest))
+                    }
+                }
+            }
+        };
+        Self { settled, facts, suspicions, stale }
+    }
+}
+
+impl Judged {
+    fn not_played(&mut self, suite: &Suite, evidence: &Evidence, experiment: &str, case: &Case) {
+        if evidence.learned.sharing {
+            let readings =
+                suite.experiments.iter().flat_map(|one| &one.cases).flat_map(|case| &case.readings);
+            let owners = readings.filter(|reading| reading.learns == Some(Fact::Sharing));
+            self.needs.extend(owners.map(|owner| suite.checks[owner.check].id.clone()));
+        }
+        let left = evidence.not_played.iter();
+        let why =
+            left.filter(|left| left.experiment == experiment && left.row == case.row).map(|left| &left.why);
+        match why.into_iter().next_back() {
+            Some(Gap::Blocked(why) | Gap::NotAdmitted(why) | Gap::NeverLimited(why)) => {
+                self.blocked.push(why.clone());
+            }
+            Some(Gap::Inconclusive(why) | Gap::Noise(why)) => self.unsure.push(why.clone()),
+            Some(Gap::Skipped(why)) => self.skipped.push(why.clone()),
+            None => self.skipped.push("it was not played".to_owned()),
+        }
+    }
+
+    fn settle(
+        &mut self,
+        suite: &Suite,
+        read: Readings,
+        (experiment, number): (usize, usize),
+        case: &Case,
+        reading: &Reading,
+        plays: &[&Play],
+    ) {
+        match read.settled {
+            Settled::Held => self.held += 1,
+            Settled::Broken(failures) => self.failures.extend(failures),
+            Settled::Blocked(why) => self.blocked.push(why),
+            Settled::Lacking(lack, why) => {
+                self.needs.extend(owners(suite, lack));
+                self.blocked.push(why);
+            }
+            Settled::Skipped(why) => self.skipped.push(why),
+            Settled::Inconclusive(why) => self.unsure.push(why),
+            Settled::Doubtful(silence, why) => {
+                self.unsure.push(why);
+                let longest = plays.iter().filter_map(|play| play.silence).max().unwrap_or_default();
+                let worth_it = plays.len() < MOST_PLAYS || (plays.len() == MOST_PLAYS && longest < silence);
+                if worth_it {
+                    let last = reading.items.iter().flat_map(|item| &item.steps).max();
+                    self.doubts.push(Doubt {
+                        experiment,
+                        case: number,
+                        silence,
+                        suspicions: read.suspicions,
+                        stale: read.stale,
+                        steps: last.map_or(case.steps.len(), |last| last + 1),
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// What further windows of a play show of the quota that this reading is about.
+fn suspicions_beside(context: &Context<'_>, reading: &Reading) -> Vec<Suspicion> {
+    let read: BTreeSet<usize> = reading.items.iter().flat_map(|item| item.steps.iter().copied()).collect();
+    let others = context.play.seen.iter().enumerate().filter(|(place, _)| !read.contains(place));
+    others
+        .filter_map(|(_, seen)| match seen {
+            Seen::Burst(burst) => counts::suspicion_of(context, burst, context.play.keys.get(&burst.key)?),
+            _ => None,
+        })
+        .collect()
+}
+
+/// How long a key has to be silent for the next play to settle a suspicion.
+fn silence_for(suspicion: &Suspicion, slides: bool) -> Duration {
+    match suspicion {
+        Suspicion::TooFew { trickles: Some(false), .. } if !slides => SHORT_SILENCE,
+        Suspicion::CameBack(_) | Suspicion::Limited(_) | Suspicion::TooFew { .. } => LONG_SILENCE,
+        _ if slides => LONG_SILENCE,
+        _ => SHORT_SILENCE,
+    }
+}
+
+fn with_plays(mut failures: Vec<Failure>, plays: usize) -> Vec<Failure> {
+    if plays > 1 {
+        for failure in &mut failures {
+            failure.facts.push(format!("seen in {plays} plays; no conforming limiter explains all of them"));
+        }
+    }
+    failures
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::learn;
+    use super::*;
+    use crate::run::clock::Moment;
+    use crate::run::evidence::{Answer, Burst, Fresh, KeyInfo, NotPlayed};
+    use crate::run::learned::Quota;
+    use crate::run::stage::OWN;
+    use crate::scenario::Source;
+    use crate::scenario::model::Action;
+
+    /// A check, with the first case it reads.
+    struct Bench {
+        suite: Suite,
+        check: usize,
+        experiment: usize,
+        case: usize,
+    }
+
+    fn bench(id: &str) -> Bench {
+        let suite = Suite::load(&Source::Builtin).unwrap();
+        let check = suite.checks.iter().position(|check| check.id == id).unwrap();
+        let place = crate::run::job::places(&suite, &[check])[0];
+        Bench { suite, check, experiment: place.experiment, case: place.case }
+    }
+
+    /// A burst in a fresh window of a Standard key, `minute` minutes and `second` seconds into the run.
+    fn burst_of(admitted: usize, refused: usize, (minute, second): (u64, u64)) -> Burst {
+        let from = Moment(Duration::from_secs(60 * minute + second));
+        let to = from + Duration::from_millis(300);
+        let answer = |place: usize| {
+            let limited = place >= admitted;
+            let status = if limited { 429 } else { 200 };
+            Answer {
+                look: 0,
+                status,
+                limited,
+                accepted: None,
+                promise: None,
+                sent: from,
+                answered: to,
+                done: to,
+            }
+        };
+        Burst {
+            key: OWN.to_owned(),
+            answers: (0..admitted + refused).map(|place| (place, answer(place))).collect(),
+            batches: vec![0; admitted + refused],
+            from,
+            to,
+            counted: true,
+            in_flight: 1,
+            fresh: Some(Fresh::Silence),
+            since: from,
+            silence: SHORT_SILENCE,
+            ..Burst::default()
+        }
+    }
+
+    impl Bench {
+        fn case(&self) -> &Case {
+            &self.suite.experiments[self.experiment].cases[self.case]
+        }
+
+        /// A play of the case. The bursts that the check reads went like this, all others as they should.
+        fn play(&self, burst: &Burst) -> Play {
+            let limits = Tier::Standard.limits();
+            let key =
+                KeyInfo { variable: "K".to_owned(), tier: Some(Tier::Standard), limits, documented: limits };
+            let right = burst_of(60, 100, (9, 9));
+            let seen = |(place, action): (usize, &Action)| match action {
+                Action::Burst(_) if self.reads(place) => Seen::Burst(Box::new(burst.clone())),
+                Action::Burst(_) => Seen::Burst(Box::new(right.clone())),
+                _ => Seen::Nothing,
+            };
+            let actions = self.case().steps.iter().map(|step| &step.value.action);
+            Play {
+                experiment: self.suite.experiments[self.experiment].name.clone(),
+                row: self.case().row.clone(),
+                keys: [(OWN.to_owned(), key)].into(),
+                silence: None,
+                seen: actions.enumerate().map(seen).collect(),
+                requests: u64::from(burst.all()),
+                took: burst.took(),
+            }
+        }
+
+        fn reads(&self, step: usize) -> bool {
+            let mut readings = self.case().readings.iter().filter(|reading| reading.check == self.check);
+            readings.any(|reading| reading.items.iter().any(|item| item.steps.contains(&step)))
+        }
+
+        fn evidence(&self, bursts: &[Burst]) -> Evidence {
+            let plays = bursts.iter().map(|burst| self.play(burst)).collect();
+            Evidence { plays, ..Evidence::default() }
+        }
+
+        fn judged(&self, evidence: &Evidence) -> Judged {
+            judge(&self.suite, evidence, &[], self.check)
+        }
+
+        fn of(&self, bursts: &[Burst]) -> Judged {
+            self.judged(&self.evidence(bursts))
+        }
+    }
+
+    #[track_caller]
+    fn doubt(judged: &Judged) -> &Doubt {
+        assert!(judged.failures.is_empty() && judged.held == 0, "{judged:?}");
+        assert_eq!((judged.unsure.len(), judged.doubts.len()), (1, 1), "{judged:?}");
+        &judged.doubts[0]
+    }
+
+    #[test]
+    fn a_right_count_holds() {
+        let judged = bench("rate.standard").of(&[burst_of(60, 100, (0, 0))]);
+        assert_eq!((judged.held, judged.requests), (1, 160));
+        assert!(judged.failures.is_empty() && judged.doubts.is_empty() && judged.unsure.is_empty());
+    }
+
+    #[test]
+    fn one_too_many_is_played_again_apart_from_it_before_it_is_held_against_anybody() {
+        let bench = bench("rate.standard");
+        let once = bench.of(&[burst_of(61, 99, (0, 0))]);
+        let doubt = doubt(&once);
+        assert_eq!((doubt.silence, doubt.stale, doubt.steps), (SHORT_SILENCE, false, 2));
+        assert_eq!(doubt.suspicions.len(), 1);
+        let again = bench.of(&[burst_of(61, 99, (0, 0)), burst_of(61, 99, (3, 20))]);
+        assert_eq!(again.failures.len(), 1, "{again:?}");
+        assert!(again.failures[0].what.contains("61 requests"), "{:?}", again.failures);
+        assert!(again.doubts.is_empty());
+        // The same instant of the minute, so the same reset may have lain in both.
+        let meeting = bench.of(&[burst_of(61, 99, (0, 0)), burst_of(61, 99, (3, 0))]);
+        assert!(meeting.failures.is_empty() && !meeting.unsure.is_empty(), "{meeting:?}");
+        // It was a reset, as the second play shows.
+        assert_eq!(bench.of(&[burst_of(61, 99, (0, 0)), burst_of(60, 100, (3, 20))]).held, 1);
+    }
+
+    #[test]
+    fn a_case_is_not_played_for_ever() {
+        let bench = bench("rate.standard");
+        let mut evidence = bench.evidence(&[burst_of(61, 99, (0, 0)), burst_of(61, 99, (3, 0))]);
+        assert_eq!(bench.judged(&evidence).doubts.len(), 1, "the silence may have been too short");
+        evidence.plays[1].silence = Some(LONG_SILENCE);
+        let judged = bench.judged(&evidence);
+        assert!(judged.doubts.is_empty() && judged.failures.is_empty() && judged.unsure.len() == 1);
+    }
+
+    #[test]
+    fn more_than_two_quotas_and_no_end_are_proofs_at_once() {
+        let bench = bench("rate.standard");
+        assert_eq!(bench.of(&[burst_of(121, 39, (0, 0))]).failures.len(), 1);
+        let endless = bench.of(&[burst_of(180, 0, (0, 0))]);
+        assert!(endless.failures[0].what.contains("no end was seen"), "{:?}", endless.failures);
+        // What goes wrong when some are under way at once is another check's to say.
+        let together = |minute| Burst { in_flight: 8, ..burst_of(180, 0, (minute, 0)) };
+        doubt(&bench.of(&[together(0)]));
+        assert_eq!(bench.of(&[together(0), together(4)]).failures.len(), 1);
+    }
+
+    #[test]
+    fn one_too_few_is_a_proof_where_nothing_trickles_back_and_it_is_the_same_again() {
+        let bench = bench("rate.standard");
+        let short = |missing: usize, minute, trickles| Burst {
+            trickles,
+            ..burst_of(60 - missing, 100 + missing, (minute, 0))
+        };
+        assert_eq!(doubt(&bench.of(&[short(1, 0, None)])).silence, LONG_SILENCE);
+        assert_eq!(doubt(&bench.of(&[short(1, 0, Some(true))])).silence, LONG_SILENCE);
+        assert_eq!(bench.of(&[short(1, 0, Some(false)), short(1, 3, Some(false))]).failures.len(), 1);
+        let another = bench.of(&[short(1, 0, Some(false)), short(2, 3, Some(false))]);
+        assert!(another.failures.is_empty(), "{another:?}");
+        assert!(another.unsure[0].contains("somebody else"), "{another:?}");
+        // Whose keys nobody else uses has no such excuse.
+        let evidence = bench.evidence(&[short(1, 0, Some(false)), short(2, 3, Some(false))]);
+        let steady = judge(&bench.suite, &evidence, &[Tier::Standard], bench.check);
+        assert_eq!(steady.failures.len(), 1);
+    }
+
+    #[test]
+    fn lost_answers_and_slow_bursts_prove_nothing() {
+        let bench = bench("rate.standard");
+        let lost = |at| Burst { faults: vec!["the connection ended".to_owned()], ..burst_of(58, 101, at) };
+        let lost = bench.of(&[lost((0, 0)), lost((3, 20))]);
+        assert!(lost.failures.is_empty() && lost.held == 0, "{lost:?}");
+        let slow = |minute| {
+            let burst = burst_of(60, 100, (minute, 0));
+            Burst { to: burst.from + Duration::from_secs(59), ..burst }
+        };
+        let slow = bench.of(&[slow(0), slow(4)]);
+        assert!(slow.failures.is_empty() && slow.held == 0 && slow.unsure.len() == 1, "{slow:?}");
+    }
+
+    #[test]
+    fn the_check_of_the_limit_names_a_refusal_in_another_status() {
+        let bench = bench("rate.standard");
+        let mut otherwise = burst_of(60, 100, (0, 0));
+        for (_, answer) in otherwise.answers.iter_mut().filter(|(_, answer)| answer.limited) {
+            answer.status = 503;
+        }
+        let judged = bench.of(&[otherwise]);
+        assert!(judged.failures[0].what.contains("503, not 429"), "{judged:?}");
+    }
+
+    #[test]
+    fn why_a_case_was_not_played_decides_what_its_check_comes_to() {
+        let bench = bench("rate.standard");
+        let left = |why: Gap| {
+            let not_played = vec![NotPlayed {
+                experiment: bench.suite.experiments[bench.experiment].name.clone(),
+                row: bench.case().row.clone(),
+                why,
+            }];
+            let judged = bench.judged(&Evidence { not_played, ..Evidence::default() });
+            assert!(judged.held == 0 && judged.failures.is_empty());
+            (judged.blocked.len(), judged.unsure.len(), judged.skipped.len())
+        };
+        let why = || "why".to_owned();
+        assert_eq!(left(Gap::Blocked(why())), (1, 0, 0));
+        assert_eq!(left(Gap::NeverLimited(why())), (1, 0, 0));
+        assert_eq!(left(Gap::Inconclusive(why())), (0, 1, 0));
+        assert_eq!(left(Gap::Noise(why())), (0, 1, 0));
+        assert_eq!(left(Gap::Skipped(why())), (0, 0, 1));
+        assert_eq!(bench.judged(&Evidence::default()).skipped.len(), 1);
+    }
+
+    #[test]
+    fn a_limit_is_learned_from_two_windows_that_agree() {
+        let bench = bench("rate.standard");
+        // This row of the experiment has two windows.
+        let learned = |first: Burst, second: Burst| {
+            let mut evidence = bench.evidence(std::slice::from_ref(&first));
+            let mut bursts = 0;
+            for seen in &mut evidence.plays[0].seen {
+                if let Seen::Burst(burst) = seen {
+                    **burst = if bursts == 0 { first.clone() } else { second.clone() };
+                    bursts += 1;
+                }
+            }
+            assert_eq!(bursts, 2);
+            let steady = learn(&bench.suite, &mut evidence);
+            (evidence.learned.requests.get(&Tier::Standard).copied(), steady)
+        };
+        let of = |admitted| burst_of(admitted, 160 - admitted, (0, 0));
+        assert_eq!(learned(of(60), of(60)), (None, vec![Tier::Standard]));
+        assert_eq!(learned(of(61), of(61)), (Some(Quota::Of(61)), vec![Tier::Standard]));
+        assert_eq!(learned(of(61), of(60)), (None, Vec::new()));
+        assert_eq!(learned(burst_of(180, 0, (0, 0)), of(60)), (Some(Quota::Endless), Vec::new()));
+    }
+
+    #[test]
+    fn what_was_measured_out_by_the_documented_limit_is_played_again_by_the_one_that_was_learned() {
+        let bench = bench("rate.recovers");
+        let mut evidence = bench.evidence(&[burst_of(150, 10, (0, 0))]);
+        evidence.learned.requests.insert(Tier::Standard, Quota::Of(200));
+        assert!(doubt(&bench.judged(&evidence)).stale);
+        // Measured out by that, and right by it.
+        let mut evidence = bench.evidence(&[burst_of(200, 100, (0, 0))]);
+        evidence.learned.requests.insert(Tier::Standard, Quota::Of(200));
+        evidence.plays[0].keys.get_mut(OWN).unwrap().limits.requests = 200;
+        assert_eq!(bench.judged(&evidence).held, 1);
+    }
+}

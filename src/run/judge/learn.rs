@@ -1,0 +1,71 @@
+//! What the checks that own a fact teach about a deployment.
+
+use std::collections::BTreeMap;
+
+use super::reading::owns_the_limit;
+use crate::contract::Tier;
+use crate::run::evidence::{Burst, Evidence, Seen};
+use crate::run::learned::Quota;
+use crate::scenario::Suite;
+use crate::scenario::model::Fact;
+
+/// So many quotas in one window, and no refusal, are no quota at all.
+const MOST_QUOTAS: u32 = 3;
+
+/// Learns the quotas of tiers from the windows that were measured, and tells the tiers whose windows all showed the same:
+/// nobody else uses their keys.
+pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Vec<Tier> {
+    let mut windows: BTreeMap<Tier, Vec<(u32, bool, u32)>> = BTreeMap::new();
+    let mut documented = BTreeMap::new();
+    for play in &evidence.plays {
+        let experiment = suite.experiments.iter().find(|experiment| experiment.name == play.experiment);
+        let case = experiment.and_then(|some| some.cases.iter().find(|case| case.row == play.row));
+        let owned = case.is_some_and(|case| {
+            let owns = |reading: &_| owns_the_limit(reading) && reading.learns == Some(Fact::Requests);
+            case.readings.iter().any(owns)
+        });
+        if !owned {
+            continue;
+        }
+        for burst in play.seen.iter().filter_map(measured) {
+            let Some(key) = play.keys.get(&burst.key) else { continue };
+            let Some(tier) = key.tier else { continue };
+            let refilled = burst.refilled(key.documented.requests);
+            let total = burst.spent.0 + burst.admitted() - refilled;
+            let endless = burst.limited() == 0 && total >= MOST_QUOTAS * key.documented.requests;
+            // What went wrong when some were under way at once is no quota.
+            let trusted = burst.in_flight == 1 || play.silence.is_some();
+            if burst.limited() > 0 && !endless || endless && trusted {
+                documented.insert(tier, key.documented.requests);
+                windows.entry(tier).or_default().push((total, endless, burst.spent.0));
+            }
+        }
+    }
+    let mut steady = Vec::new();
+    evidence.learned.requests.clear();
+    for (tier, windows) in windows {
+        let documented = documented.get(&tier).copied().unwrap_or_default();
+        if windows.iter().any(|(_, endless, _)| *endless) {
+            evidence.learned.requests.insert(tier, Quota::Endless);
+        } else if let [.., (before, _, spent), (last, ..)] = windows[..]
+            // What was sent before may have been counted elsewhere.
+            && before.abs_diff(last) <= spent
+        {
+            steady.push(tier);
+            if last != documented {
+                evidence.learned.requests.insert(tier, Quota::Of(last));
+            }
+        }
+    }
+    steady
+}
+
+/// A burst that measured a fresh window's requests, one at a time.
+fn measured(seen: &Seen) -> Option<&Burst> {
+    match seen {
+        Seen::Burst(burst) if burst.fresh.is_some() && !burst.together && burst.faults.is_empty() => {
+            Some(burst)
+        }
+        _ => None,
+    }
+}

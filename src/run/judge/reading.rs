@@ -1,0 +1,620 @@
+//! What a check reads from one play of a case.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::answer::{Rules, describe, excerpt, judge_answer};
+use super::{Finding, counts, pretty};
+use crate::contract::{Limits, Tier};
+use crate::report::Failure;
+use crate::run::evidence::{Answer, Burst, Evidence, Gap, KeyInfo, Look, Play, Seen, Sent};
+use crate::run::limiters::Suspicion;
+use crate::run::render;
+use crate::scenario::Suite;
+use crate::scenario::model::{Action, Case, Expect, Fact, Item, Reading, Rule, Step};
+use crate::scenario::words::{StatusPattern, StatusSet, WaitFor};
+
+/// What a deployment lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lack {
+    /// That a key is let in where its scope says so.
+    Admission,
+    /// An end of the requests of a window.
+    RequestLimit,
+    /// An end of the events of a window.
+    EventLimit,
+}
+
+/// What a reading came to.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Outcome {
+    /// Every expectation held.
+    Held,
+    /// Every expectation held, and this was seen.
+    HeldWith(String),
+    /// Some are broken, and nothing lawful explains it.
+    Broken(Vec<Failure>),
+    /// Some are broken, and something lawful may explain it.
+    Suspect(Suspicion, Vec<Failure>),
+    /// It was measured out by limits that are not those of this deployment.
+    Stale,
+    /// The deployment stands in the way.
+    Blocked(String),
+    /// It lacks what this would be seen by, and the checks that own that name it.
+    Lacking(Lack, String),
+    /// Something that is needed is not there.
+    Skipped(String),
+    /// Nothing follows from what was seen.
+    Inconclusive(String),
+}
+
+impl Outcome {
+    /// What comes next, where this held.
+    pub(super) fn and_then(self, next: impl FnOnce() -> Self) -> Self {
+        if self == Self::Held { next() } else { self }
+    }
+
+    fn of(gap: &Gap) -> Self {
+        match gap {
+            Gap::Blocked(why) => Self::Blocked(why.clone()),
+            Gap::NotAdmitted(why) => Self::Lacking(Lack::Admission, why.clone()),
+            Gap::NeverLimited(why) => Self::Lacking(Lack::RequestLimit, why.clone()),
+            Gap::Skipped(why) => Self::Skipped(why.clone()),
+            Gap::Inconclusive(why) => Self::Inconclusive(why.clone()),
+            Gap::Noise(why) => Self::Suspect(Suspicion::Noise(why.clone()), Vec::new()),
+        }
+    }
+}
+
+/// Bodies that should be the same, by the check and the name it gave them.
+pub(super) type FirstBodies = BTreeMap<(usize, String), (u16, u32, Value)>;
+
+/// What a reading may look at.
+pub(super) struct Context<'a> {
+    pub(super) suite: &'a Suite,
+    pub(super) evidence: &'a Evidence,
+    pub(super) case: &'a Case,
+    pub(super) reading: &'a Reading,
+    pub(super) play: &'a Play,
+    /// Tiers whose quota was measured twice, with the same number each time: nobody else uses their keys.
+    pub(super) steady: &'a [Tier],
+    /// Whether this check names the limit of its tier.
+    pub(super) owns_the_limit: bool,
+    /// Whether an earlier play left a doubt.
+    pub(super) again: bool,
+    /// The line that is read, and the row of the step's own table.
+    pub(super) at: (u32, &'a str),
+}
+
+impl<'a> Context<'a> {
+    /// What holds for a key: the documented limits where they are what is judged, elsewhere what was measured.
+    pub(super) fn limits(&self, key: &KeyInfo) -> Limits {
+        match self.owns_the_limit {
+            true => key.documented,
+            false => self.evidence.learned.limits(key.tier, key.documented),
+        }
+    }
+
+    /// Whether the requests of a key's tier have no end.
+    pub(super) fn is_endless(&self, key: &KeyInfo) -> bool {
+        self.evidence.learned.is_endless(key.tier)
+    }
+
+    /// Whether nobody else uses the keys of this tier.
+    pub(super) fn is_steady(&self, tier: Option<Tier>) -> bool {
+        tier.is_some_and(|tier| self.steady.contains(&tier))
+    }
+
+    /// How an answer looked.
+    pub(super) fn look(&self, place: usize) -> &'a Look {
+        &self.evidence.looks[place]
+    }
+
+    /// A suspicion where it is the first of its kind; a proof where an earlier play left a doubt already.
+    pub(super) fn at_first(&self, suspicion: Suspicion, failures: Vec<Failure>) -> Outcome {
+        if self.again { Outcome::Broken(failures) } else { Outcome::Suspect(suspicion, failures) }
+    }
+
+    /// A failure at the place that is read.
+    pub(super) fn failure(&self, finding: Finding) -> Failure {
+        let row = self.case.row.iter().map(|(name, value)| format!("{name}={value}"));
+        let case = row.chain((!self.at.1.is_empty()).then(|| self.at.1.to_owned()));
+        Failure {
+            case: case.collect::<Vec<_>>().join(" "),
+            what: finding.what,
+            expected: finding.expected,
+            actual: finding.actual,
+            line: self.at.0,
+            facts: Vec::new(),
+            exchange: None,
+            curl: None,
+        }
+    }
+
+    /// A failure of a burst, with how it went.
+    pub(super) fn failure_of_burst(&self, finding: Finding, burst: &Burst) -> Failure {
+        let mut failure = self.failure(finding);
+        failure.facts = vec![
+            format!("{} requests left within {} ms", burst.all(), burst.left_within.as_millis()),
+            format!("the last answer came {} ms after the first request left", burst.took().as_millis()),
+        ];
+        failure
+    }
+
+    fn key(&self, name: &str) -> Option<&'a KeyInfo> {
+        self.play.keys.get(name)
+    }
+
+    fn rules(&self, head: bool, limited: bool) -> Rules<'a> {
+        Rules {
+            fixtures: &self.suite.fixtures,
+            extra_members_allowed: self.evidence.deployment.extra_members_allowed,
+            head,
+            limited,
+        }
+    }
+}
+
+/// Reads a play: what came of it, and the facts that are reported.
+pub(super) fn read(context: &mut Context<'_>, bodies: &mut FirstBodies) -> (Outcome, Vec<String>) {
+    let mut facts = Vec::new();
+    let mut outcome = Outcome::Held;
+    let reading = context.reading;
+    for item in &reading.items {
+        match read_item(context, item, bodies, &mut facts) {
+            Outcome::Held => {}
+            Outcome::HeldWith(fact) => facts.push(fact),
+            // What cannot be judged keeps nothing else from being judged.
+            lacking @ (Outcome::Blocked(_) | Outcome::Lacking(..)) if outcome == Outcome::Held => {
+                outcome = lacking;
+            }
+            Outcome::Blocked(_) | Outcome::Lacking(..) => {}
+            other => {
+                outcome = other;
+                break;
+            }
+        }
+    }
+    let measured_out =
+        |key: &KeyInfo| key.limits == context.evidence.learned.limits(key.tier, key.documented);
+    let doubtful = matches!(outcome, Outcome::Broken(_) | Outcome::Suspect(..));
+    if doubtful && !context.owns_the_limit && !context.play.keys.values().all(measured_out) {
+        outcome = Outcome::Stale;
+    }
+    (outcome, facts)
+}
+
+/// Reads one item: of several answers under one name, everything that is wrong.
+fn read_item<'a>(
+    context: &mut Context<'a>,
+    item: &'a Item,
+    bodies: &mut FirstBodies,
+    facts: &mut Vec<String>,
+) -> Outcome {
+    context.at = (item.line, "");
+    if item.steps.is_empty() {
+        return item.expect.as_ref().map_or(Outcome::Held, |expect| whole_run(context, expect, facts));
+    }
+    let mut broken = Vec::new();
+    let mut first = Outcome::Held;
+    for place in &item.steps {
+        let Some(step) = context.case.steps.get(*place) else { continue };
+        context.at = (item.line, &step.value.row);
+        match read_step(context, item, *place, &step.value, bodies, facts) {
+            Outcome::Held => {}
+            Outcome::HeldWith(fact) => facts.push(fact),
+            Outcome::Broken(failures) => broken.extend(failures),
+            other if first == Outcome::Held => first = other,
+            _ => {}
+        }
+    }
+    if broken.is_empty() { first } else { Outcome::Broken(broken) }
+}
+
+fn read_step<'a>(
+    context: &Context<'a>,
+    item: &'a Item,
+    place: usize,
+    step: &'a Step,
+    bodies: &mut FirstBodies,
+    facts: &mut Vec<String>,
+) -> Outcome {
+    let earlier = context.play.seen.iter().take(place);
+    for seen in earlier {
+        if let Seen::Burst(burst) = seen
+            && let Some(key) = context.key(&burst.key)
+        {
+            let window = counts::window(context, burst, key);
+            if window != Outcome::Held {
+                return window;
+            }
+        }
+    }
+    let Some(seen) = context.play.seen.get(place) else {
+        return Outcome::Inconclusive("it was not played so far".to_owned());
+    };
+    match (seen, item.expect.as_ref()) {
+        (Seen::Nothing, _) => Outcome::Held,
+        (Seen::Missing(gap), _) => Outcome::of(gap),
+        (Seen::Answer(sent), expect) => {
+            facts.extend(item.observe.as_ref().and_then(|text| observed(context, text, sent)));
+            sent_once(context, item.given.as_ref(), expect, sent, place, bodies)
+        }
+        (Seen::Burst(burst), expect) => {
+            facts.extend(burst.notes.iter().cloned());
+            let Some(key) = context.key(&burst.key) else { return Outcome::Held };
+            if let Some(text) = &item.observe {
+                facts.push(numbers(context, text, burst.admitted(), burst.limited(), burst.all(), key));
+            }
+            let Some(expect) = expect else { return Outcome::Held };
+            let answers: Vec<Answer> = burst.answers.iter().map(|(_, answer)| *answer).collect();
+            counts::burst(context, expect, burst, key).and_then(|| each_429(context, expect, &answers))
+        }
+        (Seen::Paced(paced), expect) => {
+            let (Some(key), Some(expect)) = (context.key(&paced.key), expect) else { return Outcome::Held };
+            counts::paced(context, expect, paced, key).and_then(|| each_429(context, expect, &paced.answers))
+        }
+        (Seen::Polled(polled), expect) => {
+            if !was_used_up(context, place) {
+                let why = "the key could not be used up: a check of its limit names the cause";
+                return Outcome::Lacking(Lack::RequestLimit, why.to_owned());
+            }
+            match (&item.observe, polled.last) {
+                (Some(text), Some((status, before))) => {
+                    let seconds = format!("{:.1}", before.as_secs_f64());
+                    facts.push(text.replace("<status>", &status.to_string()).replace("<seconds>", &seconds));
+                }
+                (Some(_), None) => {
+                    return Outcome::Blocked("no 429 carried a Retry-After that can be read".to_owned());
+                }
+                (None, _) => {}
+            }
+            let (Some(key), Some(expect)) = (context.key(&polled.key), expect) else { return Outcome::Held };
+            counts::polled(context, expect, polled, key)
+        }
+        (Seen::UsedUp(limited), expect) => {
+            expect.map_or(Outcome::Held, |expect| each_429(context, expect, limited))
+        }
+        (Seen::Listed { session, found }, _) => listed(context, step, session, *found),
+        (Seen::Limiter(what), _) => {
+            facts.push(what.clone());
+            Outcome::Held
+        }
+    }
+}
+
+/// Whether the last burst before this step that used a window's quota met its end.
+fn was_used_up(context: &Context<'_>, place: usize) -> bool {
+    let bursts = context.play.seen.iter().take(place).rev();
+    let last = bursts.filter_map(|seen| match seen {
+        Seen::Burst(burst) if burst.counted => Some(burst.limited() > 0),
+        Seen::UsedUp(_) => Some(true),
+        _ => None,
+    });
+    last.into_iter().next().unwrap_or(false)
+}
+
+fn listed(context: &Context<'_>, step: &Step, session: &str, found: bool) -> Outcome {
+    let Action::FindSession(find) = &step.action else { return Outcome::Held };
+    let must_be = find.is == crate::scenario::model::Presence::Present;
+    if found == must_be {
+        return Outcome::Held;
+    }
+    Outcome::Broken(vec![context.failure(Finding {
+        what: "a refused batch was ingested: its session is in the session list".to_owned(),
+        expected: format!("no session {session}"),
+        actual: format!("session {session} is listed"),
+    })])
+}
+
+/// Judges the answer to one request.
+fn sent_once(
+    context: &Context<'_>,
+    given: Option<&StatusSet>,
+    expect: Option<&Expect>,
+    sent: &Sent,
+    place: usize,
+    bodies: &mut FirstBodies,
+) -> Outcome {
+    let answer = match &sent.outcome {
+        Ok(answer) => answer,
+        Err(why) => return no_answer(context, sent, why),
+    };
+    if let Some(given) = given.filter(|given| !given.contains(answer.status)) {
+        return Outcome::Skipped(format!(
+            "it takes for granted that a request is answered {}, and it was answered {}",
+            describe(given),
+            answer.status
+        ));
+    }
+    let Some(expect) = expect else { return Outcome::Held };
+    let waited = place.checked_sub(1).and_then(|before| context.case.steps.get(before));
+    let for_a_promise = waited
+        .is_some_and(|step| matches!(step.action, Action::Wait(WaitFor::Promise | WaitFor::FirstPromise)));
+    if for_a_promise && !sent.on_promise {
+        return Outcome::Blocked("no 429 carried a Retry-After that can be read".to_owned());
+    }
+    let look = context.look(answer.look);
+    let head = sent.request.method == "HEAD";
+    let mut judgement = judge_answer(expect, look, context.rules(head, answer.limited));
+    if let (Some(name), false) = (&expect.same_body_as, head) {
+        match differs_from_first(context, name, look, bodies) {
+            Ok(finding) => judgement.findings.extend(finding),
+            Err(why) => return Outcome::Blocked(why),
+        }
+    }
+    if judgement.findings.is_empty() {
+        return judgement.nothing_to_judge.map_or(Outcome::Held, Outcome::Blocked);
+    }
+    if is_not_offered(context, sent, answer) {
+        return Outcome::Skipped(format!(
+            "the deployment does not seem to offer {}: {}",
+            sent.name, answer.status
+        ));
+    }
+    let failures: Vec<Failure> = judgement
+        .findings
+        .into_iter()
+        .map(|finding| {
+            let mut failure = context.failure(finding);
+            failure.facts = timing(sent, answer);
+            failure.exchange = Some(render::exchange(&sent.request, answer, look));
+            failure.curl = Some(sent.request.curl.clone());
+            failure
+        })
+        .collect();
+    if !uses_up(context, place) {
+        return match sent.counted && answer.limited && !sent.on_promise {
+            true => Outcome::Suspect(Suspicion::Limited(sent.silence), failures),
+            false => Outcome::Broken(failures),
+        };
+    }
+    suspected(context, expect, sent, answer, failures)
+}
+
+/// Whether the case uses a key up before this step, so that a window's end may lie in between.
+fn uses_up(context: &Context<'_>, place: usize) -> bool {
+    let uses_up = |action: &Action| matches!(action, Action::Burst(_) | Action::Exhaust(_));
+    context.case.steps.iter().take(place).any(|step| uses_up(&step.value.action))
+}
+
+/// Whether something lawful may explain the status of an answer.
+fn suspected(
+    context: &Context<'_>,
+    expect: &Expect,
+    sent: &Sent,
+    answer: &Answer,
+    failures: Vec<Failure>,
+) -> Outcome {
+    /// So often let in while the key was used up right before and right after, no reset explains it.
+    const ENOUGH: u32 = 5;
+    let wanted = expect.status.as_ref();
+    let wants_429 =
+        wanted.is_some_and(|wanted| wanted.0.iter().all(|pattern| *pattern == StatusPattern::Exact(429)));
+    let wants_refusal = wanted.is_some_and(|wanted| wanted.contains(429) && !wanted.contains(answer.status));
+    if sent.counted && answer.limited && !wants_429 && !sent.on_promise {
+        return Outcome::Suspect(Suspicion::Limited(sent.silence), failures);
+    }
+    if sent.counted && answer.admitted() && wants_refusal && sent.let_in_while_used_up < ENOUGH {
+        if sent.gives_back {
+            let why = "the limiter gives quota back so fast that the key cannot be held used up";
+            return Outcome::Inconclusive(why.to_owned());
+        }
+        let limit = context.key(&sent.key).map_or(0, |key| context.limits(key).requests);
+        let span = (sent.since, answer.done);
+        let admitted = limit.saturating_add(1);
+        return Outcome::Suspect(Suspicion::TooMany { admitted, limit, span }, failures);
+    }
+    Outcome::Broken(failures)
+}
+
+/// Whether the answer says that there is no such endpoint, and no other one says otherwise.
+fn is_not_offered(context: &Context<'_>, sent: &Sent, answer: &Answer) -> bool {
+    let optional = context.suite.requests.get(&sent.name).is_some_and(|def| def.value.optional);
+    let offered = context.evidence.learned.offers.get(&sent.name).is_some_and(|status| *status < 300);
+    optional && matches!(answer.status, 404 | 405 | 501) && !offered
+}
+
+fn no_answer(context: &Context<'_>, sent: &Sent, why: &str) -> Outcome {
+    let mut failure = context.failure(Finding {
+        what: format!("no answer: {why}"),
+        expected: "an answer".to_owned(),
+        actual: why.to_owned(),
+    });
+    failure.facts.push("a plain request was answered right after it".to_owned());
+    failure.exchange = Some(render::unanswered(&sent.request, why));
+    failure.curl = Some(sent.request.curl.clone());
+    Outcome::Broken(vec![failure])
+}
+
+fn timing(sent: &Sent, answer: &Answer) -> Vec<String> {
+    let took = (answer.answered - answer.sent).as_millis();
+    let mut facts = vec![format!("sent at {}, answered {took} ms later", answer.sent)];
+    if sent.on_promise {
+        facts.push("sent exactly when a 429 had promised that it would be let in".to_owned());
+    }
+    facts
+}
+
+/// Compares a body with the first one seen under this name, as far as the page shows it.
+fn differs_from_first(
+    context: &Context<'_>,
+    name: &str,
+    look: &Look,
+    bodies: &mut FirstBodies,
+) -> Result<Option<Finding>, String> {
+    let seen = compared(look, context.evidence.deployment.extra_members_allowed);
+    let entry = bodies.entry((context.reading.check, name.to_owned()));
+    let (status, alike, first) = entry.or_insert_with(|| (look.status, look.alike, seen.clone()));
+    if *status != look.status {
+        return Err(format!("the status is {}, not {status}; the checks of it name that", look.status));
+    }
+    Ok((*first != seen || *alike != look.alike).then(|| Finding {
+        what: "the body is another one than in the other cases of this check".to_owned(),
+        expected: pretty(first),
+        actual: pretty(&seen),
+    }))
+}
+
+/// What of a body has to be the same in several answers.
+pub(crate) fn compared(look: &Look, extra_members_allowed: bool) -> Value {
+    let mut seen = look.json().unwrap_or_else(|_| Value::String(excerpt(look)));
+    if extra_members_allowed {
+        documented_members_only(&mut seen);
+    }
+    seen
+}
+
+/// Leaves of an error body what the page shows: what is allowed beside that may differ from answer to answer.
+fn documented_members_only(body: &mut Value) {
+    if let Value::Object(members) = body {
+        members.retain(|name, _| name == "error");
+        if let Some(Value::Object(error)) = members.get_mut("error") {
+            error.retain(|name, _| matches!(name.as_str(), "code" | "message"));
+        }
+    }
+}
+
+/// Judges every 429 among the answers.
+fn each_429(context: &Context<'_>, expect: &Expect, answers: &[Answer]) -> Outcome {
+    let Some(each) = &expect.each_429 else { return Outcome::Held };
+    let limited: Vec<&Answer> = answers.iter().filter(|answer| answer.status == 429).collect();
+    if limited.is_empty() {
+        return Outcome::Blocked("there was no 429 to look at".to_owned());
+    }
+    let mut by_look = BTreeMap::new();
+    for answer in &limited {
+        by_look
+            .entry(answer.look)
+            .or_insert_with(|| judge_answer(each, context.look(answer.look), context.rules(false, false)));
+    }
+    let broken = limited.iter().filter(|answer| !by_look[&answer.look].findings.is_empty());
+    if let Some(first) = broken.clone().next() {
+        let fact = format!("so it is with {} of {} answers of 429", broken.count(), limited.len());
+        let request = crate::run::evidence::Request {
+            method: String::new(),
+            url: "(one of many)".to_owned(),
+            headers: Vec::new(),
+            curl: String::new(),
+        };
+        let failure = |finding: &Finding| {
+            let mut failure = context.failure(finding.clone());
+            failure.facts.push(fact.clone());
+            failure.exchange = Some(render::exchange(&request, first, context.look(first.look)));
+            failure
+        };
+        return Outcome::Broken(by_look[&first.look].findings.iter().map(failure).collect());
+    }
+    let unjudged = by_look.values().filter_map(|judgement| judgement.nothing_to_judge.clone());
+    match unjudged.clone().next() {
+        Some(why) if unjudged.count() == by_look.len() => Outcome::Blocked(why),
+        _ => Outcome::Held,
+    }
+}
+
+/// Judges every answer of the run.
+fn whole_run(context: &Context<'_>, expect: &Expect, facts: &mut Vec<String>) -> Outcome {
+    let run = &context.evidence.run;
+    let mut failures = Vec::new();
+    for rule in &expect.holds {
+        let (count, findings) = match rule {
+            Rule::TwoQuotasAMinute => beyond_two_quotas(context, facts),
+            rule => run.breaches.get(rule).cloned().unwrap_or_default(),
+        };
+        let of = if *rule == Rule::TwoQuotasAMinute { "keys" } else { "answers" };
+        for (place, finding) in findings.into_iter().enumerate() {
+            let mut failure = context.failure(finding);
+            if place == 0 {
+                failure.facts.push(format!("{count} {of} of this run break this rule"));
+            }
+            failures.push(failure);
+        }
+    }
+    if !failures.is_empty() {
+        return Outcome::Broken(failures);
+    }
+    each_429(context, expect, &run.limited)
+}
+
+/// The keys that were admitted more than two quotas in less than a minute.
+fn beyond_two_quotas(context: &Context<'_>, facts: &mut Vec<String>) -> (u64, Vec<Finding>) {
+    let most = &context.evidence.run.most;
+    if let Some(most) = most.first() {
+        facts.push(format!(
+            "the most that was admitted within a minute in this run: {} requests where {} a minute are the limit, which \
+             is {} as two windows that meet hold twice the limit ({})",
+            most.admitted,
+            most.limit,
+            if most.admitted > most.limit.saturating_mul(2) { "too much even" } else { "conforming" },
+            most.variable
+        ));
+    }
+    let limit = |most: &crate::run::admissions::Most| {
+        let documented = Limits { requests: most.limit, events: None };
+        context.evidence.learned.limits(most.tier, documented).requests
+    };
+    let beyond: Vec<Finding> = most
+        .iter()
+        .filter(|most| most.admitted > limit(most).saturating_mul(2))
+        .map(|most| Finding {
+            what: format!(
+                "{} was admitted {} requests in less than a minute, from {} on",
+                most.variable, most.admitted, most.from
+            ),
+            expected: format!("at most {}: two windows of {}", limit(most).saturating_mul(2), limit(most)),
+            actual: format!("{} admitted", most.admitted),
+        })
+        .collect();
+    (beyond.len() as u64, beyond)
+}
+
+/// Fills what was seen of one answer into the text of an `observe`.
+fn observed(context: &Context<'_>, text: &str, sent: &Sent) -> Option<String> {
+    let answer = sent.outcome.as_ref().ok()?;
+    let look = context.look(answer.look);
+    let seconds = look.retry_after().map_or_else(|| "no".to_owned(), |wait| wait.as_secs().to_string());
+    let json = look.json().unwrap_or_default();
+    let message = json.pointer("/error/message").and_then(|text| text.as_str()).unwrap_or("(no message)");
+    let limit = context.key(&sent.key).map_or(0, |key| key.documented.requests);
+    let mut filled = text
+        .replace("<status>", &answer.status.to_string())
+        .replace("<message>", message)
+        .replace("<seconds>", &seconds)
+        .replace("<limit>", &limit.to_string());
+    while let Some(open) = filled.find("<header ") {
+        let Some(close) = filled[open..].find('>') else { break };
+        let name = filled[open + "<header ".len()..open + close].to_owned();
+        let value = look.lines(&name).next().unwrap_or("(none)").replace('<', "(");
+        filled.replace_range(open..=open + close, &value);
+    }
+    Some(with_row(context, filled))
+}
+
+/// Fills numbers into the text of an `observe`.
+fn numbers(
+    context: &Context<'_>,
+    text: &str,
+    admitted: u32,
+    limited: u32,
+    all: u32,
+    key: &KeyInfo,
+) -> String {
+    let filled = text
+        .replace("<admitted>", &admitted.to_string())
+        .replace("<limited>", &limited.to_string())
+        .replace("<other>", &(all - admitted - limited).to_string())
+        .replace("<limit>", &context.limits(key).requests.to_string());
+    with_row(context, filled)
+}
+
+/// A fact, with the row it belongs to.
+fn with_row(context: &Context<'_>, fact: String) -> String {
+    let row: Vec<String> = context.case.row.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    if row.is_empty() { fact } else { format!("{}: {fact}", row.join(" ")) }
+}
+
+/// Whether a reading names the limit of its tier.
+pub(super) fn owns_the_limit(reading: &Reading) -> bool {
+    matches!(reading.learns, Some(Fact::Requests | Fact::Events))
+}

@@ -1,0 +1,122 @@
+//! What a run learns of a deployment once, so that everything else can go by it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::clock::nanoseconds;
+use crate::contract::{Limits, Tier};
+use crate::target::Envelope;
+
+/// A quota as it was measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Quota {
+    /// This many in a window.
+    Of(u32),
+    /// Three times the documented quota were admitted in a window, and no end was seen.
+    Endless,
+}
+
+/// What one key was answered in the survey.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KeyFacts {
+    /// The variable that holds it.
+    pub(crate) variable: String,
+    /// The requests its scopes grant, and the status each was answered with; none where no answer came.
+    pub(crate) answers: Vec<(String, Option<u16>)>,
+}
+
+impl KeyFacts {
+    /// Whether the key is let in somewhere: a request that is refused for its content, or for the limit, was let in.
+    pub(crate) fn works(&self) -> bool {
+        self.answers.iter().any(|(_, status)| matches!(status, Some(200..=299 | 400 | 403 | 422 | 429)))
+    }
+
+    /// Whether it was admitted with this request.
+    pub(crate) fn admits(&self, request: &str) -> bool {
+        self.answers.iter().any(|(name, status)| name == request && matches!(status, Some(200..=299)))
+    }
+
+    /// Whether it was over its limit when this request was tried.
+    pub(crate) fn was_limited(&self, request: &str) -> bool {
+        self.answers.iter().any(|(name, status)| name == request && *status == Some(429))
+    }
+
+    /// What it was answered, for people.
+    pub(crate) fn told(&self) -> String {
+        let one = |(name, status): &(String, Option<u16>)| match status {
+            Some(status) => format!("{name}: {status}"),
+            None => format!("{name}: no answer"),
+        };
+        self.answers.iter().map(one).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Why it opens nothing.
+    pub(crate) fn complaint(&self) -> String {
+        let all = |wanted: u16| self.answers.iter().all(|(_, status)| *status == Some(wanted));
+        let hint = match () {
+            () if all(404) => {
+                "; nothing of this API is at this base URL: is the path doubled or missing?".to_owned()
+            }
+            () if all(401) => "; the deployment does not know this key".to_owned(),
+            () => String::new(),
+        };
+        format!("{} opens nothing ({}){hint}", self.variable, self.told())
+    }
+}
+
+/// What is known of a deployment.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Learned {
+    /// How events are written, where that had to be found out.
+    pub(crate) envelope: Option<Envelope>,
+    /// Whether HTTP/2 is spoken.
+    pub(crate) http2: Option<bool>,
+    /// The status with which optional requests were answered.
+    pub(crate) offers: BTreeMap<String, u16>,
+    /// What each key was answered in the survey.
+    pub(crate) keys: Vec<KeyFacts>,
+    /// The quota of requests by tier, where it is not the documented one.
+    pub(crate) requests: BTreeMap<Tier, Quota>,
+    /// The status of a refusal for want of quota, where that is not 429.
+    pub(crate) refusal: Option<u16>,
+    /// Whether keys were seen to share a quota.
+    pub(crate) sharing: bool,
+    /// Whether quota trickles back, as where a limiter weighs in the minute before.
+    pub(crate) slides: bool,
+    /// That a silent minute gave nothing back: how long a window was found to be at the least.
+    #[serde(with = "nanoseconds::optional")]
+    #[schemars(with = "Option<u64>")]
+    pub(crate) long_window: Option<Duration>,
+    /// Requests that came back compressed, although nobody had asked for that.
+    pub(crate) compressed: bool,
+    /// Why nobody answers, where nobody does.
+    pub(crate) unreachable: Option<String>,
+}
+
+impl Learned {
+    /// The limits of a tier as far as they were measured; `documented` elsewhere. An endless quota stays as documented:
+    /// whoever needs its end is blocked by the check that names it.
+    pub(crate) fn limits(&self, tier: Option<Tier>, documented: Limits) -> Limits {
+        let Some(tier) = tier else { return documented };
+        match self.requests.get(&tier) {
+            Some(Quota::Of(requests)) => Limits { requests: *requests, ..documented },
+            _ => documented,
+        }
+    }
+
+    /// Whether the requests of a tier have no end.
+    pub(crate) fn is_endless(&self, tier: Option<Tier>) -> bool {
+        tier.and_then(|tier| self.requests.get(&tier)) == Some(&Quota::Endless)
+    }
+
+    /// What the survey found of a key.
+    pub(crate) fn key(&self, variable: &str) -> Option<&KeyFacts> {
+        self.keys.iter().find(|key| key.variable == variable)
+    }
+}

@@ -1,0 +1,547 @@
+//! The limiters that keep the page's promise, and what they can explain: fixed windows from the first use or by the
+//! clock, logs, and counters that weigh in the minute before.
+//!
+//! A burst that admits too many may have crossed a reset; one that admits too few may have met a window that was not
+//! fresh, a limiter that slides, or somebody else with the same key. So a wrong count is at first a suspicion. It
+//! becomes a proof when no conforming limiter explains all suspicions of the case together.
+
+use std::time::Duration;
+
+use super::clock::Moment;
+use super::keys::WINDOW;
+
+/// A silence after which even a limiter that weighs in the window before has all of its quota again.
+pub(crate) const LONG_SILENCE: Duration = Duration::from_secs(121);
+
+/// A silence after which every other one has.
+pub(crate) const SHORT_SILENCE: Duration = Duration::from_secs(61);
+
+/// From a request leaving to its answer being complete.
+pub(crate) type Span = (Moment, Moment);
+
+/// A wrong count, with what is needed to tell whether something lawful explains it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Suspicion {
+    /// More were admitted than the quota holds.
+    TooMany {
+        /// How many.
+        admitted: u32,
+        /// The key's limit.
+        limit: u32,
+        /// When the quota began to be spent, and when the last answer was complete.
+        span: Span,
+    },
+    /// Part of a quota came back before the minute was over, within this span. That is how it looks when a limiter weighs
+    /// in the minute before, but only after its clock's minute began.
+    CameBack(Span),
+    /// Fewer were admitted than the quota holds.
+    TooFew {
+        /// How many were missing.
+        missing: u32,
+        /// How many of these may have been used before, by requests that are perhaps counted elsewhere.
+        spent: u32,
+        /// How long the key had been silent before.
+        silence: Duration,
+        /// Whether the window was one that a promise was waited for, and kept.
+        promised: bool,
+        /// Whether a later look, well inside the same window, found that quota trickles back.
+        trickles: Option<bool>,
+        /// Whether nobody else can have the key, as in a workspace of a mock.
+        private: bool,
+    },
+    /// A request within the quota was refused after so long a silence.
+    Limited(Duration),
+    /// Some requests got no answer, or one that a crowded connection explains.
+    Noise(String),
+    /// The target needed so long that the window may have ended meanwhile.
+    TooSlow(Duration),
+}
+
+/// What the suspicions of a case amount to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Assessment {
+    /// No conforming limiter explains them.
+    Proof,
+    /// A conforming one may; another play would tell.
+    Doubt,
+    /// A conforming one does.
+    Explained(String),
+}
+
+/// Weighs a suspicion with those of the same check before it and beside it.
+pub(crate) fn weigh(newest: &Suspicion, others: &[Suspicion]) -> Assessment {
+    let proven = match newest {
+        Suspicion::TooMany { admitted, limit, span } => {
+            // At most one reset fits into less than a window, and nobody lawful admits more than two quotas then.
+            (span.1 - span.0 < WINDOW && *admitted > limit.saturating_mul(2))
+                || others.iter().any(
+                    |other| matches!(other, Suspicion::TooMany { span: before, .. } if apart(*before, *span)),
+                )
+        }
+        Suspicion::CameBack(span) => {
+            let mut spans = came_back(others);
+            spans.push(*span);
+            return match (spans.len(), explained_by_a_clock(&spans)) {
+                (_, None) => Assessment::Proof,
+                (1, Some(_)) => Assessment::Doubt,
+                (_, Some(_)) => Assessment::Explained(
+                    "quota came back bit by bit after the clock's minute may have begun, as where the minute before is \
+                     weighed in"
+                        .to_owned(),
+                ),
+            };
+        }
+        Suspicion::TooFew { missing, spent, silence, promised, trickles, private } => {
+            // Somebody else's requests would make it another number each time.
+            let as_before = others.iter().any(|other| {
+                matches!(other, Suspicion::TooFew { missing: before, spent: used, .. }
+                    if *private || before.abs_diff(*missing) <= *used.max(spent))
+            });
+            let rested = *silence >= WINDOW || *promised;
+            as_before && (*silence >= LONG_SILENCE || (rested && *trickles == Some(false)))
+        }
+        Suspicion::Limited(silence) => *silence >= LONG_SILENCE,
+        Suspicion::Noise(_) | Suspicion::TooSlow(_) => false,
+    };
+    if proven { Assessment::Proof } else { Assessment::Doubt }
+}
+
+/// Why nothing follows from a suspicion that another play did not prove.
+pub(crate) fn explain(suspicion: &Suspicion) -> String {
+    match suspicion {
+        Suspicion::TooMany { admitted, limit, span } => format!(
+            "{admitted} were admitted where {limit} were due, but a reset of the window may lie within the {:.1} s that \
+             each try took",
+            (span.1 - span.0).as_secs_f64()
+        ),
+        Suspicion::CameBack(span) => format!(
+            "part of a quota came back {:.1} s after it began to be spent; a clock's minute may have begun meanwhile",
+            (span.1 - span.0).as_secs_f64()
+        ),
+        Suspicion::TooFew { missing, .. } => format!(
+            "{missing} of the quota were missing, and another number each time: is somebody else using this key?"
+        ),
+        Suspicion::Limited(_) => {
+            "the key was over its limit when it should not have been: is somebody else using it?".to_owned()
+        }
+        Suspicion::Noise(what) => what.clone(),
+        Suspicion::TooSlow(took) => too_slow(*took),
+    }
+}
+
+/// Why nothing follows from a burst that took so long.
+pub(crate) fn too_slow(took: Duration) -> String {
+    let seconds = took.as_secs_f64();
+    format!("the target needed {seconds:.0} s for the burst, so the window may have ended meanwhile")
+}
+
+/// The spans in which part of a quota came back.
+fn came_back(suspicions: &[Suspicion]) -> Vec<Span> {
+    let span = |suspicion: &Suspicion| match suspicion {
+        Suspicion::CameBack(span) => Some(*span),
+        _ => None,
+    };
+    suspicions.iter().filter_map(span).collect()
+}
+
+/// Whether one clock that resets once a minute cannot have reset in both spans: they do not meet modulo a minute.
+fn apart(one: Span, other: Span) -> bool {
+    let window = WINDOW.as_nanos();
+    let length = |span: Span| (span.1 - span.0).as_nanos();
+    let (first, second) = (one.0.0.as_nanos() % window, other.0.0.as_nanos() % window);
+    // Going round the minute from each start, the other one's start must lie beyond the first one's end.
+    let gap = |from: u128, to: u128| (to + window - from) % window;
+    gap(first, second) > length(one) && gap(second, first) > length(other)
+}
+
+/// When in the minute a clock's minute may begin for it to lie in every span in which quota came back: from the one
+/// instant to the other, which is greater than a minute where the span goes over its end. `None` where no clock's does.
+fn explained_by_a_clock(spans: &[Span]) -> Option<(Duration, Duration)> {
+    let mut left: Option<(Duration, Duration)> = None;
+    for &(from, to) in spans {
+        let start = phase(from.0);
+        let span = (start, start + (to - from));
+        left = match left {
+            None => Some(span),
+            // Each try begins where the span that was left ended, so it meets it in one place only.
+            Some(left) => [Duration::ZERO, WINDOW].into_iter().find_map(|turn| {
+                [Duration::ZERO, WINDOW].into_iter().find_map(|other| {
+                    let (from, to) = (left.0 + turn, left.1 + turn);
+                    let (begins, ends) = (span.0 + other, span.1 + other);
+                    (begins.max(from) <= ends.min(to)).then(|| (begins.max(from), ends.min(to)))
+                })
+            }),
+        };
+        left?;
+    }
+    left.map(|(from, to)| (phase(from), phase(from) + (to - from)))
+}
+
+/// Where in a minute an instant lies.
+fn phase(instant: Duration) -> Duration {
+    Duration::from_nanos(u64::try_from(instant.as_nanos() % WINDOW.as_nanos()).unwrap_or_default())
+}
+
+/// How much later than `planned` another play must begin for its windows to lie apart from all that made these suspicions.
+pub(crate) fn shift(suspicions: &[Suspicion], planned: Moment) -> Duration {
+    const STEP: Duration = Duration::from_secs(1);
+    let back = came_back(suspicions);
+    if !back.is_empty()
+        && let Some((_, end)) = explained_by_a_clock(&back)
+    {
+        // Right after the span in which a clock's minute may begin, so that nothing lawful comes back for the longest time.
+        return phase(end + STEP + WINDOW - phase(planned.0));
+    }
+    let spans: Vec<Span> = suspicions
+        .iter()
+        .filter_map(|suspicion| match suspicion {
+            Suspicion::TooMany { span, .. } => Some(*span),
+            _ => None,
+        })
+        .collect();
+    let longest = spans.iter().map(|span| span.1 - span.0).max().unwrap_or_default();
+    // Room for a burst that takes a little longer than the last one.
+    let room = longest + longest / 2 + STEP;
+    (0..60)
+        .map(|steps| STEP * steps)
+        .find(|shift| {
+            let from = planned + *shift;
+            spans.iter().all(|span| apart(*span, (from, from + room)))
+        })
+        .unwrap_or_default()
+}
+
+/// A limiter may count by the second, and then it remembers a request a little longer than a minute.
+const GRAIN: Duration = Duration::from_secs(1);
+
+/// Whether some lawful limiter may have refused the request seen in `refused` when `others` had been sent, whether or
+/// not these were admitted.
+pub(crate) fn may_refuse(others: &[Span], refused: Span, limit: u32) -> bool {
+    let earlier: Vec<Span> = others.iter().copied().filter(|other| other.0 <= refused.1).collect();
+    let limit = limit as usize;
+    // A fixed window, wherever it begins, and a log: nothing older than a window counts.
+    let in_a_window = earlier.iter().filter(|other| other.1 + WINDOW + GRAIN >= refused.0).count();
+    in_a_window >= limit || may_refuse_by_weight(&earlier, refused, limit)
+}
+
+/// Whether an estimate from two of the clock's minutes may be over the limit: all of the one that is open, and of the
+/// one before it the share that the last minute still overlaps.
+fn may_refuse_by_weight(earlier: &[Span], refused: Span, limit: usize) -> bool {
+    let window = WINDOW.as_secs_f64();
+    // Between these instants nothing changes but the share, which is the greater the later the minute began.
+    let moments = earlier.iter().flat_map(|seen| [seen.0, seen.1, seen.0 + WINDOW, seen.1 + WINDOW]);
+    // A minute that was over by then is not the open one.
+    let beginnings =
+        moments.chain([refused.1]).filter(|began| *began <= refused.1 && *began + WINDOW > refused.0);
+    beginnings.into_iter().any(|began| {
+        // One that was under way just then weighs most in the minute that is open.
+        let open = earlier.iter().filter(|seen| seen.1 >= began).count();
+        let before = earlier.iter().filter(|seen| seen.1 < began && seen.1 + WINDOW >= began).count();
+        let overlap = 1.0 - ((refused.0 - began).as_secs_f64() / window).min(1.0);
+        // One for the request itself.
+        open as f64 + before as f64 * overlap + 1.0 > limit as f64
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const MINUTE: u64 = 60_000;
+
+    fn at(milliseconds: u64) -> Moment {
+        Moment(Duration::from_millis(milliseconds))
+    }
+
+    /// Weighs the last of these with those before it.
+    fn weighed_together(all: &[Suspicion]) -> Assessment {
+        let (newest, others) = all.split_last().unwrap();
+        weigh(newest, others)
+    }
+
+    fn too_many(from: u64, to: u64) -> Suspicion {
+        Suspicion::TooMany { admitted: 61, limit: 60, span: (at(from), at(to)) }
+    }
+
+    fn too_few(missing: u32, silence: u64, trickles: Option<bool>) -> Suspicion {
+        let silence = Duration::from_secs(silence);
+        Suspicion::TooFew { missing, spent: 0, silence, promised: false, trickles, private: false }
+    }
+
+    fn came_back_at(began: u64, back: u64) -> Suspicion {
+        Suspicion::CameBack((at(began), at(back)))
+    }
+
+    #[test]
+    fn one_burst_too_many_may_have_crossed_a_reset() {
+        assert_eq!(weighed_together(&[too_many(0, 500)]), Assessment::Doubt);
+        assert_eq!(weighed_together(&[too_many(0, 500), too_many(60_100, 60_600)]), Assessment::Doubt);
+        assert_eq!(weighed_together(&[too_many(0, 500), too_many(62_000, 62_500)]), Assessment::Proof);
+    }
+
+    #[test]
+    fn three_quotas_are_too_many_at_once() {
+        let flood = |to| Suspicion::TooMany { admitted: 160, limit: 60, span: (at(0), at(to)) };
+        assert_eq!(weighed_together(&[flood(900)]), Assessment::Proof);
+        // Two resets fit into a minute and more.
+        assert_eq!(weighed_together(&[flood(60_000)]), Assessment::Doubt);
+    }
+
+    #[test]
+    fn what_trickles_back_right_after_every_burst_is_no_clocks_minute() {
+        assert_eq!(weighed_together(&[came_back_at(0, 1_200)]), Assessment::Doubt);
+        let soon = [came_back_at(0, 1_200), came_back_at(182_200, 183_400)];
+        assert_eq!(weighed_together(&soon), Assessment::Proof);
+        // Not quite half a minute after each burst.
+        let later = [came_back_at(0, 25_000), came_back_at(206_000, 231_000)];
+        assert_eq!(weighed_together(&later), Assessment::Proof);
+    }
+
+    #[test]
+    fn what_trickles_back_at_one_instant_of_the_minute_is_lawful() {
+        // The clock's minute begins at 29 s of ours, and a sixtieth of a minute later there is room.
+        let tries = [came_back_at(0, 30_100), came_back_at(211_100, 270_100)];
+        assert_eq!(weighed_together(&tries[..1]), Assessment::Doubt);
+        assert!(matches!(weighed_together(&tries), Assessment::Explained(_)));
+        // Windows that were not fresh say nothing of it.
+        let late = [too_few(30, 60, None), too_few(20, 61, None), came_back_at(0, 30_100)];
+        assert_eq!(weighed_together(&late), Assessment::Doubt);
+        // After more than half a minute it may be by the clock or by the burst, and the clock is given the benefit.
+        let same = [came_back_at(0, 32_000), came_back_at(213_000, 245_000)];
+        assert!(matches!(weighed_together(&same), Assessment::Explained(_)));
+        let [one, other] = same;
+        assert_eq!(weighed_together(&[one, other, came_back_at(425_500, 457_500)]), Assessment::Proof);
+    }
+
+    #[test]
+    fn too_few_needs_the_same_twice_and_a_limiter_that_has_forgotten() {
+        let of = |all: &[Suspicion]| weighed_together(all);
+        assert_eq!(of(&[too_few(1, 200, None)]), Assessment::Doubt);
+        assert_eq!(of(&[too_few(1, 60, None), too_few(1, 61, None)]), Assessment::Doubt);
+        assert_eq!(of(&[too_few(1, 60, None), too_few(1, 61, Some(true))]), Assessment::Doubt);
+        assert_eq!(of(&[too_few(1, 60, None), too_few(1, 59, Some(false))]), Assessment::Doubt);
+        assert_eq!(of(&[too_few(1, 60, None), too_few(1, 61, Some(false))]), Assessment::Proof);
+        assert_eq!(of(&[too_few(1, 121, None), too_few(1, 138, None)]), Assessment::Proof);
+        // What was used before may have been counted elsewhere.
+        let beside = |spent| Suspicion::TooFew {
+            missing: 97,
+            spent,
+            silence: Duration::from_secs(121),
+            promised: false,
+            trickles: None,
+            private: false,
+        };
+        assert_eq!(of(&[beside(3), too_few(100, 121, None)]), Assessment::Proof);
+        assert_eq!(of(&[beside(2), too_few(100, 121, None)]), Assessment::Doubt);
+        let varying = [too_few(9, 60, None), too_few(13, 61, Some(false)), too_few(5, 121, None)];
+        assert_eq!(of(&varying), Assessment::Doubt);
+        assert!(explain(&varying[2]).contains("somebody else"));
+        // Where nobody else can have used the key, another number each time is no excuse.
+        let ours = varying.map(|suspicion| match suspicion {
+            Suspicion::TooFew { missing, spent, silence, promised, trickles, .. } => {
+                Suspicion::TooFew { missing, spent, silence, promised, trickles, private: true }
+            }
+            other => other,
+        });
+        assert_eq!(of(&ours), Assessment::Proof);
+    }
+
+    #[test]
+    fn a_kept_promise_is_as_good_as_a_silent_minute() {
+        let promised = |trickles| Suspicion::TooFew {
+            spent: 0,
+            missing: 1,
+            silence: Duration::from_secs(2),
+            promised: true,
+            trickles,
+            private: false,
+        };
+        assert_eq!(weighed_together(&[promised(Some(false)), promised(Some(true))]), Assessment::Doubt);
+        assert_eq!(weighed_together(&[promised(None), promised(Some(false))]), Assessment::Proof);
+    }
+
+    #[test]
+    fn a_refusal_is_none_of_ours_only_while_something_may_be_remembered() {
+        let limited = |seconds| Suspicion::Limited(Duration::from_secs(seconds));
+        assert_eq!(weighed_together(&[limited(120)]), Assessment::Doubt);
+        assert_eq!(weighed_together(&[limited(121)]), Assessment::Proof);
+        for nothing in [Suspicion::Noise("lost".to_owned()), Suspicion::TooSlow(Duration::from_secs(70))] {
+            assert_eq!(weigh(&nothing, &[nothing.clone(), nothing.clone()]), Assessment::Doubt);
+        }
+    }
+
+    /// Limiters as simple as can be, in milliseconds, over the instants at which requests were counted.
+    fn anchored(counted: &[u64], limit: usize) -> Option<usize> {
+        let (mut began, mut used) = (None, 0);
+        counted.iter().position(|at| {
+            if began.is_none_or(|began| *at >= began + MINUTE) {
+                (began, used) = (Some(*at), 0);
+            }
+            used += 1;
+            used > limit
+        })
+    }
+
+    fn aligned(counted: &[u64], limit: usize, phase: u64) -> Option<usize> {
+        let minute = |at: u64| (at + phase) / MINUTE;
+        (0..counted.len()).find(|place| {
+            counted[..*place].iter().filter(|at| minute(**at) == minute(counted[*place])).count() >= limit
+        })
+    }
+
+    fn log(counted: &[u64], limit: usize) -> Option<usize> {
+        (0..counted.len()).find(|place| {
+            counted[..*place].iter().filter(|at| **at + MINUTE > counted[*place]).count() >= limit
+        })
+    }
+
+    fn weighed(counted: &[u64], limit: usize, phase: u64) -> Option<usize> {
+        let minute = |at: u64| (at + phase) / MINUTE;
+        (0..counted.len()).find(|place| {
+            let now = counted[*place];
+            let of =
+                |wanted: u64| counted[..*place].iter().filter(|at| minute(**at) == wanted).count() as f64;
+            let open = of(minute(now));
+            let before = if minute(now) == 0 { 0.0 } else { of(minute(now) - 1) };
+            let share = 1.0 - ((now + phase) % MINUTE) as f64 / MINUTE as f64;
+            open + before * share + 1.0 > limit as f64
+        })
+    }
+
+    /// A window that ends a minute after the last request.
+    fn idle_expiry(counted: &[u64], limit: usize) -> Option<usize> {
+        let (mut ends, mut used) = (0, 0);
+        counted.iter().position(|at| {
+            if *at >= ends {
+                used = 0;
+            }
+            used += 1;
+            ends = at + MINUTE;
+            used > limit
+        })
+    }
+
+    fn refusals(counted: &[u64], limit: usize, phase: u64) -> [Option<usize>; 4] {
+        [
+            anchored(counted, limit),
+            aligned(counted, limit, phase),
+            log(counted, limit),
+            weighed(counted, limit, phase),
+        ]
+    }
+
+    fn seen(sent: &[u64], late: &[u64]) -> Vec<Span> {
+        sent.iter().zip(late).map(|(sent, late)| (at(*sent), at(sent + late))).collect()
+    }
+
+    /// A paced request leaves when it is due; `late` is how long after that it is counted.
+    fn paced(limit: u32, percent: u64, minutes: u64) -> Vec<u64> {
+        let count = u64::from(limit) * percent * minutes / 100;
+        (0..count).map(|place| place * MINUTE * minutes / count).collect()
+    }
+
+    proptest! {
+        /// A limiter that resets on a clock of its own, once a minute, can explain any one crossing, and never two
+        /// bursts that we call apart.
+        #[test]
+        fn spans_called_apart_share_no_reset(
+            one in 0_u64..200_000, one_long in 0_u64..59_000,
+            other in 0_u64..200_000, other_long in 0_u64..59_000,
+            phase in 0_u64..60_000,
+        ) {
+            let resets_in = |from: u64, to: u64| from + (phase + MINUTE - from % MINUTE) % MINUTE <= to;
+            let (one_end, other_end) = (one + one_long, other + other_long);
+            if apart((at(one), at(one_end)), (at(other), at(other_end))) {
+                prop_assert!(!(resets_in(one, one_end) && resets_in(other, other_end)));
+            }
+        }
+
+        /// A limiter that weighs in the minute before gives quota back soon after its clock's minute began, wherever
+        /// in ours that is, and is not accused for it.
+        #[test]
+        fn no_clocks_minute_is_called_a_bucket(
+            begins in 0_u64..60_000, first in 0_u64..60_000, later in prop::collection::vec(60_000_u64..200_000, 2),
+            late in prop::collection::vec(0_u64..20_000, 3),
+        ) {
+            let mut tries: Vec<Suspicion> = Vec::new();
+            let mut now = first;
+            for (place, late) in late.into_iter().enumerate() {
+                let until = (begins + 60_000 - now % 60_000) % 60_000 + late;
+                // What is not back within a minute is not seen.
+                let back = now + if until >= 59_000 { 59_000 } else { until };
+                if until < 59_000 {
+                    tries.push(came_back_at(now, back));
+                    prop_assert_ne!(weighed_together(&tries), Assessment::Proof);
+                }
+                let planned = at(back + later.get(place).copied().unwrap_or_default());
+                now = u64::try_from((planned + shift(&tries, planned)).0.as_millis()).unwrap_or_default();
+            }
+        }
+
+        /// What refills bit by bit from the burst on, in less than half a minute, is found by the second play at the
+        /// latest, however much later that was planned.
+        #[test]
+        fn a_bucket_is_called_one_by_the_second_play(
+            first in 0_u64..60_000, refills in 100_u64..29_000, later in 60_000_u64..200_000,
+        ) {
+            let before = came_back_at(first, first + refills);
+            let planned = at(first + later);
+            let begins = planned + shift(std::slice::from_ref(&before), planned);
+            let again = Suspicion::CameBack((begins, begins + Duration::from_millis(refills)));
+            prop_assert_eq!(weigh(&again, &[before]), Assessment::Proof);
+        }
+
+        #[test]
+        fn the_shift_brings_a_burst_apart(from in 0_u64..100_000, long in 0_u64..20_000, planned in 0_u64..300_000) {
+            let tries = [too_many(from, from + long)];
+            let begins = at(planned) + shift(&tries, at(planned));
+            prop_assert!(apart((at(from), at(from + long)), (begins, begins + Duration::from_millis(long))));
+        }
+
+        /// No refusal of a lawful limiter is ever called unlawful, however the requests came and however long each took.
+        #[test]
+        fn what_a_lawful_limiter_refuses_is_explained(
+            mut sent in prop::collection::vec(0_u64..150_000, 8..60),
+            late in prop::collection::vec((0_u64..1_500, 0_u64..1_500), 60),
+            limit in 3_u32..20, phase in 0_u64..MINUTE,
+        ) {
+            sent.sort_unstable();
+            // Requests are counted in the order in which they get there, not in that in which they left.
+            let mut on_their_way: Vec<(u64, Span)> = sent.iter().zip(&late).map(|(sent, (there, back))| {
+                (sent + there, (at(*sent), at(sent + there + back)))
+            }).collect();
+            on_their_way.sort_by_key(|one| one.0);
+            let counted: Vec<u64> = on_their_way.iter().map(|one| one.0).collect();
+            for place in refusals(&counted, limit as usize, phase).into_iter().flatten() {
+                let others: Vec<Span> = on_their_way[..place].iter().map(|one| one.1).collect();
+                prop_assert!(may_refuse(&others, on_their_way[place].1, limit));
+            }
+        }
+
+        /// The pace of `rate.paced` is one that no lawful limiter refuses, at any limit of the page, with answers that
+        /// take up to 400 ms.
+        #[test]
+        fn nobody_lawful_refuses_the_pace(
+            limit in prop::sample::select(vec![60_u32, 300]),
+            late in prop::collection::vec(0_u64..400, 600), phase in 0_u64..MINUTE,
+        ) {
+            let sent = paced(limit, 95, 2);
+            let mut counted: Vec<u64> = sent.iter().zip(&late).map(|(sent, late)| sent + late).collect();
+            counted.sort_unstable();
+            prop_assert_eq!(refusals(&counted, limit as usize, phase), [None; 4]);
+        }
+
+        /// A window that every request prolongs refuses within that pace, and nothing lawful explains it.
+        #[test]
+        fn a_window_that_is_prolonged_is_found(late in prop::collection::vec(0_u64..300, 120)) {
+            let sent = paced(60, 95, 2);
+            let mut counted: Vec<u64> = sent.iter().zip(&late).map(|(sent, late)| sent + late).collect();
+            counted.sort_unstable();
+            let place = idle_expiry(&counted, 60).unwrap();
+            let seen = seen(&sent, &late);
+            prop_assert!(!may_refuse(&seen[..place], seen[place], 60));
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What must be true of evidence that comes out of a file, so that it can be judged.
+
+use super::{DOCUMENT, Document, Recording, SCHEMA};
+use crate::contract::Limits;
+use crate::run::evidence::{Answer, Burst, Evidence, Play, Seen};
+use crate::run::learned::Quota;
+
+/// No run sends so much, and numbers up to this can be added and multiplied.
+const MOST: u64 = 1_000_000_000;
+
+impl TryFrom<Document> for Recording {
+    type Error = String;
+
+    fn try_from(document: Document) -> Result<Self, String> {
+        if document.document != DOCUMENT || document.schema != SCHEMA {
+            return Err(format!("it is no {DOCUMENT} of form {SCHEMA}"));
+        }
+        let started_at = &document.run.started_at;
+        if chrono::DateTime::parse_from_rfc3339(started_at).is_err() {
+            return Err(format!("`started_at` is no time: {started_at}"));
+        }
+        check(&document.evidence)?;
+        Ok(Self(document))
+    }
+}
+
+fn check(evidence: &Evidence) -> Result<(), String> {
+    let looks = evidence.looks.len();
+    let answers = evidence.plays.iter().flat_map(|play| play.seen.iter().flat_map(answers));
+    if let Some(answer) = answers.chain(&evidence.run.limited).find(|answer| answer.look >= looks) {
+        return Err(format!("an answer looks like number {}, and there are only {looks} looks", answer.look));
+    }
+    let most = evidence.run.most.iter().flat_map(|most| [most.admitted, most.limit]);
+    let quotas = evidence.learned.requests.values().map(|quota| match quota {
+        Quota::Of(number) => *number,
+        Quota::Endless => 0,
+    });
+    let own = most.chain(quotas).map(u64::from);
+    match own.chain(evidence.plays.iter().flat_map(numbers)).find(|number| *number > MOST) {
+        Some(number) => Err(format!("no run sends or is granted {number} requests or events")),
+        None => Ok(()),
+    }
+}
+
+/// The answers of a step.
+fn answers(seen: &Seen) -> Vec<&Answer> {
+    match seen {
+        Seen::Nothing | Seen::Missing(_) | Seen::Listed { .. } | Seen::Limiter(_) => Vec::new(),
+        Seen::Answer(sent) => sent.outcome.iter().collect(),
+        Seen::Burst(burst) => burst.answers.iter().map(|(_, answer)| answer).collect(),
+        Seen::Paced(paced) => paced.answers.iter().collect(),
+        Seen::Polled(polled) => polled.refusals.iter().collect(),
+        Seen::UsedUp(refusals) => refusals.iter().collect(),
+    }
+}
+
+/// The numbers of requests and events in a play.
+fn numbers(play: &Play) -> Vec<u64> {
+    let limits = |limits: &Limits| [limits.requests, limits.events.unwrap_or(0)].map(u64::from);
+    let mut numbers = vec![play.requests];
+    numbers
+        .extend(play.keys.values().flat_map(|key| [limits(&key.limits), limits(&key.documented)].concat()));
+    for seen in &play.seen {
+        match seen {
+            Seen::Burst(burst) => {
+                let Burst { batches, spent, .. } = &**burst;
+                let events: u64 = batches.iter().map(|batch| u64::from(*batch)).sum();
+                numbers.extend([events, u64::from(spent.0), u64::from(spent.1)]);
+            }
+            Seen::Polled(polled) => numbers.extend(polled.early.map(|early| u64::from(early.whole))),
+            _ => {}
+        }
+    }
+    numbers
+}

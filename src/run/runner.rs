@@ -1,0 +1,508 @@
+//! Playing one case: its steps one after the other, and the evidence they leave. Nothing is judged here.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+
+use super::Run;
+use super::clock::Moment;
+use super::evidence::{Answer, Fresh, Gap, KeyInfo, Play, Seen};
+use super::fault::Fault;
+use super::keys::{KeyState, Spent};
+use super::limiters::{self, Suspicion};
+use super::message::Outgoing;
+use super::request::Recipe;
+use super::stage::{Cast, OWN, Stage, variables};
+use super::volley::{self, Volley};
+use super::wire::Connections;
+use crate::contract::{Limits, Scope};
+use crate::payload::random_session;
+use crate::report::{Event, Exchange};
+use crate::scenario::model::{Action, Case, Experiment, Fact, RequestDef};
+use crate::scenario::span::Spanned;
+use crate::target::{Role, TargetError};
+
+/// How many requests are under way at once at a target that turns slow when there are more: a server whose queue of
+/// waiting connections is short makes the others wait for whole seconds.
+pub(super) const FEW_IN_FLIGHT: u32 = 4;
+
+/// A burst that took so long met a crowded target: the next one goes out with fewer requests at once.
+const CROWDED: Duration = Duration::from_secs(10);
+
+/// By how much each further play begins at another phase of the minute, where that costs nothing.
+pub(super) const PHASE: Duration = Duration::from_secs(17);
+
+/// How long a burst may take that is about numbers and not about many at once.
+const LONGEST_BURST: Duration = Duration::from_secs(4);
+
+/// How a case is played.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Attempt {
+    /// How often it was played before.
+    pub(crate) before: u32,
+    /// How long keys are silent before a window that should be fresh, where shorter silences left a doubt.
+    pub(crate) silence: Option<Duration>,
+    /// What was suspicious before, so that its windows lie apart from that.
+    pub(crate) suspicions: Vec<Suspicion>,
+    /// How many of its steps are played; all of them where it is not said.
+    pub(crate) steps: Option<usize>,
+}
+
+/// A session that a batch was sent for.
+#[derive(Debug, Clone)]
+pub(super) struct Session {
+    /// Its id.
+    pub(super) id: String,
+    /// The time of the batch's first event.
+    pub(super) began: Option<DateTime<Utc>>,
+}
+
+/// A case in play.
+pub(crate) struct Runner<'a> {
+    pub(super) run: &'a Arc<Run>,
+    pub(super) name: &'a str,
+    pub(super) case: &'a Case,
+    pub(super) stage: &'a Stage,
+    pub(super) cast: &'a Cast,
+    pub(super) attempt: Attempt,
+    /// How many requests were sent.
+    sent: AtomicU64,
+    /// Sessions that `send` gave a name.
+    pub(super) sessions: BTreeMap<String, Session>,
+    /// The session of all batches that were not given one of their own.
+    pub(super) session: String,
+    /// How the window began that is open now, as long as little of it was used.
+    pub(super) fresh: Option<Fresh>,
+    /// How long the keys had been silent before that, at the least.
+    pub(super) silence: Duration,
+    /// Whether the next request goes out on a promise: then a refusal is the fault that is looked for.
+    pub(super) on_promise: bool,
+    /// The request, and the batch size, that used the key up, as long as it should stay so.
+    pub(super) held_used_up: Option<(String, Option<u32>)>,
+    /// How long the last burst took.
+    pub(super) last_burst: Duration,
+    /// How many requests the target takes at once without delay, where that was found to be few.
+    pub(super) most_in_flight: u32,
+}
+
+impl<'a> Runner<'a> {
+    /// A runner at the beginning of its case.
+    pub(crate) fn new(
+        run: &'a Arc<Run>,
+        experiment: &'a Experiment,
+        case: &'a Case,
+        stage: &'a Stage,
+        cast: &'a Cast,
+        attempt: Attempt,
+    ) -> Self {
+        Self {
+            run,
+            name: &experiment.name,
+            case,
+            stage,
+            cast,
+            attempt,
+            sent: AtomicU64::new(0),
+            sessions: BTreeMap::new(),
+            session: random_session(),
+            fresh: None,
+            silence: Duration::ZERO,
+            on_promise: false,
+            held_used_up: None,
+            last_burst: Duration::ZERO,
+            most_in_flight: if run.is_crowded() { FEW_IN_FLIGHT } else { u32::MAX },
+        }
+    }
+
+    /// Plays the steps. Where one cannot be done, those after it leave nothing either.
+    pub(crate) async fn play(mut self) -> Play {
+        let begun = Instant::now();
+        let steps = &self.case.steps[..self.attempt.steps.unwrap_or(usize::MAX).min(self.case.steps.len())];
+        let mut seen = Vec::with_capacity(steps.len());
+        let mut gap = self.obstacle().await.err();
+        let sharing = self.shows_sharing();
+        for (place, step) in steps.iter().enumerate() {
+            let came_of_it = match &gap {
+                Some(gap) => Err(gap.clone()),
+                None => self.step(&step.value.action).await,
+            };
+            seen.push(came_of_it.unwrap_or_else(|why| {
+                gap = Some(why.clone());
+                Seen::Missing(why)
+            }));
+            if sharing == Some(place) {
+                let short = matches!(seen.last(), Some(Seen::Burst(burst)) if burst.limited() > 0);
+                self.run.learned().sharing = short;
+                self.run.sharing.send_replace(Some(short));
+            }
+        }
+        let key = |(name, key): (&String, &Arc<KeyState>)| {
+            let info = KeyInfo {
+                variable: key.key.variable.clone(),
+                tier: key.key.tier,
+                limits: self.limits(key),
+                documented: key.limits,
+            };
+            (name.clone(), info)
+        };
+        Play {
+            experiment: self.name.to_owned(),
+            row: self.case.row.clone(),
+            silence: self.attempt.silence,
+            keys: self.cast.iter().map(key).collect(),
+            seen,
+            requests: self.sent.load(Ordering::Relaxed),
+            took: begun.elapsed(),
+        }
+    }
+
+    /// The step that shows whether keys share a quota, where this case has one.
+    fn shows_sharing(&self) -> Option<usize> {
+        let shows = self.case.readings.iter().find(|reading| reading.learns == Some(Fact::Sharing))?;
+        shows.items.iter().flat_map(|item| item.steps.iter().copied()).max()
+    }
+
+    /// What stands in the way of the whole case; and room for what it sends, where it measures nothing.
+    async fn obstacle(&self) -> Result<(), Gap> {
+        if let Some(why) = self.run.learned().unreachable.clone() {
+            return Err(Gap::Blocked(why));
+        }
+        self.check_offers()?;
+        if self.attempt.before > 0 {
+            // What is sent now should lie apart from what made an earlier play suspicious.
+            let now = self.stage.clock.now();
+            let offset =
+                if self.stage.clock.is_virtual() { PHASE * self.attempt.before } else { Duration::ZERO };
+            let apart = offset + limiters::shift(&self.attempt.suspicions, now + offset);
+            if !matches!(self.case.steps.first().map(|step| &step.value.action), Some(Action::Wait(_))) {
+                self.wait_until(now + apart, "another phase of the minute").await?;
+            }
+        }
+        if super::job::needs_no_room(self.case) {
+            return Ok(());
+        }
+        let sends = u32::try_from(self.case.steps.len()).unwrap_or(u32::MAX);
+        for key in self.cast.values() {
+            self.make_room(key, sends).await?;
+        }
+        Ok(())
+    }
+
+    /// The limits by which bursts of this key are measured out.
+    pub(super) fn limits(&self, key: &KeyState) -> Limits {
+        self.run.learned().limits(key.key.tier, key.limits)
+    }
+
+    /// What was spent of the window's quota, and since when.
+    pub(super) fn spent(&self, key: &KeyState) -> Spent {
+        let now = self.stage.clock.now();
+        key.spent().unwrap_or(Spent { since: now, requests: 0, events: 0, unsure: false })
+    }
+
+    /// Whether nobody else can have the keys.
+    pub(super) fn is_private(&self) -> bool {
+        self.stage.workspace.is_some()
+    }
+
+    /// The name steps use for the key.
+    pub(super) fn key_name(&self, name: Option<&Spanned<String>>) -> String {
+        let name = name.map_or(OWN, |name| name.as_str());
+        if self.cast.contains_key(name) {
+            return name.to_owned();
+        }
+        self.cast.keys().next().cloned().unwrap_or_default()
+    }
+
+    /// The key a step names.
+    pub(super) fn key(&self, name: Option<&Spanned<String>>) -> Result<Arc<KeyState>, Gap> {
+        let key = self.cast.get(&self.key_name(name));
+        key.cloned().ok_or_else(|| Gap::Skipped("the check names no key".to_owned()))
+    }
+
+    /// The shared request of this name. Loading has made sure that it is there.
+    pub(super) fn request(&self, name: &str) -> Result<&'a RequestDef, Gap> {
+        match self.run.suite.requests.get(name) {
+            Some(def) => Ok(&def.value),
+            None => Err(Gap::Blocked(format!("no request is called `{name}`"))),
+        }
+    }
+
+    /// The request a step names, or else the cheapest one that the key is admitted with.
+    pub(super) fn usual_request(
+        &self,
+        given: Option<&Spanned<String>>,
+        key_name: Option<&Spanned<String>>,
+    ) -> Result<(&'a str, &'a RequestDef), Gap> {
+        let requests = &self.run.suite.requests;
+        if let Some(given) = given {
+            let found = requests.get_key_value(given.as_str());
+            let (name, def) =
+                found.ok_or_else(|| Gap::Blocked(format!("no request is called `{}`", **given)))?;
+            return Ok((name, &def.value));
+        }
+        let key = self.key(key_name)?;
+        let name = self.key_name(key_name);
+        let named = if name == OWN { self.case.key.as_ref() } else { self.case.keys.get(&name) };
+        let role = named.and_then(|role| Role::from_name(role));
+        let scopes: Vec<Scope> = match role {
+            None | Some(Role::Any) => key.key.scopes.clone(),
+            Some(role) => role.scopes(),
+        };
+        let facts = self.run.facts_of(&key.key);
+        let mut candidates = super::survey::granted(requests, &scopes);
+        let found = match &facts {
+            // One that was over its limit just then is admitted at another time.
+            Some(facts) => candidates.find(|(name, _)| facts.admits(name) || facts.was_limited(name)),
+            None => candidates.next(),
+        };
+        found.ok_or_else(|| {
+            let told = facts.map_or_else(String::new, |facts| facts.told());
+            Gap::NotAdmitted(format!(
+                "{} is admitted nowhere ({told}), so no quota can be measured with it",
+                key.key.variable
+            ))
+        })
+    }
+
+    /// The same, for requests whose numbers count: one with which the key is not admitted shows nothing.
+    pub(super) fn measured_request(
+        &self,
+        given: Option<&Spanned<String>>,
+        key_name: Option<&Spanned<String>>,
+    ) -> Result<(&'a str, &'a RequestDef), Gap> {
+        let (name, def) = self.usual_request(given, key_name)?;
+        let key = self.key(key_name)?;
+        let facts = self.run.facts_of(&key.key);
+        let refused =
+            facts.filter(|facts| given.is_some() && !facts.admits(name) && !facts.was_limited(name));
+        match refused {
+            Some(facts) => Err(Gap::NotAdmitted(format!(
+                "no quota can be measured with {name}, which does not admit {} ({})",
+                key.key.variable,
+                facts.told()
+            ))),
+            None => Ok((name, def)),
+        }
+    }
+
+    /// A request, ready to leave.
+    pub(super) fn make(&self, recipe: &Recipe<'_>) -> Result<Outgoing, Gap> {
+        recipe
+            .make(&self.stage.base_url, &self.run.target, &self.run.payloads)
+            .map_err(|unfit| Gap::Skipped(unfit.to_string()))
+    }
+
+    /// Makes sure that the deployment offers the endpoints of this case that the contract does not demand.
+    fn check_offers(&self) -> Result<(), Gap> {
+        for name in self.case.steps.iter().filter_map(|step| super::job::request_of(&step.value.action)) {
+            if !self.request(name)?.optional {
+                continue;
+            }
+            let status = self.run.learned().offers.get(name).copied();
+            if let Some(status) = status.filter(|status| matches!(status, 404 | 405 | 501)) {
+                return Err(Gap::Skipped(format!("the deployment does not offer {name}: {status}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits until `more` requests fit into what the key has left, so that a check about something else does not
+    /// run into the limit.
+    pub(super) async fn make_room(&self, key: &KeyState, more: u32) -> Result<(), Gap> {
+        let now = self.stage.clock.now();
+        if self.stage.clock.is_virtual() && !key.used_up_at(now) {
+            return Ok(());
+        }
+        self.wait_until(key.room_for(more, now), &format!("quota of {}", key.key.variable)).await
+    }
+
+    /// Waits until `moment`, telling what for where it takes real time worth telling.
+    pub(super) async fn wait_until(&self, moment: Moment, what: &str) -> Result<(), Gap> {
+        const WORTH_TELLING: Duration = Duration::from_millis(300);
+        let left = moment - self.stage.clock.now();
+        let tell = !self.stage.clock.is_virtual() && left > WORTH_TELLING;
+        if tell {
+            let (id, keys) = (self.name.to_owned(), variables(self.cast));
+            self.run.emit(Event::Waiting { id, keys, what: what.to_owned(), how_long: left });
+        }
+        self.stage.clock.wait_until(moment).await?;
+        if tell {
+            self.run.emit(Event::Resumed { id: self.name.to_owned(), keys: variables(self.cast) });
+        }
+        Ok(())
+    }
+
+    /// As few at once as do for `count` requests to be over in some seconds; at most what a step asks for.
+    pub(super) fn in_flight(&self, asked: Option<u32>, count: usize) -> u32 {
+        const MOST: u32 = 64;
+        /// A window's quota that takes so long to send, one after the other, leaves time enough to look at the rest.
+        const LONGEST_ALONE: Duration = Duration::from_secs(40);
+        let all = self.run.usual_latency() * u32::try_from(count).unwrap_or(u32::MAX);
+        let patient = self.run.transport().loses_answers;
+        if asked.is_none() && self.attempt.before > 0 && all < LONGEST_ALONE && !patient {
+            // Whatever went wrong when some were under way at once goes wrong no more.
+            return 1;
+        }
+        let wanted = asked.unwrap_or_else(|| {
+            u32::try_from(all.as_millis().div_ceil(LONGEST_BURST.as_millis())).unwrap_or(MOST).clamp(1, MOST)
+        });
+        // A burst that is about many at once stays one, however crowded the target is.
+        let least = if asked.is_some_and(|asked| asked > 32) { 32 } else { 1 };
+        wanted.min(self.most_in_flight.max(least))
+    }
+
+    /// Sends requests together and keeps every answer, for the key that they were counted for. `batches` are their events.
+    pub(super) async fn fire(
+        &self,
+        key: Option<&KeyState>,
+        requests: Vec<Arc<Outgoing>>,
+        batches: &[u32],
+        in_flight: u32,
+        connections: Connections,
+    ) -> (Volley, Vec<(usize, Answer)>) {
+        self.count_requests(requests.len());
+        let sent = requests.clone();
+        let connections = self.run.connections(connections);
+        let turn =
+            if self.stage.clock.is_virtual() { None } else { Some(self.run.right_of_way.turn().await) };
+        let clock = &self.stage.clock;
+        let mut volley =
+            volley::fire(&self.run.wire, clock, requests, in_flight as usize, connections, turn).await;
+        let mut answers = Vec::with_capacity(volley.answers.len());
+        for (place, message) in std::mem::take(&mut volley.answers) {
+            let events = batches.get(place).copied().unwrap_or(0);
+            answers.push((place, self.record(&sent[place], &message, key, events)));
+        }
+        let took = |answer: &Answer| answer.done - answer.sent;
+        if volley.took() > CROWDED && volley::is_crowded(answers.iter().map(|(_, answer)| took(answer))) {
+            self.run.note_crowd();
+        }
+        for fault in &volley.faults {
+            if let Some(outgoing) = sent.first() {
+                self.run.note_lost_answer(outgoing, fault);
+            }
+        }
+        if let Some(key) = key {
+            volley.faults.iter().for_each(|_| key.note_lost(volley.from, volley.to));
+            if answers.iter().any(|(_, answer)| answer.limited) {
+                key.mark_used_up();
+            }
+        }
+        (volley, answers)
+    }
+
+    /// Sends a request, again where that may help, and keeps the answer.
+    pub(super) async fn exchange(
+        &self,
+        outgoing: &Outgoing,
+        counted: Option<&KeyState>,
+        connections: Connections,
+    ) -> Result<Answer, Fault> {
+        /// How long the body waits for an answer to the header when a request is sent again because no answer came for
+        /// a reason that may pass.
+        const PATIENCE: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(2)];
+        let mut patience = PATIENCE.into_iter();
+        let mut connections = self.run.connections(connections);
+        loop {
+            if !self.stage.clock.is_virtual() {
+                self.run.right_of_way.give().await;
+            }
+            self.count_requests(1);
+            let left = self.stage.clock.now();
+            match self.run.wire.exchange(outgoing, connections, &self.stage.clock).await {
+                Ok(message) => {
+                    let events = outgoing.body.as_ref().map_or(0, super::message::Content::events);
+                    self.run.note_latency(message.done - message.sent);
+                    return Ok(self.record(outgoing, &message, counted, events));
+                }
+                Err(fault) => {
+                    if self.run.options.verbose {
+                        self.tell(super::render::exchange_without_answer(outgoing, &fault));
+                    }
+                    if let Some(key) = counted {
+                        key.note_lost(left, self.stage.clock.now());
+                    }
+                    self.run.note_lost_answer(outgoing, &fault);
+                    match patience.next() {
+                        Some(pause) if fault.worth_another_try() => connections = Connections::Patient(pause),
+                        _ => return Err(fault),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Sends a request, again where it gets no answer while others do: it may be waiting at a crowded door.
+    pub(super) async fn exchange_in_a_crowd(
+        &self,
+        outgoing: &Outgoing,
+        counted: Option<&KeyState>,
+        connections: Connections,
+    ) -> Result<Answer, Fault> {
+        /// How often a request is sent that gets no answer while others do.
+        const MOST_KNOCKS: u32 = 4;
+        for _ in 1..MOST_KNOCKS {
+            let heard = self.run.answers();
+            match self.exchange(outgoing, counted, connections).await {
+                Err(fault) if fault.is_unreachable() && self.run.answers() > heard => self.run.note_crowd(),
+                other => return other,
+            }
+        }
+        self.exchange(outgoing, counted, connections).await
+    }
+
+    /// Keeps an answer: holds it against what is true of every answer, and remembers what was admitted to which key.
+    pub(super) fn record(
+        &self,
+        outgoing: &Outgoing,
+        message: &super::message::Answer,
+        counted: Option<&KeyState>,
+        events: u32,
+    ) -> Answer {
+        let refusal = self.run.learned().refusal;
+        let secrets = self.cast.values().map(|key| &key.key.secret);
+        let answer = self.run.trace.record(outgoing, message, refusal, secrets);
+        if message.compressed {
+            self.run.learned().compressed = true;
+        }
+        if let Some(key) = counted {
+            key.note(&answer, events);
+            if answer.admitted() {
+                let seen = (answer.sent, answer.done);
+                let (stage, variable) = (&self.stage.base_url, &key.key.variable);
+                self.run.trace.admissions.note(stage, variable, key.key.tier, key.limits.requests, seen);
+            }
+        }
+        if self.run.options.verbose
+            && let Some(look) = self.run.trace.look(answer.look)
+        {
+            self.tell(super::render::exchange(
+                &super::render::request(outgoing, String::new()),
+                &answer,
+                &look,
+            ));
+        }
+        answer
+    }
+
+    /// Shows an exchange to those who want to see every one.
+    fn tell(&self, exchange: Exchange) {
+        self.run.emit(Event::Exchange { id: self.name.to_owned(), exchange });
+    }
+
+    /// Counts requests that left.
+    pub(super) fn count_requests(&self, how_many: usize) {
+        let how_many = u64::try_from(how_many).unwrap_or(u64::MAX);
+        self.sent.fetch_add(how_many, Ordering::Relaxed);
+        self.run.requests.fetch_add(how_many, Ordering::Relaxed);
+    }
+}
+
+impl From<TargetError> for Gap {
+    fn from(error: TargetError) -> Self {
+        Self::Blocked(error.to_string())
+    }
+}

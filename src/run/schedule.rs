@@ -1,0 +1,178 @@
+//! Which job begins when: one state machine, driven by the real clock (`play`) or by a virtual one
+//! (`plan`).
+
+use super::allocator::{Condition, KeyAllocator};
+use super::job::Job;
+
+/// Jobs to come and those under way.
+#[derive(Debug, Clone)]
+pub(crate) struct Schedule {
+    pending: Vec<Job>,
+    /// Leases keys; none where every job has keys of its own.
+    allocator: Option<KeyAllocator>,
+    playing: usize,
+    busy: usize,
+    most_busy: usize,
+    /// Whether others wait until it is known if keys share a quota.
+    pub(crate) waits_for_sharing: bool,
+}
+
+impl Schedule {
+    /// A schedule of these jobs, the first first as far as what they need is free, with at most so many at once that keep a
+    /// processor busy.
+    pub(crate) fn new(pending: Vec<Job>, allocator: Option<KeyAllocator>, most_busy: usize) -> Self {
+        let waits_for_sharing = allocator.is_some() && pending.iter().any(|job| job.learns_sharing);
+        Self { pending, allocator, playing: 0, busy: 0, most_busy: most_busy.max(1), waits_for_sharing }
+    }
+
+    /// The next job that can begin now, and its keys by their places at the allocator. `condition` is what is known of a key.
+    pub(crate) fn begin(
+        &mut self,
+        condition: &dyn Fn(usize, &Job) -> Condition,
+    ) -> Option<(Job, Vec<usize>)> {
+        for index in 0..self.pending.len() {
+            let job = &self.pending[index];
+            // Those that look back on all others wait until they are alone.
+            let others = self.playing > 0 || self.pending.iter().any(|other| !other.last);
+            let held_up = job.last && others
+                || job.keeps_busy() && self.busy >= self.most_busy
+                || self.waits_for_sharing && !job.learns_sharing && job.measures();
+            if held_up {
+                continue;
+            }
+            let keys = match &mut self.allocator {
+                None => Some(Vec::new()),
+                Some(allocator) => allocator.take(job, &|key| condition(key, job), self.pending.iter()),
+            };
+            if let Some(keys) = keys {
+                let job = self.pending.remove(index);
+                self.playing += 1;
+                self.busy += usize::from(job.keeps_busy());
+                return Some((job, keys));
+            }
+        }
+        None
+    }
+
+    /// A job is over, and its keys are free again.
+    pub(crate) fn end(&mut self, job: &Job, keys: &[usize]) {
+        self.playing -= 1;
+        self.busy -= usize::from(job.keeps_busy());
+        if job.learns_sharing {
+            self.waits_for_sharing = false;
+        }
+        if let Some(allocator) = &mut self.allocator {
+            allocator.release(keys);
+        }
+    }
+
+    /// Gives up the jobs that did not begin and that `wanted` is true of.
+    pub(crate) fn give_up(&mut self, wanted: impl Fn(&Job) -> bool) -> Vec<Job> {
+        let (given_up, kept) = std::mem::take(&mut self.pending).into_iter().partition(|job| wanted(job));
+        self.pending = kept;
+        given_up
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::contract::ApiKey;
+    use crate::run::job::{self, Use};
+    use crate::run::runner::Attempt;
+    use crate::scenario::{Source, Suite};
+    use crate::target::{Key, Role, role_variable};
+
+    fn key(role: Role, nth: u32) -> Key {
+        Key {
+            variable: role_variable(role, nth),
+            secret: ApiKey::new(format!("ct_live_{role}{nth}aaaaaaaaaaaa")).unwrap(),
+            tier: role.tier(),
+            scopes: role.scopes(),
+            account: Some("ours".to_owned()),
+            given_for: Some(role),
+            mock_id: None,
+        }
+    }
+
+    /// Two keys of every role there is a variable for.
+    fn keys() -> Vec<Key> {
+        let roles = Role::ALL.into_iter().filter(|role| *role != Role::Any);
+        roles.flat_map(|role| [key(role, 1), key(role, 2)]).collect()
+    }
+
+    /// The jobs of the whole suite.
+    fn jobs(suite: &Suite) -> Vec<Job> {
+        let all: Vec<usize> = (0..suite.checks.len()).collect();
+        let places = job::places(suite, &all);
+        job::jobs(suite, places.into_iter().map(|place| (place, Attempt::default())).collect())
+    }
+
+    const FRESH: Condition = Condition { room: true, fresh_at: Duration::ZERO, unused: true };
+
+    #[test]
+    fn every_case_is_in_one_job_whose_parts_are_its_own() {
+        let suite = Suite::load(&Source::Builtin).unwrap();
+        let jobs = jobs(&suite);
+        let mut places: Vec<job::Place> =
+            jobs.iter().flat_map(|job| &job.cases).map(|(place, _)| *place).collect();
+        assert_eq!(places.len(), suite.experiments.iter().map(|one| one.cases.len()).sum::<usize>());
+        places.sort_unstable();
+        places.dedup();
+        assert_eq!(places.len(), jobs.iter().map(|job| job.cases.len()).sum::<usize>());
+        for job in &jobs {
+            for (place, _) in &job.cases {
+                assert_eq!(job::parts(place.of(&suite)), job.parts, "{:?}", job.cases);
+            }
+        }
+        assert!(jobs.iter().any(|job| job.last) && jobs.iter().any(|job| job.learns_sharing));
+    }
+
+    proptest! {
+        /// In whatever order jobs end: each begins once, who needs a key alone has it alone, who looks back does so when
+        /// all others are over, no more keep a processor busy than may, and who measures waits until it is known whether
+        /// keys share a quota.
+        #[test]
+        fn jobs_begin_as_what_they_need_comes_free(
+            picks in proptest::collection::vec(any::<proptest::sample::Index>(), 200), most_busy in 1_usize..5,
+        ) {
+            let suite = Suite::load(&Source::Builtin).unwrap();
+            let jobs = jobs(&suite);
+            let count = jobs.len();
+            let keys = keys();
+            let allocator = KeyAllocator::new(keys.clone(), &jobs);
+            let mut schedule = Schedule::new(jobs, Some(allocator), most_busy);
+            prop_assert!(schedule.waits_for_sharing);
+            let (mut playing, mut begun): (Vec<(Job, Vec<usize>)>, usize) = (Vec::new(), 0);
+            let mut picks = picks.into_iter().cycle();
+            loop {
+                while let Some((job, leased)) = schedule.begin(&|_, _| FRESH) {
+                    begun += 1;
+                    prop_assert_eq!(leased.len(), job.parts.len());
+                    for (part, key) in job.parts.iter().zip(&leased) {
+                        prop_assert!(part.role.fits(&keys[*key]));
+                        for (other, held) in &playing {
+                            let of = |place: usize| &other.parts[place];
+                            let both = held.iter().position(|held| held == key);
+                            prop_assert!(both.is_none_or(|place| !part.alone && !of(place).alone));
+                        }
+                    }
+                    prop_assert!(!schedule.waits_for_sharing || job.learns_sharing || !job.measures());
+                    prop_assert!(!job.last || playing.is_empty());
+                    playing.push((job, leased));
+                    let busy = playing.iter().filter(|(job, _)| job.usage != Use::Waits).count();
+                    prop_assert!(busy <= most_busy);
+                }
+                let Some(pick) = (!playing.is_empty()).then(|| picks.next()).flatten() else { break };
+                let (job, leased) = playing.swap_remove(pick.index(playing.len()));
+                schedule.end(&job, &leased);
+            }
+            prop_assert!(schedule.pending.is_empty(), "{:?}", schedule.pending);
+            prop_assert_eq!(begun, count);
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Waiting for fresh windows, promises and silences, without trusting any clock but our own.
+
+use std::time::Duration;
+
+use crate::run::clock::Moment;
+use crate::run::evidence::{Fresh, Gap};
+use crate::run::job;
+use crate::run::keys::{KeyState, WINDOW};
+use crate::run::limiters::{self, LONG_SILENCE, SHORT_SILENCE};
+use crate::run::runner::{PHASE, Runner};
+use crate::run::stage::OWN;
+use crate::scenario::words::WaitFor;
+
+/// A promise further away than this is not waited for: no documented limit reaches beyond a minute.
+const LONGEST_PROMISE: Duration = Duration::from_secs(WINDOW.as_secs() + 1);
+
+/// Between a promise and the burst that takes all it promised, at the least.
+const A_MOMENT: Duration = Duration::from_millis(200);
+
+impl Runner<'_> {
+    /// Waits.
+    pub(super) async fn wait(&mut self, wait: WaitFor) -> Result<(), Gap> {
+        self.held_used_up = None;
+        match wait {
+            WaitFor::FreshWindow => self.fresh_window().await,
+            WaitFor::SilentWindow => self.silent_window().await,
+            WaitFor::Promise => self.promise(|key| key.promise(), "the promise of a 429").await,
+            WaitFor::FirstPromise => {
+                self.promise(|key| key.first_promise(), "the first promise of a 429").await
+            }
+            WaitFor::Settled => {
+                let settled = self.stage.clock.now() + self.last_burst + A_MOMENT;
+                self.wait_until(settled, "all of a quota that is due back").await?;
+                // Where quota comes back bit by bit, all of it is there after a long silence only.
+                match self.silence_wanted() {
+                    Some(silence) if silence >= LONG_SILENCE => self.silent_window().await,
+                    _ => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// From now on the quota of every key of the case is taken for whole.
+    fn begin_window(&mut self, fresh: Fresh) {
+        let now = self.stage.clock.now();
+        let last = self.cast.values().filter_map(|key| key.last_answer()).max();
+        self.silence = last.map_or(LONG_SILENCE, |last| now - last);
+        self.cast.values().for_each(|key| key.begin_window());
+        self.fresh = Some(fresh);
+    }
+
+    /// Waits until every key whose quota is counted has a fresh window.
+    async fn fresh_window(&mut self) -> Result<(), Gap> {
+        let measured: Vec<_> = self
+            .cast
+            .iter()
+            .filter(|(name, _)| name.as_str() == OWN || job::is_measured(self.case, name))
+            .map(|(_, key)| std::sync::Arc::clone(key))
+            .collect();
+        let now = self.stage.clock.now();
+        if self.attempt.before == 0
+            && !self.stage.clock.is_virtual()
+            && measured.iter().all(|key| key.last_answer().is_none() || key.hardly_used(now))
+        {
+            // What was sent so far is taken off.
+            self.fresh = Some(Fresh::Unused);
+            self.silence = LONG_SILENCE;
+            return Ok(());
+        }
+        let mut ready = now;
+        let mut fresh = Fresh::Silence;
+        for key in &measured {
+            let (at, by) = self.fresh_at(key).await?;
+            ready = ready.max(at);
+            if by == Fresh::Promise {
+                fresh = by;
+            }
+        }
+        if self.stage.clock.is_virtual() {
+            ready = ready + PHASE * self.attempt.before;
+        }
+        ready = ready + limiters::shift(&self.attempt.suspicions, ready);
+        let names: Vec<_> = measured.iter().map(|key| key.key.variable.clone()).collect();
+        self.wait_until(ready, &format!("a fresh window of {}", names.join(" and "))).await?;
+        self.begin_window(fresh);
+        Ok(())
+    }
+
+    /// When a key has a fresh window, and how that is known.
+    async fn fresh_at(&self, key: &KeyState) -> Result<(Moment, Fresh), Gap> {
+        let virtual_time = self.stage.clock.is_virtual().then_some(LONG_SILENCE);
+        if let Some(silence) = self.silence_wanted().max(virtual_time) {
+            return Ok((self.silent_until(key, silence), Fresh::Silence));
+        }
+        if let Some(fresh) = key.fresh_by_silence(self.stage.clock.now())
+            && !key.used_up_at(self.stage.clock.now())
+            && fresh <= self.stage.clock.now() + SHORT_SILENCE / 2
+        {
+            return Ok((fresh, Fresh::Silence));
+        }
+        if !(key.used_up_at(self.stage.clock.now()) && key.promise().is_some()) {
+            self.run.burst_is_welcome()?;
+            let (_, def) = self.measured_request(None, None)?;
+            self.use_up(key, def, 1, None).await?;
+        }
+        let now = self.stage.clock.now();
+        Ok(match key.promise() {
+            Some(promise) if promise - now <= LONGEST_PROMISE => (promise, Fresh::Promise),
+            _ => (self.silent_until(key, SHORT_SILENCE), Fresh::Silence),
+        })
+    }
+
+    /// How long a key has to be silent before its quota is measured: by what left a doubt, and by the limiter's kind.
+    fn silence_wanted(&self) -> Option<Duration> {
+        let slides = self.run.learned().slides.then_some(LONG_SILENCE);
+        self.attempt.silence.max(slides)
+    }
+
+    fn silent_until(&self, key: &KeyState, silence: Duration) -> Moment {
+        key.last_answer().map_or_else(|| self.stage.clock.now(), |last| last + silence)
+    }
+
+    /// Waits until every key of the case was silent for a window.
+    async fn silent_window(&mut self) -> Result<(), Gap> {
+        let silence = self.silence_wanted().unwrap_or(WINDOW).max(WINDOW);
+        let until = self.cast.values().map(|key| self.silent_until(key, silence)).max();
+        let until = until.unwrap_or_else(|| self.stage.clock.now());
+        // What comes next should lie apart from what made a play before this one suspicious.
+        let until = until + limiters::shift(&self.attempt.suspicions, until);
+        self.wait_until(until, "a silent window").await?;
+        self.begin_window(Fresh::Silence);
+        Ok(())
+    }
+
+    /// Waits for what 429s promised; where none can be read, for a silent minute.
+    async fn promise(&mut self, promised: fn(&KeyState) -> Option<Moment>, what: &str) -> Result<(), Gap> {
+        let promise = self.cast.values().filter_map(|key| promised(key)).min();
+        let now = self.stage.clock.now();
+        match promise {
+            Some(promise) if promise - now <= LONGEST_PROMISE => {
+                self.wait_until(promise, what).await?;
+                self.begin_window(Fresh::Promise);
+                self.on_promise = true;
+            }
+            _ => {
+                let until = self.cast.values().map(|key| self.silent_until(key, SHORT_SILENCE)).max();
+                self.wait_until(until.unwrap_or(now), "a silent minute, since no promise can be read")
+                    .await?;
+                self.begin_window(Fresh::Silence);
+            }
+        }
+        Ok(())
+    }
+}

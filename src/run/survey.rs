@@ -1,0 +1,144 @@
+//! What is found out in the first second, before anything waits: which keys work and where, how events are written,
+//! whether HTTP/2 is spoken, which optional endpoints there are. A handful of requests a key, counted like all others.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Run;
+use super::keys::KeyState;
+use super::learned::KeyFacts;
+use super::request::Recipe;
+use super::stage::Stage;
+use super::wire::Connections;
+use crate::contract::{Endpoint, Scope};
+use crate::payload::random_session;
+use crate::scenario::model::{Credentials, RequestDef};
+use crate::scenario::span::Spanned;
+use crate::target::{Envelope, Key};
+
+/// The scope of a request's endpoint, where it has one.
+pub(super) fn scope_of(def: &RequestDef) -> Option<Scope> {
+    endpoint_of(def).map(Endpoint::scope)
+}
+
+fn endpoint_of(def: &RequestDef) -> Option<Endpoint> {
+    let name = def.endpoint.as_ref()?;
+    Endpoint::ALL.into_iter().find(|endpoint| endpoint.name() == name.as_str())
+}
+
+/// The requests that these scopes grant, the cheapest first: those that read, then those that every deployment has.
+pub(super) fn granted<'a>(
+    requests: &'a BTreeMap<String, Spanned<RequestDef>>,
+    scopes: &[Scope],
+) -> impl Iterator<Item = (&'a str, &'a RequestDef)> + use<'a> {
+    let mut granted: Vec<(&str, &RequestDef)> = requests
+        .iter()
+        .map(|(name, def)| (name.as_str(), &def.value))
+        .filter(|(_, def)| scope_of(def).is_some_and(|scope| scopes.contains(&scope)))
+        .collect();
+    let reads = |def: &RequestDef| endpoint_of(def).is_some_and(|endpoint| endpoint.method() == "GET");
+    granted.sort_by_key(|(_, def)| (!reads(def), def.optional));
+    granted.into_iter()
+}
+
+/// Asks with every key at every endpoint that its scopes grant.
+pub(super) async fn survey(run: &Arc<Run>, stage: &Stage, keys: &[Arc<KeyState>]) {
+    let mut heard = false;
+    for key in keys {
+        if run.learned().unreachable.is_some() {
+            return;
+        }
+        let mut answers = Vec::new();
+        let all: Vec<_> = granted(&run.suite.requests, &key.key.scopes).collect();
+        for (name, def) in all {
+            let answer = ask(run, stage, key, def).await;
+            match &answer {
+                Ok(status) => {
+                    heard = true;
+                    if def.optional {
+                        let mut learned = run.learned();
+                        let offer = learned.offers.entry(name.to_owned()).or_insert(*status);
+                        *offer = (*offer).min(*status);
+                    }
+                }
+                Err(why) if !heard => {
+                    run.learned().unreachable = Some(why.clone());
+                    break;
+                }
+                Err(_) => {}
+            }
+            answers.push((name.to_owned(), answer.ok()));
+        }
+        if run.learned().unreachable.is_some() {
+            return;
+        }
+        run.learned().keys.push(KeyFacts { variable: key.key.variable.clone(), answers });
+    }
+    if let (Some(key), true) = (keys.first(), heard) {
+        let offered = speaks_http2(run, stage, &key.key).await;
+        run.learned().http2 = Some(offered);
+    }
+}
+
+/// The status of the answer to one request; batches in the envelope that the target takes.
+async fn ask(run: &Arc<Run>, stage: &Stage, key: &KeyState, def: &RequestDef) -> Result<u16, String> {
+    let posts_events = def.posts_events();
+    let envelopes: &[Envelope] = match (run.target.envelope, run.learned().envelope) {
+        _ if !posts_events => &[Envelope::Documented],
+        (_, Some(Envelope::Wire)) | (Envelope::Wire, _) => &[Envelope::Wire],
+        (Envelope::Documented, _) | (_, Some(_)) => &[Envelope::Documented],
+        (Envelope::Auto, None) => &[Envelope::Documented, Envelope::Wire],
+    };
+    let mut status = Err("no event envelope is left to try".to_owned());
+    for envelope in envelopes {
+        let session = random_session();
+        let recipe = Recipe::plain(def, &key.key, &session, *envelope);
+        let Ok(outgoing) = recipe.make(&stage.base_url, &run.target, &run.payloads) else { continue };
+        let mut tries = 0;
+        let message = loop {
+            run.requests.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let connections = run.connections(Connections::Fresh);
+            match run.wire.exchange(&outgoing, connections, &stage.clock).await {
+                Ok(message) => break message,
+                Err(fault) => {
+                    run.note_lost_answer(&outgoing, &fault);
+                    tries += 1;
+                    if tries > 2 || !fault.worth_another_try() {
+                        return Err(format!("no answer came from {}: {fault}", outgoing.url));
+                    }
+                }
+            }
+        };
+        let answer = run.trace.record(&outgoing, &message, None, [&key.key.secret]);
+        run.note_latency(answer.done - answer.sent);
+        if message.compressed {
+            run.learned().compressed = true;
+        }
+        key.note(&answer, outgoing.body.as_ref().map_or(0, super::message::Content::events));
+        if answer.admitted() {
+            let seen = (answer.sent, answer.done);
+            let admissions = &run.trace.admissions;
+            admissions.note(&stage.base_url, &key.key.variable, key.key.tier, key.limits.requests, seen);
+            if posts_events {
+                run.learned().envelope.get_or_insert(*envelope);
+            }
+        }
+        status = Ok(answer.status);
+        if !(posts_events && matches!(answer.status, 400 | 422)) {
+            break;
+        }
+    }
+    status
+}
+
+/// Asks without a key, so that it uses nobody's quota.
+async fn speaks_http2(run: &Arc<Run>, stage: &Stage, key: &Key) -> bool {
+    let Some((_, def)) = granted(&run.suite.requests, &key.scopes).next() else { return false };
+    let nothing = Credentials::default();
+    let session = random_session();
+    let mut recipe = Recipe::plain(def, key, &session, run.envelope());
+    recipe.credentials = Some(&nothing);
+    let Ok(outgoing) = recipe.make(&stage.base_url, &run.target, &run.payloads) else { return false };
+    run.requests.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    run.wire.offers_http2(&outgoing).await
+}
