@@ -51,14 +51,18 @@ fn every_clause_has_its_row_and_the_json_keeps_to_its_schema() {
     assert!(errors.is_empty(), "{errors:?}");
 }
 
-/// The reports that lie here are of the form this program writes.
+/// One report that lies here is of the form this program writes, the other of the one before, which it reads, too.
 #[test]
 fn the_reports_it_is_made_of_keep_to_the_schema_of_reports() {
     let schema = std::fs::read_to_string(here().join("schemas/report.schema.json")).unwrap();
     let validator = jsonschema::validator_for(&serde_json::from_str(&schema).unwrap()).unwrap();
-    for report in REPORTS {
+    for (report, form) in [(REPORTS[0], 2), (REPORTS[1], 1)] {
         let report: Value =
             serde_json::from_str(&std::fs::read_to_string(here().join(report)).unwrap()).unwrap();
+        assert_eq!(report["schema"], form);
+        if form == 1 {
+            continue;
+        }
         let errors: Vec<String> = validator.iter_errors(&report).map(|error| error.to_string()).collect();
         assert!(errors.is_empty(), "{errors:?}");
     }

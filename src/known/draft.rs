@@ -51,7 +51,7 @@ pub enum DraftError {
     Unwritten(io::Error),
 }
 
-/// Adds the checks that failed to the file, each with an empty reason and `expires` as its last day, and leaves
+/// Adds the checks that failed to the file, those apart that another one explains, each with an empty reason and `expires` as its last day, and leaves
 /// everything that is there as it is, comments included. `base_url` limits the new entries to a deployment.
 ///
 /// # Errors
@@ -129,11 +129,16 @@ mod tests {
     use crate::report::samples::result;
     use crate::scenario::model::Level;
 
-    fn results() -> [CheckResult; 3] {
+    fn results() -> [CheckResult; 4] {
         [
             result("auth.no-bearer", Level::Must, Verdict::Fail),
             result("limit.body", Level::Must, Verdict::Fail),
             result("auth.missing", Level::Must, Verdict::Pass),
+            result(
+                "limit.every-429",
+                Level::Must,
+                Verdict::Explained("the body is wrong here, too".to_owned()),
+            ),
         ]
     }
 

@@ -91,9 +91,19 @@ impl Standing {
         }
     }
 
-    fn of<'a>(checks: impl Iterator<Item = &'a Check>) -> Self {
-        let verdicts: Vec<&str> =
-            checks.filter(|check| check.level != "observe").map(|check| check.verdict.as_str()).collect();
+    /// `cause` gives the verdict of the check that names a cause.
+    fn of<'a>(checks: impl Iterator<Item = &'a Check>, cause: impl Fn(&str) -> Option<&'a str>) -> Self {
+        let weighed = |check: &'a Check| match check.verdict.as_str() {
+            // It is broken, too, and weighs what its cause weighs; below `must` no more than advice.
+            "explained" => match check.cause.as_deref().and_then(&cause) {
+                Some("known-deviation") => "known-deviation",
+                Some("advisory") => "advisory",
+                _ if check.level != "must" => "advisory",
+                _ => "fail",
+            },
+            verdict => verdict,
+        };
+        let verdicts: Vec<&str> = checks.filter(|check| check.level != "observe").map(weighed).collect();
         let has = |wanted: &str| verdicts.contains(&wanted);
         let kept = has("pass") || has("unexpected-pass");
         let open = has("skipped") || has("blocked") || has("inconclusive");
@@ -155,9 +165,9 @@ fn row(
     for check in by_report.iter().flatten() {
         levels.insert(&check.id, &check.level);
     }
-    let cell = |checks: &Vec<Check>| match (not_observable, checks.is_empty()) {
+    let cell = |(report, checks): (&Report, &Vec<Check>)| match (not_observable, checks.is_empty()) {
         (Some(_), true) => Standing::NotObservable,
-        _ => Standing::of(checks.iter()),
+        _ => Standing::of(checks.iter(), |id| report.verdict(id)),
     };
     let verdict = |id: &str, checks: &[Check]| {
         checks.iter().find(|check| check.id == id).map(|check| check.verdict.clone())
@@ -166,7 +176,7 @@ fn row(
         id: id.to_owned(),
         promise,
         not_observable,
-        cells: by_report.iter().map(cell).collect(),
+        cells: reports.iter().zip(&by_report).map(cell).collect(),
         checks: levels
             .into_iter()
             .map(|(id, level)| CheckRow {
@@ -183,6 +193,10 @@ mod tests {
     use super::*;
 
     fn standing(verdicts: &[(&str, &str)]) -> Standing {
+        because_of("fail", verdicts)
+    }
+
+    fn because_of(cause: &str, verdicts: &[(&str, &str)]) -> Standing {
         let checks: Vec<Check> = verdicts
             .iter()
             .map(|(level, verdict)| Check {
@@ -190,9 +204,10 @@ mod tests {
                 clause: "error.401".to_owned(),
                 level: (*level).to_owned(),
                 verdict: (*verdict).to_owned(),
+                cause: Some("c.d".to_owned()),
             })
             .collect();
-        Standing::of(checks.iter())
+        Standing::of(checks.iter(), |id| (id == "c.d").then_some(cause))
     }
 
     #[test]
@@ -206,5 +221,15 @@ mod tests {
         assert_eq!(standing(&[must("blocked"), must("inconclusive")]), Standing::Open);
         assert_eq!(standing(&[("observe", "pass")]), Standing::NotChecked);
         assert_eq!(standing(&[]), Standing::NotChecked);
+    }
+
+    #[test]
+    fn what_is_explained_stands_as_its_cause_does() {
+        let explained = [("must", "explained"), ("must", "pass")];
+        assert_eq!(because_of("fail", &explained), Standing::Broken);
+        assert_eq!(because_of("known-deviation", &explained), Standing::KnownDeviation);
+        assert_eq!(because_of("advisory", &explained), Standing::KeptWithAdvice);
+        assert_eq!(because_of("fail", &[("should", "explained")]), Standing::KeptWithAdvice);
+        assert_eq!(because_of("fail", &[("observe", "explained")]), Standing::NotChecked);
     }
 }

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// The form of report that is read.
-const FORM: u64 = 1;
+/// The forms of report that are read. The first one knew no causes.
+const FORMS: std::ops::RangeInclusive<u64> = 1..=2;
 
 /// A JSON report of `trenchcheck test`, as far as the matrix needs it.
 #[derive(Debug, Clone, Deserialize)]
@@ -21,6 +21,13 @@ pub struct Report {
     pub(super) outcome: Outcome,
     /// Every finished check.
     pub(super) checks: Vec<Check>,
+}
+
+impl Report {
+    /// The verdict of a check.
+    pub(super) fn verdict(&self, id: &str) -> Option<&str> {
+        self.checks.iter().find(|check| check.id == id).map(|check| check.verdict.as_str())
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -40,6 +47,8 @@ pub(super) struct Check {
     pub(super) clause: String,
     pub(super) level: String,
     pub(super) verdict: String,
+    /// The check that names the cause, where this one is explained by it.
+    pub(super) cause: Option<String>,
 }
 
 /// Why a file cannot be a column.
@@ -66,10 +75,12 @@ pub enum MatrixError {
     },
     /// It is a report of another form.
     #[error(
-        "{} is a report of form {found}, and this trenchcheck ({}) reads form {FORM}; write it anew with this \
+        "{} is a report of form {found}, and this trenchcheck ({}) reads forms {} to {}; write it anew with this \
          version, or read it with the one that wrote it{}",
         path.display(),
         env!("CARGO_PKG_VERSION"),
+        FORMS.start(),
+        FORMS.end(),
         writer(.version)
     )]
     OtherForm {
@@ -102,7 +113,7 @@ fn parse(path: &Path, text: &[u8]) -> Result<Report, MatrixError> {
         return Err(no_report("it does not name the tool that wrote it as trenchcheck".to_owned()));
     }
     match value["schema"].as_u64() {
-        Some(FORM) => {}
+        Some(form) if FORMS.contains(&form) => {}
         Some(found) => {
             let version = value["tool"]["version"].as_str().map(str::to_owned);
             return Err(MatrixError::OtherForm { path: path.to_owned(), found, version });
@@ -136,10 +147,23 @@ mod tests {
     }
 
     #[test]
+    fn both_forms_are_read_alike() {
+        let of = |form: u64, cause: &str| {
+            let text = format!(
+                r#"{{"tool": {{"name": "trenchcheck"}}, "schema": {form}, "run": {{"target": "t", "started_at": "s"}},
+                "outcome": {{"word": "failed"}}, "checks": [
+                {{"id": "a.b", "clause": "error.401", "level": "must", "verdict": "fail"{cause}}}]}}"#
+            );
+            parse(Path::new("a.json"), text.as_bytes()).unwrap()
+        };
+        assert_eq!(format!("{:?}", of(1, "")), format!("{:?}", of(2, r#", "cause": null"#)));
+    }
+
+    #[test]
     fn another_form_is_refused_with_the_version_that_wrote_it() {
         let told = told(r#"{"tool": {"name": "trenchcheck", "version": "9.9.9"}, "schema": 7}"#);
         assert!(
-            told.contains("form 7") && told.contains("reads form 1") && told.contains("(9.9.9)"),
+            told.contains("form 7") && told.contains("reads forms 1 to 2") && told.contains("(9.9.9)"),
             "{told}"
         );
     }

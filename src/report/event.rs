@@ -92,6 +92,8 @@ pub enum Verdict {
     Fail,
     /// The promise is broken at a level that does not gate in this run.
     Advisory,
+    /// The promise is broken too, and another check names the cause.
+    Explained(String),
     /// It was not played: a key or an ability is missing, or the user left it out.
     Skipped(String),
     /// It could not be judged: the positive control failed.
@@ -105,13 +107,14 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// The word for it, as in reports: `pass`, `fail`, `advisory`, `skipped`, `blocked`, `inconclusive`,
-    /// `known-deviation`, `unexpected-pass`.
+    /// The word for it, as in reports: `pass`, `fail`, `advisory`, `explained`, `skipped`, `blocked`,
+    /// `inconclusive`, `known-deviation`, `unexpected-pass`.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Pass => "pass",
             Self::Fail => "fail",
             Self::Advisory => "advisory",
+            Self::Explained(_) => "explained",
             Self::Skipped(_) => "skipped",
             Self::Blocked(_) => "blocked",
             Self::Inconclusive(_) => "inconclusive",
@@ -124,7 +127,10 @@ impl Verdict {
     pub fn reason(&self) -> Option<&str> {
         match self {
             Self::Pass | Self::Fail | Self::Advisory | Self::KnownDeviation | Self::UnexpectedPass => None,
-            Self::Skipped(reason) | Self::Blocked(reason) | Self::Inconclusive(reason) => Some(reason),
+            Self::Explained(reason)
+            | Self::Skipped(reason)
+            | Self::Blocked(reason)
+            | Self::Inconclusive(reason) => Some(reason),
         }
     }
 }
@@ -175,9 +181,11 @@ pub struct CheckResult {
     pub line: u32,
     /// What it came to.
     pub verdict: Verdict,
+    /// The check that names the cause, where this one is explained or blocked by it.
+    pub cause: Option<String>,
     /// What the list of known deviations says about it, whatever it came to.
     pub known: Option<KnownDeviation>,
-    /// What was wrong; empty unless the verdict is `fail`, `advisory` or `known-deviation`.
+    /// What was wrong; empty unless the verdict is `fail`, `advisory`, `explained` or `known-deviation`.
     pub failures: Vec<Failure>,
     /// Facts seen on the way (`observe:` steps, the accepted envelope, how a limiter behaves).
     pub facts: Vec<String>,
@@ -192,7 +200,7 @@ pub struct CheckResult {
 }
 
 /// One broken expectation.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Failure {
     /// The row of `for_each`, such as `name=api_key`; empty where there is none.
     pub case: String,
@@ -212,8 +220,29 @@ pub struct Failure {
     pub curl: Option<String>,
 }
 
-/// A request and its answer, as shown to people. Reporters see it after redaction only.
+/// One thing that is wrong with the deployment, named by one check.
 #[derive(Debug, Clone)]
+pub struct Cause {
+    /// The check that names it.
+    pub check: String,
+    /// The clause it breaks.
+    pub clause: String,
+    /// What this deployment does instead, in one sentence.
+    pub says: String,
+    /// The failure that shows it best, with its exchange.
+    pub failure: Failure,
+    /// How many further failures of that check there are.
+    pub more: u32,
+    /// A command line that shows it again, such as `trenchcheck test --target URL rate.standard`.
+    pub again: String,
+    /// Whether it gates.
+    pub gates: bool,
+    /// Checks that it explains: broken too, or not to be judged, because of it.
+    pub explains: Vec<String>,
+}
+
+/// A request and its answer, as shown to people. Reporters see it after redaction only.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Exchange {
     /// `GET http://…/api/v1/sessions`.
     pub request: String,
@@ -240,6 +269,8 @@ pub struct RunSummary {
     pub exit: super::ExitCode,
     /// Whether Ctrl-C ended it early.
     pub interrupted: bool,
+    /// What is wrong, each cause once, the gravest first.
+    pub causes: Vec<Cause>,
     /// What could not be checked, and what would change that: one sentence each.
     pub could_not_check: Vec<String>,
     /// Facts about the target as a whole, such as the accepted event envelope.

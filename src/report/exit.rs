@@ -50,11 +50,11 @@ impl ExitCode {
     /// | seen | code |
     /// |---|---|
     /// | Ctrl-C, SIGTERM | `Interrupted` |
-    /// | more checks are `blocked` than came to a verdict | `Unreachable` |
+    /// | more checks are `blocked` without a cause than came to a verdict | `Unreachable` |
     /// | a check with verdict `fail` | `Failed` |
-    /// | a `blocked` check, `observe` checks apart | `Unreachable` |
+    /// | a check `blocked` without a cause, `observe` checks apart | `Unreachable` |
     /// | an `unexpected-pass`, or a known deviation that has expired | `StaleDeviation` |
-    /// | an `inconclusive` check at level `must` | `Inconclusive` |
+    /// | a check at level `must` that is `inconclusive`, or blocked by a cause that does not gate | `Inconclusive` |
     /// | no check that came to `pass`, `advisory` or `known-deviation` | `Inconclusive` |
     /// | anything else | `Conforms` |
     ///
@@ -62,17 +62,23 @@ impl ExitCode {
     /// is more likely true of the keys than of the target. A check of limits fails only with a key that works, and then
     /// what is blocked is so because of what it found.
     ///
+    /// An explained check never decides: its cause does. A check that is blocked by a cause leaves nothing to decide where
+    /// that cause is a failure or a known deviation.
+    ///
     /// An inconclusive check at another level is reported and does not decide: it may never gate,
     /// and a run must not depend on the weather for what the page does not promise. Nor does a check decide that is
     /// listed as a known deviation and was blocked or inconclusive.
     pub fn of<'a>(results: impl IntoIterator<Item = &'a CheckResult>, interrupted: bool) -> Self {
+        let results: Vec<&CheckResult> = results.into_iter().collect();
         let (mut failed, mut blocked, mut undecided, mut concluded) = (false, false, false, false);
         let (mut judged, mut held_up) = (0_usize, 0_usize);
         let (mut stale, mut a_key_works) = (false, false);
-        for result in results {
+        for result in &results {
+            let cause = cause_of(result, &results);
             stale |= result.known.as_ref().is_some_and(|known| known.expired);
             match result.verdict {
                 Verdict::Skipped(_) | Verdict::Inconclusive(_) => {}
+                Verdict::Blocked(_) if cause.is_some() => {}
                 Verdict::Blocked(_) => held_up += 1,
                 _ => judged += 1,
             }
@@ -83,13 +89,15 @@ impl ExitCode {
                     failed = true;
                     a_key_works |= result.clause.starts_with("limit.");
                 }
-                Verdict::Blocked(_) => {
-                    blocked |= result.level != Level::Observe && result.known.is_none();
-                }
+                Verdict::Blocked(_) => match cause {
+                    None => blocked |= result.level != Level::Observe && result.known.is_none(),
+                    Some(Verdict::Fail | Verdict::KnownDeviation) => {}
+                    Some(_) => undecided |= result.level == Level::Must && result.known.is_none(),
+                },
                 Verdict::Inconclusive(_) => {
                     undecided |= result.level == Level::Must && result.known.is_none();
                 }
-                Verdict::Skipped(_) => {}
+                Verdict::Explained(_) | Verdict::Skipped(_) => {}
             }
         }
         match () {
@@ -123,6 +131,17 @@ impl ExitCode {
             Self::Interrupted => "interrupted",
         }
     }
+}
+
+/// The verdict on the check that names a result's cause, where that check found something broken.
+fn cause_of<'a>(result: &CheckResult, results: &[&'a CheckResult]) -> Option<&'a Verdict> {
+    let cause = result.cause.as_ref()?;
+    let verdict = &results.iter().find(|other| other.id == *cause)?.verdict;
+    let broken = matches!(
+        verdict,
+        Verdict::Fail | Verdict::Advisory | Verdict::Explained(_) | Verdict::KnownDeviation
+    );
+    broken.then_some(verdict)
 }
 
 /// The outcome in words, as the last line of a run states it.
@@ -193,6 +212,27 @@ mod tests {
         let (why, _) = blocked(Level::Must);
         let held_up = [why.clone(), why].map(|why| result("limit.body", Level::Must, why));
         assert_eq!(ExitCode::of(held_up.iter().chain([&limit]), false), ExitCode::Failed);
+    }
+
+    #[test]
+    fn a_cause_answers_for_what_it_explains_and_blocks() {
+        let by_cause = |verdict: Verdict| CheckResult {
+            cause: Some("rate.standard".to_owned()),
+            ..result("limit.body", Level::Must, verdict)
+        };
+        let explained = by_cause(Verdict::Explained("61 were admitted here, too".to_owned()));
+        let blocked = by_cause(blocked(Level::Must).0);
+        let pass = result("auth.missing", Level::Must, Verdict::Pass);
+        let of = |cause: Verdict| {
+            let cause = result("rate.standard", Level::Must, cause);
+            ExitCode::of([&cause, &explained, &blocked, &blocked, &blocked, &pass], false)
+        };
+        assert_eq!(of(Verdict::Fail), ExitCode::Failed);
+        assert_eq!(of(Verdict::KnownDeviation), ExitCode::Conforms);
+        assert_eq!(of(Verdict::Advisory), ExitCode::Inconclusive);
+        assert_eq!(of(Verdict::Pass), ExitCode::Unreachable, "a check that passed is nobody's cause");
+        assert_eq!(ExitCode::of([&explained, &pass], false), ExitCode::Conforms);
+        assert_eq!(ExitCode::of([&explained], false), ExitCode::Inconclusive);
     }
 
     #[test]

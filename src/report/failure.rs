@@ -13,9 +13,13 @@ const BODY_LINES: usize = 20;
 /// Everything a reader needs to see what is wrong with a check, and to see it again.
 pub(super) fn check_in_full(page: &mut Page, check: &CheckResult) {
     let (word, tone, gates) = match check.verdict {
-        Verdict::Fail => ("FAIL", Tone::Bad, ""),
-        Verdict::KnownDeviation => ("KNOWN", Tone::Warn, ", a known deviation"),
-        _ => ("NOTE", Tone::Warn, ", does not gate"),
+        Verdict::Fail => ("FAIL", Tone::Bad, String::new()),
+        Verdict::Explained(_) => {
+            let cause = check.cause.as_deref().unwrap_or("another check");
+            ("BROKEN", Tone::Warn, format!(", explained by {cause}"))
+        }
+        Verdict::KnownDeviation => ("KNOWN", Tone::Warn, ", a known deviation".to_owned()),
+        _ => ("NOTE", Tone::Warn, ", does not gate".to_owned()),
     };
     page.line(
         0,

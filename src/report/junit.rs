@@ -16,8 +16,10 @@ use super::wording::level_word;
 
 /// Writes JUnit XML when the run ends: a suite for each group of checks, a test case for each check.
 ///
-/// A failed check is a `failure`, and so is a known deviation that is stale; one that is not is `skipped`; one that was blocked or inconclusive is an `error` of that type; one
-/// that does not gate passes and tells in its output. A check without a verdict in an interrupted run is skipped.
+/// There are as many red test cases as things are wrong. A failed check is a `failure`, and so is a known deviation that is
+/// stale; one that is not is `skipped`. What another check explains, or keeps from being judged, is `skipped` and names that
+/// check. One that was blocked or inconclusive for want of anything else is an `error` of that type; one that does not gate
+/// passes and tells in its output. A check without a verdict in an interrupted run is skipped.
 pub struct Junit {
     path: PathBuf,
     record: Record,
@@ -91,7 +93,8 @@ fn case(result: &CheckResult) -> TestCase {
         Verdict::Pass | Verdict::Advisory => TestCaseStatus::success(),
         Verdict::Fail | Verdict::UnexpectedPass => TestCaseStatus::non_success(NonSuccessKind::Failure),
         Verdict::KnownDeviation if is_expired(result) => TestCaseStatus::non_success(NonSuccessKind::Failure),
-        Verdict::Skipped(_) | Verdict::KnownDeviation => TestCaseStatus::skipped(),
+        Verdict::Explained(_) | Verdict::Skipped(_) | Verdict::KnownDeviation => TestCaseStatus::skipped(),
+        Verdict::Blocked(_) | Verdict::Inconclusive(_) if result.cause.is_some() => TestCaseStatus::skipped(),
         Verdict::Blocked(_) | Verdict::Inconclusive(_) => TestCaseStatus::non_success(NonSuccessKind::Error),
     };
     let full = (!result.failures.is_empty()).then(|| {
@@ -99,8 +102,14 @@ fn case(result: &CheckResult) -> TestCase {
         failure::check_in_full(&mut page, result);
         page.text()
     });
-    if let Some(reason) = result.verdict.reason() {
-        status.set_message(reason);
+    match (result.verdict.reason(), &result.cause) {
+        (Some(reason), Some(cause)) => {
+            status.set_message(format!("explained by {cause}: {reason}"));
+        }
+        (Some(reason), None) => {
+            status.set_message(reason);
+        }
+        (None, _) => {}
     }
     if let (Verdict::KnownDeviation | Verdict::UnexpectedPass, Some(known)) = (&result.verdict, &result.known)
     {
@@ -116,7 +125,7 @@ fn case(result: &CheckResult) -> TestCase {
                 status.set_description(full);
             }
         }
-        Verdict::Blocked(_) | Verdict::Inconclusive(_) => {
+        Verdict::Blocked(_) | Verdict::Inconclusive(_) if result.cause.is_none() => {
             status.set_type(result.verdict.word());
         }
         Verdict::UnexpectedPass => {
@@ -125,14 +134,22 @@ fn case(result: &CheckResult) -> TestCase {
         Verdict::KnownDeviation if is_expired(result) => {
             status.set_type("expired-deviation");
         }
-        Verdict::Pass | Verdict::Advisory | Verdict::Skipped(_) | Verdict::KnownDeviation => {}
+        Verdict::Pass
+        | Verdict::Advisory
+        | Verdict::Explained(_)
+        | Verdict::Skipped(_)
+        | Verdict::Blocked(_)
+        | Verdict::Inconclusive(_)
+        | Verdict::KnownDeviation => {}
     }
     let mut case = named(&result.id, status);
     case.set_time(result.took);
     case.add_property(Property::new("clause", &result.clause));
     case.add_property(Property::new("level", level_word(result.level)));
     case.add_property(Property::new("file", format!("{}:{}", result.file, result.line)));
-    let advice = full.filter(|_| matches!(result.verdict, Verdict::Advisory | Verdict::KnownDeviation));
+    let advice = full.filter(|_| {
+        matches!(result.verdict, Verdict::Advisory | Verdict::Explained(_) | Verdict::KnownDeviation)
+    });
     let not_played = result.not_played.iter().map(|reason| format!("not played: {reason}"));
     let out: Vec<String> = advice.into_iter().chain(result.facts.iter().cloned()).chain(not_played).collect();
     if !out.is_empty() {
@@ -150,7 +167,7 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::report::samples::{KEY, interrupted, report, run};
+    use crate::report::samples::{KEY, bad, interrupted, report, run};
 
     fn written(events: &[Event]) -> String {
         let folder = tempfile::tempdir().unwrap();
@@ -281,6 +298,22 @@ mod tests {
         let text = written(&interrupted());
         let report = Report::deserialize_from_str(&text).unwrap();
         assert_eq!((report.tests, report.skipped), (7, 6), "{text}");
+    }
+
+    #[test]
+    fn as_many_test_cases_are_red_as_there_are_causes() {
+        let events = bad::deployment();
+        let text = written(&events);
+        let report = Report::deserialize_from_str(&text).unwrap();
+        assert_eq!((report.tests, report.failures, report.errors, report.skipped), (187, 7, 4, 76), "{text}");
+        assert!(
+            text.contains(
+                "<skipped message=\"explained by rate.standard: of 160 requests 75 were admitted and 85 "
+            ),
+            "{text}"
+        );
+        assert!(text.contains("<skipped message=\"explained by limit.retry-after-present: "), "{text}");
+        assert!(text.contains("type=\"blocked\""), "{text}");
     }
 
     #[test]

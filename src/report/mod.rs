@@ -1,5 +1,6 @@
 //! One stream of events in; terminal, JUnit and JSON out.
 
+mod causes;
 mod event;
 mod exit;
 mod failure;
@@ -17,7 +18,8 @@ mod terminal;
 pub(crate) mod timeline;
 pub(crate) mod wording;
 
-pub use event::{CheckResult, Event, Exchange, Failure, KnownDeviation, RunInfo, RunSummary, Verdict};
+pub use causes::could_not_check;
+pub use event::{Cause, CheckResult, Event, Exchange, Failure, KnownDeviation, RunInfo, RunSummary, Verdict};
 pub use exit::ExitCode;
 pub use json::{Json, report_schema};
 pub use junit::Junit;

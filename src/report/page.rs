@@ -3,6 +3,13 @@
 
 use std::io::{self, Write};
 
+/// What is broken into lines keeps within so many columns, which any terminal and any CI log has.
+pub(crate) const COLUMNS: usize = 100;
+/// How far the further lines of a text hang behind its first.
+const HANG: usize = 2;
+/// However deep a text is indented, so many columns are its own.
+const NARROWEST: usize = 20;
+
 /// How a piece of text is meant; a terminal shows it in a colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tone {
@@ -43,6 +50,51 @@ impl Page {
     pub(crate) fn block(&mut self, indent: usize, tone: Tone, text: &str) {
         for line in text.lines() {
             self.line(indent, &[(tone, line)]);
+        }
+    }
+
+    /// Adds a text of one paragraph, broken into at most so many lines of [`COLUMNS`]; what does not fit is cut off.
+    pub(crate) fn wrapped(&mut self, indent: usize, lines: usize, pieces: &[(Tone, &str)]) {
+        let marks: Vec<(Tone, char)> = pieces
+            .iter()
+            .flat_map(|(tone, text)| {
+                visible(text).replace('\n', " ").chars().map(|mark| (*tone, mark)).collect::<Vec<_>>()
+            })
+            .collect();
+        let mut rest = marks.as_slice();
+        for nth in 1.. {
+            let indent = indent + if nth > 1 { HANG } else { 0 };
+            let room = COLUMNS.saturating_sub(indent).max(NARROWEST);
+            if rest.len() <= room {
+                self.marks(indent, rest);
+                return;
+            }
+            if nth == lines {
+                let cut = [&rest[..room - 1], &[(Tone::Plain, '…')]].concat();
+                self.marks(indent, &cut);
+                return;
+            }
+            let space = |from: usize| rest[from..=room].iter().rposition(|(_, mark)| *mark == ' ');
+            let cut = space(1).map_or(room, |at| at + 1);
+            self.marks(indent, &rest[..cut]);
+            let blank = rest[cut..].iter().take_while(|(_, mark)| *mark == ' ').count();
+            rest = &rest[cut + blank..];
+        }
+    }
+
+    fn marks(&mut self, indent: usize, marks: &[(Tone, char)]) {
+        let pieces: Vec<(Tone, String)> = marks
+            .chunk_by(|(one, _), (other, _)| one == other)
+            .map(|alike| (alike[0].0, alike.iter().map(|(_, mark)| mark).collect()))
+            .collect();
+        let pieces: Vec<(Tone, &str)> = pieces.iter().map(|(tone, text)| (*tone, text.as_str())).collect();
+        self.line(indent, &pieces);
+    }
+
+    /// Takes an empty line away from the beginning.
+    pub(crate) fn without_first_gap(&mut self) {
+        if self.0.first().is_some_and(Vec::is_empty) {
+            self.0.remove(0);
         }
     }
 
@@ -115,6 +167,21 @@ mod tests {
         let mut page = Page::default();
         page.block(2, Tone::Plain, "a\x1b]0;owned\x07\u{202e}b\r\nc");
         assert_eq!(page.text(), "  a\\u{1b}]0;owned\\u{7}\\u{202e}b\n  c");
+    }
+
+    #[test]
+    fn a_paragraph_is_broken_between_words_and_cut_off_where_it_ends() {
+        let mut page = Page::default();
+        let text = "word ".repeat(50);
+        page.wrapped(3, 2, &[(Tone::Strong, "first: "), (Tone::Plain, &text)]);
+        page.wrapped(0, 9, &[(Tone::Plain, &"x".repeat(150))]);
+        page.wrapped(200, 1, &[(Tone::Plain, "short")]);
+        let text = page.text();
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[0].starts_with("   first: word") && lines[0].ends_with(" word"), "{text}");
+        assert!(lines[1].starts_with("     word") && lines[1].ends_with('…'), "{text}");
+        assert!(lines[..4].iter().all(|line| line.chars().count() <= COLUMNS), "{text}");
+        assert_eq!((lines[2].len(), lines[3].len(), lines[4].trim()), (100, 52, "short"));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Events for the tests of reports.
 
+pub(super) mod bad;
+
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -21,6 +23,7 @@ pub(crate) fn result(id: &str, level: Level, verdict: Verdict) -> CheckResult {
         file: "scenarios/auth/no-query.yaml".to_owned(),
         line: 1,
         verdict,
+        cause: None,
         known: None,
         failures: Vec::new(),
         facts: Vec::new(),
@@ -156,6 +159,7 @@ pub(super) fn run() -> Vec<Event> {
         requests: 12_345,
         exit: ExitCode::Failed,
         interrupted: false,
+        causes: Vec::new(),
         could_not_check: vec!["auth.revoked needs a target that can revoke keys".to_owned()],
         facts: vec!["the target takes the documented envelope".to_owned()],
     }));

@@ -9,6 +9,7 @@ pub(super) struct Counts {
     pub(super) pass: u32,
     pub(super) fail: u32,
     pub(super) advisory: u32,
+    pub(super) explained: u32,
     pub(super) skipped: u32,
     pub(super) blocked: u32,
     pub(super) inconclusive: u32,
@@ -25,6 +26,7 @@ impl Counts {
                 Verdict::Pass => &mut counts.pass,
                 Verdict::Fail => &mut counts.fail,
                 Verdict::Advisory => &mut counts.advisory,
+                Verdict::Explained(_) => &mut counts.explained,
                 Verdict::Skipped(_) => &mut counts.skipped,
                 Verdict::Blocked(_) => &mut counts.blocked,
                 Verdict::Inconclusive(_) => &mut counts.inconclusive,
@@ -33,6 +35,16 @@ impl Counts {
             } += 1;
         }
         counts
+    }
+
+    /// Checks of which the promise was seen to be kept.
+    pub(super) fn passed(&self) -> u32 {
+        self.pass + self.unexpected_pass
+    }
+
+    /// Whether no check came to anything else.
+    pub(super) fn all_passed(&self) -> bool {
+        *self == Self { pass: self.pass, unexpected_pass: self.unexpected_pass, ..Self::default() }
     }
 
     /// Checks that came to no judgement.

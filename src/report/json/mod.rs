@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use schemars::Schema;
 use schemars::generate::SchemaSettings;
 
+use super::causes::causes;
 use super::event::{Event, RunSummary};
 use super::record::Record;
 use super::save::save;
@@ -26,7 +27,8 @@ impl Json {
     }
 
     fn text(&self, run: &RunSummary) -> io::Result<String> {
-        let mut text = serde_json::to_string_pretty(&view::document(&self.record, run))?;
+        let causes = causes(&self.record.results, self.record.info.as_ref(), run);
+        let mut text = serde_json::to_string_pretty(&view::document(&self.record, run, &causes))?;
         text.push('\n');
         Ok(text)
     }

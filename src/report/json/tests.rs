@@ -2,7 +2,7 @@ use insta::assert_snapshot;
 use serde_json::Value;
 
 use super::*;
-use crate::report::samples::{KEY, interrupted, report, run};
+use crate::report::samples::{KEY, bad, interrupted, report, run};
 
 const COMMITTED: &str = include_str!("../../../schemas/report.schema.json");
 
@@ -41,6 +41,7 @@ fn the_committed_report_schema_is_the_one_in_force() {
 fn a_report_is_valid_by_its_schema() {
     assert_valid(&written(&run()));
     assert_valid(&written(&interrupted()));
+    assert_valid(&written(&bad::deployment()));
     let only_the_end = run().pop().unwrap();
     assert_valid(&written(&[only_the_end]));
 }
@@ -61,9 +62,31 @@ fn an_interrupted_run_names_what_it_did_not_reach() {
 }
 
 #[test]
+fn causes_are_told_with_what_they_explain() {
+    let document = written(&bad::deployment());
+    let causes = document["causes"].as_array().unwrap();
+    assert_eq!(causes.len(), 7);
+    assert_eq!(causes[0]["check"], "rate.standard");
+    assert_eq!(causes[0]["explains"].as_array().unwrap().len(), 18);
+    assert!(causes[3]["failure"]["exchange"]["request"].as_str().unwrap().starts_with("GET https://"));
+    assert_eq!(document["summary"]["explained"], 60);
+    let check = |id: &str| {
+        let checks = document["checks"].as_array().unwrap();
+        checks.iter().find(|check| check["id"] == id).unwrap().clone()
+    };
+    let explained = check("rate.standard-of-endpoint-1");
+    assert_eq!((&explained["verdict"], &explained["cause"]), (&"explained".into(), &"rate.standard".into()));
+    let blocked = check("limit.retry-after-present-of-endpoint-7");
+    assert_eq!(blocked["cause"], "limit.retry-after-present");
+    assert_eq!(check("rate.standard")["cause"], Value::Null);
+}
+
+#[test]
 fn the_document_reads_well() {
     let mut document = written(&run());
     document["tool"]["version"] = "…".into();
+    // The causes repeat the failures; they have a test of their own.
+    document["causes"].as_array_mut().unwrap().clear();
     // The clauses are the page's; one with a check and one without are enough to see.
     let clauses = document["clauses"].as_array_mut().unwrap();
     clauses.retain(|clause| clause["id"] == "limit.429" || clause["id"] == "key.shown-once");
@@ -71,11 +94,13 @@ fn the_document_reads_well() {
     document["checks"][1]["failures"].as_array_mut().unwrap().truncate(1);
     assert_snapshot!(serde_json::to_string_pretty(&document).unwrap(), @r#"
     {
+      "causes": [],
       "checks": [
         {
           "about": "A valid key in the query string opens nothing.",
           "also": [],
           "cases": 1,
+          "cause": null,
           "clause": "error.401",
           "deviation": null,
           "facts": [],
@@ -95,6 +120,7 @@ fn the_document_reads_well() {
           "about": "A valid key in the query string opens nothing.",
           "also": [],
           "cases": 5,
+          "cause": null,
           "clause": "auth.only-header",
           "deviation": null,
           "facts": [],
@@ -146,6 +172,7 @@ fn the_document_reads_well() {
           "checks": {
             "advisory": 0,
             "blocked": 0,
+            "explained": 0,
             "fail": 0,
             "inconclusive": 0,
             "known_deviation": 0,
@@ -162,6 +189,7 @@ fn the_document_reads_well() {
           "checks": {
             "advisory": 0,
             "blocked": 0,
+            "explained": 0,
             "fail": 0,
             "inconclusive": 0,
             "known_deviation": 0,
@@ -199,10 +227,11 @@ fn the_document_reads_well() {
         "took_ms": 1234,
         "virtual_time": true
       },
-      "schema": 1,
+      "schema": 2,
       "summary": {
         "advisory": 1,
         "blocked": 1,
+        "explained": 0,
         "fail": 1,
         "inconclusive": 1,
         "known_deviation": 0,

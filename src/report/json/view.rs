@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::super::event::{CheckResult, Exchange, Failure, KnownDeviation, RunSummary};
+use super::super::event::{Cause, CheckResult, Exchange, Failure, KnownDeviation, RunSummary};
 use super::super::record::Record;
 use super::super::tally::{ClauseTally, Counts, by_clause};
 use super::super::wording::level_word;
@@ -14,7 +14,7 @@ use crate::scenario::model::Level;
 #[schemars(title = "trenchcheck report")]
 pub(super) struct Document<'a> {
     /// The version of this form. It rises when something is renamed or removed, not when something is added.
-    #[schemars(extend("const" = 1))]
+    #[schemars(extend("const" = 2))]
     schema: u8,
     /// What wrote the report.
     tool: Tool,
@@ -24,6 +24,8 @@ pub(super) struct Document<'a> {
     outcome: Outcome,
     /// How many checks came to what.
     summary: Summary,
+    /// What is wrong, each cause once, the gravest first.
+    causes: Vec<CauseView<'a>>,
     /// Every clause of the page, in the page's order.
     clauses: Vec<ClauseView>,
     /// What could not be checked, and what would change that.
@@ -90,6 +92,8 @@ struct Summary {
     fail: u32,
     /// The promise is broken at a level that did not gate.
     advisory: u32,
+    /// The promise is broken too, and another check names the cause.
+    explained: u32,
     /// Not played.
     skipped: u32,
     /// Not judged: the positive control failed.
@@ -104,10 +108,50 @@ struct Summary {
 
 impl From<Counts> for Summary {
     fn from(counts: Counts) -> Self {
-        let Counts { pass, fail, advisory, skipped, blocked, inconclusive, known_deviation, unexpected_pass } =
-            counts;
-        Self { pass, fail, advisory, skipped, blocked, inconclusive, known_deviation, unexpected_pass }
+        let Counts {
+            pass,
+            fail,
+            advisory,
+            explained,
+            skipped,
+            blocked,
+            inconclusive,
+            known_deviation,
+            unexpected_pass,
+        } = counts;
+        Self {
+            pass,
+            fail,
+            advisory,
+            explained,
+            skipped,
+            blocked,
+            inconclusive,
+            known_deviation,
+            unexpected_pass,
+        }
     }
+}
+
+/// One thing that is wrong with the deployment, named by one check.
+#[derive(Serialize, JsonSchema)]
+struct CauseView<'a> {
+    /// The check that names it.
+    check: &'a str,
+    /// The clause it breaks.
+    clause: &'a str,
+    /// What this deployment does instead, in one sentence.
+    says: &'a str,
+    /// Whether it gates.
+    gates: bool,
+    /// How many further failures of that check there are.
+    more: u32,
+    /// A command line that shows it again.
+    again: &'a str,
+    /// Ids of the checks that it explains: broken too, or not to be judged, because of it.
+    explains: &'a [String],
+    /// The failure that shows it best.
+    failure: FailureView<'a>,
 }
 
 /// A clause of the page.
@@ -146,11 +190,14 @@ struct CheckView<'a> {
     level: &'static str,
     /// What it came to.
     #[schemars(extend("enum" = [
-        "pass", "fail", "advisory", "skipped", "blocked", "inconclusive", "known-deviation", "unexpected-pass"
+        "pass", "fail", "advisory", "explained", "skipped", "blocked", "inconclusive", "known-deviation",
+        "unexpected-pass"
     ]))]
     verdict: &'static str,
-    /// Why, where it was skipped, blocked or inconclusive.
+    /// Why, where it was explained, skipped, blocked or inconclusive.
     reason: Option<&'a str>,
+    /// The check that names the cause, where this one is explained or blocked by it.
+    cause: Option<&'a str>,
     /// What the list of known deviations says about it, whatever it came to.
     deviation: Option<DeviationView<'a>>,
     /// What it says.
@@ -226,11 +273,11 @@ struct ExchangeView<'a> {
     took_ms: u64,
 }
 
-/// The whole document. A run that never began has no target.
-pub(super) fn document<'a>(record: &'a Record, run: &'a RunSummary) -> Document<'a> {
+/// The whole document, with these causes. A run that never began has no target.
+pub(super) fn document<'a>(record: &'a Record, run: &'a RunSummary, causes: &'a [Cause]) -> Document<'a> {
     let info = record.info.as_ref();
     Document {
-        schema: 1,
+        schema: 2,
         tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
         run: Run {
             target: info.map_or("", |info| &info.target),
@@ -245,6 +292,7 @@ pub(super) fn document<'a>(record: &'a Record, run: &'a RunSummary) -> Document<
         },
         outcome: Outcome { exit_code: run.exit.code(), word: run.exit.word() },
         summary: Counts::of(&record.results).into(),
+        causes: causes.iter().map(cause).collect(),
         clauses: by_clause(&record.results).into_iter().map(ClauseView::from).collect(),
         could_not_check: &run.could_not_check,
         facts: &run.facts,
@@ -261,6 +309,7 @@ fn check(result: &CheckResult) -> CheckView<'_> {
         level: level_word(result.level),
         verdict: result.verdict.word(),
         reason: result.verdict.reason(),
+        cause: result.cause.as_deref(),
         deviation: result.known.as_ref().map(deviation),
         about: &result.about,
         source: result.source.as_deref(),
@@ -273,6 +322,12 @@ fn check(result: &CheckResult) -> CheckView<'_> {
         facts: &result.facts,
         failures: result.failures.iter().map(failure).collect(),
     }
+}
+
+fn cause(cause: &Cause) -> CauseView<'_> {
+    let Cause { check, clause, says, failure: shown, more, again, gates, explains } = cause;
+    let failure = failure(shown);
+    CauseView { check, clause, says, gates: *gates, more: *more, again, explains, failure }
 }
 
 fn deviation(known: &KnownDeviation) -> DeviationView<'_> {

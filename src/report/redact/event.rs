@@ -3,7 +3,7 @@
 
 use super::Redactor;
 use crate::report::event::{
-    CheckResult, Event, Exchange, Failure, KnownDeviation, RunInfo, RunSummary, Verdict,
+    Cause, CheckResult, Event, Exchange, Failure, KnownDeviation, RunInfo, RunSummary, Verdict,
 };
 use crate::report::timeline::{Lane, Stretch, Timeline};
 
@@ -69,6 +69,7 @@ impl Redactor {
             Verdict::Pass => Verdict::Pass,
             Verdict::Fail => Verdict::Fail,
             Verdict::Advisory => Verdict::Advisory,
+            Verdict::Explained(reason) => Verdict::Explained(self.scrub(reason)),
             Verdict::Skipped(reason) => Verdict::Skipped(self.scrub(reason)),
             Verdict::Blocked(reason) => Verdict::Blocked(self.scrub(reason)),
             Verdict::Inconclusive(reason) => Verdict::Inconclusive(self.scrub(reason)),
@@ -88,6 +89,7 @@ impl Redactor {
             file,
             line,
             verdict,
+            cause,
             known,
             failures,
             facts,
@@ -106,6 +108,7 @@ impl Redactor {
             file: self.scrub(file),
             line: *line,
             verdict: self.verdict(verdict),
+            cause: cause.as_deref().map(|cause| self.scrub(cause)),
             known: known.as_ref().map(|known| self.known(known)),
             failures: failures.iter().map(|failure| self.failure(failure)).collect(),
             facts: self.all(facts),
@@ -140,6 +143,20 @@ impl Redactor {
         }
     }
 
+    fn cause(&self, cause: &Cause) -> Cause {
+        let Cause { check, clause, says, failure, more, again, gates, explains } = cause;
+        Cause {
+            check: self.scrub(check),
+            clause: self.scrub(clause),
+            says: self.scrub(says),
+            failure: self.failure(failure),
+            more: *more,
+            again: self.scrub(again),
+            gates: *gates,
+            explains: self.all(explains),
+        }
+    }
+
     fn exchange(&self, exchange: &Exchange) -> Exchange {
         let Exchange { request, request_headers, outcome, response_headers, body, took } = exchange;
         let fields = |fields: &[(String, String)]| {
@@ -156,12 +173,13 @@ impl Redactor {
     }
 
     fn summary(&self, summary: &RunSummary) -> RunSummary {
-        let RunSummary { took, requests, exit, interrupted, could_not_check, facts } = summary;
+        let RunSummary { took, requests, exit, interrupted, causes, could_not_check, facts } = summary;
         RunSummary {
             took: *took,
             requests: *requests,
             exit: *exit,
             interrupted: *interrupted,
+            causes: causes.iter().map(|cause| self.cause(cause)).collect(),
             could_not_check: self.all(could_not_check),
             facts: self.all(facts),
         }
@@ -217,6 +235,7 @@ mod tests {
             about: key(),
             source: Some(key()),
             file: key(),
+            cause: Some(key()),
             failures: vec![failure()],
             facts: keys(),
             not_played: keys(),
@@ -249,6 +268,7 @@ mod tests {
             Event::Waiting { id: key(), keys: keys(), what: key(), how_long: Duration::ZERO },
             Event::Resumed { id: key(), keys: keys() },
             Event::Exchange { id: key(), exchange: exchange() },
+            finished(Verdict::Explained(key())),
             finished(Verdict::Skipped(key())),
             finished(Verdict::Blocked(key())),
             finished(Verdict::Inconclusive(key())),
@@ -257,6 +277,16 @@ mod tests {
                 requests: 0,
                 exit: ExitCode::Conforms,
                 interrupted: false,
+                causes: vec![Cause {
+                    check: key(),
+                    clause: key(),
+                    says: key(),
+                    failure: failure(),
+                    more: 1,
+                    again: key(),
+                    gates: true,
+                    explains: keys(),
+                }],
                 could_not_check: keys(),
                 facts: keys(),
             }),

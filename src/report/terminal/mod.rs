@@ -1,5 +1,6 @@
 //! The report on a terminal, or in a pipe.
 
+mod causes;
 mod lanes;
 mod progress;
 mod summary;
@@ -10,7 +11,8 @@ use std::time::Duration;
 
 use indicatif::ProgressDrawTarget;
 
-use super::event::{CheckResult, Event, RunInfo, RunSummary, Verdict};
+use super::causes::causes as all_causes;
+use super::event::{Cause, CheckResult, Event, RunInfo, RunSummary, Verdict};
 use super::failure;
 use super::page::{Page, Tone};
 use super::sink::Reporter;
@@ -24,19 +26,19 @@ const WORTH_TELLING: Duration = Duration::from_secs(5);
 /// How much is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Verbosity {
-    /// Failures and the last line.
+    /// The causes that gate, and the last line.
     Quiet,
-    /// Also what is not a plain pass, and the summary.
+    /// Also what failed while it fails, every cause, and the summary.
     #[default]
     Normal,
-    /// Every check, every exchange.
+    /// Every check, every failure in full, every exchange.
     Verbose,
 }
 
 /// How the report is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct TerminalOptions {
-    /// Whether progress is drawn (on standard error) and every finished check gets its line.
+    /// Whether progress is drawn, on standard error.
     pub interactive: bool,
     /// Whether colours are used.
     pub colour: bool,
@@ -62,13 +64,16 @@ impl TerminalOptions {
     }
 }
 
-/// Reports to people: a line per check, then failures in full, then a summary.
+/// Reports to people: a line for each check that fails, then the causes, then a summary.
 pub struct Terminal {
     out: Box<dyn Write + Send>,
     options: TerminalOptions,
     progress: Option<Progress>,
+    info: Option<RunInfo>,
     results: Vec<CheckResult>,
     width: usize,
+    /// Whether anything was told since the head of the report and the empty line below it.
+    told: bool,
 }
 
 impl Terminal {
@@ -79,7 +84,7 @@ impl Terminal {
 
     fn drawing_on(out: Box<dyn Write + Send>, options: TerminalOptions, target: ProgressDrawTarget) -> Self {
         let progress = options.interactive.then(|| Progress::new(target));
-        Self { out, options, progress, results: Vec::new(), width: 0 }
+        Self { out, options, progress, info: None, results: Vec::new(), width: 0, told: false }
     }
 
     /// Writes above the progress.
@@ -96,6 +101,7 @@ impl Terminal {
     }
 
     fn started(&mut self, info: &RunInfo) -> io::Result<()> {
+        self.info = Some(info.clone());
         self.width = info.checks.iter().map(String::len).max().unwrap_or(0);
         if let Some(progress) = &mut self.progress {
             progress.start(info);
@@ -132,7 +138,11 @@ impl Terminal {
     fn tells(&self, result: &CheckResult) -> bool {
         match self.options.verbosity {
             Verbosity::Quiet => false,
-            Verbosity::Normal => self.options.interactive || result.verdict != Verdict::Pass,
+            // The end of the report tells of the others together, by cause or by reason.
+            Verbosity::Normal => matches!(
+                result.verdict,
+                Verdict::Fail | Verdict::Advisory | Verdict::KnownDeviation | Verdict::UnexpectedPass
+            ),
             Verbosity::Verbose => true,
         }
     }
@@ -140,7 +150,8 @@ impl Terminal {
     fn finished(&mut self, result: &CheckResult) -> io::Result<()> {
         let mut page = Page::default();
         if self.tells(result) {
-            verdict_line(&mut page, result, self.width);
+            verdict_line(&mut page, result, self.width, self.options.verbosity == Verbosity::Verbose);
+            self.told = true;
         }
         self.results.push(result.clone());
         if let Some(progress) = &mut self.progress {
@@ -153,29 +164,35 @@ impl Terminal {
         if let Some(progress) = self.progress.take() {
             progress.clear();
         }
-        let quiet = self.options.verbosity == Verbosity::Quiet;
+        let verbosity = self.options.verbosity;
+        let causes = all_causes(&self.results, self.info.as_ref(), run);
         let mut page = Page::default();
-        for result in self.results.iter().filter(|result| !result.failures.is_empty()) {
-            // What is known needs no second look, unless it is asked for.
-            let known = result.verdict == Verdict::KnownDeviation;
-            if quiet && result.verdict != Verdict::Fail
-                || known && self.options.verbosity != Verbosity::Verbose
-            {
-                continue;
-            }
-            if !(quiet && page.is_empty()) {
+        if verbosity == Verbosity::Quiet {
+            let gating: Vec<Cause> = causes.into_iter().filter(|cause| cause.gates).collect();
+            causes::causes(&mut page, &gating, &self.results);
+            if !gating.is_empty() {
                 page.gap();
             }
-            failure::check_in_full(&mut page, result);
-        }
-        if !quiet {
-            let untold = self.results.iter().filter(|result| !self.tells(result));
-            summary::observed(&mut page, untold, run);
+        } else {
+            if !causes.is_empty() {
+                page.gap();
+                causes::causes(&mut page, &causes, &self.results);
+            }
+            if verbosity == Verbosity::Verbose {
+                for result in self.results.iter().filter(|result| !result.failures.is_empty()) {
+                    page.gap();
+                    failure::check_in_full(&mut page, result);
+                }
+            }
+            let verbose = verbosity == Verbosity::Verbose;
+            let untold: Vec<&CheckResult> = self.results.iter().filter(|_| !verbose).collect();
+            summary::observed(&mut page, &untold, run, !causes.is_empty());
             summary::clauses(&mut page, &self.results);
-            summary::open(&mut page, &self.results, run);
-            summary::counts(&mut page, &self.results, run);
-        } else if !page.is_empty() {
-            page.gap();
+            summary::open(&mut page, &self.results, &causes, run);
+            summary::counts(&mut page, &self.results, run, verbose);
+            if !self.told {
+                page.without_first_gap();
+            }
         }
         summary::last_line(&mut page, run);
         self.show(&page)
@@ -234,12 +251,13 @@ fn count_checks(info: &RunInfo) -> String {
     count(info.checks.len() as u64, "check")
 }
 
-/// `PASS  auth.no-query  (12 ms)`, and what was observed below it.
-fn verdict_line(page: &mut Page, result: &CheckResult, width: usize) {
+/// `PASS    auth.no-query  (12 ms)`, and below it what a list says of it; where all is told, also what was observed.
+fn verdict_line(page: &mut Page, result: &CheckResult, width: usize, full: bool) {
     let (word, tone) = match result.verdict {
         Verdict::Pass => ("PASS   ", Tone::Good),
         Verdict::Fail => ("FAIL   ", Tone::Bad),
         Verdict::Advisory => ("NOTE   ", Tone::Warn),
+        Verdict::Explained(_) => ("BROKEN ", Tone::Warn),
         Verdict::Skipped(_) => ("SKIP   ", Tone::Dim),
         Verdict::Blocked(_) => ("BLOCKED", Tone::Warn),
         Verdict::Inconclusive(_) => ("UNSURE ", Tone::Warn),
@@ -248,12 +266,22 @@ fn verdict_line(page: &mut Page, result: &CheckResult, width: usize) {
         Verdict::UnexpectedPass => ("STALE  ", Tone::Bad),
     };
     let id = format!(" {:width$}  ", result.id);
-    let tail = result.verdict.reason().map_or_else(|| format!("({})", time(result.took)), str::to_owned);
+    let tail = match (&result.verdict, &result.cause) {
+        (Verdict::Explained(_), Some(cause)) => format!("(explained by {cause})"),
+        (Verdict::Blocked(_), Some(cause)) => format!("(by {cause})"),
+        (verdict, _) => verdict.reason().map_or_else(|| format!("({})", time(result.took)), str::to_owned),
+    };
     page.line(0, &[(tone, word), (Tone::Plain, &id), (Tone::Dim, &tail)]);
     if let Some(known) = &result.known {
         let passed =
             if result.verdict == Verdict::UnexpectedPass { "it passed, and is listed as " } else { "" };
         page.block(8, Tone::Plain, &format!("{passed}{known}"));
+    }
+    if !full {
+        return;
+    }
+    if let (Some(_), Some(reason)) = (&result.cause, result.verdict.reason()) {
+        page.block(8, Tone::Dim, reason);
     }
     for fact in &result.facts {
         page.block(8, Tone::Dim, fact);
