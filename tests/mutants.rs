@@ -3,19 +3,40 @@
 
 use std::sync::Arc;
 
-use trenchcheck::mutants::{Ground, Hunt, HuntOptions, Outcome, Summary, hunt, mutants};
+use trenchcheck::mutants::{
+    CompositionHunt, CompositionOptions, CompositionSummary, Ground, Hunt, HuntOptions, Outcome, Summary,
+    hunt, hunt_compositions, mutants,
+};
 use trenchcheck::report::ExitCode;
 use trenchcheck::scenario::{Source, Suite};
+
+/// Takes the other checks out of a suite, with what only they read.
+fn keep(suite: &mut Suite, wanted: impl Fn(&str) -> bool) {
+    let kept: Vec<usize> = (0..suite.checks.len()).filter(|place| wanted(&suite.checks[*place].id)).collect();
+    suite.checks = kept.iter().map(|place| suite.checks[*place].clone()).collect();
+    for experiment in &mut suite.experiments {
+        for case in &mut experiment.cases {
+            let mut readings = std::mem::take(&mut case.readings);
+            readings.retain_mut(|reading| {
+                let place = kept.iter().position(|check| *check == reading.check);
+                reading.check = place.unwrap_or_default();
+                place.is_some()
+            });
+            case.readings = readings;
+        }
+        experiment.cases.retain(|case| !case.readings.is_empty());
+    }
+}
 
 /// Hunts these mutants with the shipped suite, or with what it says about keys without some of the checks.
 async fn hunted(names: &[&str], without: &[&str], ground: Ground) -> (Hunt, Summary) {
     let mut suite = Suite::load(&Source::Builtin).unwrap();
     let before = suite.checks.len();
-    suite.checks.retain(|check| !without.contains(&check.id.as_str()));
+    keep(&mut suite, |id| !without.contains(&id));
     assert_eq!(suite.checks.len() + without.len(), before, "{without:?}");
     if !without.is_empty() {
         // The limits take long, and these mutants have nothing to do with them.
-        suite.checks.retain(|check| check.id.starts_with("auth."));
+        keep(&mut suite, |id| id.starts_with("auth."));
     }
     let suite = Arc::new(suite);
     let chosen: Vec<_> =
@@ -55,6 +76,39 @@ async fn a_check_that_is_taken_out_leaves_a_survivor_or_a_weak_kill() {
     // Checks about neighbouring promises trip over it.
     assert_eq!(*outcome(&hunt, "any-key-opens"), Outcome::Weak);
     assert_eq!(summary.exit, ExitCode::Failed);
+}
+
+/// Plays what the suite says about keys against one server with these deviations.
+async fn composed(names: &str, without: &[&str]) -> (CompositionHunt, CompositionSummary) {
+    let mut suite = Suite::load(&Source::Builtin).unwrap();
+    keep(&mut suite, |id| id.starts_with("auth.") && !without.contains(&id));
+    let (_alive, interrupted) = tokio::sync::watch::channel(false);
+    let options = CompositionOptions { jobs: 1, seed: None };
+    let ground = Ground::workspaces().await.unwrap();
+    let chosen = vec![names.parse().unwrap()];
+    let hunt =
+        hunt_compositions(Arc::new(suite), chosen, ground, options, |_| (), interrupted).await.unwrap();
+    let summary = CompositionSummary::of(&hunt);
+    (hunt, summary)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deviations_in_one_server_are_each_named_by_checks_of_their_own() {
+    let (hunt, summary) =
+        composed("accept-cookie+echo-key+no-challenge", &["auth.only-header-for-scores"]).await;
+    assert_eq!((summary.constituents, summary.named), (3, 3), "{:?}", hunt.examined);
+    assert_eq!((summary.foreign, summary.exit), (0, ExitCode::Conforms), "{:?}", hunt.examined);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deviation_behind_a_check_that_is_taken_out_is_missed() {
+    let (hunt, summary) = composed("accept-cookie+no-challenge", &["auth.challenge"]).await;
+    let one = &hunt.examined[0];
+    assert_eq!(
+        (one.named.as_slice(), one.missed[0].name.as_str()),
+        (&["accept-cookie".to_owned()][..], "no-challenge")
+    );
+    assert_eq!((one.missed[0].checks[0].verdict, summary.exit), ("absent", ExitCode::Failed));
 }
 
 /// What takes no waiting shows at a deployment of its own as well, with the keys everybody knows.

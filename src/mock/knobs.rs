@@ -70,6 +70,8 @@ pub enum Counting {
     Exact,
     /// Checked when the request arrives, counted when its reply leaves.
     WhenTheReplyLeaves,
+    /// In HTTP/1.1 exactly, in HTTP/2 when the reply leaves.
+    StreamsWhenTheReplyLeaves,
     /// Requests exactly, events when the reply leaves.
     EventsWhenTheReplyLeaves,
     /// A request of a key that has another one under way is refused.
@@ -138,6 +140,8 @@ pub struct Knobs {
     pub connections_remember: bool,
     /// Whether the first valid key of a connection stands for those that follow.
     pub connections_keep_their_key: bool,
+    /// Whether events are taken only as published clients write them, each with its `seq`.
+    pub insists_on_seq: bool,
     /// What happens at the edge of the events.
     pub straddle: Straddle,
     /// How concurrent requests are counted.
@@ -179,6 +183,7 @@ impl Default for Knobs {
             bad_keys_refill: false,
             connections_remember: false,
             connections_keep_their_key: false,
+            insists_on_seq: false,
             straddle: Straddle::Refused,
             counting: Counting::Exact,
             seconds: |wait_ms, window_ms| wait_ms.min(window_ms).div_ceil(1_000).max(1),

@@ -43,7 +43,9 @@ pub use api::MockApi;
 pub use backstage::Backstage;
 pub use configuration::Configuration;
 pub use control::{CONTROL_PREFIX, ControlToken};
-pub use deviations::{Breach, Entry, Group, Nature, UnknownDeviation, catalogue, find, knobs};
+pub use deviations::{
+    Aspect, Breach, Clash, Entry, Group, Nature, UnknownDeviation, aspects, catalogue, find, get_along, knobs,
+};
 pub use engine::{CreateError, Engine, MAX_KEYS, MAX_WORKSPACES};
 pub use errors::Detail;
 pub use faults::{BadFault, Distribution, FaultSpec, ResetWhen};

@@ -1,6 +1,5 @@
 //! Where mutants live: in workspaces of one mock, or each at a deployment of its own.
 
-use super::mutant::Mutant;
 use crate::target::{Embedded, Target, TargetError};
 
 /// Where mutants are played against.
@@ -10,6 +9,17 @@ pub enum Ground {
     Workspaces(Box<Embedded>),
     /// A mock for each of them that is treated like any deployment: its well-known keys, and real minutes.
     Deployments,
+}
+
+/// A server that is played against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Server {
+    /// What it is called.
+    pub(super) name: String,
+    /// The changes of the mock that make it.
+    pub(super) changes: Vec<String>,
+    /// Its limiter, where that is not the reference's.
+    pub(super) limiter: Option<&'static str>,
 }
 
 impl Ground {
@@ -26,13 +36,12 @@ impl Ground {
         matches!(self, Self::Workspaces(_))
     }
 
-    /// The mutant as a target; the mock behind it lives as long as the second value.
-    pub(super) async fn target(&self, mutant: &Mutant) -> Result<(Target, Option<Embedded>), TargetError> {
-        let deviations = mutant.deviations();
+    /// The server as a target; the mock behind it lives as long as the second value.
+    pub(super) async fn target(&self, server: &Server) -> Result<(Target, Option<Embedded>), TargetError> {
         match self {
-            Self::Workspaces(mock) => Ok((mock.target(&deviations, mutant.limiter), None)),
+            Self::Workspaces(mock) => Ok((mock.target(&server.changes, server.limiter), None)),
             Self::Deployments => {
-                let (target, mock) = Embedded::deployment(&deviations, mutant.limiter).await?;
+                let (target, mock) = Embedded::deployment(&server.changes, server.limiter).await?;
                 Ok((target, Some(mock)))
             }
         }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
+use super::crew::side_by_side;
 use super::examine::{JOBS, examine};
 use super::ground::Ground;
 use super::judge::Examined;
@@ -68,7 +68,7 @@ pub async fn hunt(
     chosen: Vec<Mutant>,
     ground: Ground,
     options: HuntOptions,
-    mut done: impl FnMut(&Examined),
+    done: impl FnMut(&Examined),
     interrupted: watch::Receiver<bool>,
 ) -> Result<Hunt, HuntError> {
     let begun = Instant::now();
@@ -84,39 +84,12 @@ pub async fn hunt(
         .make_contiguous()
         .sort_by_key(|mutant| (!is_beside(mutant), matches!(mutant.nature, Nature::Wrong { .. })));
     let jobs_beside = jobs_beside(waiting.iter().filter(|mutant| is_beside(mutant)).count());
-    let mut playing = JoinSet::new();
-    let mut busy = 0;
-    let mut examined = Vec::new();
-    let mut was_interrupted = false;
-    loop {
-        while !was_interrupted
-            && let Some(mutant) = waiting.pop_front_if(|next| is_beside(next) || busy < options.jobs.max(1))
-        {
-            let (suite, ground, interrupted) = (Arc::clone(&suite), Arc::clone(&ground), interrupted.clone());
-            let is_beside = is_beside(&mutant);
-            busy += usize::from(!is_beside);
-            let (whole_suite, jobs) = (options.whole_suite, if is_beside { jobs_beside } else { JOBS });
-            playing.spawn(async move {
-                (is_beside, examine(&mutant, &suite, &ground, whole_suite, jobs, &interrupted).await)
-            });
-        }
-        let joined = playing.join_next().await.map(|joined| {
-            joined.map(|(was_beside, came_of_it)| {
-                busy -= usize::from(!was_beside);
-                came_of_it
-            })
-        });
-        match joined {
-            None => break,
-            Some(Ok(Ok(Some(one)))) => {
-                done(&one);
-                examined.push(one);
-            }
-            Some(Ok(Ok(None))) => was_interrupted = true,
-            Some(Ok(Err(error))) => return Err(error),
-            Some(Err(error)) => return Err(HuntError::Broken(error.to_string())),
-        }
-    }
+    let play = |mutant: Mutant, is_beside: bool| {
+        let (suite, ground, interrupted) = (Arc::clone(&suite), Arc::clone(&ground), interrupted.clone());
+        let (whole_suite, jobs) = (options.whole_suite, if is_beside { jobs_beside } else { JOBS });
+        async move { examine(&mutant, &suite, &ground, whole_suite, jobs, &interrupted).await }
+    };
+    let (mut examined, was_interrupted) = side_by_side(waiting, options.jobs, is_beside, play, done).await?;
     let place = |one: &Examined| all.iter().position(|mutant| *mutant == one.mutant);
     examined.sort_by_key(place);
     Ok(Hunt {

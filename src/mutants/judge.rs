@@ -15,6 +15,8 @@ pub enum Outcome {
     Accused,
     /// It is wrong, and a check that is about what it breaks fails.
     Caught,
+    /// It is wrong, a check that is about what it breaks fails, and so do checks that it does not declare.
+    Foreign,
     /// It is wrong, and only checks about something else fail.
     Weak,
     /// It is wrong, and no check fails.
@@ -30,6 +32,7 @@ impl Outcome {
             Self::Passed => "passed",
             Self::Accused => "accused",
             Self::Caught => "caught",
+            Self::Foreign => "foreign",
             Self::Weak => "weak",
             Self::Survived => "survived",
             Self::Undecided(_) => "undecided",
@@ -64,8 +67,10 @@ pub struct Examined {
     pub outcome: Outcome,
     /// The checks that name it and failed.
     pub caught_by: Vec<String>,
-    /// The checks that ought to have failed and did not; those the suite does not have are among them.
+    /// The checks that ought to have noticed it and did not; those the suite does not have are among them.
     pub missed_by: Vec<String>,
+    /// Checks that failed and that it does not declare: somebody else is blamed.
+    pub foreign: Vec<Held>,
     /// Everything else that did not pass.
     pub held: Vec<Held>,
     /// Whether the whole suite was played, not only the checks that name the mutant.
@@ -76,34 +81,58 @@ pub struct Examined {
     pub took: Duration,
 }
 
+impl Examined {
+    /// How many checks failed.
+    pub fn failing(&self) -> usize {
+        let more = self.held.iter().filter(|held| held.verdict == "fail").count();
+        self.caught_by.len() + self.foreign.len() + more
+    }
+}
+
+/// Whether a check that is about something noticed it: it failed, or another one that failed explains why it need not.
+pub(super) fn noticed(result: &CheckResult) -> bool {
+    result.verdict == Verdict::Fail || result.verdict.word() == "explained"
+}
+
 /// Judges one mutant by the results of its checks, everything gating that can gate.
 pub(super) fn judge(mutant: &Mutant, results: &[CheckResult], whole_suite: bool, took: Duration) -> Examined {
-    let failed = |id: &str| results.iter().any(|result| result.id == id && result.verdict == Verdict::Fail);
-    let (caught_by, missed_by): (Vec<&str>, Vec<&str>) = mutant.checks().iter().partition(|id| failed(id));
-    let held: Vec<Held> = results
-        .iter()
-        .filter(|result| !caught_by.contains(&result.id.as_str()))
-        .filter(|result| !matches!(result.verdict, Verdict::Pass | Verdict::Skipped(_)))
-        .map(held)
-        .collect();
-    let outcome = match mutant.nature {
-        Nature::Wrong { .. } if !caught_by.is_empty() => Outcome::Caught,
-        Nature::Wrong { .. } if held.iter().any(|held| held.verdict == "fail") => Outcome::Weak,
-        Nature::Wrong { .. } => undecided(&held).unwrap_or(Outcome::Survived),
-        Nature::Reference => lawful(&held, |_| true),
-        // What another level asks for is advice, which a lawful deployment may not follow.
-        Nature::Lawful => lawful(&held, |level| level == Level::Must),
+    let declared = |result: &&CheckResult| mutant.checks().contains(&result.id.as_str());
+    let failed = |result: &&CheckResult| result.verdict == Verdict::Fail;
+    let of_check = |id: &str| results.iter().find(|result| result.id == id);
+    let caught_by = results.iter().filter(declared).filter(failed).map(|result| result.id.clone()).collect();
+    let missed_by = mutant.checks().iter().filter(|id| !of_check(id).is_some_and(noticed));
+    let is_foreign = |result: &&CheckResult| {
+        matches!(mutant.nature, Nature::Wrong { .. }) && failed(result) && !mutant.declares(&result.id)
     };
-    let names = |ids: Vec<&str>| ids.into_iter().map(str::to_owned).collect();
-    Examined {
-        outcome,
-        caught_by: names(caught_by),
-        missed_by: names(missed_by),
-        held,
+    let not_passed = results
+        .iter()
+        .filter(|result| !(declared(result) && failed(result)))
+        .filter(|result| !matches!(result.verdict, Verdict::Pass | Verdict::Skipped(_)));
+    let (foreign, others): (Vec<&CheckResult>, Vec<&CheckResult>) = not_passed.partition(is_foreign);
+    let mut examined = Examined {
+        outcome: Outcome::Passed,
+        caught_by,
+        missed_by: missed_by.map(|id| (*id).to_owned()).collect(),
+        foreign: foreign.into_iter().map(held).collect(),
+        held: others.into_iter().map(held).collect(),
         whole_suite,
         requests: results.iter().map(|result| result.requests).sum(),
         took,
         mutant: mutant.clone(),
+    };
+    examined.outcome = outcome(&examined);
+    examined
+}
+
+fn outcome(one: &Examined) -> Outcome {
+    match one.mutant.nature {
+        Nature::Wrong { .. } if !one.caught_by.is_empty() && one.foreign.is_empty() => Outcome::Caught,
+        Nature::Wrong { .. } if !one.caught_by.is_empty() => Outcome::Foreign,
+        Nature::Wrong { .. } if one.failing() > 0 => Outcome::Weak,
+        Nature::Wrong { .. } => undecided(&one.held).unwrap_or(Outcome::Survived),
+        Nature::Reference => lawful(&one.held, |_| true),
+        // What another level asks for is advice, which a lawful deployment may not follow.
+        Nature::Lawful => lawful(&one.held, |level| level == Level::Must),
     }
 }
 
@@ -122,7 +151,7 @@ fn undecided(held: &[Held]) -> Option<Outcome> {
     Some(Outcome::Undecided(format!("{} is {}: {}", open.check, open.verdict, open.says)))
 }
 
-fn held(result: &CheckResult) -> Held {
+pub(super) fn held(result: &CheckResult) -> Held {
     let broken = result.failures.first().map(|failure| match failure.case.as_str() {
         "" => failure.what.clone(),
         case => format!("{} ({case})", failure.what),
@@ -145,7 +174,11 @@ mod tests {
         Mutant { name: "m".to_owned(), group: Some(Group::Scopes), about: "A.", nature, limiter: None }
     }
 
-    const WRONG: Nature = Nature::Wrong { breach: Breach::Must, checks: &["scope.named", "scope.absent"] };
+    const WRONG: Nature = Nature::Wrong {
+        breach: Breach::Must,
+        checks: &["scope.named", "scope.absent"],
+        also: &["rate.tolerated"],
+    };
 
     fn outcome(nature: Nature, results: &[CheckResult]) -> Outcome {
         judge(&mutant(nature), results, true, Duration::ZERO).outcome
@@ -156,16 +189,29 @@ mod tests {
         let named = || result("scope.named", Level::Must, Verdict::Fail);
         let other = || result("auth.other", Level::Must, Verdict::Fail);
         let held = || result("scope.named", Level::Must, Verdict::Pass);
-        assert_eq!(outcome(WRONG, &[named(), other()]), Outcome::Caught);
+        assert_eq!(outcome(WRONG, &[named()]), Outcome::Caught);
         assert_eq!(outcome(WRONG, &[held(), other()]), Outcome::Weak);
         assert_eq!(outcome(WRONG, &[held()]), Outcome::Survived);
+    }
 
-        let examined = judge(&mutant(WRONG), &[named(), other()], true, Duration::ZERO);
+    #[test]
+    fn who_is_blamed_besides_is_foreign_unless_that_was_declared() {
+        let fail = |id: &str| result(id, Level::Must, Verdict::Fail);
+        let said = |results: &[CheckResult]| judge(&mutant(WRONG), results, true, Duration::ZERO);
+        let one = said(&[fail("scope.named"), fail("auth.other"), fail("rate.tolerated")]);
+        assert_eq!((one.failing(), &one.outcome), (3, &Outcome::Foreign));
         assert_eq!(
-            (examined.caught_by, examined.missed_by),
+            (one.caught_by, one.missed_by),
             (vec!["scope.named".to_owned()], vec!["scope.absent".to_owned()])
         );
-        assert_eq!(examined.held.iter().map(|held| held.check.as_str()).collect::<Vec<_>>(), ["auth.other"]);
+        assert_eq!(one.foreign.iter().map(|held| held.check.as_str()).collect::<Vec<_>>(), ["auth.other"]);
+        assert_eq!(one.held.iter().map(|held| held.check.as_str()).collect::<Vec<_>>(), ["rate.tolerated"]);
+
+        let tolerated = said(&[fail("scope.named"), fail("rate.tolerated")]);
+        assert_eq!((tolerated.failing(), tolerated.outcome), (2, Outcome::Caught));
+        assert_eq!(said(&[fail("rate.tolerated")]).outcome, Outcome::Weak, "it does not name it");
+        let lawful = judge(&mutant(Nature::Lawful), &[fail("auth.other")], true, Duration::ZERO);
+        assert_eq!((lawful.outcome, lawful.foreign.len()), (Outcome::Accused, 0));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What is played against: the reference, and every change to it that the mock knows.
 
-use crate::mock::{Breach, Group, LimiterKind, Nature as Change, catalogue};
+use super::ground::Server;
+use crate::mock::{Breach, Entry, Group, LimiterKind, Nature as Change, catalogue};
 
 /// The name of the reference among the mutants.
 const REFERENCE: &str = "reference";
@@ -36,16 +37,19 @@ pub enum Nature {
         breach: Breach,
         /// Ids of the checks of which at least one has to fail: those that are about what it breaks.
         checks: &'static [&'static str],
+        /// Ids of checks that may fail as well, since what they promise is broken too.
+        also: &'static [&'static str],
     },
 }
 
 impl Mutant {
-    /// The deviations of the mock that make it.
-    pub(super) fn deviations(&self) -> Vec<String> {
-        match (self.nature, self.limiter) {
+    /// What is played against.
+    pub(super) fn server(&self) -> Server {
+        let changes = match (self.nature, self.limiter) {
             (Nature::Reference, _) | (_, Some(_)) => Vec::new(),
             _ => vec![self.name.clone()],
-        }
+        };
+        Server { name: self.name.clone(), changes, limiter: self.limiter }
     }
 
     /// Whether playing against it takes time rather than a processor, also where clocks are moved.
@@ -58,6 +62,29 @@ impl Mutant {
         match self.nature {
             Nature::Wrong { checks, .. } => checks,
             Nature::Reference | Nature::Lawful => &[],
+        }
+    }
+
+    /// Whether this check may fail because of it.
+    pub fn declares(&self, check: &str) -> bool {
+        match self.nature {
+            Nature::Wrong { checks, also, .. } => checks.contains(&check) || also.contains(&check),
+            Nature::Reference | Nature::Lawful => false,
+        }
+    }
+}
+
+impl From<&Entry> for Mutant {
+    fn from(entry: &Entry) -> Self {
+        Self {
+            name: entry.name.to_owned(),
+            group: Some(entry.group),
+            about: entry.about,
+            nature: match entry.nature {
+                Change::Deviation { breach, checks, also } => Nature::Wrong { breach, checks, also },
+                Change::LegalVariant => Nature::Lawful,
+            },
+            limiter: None,
         }
     }
 }
@@ -78,17 +105,7 @@ pub fn mutants() -> Vec<Mutant> {
         nature: Nature::Lawful,
         limiter: Some(word),
     });
-    let changes = catalogue().iter().map(|entry| Mutant {
-        name: entry.name.to_owned(),
-        group: Some(entry.group),
-        about: entry.about,
-        nature: match entry.nature {
-            Change::Deviation { breach, checks } => Nature::Wrong { breach, checks },
-            Change::LegalVariant => Nature::Lawful,
-        },
-        limiter: None,
-    });
-    std::iter::once(reference).chain(limiters).chain(changes).collect()
+    std::iter::once(reference).chain(limiters).chain(catalogue().iter().map(Mutant::from)).collect()
 }
 
 #[cfg(test)]

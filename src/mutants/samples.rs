@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::compositions::{CompositionHunt, ExaminedComposition, judge_composition};
 use super::hunt::Hunt;
 use super::judge::{Examined, judge};
 use super::mutant::mutants;
@@ -35,10 +36,58 @@ pub(super) fn mixed() -> Hunt {
     hunt(vec![
         examined("reference", &[("auth.missing", must, Verdict::Pass)]),
         examined("accept-bearer", &[("auth.no-bearer", must, Verdict::Fail)]),
+        examined(
+            "accept-cookie",
+            &[("auth.no-cookie", must, Verdict::Fail), ("auth.body", must, Verdict::Fail)],
+        ),
         examined("accept-basic", &[("auth.no-basic", must, Verdict::Pass)]),
         examined("json-indented", &[("limit.message-agrees", should, Verdict::Fail)]),
         examined("json-charset", &[("auth.body", must, Verdict::Fail)]),
         examined("write-implies-read", &[("scope.before-body", must, Verdict::Fail)]),
         examined("standard-limit-61", &[("rate.standard", must, unsure())]),
     ])
+}
+
+/// The server with these deviations, after these checks came to these verdicts.
+pub(super) fn composed(names: &str, verdicts: &[(&str, Verdict)]) -> ExaminedComposition {
+    let results: Vec<_> =
+        verdicts.iter().map(|(id, verdict)| result(id, Level::Must, verdict.clone())).collect();
+    judge_composition(&names.parse().unwrap(), &results, Duration::from_millis(12))
+}
+
+/// One server of each kind of outcome.
+pub(super) fn composed_hunt() -> CompositionHunt {
+    let (fail, pass) = (Verdict::Fail, Verdict::Pass);
+    let unsure = Verdict::Inconclusive("three bursts crossed a reset".to_owned());
+    let examined = vec![
+        composed(
+            "accept-basic+window-30s",
+            &[("auth.no-basic", fail.clone()), ("rate.window-length", fail.clone())],
+        ),
+        composed(
+            "accept-bearer+limited-flat+premium-limit-299",
+            &[
+                ("auth.no-bearer", fail.clone()),
+                ("limit.body", pass),
+                ("limit.every-429", fail.clone()),
+                ("rate.premium", fail.clone()),
+            ],
+        ),
+        composed("accept-cookie+head-open", &[("auth.no-cookie", fail.clone()), ("auth.head", unsure)]),
+        composed(
+            "accept-cookie+retry-after-missing",
+            &[
+                ("auth.no-cookie", fail.clone()),
+                ("limit.retry-after-present", fail.clone()),
+                ("events.retry-after", fail),
+            ],
+        ),
+    ];
+    CompositionHunt {
+        examined,
+        seed: Some(7),
+        interrupted: false,
+        virtual_time: true,
+        took: Duration::from_millis(2_345),
+    }
 }

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use super::hunt::Hunt;
-use super::judge::{Examined, Outcome};
-use super::summary::{GroupCount, Summary};
+use super::judge::{Examined, Held, Outcome};
+use super::summary::{Failing, GroupCount, Summary};
 use crate::report::ExitCode;
 use crate::report::page::{Page, Tone};
 use crate::report::wording::{count, time};
@@ -34,7 +34,7 @@ fn rows(page: &mut Page, hunt: &Hunt, every: bool) {
     for one in hunt.examined.iter().filter(shown) {
         let tone = match &one.outcome {
             Outcome::Passed | Outcome::Caught => Tone::Good,
-            Outcome::Weak | Outcome::Undecided(_) => Tone::Warn,
+            Outcome::Foreign | Outcome::Weak | Outcome::Undecided(_) => Tone::Warn,
             Outcome::Accused | Outcome::Survived => Tone::Bad,
         };
         let word = format!("{:9}", one.outcome.word());
@@ -49,7 +49,8 @@ fn rows(page: &mut Page, hunt: &Hunt, every: bool) {
         if !one.missed_by.is_empty() {
             page.line(11, &[(Tone::Warn, "not caught by "), (Tone::Plain, &one.missed_by.join(", "))]);
         }
-        for held in one.held.iter().filter(|held| held.verdict != "advisory") {
+        let told = |held: &&Held| !matches!(held.verdict, "advisory" | "explained");
+        for held in one.foreign.iter().chain(&one.held).filter(told) {
             let line = format!("{} {}: {}", held.check, held.verdict, held.says);
             page.line(11, &[(Tone::Dim, &line)]);
         }
@@ -59,13 +60,14 @@ fn rows(page: &mut Page, hunt: &Hunt, every: bool) {
     }
 }
 
-const HEADS: [&str; 7] = ["deviations", "caught", "weak", "survived", "lawful", "passed", "undecided"];
+const HEADS: [&str; 8] =
+    ["deviations", "caught", "foreign", "weak", "survived", "lawful", "passed", "undecided"];
 
 fn groups(page: &mut Page, hunt: &Hunt, summary: &Summary) {
     let numbers = |of: &GroupCount| {
-        [of.deviations, of.caught, of.weak, of.survived, of.lawful, of.passed, of.undecided]
+        [of.deviations, of.caught, of.foreign, of.weak, of.survived, of.lawful, of.passed, of.undecided]
     };
-    let cells = |numbers: [usize; 7]| {
+    let cells = |numbers: [usize; 8]| {
         let cells = numbers.iter().zip(HEADS).map(|(number, head)| {
             let width = head.len() + 2;
             if *number == 0 { format!("{:>width$}", ".") } else { format!("{number:>width$}") }
@@ -75,7 +77,7 @@ fn groups(page: &mut Page, hunt: &Hunt, summary: &Summary) {
     let width = summary.groups.iter().map(|count| count.group.to_string().len()).max().unwrap_or(0).max(5);
     let heads: String = HEADS.iter().map(|head| format!("  {head}")).collect();
     page.line(0, &[(Tone::Strong, &format!("{:width$}{heads}", "Group"))]);
-    let mut all = [0; 7];
+    let mut all = [0; 8];
     for group in &summary.groups {
         let numbers = numbers(group);
         for (sum, number) in all.iter_mut().zip(numbers) {
@@ -88,6 +90,15 @@ fn groups(page: &mut Page, hunt: &Hunt, summary: &Summary) {
     if let Some(reference) = hunt.examined.iter().find(|one| one.mutant.group.is_none()) {
         page.line(0, &[(Tone::Plain, &format!("The reference {}.", reference.outcome.word()))]);
     }
+    if let Some(failing) = &summary.failing {
+        page.line(0, &[(Tone::Plain, &failing_line(failing, "deviation"))]);
+    }
+}
+
+/// How many checks fail because of one of these.
+pub(super) fn failing_line(failing: &Failing, of: &str) -> String {
+    let Failing { mean, median, most } = failing;
+    format!("Failing checks a {of}: {mean:.2} on average, {median} in the middle, {most} at most.")
 }
 
 fn idle(page: &mut Page, summary: &Summary) {

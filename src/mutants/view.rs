@@ -7,10 +7,11 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
+use super::compositions::{CompositionHunt, CompositionSummary, CompositionView};
 use super::hunt::Hunt;
 use super::judge::{Examined, Held, Outcome};
 use super::mutant::Nature;
-use super::summary::{GroupCount, IdleCheck, Summary};
+use super::summary::{Failing, GroupCount, IdleCheck, Summary};
 use crate::report::{level_word, save};
 
 /// The report of one run of `trenchcheck mutants`.
@@ -36,10 +37,16 @@ struct Document<'a> {
     exit_code: u8,
     /// The catalogue's groups, in numbers.
     groups: Vec<GroupView>,
+    /// How many checks failed because of one of them; null unless the whole suite was played against all of them.
+    failing: Option<FailingView>,
     /// Gating checks that caught nothing; null unless every mutant was played against.
     idle_checks: Option<Vec<IdleView<'a>>>,
     /// Every mutant that was played against.
     mutants: Vec<MutantView<'a>>,
+    /// The seed by which servers with several deviations were chosen.
+    seed: Option<u64>,
+    /// Every server with several deviations that was played against; a run has either these or mutants.
+    compositions: Vec<CompositionView<'a>>,
 }
 
 /// A group of the catalogue.
@@ -51,6 +58,8 @@ struct GroupView {
     deviations: usize,
     /// Of these, caught by a check that is about what they break.
     caught: usize,
+    /// Of these, caught as well, with checks failing that they do not declare.
+    foreign: usize,
     /// Of these, caught by checks about something else only.
     weak: usize,
     /// Of these, not caught.
@@ -61,6 +70,17 @@ struct GroupView {
     passed: usize,
     /// Of both, those without a verdict.
     undecided: usize,
+}
+
+/// How many checks fail because of one deviation, or one server with several.
+#[derive(Serialize, JsonSchema)]
+struct FailingView {
+    /// On average.
+    mean: f64,
+    /// In the middle.
+    median: f64,
+    /// At most.
+    most: usize,
 }
 
 /// A gating check that caught nothing.
@@ -88,7 +108,7 @@ struct MutantView<'a> {
     #[schemars(extend("enum" = ["must", "should", "rfc", null]))]
     breaks: Option<&'static str>,
     /// What came of it.
-    #[schemars(extend("enum" = ["passed", "accused", "caught", "weak", "survived", "undecided"]))]
+    #[schemars(extend("enum" = ["passed", "accused", "caught", "foreign", "weak", "survived", "undecided"]))]
     outcome: &'static str,
     /// Why there is no verdict.
     reason: Option<&'a str>,
@@ -96,6 +116,10 @@ struct MutantView<'a> {
     caught_by: &'a [String],
     /// The checks that are about what it breaks and did not fail.
     missed_by: &'a [String],
+    /// Checks that failed and that it does not declare.
+    foreign: Vec<HeldView<'a>>,
+    /// How many checks failed.
+    failing: usize,
     /// Whether it met every check, not only those.
     whole_suite: bool,
     /// Other checks that it met and that did not pass.
@@ -108,14 +132,14 @@ struct MutantView<'a> {
 
 /// A check that did not pass.
 #[derive(Serialize, JsonSchema)]
-struct HeldView<'a> {
+pub(super) struct HeldView<'a> {
     /// Its id.
     check: &'a str,
     /// How much it weighs.
     #[schemars(extend("enum" = ["must", "should", "rfc", "observe"]))]
     level: &'static str,
     /// What it came to.
-    #[schemars(extend("enum" = ["fail", "advisory", "blocked", "inconclusive"]))]
+    #[schemars(extend("enum" = ["fail", "advisory", "explained", "blocked", "inconclusive"]))]
     verdict: &'static str,
     /// What broke first, or why there is no verdict.
     says: &'a str,
@@ -126,7 +150,24 @@ struct HeldView<'a> {
 /// # Errors
 /// Where the file could not be written.
 pub fn save_hunt(path: &Path, hunt: &Hunt, summary: &Summary, written_at: String) -> io::Result<()> {
-    let mut text = serde_json::to_string_pretty(&document(hunt, summary, written_at))?;
+    write(path, &document(hunt, summary, written_at))
+}
+
+/// Writes the report on servers with several deviations as JSON; `written_at` is the time in RFC 3339.
+///
+/// # Errors
+/// Where the file could not be written.
+pub fn save_compositions(
+    path: &Path,
+    hunt: &CompositionHunt,
+    summary: &CompositionSummary,
+    written_at: String,
+) -> io::Result<()> {
+    write(path, &document_of_compositions(hunt, summary, written_at))
+}
+
+fn write(path: &Path, document: &Document<'_>) -> io::Result<()> {
+    let mut text = serde_json::to_string_pretty(document)?;
     text.push('\n');
     save(path, text.as_bytes())
 }
@@ -148,14 +189,54 @@ fn document<'a>(hunt: &'a Hunt, summary: &'a Summary, written_at: String) -> Doc
         interrupted: hunt.interrupted,
         exit_code: summary.exit.code(),
         groups: summary.groups.iter().map(group).collect(),
+        failing: summary.failing.as_ref().map(failing),
         idle_checks: summary.idle.as_ref().map(|idle| idle.iter().map(idle_check).collect()),
         mutants: hunt.examined.iter().map(mutant).collect(),
+        seed: None,
+        compositions: Vec::new(),
+    }
+}
+
+fn document_of_compositions<'a>(
+    hunt: &'a CompositionHunt,
+    summary: &CompositionSummary,
+    written_at: String,
+) -> Document<'a> {
+    Document {
+        schema: 1,
+        version: env!("CARGO_PKG_VERSION"),
+        written_at,
+        took_ms: millis(hunt.took),
+        virtual_time: hunt.virtual_time,
+        complete: false,
+        interrupted: hunt.interrupted,
+        exit_code: summary.exit.code(),
+        groups: Vec::new(),
+        failing: summary.failing.as_ref().map(failing),
+        idle_checks: None,
+        mutants: Vec::new(),
+        seed: hunt.seed,
+        compositions: hunt.examined.iter().map(CompositionView::from).collect(),
     }
 }
 
 fn group(count: &GroupCount) -> GroupView {
-    let GroupCount { group, deviations, caught, weak, survived, lawful, passed, undecided } = *count;
-    GroupView { group: group.to_string(), deviations, caught, weak, survived, lawful, passed, undecided }
+    let GroupCount { group, deviations, caught, foreign, weak, survived, lawful, passed, undecided } = *count;
+    GroupView {
+        group: group.to_string(),
+        deviations,
+        caught,
+        foreign,
+        weak,
+        survived,
+        lawful,
+        passed,
+        undecided,
+    }
+}
+
+fn failing(failing: &Failing) -> FailingView {
+    FailingView { mean: failing.mean, median: failing.median, most: failing.most }
 }
 
 fn idle_check(idle: &IdleCheck) -> IdleView<'_> {
@@ -181,6 +262,8 @@ fn mutant(one: &Examined) -> MutantView<'_> {
         },
         caught_by: &one.caught_by,
         missed_by: &one.missed_by,
+        foreign: one.foreign.iter().map(held).collect(),
+        failing: one.failing(),
         whole_suite: one.whole_suite,
         held: one.held.iter().map(held).collect(),
         requests: one.requests,
@@ -188,15 +271,64 @@ fn mutant(one: &Examined) -> MutantView<'_> {
     }
 }
 
-fn held(held: &Held) -> HeldView<'_> {
+pub(super) fn held(held: &Held) -> HeldView<'_> {
     HeldView { check: &held.check, level: level_word(held.level), verdict: held.verdict, says: &held.says }
 }
 
 /// Whole milliseconds; a time beyond 2⁶⁴ of them does not occur.
-fn millis(time: std::time::Duration) -> u64 {
+pub(super) fn millis(time: std::time::Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
-#[path = "view_tests.rs"]
-mod tests;
+mod tests {
+    use super::*;
+    use crate::mutants::samples::mixed;
+    use crate::scenario::{Source, Suite};
+
+    const COMMITTED: &str = include_str!("../../schemas/mutants.schema.json");
+
+    fn written() -> serde_json::Value {
+        let hunt = mixed();
+        let summary = Summary::of(&hunt, &Suite::load(&Source::Builtin).unwrap());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mutants.json");
+        save_hunt(&path, &hunt, &summary, "2026-01-02T03:04:05Z".to_owned()).unwrap();
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_schema_that_is_committed_is_the_one_of_this_program() {
+        let mut current = serde_json::to_string_pretty(&hunt_schema()).unwrap();
+        current.push('\n');
+        if std::env::var_os("UPDATE_SCHEMAS").is_some() {
+            let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/mutants.schema.json");
+            std::fs::write(path, &current).unwrap();
+        }
+        assert_eq!(current, COMMITTED, "run the test with UPDATE_SCHEMAS=1 and look at what changed");
+    }
+
+    #[test]
+    fn the_report_keeps_to_its_schema() {
+        let schema: serde_json::Value = serde_json::from_str(COMMITTED).unwrap();
+        let report = written();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        let errors: Vec<String> = validator.iter_errors(&report).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:?}");
+        let mut wrong = report;
+        wrong["mutants"][0]["outcome"] = "killed".into();
+        assert!(!validator.is_valid(&wrong));
+    }
+
+    #[test]
+    fn every_outcome_is_written_with_what_led_to_it() {
+        let report = written();
+        let mutants = report["mutants"].as_array().unwrap();
+        let of = |name: &str| mutants.iter().find(|mutant| mutant["name"] == name).unwrap();
+        assert_eq!(of("accept-bearer")["caught_by"][0], "auth.no-bearer");
+        assert_eq!(of("accept-basic")["missed_by"][0], "auth.no-basic");
+        assert_eq!(of("write-implies-read")["foreign"][0]["check"], "scope.before-body");
+        assert_eq!(of("json-indented")["outcome"], "passed");
+        assert!(of("standard-limit-61")["reason"].as_str().unwrap().contains("crossed a reset"));
+    }
+}

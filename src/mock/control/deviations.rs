@@ -34,7 +34,7 @@ struct DeviationView {
 impl From<&Entry> for DeviationView {
     fn from(entry: &Entry) -> Self {
         let (breaks, checks) = match entry.nature {
-            Nature::Deviation { breach, checks } => (Some(breach.as_str()), checks),
+            Nature::Deviation { breach, checks, .. } => (Some(breach.as_str()), checks),
             Nature::LegalVariant => (None, &[][..]),
         };
         Self { name: entry.name, group: entry.group.to_string(), about: entry.about, breaks, checks }

@@ -175,14 +175,14 @@ pub(super) const ENTRIES: &[Entry] = &[
     must(
         GROUP,
         "tools-refuse-everybody",
-        &["auth.valid-key-accepted", "scope.read-suffices"],
+        &["auth.valid-key-accepted"],
         "Tool analytics answer 401 to valid keys.",
         |k| k.closed.push(|visit| visit.goes_to(Endpoint::Tools)),
     ),
     must(
         GROUP,
         "events-refuse-everybody",
-        &["auth.valid-key-accepted-to-post", "scope.write-suffices"],
+        &["auth.valid-key-accepted-to-post"],
         "Posting events answers 401 to valid keys.",
         |k| k.closed.push(|visit| visit.goes_to(Endpoint::Events)),
     ),

@@ -22,11 +22,7 @@ pub(super) const ENTRIES: &[Entry] = &[must(
         "limit.retry-after-present",
         "rate.premium",
         "rate.ingestion",
-        "rate.tier-by-key",
-        "events.counted-singly",
         "events.over",
-        "events.never-over",
-        "events.window",
     ],
     "A young service that outgrew its page: a 401 for every cause, another 403, a bare 429, request ids in all errors, \
      200 requests a minute by route on both upper tiers, no limit of events.",

@@ -21,6 +21,13 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     must(
         GROUP,
+        "racy-streams",
+        &["rate.multiplexed"],
+        "A request in HTTP/2 is checked when it arrives and counted when it is answered.",
+        |k| race(k, Counting::StreamsWhenTheReplyLeaves),
+    ),
+    must(
+        GROUP,
         "racy-events",
         &["events.concurrent", "events.never-over"],
         "Events are checked when a batch arrives and counted when it is answered.",
@@ -36,7 +43,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     must(
         GROUP,
         "two-replicas",
-        &["rate.standard", "rate.premium", "rate.ingestion", "rate.concurrent", "rate.connections"],
+        &["rate.standard", "rate.premium", "rate.ingestion"],
         "Two replicas take turns, and each counts for itself.",
         |k| k.unit = |visit| replica(visit, visit.ordinal % 2),
     ),

@@ -23,13 +23,9 @@ pub(super) const ENTRIES: &[Entry] = &[
     must(GROUP, "events-unlimited", &["events.over", "events.never-over"], "Events are not limited.", |k| {
         k.limits.push(|_, _, limits| quota(limits, |_| None));
     }),
-    must(
-        GROUP,
-        "events-counted-by-batch",
-        &["events.counted-singly", "events.over"],
-        "A batch counts as one event.",
-        |k| k.event_cost = |_, _| 1,
-    ),
+    must(GROUP, "events-counted-by-batch", &["events.over"], "A batch counts as one event.", |k| {
+        k.event_cost = |_, _| 1
+    }),
     must(
         GROUP,
         "events-counted-by-size",
@@ -42,7 +38,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     must(
         GROUP,
         "requests-not-apart",
-        &["events.requests-apart", "rate.ingestion"],
+        &["rate.ingestion"],
         "A key that ingests has no limit of requests, only one of events.",
         |k| k.one_budget = true,
     ),
@@ -59,7 +55,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     must(
         GROUP,
         "events-by-session",
-        &["events.over", "events.never-over", "events.counted-singly"],
+        &["events.over"],
         "Every session has the key's limit of events to itself.",
         |k| {
             k.event_unit = Some(|visit| {
@@ -115,7 +111,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     must(
         GROUP,
         "events-429-without-retry-after",
-        &["events.retry-after"],
+        &["limit.retry-after-present", "events.retry-after"],
         "A 429 to a batch has no Retry-After.",
         |k| {
             k.rewrite.push(|visit, reply| {
@@ -137,19 +133,26 @@ pub(super) const ENTRIES: &[Entry] = &[
                 }
             });
         },
+    )
+    .also(&["limit.message-agrees"]),
+    must(
+        GROUP,
+        "events-429-date",
+        &["limit.retry-after-integer", "events.retry-after"],
+        "Retry-After to a batch is an HTTP date.",
+        |k| {
+            k.rewrite.push(|visit, reply| {
+                if visit.goes_to(Endpoint::Events) {
+                    let date = http_date(visit.wall_ms.saturating_add_unsigned(visit.wait_ms.unwrap_or(0)));
+                    retry_after(reply, |_| Some(date.clone()));
+                }
+            });
+        },
     ),
-    must(GROUP, "events-429-date", &["events.retry-after"], "Retry-After to a batch is an HTTP date.", |k| {
-        k.rewrite.push(|visit, reply| {
-            if visit.goes_to(Endpoint::Events) {
-                let date = http_date(visit.wall_ms.saturating_add_unsigned(visit.wait_ms.unwrap_or(0)));
-                retry_after(reply, |_| Some(date.clone()));
-            }
-        });
-    }),
     must(
         GROUP,
         "events-429-other-words",
-        &["events.retry-after"],
+        &["limit.body", "events.retry-after"],
         "A 429 to a batch speaks of an event quota.",
         |k| {
             k.rewrite.push(|visit, reply| {

@@ -10,24 +10,12 @@ use super::{Entry, Group, must, should};
 const GROUP: Group = Group::Limits;
 
 pub(super) const ENTRIES: &[Entry] = &[
-    must(
-        GROUP,
-        "standard-limit-59",
-        &["rate.standard", "rate.concurrent"],
-        "Standard gets 59 requests.",
-        |k| {
-            tier(k, |_, tier, limits| if tier == Tier::Standard { requests(limits, 59) } else { limits });
-        },
-    ),
-    must(
-        GROUP,
-        "standard-limit-61",
-        &["rate.standard", "rate.concurrent"],
-        "Standard gets 61 requests.",
-        |k| {
-            tier(k, |_, tier, limits| if tier == Tier::Standard { requests(limits, 61) } else { limits });
-        },
-    ),
+    must(GROUP, "standard-limit-59", &["rate.standard"], "Standard gets 59 requests.", |k| {
+        tier(k, |_, tier, limits| if tier == Tier::Standard { requests(limits, 59) } else { limits });
+    }),
+    must(GROUP, "standard-limit-61", &["rate.standard"], "Standard gets 61 requests.", |k| {
+        tier(k, |_, tier, limits| if tier == Tier::Standard { requests(limits, 61) } else { limits });
+    }),
     must(GROUP, "premium-limit-299", &["rate.premium"], "Premium gets 299 requests.", |k| {
         tier(k, |_, tier, limits| if tier == Tier::Premium { requests(limits, 299) } else { limits });
     }),
@@ -46,7 +34,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     must(
         GROUP,
         "ingestion-not-automatic",
-        &["rate.ingestion", "events.quota"],
+        &["rate.ingestion"],
         "A key that ingests stays on its plan.",
         |k| tier(k, |_, tier, limits| if tier == Tier::Ingestion { Tier::Standard.limits() } else { limits }),
     ),
@@ -57,13 +45,9 @@ pub(super) const ENTRIES: &[Entry] = &[
         "Every key gets what Ingestion gets.",
         |k| tier(k, |_, _, _| Tier::Ingestion.limits()),
     ),
-    must(
-        GROUP,
-        "no-limit",
-        &["rate.standard", "rate.premium", "rate.ingestion", "rate.concurrent", "rate.bound", "events.over"],
-        "Nothing is limited.",
-        |k| tier(k, |_, _, _| Limits { requests: u32::MAX, events: None }),
-    ),
+    must(GROUP, "no-limit", &["rate.standard", "rate.premium", "rate.bound"], "Nothing is limited.", |k| {
+        tier(k, |_, _, _| Limits { requests: u32::MAX, events: None })
+    }),
     must(
         GROUP,
         "tier-by-route",
@@ -90,13 +74,9 @@ pub(super) const ENTRIES: &[Entry] = &[
         "Every connection has the key's limit to itself.",
         |k| k.unit = |visit| named(visit, &visit.request.connection.to_string()),
     ),
-    must(
-        GROUP,
-        "http2-uncounted",
-        &["rate.connections", "rate.multiplexed"],
-        "Requests in HTTP/2 are not counted.",
-        |k| k.free.push(|visit| visit.request.http2),
-    ),
+    must(GROUP, "http2-uncounted", &["rate.connections"], "Requests in HTTP/2 are not counted.", |k| {
+        k.free.push(|visit| visit.request.http2)
+    }),
     must(
         GROUP,
         "wrong-keys-refill",
@@ -180,17 +160,20 @@ pub(super) const ENTRIES: &[Entry] = &[
             k.unit =
                 |visit| Unit::Named(visit.request.peer.map_or_else(String::new, |peer| peer.to_string()));
         },
-    ),
+    )
+    .also(&["rate.per-key-same-owner", "events.per-key"]),
     must(
         GROUP,
         "shared-by-all-keys",
         &["rate.per-key", "rate.per-key-same-owner"],
         "All keys of an account share one count.",
         |k| k.unit = |_| Unit::Named("account".to_owned()),
-    ),
+    )
+    .also(&["events.per-key"]),
     must(GROUP, "shared-by-tier", &["rate.per-key"], "All keys of a tier share one count.", |k| {
         k.unit = |visit| Unit::Named(visit.key.as_ref().map_or_else(String::new, |key| key.tier.to_string()));
-    }),
+    })
+    .also(&["rate.per-key-same-owner", "events.per-key"]),
     must(
         GROUP,
         "bad-keys-drain",
@@ -200,13 +183,16 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     must(GROUP, "window-30s", &["rate.window-length"], "A window lasts 30 seconds.", |k| {
         k.rules.push(|rules| rules.window_ms = 30_000)
-    }),
+    })
+    .also(&["events.window"]),
     must(GROUP, "window-10s", &["rate.window-length"], "A window lasts 10 seconds.", |k| {
         k.rules.push(|rules| rules.window_ms = 10_000)
-    }),
+    })
+    .also(&["events.window"]),
     must(GROUP, "window-45s", &["rate.window-length"], "A window lasts 45 seconds.", |k| {
         k.rules.push(|rules| rules.window_ms = 45_000)
-    }),
+    })
+    .also(&["events.window"]),
     must(
         GROUP,
         "window-90s",

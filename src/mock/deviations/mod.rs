@@ -1,5 +1,6 @@
 //! Named changes to the reference: deviations, which some check ought to name, and legal variants, which none may.
 
+mod aspects;
 mod authentication;
 mod bodies;
 mod composed;
@@ -15,6 +16,8 @@ use std::sync::LazyLock;
 
 use super::knobs::Knobs;
 use super::limiter::Kind;
+
+pub use aspects::{Aspect, Clash, aspects, get_along};
 
 /// What a change is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,12 +90,15 @@ impl Breach {
 /// Whether a change breaks a promise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Nature {
-    /// It does; each of these checks ought to name it.
+    /// It does, and checks ought to name it.
     Deviation {
         /// The greatest weight among the promises it breaks.
         breach: Breach,
-        /// Ids of the checks.
+        /// Ids of the checks that are about what it breaks: at least one of them fails, and those that do not are
+        /// explained by one that does.
         checks: &'static [&'static str],
+        /// Ids of checks that may fail as well, since what they promise is broken too. None of them has to.
+        also: &'static [&'static str],
     },
     /// It does not, and must never be failed.
     LegalVariant,
@@ -117,6 +123,35 @@ impl Entry {
     pub fn apply(&self, knobs: &mut Knobs) {
         (self.apply)(knobs);
     }
+
+    /// The checks that may fail because of it: those that ought to name it, and those that may fail as well.
+    pub fn declared(&self) -> Vec<&'static str> {
+        match self.nature {
+            Nature::Deviation { checks, also, .. } => [checks, also].concat(),
+            Nature::LegalVariant => Vec::new(),
+        }
+    }
+
+    /// The same, where these checks may fail as well.
+    const fn also(self, more: &'static [&'static str]) -> Self {
+        let nature = match self.nature {
+            Nature::Deviation { breach, checks, .. } => Nature::Deviation { breach, checks, also: more },
+            Nature::LegalVariant => Nature::LegalVariant,
+        };
+        Self { nature, ..self }
+    }
+}
+
+/// Breaks something.
+const fn deviation(
+    group: Group,
+    name: &'static str,
+    breach: Breach,
+    checks: &'static [&'static str],
+    about: &'static str,
+    apply: fn(&mut Knobs),
+) -> Entry {
+    Entry { name, group, about, nature: Nature::Deviation { breach, checks, also: &[] }, apply }
 }
 
 /// Breaks a `must`.
@@ -127,7 +162,7 @@ const fn must(
     about: &'static str,
     apply: fn(&mut Knobs),
 ) -> Entry {
-    Entry { name, group, about, nature: Nature::Deviation { breach: Breach::Must, checks }, apply }
+    deviation(group, name, Breach::Must, checks, about, apply)
 }
 
 /// Breaks a `should`.
@@ -138,7 +173,7 @@ const fn should(
     about: &'static str,
     apply: fn(&mut Knobs),
 ) -> Entry {
-    Entry { name, group, about, nature: Nature::Deviation { breach: Breach::Should, checks }, apply }
+    deviation(group, name, Breach::Should, checks, about, apply)
 }
 
 /// Breaks what HTTP asks for.
@@ -149,7 +184,7 @@ const fn rfc(
     about: &'static str,
     apply: fn(&mut Knobs),
 ) -> Entry {
-    Entry { name, group, about, nature: Nature::Deviation { breach: Breach::Rfc, checks }, apply }
+    deviation(group, name, Breach::Rfc, checks, about, apply)
 }
 
 /// Breaks nothing.

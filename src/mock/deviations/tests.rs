@@ -5,7 +5,7 @@ mod scenes;
 use std::collections::HashSet;
 
 use super::*;
-use scenes::{Ask, READ, SCENES, Script, play};
+use scenes::{Ask, READ, SCENES, Script, WRITE, play};
 
 #[test]
 fn every_entry_changes_an_answer() {
@@ -53,6 +53,28 @@ fn deviations_compose() {
     let refused = script.reply(get);
     assert_eq!(refused.text(), r#"{"code":"UNAUTHORIZED","message":"Missing or invalid API key."}"#);
     assert_eq!(refused.header("www-authenticate"), None);
+}
+
+#[test]
+fn who_insists_on_seq_takes_only_what_published_clients_write() {
+    let uuid = "0b8f9a52-6c1d-4e0e-9d0a-3f1f6f0b7c11";
+    let at = "1970-01-01T00:00:00Z";
+    let documented = format!(r#"{{"event_type":"error","session_id":"{uuid}","timestamp":"{at}"}}"#);
+    let bare = format!(r#"{{"event":"error","session_id":"s","ts":"{at}"}}"#);
+    let numbered = format!(r#"{{"event":"error","session_id":"s","ts":"{at}","seq":0}}"#);
+    let status = |changes: &[&str], event: &str| {
+        let script = Script::new(&knobs(changes, None).unwrap());
+        let body = format!(r#"{{"events":[{event}]}}"#);
+        let headers: &[_] = &[("x-api-key", WRITE.as_bytes())];
+        let path = "/api/v1/events";
+        let reply = script.reply(Ask { method: "POST", path, headers, body: &body, ..Ask::default() });
+        assert_eq!(reply.status == 400, reply.text().contains("VALIDATION_ERROR"), "{}", reply.text());
+        reply.status
+    };
+    for event in [&documented, &bare] {
+        assert_eq!((status(&[], event), status(&["insists-on-seq"], event)), (200, 400), "{event}");
+    }
+    assert_eq!(status(&["insists-on-seq"], &numbered), 200);
 }
 
 #[test]

@@ -65,6 +65,12 @@ pub(super) const ENTRIES: &[Entry] = &[
         });
     }),
     legal(
+        Group::Events,
+        "insists-on-seq",
+        "Events are taken only in the envelope of published clients, each with its `seq`.",
+        |k| k.insists_on_seq = true,
+    ),
+    legal(
         Group::Authentication,
         "members-reordered",
         "Error bodies name the message before the code.",

@@ -87,7 +87,10 @@ pub(super) fn admit(
         }
     }
     match knobs.counting {
-        Counting::Exact => match knobs.event_unit {
+        Counting::StreamsWhenTheReplyLeaves if visit.request.http2 => {
+            late(counter, now, events, *rules, false)
+        }
+        Counting::Exact | Counting::StreamsWhenTheReplyLeaves => match knobs.event_unit {
             None => exact(knobs, &counter, now, events, rules),
             Some(unit) => {
                 let shared = Counter::of(unit(visit), site, key);

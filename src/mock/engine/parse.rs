@@ -1,8 +1,9 @@
 //! What a request asks for, read from its body or its query.
 
 use crate::contract::Endpoint;
-use crate::mock::errors::Invalid;
+use crate::mock::errors::{Detail, Invalid};
 use crate::mock::ingest::{Batch, DAY_MS, Score, parse_date, parse_events, parse_scores};
+use crate::mock::knobs::Knobs;
 use crate::mock::message::Request;
 use crate::mock::store::DateRange;
 
@@ -20,9 +21,14 @@ pub(super) enum Wish<'a> {
 }
 
 /// Reads the wish; `today` is the time in milliseconds since 1970.
-pub(super) fn wish<'a>(endpoint: Endpoint, request: &Request<'a>, today: i64) -> Result<Wish<'a>, Invalid> {
+pub(super) fn wish<'a>(
+    endpoint: Endpoint,
+    request: &Request<'a>,
+    today: i64,
+    knobs: &Knobs,
+) -> Result<Wish<'a>, Invalid> {
     Ok(match endpoint {
-        Endpoint::Events => Wish::Ingest(parse_events(request.body)?),
+        Endpoint::Events => Wish::Ingest(batch(request, knobs)?),
         Endpoint::Scores => Wish::Score(parse_scores(request.body)?),
         Endpoint::Sessions => Wish::Sessions {
             range: asked_range(request)?,
@@ -35,6 +41,18 @@ pub(super) fn wish<'a>(endpoint: Endpoint, request: &Request<'a>, today: i64) ->
             limit: number(request, "limit", 10, 1, 50)?,
         },
     })
+}
+
+/// A batch, in an envelope that is taken here.
+fn batch<'a>(request: &Request<'a>, knobs: &Knobs) -> Result<Batch<'a>, Invalid> {
+    let batch = parse_events(request.body)?;
+    match batch.unnumbered {
+        Some(index) if knobs.insists_on_seq => {
+            let (field, message) = (format!("events[{index}].seq"), "is required".to_owned());
+            Err(Invalid { envelopes: batch.envelopes, ..Invalid::body(vec![Detail { field, message }]) })
+        }
+        _ => Ok(batch),
+    }
 }
 
 fn number(

@@ -87,7 +87,7 @@ impl Engine {
                 Stage::Path => path_stage(visit, &mut progress),
                 Stage::Scope => scope_stage(site, visit, &mut progress),
                 Stage::Limit => limit_stage(site, visit, &mut progress),
-                Stage::Body => body_stage(visit, &mut progress),
+                Stage::Body => body_stage(site, visit, &mut progress),
             };
             if let Some(mut reply) = refusal {
                 reply.on_leave = progress.on_leave;
@@ -173,7 +173,7 @@ fn limit_stage<'a>(site: &Site, visit: &mut Visit<'a>, progress: &mut Progress<'
     let key = Arc::clone(visit.key.as_ref()?);
     let rules = rules(site, visit, key.tier)?;
     let events = match visit.route {
-        Route::Found(Endpoint::Events) => match read_wish(visit, progress) {
+        Route::Found(Endpoint::Events) => match read_wish(site, visit, progress) {
             Some(Ok(Wish::Ingest(batch))) => {
                 let events = u32::try_from(batch.events.len()).unwrap_or(u32::MAX);
                 (knobs.event_cost)(visit, events)
@@ -200,12 +200,12 @@ fn limit_stage<'a>(site: &Site, visit: &mut Visit<'a>, progress: &mut Progress<'
     Some(errors::rate_limited((knobs.seconds)(wait_ms, rules.window_ms)))
 }
 
-fn body_stage<'a>(visit: &Visit<'a>, progress: &mut Progress<'a>) -> Option<Reply> {
+fn body_stage<'a>(site: &Site, visit: &Visit<'a>, progress: &mut Progress<'a>) -> Option<Reply> {
     if visit.request.body_too_large {
         progress.note.why = Some(Why::TooLarge);
         return Some(errors::too_large());
     }
-    match read_wish(visit, progress) {
+    match read_wish(site, visit, progress) {
         Some(Err(invalid)) => {
             let reply = errors::invalid(invalid);
             let why = Why::invalid(invalid.message, &invalid.details);
@@ -218,12 +218,13 @@ fn body_stage<'a>(visit: &Visit<'a>, progress: &mut Progress<'a>) -> Option<Repl
 
 /// Reads what the request asks for, once.
 fn read_wish<'p, 'a>(
+    site: &Site,
     visit: &Visit<'a>,
     progress: &'p mut Progress<'a>,
 ) -> Option<&'p Result<Wish<'a>, Invalid>> {
     if progress.wish.is_none() {
         let endpoint = visit.route.endpoint()?;
-        let wish = wish(endpoint, visit.request, visit.wall_ms);
+        let wish = wish(endpoint, visit.request, visit.wall_ms, site.knobs());
         progress.note.envelopes = match &wish {
             Ok(Wish::Ingest(batch)) => batch.envelopes,
             Ok(_) => Envelopes::default(),
@@ -236,7 +237,7 @@ fn read_wish<'p, 'a>(
 
 /// Stores a batch that is refused, where a deviation does.
 fn store_anyway<'a>(site: &Site, visit: &Visit<'a>, progress: &mut Progress<'a>) {
-    read_wish(visit, progress);
+    read_wish(site, visit, progress);
     if let Some(Ok(wish @ Wish::Ingest(_))) = progress.wish.take() {
         // The answer is the refusal; only the effect is wanted.
         drop(effect(site, wish, progress.events, &mut progress.note));

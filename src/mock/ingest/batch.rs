@@ -83,6 +83,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) events: Vec<Event<'a>>,
     /// How they were written.
     pub(crate) envelopes: Envelopes,
+    /// The place of the first that is not written as published clients do, with its `seq`.
+    pub(crate) unnumbered: Option<usize>,
 }
 
 /// Reads the body of `POST /api/v1/events`.
@@ -164,6 +166,9 @@ impl<'de: 'a, 'a> Gather<'de> for Gathered<'a> {
         };
         let Envelopes { documented, wire } = &mut self.batch.envelopes;
         *if raw.is_wire() { wire } else { documented } += 1;
+        if !(raw.is_wire() && raw.seq == Lenient::Natural) {
+            self.batch.unnumbered.get_or_insert(index);
+        }
         self.batch.events.extend(raw.validate(index, &mut self.details));
     }
 }

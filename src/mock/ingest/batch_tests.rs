@@ -27,6 +27,25 @@ fn both_envelopes_are_read_also_mixed() {
 }
 
 #[test]
+fn the_first_event_without_seq_or_in_the_documented_envelope_is_known() {
+    let documented = format!(
+        r#"{{"event_type":"error","session_id":"{UUID}","timestamp":"1970-01-01T00:00:00Z","seq":3}}"#
+    );
+    let wire =
+        |seq: &str| format!(r#"{{"event":"error","session_id":"s","ts":"1970-01-01T00:00:00Z"{seq}}}"#);
+    let numbered = wire(r#","seq":3"#);
+    for (second, unnumbered) in [
+        (numbered.clone(), None),
+        (wire(""), Some(1)),
+        (wire(r#","seq":null"#), Some(1)),
+        (documented, Some(1)),
+    ] {
+        let body = format!(r#"{{"events":[{numbered},{second},{second}]}}"#);
+        assert_eq!(parse_events(body.as_bytes()).unwrap().unnumbered, unnumbered, "{second}");
+    }
+}
+
+#[test]
 fn a_tool_failed_if_its_result_says_so_in_any_of_the_three_ways() {
     for (data, failed) in [
         (r#"{"is_error":true}"#, true),

@@ -14,7 +14,7 @@ use crate::mock::message::{Reply, Request};
 
 pub(super) const READ: &str = "ct_live_Aq3fT8mZr1LkW6xYc0PdVb5NsHj2GuEe";
 const READ_2: &str = "ct_live_bT7yQ2wXk9RmZ4cLp6VnHs1JdGf8UaEo";
-const WRITE: &str = "ct_live_Zx5cVb8nMq2wEr4tYu6iOp1aSd3fGh7j";
+pub(super) const WRITE: &str = "ct_live_Zx5cVb8nMq2wEr4tYu6iOp1aSd3fGh7j";
 const WRITE_2: &str = "ct_live_Pl9oKm8iJn7uHb6yGv5tFc4rDx3eSz2w";
 const BOTH: &str = "ct_live_q1W2e3R4t5Y6u7I8o9P0a1S2d3F4g5H6";
 const BOTH_REVERSED: &str = "ct_live_M7n8B9v0C1x2Z3l4K5j6H7g8F9d0S1a2";
