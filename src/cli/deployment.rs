@@ -1,7 +1,7 @@
 //! The arguments that say which deployment a command goes to.
 
 use crate::scenario::span::{At, Spanned};
-use crate::target::{Embedded, KeysFrom, Outlook, Target, TargetError, TargetFile};
+use crate::target::{Embedded, KeysFrom, Target, TargetError, TargetFile, TargetInfo};
 
 /// Which deployment, with which keys.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -47,10 +47,10 @@ impl DeploymentArgs {
     ///
     /// # Errors
     /// [`TargetError`].
-    pub fn outlook(&self) -> Result<Outlook, TargetError> {
-        let Some(given) = &self.target else { return Ok(Outlook::embedded()) };
+    pub fn info(&self) -> Result<TargetInfo, TargetError> {
+        let Some(given) = &self.target else { return Ok(TargetInfo::embedded()) };
         let (file, text) = self.file(given)?;
-        file.outlook(given, &text, &|name| std::env::var(name).ok())
+        file.info(given, &text, &|name| std::env::var(name).ok())
     }
 
     /// The target file, or one that says no more than the URL that was given; and its text.

@@ -1,5 +1,6 @@
 //! `trenchcheck explain ID`: what a check or a clause is about.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use clap::Args;
@@ -9,6 +10,7 @@ use super::pattern::{did_you_mean, nearest};
 use super::without_keys;
 use crate::contract::{CLAUSES, Clause, Coverage, Endpoint, clause};
 use crate::report::{ExitCode, level_meaning, level_word};
+use crate::scenario::model::Experiment;
 use crate::scenario::{Check, Suite};
 
 /// The topic that lists the endpoints.
@@ -18,7 +20,7 @@ const ENDPOINTS: &str = "endpoints";
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "\
 Examples:
-  trenchcheck explain auth.no-query       a check: its clause, its level, its scenario
+  trenchcheck explain auth.no-query       a check: its clause, what it needs, its scenario
   trenchcheck explain error.retry-after   a clause: its promise, and who enforces it
   trenchcheck explain endpoints           the endpoints, by the names scenarios use")]
 pub struct ExplainArgs {
@@ -39,9 +41,8 @@ pub fn explain(
     err: &mut dyn Write,
 ) -> io::Result<ExitCode> {
     let id = args.id.as_str();
-    let check = suite.checks.iter().find(|check| check.id == id);
-    if let Some(check) = check {
-        explain_check(check, text_of(&check.file).as_deref(), out)?;
+    if let Some(place) = suite.checks.iter().position(|check| check.id == id) {
+        explain_check(suite, place, text_of(&suite.checks[place].file).as_deref(), out)?;
     } else if let Some(clause) = clause(id) {
         explain_clause(clause, suite, out)?;
     } else if id == ENDPOINTS {
@@ -56,7 +57,8 @@ pub fn explain(
     Ok(ExitCode::Conforms)
 }
 
-fn explain_check(check: &Check, file_text: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
+fn explain_check(suite: &Suite, place: usize, text: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
+    let check = &suite.checks[place];
     writeln!(out, "{}", check.id)?;
     for line in check.about.lines() {
         writeln!(out, "  {line}")?;
@@ -69,15 +71,40 @@ fn explain_check(check: &Check, file_text: Option<&str>, out: &mut dyn Write) ->
     }
     writeln!(out, "Level   {}: {}", level_word(check.level), level_meaning(check.level))?;
     writeln!(out, "Source  {}", check.source.as_deref().unwrap_or("the Authentication page"))?;
+    let (needs, reads) = read_for(suite, place);
+    if !needs.is_empty() {
+        writeln!(out, "Needs   {}", needs.join(", "))?;
+    }
     writeln!(out, "File    {}:{}", check.file, check.at.line)?;
+    for (experiment, line) in reads.iter().filter(|(experiment, _)| experiment.name != check.id) {
+        writeln!(out, "Reads   {}, {}:{line}", experiment.name, experiment.file)?;
+    }
     writeln!(out, "Tags    {}", check.tags.join(", "))?;
-    if let Some(text) = file_text {
+    if let Some(text) = text {
         writeln!(out)?;
         for line in document(text, check.at.line) {
             writeln!(out, "{}", format!("    {line}").trim_end())?;
         }
     }
     writeln!(out, "\nTo run only this check:\n  trenchcheck test {}", check.id)
+}
+
+/// What a check needs, and the experiments it reads, each with the line where it does so first.
+fn read_for(suite: &Suite, check: usize) -> (Vec<&str>, Vec<(&Experiment, u32)>) {
+    let (mut needs, mut reads): (Vec<&str>, Vec<(&Experiment, u32)>) = (Vec::new(), Vec::new());
+    for experiment in &suite.experiments {
+        let readings = experiment.cases.iter().flat_map(|case| &case.readings);
+        for reading in readings.filter(|reading| reading.check == check) {
+            needs.extend(reading.needs.iter().map(String::as_str));
+            if reads.last().is_none_or(|(last, _)| last.name != experiment.name) {
+                let line = reading.items.iter().map(|item| item.line).min();
+                reads.push((experiment, line.unwrap_or(1)));
+            }
+        }
+    }
+    let mut seen = BTreeSet::new();
+    needs.retain(|need| seen.insert(*need));
+    (needs, reads)
 }
 
 /// The YAML document of the file that holds the line, without its separators and the empty lines around it.
@@ -164,6 +191,22 @@ mod tests {
         To run only this check:
           trenchcheck test auth.no-query
         "#);
+    }
+
+    #[test]
+    fn a_check_is_told_with_what_it_needs_and_which_experiments_it_reads() {
+        let suite = Suite::load(&crate::scenario::Source::Builtin).unwrap();
+        let mut out = Vec::new();
+        let args = ExplainArgs { id: "rate.concurrent".to_owned() };
+        explain(&args, &suite, &|_| None, &mut out, &mut Vec::new()).unwrap();
+        let said = String::from_utf8(out).unwrap();
+        let part = said.split("the Authentication page\n").last().unwrap().split("Tags").next().unwrap();
+        assert_snapshot!(part, @r"
+        Needs   rate.standard, rate.recovers, rate.premium, rate.ingestion
+        File    scenarios/limits/rarely-asked.yaml:11
+        Reads   rarely-asked, scenarios/limits/rarely-asked.yaml:17
+        Reads   two-windows, scenarios/limits/two-windows.yaml:68
+        ");
     }
 
     #[test]

@@ -241,7 +241,7 @@ fn list(out: &mut impl Write) -> io::Result<()> {
         for entry in catalogue().iter().filter(|entry| entry.group == group) {
             writeln!(out, "  {}: {}", entry.name, entry.about)?;
             match entry.nature {
-                Nature::Deviation { breach, checks } => {
+                Nature::Deviation { breach, checks, .. } => {
                     writeln!(out, "      breaks a {}: {}", breach.as_str(), checks.join(", "))?;
                 }
                 Nature::LegalVariant => writeln!(out, "      legal variant: breaks nothing")?,

@@ -3,6 +3,7 @@
 pub mod completions;
 pub mod deployment;
 pub mod explain;
+pub mod judge;
 pub mod list;
 pub mod load;
 pub mod load_reports;
@@ -13,6 +14,7 @@ pub mod mutants;
 pub mod pattern;
 pub mod plan;
 pub mod plan_document;
+pub mod report_args;
 #[cfg(test)]
 mod samples;
 pub mod schema;
@@ -51,6 +53,8 @@ pub struct Cli {
 pub enum Command {
     /// Play the contract scenarios against a deployment and say which promise is broken.
     Test(Box<test::TestArgs>),
+    /// Judge again what an earlier run has sent and seen, without sending anything.
+    Judge(Box<judge::JudgeArgs>),
     /// Say what `test` would send, when and with which keys, without sending anything.
     Plan(Box<plan::PlanArgs>),
     /// Hold keys at a rate and judge every window.
@@ -67,7 +71,7 @@ pub enum Command {
     List(list::ListArgs),
     /// Explain a check or a clause of the contract.
     Explain(explain::ExplainArgs),
-    /// Print the JSON Schema of scenario and target files.
+    /// Print the JSON Schema of scenario files, target files and others.
     Schema(schema::SchemaArgs),
     /// Print completions for a shell.
     Completions(completions::CompletionsArgs),
@@ -98,6 +102,10 @@ pub fn run(cli: Cli) -> ExitCode {
             // The reports write to both streams themselves.
             drop((out, err));
             return with_suite(&source, |suite| on_runtime(test::run(*args, suite)));
+        }
+        Command::Judge(args) => {
+            drop((out, err));
+            return with_suite(&source, |suite| judge::run(&args, &suite));
         }
         Command::Plan(args) => {
             return with_suite(&source, |suite| finish(plan::run(&args, &suite, &mut out)));

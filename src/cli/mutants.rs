@@ -1,5 +1,7 @@
 //! `trenchcheck mutants`: does the suite notice every wrong behaviour the mock knows?
 
+mod composed;
+
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,22 +12,30 @@ use super::complain;
 use super::pattern::IdPattern;
 use super::test::interruption;
 use crate::mock::Group;
-use crate::mutants::{Ground, HuntOptions, Mutant, Nature, Summary, hunt, mutants, print, save_hunt};
+use crate::mutants::{
+    Examined, Ground, Hunt, HuntError, HuntOptions, Mutant, Nature, Share, Summary, hunt, mutants, print,
+    save_hunt,
+};
 use crate::report::{ExitCode, TerminalOptions, Verbosity};
 use crate::scenario::Suite;
+use crate::target::TargetError;
 
 /// Play the suite against every deviation and legal variant of the mock, and say which of them it misjudges.
 ///
 /// A deviation is caught when a check that is about what it breaks fails, and weak when only checks about something
-/// else do. Legal variants must pass, and every check that gates has to catch something.
+/// else do. Legal variants must pass, and every check that gates has to catch something. Where the whole suite is played,
+/// no check may fail that a deviation does not declare.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   trenchcheck mutants
   trenchcheck mutants 'retry-after-*' --verbose
-  trenchcheck mutants standard-limit-61 window-30s --real-time")]
+  trenchcheck mutants standard-limit-61 window-30s --real-time
+  trenchcheck mutants --whole-suite --share 1/4 --seed 7
+  trenchcheck mutants --pairs 40 --seed 1              (servers with two to four deviations each)
+  trenchcheck mutants accept-bearer+retry-after-missing      (one of these again)")]
 pub struct MutantsArgs {
-    /// Names of mutants, or patterns such as 'accept-*'; all without one.
+    /// Names of mutants, or patterns such as 'accept-*'; all without one. Names joined by + are one server.
     #[arg(value_name = "NAME")]
     pub names: Vec<IdPattern>,
 
@@ -41,9 +51,23 @@ pub struct MutantsArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub jobs: Option<u16>,
 
-    /// Plays every check against every mutant, to see what else fails where one is caught.
+    /// Plays every check against every mutant: a deviation may fail no check that it does not declare.
     #[arg(long)]
     pub whole_suite: bool,
+
+    /// Plays the whole suite against so many servers, each with two to four deviations that get along: every one of
+    /// them has to be named, and no check may fail that is about none of them.
+    #[arg(long, value_name = "N", conflicts_with_all = ["names", "group", "share", "whole_suite"],
+          value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub pairs: Option<u16>,
+
+    /// Only this share of the mutants, such as 1/4; who is in which is decided by the seed.
+    #[arg(long, value_name = "I/N", conflicts_with_all = ["names", "group"])]
+    pub share: Option<Share>,
+
+    /// What --pairs and --share choose by; the same seed chooses the same [default: 1].
+    #[arg(long, value_name = "NUMBER")]
+    pub seed: Option<u64>,
 
     /// Treats each mutant as a deployment with the mock's well-known keys: a minute takes a minute.
     #[arg(long)]
@@ -58,6 +82,12 @@ pub struct MutantsArgs {
     pub verbose: bool,
 }
 
+impl MutantsArgs {
+    fn seed(&self) -> u64 {
+        self.seed.unwrap_or(1)
+    }
+}
+
 /// A group by its name.
 fn parse_group(word: &str) -> Result<Group, String> {
     let group = Group::ALL.into_iter().find(|group| group.to_string() == word);
@@ -66,44 +96,27 @@ fn parse_group(word: &str) -> Result<Group, String> {
 
 /// Runs the command.
 pub async fn run(args: MutantsArgs, suite: Suite) -> ExitCode {
+    let refused = |why: String| {
+        complain(&format!("error: {why}"));
+        ExitCode::Usage
+    };
+    if args.seed.is_some() && args.pairs.is_none() && args.share.is_none() {
+        return refused("--seed is for --pairs and --share".to_owned());
+    }
+    match composed::asked_for(&args) {
+        Ok(Some(chosen)) => return composed::run(&args, chosen, suite).await,
+        Ok(None) => {}
+        Err(why) => return refused(why),
+    }
     let chosen = match choose(&args) {
         Ok(chosen) => chosen,
-        Err(why) => {
-            complain(&format!("error: {why}"));
-            return ExitCode::Usage;
-        }
+        Err(why) => return refused(why),
     };
     if args.list {
         return told(list(&chosen, &mut io::stdout()), ExitCode::Conforms);
     }
-    let ground = match args.real_time {
-        true => Ok(Ground::Deployments),
-        false => Ground::workspaces().await,
-    };
-    let ground = match ground {
-        Ok(ground) => ground,
-        Err(error) => {
-            complain(&format!("trenchcheck: {error}"));
-            return ExitCode::Internal;
-        }
-    };
-    let options = HuntOptions { jobs: jobs(&args), whole_suite: args.whole_suite };
-    let progress = progress(chosen.len());
     let suite = Arc::new(suite);
-    let hunted = hunt(
-        Arc::clone(&suite),
-        chosen,
-        ground,
-        options,
-        |one| {
-            progress.set_message(one.mutant.name.clone());
-            progress.inc(1);
-        },
-        interruption(),
-    )
-    .await;
-    progress.finish_and_clear();
-    let hunted = match hunted {
+    let hunted = match play(&args, chosen, &suite).await {
         Ok(hunted) => hunted,
         Err(error) => {
             complain(&format!("trenchcheck: {error}"));
@@ -111,17 +124,39 @@ pub async fn run(args: MutantsArgs, suite: Suite) -> ExitCode {
         }
     };
     let summary = Summary::of(&hunted, &suite);
-    if let Some(path) = &args.json {
-        let now = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
-        if let Err(error) = save_hunt(path, &hunted, &summary, now) {
-            complain(&format!("a report could not be written: {error}"));
-            return ExitCode::Internal;
-        }
+    if let Some(path) = &args.json
+        && let Err(error) = save_hunt(path, &hunted, &summary, now())
+    {
+        complain(&format!("a report could not be written: {error}"));
+        return ExitCode::Internal;
     }
     let no_color = std::env::var_os("NO_COLOR");
     let mut out = io::stdout();
     let colour = TerminalOptions::detect(out.is_terminal(), no_color.as_deref(), Verbosity::Normal).colour;
     told(print(&hunted, &summary, args.verbose, colour, &mut out), summary.exit)
+}
+
+/// Plays against the mutants, and shows how far it is.
+async fn play(args: &MutantsArgs, chosen: Vec<Mutant>, suite: &Arc<Suite>) -> Result<Hunt, HuntError> {
+    let ground = ground(args).await.map_err(|error| HuntError::Broken(error.to_string()))?;
+    let options = HuntOptions { jobs: jobs(args), whole_suite: args.whole_suite };
+    let progress = progress(chosen.len(), "mutants");
+    let done = |one: &Examined| {
+        progress.set_message(one.mutant.name.clone());
+        progress.inc(1);
+    };
+    let hunted = hunt(Arc::clone(suite), chosen, ground, options, done, interruption()).await;
+    progress.finish_and_clear();
+    hunted
+}
+
+async fn ground(args: &MutantsArgs) -> Result<Ground, TargetError> {
+    if args.real_time { Ok(Ground::Deployments) } else { Ground::workspaces().await }
+}
+
+/// The time, as reports give it.
+fn now() -> String {
+    chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
 }
 
 /// The mutants that are asked for.
@@ -150,6 +185,9 @@ fn choose(args: &MutantsArgs) -> Result<Vec<Mutant>, String> {
                     `trenchcheck mutants --real-time standard-limit-61 window-30s`"
             .to_owned());
     }
+    if let Some(share) = args.share {
+        chosen = share.of(chosen, args.seed());
+    }
     Ok(chosen)
 }
 
@@ -161,10 +199,12 @@ fn jobs(args: &MutantsArgs) -> usize {
     args.jobs.map_or(usual, usize::from)
 }
 
-fn progress(mutants: usize) -> ProgressBar {
+fn progress(count: usize, of_what: &str) -> ProgressBar {
     // Drawn on standard error, and only if that is a terminal.
-    let bar = ProgressBar::with_draw_target(u64::try_from(mutants).ok(), ProgressDrawTarget::stderr());
-    let style = ProgressStyle::with_template("{spinner} {pos}/{len} mutants, {elapsed}  {wide_msg}");
+    let bar = ProgressBar::with_draw_target(u64::try_from(count).ok(), ProgressDrawTarget::stderr());
+    let style = ProgressStyle::with_template(&format!(
+        "{{spinner}} {{pos}}/{{len}} {of_what}, {{elapsed}}  {{wide_msg}}"
+    ));
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
     bar
 }
@@ -176,8 +216,11 @@ fn list(chosen: &[Mutant], out: &mut dyn Write) -> io::Result<()> {
         match mutant.nature {
             Nature::Reference => writeln!(out, "    breaks nothing")?,
             Nature::Lawful => writeln!(out, "    {group}, breaks nothing")?,
-            Nature::Wrong { breach, checks } => {
+            Nature::Wrong { breach, checks, also } => {
                 writeln!(out, "    {group}, breaks a {}: {}", breach.as_str(), checks.join(", "))?;
+                if !also.is_empty() {
+                    writeln!(out, "    may fail as well: {}", also.join(", "))?;
+                }
             }
         }
     }

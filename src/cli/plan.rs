@@ -14,7 +14,7 @@ use crate::report::timeline::scale;
 use crate::report::wording::{count, time};
 use crate::run::{LeftOut, Plan, plan};
 use crate::scenario::Suite;
-use crate::target::Outlook;
+use crate::target::TargetInfo;
 
 /// Columns of the timeline.
 const COLUMNS: usize = 36;
@@ -57,33 +57,33 @@ pub fn run(args: &PlanArgs, suite: &Suite, out: &mut dyn Write) -> io::Result<Ex
             return Ok(ExitCode::Usage);
         }
     };
-    let outlook = match args.deployment.outlook() {
-        Ok(outlook) => outlook,
+    let info = match args.deployment.info() {
+        Ok(info) => info,
         Err(error) => {
             complain(&format!("trenchcheck: {error}"));
             return Ok(ExitCode::Usage);
         }
     };
-    let plan = plan(suite, &selected, &outlook, &args.deployment.allow_host, JOBS);
+    let plan = plan(suite, &selected, &info, &args.deployment.allow_host, JOBS);
     if args.json {
-        writeln!(out, "{}", serde_json::to_string_pretty(&document(&plan, &outlook))?)?;
+        writeln!(out, "{}", serde_json::to_string_pretty(&document(&plan, &info))?)?;
     } else {
         let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        text(&plan, &outlook).write(out, colour)?;
+        text(&plan, &info).write(out, colour)?;
     }
     Ok(ExitCode::Conforms)
 }
 
 /// The plan for people.
-fn text(plan: &Plan, outlook: &Outlook) -> Page {
+fn text(plan: &Plan, info: &TargetInfo) -> Page {
     let mut page = Page::default();
-    let keys = match &outlook.keys {
+    let keys = match &info.keys {
         Some(keys) => format!("{}, real time", count(keys.len() as u64, "key")),
         None => "a mock's keys, virtual time".to_owned(),
     };
     let cases =
         format!("  {} in {}, {keys}", count(plan.checks as u64, "check"), count(plan.cases as u64, "case"));
-    page.line(0, &[(Tone::Strong, &outlook.base_url), (Tone::Plain, &cases)]);
+    page.line(0, &[(Tone::Strong, &info.base_url), (Tone::Plain, &cases)]);
     let sent = format!("{} with {}", count(plan.requests, "request"), count(plan.events, "event"));
     let takes = format!("{sent}; expected to take {}", time(plan.timeline.takes));
     page.line(0, &[(Tone::Plain, &takes)]);

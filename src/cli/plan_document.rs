@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
 use crate::run::Plan;
-use crate::target::Outlook;
+use crate::target::TargetInfo;
 
 /// What `test` with the same arguments would do.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -71,7 +71,7 @@ struct LeftOut {
 }
 
 /// The plan as a document.
-pub fn document(plan: &Plan, outlook: &Outlook) -> Document {
+pub fn document(plan: &Plan, info: &TargetInfo) -> Document {
     let uses = |lane: &crate::report::Lane| {
         let stretch = |stretch: &crate::report::Stretch| Stretch {
             check: stretch.check.clone(),
@@ -91,7 +91,7 @@ pub fn document(plan: &Plan, outlook: &Outlook) -> Document {
         why: left_out.why.clone(),
     };
     Document {
-        target: outlook.base_url.clone(),
+        target: info.base_url.clone(),
         virtual_time: plan.virtual_time,
         checks: plan.checks,
         cases: plan.cases,
@@ -140,8 +140,8 @@ mod tests {
     fn a_plan_is_valid_by_its_schema() {
         let suite = Suite::load(&Source::Builtin).unwrap();
         let all: Vec<usize> = (0..suite.checks.len()).collect();
-        let outlook = Outlook::embedded();
-        let document = document(&plan(&suite, &all, &outlook, &[], 8), &outlook);
+        let info = TargetInfo::embedded();
+        let document = document(&plan(&suite, &all, &info, &[], 8), &info);
         let schema = serde_json::from_str(COMMITTED).unwrap();
         let value = serde_json::to_value(document).unwrap();
         assert!(jsonschema::is_valid(&schema, &value), "{value:#}");

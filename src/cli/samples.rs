@@ -16,7 +16,6 @@ pub(super) fn suite() -> Suite {
         source: None,
         file: "scenarios/sample.yaml".into(),
         at: At { line, column: 8 },
-        cases: Vec::new(),
     };
     let checks = vec![
         check("auth.missing", "error.401", Level::Must, "Without a key\nevery endpoint answers 401.", 1),

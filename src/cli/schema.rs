@@ -5,10 +5,11 @@ use std::io;
 use super::mock::MockFile;
 use crate::known::DeviationsFile;
 use crate::load::profile::Profile;
+use crate::run::evidence_schema;
 use crate::scenario::{requests_schema, schema};
 use crate::target::TargetFile;
 
-/// Prints the JSON Schema of scenario files, target files, load profiles or configurations of the mock.
+/// Prints the JSON Schema of scenario files, target files, load profiles, configurations of the mock or evidence.
 ///
 /// With the schema in a file, most editors complete and check scenarios as they are written:
 /// `# yaml-language-server: $schema=check.schema.json`.
@@ -40,6 +41,8 @@ pub enum SchemaOf {
     Deviations,
     /// A configuration of the mock.
     Mock,
+    /// What `test --evidence` writes.
+    Evidence,
 }
 
 /// Writes the schema.
@@ -54,6 +57,7 @@ pub fn run(args: &SchemaArgs, out: &mut dyn io::Write) -> io::Result<()> {
         SchemaOf::Profile => Profile::schema(),
         SchemaOf::Deviations => schemars::schema_for!(DeviationsFile).to_value(),
         SchemaOf::Mock => schemars::schema_for!(MockFile).to_value(),
+        SchemaOf::Evidence => evidence_schema().to_value(),
     };
     writeln!(out, "{schema:#}")
 }
@@ -69,7 +73,8 @@ mod tests {
             run(&SchemaArgs { which }, &mut out).unwrap();
             serde_json::from_slice::<serde_json::Value>(&out).unwrap()
         };
-        assert!(written(SchemaOf::Check)["properties"]["steps"].is_object());
+        assert!(written(SchemaOf::Evidence)["properties"]["evidence"].is_object());
+        assert!(written(SchemaOf::Check)["$defs"]["CheckFile"]["properties"]["steps"].is_object());
         assert!(written(SchemaOf::Requests)["properties"]["requests"].is_object());
         assert!(written(SchemaOf::Target)["properties"]["base_url"].is_object());
         assert!(written(SchemaOf::Deviations)["properties"]["deviations"].is_object());

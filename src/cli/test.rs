@@ -1,26 +1,23 @@
 //! `trenchcheck test`.
 
 use std::collections::BTreeMap;
-use std::io::{self, IsTerminal};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use chrono::{Days, Utc};
+use chrono::{Days, NaiveDate, Utc};
 use tokio::sync::{mpsc, watch};
 
 use super::complain;
 use super::deployment::DeploymentArgs;
+use super::report_args::{ReportArgs, tell, written};
 use super::selection::SelectionArgs;
 use crate::known::{Drafted, KnownError, ListedCheck, draft, known};
 use crate::report::wording::count;
-use crate::report::{
-    CheckResult, Event, ExitCode, Json, Junit, KnownDeviation, Redactor, Reports, Terminal, TerminalOptions,
-    Verbosity,
-};
-use crate::run::{Options, play};
+use crate::report::{CheckResult, ExitCode, KnownDeviation};
+use crate::run::{Options, record};
 use crate::scenario::Suite;
 use crate::signals::asked_to_stop;
-use crate::target::Target;
 
 /// How many jobs are under way at once. Most of their time is spent waiting for answers.
 pub(super) const JOBS: usize = 8;
@@ -33,7 +30,8 @@ Keys come from the variables TRENCHCHECK_KEY_STANDARD, _PREMIUM, _INGESTION, _RE
 
 Examples:
   trenchcheck test
-  TRENCHCHECK_KEY_STANDARD=… trenchcheck test --target http://127.0.0.1:8080 'auth.*'")]
+  TRENCHCHECK_KEY_STANDARD=… trenchcheck test --target http://127.0.0.1:8080 'auth.*'
+  trenchcheck test --evidence run.json && trenchcheck judge run.json --strict")]
 pub struct TestArgs {
     /// Which checks.
     #[command(flatten)]
@@ -55,13 +53,13 @@ pub struct TestArgs {
     #[arg(long)]
     pub rfc: bool,
 
-    /// Writes a JUnit report.
-    #[arg(long, value_name = "FILE")]
-    pub junit: Option<PathBuf>,
+    /// Which reports.
+    #[command(flatten)]
+    pub reports: ReportArgs,
 
-    /// Writes a JSON report (see schemas/report.schema.json).
+    /// Writes all that was sent and seen, without keys, for `trenchcheck judge` (see schemas/evidence.schema.json).
     #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
+    pub evidence: Option<PathBuf>,
 
     /// Checks that are known to fail, with reasons and last days.
     #[arg(long, value_name = "FILE")]
@@ -70,14 +68,6 @@ pub struct TestArgs {
     /// Adds the checks that fail to a list of known deviations; the reasons are yours to fill in.
     #[arg(long, value_name = "FILE", conflicts_with = "fail_fast")]
     pub write_deviations: Option<PathBuf>,
-
-    /// Shows every exchange.
-    #[arg(long, short, conflicts_with = "quiet")]
-    pub verbose: bool,
-
-    /// Shows failures and the last line only.
-    #[arg(long, short)]
-    pub quiet: bool,
 }
 
 /// Runs the command.
@@ -97,7 +87,8 @@ pub async fn run(args: TestArgs, suite: Suite) -> ExitCode {
             return ExitCode::Usage;
         }
     };
-    let known = match known_deviations(&args, &suite, &target) {
+    let today = Utc::now().date_naive();
+    let known = match known_deviations(args.deviations.as_deref(), &suite, &target.base_url, today) {
         Ok(known) => known,
         Err(error) => {
             complain(&format!("trenchcheck: {error}"));
@@ -107,50 +98,48 @@ pub async fn run(args: TestArgs, suite: Suite) -> ExitCode {
     let own_url = args.deployment.target.is_some().then(|| target.base_url.clone());
     let (sender, receiver) = mpsc::unbounded_channel();
     let reporting = tokio::task::spawn_blocking({
-        let reports = reports(&args);
+        let reports = args.reports.reports();
         move || tell(reports, receiver)
     });
     let options = Options {
         strict: args.strict,
         rfc: args.rfc,
         fail_fast: args.fail_fast,
-        verbose: args.verbose,
+        verbose: args.reports.verbose,
         allowed_hosts: args.deployment.allow_host,
         jobs: JOBS,
         known,
     };
-    let played = play(Arc::new(suite), Arc::new(target), &selected, options, sender, interruption()).await;
+    let played = record(Arc::new(suite), Arc::new(target), &selected, options, sender, interruption()).await;
     let mut unwritten = reporting.await.unwrap_or_else(|error| vec![io::Error::other(error)]);
-    // Who closed the pipe has read enough.
-    unwritten.retain(|error| error.kind() != io::ErrorKind::BrokenPipe);
-    for error in &unwritten {
-        complain(&format!("a report could not be written: {error}"));
-    }
-    if let (Some(path), Ok((results, _))) = (&args.write_deviations, &played)
-        && !drafted(path, results, own_url.as_deref())
+    let (results, exit, recording) = match played {
+        Ok(played) => played,
+        Err(fault) => {
+            complain(&format!("trenchcheck: {fault}"));
+            return ExitCode::Internal;
+        }
+    };
+    unwritten.extend(args.evidence.as_deref().and_then(|path| recording.save(path).err()));
+    let all_is_written = written(unwritten);
+    if let Some(path) = &args.write_deviations
+        && !drafted(path, &results, own_url.as_deref())
     {
         return ExitCode::Internal;
     }
-    match played {
-        Ok((_, ExitCode::Conforms)) if !unwritten.is_empty() => ExitCode::Internal,
-        Ok((_, exit)) => exit,
-        Err(fault) => {
-            complain(&format!("trenchcheck: {fault}"));
-            ExitCode::Internal
-        }
-    }
+    if exit == ExitCode::Conforms && !all_is_written { ExitCode::Internal } else { exit }
 }
 
-/// What is known to fail at this target.
-fn known_deviations(
-    args: &TestArgs,
+/// What is known to fail at the target with this base URL.
+pub(super) fn known_deviations(
+    path: Option<&Path>,
     suite: &Suite,
-    target: &Target,
+    base_url: &str,
+    today: NaiveDate,
 ) -> Result<BTreeMap<String, KnownDeviation>, KnownError> {
-    let Some(path) = &args.deviations else { return Ok(BTreeMap::new()) };
+    let Some(path) = path else { return Ok(BTreeMap::new()) };
     let checks: Vec<ListedCheck<'_>> =
         suite.checks.iter().map(|check| ListedCheck { id: &check.id, level: check.level }).collect();
-    known(path, &checks, &target.base_url, Utc::now().date_naive())
+    known(path, &checks, base_url, today)
 }
 
 /// Adds what failed to a list, and says what is left to do. Whether that went well.
@@ -171,33 +160,6 @@ fn drafted(path: &Path, results: &[CheckResult], base_url: Option<&str>) -> bool
         }
     }
     true
-}
-
-fn reports(args: &TestArgs) -> Reports {
-    let verbosity = match (args.verbose, args.quiet) {
-        (true, _) => Verbosity::Verbose,
-        (_, true) => Verbosity::Quiet,
-        _ => Verbosity::Normal,
-    };
-    let no_color = std::env::var_os("NO_COLOR");
-    let terminal = TerminalOptions::detect(io::stdout().is_terminal(), no_color.as_deref(), verbosity);
-    let mut reports = Reports::new(Arc::new(Redactor::default()));
-    reports.add(Terminal::new(Box::new(io::stdout()), terminal));
-    if let Some(path) = &args.junit {
-        reports.add(Junit::new(path.clone()));
-    }
-    if let Some(path) = &args.json {
-        reports.add(Json::new(path.clone()));
-    }
-    reports
-}
-
-/// Feeds the reports until the run is over.
-fn tell(mut reports: Reports, mut events: mpsc::UnboundedReceiver<Event>) -> Vec<io::Error> {
-    while let Some(event) = events.blocking_recv() {
-        reports.event(&event);
-    }
-    reports.finish()
 }
 
 /// Turns true when the command is asked to stop.

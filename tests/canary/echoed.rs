@@ -1,4 +1,4 @@
-//! Runs against targets that echo, with every report there is.
+//! Runs against targets that echo, with every report there is, and with their evidence.
 
 use crate::echo::{Manner, serve};
 use crate::program::trenchcheck;
@@ -13,7 +13,7 @@ async fn leaves_no_trace(manner: Manner, code: i32) {
         roles.iter().zip(&keys).map(|(role, key)| (format!("TRENCHCHECK_KEY_{role}"), key.clone())).collect();
     // A key in the path of the base URL is the user's own mistake, and still no reason to print it.
     let url = format!("{}/{}", server.url(), keys[0]);
-    let (ran, folder) = tokio::task::spawn_blocking(move || {
+    let (ran, judged, folder) = tokio::task::spawn_blocking(move || {
         let folder = tempfile::tempdir().unwrap();
         let variables: Vec<(&str, &str)> =
             variables.iter().map(|(name, key)| (name.as_str(), key.as_str())).collect();
@@ -32,16 +32,24 @@ async fn leaves_no_trace(manner: Manner, code: i32) {
             "report.json",
             "--junit",
             "report.xml",
+            "--evidence",
+            "evidence.json",
         ];
-        (trenchcheck(folder.path(), &words, &variables), folder)
+        let ran = trenchcheck(folder.path(), &words, &variables).ended_with(code);
+        let words = ["judge", "evidence.json", "--verbose", "--json", "judged.json", "--junit", "judged.xml"];
+        let judged = trenchcheck(folder.path(), &words, &[]).ended_with(code);
+        (ran, judged, folder)
     })
     .await
     .unwrap();
-    let ran = ran.ended_with(code);
+    // Bodies that differ in nothing but keys still differ when these are masked.
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    assert!(read("report.json") == read("judged.json") && read("report.xml") == read("judged.xml"));
     assert!(ran.out.contains("x-echo-"), "the echo is shown: {}", ran.out);
     assert!(folder.path().join("report.json").exists() && folder.path().join("report.xml").exists());
     for key in &keys {
         Traces::of(key).assert_absent_from_all(&ran, folder.path(), &[]);
+        Traces::of(key).assert_absent_from_all(&judged, folder.path(), &[]);
     }
 }
 

@@ -41,6 +41,8 @@ fn on_the_command_line() {
         &["test", "--keys", &key],
         &["test", "auth.missing", "--json", &path],
         &["test", "auth.missing", "--junit", &path],
+        &["test", "auth.missing", "--evidence", &path],
+        &["judge", &path],
         &["list", &key],
         &["list", "--scenarios", &key],
         &["explain", &key],

@@ -30,7 +30,7 @@ fn a_wrong_argument_is_a_usage_error() {
 /// Also with waits, which a terminal would show.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pipe_gets_no_escape_codes_and_no_progress() {
-    let server = deployment(60, Duration::from_secs(2)).await;
+    let server = deployment(60, Duration::from_secs(9)).await;
     for flags in [&[][..], &["--verbose"], &["--quiet"]] {
         let ran = run(&[&["test", "--target", &server.url(), "rate.hammering"], flags].concat()).await;
         let ran = ran.ended_with(0);

@@ -23,8 +23,9 @@ fn a_deployment_is_planned_without_being_asked() {
     let with_a_key = [("TRENCHCHECK_KEY_STANDARD", KEY)];
     let ran = planned(&["--target", NOWHERE, "rate.standard", "rate.premium"], &with_a_key);
     assert!(ran.err.is_empty(), "{}", ran.err);
-    assert!(ran.out.contains("expected to take 1 min"), "{}", ran.out);
-    assert!(ran.out.contains("TRENCHCHECK_KEY_STANDARD  █"), "{}", ran.out);
+    assert!(ran.out.contains("expected to take"), "{}", ran.out);
+    let bar = ran.out.lines().find(|line| line.starts_with("TRENCHCHECK_KEY_STANDARD"));
+    assert!(bar.is_some_and(|bar| bar.contains('█')), "{}", ran.out);
     assert!(ran.out.contains("rate.premium: no key for the role premium: set TRENCHCHECK_KEY_PREMIUM"));
     assert!(!ran.out.contains(KEY), "{}", ran.out);
 }
@@ -35,10 +36,11 @@ fn the_document_says_when_which_key_is_used() {
     let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/plan.schema.json");
     let schema: Value = serde_json::from_str(&std::fs::read_to_string(schema).unwrap()).unwrap();
     assert!(jsonschema::is_valid(&schema, &plan), "{plan:#}");
-    assert!((60.0..61.0).contains(&plan["expected_seconds"].as_f64().unwrap()), "{plan:#}");
+    // A key that nobody has used has a whole window in front of it, so the first one costs no wait.
+    assert!((0.1..1.0).contains(&plan["expected_seconds"].as_f64().unwrap()), "{plan:#}");
     let used = &plan["keys"][0]["uses"][0];
-    assert_eq!((used["check"].as_str(), used["alone"].as_bool()), (Some("rate.standard"), Some(true)));
-    assert_eq!(used["waits"].as_array().unwrap().len(), 1);
+    assert_eq!((used["check"].as_str(), used["alone"].as_bool()), (Some("two-windows"), Some(true)));
+    assert!(used["with"].as_array().unwrap().iter().any(|check| check == "rate.standard"), "{plan:#}");
 }
 
 #[test]
