@@ -67,6 +67,19 @@ fn the_slurm_script_runs_one_shard_a_task_and_then_merges() {
     assert_parses("bash", &text);
 }
 
+#[test]
+fn the_nightly_sample_lists_the_mutants_and_plays_ten_in_real_time() {
+    let text = file("nightly-mutants");
+    assert_eq!(assert_flags_exist(&text), ["mutants", "mutants"]);
+    assert!(text.contains("--real-time") && text.contains("head -n 10"), "{text}");
+    assert_parses("bash", &text);
+}
+
+#[test]
+fn what_must_hold_before_a_change_lands_parses() {
+    assert_parses("bash", &file("test"));
+}
+
 fn assert_parses(shell: &str, script: &str) {
     let status = Command::new(shell).args(["-n", "-c", script]).status().unwrap();
     assert!(status.success(), "{script}");

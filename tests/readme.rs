@@ -162,11 +162,16 @@ fn the_known_deviation_it_shows_is_the_one_that_is_shipped_and_fits_the_schema()
 }
 
 #[test]
-fn the_scenario_it_shows_is_the_one_that_is_played() {
-    let shown = blocks("yaml").into_iter().find(|block| block.starts_with("check:")).unwrap();
-    let file = std::fs::read_to_string("scenarios/limits/rate-standard.yaml").unwrap();
-    assert!(file.trim_end().ends_with(&shown), "the README and scenarios/limits/rate-standard.yaml differ");
-    assert!(Suite::load(&Source::Builtin).unwrap().checks.iter().any(|check| check.id == "rate.standard"));
+fn the_scenarios_it_shows_are_those_that_are_played() {
+    for (begins, file) in [
+        ("experiment:", "scenarios/limits/recovers.yaml"),
+        ("check:", "scenarios/auth/duplicate-header.yaml"),
+    ] {
+        let shown = blocks("yaml").into_iter().find(|block| block.starts_with(begins)).unwrap();
+        assert_eq!(std::fs::read_to_string(file).unwrap().trim_end(), shown, "the README and {file} differ");
+    }
+    let suite = Suite::load(&Source::Builtin).unwrap();
+    assert!(suite.checks.iter().any(|check| check.id == "rate.recovers"));
 }
 
 #[test]

@@ -7,6 +7,7 @@
 //! - `counting`: faults that need memory, as deviations of the mock.
 //! - `lawful`: what a deployment may do differently.
 //! - `reference`: the mock itself passes all of it, over both versions of HTTP.
+//! - `nothing_to_judge`: servers that show nothing of what checks are about.
 //! - `lax_startup`: a deployment with many faults at once.
 //! - `complete`: no check of the suite is left out above.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail loudly")]
@@ -18,6 +19,7 @@ mod deployment;
 mod faults;
 mod lawful;
 mod lax_startup;
+mod nothing_to_judge;
 mod one_fault;
 mod playing;
 mod reference;

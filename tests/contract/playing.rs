@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use trenchcheck::report::CheckResult;
 use trenchcheck::run::{Options, play};
-use trenchcheck::scenario::model::Case;
+use trenchcheck::scenario::model::{Action, Case};
 use trenchcheck::scenario::{Source, Suite};
 use trenchcheck::target::Target;
 
@@ -17,10 +17,9 @@ pub(crate) static SUITE: LazyLock<Arc<Suite>> =
 /// of Standard in a fraction of the time.
 pub(crate) static SHORT_SUITE: LazyLock<Arc<Suite>> = LazyLock::new(|| {
     let mut short = Suite::clone(&SUITE);
-    for check in &mut short.checks {
-        check.cases.retain(|case| !(is_of_a_large_tier(case) && spends_quota(case)));
+    for experiment in &mut short.experiments {
+        experiment.cases.retain(|case| !(is_of_a_large_tier(case) && spends_quota(case)));
     }
-    short.checks.retain(|check| !check.cases.is_empty());
     Arc::new(short)
 });
 
@@ -29,7 +28,7 @@ fn is_of_a_large_tier(case: &Case) -> bool {
 }
 
 fn spends_quota(case: &Case) -> bool {
-    case.steps.iter().any(|step| step.burst.is_some() || step.exhaust.is_some())
+    case.steps.iter().any(|step| matches!(step.action, Action::Burst(_) | Action::Exhaust(_)))
 }
 
 /// Plays these checks of a suite, with everything gating that can gate. Results are sorted by id.
@@ -46,7 +45,9 @@ pub(crate) async fn play_checks(
 
 /// Plays a whole suite like that.
 pub(crate) async fn play_suite(target: Target, suite: &Arc<Suite>) -> Vec<CheckResult> {
-    let places: Vec<usize> = (0..suite.checks.len()).collect();
+    let cases = suite.experiments.iter().flat_map(|experiment| &experiment.cases);
+    let read: BTreeSet<usize> = cases.flat_map(|case| &case.readings).map(|reading| reading.check).collect();
+    let places: Vec<usize> = read.into_iter().collect();
     play_places(target, suite, &places).await
 }
 

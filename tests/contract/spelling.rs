@@ -60,7 +60,11 @@ async fn a_deployment_that_minds_the_case_of_names_is_named() {
             if wanted == Verdict::Fail {
                 let cases: BTreeSet<_> =
                     result.failures.iter().map(|failure| failure.case.as_str()).collect();
-                let spelled = ["spelling=X-API-KEY", "spelling=X-API-Key", "spelling=X-Api-Key"];
+                let spelled = [
+                    "taken=x-api-key spelling=X-API-KEY",
+                    "taken=x-api-key spelling=X-API-Key",
+                    "taken=x-api-key spelling=X-Api-Key",
+                ];
                 assert_eq!(cases, BTreeSet::from(spelled), "{}", said(&result));
                 assert!(said(&result).contains("the status is 401, not 2xx"), "{}", said(&result));
             }

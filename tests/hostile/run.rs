@@ -83,6 +83,6 @@ pub(crate) async fn judge(url: &str, keys: &[(&str, &str)], timeout: &str, argum
     })
     .await
     .unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", judged.ran);
+    assert!(begun.elapsed() < Duration::from_secs(90), "{:?}", judged.ran);
     judged
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use trenchcheck::report::{CheckResult, Verdict};
 use trenchcheck::run::{Options, play};
-use trenchcheck::scenario::model::Case;
+use trenchcheck::scenario::model::{Action, Case};
 use trenchcheck::scenario::{Source, Suite};
 use trenchcheck::target::{Control, Keys, Target};
 
@@ -18,19 +18,25 @@ use crate::site::Nature;
 pub(crate) static SUITE: LazyLock<Arc<Suite>> =
     LazyLock::new(|| Arc::new(Suite::load(&Source::Builtin).expect("the shipped suite is sound")));
 
-/// The same without the cases that spend the quota of a large tier where Standard is asked the same.
+/// The same without what spends the quota of a large tier, where the same check asks the same of Standard.
 pub(crate) static SHORT_SUITE: LazyLock<Arc<Suite>> = LazyLock::new(|| {
     let mut short = Suite::clone(&SUITE);
-    for check in &mut short.checks {
-        let standard_too = check.cases.iter().any(|case| !is_large(case));
-        check.cases.retain(|case| !(standard_too && is_large(case)));
+    let cases = short.experiments.iter().flat_map(|experiment| &experiment.cases);
+    let small = cases.filter(|case| !is_large(case)).flat_map(|case| &case.readings);
+    let standard_too: BTreeSet<usize> = small.map(|reading| reading.check).collect();
+    for experiment in &mut short.experiments {
+        for case in experiment.cases.iter_mut().filter(|case| is_large(case)) {
+            case.readings.retain(|reading| !standard_too.contains(&reading.check));
+        }
+        experiment.cases.retain(|case| !case.readings.is_empty());
     }
     Arc::new(short)
 });
 
 fn is_large(case: &Case) -> bool {
-    let spends = case.steps.iter().any(|step| step.burst.is_some() || step.exhaust.is_some());
-    spends && case.key.as_ref().is_some_and(|role| matches!(role.as_str(), "premium" | "ingestion" | "both"))
+    let spends = |action: &Action| matches!(action, Action::Burst(_) | Action::Exhaust(_));
+    case.steps.iter().any(|step| spends(&step.action))
+        && case.key.as_ref().is_some_and(|role| matches!(role.as_str(), "premium" | "ingestion" | "both"))
 }
 
 /// How many servers are judged at once: few, since a burst that is held up proves nothing.

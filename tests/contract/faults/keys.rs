@@ -208,7 +208,7 @@ fn kept_out() -> Vec<Row> {
         .only_with("request=list-sessions")
         .spares(&["auth.missing", "scope.sessions-need-read"]),
         Row::new(
-            "auth.valid-key-accepted-to-post",
+            "scope.write-suffices",
             "posting is 403 for everybody",
             "the status is 403",
             |request, reply| match to(request, "/events") && reply.status == 200 {
@@ -216,7 +216,7 @@ fn kept_out() -> Vec<Row> {
                 false => reply,
             },
         )
-        .spares(&["auth.valid-key-accepted", "auth.missing", "scope.events-need-write"]),
+        .spares(&["auth.valid-key-accepted", "auth.valid-key-accepted-to-post", "auth.missing"]),
         Row::new(
             "auth.other-credentials-ignored",
             "an Authorization beside the key is 401",
