@@ -65,6 +65,11 @@ impl Batch {
         DateTime::from_timestamp_millis(self.newest)
     }
 
+    /// How many events it holds.
+    pub(crate) fn count(&self) -> u32 {
+        self.count
+    }
+
     /// The batch as JSON, the same each time.
     pub(crate) fn write(&self) -> Bytes {
         let padding = match self.padding as usize {
