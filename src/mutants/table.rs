@@ -1,6 +1,7 @@
 //! A hunt for people: a row for each group, and whatever is not as it should be.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use super::hunt::Hunt;
 use super::judge::{Examined, Held, Outcome};
@@ -114,23 +115,55 @@ fn idle(page: &mut Page, summary: &Summary) {
 }
 
 fn last_lines(page: &mut Page, hunt: &Hunt, summary: &Summary) {
-    let requests = hunt.examined.iter().map(|one| one.requests).sum();
-    let clock = if hunt.virtual_time { "virtual time" } else { "real time" };
-    page.gap();
-    let text = format!(
-        "{}, {} in {}, {clock}",
-        count(hunt.examined.len() as u64, "mutant"),
-        count(requests, "request"),
-        time(hunt.took)
-    );
-    page.line(0, &[(Tone::Plain, &text)]);
-    let (tone, words) = match summary.exit {
-        ExitCode::Conforms => (Tone::Good, "nothing wrong passes, and nothing lawful fails"),
-        ExitCode::Inconclusive => (Tone::Warn, "some mutants came to no verdict"),
-        ExitCode::Interrupted => (Tone::Warn, "interrupted before the end"),
-        _ => (Tone::Bad, "the suite has a gap"),
+    let ending = Ending {
+        what: count(hunt.examined.len() as u64, "mutant"),
+        requests: hunt.examined.iter().map(|one| one.requests).sum(),
+        took: hunt.took,
+        virtual_time: hunt.virtual_time,
+        exit: summary.exit,
+        conforms: "nothing wrong passes, and nothing lawful fails",
+        undecided: "some mutants came to no verdict",
+        failed: "the suite has a gap",
     };
-    page.line(0, &[(tone, words), (Tone::Plain, &format!(" (exit code {})", summary.exit.code()))]);
+    ending.write(page);
+}
+
+/// The lines below a table: what was played, and how it ends.
+pub(super) struct Ending {
+    /// What was played, in words.
+    pub(super) what: String,
+    /// Requests sent.
+    pub(super) requests: u64,
+    /// Wall time.
+    pub(super) took: Duration,
+    /// Whether clocks were moved instead of waited for.
+    pub(super) virtual_time: bool,
+    /// How it ends.
+    pub(super) exit: ExitCode,
+    /// What is said where all is well,
+    pub(super) conforms: &'static str,
+    /// where some came to no verdict,
+    pub(super) undecided: &'static str,
+    /// and where something is wrong.
+    pub(super) failed: &'static str,
+}
+
+impl Ending {
+    /// Writes them.
+    pub(super) fn write(&self, page: &mut Page) {
+        let clock = if self.virtual_time { "virtual time" } else { "real time" };
+        page.gap();
+        let text =
+            format!("{}, {} in {}, {clock}", self.what, count(self.requests, "request"), time(self.took));
+        page.line(0, &[(Tone::Plain, &text)]);
+        let (tone, words) = match self.exit {
+            ExitCode::Conforms => (Tone::Good, self.conforms),
+            ExitCode::Inconclusive => (Tone::Warn, self.undecided),
+            ExitCode::Interrupted => (Tone::Warn, "interrupted before the end"),
+            _ => (Tone::Bad, self.failed),
+        };
+        page.line(0, &[(tone, words), (Tone::Plain, &format!(" (exit code {})", self.exit.code()))]);
+    }
 }
 
 #[cfg(test)]

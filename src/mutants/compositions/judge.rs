@@ -89,22 +89,19 @@ pub(in crate::mutants) fn judge(
     let missed: Vec<Missed> = missed.into_iter().map(|part| self::missed(part, results)).collect();
     let foreign: Vec<Held> =
         results.iter().filter(failed).filter(|result| !composition.declares(&result.id)).map(held).collect();
+    let failing = results.iter().filter(failed).count();
     ExaminedComposition {
         outcome: outcome(&missed, &foreign),
         named: named.into_iter().map(|part| part.name.clone()).collect(),
         missed,
         foreign,
-        failing: results.iter().filter(failed).count(),
-        causes: causes(results),
+        failing,
+        // What another check explains does not fail, so every failure is a cause.
+        causes: failing,
         requests: results.iter().map(|result| result.requests).sum(),
         took,
         composition: composition.clone(),
     }
-}
-
-/// How many causes the results speak of: every check that fails is one, since what another one explains does not fail.
-fn causes(results: &[CheckResult]) -> usize {
-    results.iter().filter(|result| result.verdict == Verdict::Fail).count()
 }
 
 fn missed(part: &Mutant, results: &[CheckResult]) -> Missed {

@@ -5,10 +5,9 @@ use std::io::{self, Write};
 use super::judge::{CompositionOutcome, ExaminedComposition};
 use super::play::CompositionHunt;
 use super::summary::CompositionSummary;
-use crate::mutants::table::failing_line;
-use crate::report::ExitCode;
+use crate::mutants::table::{Ending, failing_line};
 use crate::report::page::{Page, Tone};
-use crate::report::wording::{count, time};
+use crate::report::wording::count;
 
 /// Writes the table. `every` gives each server its row.
 ///
@@ -82,24 +81,18 @@ fn numbers(page: &mut Page, summary: &CompositionSummary) {
 }
 
 fn last_lines(page: &mut Page, hunt: &CompositionHunt, summary: &CompositionSummary) {
-    let requests = hunt.examined.iter().map(|one| one.requests).sum();
-    let clock = if hunt.virtual_time { "virtual time" } else { "real time" };
     let seed = hunt.seed.map(|seed| format!(" of seed {seed}")).unwrap_or_default();
-    page.gap();
-    let text = format!(
-        "{}{seed}, {} in {}, {clock}",
-        count(hunt.examined.len() as u64, "composed server"),
-        count(requests, "request"),
-        time(hunt.took)
-    );
-    page.line(0, &[(Tone::Plain, &text)]);
-    let (tone, words) = match summary.exit {
-        ExitCode::Conforms => (Tone::Good, "everything wrong is named, and nobody else is blamed"),
-        ExitCode::Inconclusive => (Tone::Warn, "some servers came to no verdict"),
-        ExitCode::Interrupted => (Tone::Warn, "interrupted before the end"),
-        _ => (Tone::Bad, "something wrong is not named, or somebody else is blamed"),
+    let ending = Ending {
+        what: format!("{}{seed}", count(hunt.examined.len() as u64, "composed server")),
+        requests: hunt.examined.iter().map(|one| one.requests).sum(),
+        took: hunt.took,
+        virtual_time: hunt.virtual_time,
+        exit: summary.exit,
+        conforms: "everything wrong is named, and nobody else is blamed",
+        undecided: "some servers came to no verdict",
+        failed: "something wrong is not named, or somebody else is blamed",
     };
-    page.line(0, &[(tone, words), (Tone::Plain, &format!(" (exit code {})", summary.exit.code()))]);
+    ending.write(page);
 }
 
 #[cfg(test)]
