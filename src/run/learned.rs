@@ -1,14 +1,15 @@
 //! What a run learns of a deployment once, so that everything else can go by it.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::clock::nanoseconds;
 use crate::contract::{Limits, Tier};
 use crate::target::Envelope;
+
+/// So many quotas in one window, and no refusal, are no quota at all.
+pub(crate) const MOST_QUOTAS: u32 = 3;
 
 /// A quota as it was measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -89,10 +90,6 @@ pub(crate) struct Learned {
     pub(crate) sharing: bool,
     /// Whether quota trickles back, as where a limiter weighs in the minute before.
     pub(crate) slides: bool,
-    /// That a silent minute gave nothing back: how long a window was found to be at the least.
-    #[serde(with = "nanoseconds::optional")]
-    #[schemars(with = "Option<u64>")]
-    pub(crate) long_window: Option<Duration>,
     /// Requests that came back compressed, although nobody had asked for that.
     pub(crate) compressed: bool,
     /// Why nobody answers, where nobody does.

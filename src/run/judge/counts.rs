@@ -9,6 +9,7 @@ use super::{Finding, excerpt};
 use crate::run::clock::Moment;
 use crate::run::evidence::{Answer, Burst, Fresh, KeyInfo, Paced, Polled, Seen};
 use crate::run::keys::WINDOW;
+use crate::run::learned::MOST_QUOTAS;
 use crate::run::limiters::{Span, Suspicion, may_refuse, too_slow};
 use crate::scenario::model::Expect;
 use crate::scenario::words::Amount;
@@ -18,9 +19,6 @@ const TOO_LONG: Duration = Duration::from_secs(WINDOW.as_secs() - 1);
 
 /// How long a counter that weighs in the minute before needs for one more request, at the smallest of the limits.
 const SOON: Duration = Duration::from_secs(2);
-
-/// So many quotas in one window, and no refusal, are no quota at all.
-const MOST_QUOTAS: u32 = 3;
 
 /// What was expected of a burst, in numbers.
 struct Wanted {

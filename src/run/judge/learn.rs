@@ -5,12 +5,9 @@ use std::collections::BTreeMap;
 use super::reading::owns_the_limit;
 use crate::contract::Tier;
 use crate::run::evidence::{Burst, Evidence, Seen};
-use crate::run::learned::Quota;
+use crate::run::learned::{MOST_QUOTAS, Quota};
 use crate::scenario::Suite;
 use crate::scenario::model::Fact;
-
-/// So many quotas in one window, and no refusal, are no quota at all.
-const MOST_QUOTAS: u32 = 3;
 
 /// Learns the quotas of tiers from the windows that were measured, and tells the tiers whose windows all showed the same:
 /// nobody else uses their keys.

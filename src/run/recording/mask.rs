@@ -176,7 +176,6 @@ impl Mask<'_> {
             refusal: _,
             sharing: _,
             slides: _,
-            long_window: _,
             compressed: _,
             unreachable,
         } = learned;

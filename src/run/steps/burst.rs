@@ -8,6 +8,7 @@ use crate::payload::random_session;
 use crate::run::credentials::counts_against_key;
 use crate::run::evidence::{Answer, Burst as Seen, Gap};
 use crate::run::keys::KeyState;
+use crate::run::learned::MOST_QUOTAS;
 use crate::run::limiters::Suspicion;
 use crate::run::message::Outgoing;
 use crate::run::request::Recipe;
@@ -15,9 +16,6 @@ use crate::run::runner::Runner;
 use crate::run::wire::Connections;
 use crate::scenario::model::{Body, Burst, Credentials, HttpVersion, RequestDef};
 use crate::scenario::words::Amount;
-
-/// How many times the documented quota is sent before it is said to have no end.
-const MOST_QUOTAS: u32 = 3;
 
 /// How long after a burst that was admitted too little it is looked whether quota trickles back.
 const TRICKLE: Duration = Duration::from_secs(10);
