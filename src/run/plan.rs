@@ -107,7 +107,7 @@ fn at_a_deployment(
     }
     let cases = places.len();
     let mut jobs = job::jobs(suite, places);
-    in_order(suite, info, keys, &mut jobs);
+    in_order(suite, info, keys, &mut jobs, most_busy);
     let (surveyed, turns) = simulate(suite, info, keys, jobs, most_busy);
     let costs = || turns.iter().flat_map(|turn| &turn.costs);
     let mut read: Vec<usize> = turns
@@ -152,7 +152,7 @@ fn told(suite: &Suite, selected: &[usize], read: &[usize], left_out: Vec<(Place,
 
 /// Puts jobs into the order in which they are looked at: those that share keys first, since they need no wait; the others
 /// from the longest to the shortest, and then as makes the run shortest. Their times are filled in.
-pub(super) fn in_order(suite: &Suite, info: &TargetInfo, keys: &[Key], jobs: &mut [Job]) {
+pub(super) fn in_order(suite: &Suite, info: &TargetInfo, keys: &[Key], jobs: &mut [Job], most_busy: usize) {
     for job in jobs.iter_mut() {
         let mut models: BTreeMap<String, KeyModel> = job
             .parts
@@ -167,15 +167,14 @@ pub(super) fn in_order(suite: &Suite, info: &TargetInfo, keys: &[Key], jobs: &mu
     }
     let waits = |job: &Job| (job.last, job.usage != Use::Shares, !job.learns_sharing);
     jobs.sort_by_key(|job| (waits(job), std::cmp::Reverse(job.takes)));
-    improve(suite, info, keys, jobs);
+    improve(suite, info, keys, jobs, most_busy);
 }
 
 /// Lets each job begin earlier than others where that makes the whole run shorter. On the shipped suite that saves half the
 /// time with thirteen keys, and a third of it with nine.
-fn improve(suite: &Suite, info: &TargetInfo, keys: &[Key], jobs: &mut [Job]) {
-    const MOST_BUSY: usize = 8;
+fn improve(suite: &Suite, info: &TargetInfo, keys: &[Key], jobs: &mut [Job], most_busy: usize) {
     let takes = |jobs: &[Job]| {
-        let (_, turns) = simulate(suite, info, keys, jobs.to_vec(), MOST_BUSY);
+        let (_, turns) = simulate(suite, info, keys, jobs.to_vec(), most_busy);
         let ends = turns.iter().map(Turn::until);
         // Of orders that end at the same time, the one in which most is over early.
         (ends.clone().max().unwrap_or_default(), ends.sum::<Duration>())
@@ -419,7 +418,7 @@ mod tests {
             job::places(suite, &all(suite)).into_iter().partition(can_be_played);
         let mut jobs =
             job::jobs(suite, played.into_iter().map(|place| (place, Attempt::default())).collect());
-        in_order(suite, &info, keys, &mut jobs);
+        in_order(suite, &info, keys, &mut jobs, 8);
         (simulate(suite, &info, keys, jobs, 8).1, left_out)
     }
 

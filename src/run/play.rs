@@ -73,7 +73,7 @@ pub async fn record(
     let mut game = Course::new(&run, selected, interrupted);
     game.survey().await;
     game.rounds().await;
-    game.judge();
+    game.gather();
     let ended = Ended {
         info,
         took: begun.elapsed(),
@@ -197,7 +197,8 @@ impl Course {
         let mut jobs = job::jobs(&self.run.suite, places);
         let allocator = self.ground.as_ref().map(|(_, keys)| {
             let keys: Vec<Key> = keys.iter().map(|key| key.key.clone()).collect();
-            plan::in_order(&self.run.suite, &self.run.target.info(), &keys, &mut jobs);
+            let (suite, info) = (&self.run.suite, self.run.target.info());
+            plan::in_order(suite, &info, &keys, &mut jobs, self.run.options.jobs);
             KeyAllocator::new(keys, &jobs)
         });
         if round == 0
@@ -363,21 +364,21 @@ impl Course {
         }
     }
 
-    /// What the checks come to by now.
-    fn judge(&mut self) -> Vec<Judged> {
+    /// Puts together what was seen by now and what it teaches, and tells the tiers whose keys nobody else uses.
+    fn gather(&mut self) -> Vec<Tier> {
         self.evidence.looks = self.run.trace.looks();
         self.evidence.run = self.run.trace.wide();
         self.evidence.learned = self.run.learned().clone();
         let steady = judge::learn(&self.run.suite, &mut self.evidence);
-        let evidence = &self.evidence;
-        let judged: Vec<Judged> = self
-            .selected
-            .iter()
-            .map(|check| judge::judge(&self.run.suite, evidence, &steady, *check))
-            .collect();
-        let mut learned = self.run.learned();
-        learned.requests.clone_from(&evidence.learned.requests);
-        judged
+        self.run.learned().requests.clone_from(&self.evidence.learned.requests);
+        steady
+    }
+
+    /// What the checks come to by now.
+    fn judge(&mut self) -> Vec<Judged> {
+        let steady = self.gather();
+        let judged = |check: &usize| judge::judge(&self.run.suite, &self.evidence, &steady, *check);
+        self.selected.iter().map(judged).collect()
     }
 
     fn has_failed(&mut self) -> bool {
