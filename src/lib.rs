@@ -15,7 +15,7 @@
 //! the command line that knows `mock`, because the embedded reference is a target too.
 //!
 //! [`run`] plays scenarios against a target and judges what comes back. Judge and judged share the vocabulary and no
-//! code. A wrong count is at first a suspicion; it becomes a failure when no lawful limiter explains it.
+//! code. A wrong count is at first a suspicion; it becomes a failure when no conforming limiter explains it.
 //!
 //! [`load`] holds keys at a rate and judges every window: a pure pacer, tickets from one precise thread, goose's users,
 //! a ledger, and a verdict that is the same for one machine and for many.

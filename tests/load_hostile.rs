@@ -1,4 +1,4 @@
-//! Load runs against servers that are wrong now and then, and against odd lawful ones, over real sockets.
+//! Load runs against servers that are wrong now and then, and against odd conforming ones, over real sockets.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail loudly")]
 
 use std::sync::Arc;
@@ -187,7 +187,7 @@ async fn events_that_are_not_accepted_are_no_success() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn odd_and_lawful_answers_are_never_failed() {
+async fn odd_and_conforming_answers_are_never_failed() {
     let rows: [Oddity; 4] = [
         |_, mut reply| {
             reply.status = if reply.status == 200 { 201 } else { reply.status };

@@ -215,7 +215,7 @@ fn list(chosen: &[Mutant], out: &mut dyn Write) -> io::Result<()> {
         let group = mutant.group.map(|group| group.to_string()).unwrap_or_default();
         match mutant.nature {
             Nature::Reference => writeln!(out, "    breaks nothing")?,
-            Nature::Lawful => writeln!(out, "    {group}, breaks nothing")?,
+            Nature::Conforming => writeln!(out, "    {group}, breaks nothing")?,
             Nature::Wrong { breach, checks, also } => {
                 writeln!(out, "    {group}, breaks a {}: {}", breach.as_str(), checks.join(", "))?;
                 if !also.is_empty() {

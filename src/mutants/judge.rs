@@ -130,13 +130,13 @@ fn outcome(one: &Examined) -> Outcome {
         Nature::Wrong { .. } if !one.caught_by.is_empty() => Outcome::Foreign,
         Nature::Wrong { .. } if one.failing() > 0 => Outcome::Weak,
         Nature::Wrong { .. } => undecided(&one.held).unwrap_or(Outcome::Survived),
-        Nature::Reference => lawful(&one.held, |_| true),
-        // What another level asks for is advice, which a lawful deployment may not follow.
-        Nature::Lawful => lawful(&one.held, |level| level == Level::Must),
+        Nature::Reference => conforming(&one.held, |_| true),
+        // What another level asks for is advice, which a conforming deployment may not follow.
+        Nature::Conforming => conforming(&one.held, |level| level == Level::Must),
     }
 }
 
-fn lawful(held: &[Held], accuses: impl Fn(Level) -> bool) -> Outcome {
+fn conforming(held: &[Held], accuses: impl Fn(Level) -> bool) -> Outcome {
     if held.iter().any(|held| held.verdict == "fail" && accuses(held.level)) {
         return Outcome::Accused;
     }
@@ -210,8 +210,8 @@ mod tests {
         let tolerated = said(&[fail("scope.named"), fail("rate.tolerated")]);
         assert_eq!((tolerated.failing(), tolerated.outcome), (2, Outcome::Caught));
         assert_eq!(said(&[fail("rate.tolerated")]).outcome, Outcome::Weak, "it does not name it");
-        let lawful = judge(&mutant(Nature::Lawful), &[fail("auth.other")], true, Duration::ZERO);
-        assert_eq!((lawful.outcome, lawful.foreign.len()), (Outcome::Accused, 0));
+        let conforming = judge(&mutant(Nature::Conforming), &[fail("auth.other")], true, Duration::ZERO);
+        assert_eq!((conforming.outcome, conforming.foreign.len()), (Outcome::Accused, 0));
     }
 
     #[test]
@@ -220,17 +220,17 @@ mod tests {
         assert!(
             matches!(outcome(WRONG, std::slice::from_ref(&unsure)), Outcome::Undecided(why) if why.contains("slow"))
         );
-        assert!(matches!(outcome(Nature::Lawful, &[unsure]), Outcome::Undecided(_)));
+        assert!(matches!(outcome(Nature::Conforming, &[unsure]), Outcome::Undecided(_)));
         let observed = result("scope.seen", Level::Observe, Verdict::Blocked("dead".to_owned()));
-        assert_eq!(outcome(Nature::Lawful, &[observed]), Outcome::Passed);
+        assert_eq!(outcome(Nature::Conforming, &[observed]), Outcome::Passed);
     }
 
     #[test]
-    fn the_lawful_may_ignore_advice_and_the_reference_may_not() {
+    fn the_conforming_may_ignore_advice_and_the_reference_may_not() {
         let advice = result("limit.agrees", Level::Should, Verdict::Fail);
         let promise = result("limit.body", Level::Must, Verdict::Fail);
-        assert_eq!(outcome(Nature::Lawful, std::slice::from_ref(&advice)), Outcome::Passed);
-        assert_eq!(outcome(Nature::Lawful, &[promise]), Outcome::Accused);
+        assert_eq!(outcome(Nature::Conforming, std::slice::from_ref(&advice)), Outcome::Passed);
+        assert_eq!(outcome(Nature::Conforming, &[promise]), Outcome::Accused);
         assert_eq!(outcome(Nature::Reference, &[advice]), Outcome::Accused);
         assert_eq!(outcome(Nature::Reference, &[]), Outcome::Passed);
     }

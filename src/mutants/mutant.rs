@@ -30,7 +30,7 @@ pub enum Nature {
     /// It is what everything is compared with.
     Reference,
     /// It does otherwise than the reference and breaks nothing.
-    Lawful,
+    Conforming,
     /// It breaks something.
     Wrong {
         /// The greatest weight among the promises it breaks.
@@ -61,7 +61,7 @@ impl Mutant {
     pub fn checks(&self) -> &'static [&'static str] {
         match self.nature {
             Nature::Wrong { checks, .. } => checks,
-            Nature::Reference | Nature::Lawful => &[],
+            Nature::Reference | Nature::Conforming => &[],
         }
     }
 
@@ -69,7 +69,7 @@ impl Mutant {
     pub fn declares(&self, check: &str) -> bool {
         match self.nature {
             Nature::Wrong { checks, also, .. } => checks.contains(&check) || also.contains(&check),
-            Nature::Reference | Nature::Lawful => false,
+            Nature::Reference | Nature::Conforming => false,
         }
     }
 }
@@ -82,7 +82,7 @@ impl From<&Entry> for Mutant {
             about: entry.about,
             nature: match entry.nature {
                 Change::Deviation { breach, checks, also } => Nature::Wrong { breach, checks, also },
-                Change::LegalVariant => Nature::Lawful,
+                Change::LegalVariant => Nature::Conforming,
             },
             limiter: None,
         }
@@ -98,11 +98,11 @@ pub fn mutants() -> Vec<Mutant> {
         nature: Nature::Reference,
         limiter: None,
     };
-    let limiters = LimiterKind::LAWFUL.iter().map(|(word, _)| Mutant {
+    let limiters = LimiterKind::CONFORMING.iter().map(|(word, _)| Mutant {
         name: format!("limiter-{word}"),
         group: Some(Group::Limits),
         about: "The reference with this limiter.",
-        nature: Nature::Lawful,
+        nature: Nature::Conforming,
         limiter: Some(word),
     });
     std::iter::once(reference).chain(limiters).chain(catalogue().iter().map(Mutant::from)).collect()
@@ -119,7 +119,7 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), all.len());
-        assert_eq!(all.len(), 1 + LimiterKind::LAWFUL.len() + catalogue().len());
+        assert_eq!(all.len(), 1 + LimiterKind::CONFORMING.len() + catalogue().len());
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub struct GroupCount {
     /// Of these, not caught.
     pub survived: usize,
     /// Limiters and legal variants played against.
-    pub lawful: usize,
+    pub conforming: usize,
     /// Of these, passed.
     pub passed: usize,
     /// Of both, those without a verdict.
@@ -95,7 +95,7 @@ impl Summary {
         let whole = hunt.examined.iter().filter(wrong).all(|one| one.whole_suite);
         let idle = hunt.complete.then(|| idle(hunt, suite));
         Self {
-            groups: groups.filter(|count| count.deviations + count.lawful > 0).collect(),
+            groups: groups.filter(|count| count.deviations + count.conforming > 0).collect(),
             failing: Failing::of(hunt.examined.iter().filter(wrong).map(Examined::failing)).filter(|_| whole),
             exit: exit(hunt, idle.as_deref().unwrap_or_default()),
             idle,
@@ -114,7 +114,7 @@ fn count(group: Group, examined: &[Examined]) -> GroupCount {
         foreign: came_to(Outcome::Foreign.word()),
         weak: came_to(Outcome::Weak.word()),
         survived: came_to(Outcome::Survived.word()),
-        lawful: of_group().filter(|one| !wrong(one)).count(),
+        conforming: of_group().filter(|one| !wrong(one)).count(),
         passed: came_to(Outcome::Passed.word()),
         undecided: of_group().filter(|one| matches!(one.outcome, Outcome::Undecided(_))).count(),
     }
@@ -172,7 +172,7 @@ mod tests {
         assert_eq!(groups, [Group::Authentication, Group::Scopes, Group::Limits]);
         let first = summary.groups[0];
         assert_eq!((first.deviations, first.caught, first.foreign, first.survived), (3, 1, 1, 1));
-        assert_eq!((first.lawful, first.passed), (2, 1));
+        assert_eq!((first.conforming, first.passed), (2, 1));
         assert_eq!((summary.groups[1].weak, summary.groups[2].undecided), (1, 1));
         assert_eq!((summary.exit, summary.idle), (ExitCode::Failed, None));
     }

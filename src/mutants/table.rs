@@ -62,11 +62,11 @@ fn rows(page: &mut Page, hunt: &Hunt, every: bool) {
 }
 
 const HEADS: [&str; 8] =
-    ["deviations", "caught", "foreign", "weak", "survived", "lawful", "passed", "undecided"];
+    ["deviations", "caught", "foreign", "weak", "survived", "conforming", "passed", "undecided"];
 
 fn groups(page: &mut Page, hunt: &Hunt, summary: &Summary) {
     let numbers = |of: &GroupCount| {
-        [of.deviations, of.caught, of.foreign, of.weak, of.survived, of.lawful, of.passed, of.undecided]
+        [of.deviations, of.caught, of.foreign, of.weak, of.survived, of.conforming, of.passed, of.undecided]
     };
     let cells = |numbers: [usize; 8]| {
         let cells = numbers.iter().zip(HEADS).map(|(number, head)| {
@@ -121,7 +121,7 @@ fn last_lines(page: &mut Page, hunt: &Hunt, summary: &Summary) {
         took: hunt.took,
         virtual_time: hunt.virtual_time,
         exit: summary.exit,
-        conforms: "nothing wrong passes, and nothing lawful fails",
+        conforms: "nothing wrong passes, and nothing conforming fails",
         undecided: "some mutants came to no verdict",
         failed: "the suite has a gap",
     };

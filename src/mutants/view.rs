@@ -65,7 +65,7 @@ struct GroupView {
     /// Of these, not caught.
     survived: usize,
     /// Limiters and legal variants played against.
-    lawful: usize,
+    conforming: usize,
     /// Of these, passed.
     passed: usize,
     /// Of both, those without a verdict.
@@ -102,7 +102,7 @@ struct MutantView<'a> {
     /// What it does.
     about: &'static str,
     /// Whether it breaks a promise.
-    #[schemars(extend("enum" = ["reference", "lawful", "wrong"]))]
+    #[schemars(extend("enum" = ["reference", "conforming", "wrong"]))]
     nature: &'static str,
     /// The greatest weight among the promises it breaks.
     #[schemars(extend("enum" = ["must", "should", "rfc", null]))]
@@ -221,7 +221,8 @@ fn document_of_compositions<'a>(
 }
 
 fn group(count: &GroupCount) -> GroupView {
-    let GroupCount { group, deviations, caught, foreign, weak, survived, lawful, passed, undecided } = *count;
+    let GroupCount { group, deviations, caught, foreign, weak, survived, conforming, passed, undecided } =
+        *count;
     GroupView {
         group: group.to_string(),
         deviations,
@@ -229,7 +230,7 @@ fn group(count: &GroupCount) -> GroupView {
         foreign,
         weak,
         survived,
-        lawful,
+        conforming,
         passed,
         undecided,
     }
@@ -246,7 +247,7 @@ fn idle_check(idle: &IdleCheck) -> IdleView<'_> {
 fn mutant(one: &Examined) -> MutantView<'_> {
     let (nature, breaks) = match one.mutant.nature {
         Nature::Reference => ("reference", None),
-        Nature::Lawful => ("lawful", None),
+        Nature::Conforming => ("conforming", None),
         Nature::Wrong { breach, .. } => ("wrong", Some(breach.as_str())),
     };
     MutantView {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::clock::Moment;
+use super::clock::Instant;
 use super::keys::WINDOW;
 use super::limiters::Span;
 use crate::contract::Tier;
@@ -15,7 +15,7 @@ use crate::contract::Tier;
 /// A span that no two ends of a minute fit into, not even those of a limiter that counts by the second.
 const LESS_THAN_A_MINUTE: Duration = Duration::from_secs(59);
 
-/// A key on a stage: where it was used, and what it is called.
+/// A key on a environment: where it was used, and what it is called.
 type Owner = (String, String);
 
 /// The admissions of every key.
@@ -44,32 +44,37 @@ pub(crate) struct Most {
     /// The key's tier, where that is known.
     pub(crate) tier: Option<Tier>,
     /// When the first of them left.
-    pub(crate) from: Moment,
+    pub(crate) from: Instant,
 }
 
 impl Admissions {
     /// Remembers that a request was admitted.
-    pub(crate) fn note(&self, stage: &str, variable: &str, tier: Option<Tier>, limit: u32, seen: Span) {
+    pub(crate) fn note(&self, environment: &str, variable: &str, tier: Option<Tier>, limit: u32, seen: Span) {
         let mut all = self.all();
-        let of_key = all.entry((stage.to_owned(), variable.to_owned())).or_default();
+        let of_key = all.entry((environment.to_owned(), variable.to_owned())).or_default();
         (of_key.limit, of_key.tier) = (limit, tier);
         of_key.admitted.push(seen);
     }
 
     /// The fewest requests, of those that are any, that a minute of some clock may have let in which ended less than a
     /// minute before `now`. `None` where there was none.
-    pub(crate) fn fewest_in_a_minute_before(&self, stage: &str, variable: &str, now: Moment) -> Option<u32> {
-        let owner = (stage.to_owned(), variable.to_owned());
-        let mut sent: Vec<Moment> =
+    pub(crate) fn fewest_in_a_minute_before(
+        &self,
+        environment: &str,
+        variable: &str,
+        now: Instant,
+    ) -> Option<u32> {
+        let owner = (environment.to_owned(), variable.to_owned());
+        let mut sent: Vec<Instant> =
             self.all().get(&owner)?.admitted.iter().map(|seen| seen.0).filter(|sent| *sent < now).collect();
         sent.sort_unstable();
-        let number = |end: Moment| {
+        let number = |end: Instant| {
             let begun = sent.partition_point(|sent| *sent + WINDOW < end);
             sent.partition_point(|sent| *sent < end).saturating_sub(begun)
         };
         // A minute that ends, or began, in the middle of a burst is too unlikely to meet twice.
         const STEP: Duration = Duration::from_millis(500);
-        let before = |end: Moment, earlier: Duration| Moment(end.0.saturating_sub(earlier));
+        let before = |end: Instant, earlier: Duration| Instant(end.0.saturating_sub(earlier));
         let fewest = (0..120)
             .map(|steps| before(now, STEP * steps))
             .filter(|end| number(*end) == number(before(*end, STEP / 2)))
@@ -107,9 +112,9 @@ impl Admissions {
 }
 
 /// The most requests that left and were answered within `span`, and when the first of these left.
-fn together(admitted: &[Span], span: Duration) -> Option<(u32, Moment)> {
-    let mut sent: Vec<Moment> = admitted.iter().map(|seen| seen.0).collect();
-    let mut done: Vec<Moment> = admitted.iter().map(|seen| seen.1).collect();
+fn together(admitted: &[Span], span: Duration) -> Option<(u32, Instant)> {
+    let mut sent: Vec<Instant> = admitted.iter().map(|seen| seen.0).collect();
+    let mut done: Vec<Instant> = admitted.iter().map(|seen| seen.1).collect();
     sent.sort_unstable();
     done.sort_unstable();
     sent.iter()
@@ -128,8 +133,8 @@ mod tests {
 
     use super::*;
 
-    fn at(ms: u64) -> Moment {
-        Moment(Duration::from_millis(ms))
+    fn at(ms: u64) -> Instant {
+        Instant(Duration::from_millis(ms))
     }
 
     fn beyond_two_quotas(admissions: &Admissions) -> usize {
@@ -137,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn two_quotas_are_lawful_and_three_are_not() {
+    fn two_quotas_are_conforming_and_three_are_not() {
         let admissions = Admissions::default();
         let burst = |from: u64| {
             for number in 0..60 {
@@ -157,9 +162,9 @@ mod tests {
     #[test]
     fn keys_and_stages_are_apart() {
         let admissions = Admissions::default();
-        for (stage, variable) in [("one", "A"), ("two", "A"), ("one", "B")] {
+        for (environment, variable) in [("one", "A"), ("two", "A"), ("one", "B")] {
             for _ in 0..2 {
-                admissions.note(stage, variable, None, 1, (at(0), at(1)));
+                admissions.note(environment, variable, None, 1, (at(0), at(1)));
             }
         }
         assert_eq!(admissions.most().len(), 3);
@@ -174,7 +179,7 @@ mod tests {
         ) {
             let admitted: Vec<Span> = seen.iter().map(|(from, took)| (at(*from), at(from + took))).collect();
             let span = Duration::from_millis(span);
-            let certain = |from: Moment| {
+            let certain = |from: Instant| {
                 admitted.iter().filter(|seen| seen.0 >= from && seen.1 < from + span).count() as u32
             };
             let most = admitted.iter().map(|seen| certain(seen.0)).max().unwrap_or(0);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::job::{Job, Part};
+use super::job::{Job, KeyNeed};
 use crate::target::{Key, Role, role_variable};
 
 /// Leases keys to jobs.
@@ -42,11 +42,15 @@ impl KeyAllocator {
     pub(crate) fn new(keys: Vec<Key>, jobs: &[Job]) -> Self {
         let (leases, sought) = (vec![Lease::Shared(0); keys.len()], vec![Duration::ZERO; keys.len()]);
         let mut allocator = Self { leases, sought, common: vec![false; keys.len()], keys };
-        let parts = |job: &'_ Job, alone: bool| {
-            job.parts.iter().filter(|part| part.alone == alone).map(|part| part.role).collect::<Vec<_>>()
+        let keys_needed = |job: &'_ Job, alone: bool| {
+            job.keys_needed
+                .iter()
+                .filter(|need| need.alone == alone)
+                .map(|need| need.role)
+                .collect::<Vec<_>>()
         };
         for job in jobs {
-            for role in parts(job, true) {
+            for role in keys_needed(job, true) {
                 let fitting = allocator.candidates(role, true);
                 let best = fitting.iter().map(|index| reluctance(role, &allocator.keys[*index])).min();
                 let equals: Vec<usize> = fitting
@@ -60,7 +64,7 @@ impl KeyAllocator {
             }
         }
         // Those with the least choice choose first.
-        let mut sharers: Vec<Vec<Role>> = jobs.iter().map(|job| parts(job, false)).collect();
+        let mut sharers: Vec<Vec<Role>> = jobs.iter().map(|job| keys_needed(job, false)).collect();
         sharers.sort_by_key(|roles| roles.iter().map(|role| allocator.candidates(*role, false).len()).min());
         for roles in sharers {
             let mut used = Vec::new();
@@ -85,17 +89,17 @@ impl KeyAllocator {
 
     /// Why a job can never be played with these keys, and what would change that.
     pub(crate) fn missing(&self, job: &Job) -> Option<String> {
-        if let Some(part) = job.parts.first().filter(|_| job.one_account) {
-            let mut fitting = self.candidates(part.role, part.alone).into_iter();
+        if let Some(need) = job.keys_needed.first().filter(|_| job.one_account) {
+            let mut fitting = self.candidates(need.role, need.alone).into_iter();
             if !fitting.any(|index| self.has_siblings(index, job)) {
-                let role = part.role;
+                let role = need.role;
                 return Some(format!(
                     "no two keys for the role {role} of one account: name it in the target file's `account`"
                 ));
             }
         }
         let mut used = Vec::new();
-        for Part { role, alone, .. } in &job.parts {
+        for KeyNeed { role, alone, .. } in &job.keys_needed {
             let fitting = self.candidates(*role, *alone);
             match fitting.iter().find(|index| !used.contains(*index)) {
                 Some(index) => used.push(*index),
@@ -116,7 +120,7 @@ impl KeyAllocator {
         names.into_iter().find(is_free).unwrap_or_default()
     }
 
-    /// Keys for the parts of a job, if they are free: alone, or shared with others that send a few requests.
+    /// Keys for the keys_needed of a job, if they are free: alone, or shared with others that send a few requests.
     /// `pending` are the jobs still to come.
     pub(crate) fn take<'a>(
         &mut self,
@@ -125,7 +129,7 @@ impl KeyAllocator {
         pending: impl Iterator<Item = &'a Job> + Clone,
     ) -> Option<Vec<usize>> {
         let mut taken: Vec<usize> = Vec::new();
-        for Part { role, alone, .. } in &job.parts {
+        for KeyNeed { role, alone, .. } in &job.keys_needed {
             let mut fitting = self.candidates(*role, *alone);
             fitting.retain(|index| !taken.contains(index) && self.is_free(*index, *alone));
             if job.one_account {
@@ -135,8 +139,8 @@ impl KeyAllocator {
                 });
             }
             let wanted = |index: usize, alone: bool| {
-                let wants = |part: &Part| part.alone == alone && part.role.fits(&self.keys[index]);
-                pending.clone().any(|other| !other.last && other.parts.iter().any(&wants))
+                let wants = |need: &KeyNeed| need.alone == alone && need.role.fits(&self.keys[index]);
+                pending.clone().any(|other| !other.last && other.keys_needed.iter().any(&wants))
             };
             if *alone {
                 // They are done soon, and it would be long before the key has room for them again.
@@ -146,8 +150,8 @@ impl KeyAllocator {
                 if job.uses_up_first {
                     // A key that is still unused is worth a window to those who count one.
                     let counts = |other: &Job, index: usize| {
-                        let mut parts = other.parts.iter().filter(|part| part.alone);
-                        !other.uses_up_first && parts.any(|part| part.role.fits(&self.keys[index]))
+                        let mut keys_needed = other.keys_needed.iter().filter(|need| need.alone);
+                        !other.uses_up_first && keys_needed.any(|need| need.role.fits(&self.keys[index]))
                     };
                     let saved = |index: usize| {
                         condition(index).unused
@@ -178,8 +182,8 @@ impl KeyAllocator {
             });
             taken.push(*fitting.first()?);
         }
-        for (index, part) in taken.iter().zip(&job.parts) {
-            self.leases[*index] = match (part.alone, self.leases[*index]) {
+        for (index, need) in taken.iter().zip(&job.keys_needed) {
+            self.leases[*index] = match (need.alone, self.leases[*index]) {
                 (false, Lease::Shared(count)) => Lease::Shared(count + 1),
                 _ => Lease::Alone,
             };
@@ -192,11 +196,11 @@ impl KeyAllocator {
         account(one).is_some() && account(one) == account(other)
     }
 
-    /// Whether the account of this key has other keys for the other parts of a job.
+    /// Whether the account of this key has other keys for the other keys_needed of a job.
     fn has_siblings(&self, index: usize, job: &Job) -> bool {
         let mut used = vec![index];
-        job.parts.iter().skip(1).all(|part| {
-            let fitting = self.candidates(part.role, part.alone);
+        job.keys_needed.iter().skip(1).all(|need| {
+            let fitting = self.candidates(need.role, need.alone);
             let sibling = fitting
                 .into_iter()
                 .find(|other| !used.contains(other) && self.share_an_account(index, *other));

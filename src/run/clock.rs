@@ -3,31 +3,31 @@
 use std::fmt;
 use std::ops::{Add, Sub};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::target::{TargetError, Workspace};
 
-/// An instant on a stage's time line: time since the stage was set up, advanced time included.
+/// An instant on a environment's time line: time since the environment was set up, advanced time included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, JsonSchema)]
-pub(crate) struct Moment(#[schemars(with = "u64")] pub Duration);
+pub(crate) struct Instant(#[schemars(with = "u64")] pub Duration);
 
 /// As a whole number of nanoseconds.
-impl Serialize for Moment {
+impl Serialize for Instant {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u64(u64::try_from(self.0.as_nanos()).unwrap_or(u64::MAX))
     }
 }
 
-impl<'de> Deserialize<'de> for Moment {
+impl<'de> Deserialize<'de> for Instant {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         u64::deserialize(deserializer).map(|nanoseconds| Self(Duration::from_nanos(nanoseconds)))
     }
 }
 
-impl Add<Duration> for Moment {
+impl Add<Duration> for Instant {
     type Output = Self;
 
     fn add(self, time: Duration) -> Self {
@@ -35,7 +35,7 @@ impl Add<Duration> for Moment {
     }
 }
 
-impl Sub for Moment {
+impl Sub for Instant {
     type Output = Duration;
 
     /// The time from `earlier` to here, or none if `earlier` is later.
@@ -44,7 +44,7 @@ impl Sub for Moment {
     }
 }
 
-impl fmt::Display for Moment {
+impl fmt::Display for Instant {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{:.3} s", self.0.as_secs_f64())
     }
@@ -56,49 +56,49 @@ pub(crate) mod nanoseconds {
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    use super::Moment;
+    use super::Instant;
 
     pub(crate) fn serialize<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        Moment(*time).serialize(serializer)
+        Instant(*time).serialize(serializer)
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        Ok(Moment::deserialize(deserializer)?.0)
+        Ok(Instant::deserialize(deserializer)?.0)
     }
 
     /// The same, where there may be none.
     pub(crate) mod optional {
-        use super::{Deserialize, Deserializer, Duration, Moment, Serialize, Serializer};
+        use super::{Deserialize, Deserializer, Duration, Instant, Serialize, Serializer};
 
         pub(crate) fn serialize<S: Serializer>(
             time: &Option<Duration>,
             serializer: S,
         ) -> Result<S::Ok, S::Error> {
-            time.map(Moment).serialize(serializer)
+            time.map(Instant).serialize(serializer)
         }
 
         pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
             deserializer: D,
         ) -> Result<Option<Duration>, D::Error> {
-            Ok(Option::<Moment>::deserialize(deserializer)?.map(|time| time.0))
+            Ok(Option::<Instant>::deserialize(deserializer)?.map(|time| time.0))
         }
     }
 
     /// The same, beside the status of an answer.
     pub(crate) mod of_a_status {
-        use super::{Deserialize, Deserializer, Duration, Moment, Serialize, Serializer};
+        use super::{Deserialize, Deserializer, Duration, Instant, Serialize, Serializer};
 
         pub(crate) fn serialize<S: Serializer>(
             last: &Option<(u16, Duration)>,
             serializer: S,
         ) -> Result<S::Ok, S::Error> {
-            last.map(|(status, time)| (status, Moment(time))).serialize(serializer)
+            last.map(|(status, time)| (status, Instant(time))).serialize(serializer)
         }
 
         pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
             deserializer: D,
         ) -> Result<Option<(u16, Duration)>, D::Error> {
-            let last = Option::<(u16, Moment)>::deserialize(deserializer)?;
+            let last = Option::<(u16, Instant)>::deserialize(deserializer)?;
             Ok(last.map(|(status, time)| (status, time.0)))
         }
     }
@@ -107,7 +107,7 @@ pub(crate) mod nanoseconds {
 /// Tells the time and waits for it.
 #[derive(Debug)]
 pub(crate) struct Clock {
-    start: Instant,
+    start: std::time::Instant,
     /// Milliseconds by which the workspace's clock was moved on.
     advanced: AtomicU64,
     /// The workspace whose clock waits move on; without one, waits take real time.
@@ -117,7 +117,7 @@ pub(crate) struct Clock {
 impl Clock {
     /// A clock whose waits take real time.
     pub(crate) fn real() -> Self {
-        Self { start: Instant::now(), advanced: AtomicU64::new(0), workspace: None }
+        Self { start: std::time::Instant::now(), advanced: AtomicU64::new(0), workspace: None }
     }
 
     /// A clock whose waits move the workspace's clock on.
@@ -131,15 +131,15 @@ impl Clock {
     }
 
     /// Now.
-    pub(crate) fn now(&self) -> Moment {
-        Moment(self.start.elapsed() + Duration::from_millis(self.advanced.load(Ordering::Acquire)))
+    pub(crate) fn now(&self) -> Instant {
+        Instant(self.start.elapsed() + Duration::from_millis(self.advanced.load(Ordering::Acquire)))
     }
 
     /// Waits until `moment`: not a millisecond longer than the timer needs, no guard time.
     ///
     /// # Errors
     /// [`TargetError::Control`] when the workspace's clock could not be moved.
-    pub(crate) async fn wait_until(&self, moment: Moment) -> Result<(), TargetError> {
+    pub(crate) async fn wait_until(&self, moment: Instant) -> Result<(), TargetError> {
         let left = moment - self.now();
         if left.is_zero() {
             return Ok(());

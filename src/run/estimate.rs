@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::credentials::counts_against_key;
+use super::environment::OWN;
 use super::job::is_measured;
 use super::keys::WINDOW;
 use super::limiters::LONG_SILENCE;
-use super::stage::OWN;
 use super::survey;
 use crate::contract::{Limits, Scope};
 use crate::scenario::model::{Action, Burst, Case, Credentials, Pace, Poll, RequestDef};
@@ -390,7 +390,7 @@ mod tests {
     fn keys_for(case: &Case) -> BTreeMap<String, KeyModel> {
         let model =
             |role: Role| KeyModel::new(role.tier().unwrap_or(Tier::Standard).limits(), &role.scopes());
-        crate::run::job::parts(case).into_iter().map(|part| (part.name, model(part.role))).collect()
+        crate::run::job::keys_needed(case).into_iter().map(|need| (need.name, model(need.role))).collect()
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What was sent and what came back: what experiments leave behind, and all that checks ever read.
 //!
 //! Everything here can be saved and read again, as part of a [`Recording`](super::Recording); a verdict depends on nothing
-//! else. Times are whole nanoseconds there, instants counted from when the stage of their play was set up.
+//! else. Times are whole nanoseconds there, instants counted from when the environment of their play was set up.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::clock::{Moment, nanoseconds};
+use super::clock::{Instant, nanoseconds};
 use super::learned::Learned;
 use super::trace::RunWide;
 use crate::contract::{Limits, Tier};
@@ -78,13 +78,13 @@ pub(crate) struct Answer {
     pub(crate) accepted: Option<u32>,
     /// What its Retry-After promises, where that can be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) promise: Option<Moment>,
+    pub(crate) promise: Option<Instant>,
     /// When the request left.
-    pub(crate) sent: Moment,
+    pub(crate) sent: Instant,
     /// When the answer's header arrived. A promise of seconds counts from here.
-    pub(crate) answered: Moment,
+    pub(crate) answered: Instant,
     /// When the body was complete.
-    pub(crate) done: Moment,
+    pub(crate) done: Instant,
 }
 
 impl Answer {
@@ -129,7 +129,7 @@ pub(crate) struct Sent {
     #[schemars(with = "u64")]
     pub(crate) silence: Duration,
     /// When the quota began to be spent.
-    pub(crate) since: Moment,
+    pub(crate) since: Instant,
     /// How often it was let in although the key was used up right before and right after; then this is the last such answer.
     pub(crate) let_in_while_used_up: u32,
     /// Whether the key could not be held used up, because the limiter gives quota back all the time.
@@ -161,9 +161,9 @@ pub(crate) struct Burst {
     /// How many events each request held; zero where it was no batch.
     pub(crate) batches: Vec<u32>,
     /// When the first request left.
-    pub(crate) from: Moment,
+    pub(crate) from: Instant,
     /// When the last answer was complete or given up.
-    pub(crate) to: Moment,
+    pub(crate) to: Instant,
     /// From the first request leaving to the last one leaving.
     #[serde(with = "nanoseconds")]
     #[schemars(with = "u64")]
@@ -177,7 +177,7 @@ pub(crate) struct Burst {
     /// How the window began, where this burst is the first that uses much of it.
     pub(crate) fresh: Option<Fresh>,
     /// When the quota began to be spent.
-    pub(crate) since: Moment,
+    pub(crate) since: Instant,
     /// What had been admitted of the window's quota before: requests and events.
     pub(crate) spent: (u32, u32),
     /// How long the key had been silent before the window, at the least.
@@ -252,7 +252,7 @@ pub(crate) struct Paced {
     /// The answers, in the order of their requests.
     pub(crate) answers: Vec<Answer>,
     /// What the limiter may have remembered when they began: when each request left and was answered.
-    pub(crate) before: Vec<(Moment, Moment)>,
+    pub(crate) before: Vec<(Instant, Instant)>,
     /// Whether others cannot have used the key.
     pub(crate) private: bool,
 }
@@ -268,7 +268,7 @@ pub(crate) struct Polled {
     #[schemars(with = "u64")]
     pub(crate) over: Duration,
     /// When the window began.
-    pub(crate) began: Moment,
+    pub(crate) began: Instant,
     /// What came back too early, where something did.
     pub(crate) early: Option<Early>,
     /// The refusals after that.
@@ -284,11 +284,11 @@ pub(crate) struct Polled {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Early {
     /// After the one instant, and at the other at the latest.
-    pub(crate) at: (Moment, Moment),
+    pub(crate) at: (Instant, Instant),
     /// How many requests came back.
     pub(crate) whole: u32,
     /// When the same happened once more in less than a minute.
-    pub(crate) again: Option<(Moment, Moment)>,
+    pub(crate) again: Option<(Instant, Instant)>,
 }
 
 /// Why a step left no evidence.
@@ -312,7 +312,7 @@ pub(crate) enum Gap {
 /// What came of a step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Seen {
+pub(crate) enum Observation {
     /// Nothing to read: it waits.
     Nothing,
     /// It could not be done.
@@ -371,7 +371,7 @@ pub(crate) struct Play {
     #[schemars(with = "Option<u64>")]
     pub(crate) silence: Option<Duration>,
     /// What came of its steps, as far as it was played.
-    pub(crate) seen: Vec<Seen>,
+    pub(crate) seen: Vec<Observation>,
     /// How many requests were sent.
     pub(crate) requests: u64,
     /// Wall time.
@@ -461,7 +461,7 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, accepted: Option<u32>) -> Answer {
-        let now = Moment::default();
+        let now = Instant::default();
         let limited = status == 429;
         Answer { look: 0, status, limited, accepted, promise: None, sent: now, answered: now, done: now }
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::credentials::counts_against_key;
+use super::environment::OWN;
 use super::runner::Attempt;
-use super::stage::OWN;
 use crate::scenario::Suite;
 use crate::scenario::model::{Action, Case, Item};
 use crate::scenario::words::WaitFor;
@@ -44,7 +44,7 @@ pub(crate) enum Use {
 
 /// A key that a case needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Part {
+pub(crate) struct KeyNeed {
     /// The name its steps use.
     pub(crate) name: String,
     /// The role.
@@ -61,7 +61,7 @@ pub(crate) struct Job {
     /// How they use their keys.
     pub(crate) usage: Use,
     /// The keys.
-    pub(crate) parts: Vec<Part>,
+    pub(crate) keys_needed: Vec<KeyNeed>,
     /// Whether all of these keys belong to one account.
     pub(crate) one_account: bool,
     /// The most requests one of the cases sends that count against a key it shares.
@@ -86,7 +86,7 @@ impl Job {
         };
         Self {
             usage: all().map(usage).max().unwrap_or(Use::Shares),
-            parts: all().next().map(parts).unwrap_or_default(),
+            keys_needed: all().next().map(keys_needed).unwrap_or_default(),
             one_account: all().any(|case| case.one_account),
             counted: all().map(counted).max().unwrap_or(0),
             last: all().any(looks_back),
@@ -99,7 +99,7 @@ impl Job {
 
     /// Whether it counts the quota of a key.
     pub(crate) fn measures(&self) -> bool {
-        self.parts.iter().any(|part| part.alone)
+        self.keys_needed.iter().any(|need| need.alone)
     }
 
     /// Whether it keeps a processor busy: those that wait for windows do not.
@@ -116,7 +116,8 @@ pub(crate) fn jobs(suite: &Suite, places: Vec<(Place, Attempt)>) -> Vec<Job> {
         let case = place.of(suite);
         let alone =
             looks_back(case) || case.steps.iter().any(|step| matches!(step.action, Action::Revoke(_)));
-        let first = first_exhaustion(case).filter(|_| usage(case) == Use::UsesUp && parts(case).len() == 1);
+        let first =
+            first_exhaustion(case).filter(|_| usage(case) == Use::UsesUp && keys_needed(case).len() == 1);
         let name = match (alone, first) {
             (false, Some(name)) => name,
             (false, None) if usage(case) == Use::Shares => {
@@ -138,15 +139,15 @@ fn weight(case: &Case) -> usize {
     waits + usize::from(usage(case) != Use::Shares)
 }
 
-/// The parts of a case, the main key first.
-pub(crate) fn parts(case: &Case) -> Vec<Part> {
+/// The keys_needed of a case, the main key first.
+pub(crate) fn keys_needed(case: &Case) -> Vec<KeyNeed> {
     let shares = usage(case) == Use::Shares;
     let own = case.key.iter().map(|role| (OWN, role));
     let others = case.keys.iter().map(|(name, role)| (name.as_str(), role));
     own.chain(others)
         .filter_map(|(name, role)| {
             let alone = !shares && is_measured(case, name);
-            Some(Part { name: name.to_owned(), role: Role::from_name(role)?, alone })
+            Some(KeyNeed { name: name.to_owned(), role: Role::from_name(role)?, alone })
         })
         .collect()
 }

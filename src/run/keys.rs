@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::clock::Moment;
+use super::clock::Instant;
 use super::evidence::Answer;
 use super::limiters::Span;
 use crate::contract::{Limits, WINDOW_SECONDS};
@@ -13,7 +13,7 @@ use crate::target::Key;
 /// The documented window.
 pub(crate) const WINDOW: Duration = Duration::from_secs(WINDOW_SECONDS);
 
-/// How long the longest memory of a lawful limiter is, and some more: two windows, where one weighs in the other.
+/// How long the longest memory of a conforming limiter is, and some more: two windows, where one weighs in the other.
 const REMEMBERED: Duration = Duration::from_secs(2 * WINDOW_SECONDS + 30);
 
 /// When a key has a fresh window although nobody uses it up first: at once where this run has not used it, else a minute
@@ -30,7 +30,7 @@ pub(crate) fn fresh_by_silence(
     open_until.is_none_or(|ends| ends + WELL >= silent).then_some(silent)
 }
 
-/// A key on a stage, with its history there.
+/// A key on a environment, with its history there.
 #[derive(Debug)]
 pub(crate) struct KeyState {
     /// The key.
@@ -42,18 +42,18 @@ pub(crate) struct KeyState {
 
 #[derive(Debug, Default)]
 struct History {
-    /// When requests that may have been counted left and were answered, as long as any lawful limiter remembers them.
+    /// When requests that may have been counted left and were answered, as long as any conforming limiter remembers them.
     sends: VecDeque<Span>,
     /// When the last answer to such a request was complete.
-    last_answer: Option<Moment>,
+    last_answer: Option<Instant>,
     /// What was promised since the key was used up.
     promises: Option<Promises>,
     /// Whether the last thing seen was a 429.
     used_up: bool,
     /// When the last 429 came.
-    limited_at: Option<Moment>,
+    limited_at: Option<Instant>,
     /// When the window ends that a fixed window of the key's own would have open.
-    window_ends: Option<Moment>,
+    window_ends: Option<Instant>,
     /// What was spent of the quota since it was whole.
     spent: Option<Spent>,
 }
@@ -62,7 +62,7 @@ struct History {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Spent {
     /// When the first request left.
-    pub(crate) since: Moment,
+    pub(crate) since: Instant,
     /// How many requests were admitted.
     pub(crate) requests: u32,
     /// How many events were accepted.
@@ -74,8 +74,8 @@ pub(crate) struct Spent {
 /// The instants that 429s promised, one after the other.
 #[derive(Debug, Clone, Copy)]
 struct Promises {
-    earliest: Moment,
-    last: Moment,
+    earliest: Instant,
+    last: Instant,
     /// Whether none lay clearly before an earlier one.
     only_later: bool,
 }
@@ -84,11 +84,11 @@ impl Promises {
     /// By how much promises may differ through rounding and slow answers.
     const SLACK: Duration = Duration::from_millis(1_500);
 
-    fn one(promise: Moment) -> Self {
+    fn one(promise: Instant) -> Self {
         Self { earliest: promise, last: promise, only_later: true }
     }
 
-    fn and(self, promise: Moment) -> Self {
+    fn and(self, promise: Instant) -> Self {
         Self {
             earliest: self.earliest.min(promise),
             last: promise,
@@ -98,14 +98,14 @@ impl Promises {
 
     /// The promise that must be kept. Who asks again has not waited, and a limiter may count that: where each
     /// further 429 promised a later instant, only the last one still stands. Else the earliest does.
-    fn standing(self) -> Moment {
+    fn standing(self) -> Instant {
         let moved = self.last - self.earliest > Self::SLACK;
         if self.only_later && moved { self.last } else { self.earliest }
     }
 }
 
 impl History {
-    fn promise(&self) -> Option<Moment> {
+    fn promise(&self) -> Option<Instant> {
         self.promises.map(Promises::standing)
     }
 }
@@ -127,7 +127,7 @@ impl KeyState {
         let rested = history.last_answer.is_none_or(|last| answer.sent >= last + WINDOW);
         history.sends.push_back((answer.sent, answer.done));
         history.last_answer = history.last_answer.max(Some(answer.done));
-        let since = Moment(answer.sent.0.saturating_sub(REMEMBERED));
+        let since = Instant(answer.sent.0.saturating_sub(REMEMBERED));
         while history.sends.front().is_some_and(|seen| seen.1 < since) {
             history.sends.pop_front();
         }
@@ -170,7 +170,7 @@ impl KeyState {
 
     /// Whether so little was sent, and so lately, that the quota is as good as whole: what was admitted is known, and
     /// nothing was refused.
-    pub(crate) fn hardly_used(&self, now: Moment) -> bool {
+    pub(crate) fn hardly_used(&self, now: Instant) -> bool {
         const HARDLY: u32 = 12;
         const LATELY: Duration = Duration::from_secs(10);
         let history = self.history();
@@ -179,7 +179,7 @@ impl KeyState {
     }
 
     /// Takes note of a request that left and got no answer: it may have been counted.
-    pub(crate) fn note_lost(&self, sent: Moment, given_up: Moment) {
+    pub(crate) fn note_lost(&self, sent: Instant, given_up: Instant) {
         let mut history = self.history();
         history.sends.push_back((sent, given_up));
         history.last_answer = history.last_answer.max(Some(given_up));
@@ -201,60 +201,60 @@ impl KeyState {
     }
 
     /// The instant from which on the key is promised to be let in again.
-    pub(crate) fn promise(&self) -> Option<Moment> {
+    pub(crate) fn promise(&self) -> Option<Instant> {
         self.history().promise()
     }
 
     /// The earliest instant promised since the key was used up, whatever was promised after it.
-    pub(crate) fn first_promise(&self) -> Option<Moment> {
+    pub(crate) fn first_promise(&self) -> Option<Instant> {
         self.history().promises.map(|promises| promises.earliest)
     }
 
     /// When the key is likely to have a fresh window: by its promise, else as if it had a fixed window that opens with
     /// its first request, which is how the plan sees it. Only good for choosing between keys.
-    pub(crate) fn likely_fresh_at(&self, now: Moment) -> Moment {
+    pub(crate) fn likely_fresh_at(&self, now: Instant) -> Instant {
         let history = self.history();
         history.promise().or(history.window_ends).map_or(now, |fresh| fresh.max(now))
     }
 
     /// When the key has a fresh window although nobody uses it up first; see [`fresh_by_silence`].
-    pub(crate) fn fresh_by_silence(&self, now: Moment) -> Option<Moment> {
+    pub(crate) fn fresh_by_silence(&self, now: Instant) -> Option<Instant> {
         let history = self.history();
-        let moment = |moment: Moment| moment.0;
+        let moment = |moment: Instant| moment.0;
         let ends = history.promise().or(history.window_ends);
-        fresh_by_silence(history.last_answer.map(moment), ends.map(moment), now.0).map(Moment)
+        fresh_by_silence(history.last_answer.map(moment), ends.map(moment), now.0).map(Instant)
     }
 
     /// Whether the key is used up at `now`, as far as its own promise goes.
-    pub(crate) fn used_up_at(&self, now: Moment) -> bool {
+    pub(crate) fn used_up_at(&self, now: Instant) -> bool {
         let history = self.history();
         history.used_up && history.promise().is_none_or(|promise| promise > now)
     }
 
     /// Whether a 429 came so lately that little of the quota can have come back, short of a reset.
-    pub(crate) fn limited_just_now(&self, now: Moment) -> bool {
+    pub(crate) fn limited_just_now(&self, now: Instant) -> bool {
         const LATELY: Duration = Duration::from_secs(5);
         let history = self.history();
         history.limited_at.is_some_and(|limited| now - limited < LATELY)
     }
 
     /// When the last answer to this key was complete.
-    pub(crate) fn last_answer(&self) -> Option<Moment> {
+    pub(crate) fn last_answer(&self) -> Option<Instant> {
         self.history().last_answer
     }
 
-    /// The requests that any lawful limiter may remember.
+    /// The requests that any conforming limiter may remember.
     pub(crate) fn remembered(&self) -> Vec<Span> {
         self.history().sends.iter().copied().collect()
     }
 
     /// From when on `more` further requests fit into the quota whatever the limiter's algorithm;
     /// `now` where they do already.
-    pub(crate) fn room_for(&self, more: u32, now: Moment) -> Moment {
+    pub(crate) fn room_for(&self, more: u32, now: Instant) -> Instant {
         let history = self.history();
         let since = now.0.saturating_sub(WINDOW);
         let sends = history.sends.iter().map(|seen| seen.0);
-        let recent: Vec<Moment> = sends.filter(|sent| sent.0 > since).collect();
+        let recent: Vec<Instant> = sends.filter(|sent| sent.0 > since).collect();
         if history.used_up {
             let silent = history.last_answer.map_or(now, |last| last + WINDOW);
             return history.promise().map_or(silent, |promise| promise.min(silent)).max(now);
@@ -273,8 +273,8 @@ mod tests {
     use super::*;
     use crate::contract::{ApiKey, Tier};
 
-    fn at(seconds: u64) -> Moment {
-        Moment(Duration::from_secs(seconds))
+    fn at(seconds: u64) -> Instant {
+        Instant(Duration::from_secs(seconds))
     }
 
     fn answer(status: u16, second: u64, retry_after: Option<u64>) -> Answer {

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use super::clock::Moment;
+use super::clock::Instant;
 use super::keys::WINDOW;
 
 /// A silence after which even a limiter that weighs in the window before has all of its quota again.
@@ -17,9 +17,9 @@ pub(crate) const LONG_SILENCE: Duration = Duration::from_secs(121);
 pub(crate) const SHORT_SILENCE: Duration = Duration::from_secs(61);
 
 /// From a request leaving to its answer being complete.
-pub(crate) type Span = (Moment, Moment);
+pub(crate) type Span = (Instant, Instant);
 
-/// A wrong count, with what is needed to tell whether something lawful explains it.
+/// A wrong count, with what is needed to tell whether something conforming explains it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Suspicion {
     /// More were admitted than the quota holds.
@@ -31,7 +31,7 @@ pub(crate) enum Suspicion {
         /// When the quota began to be spent, and when the last answer was complete.
         span: Span,
     },
-    /// Part of a quota came back before the minute was over, within this span. That is how it looks when a limiter weighs
+    /// KeyNeed of a quota came back before the minute was over, within this span. That is how it looks when a limiter weighs
     /// in the minute before, but only after its clock's minute began.
     CameBack(Span),
     /// Fewer were admitted than the quota holds.
@@ -72,7 +72,7 @@ pub(crate) enum Assessment {
 pub(crate) fn weigh(newest: &Suspicion, others: &[Suspicion]) -> Assessment {
     let proven = match newest {
         Suspicion::TooMany { admitted, limit, span } => {
-            // At most one reset fits into less than a window, and nobody lawful admits more than two quotas then.
+            // At most one reset fits into less than a window, and nobody conforming admits more than two quotas then.
             (span.1 - span.0 < WINDOW && *admitted > limit.saturating_mul(2))
                 || others.iter().any(
                     |other| matches!(other, Suspicion::TooMany { span: before, .. } if apart(*before, *span)),
@@ -183,13 +183,13 @@ fn phase(instant: Duration) -> Duration {
 }
 
 /// How much later than `planned` another play must begin for its windows to lie apart from all that made these suspicions.
-pub(crate) fn shift(suspicions: &[Suspicion], planned: Moment) -> Duration {
+pub(crate) fn shift(suspicions: &[Suspicion], planned: Instant) -> Duration {
     const STEP: Duration = Duration::from_secs(1);
     let back = came_back(suspicions);
     if !back.is_empty()
         && let Some((_, end)) = explained_by_a_clock(&back)
     {
-        // Right after the span in which a clock's minute may begin, so that nothing lawful comes back for the longest time.
+        // Right after the span in which a clock's minute may begin, so that nothing conforming comes back for the longest time.
         return phase(end + STEP + WINDOW - phase(planned.0));
     }
     let spans: Vec<Span> = suspicions
@@ -214,7 +214,7 @@ pub(crate) fn shift(suspicions: &[Suspicion], planned: Moment) -> Duration {
 /// A limiter may count by the second, and then it remembers a request a little longer than a minute.
 const GRAIN: Duration = Duration::from_secs(1);
 
-/// Whether some lawful limiter may have refused the request seen in `refused` when `others` had been sent, whether or
+/// Whether some conforming limiter may have refused the request seen in `refused` when `others` had been sent, whether or
 /// not these were admitted.
 pub(crate) fn may_refuse(others: &[Span], refused: Span, limit: u32) -> bool {
     let earlier: Vec<Span> = others.iter().copied().filter(|other| other.0 <= refused.1).collect();
@@ -251,8 +251,8 @@ mod tests {
 
     const MINUTE: u64 = 60_000;
 
-    fn at(milliseconds: u64) -> Moment {
-        Moment(Duration::from_millis(milliseconds))
+    fn at(milliseconds: u64) -> Instant {
+        Instant(Duration::from_millis(milliseconds))
     }
 
     /// Weighs the last of these with those before it.
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn what_trickles_back_at_one_instant_of_the_minute_is_lawful() {
+    fn what_trickles_back_at_one_instant_of_the_minute_is_conforming() {
         // The clock's minute begins at 29 s of ours, and a sixtieth of a minute later there is room.
         let tries = [came_back_at(0, 30_100), came_back_at(211_100, 270_100)];
         assert_eq!(weighed_together(&tries[..1]), Assessment::Doubt);
@@ -500,9 +500,9 @@ mod tests {
             prop_assert!(apart((at(from), at(from + long)), (begins, begins + Duration::from_millis(long))));
         }
 
-        /// No refusal of a lawful limiter is ever called unlawful, however the requests came and however long each took.
+        /// No refusal of a conforming limiter is ever called nonconforming, however the requests came and however long each took.
         #[test]
-        fn what_a_lawful_limiter_refuses_is_explained(
+        fn what_a_conforming_limiter_refuses_is_explained(
             mut sent in prop::collection::vec(0_u64..150_000, 8..60),
             late in prop::collection::vec((0_u64..1_500, 0_u64..1_500), 60),
             limit in 3_u32..20, phase in 0_u64..MINUTE,
@@ -520,10 +520,10 @@ mod tests {
             }
         }
 
-        /// The pace of `rate.paced` is one that no lawful limiter refuses, at any limit of the page, with answers that
+        /// The pace of `rate.paced` is one that no conforming limiter refuses, at any limit of the page, with answers that
         /// take up to 400 ms.
         #[test]
-        fn nobody_lawful_refuses_the_pace(
+        fn nobody_conforming_refuses_the_pace(
             limit in prop::sample::select(vec![60_u32, 300]),
             late in prop::collection::vec(0_u64..400, 600), phase in 0_u64..MINUTE,
         ) {
@@ -533,7 +533,7 @@ mod tests {
             prop_assert_eq!(refusals(&counted, limit as usize, phase), [None; 4]);
         }
 
-        /// A window that every request prolongs refuses within that pace, and nothing lawful explains it.
+        /// A window that every request prolongs refuses within that pace, and nothing conforming explains it.
         #[test]
         fn a_window_that_is_prolonged_is_found(late in prop::collection::vec(0_u64..300, 120)) {
             let sent = paced(60, 95, 2);

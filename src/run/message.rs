@@ -4,7 +4,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use super::clock::Moment;
+use super::clock::Instant;
 use crate::payload::Batch;
 use crate::scenario::model::HttpVersion;
 
@@ -75,9 +75,9 @@ pub(crate) struct Answer {
     /// Whether the body came compressed, although nobody had asked for that.
     pub(crate) compressed: bool,
     /// When the request left.
-    pub(crate) sent: Moment,
+    pub(crate) sent: Instant,
     /// When the answer's header arrived. A promise of seconds counts from here.
-    pub(crate) answered: Moment,
+    pub(crate) answered: Instant,
     /// When the body was complete.
-    pub(crate) done: Moment,
+    pub(crate) done: Instant,
 }

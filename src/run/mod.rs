@@ -8,14 +8,18 @@
 
 mod admissions;
 mod allocator;
+mod burst_gate;
+mod burst_result;
 mod causes;
 mod clock;
+mod connector;
 mod credentials;
-mod dial;
+mod delayed_body;
+mod environment;
 mod estimate;
 mod evidence;
 mod fault;
-mod held_body;
+mod http_client;
 mod job;
 mod judge;
 mod keys;
@@ -28,15 +32,11 @@ mod raw_http;
 mod recording;
 mod render;
 mod request;
-mod right_of_way;
 mod runner;
 mod schedule;
-mod stage;
 mod steps;
 mod survey;
 mod trace;
-mod volley;
-mod wire;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -56,9 +56,9 @@ pub use play::{play, record};
 pub use recording::{EvidenceError, Recording, evidence_schema, judge_recording};
 
 use evidence::Gap;
+use http_client::Connections;
 use learned::{KeyFacts, Learned};
 use message::Outgoing;
-use wire::Connections;
 
 /// How long a body waits for an answer to its header once answers were lost.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -88,7 +88,7 @@ struct Run {
     suite: Arc<Suite>,
     target: Arc<Target>,
     options: Options,
-    wire: wire::Wire,
+    client: http_client::HttpClient,
     payloads: crate::payload::Payloads,
     trace: trace::Trace,
     /// Knows every key of the run.
@@ -97,7 +97,7 @@ struct Run {
     requests: AtomicU64,
     /// How long one request usually takes, in microseconds.
     latency: AtomicU64,
-    right_of_way: right_of_way::RightOfWay,
+    burst_gate: burst_gate::BurstGate,
     learned: Mutex<Learned>,
     /// Whether keys share a quota, once that is known.
     sharing: watch::Sender<Option<bool>>,
@@ -135,18 +135,18 @@ impl Run {
         options: Options,
         events: UnboundedSender<Event>,
     ) -> Result<Self, Fault> {
-        let wire = wire::Wire::new(&target)?;
+        let client = http_client::HttpClient::new(&target)?;
         Ok(Self {
             suite,
             options,
-            wire,
+            client,
             payloads: crate::payload::Payloads::new(chrono::Utc::now()),
             trace: trace::Trace::default(),
             redactor: Redactor::default(),
             events,
             requests: AtomicU64::new(0),
             latency: AtomicU64::new(1_000),
-            right_of_way: right_of_way::RightOfWay::default(),
+            burst_gate: burst_gate::BurstGate::default(),
             learned: Mutex::default(),
             sharing: watch::Sender::new(None),
             transport: Mutex::default(),
@@ -222,7 +222,7 @@ impl Run {
         }
     }
 
-    /// Remembers that many requests at once make each other wait at this target's door.
+    /// Remembers that many requests at once wait for each other at this target.
     fn note_crowd(&self) {
         self.transport().crowded = true;
     }

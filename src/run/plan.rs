@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::allocator::{Condition, KeyAllocator};
 use super::estimate::{self, Cost, KeyModel};
-use super::job::{self, Job, Part, Place, Use};
+use super::job::{self, Job, KeyNeed, Place, Use};
 use super::runner::Attempt;
 use super::schedule::Schedule;
 use crate::contract::{Limits, Tier};
@@ -19,7 +19,7 @@ use crate::target::{Key, TargetInfo};
 pub struct Plan {
     /// Whether waits advance the target's clock instead of taking real time.
     pub virtual_time: bool,
-    /// How many checks will be played, at least in part.
+    /// How many checks will be played, at least in need.
     pub checks: usize,
     /// How many cases they have in all.
     pub cases: usize,
@@ -72,14 +72,14 @@ pub fn plan(
 }
 
 /// A job as it would be played.
-struct Turn {
+struct PlannedJob {
     job: Job,
     keys: Vec<usize>,
     from: Duration,
     costs: Vec<Cost>,
 }
 
-impl Turn {
+impl PlannedJob {
     fn until(&self) -> Duration {
         self.costs.last().map_or(self.from, |cost| cost.until)
     }
@@ -108,11 +108,11 @@ fn at_a_deployment(
     let cases = places.len();
     let mut jobs = job::jobs(suite, places);
     in_order(suite, info, keys, &mut jobs, most_busy);
-    let (surveyed, turns) = simulate(suite, info, keys, jobs, most_busy);
-    let costs = || turns.iter().flat_map(|turn| &turn.costs);
-    let mut read: Vec<usize> = turns
+    let (surveyed, planned_jobs) = simulate(suite, info, keys, jobs, most_busy);
+    let costs = || planned_jobs.iter().flat_map(|planned| &planned.costs);
+    let mut read: Vec<usize> = planned_jobs
         .iter()
-        .flat_map(|turn| &turn.job.cases)
+        .flat_map(|planned| &planned.job.cases)
         .flat_map(|(place, _)| &place.of(suite).readings)
         .map(|reading| reading.check)
         .filter(|check| selected.contains(check))
@@ -125,7 +125,7 @@ fn at_a_deployment(
         cases,
         requests: surveyed.requests + costs().map(|cost| cost.requests).sum::<u64>(),
         events: surveyed.events + costs().map(|cost| cost.events).sum::<u64>(),
-        timeline: drawn(suite, keys, &turns),
+        timeline: drawn(suite, keys, &planned_jobs),
         left_out: told(suite, selected, &read, left_out),
     }
 }
@@ -155,11 +155,11 @@ fn told(suite: &Suite, selected: &[usize], read: &[usize], left_out: Vec<(Place,
 pub(super) fn in_order(suite: &Suite, info: &TargetInfo, keys: &[Key], jobs: &mut [Job], most_busy: usize) {
     for job in jobs.iter_mut() {
         let mut models: BTreeMap<String, KeyModel> = job
-            .parts
+            .keys_needed
             .iter()
-            .filter_map(|part| {
-                let key = keys.iter().find(|key| part.role.fits(key))?;
-                Some((part.name.clone(), KeyModel::new(limits(info, key), &key.scopes)))
+            .filter_map(|need| {
+                let key = keys.iter().find(|key| need.role.fits(key))?;
+                Some((need.name.clone(), KeyModel::new(limits(info, key), &key.scopes)))
             })
             .collect();
         job.takes =
@@ -174,8 +174,8 @@ pub(super) fn in_order(suite: &Suite, info: &TargetInfo, keys: &[Key], jobs: &mu
 /// time with thirteen keys, and a third of it with nine.
 fn improve(suite: &Suite, info: &TargetInfo, keys: &[Key], jobs: &mut [Job], most_busy: usize) {
     let takes = |jobs: &[Job]| {
-        let (_, turns) = simulate(suite, info, keys, jobs.to_vec(), most_busy);
-        let ends = turns.iter().map(Turn::until);
+        let (_, planned_jobs) = simulate(suite, info, keys, jobs.to_vec(), most_busy);
+        let ends = planned_jobs.iter().map(PlannedJob::until);
         // Of orders that end at the same time, the one in which most is over early.
         (ends.clone().max().unwrap_or_default(), ends.sum::<Duration>())
     };
@@ -215,8 +215,8 @@ pub(super) fn timeline(
     jobs: &[Job],
     most_busy: usize,
 ) -> Timeline {
-    let (_, turns) = simulate(suite, info, keys, jobs.to_vec(), most_busy);
-    drawn(suite, keys, &turns)
+    let (_, planned_jobs) = simulate(suite, info, keys, jobs.to_vec(), most_busy);
+    drawn(suite, keys, &planned_jobs)
 }
 
 /// Plays jobs on paper, with the survey before them.
@@ -226,7 +226,7 @@ fn simulate(
     keys: &[Key],
     jobs: Vec<Job>,
     most_busy: usize,
-) -> (Cost, Vec<Turn>) {
+) -> (Cost, Vec<PlannedJob>) {
     let mut models: Vec<KeyModel> =
         keys.iter().map(|key| KeyModel::new(limits(info, key), &key.scopes)).collect();
     let surveyed = estimate::survey(&suite.requests, &mut models);
@@ -235,7 +235,7 @@ fn simulate(
     // That it takes a moment to know makes no difference here.
     schedule.waits_for_sharing = false;
     let mut now = surveyed.until;
-    let (mut playing, mut played): (Vec<Turn>, Vec<Turn>) = (Vec::new(), Vec::new());
+    let (mut playing, mut played): (Vec<PlannedJob>, Vec<PlannedJob>) = (Vec::new(), Vec::new());
     loop {
         let begun = schedule.begin(&|key, job| Condition {
             room: models[key].has_room(job.counted, now),
@@ -243,15 +243,15 @@ fn simulate(
             unused: models[key].hardly_used(now),
         });
         if let Some((job, leased)) = begun {
-            let names = job.parts.iter().map(|part| part.name.clone());
+            let names = job.keys_needed.iter().map(|need| need.name.clone());
             let mut by_name = names.zip(leased.iter().map(|key| models[*key].clone())).collect();
             let costs = costs(suite, &job, &mut by_name, now);
-            for (part, key) in job.parts.iter().zip(&leased) {
-                if let Some(model) = by_name.remove(&part.name) {
+            for (need, key) in job.keys_needed.iter().zip(&leased) {
+                if let Some(model) = by_name.remove(&need.name) {
                     models[*key] = model;
                 }
             }
-            playing.push(Turn { job, keys: leased, from: now, costs });
+            playing.push(PlannedJob { job, keys: leased, from: now, costs });
             continue;
         }
         // The first to be over; of several, the one that began first.
@@ -264,25 +264,25 @@ fn simulate(
     (surveyed, played)
 }
 
-fn drawn(suite: &Suite, keys: &[Key], turns: &[Turn]) -> Timeline {
+fn drawn(suite: &Suite, keys: &[Key], planned_jobs: &[PlannedJob]) -> Timeline {
     let mut lanes: Vec<Lane> =
         keys.iter().map(|key| Lane { key: key.variable.clone(), stretches: Vec::new() }).collect();
-    for turn in turns {
-        let mut from = turn.from;
-        for ((place, _), cost) in turn.job.cases.iter().zip(&turn.costs) {
+    for planned in planned_jobs {
+        let mut from = planned.from;
+        for ((place, _), cost) in planned.job.cases.iter().zip(&planned.costs) {
             let readings = place.of(suite).readings.iter();
             let mut checks: Vec<String> =
                 readings.map(|reading| suite.checks[reading.check].id.clone()).collect();
             checks.sort();
             checks.dedup();
-            for key in &turn.keys {
+            for key in &planned.keys {
                 lanes[*key].stretches.push(Stretch {
                     check: suite.experiments[place.experiment].name.clone(),
                     with: checks.clone(),
                     from,
                     until: cost.until,
                     waits: cost.waits.clone(),
-                    alone: turn.job.usage != Use::Shares,
+                    alone: planned.job.usage != Use::Shares,
                 });
             }
             from = cost.until;
@@ -291,7 +291,7 @@ fn drawn(suite: &Suite, keys: &[Key], turns: &[Turn]) -> Timeline {
     for lane in &mut lanes {
         lane.stretches.sort_by_key(|stretch| (stretch.from, stretch.until));
     }
-    let takes = turns.iter().map(Turn::until).max().unwrap_or_default();
+    let takes = planned_jobs.iter().map(PlannedJob::until).max().unwrap_or_default();
     Timeline { takes, lanes }
 }
 
@@ -320,7 +320,7 @@ fn on_workspaces(suite: &Suite, selected: &[usize], info: &TargetInfo, most_busy
         let (mut now, mut waited) = (Duration::ZERO, Duration::ZERO);
         for (place, attempt) in &job.cases {
             let case = place.of(suite);
-            for Part { name, role, .. } in job::parts(case) {
+            for KeyNeed { name, role, .. } in job::keys_needed(case) {
                 let limits = info.limits(role.tier().unwrap_or(Tier::Standard));
                 keys.entry(name).or_insert_with(|| KeyModel::new(limits, &role.scopes()));
             }
@@ -406,7 +406,7 @@ mod tests {
     }
 
     /// The jobs of the whole suite as they would be played with these keys, and the cases that cannot be.
-    fn turns(suite: &Suite, keys: &[Key]) -> (Vec<Turn>, Vec<Place>) {
+    fn planned_on(suite: &Suite, keys: &[Key]) -> (Vec<PlannedJob>, Vec<Place>) {
         let info = info(keys.to_vec());
         let bare = KeyAllocator::new(keys.to_vec(), &[]);
         let can_be_played = |place: &Place| {
@@ -427,11 +427,11 @@ mod tests {
         let suite = suite();
         let cases: usize = suite.experiments.iter().map(|experiment| experiment.cases.len()).sum();
         for keys in [three_of_each_tier(), one_of_each_tier(), keys(&[(Role::Both, 1)])] {
-            let (turns, left_out) = turns(&suite, &keys);
+            let (planned_jobs, left_out) = planned_on(&suite, &keys);
             let plan = planned(&suite, &info(keys));
             assert_eq!(plan.cases + left_out.len(), cases);
             let mut places: Vec<Place> =
-                turns.iter().flat_map(|turn| &turn.job.cases).map(|(place, _)| *place).collect();
+                planned_jobs.iter().flat_map(|planned| &planned.job.cases).map(|(place, _)| *place).collect();
             assert_eq!(places.len(), plan.cases);
             for place in &left_out {
                 for reading in &place.of(&suite).readings {
@@ -470,10 +470,10 @@ mod tests {
     #[test]
     fn what_looks_back_comes_last() {
         let suite = suite();
-        let (turns, _) = turns(&suite, &three_of_each_tier());
-        let of = |last: bool| turns.iter().filter(move |turn| turn.job.last == last);
-        let others_end = of(false).map(Turn::until).max().unwrap();
-        assert!(of(true).all(|turn| turn.from >= others_end));
+        let (planned_jobs, _) = planned_on(&suite, &three_of_each_tier());
+        let of = |last: bool| planned_jobs.iter().filter(move |planned| planned.job.last == last);
+        let others_end = of(false).map(PlannedJob::until).max().unwrap();
+        assert!(of(true).all(|planned| planned.from >= others_end));
         assert_ne!(of(true).count(), 0);
     }
 

@@ -3,20 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::allocator::{Condition, KeyAllocator};
+use super::environment::{Environment, KeyBindings, variables};
 use super::evidence::{Deployment, Evidence, Gap, NotPlayed, Play};
-use super::job::{self, Job, Part, Place};
+use super::job::{self, Job, KeyNeed, Place};
 use super::judge::{self, Judged};
 use super::keys::KeyState;
 use super::recording::{Ended, Recording};
 use super::runner::{Attempt, Runner};
 use super::schedule::Schedule;
-use super::stage::{Cast, Stage, variables};
 use super::{Fault, Options, Run, causes, plan, survey};
 use crate::contract::Tier;
 use crate::report::{CheckResult, Event, ExitCode, RunInfo, Verdict};
@@ -55,7 +54,7 @@ pub async fn record(
     events: tokio::sync::mpsc::UnboundedSender<Event>,
     interrupted: watch::Receiver<bool>,
 ) -> Result<(Vec<CheckResult>, ExitCode, Recording), Fault> {
-    let begun = Instant::now();
+    let begun = std::time::Instant::now();
     let run = Arc::new(Run::new(suite, target, options, events)?);
     let info = RunInfo {
         target: run.target.base_url.clone(),
@@ -70,17 +69,17 @@ pub async fn record(
         started_at: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
     };
     run.emit(Event::Started(info.clone()));
-    let mut game = Course::new(&run, selected, interrupted);
-    game.survey().await;
-    game.rounds().await;
-    game.gather();
+    let mut state = RunState::new(&run, selected, interrupted);
+    state.survey().await;
+    state.rounds().await;
+    state.gather();
     let ended = Ended {
         info,
         took: begun.elapsed(),
         requests: run.requests.load(Ordering::Relaxed),
-        interrupted: game.was_interrupted,
+        interrupted: state.was_interrupted,
         facts: facts(&run),
-        evidence: game.evidence,
+        evidence: state.evidence,
     };
     let recording = Recording::of(&run, selected, ended);
     let (results, exit) = recording.conclude(&run.suite, selected, &run.options, |event| run.emit(event));
@@ -88,13 +87,13 @@ pub async fn record(
 }
 
 /// How far a run has come.
-struct Course {
+struct RunState {
     run: Arc<Run>,
     selected: Vec<usize>,
     interrupted: watch::Receiver<bool>,
     was_interrupted: bool,
     /// The keys of a deployment that work, and where they are used; none at a mock, where every job has keys of its own.
-    ground: Option<(Stage, Vec<Arc<KeyState>>)>,
+    ground: Option<(Environment, Vec<Arc<KeyState>>)>,
     /// The keys that open nothing, and what was answered.
     dead: Vec<(Arc<KeyState>, String)>,
     evidence: Evidence,
@@ -103,13 +102,13 @@ struct Course {
 /// What came of a job: its plays, or why there are none.
 type Played = (Job, Vec<usize>, Result<Vec<Play>, TargetError>);
 
-impl Course {
+impl RunState {
     fn new(run: &Arc<Run>, selected: &[usize], interrupted: watch::Receiver<bool>) -> Self {
         let ground = match &run.target.keys {
             Keys::Environment(keys) => {
                 let states = keys.iter().map(|key| state(key.clone(), &run.target)).collect();
                 keys.iter().for_each(|key| run.emit(Event::Secret(key.secret.clone())));
-                Some((Stage::real(&run.target.base_url), states))
+                Some((Environment::real(&run.target.base_url), states))
             }
             Keys::Mock(_) => None,
         };
@@ -133,18 +132,18 @@ impl Course {
     /// Finds out what everything else stands on.
     async fn survey(&mut self) {
         match (&self.ground, &self.run.target.keys) {
-            (Some((stage, keys)), _) => survey::survey(&self.run, stage, keys).await,
+            (Some((environment, keys)), _) => survey::survey(&self.run, environment, keys).await,
             (None, Keys::Mock(control)) => match control.workspace().await {
                 Ok(workspace) => {
-                    let stage = Stage::of(workspace);
+                    let environment = Environment::of(workspace);
                     let mut keys = Vec::new();
                     for role in Role::ALL.into_iter().filter(|role| *role != Role::Any) {
-                        if let Ok(key) = minted(&self.run, &stage, role, 1).await {
+                        if let Ok(key) = minted(&self.run, &environment, role, 1).await {
                             keys.push(key);
                         }
                     }
-                    survey::survey(&self.run, &stage, &keys).await;
-                    let _ = stage.close().await;
+                    survey::survey(&self.run, &environment, &keys).await;
+                    let _ = environment.close().await;
                 }
                 Err(error) => self.run.learned().unreachable = Some(error.to_string()),
             },
@@ -247,7 +246,7 @@ impl Course {
                 job::obstacle(case, &info, &self.run.options.allowed_hosts).map(Gap::Skipped);
             let missing = || {
                 let why = bare.missing(&job)?;
-                let would_fit = |key: &Key| job.parts.iter().any(|part| part.role.fits(key));
+                let would_fit = |key: &Key| job.keys_needed.iter().any(|need| need.role.fits(key));
                 let opens_nothing = self.dead.iter().find(|(key, _)| would_fit(&key.key));
                 Some(
                     opens_nothing.map_or(Gap::Skipped(why), |(_, complaint)| Gap::Blocked(complaint.clone())),
@@ -267,7 +266,7 @@ impl Course {
 
     /// Plays the cases that are about being let in, and for which there are only keys that open nothing: they name that.
     async fn play_with_dead_keys(&mut self, places: &[NotPlayed]) {
-        let Some((stage, _)) = self.ground.clone() else { return };
+        let Some((environment, _)) = self.ground.clone() else { return };
         for left in places {
             let suite = Arc::clone(&self.run.suite);
             let Some(experiment) = suite.experiments.iter().find(|one| one.name == left.experiment) else {
@@ -277,15 +276,16 @@ impl Course {
             if !job::is_about_being_let_in(case) {
                 continue;
             }
-            let key = |part: Part| {
-                let dead = self.dead.iter().find(|(key, _)| part.role.fits(&key.key))?;
-                Some((part.name, Arc::clone(&dead.0)))
+            let key = |need: KeyNeed| {
+                let dead = self.dead.iter().find(|(key, _)| need.role.fits(&key.key))?;
+                Some((need.name, Arc::clone(&dead.0)))
             };
-            let cast: Cast = job::parts(case).into_iter().filter_map(key).collect();
-            if cast.is_empty() || self.run.learned().unreachable.is_some() {
+            let bindings: KeyBindings = job::keys_needed(case).into_iter().filter_map(key).collect();
+            if bindings.is_empty() || self.run.learned().unreachable.is_some() {
                 continue;
             }
-            let runner = Runner::new(&self.run, experiment, case, &stage, &cast, Attempt::default());
+            let runner =
+                Runner::new(&self.run, experiment, case, &environment, &bindings, Attempt::default());
             let play = runner.play().await;
             self.evidence.plays.push(play);
         }
@@ -335,10 +335,10 @@ impl Course {
 
     /// What is known of a key.
     fn condition(&self, key: usize, job: &Job) -> Condition {
-        let Some((stage, keys)) = &self.ground else {
+        let Some((environment, keys)) = &self.ground else {
             return Condition { room: true, fresh_at: std::time::Duration::ZERO, unused: true };
         };
-        let (key, now) = (&keys[key], stage.clock.now());
+        let (key, now) = (&keys[key], environment.clock.now());
         Condition {
             room: key.room_for(job.counted, now) <= now,
             fresh_at: key.likely_fresh_at(now).0,
@@ -438,18 +438,19 @@ impl Course {
 /// Plays the cases of a job one after the other, with the same keys.
 async fn play_job(
     run: Arc<Run>,
-    ground: Option<(Stage, Vec<Arc<KeyState>>)>,
+    ground: Option<(Environment, Vec<Arc<KeyState>>)>,
     job: Job,
     leased: Vec<usize>,
 ) -> Played {
     let plays = match (&ground, &run.target.keys) {
-        (Some((stage, keys)), _) => {
+        (Some((environment, keys)), _) => {
             let keys = leased.iter().map(|key| Arc::clone(&keys[*key]));
-            let cast: Cast = job.parts.iter().map(|part| part.name.clone()).zip(keys).collect();
-            Ok(play_cases(&run, stage, &job, &BTreeMap::new(), Some(&cast)).await)
+            let bindings: KeyBindings =
+                job.keys_needed.iter().map(|need| need.name.clone()).zip(keys).collect();
+            Ok(play_cases(&run, environment, &job, &BTreeMap::new(), Some(&bindings)).await)
         }
         (None, Keys::Mock(control)) => match control.workspace().await {
-            Ok(workspace) => in_workspace(&run, &Stage::of(workspace), &job).await,
+            Ok(workspace) => in_workspace(&run, &Environment::of(workspace), &job).await,
             Err(error) => Err(error),
         },
         (None, Keys::Environment(_)) => Ok(Vec::new()),
@@ -458,41 +459,45 @@ async fn play_job(
 }
 
 /// Plays a job in a workspace of its own, with keys made for it.
-async fn in_workspace(run: &Arc<Run>, stage: &Stage, job: &Job) -> Result<Vec<Play>, TargetError> {
+async fn in_workspace(
+    run: &Arc<Run>,
+    environment: &Environment,
+    job: &Job,
+) -> Result<Vec<Play>, TargetError> {
     let mut made: BTreeMap<(Role, u32), Arc<KeyState>> = BTreeMap::new();
     for (place, _) in &job.cases {
         let mut count = BTreeMap::<Role, u32>::new();
-        for Part { role, .. } in job::parts(place.of(&run.suite)) {
+        for KeyNeed { role, .. } in job::keys_needed(place.of(&run.suite)) {
             let nth = count.entry(role).or_default();
             *nth += 1;
             if let std::collections::btree_map::Entry::Vacant(place) = made.entry((role, *nth)) {
-                place.insert(minted(run, stage, role, *nth).await?);
+                place.insert(minted(run, environment, role, *nth).await?);
             }
         }
     }
-    let plays = play_cases(run, stage, job, &made, None).await;
+    let plays = play_cases(run, environment, job, &made, None).await;
     // A mock that is gone by now has nothing to take back.
-    let _ = stage.close().await;
+    let _ = environment.close().await;
     Ok(plays)
 }
 
 async fn play_cases(
     run: &Arc<Run>,
-    stage: &Stage,
+    environment: &Environment,
     job: &Job,
     made: &BTreeMap<(Role, u32), Arc<KeyState>>,
-    leased: Option<&Cast>,
+    leased: Option<&KeyBindings>,
 ) -> Vec<Play> {
     let mut plays = Vec::new();
     for (place, attempt) in &job.cases {
         let experiment = &run.suite.experiments[place.experiment];
         let case = place.of(&run.suite);
-        let cast = leased.cloned().unwrap_or_else(|| cast(case, made));
-        let keys = variables(&cast);
+        let bindings = leased.cloned().unwrap_or_else(|| bindings(case, made));
+        let keys = variables(&bindings);
         if leased.is_some() {
             run.emit(Event::KeysLent { id: experiment.name.clone(), keys: keys.clone() });
         }
-        plays.push(Runner::new(run, experiment, case, stage, &cast, attempt.clone()).play().await);
+        plays.push(Runner::new(run, experiment, case, environment, &bindings, attempt.clone()).play().await);
         if leased.is_some() {
             run.emit(Event::KeysBack { keys });
         }
@@ -501,11 +506,11 @@ async fn play_cases(
 }
 
 /// The keys of a case among those that were made.
-fn cast(case: &crate::scenario::model::Case, made: &BTreeMap<(Role, u32), Arc<KeyState>>) -> Cast {
+fn bindings(case: &crate::scenario::model::Case, made: &BTreeMap<(Role, u32), Arc<KeyState>>) -> KeyBindings {
     let mut count = BTreeMap::<Role, u32>::new();
-    let parts = job::parts(case).into_iter();
-    parts
-        .filter_map(|Part { name, role, .. }| {
+    let keys_needed = job::keys_needed(case).into_iter();
+    keys_needed
+        .filter_map(|KeyNeed { name, role, .. }| {
             let nth = count.entry(role).or_default();
             *nth += 1;
             Some((name, Arc::clone(made.get(&(role, *nth))?)))
@@ -514,8 +519,13 @@ fn cast(case: &crate::scenario::model::Case, made: &BTreeMap<(Role, u32), Arc<Ke
 }
 
 /// A key made in a workspace.
-async fn minted(run: &Run, stage: &Stage, role: Role, nth: u32) -> Result<Arc<KeyState>, TargetError> {
-    let Some(workspace) = &stage.workspace else { return Err(TargetError::BadToken) };
+async fn minted(
+    run: &Run,
+    environment: &Environment,
+    role: Role,
+    nth: u32,
+) -> Result<Arc<KeyState>, TargetError> {
+    let Some(workspace) = &environment.workspace else { return Err(TargetError::BadToken) };
     let key = workspace.key(role, nth).await?;
     run.emit(Event::Secret(key.secret.clone()));
     Ok(state(key, &run.target))

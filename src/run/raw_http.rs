@@ -57,7 +57,7 @@ impl Connection {
             .uri(url.path_and_query().map_or("/", |path| path.as_str()))
             .header(http::header::HOST, url.authority().map_or("", |authority| authority.as_str()))
             .header(http::header::ACCEPT_ENCODING, "identity")
-            .header(http::header::USER_AGENT, super::wire::USER_AGENT);
+            .header(http::header::USER_AGENT, super::http_client::USER_AGENT);
         for (name, value) in &outgoing.headers {
             request = request.header(name, value);
         }

@@ -3,21 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
 use super::Run;
-use super::clock::Moment;
-use super::evidence::{Answer, Fresh, Gap, KeyInfo, Play, Seen};
+use super::burst_result::{self, BurstResult};
+use super::clock::Instant;
+use super::environment::{Environment, KeyBindings, OWN, variables};
+use super::evidence::{Answer, Fresh, Gap, KeyInfo, Observation, Play};
 use super::fault::Fault;
+use super::http_client::Connections;
 use super::keys::{KeyState, Spent};
 use super::limiters::{self, Suspicion};
 use super::message::Outgoing;
 use super::request::Recipe;
-use super::stage::{Cast, OWN, Stage, variables};
-use super::volley::{self, Volley};
-use super::wire::Connections;
 use crate::contract::{Limits, Scope};
 use crate::payload::random_session;
 use crate::report::{Event, Exchange};
@@ -65,8 +65,8 @@ pub(crate) struct Runner<'a> {
     pub(super) run: &'a Arc<Run>,
     pub(super) name: &'a str,
     pub(super) case: &'a Case,
-    pub(super) stage: &'a Stage,
-    pub(super) cast: &'a Cast,
+    pub(super) environment: &'a Environment,
+    pub(super) bindings: &'a KeyBindings,
     pub(super) attempt: Attempt,
     /// How many requests were sent.
     sent: AtomicU64,
@@ -94,16 +94,16 @@ impl<'a> Runner<'a> {
         run: &'a Arc<Run>,
         experiment: &'a Experiment,
         case: &'a Case,
-        stage: &'a Stage,
-        cast: &'a Cast,
+        environment: &'a Environment,
+        bindings: &'a KeyBindings,
         attempt: Attempt,
     ) -> Self {
         Self {
             run,
             name: &experiment.name,
             case,
-            stage,
-            cast,
+            environment,
+            bindings,
             attempt,
             sent: AtomicU64::new(0),
             sessions: BTreeMap::new(),
@@ -119,7 +119,7 @@ impl<'a> Runner<'a> {
 
     /// Plays the steps. Where one cannot be done, those after it leave nothing either.
     pub(crate) async fn play(mut self) -> Play {
-        let begun = Instant::now();
+        let begun = std::time::Instant::now();
         let steps = &self.case.steps[..self.attempt.steps.unwrap_or(usize::MAX).min(self.case.steps.len())];
         let mut seen = Vec::with_capacity(steps.len());
         let mut gap = self.obstacle().await.err();
@@ -131,10 +131,10 @@ impl<'a> Runner<'a> {
             };
             seen.push(came_of_it.unwrap_or_else(|why| {
                 gap = Some(why.clone());
-                Seen::Missing(why)
+                Observation::Missing(why)
             }));
             if sharing == Some(place) {
-                let short = matches!(seen.last(), Some(Seen::Burst(burst)) if burst.limited() > 0);
+                let short = matches!(seen.last(), Some(Observation::Burst(burst)) if burst.limited() > 0);
                 self.run.learned().sharing = short;
                 self.run.sharing.send_replace(Some(short));
             }
@@ -152,7 +152,7 @@ impl<'a> Runner<'a> {
             experiment: self.name.to_owned(),
             row: self.case.row.clone(),
             silence: self.attempt.silence,
-            keys: self.cast.iter().map(key).collect(),
+            keys: self.bindings.iter().map(key).collect(),
             seen,
             requests: self.sent.load(Ordering::Relaxed),
             took: begun.elapsed(),
@@ -173,9 +173,12 @@ impl<'a> Runner<'a> {
         self.check_offers()?;
         if self.attempt.before > 0 {
             // What is sent now should lie apart from what made an earlier play suspicious.
-            let now = self.stage.clock.now();
-            let offset =
-                if self.stage.clock.is_virtual() { PHASE * self.attempt.before } else { Duration::ZERO };
+            let now = self.environment.clock.now();
+            let offset = if self.environment.clock.is_virtual() {
+                PHASE * self.attempt.before
+            } else {
+                Duration::ZERO
+            };
             let apart = offset + limiters::shift(&self.attempt.suspicions, now + offset);
             if !matches!(self.case.steps.first().map(|step| &step.value.action), Some(Action::Wait(_))) {
                 self.wait_until(now + apart, "another phase of the minute").await?;
@@ -185,7 +188,7 @@ impl<'a> Runner<'a> {
             return Ok(());
         }
         let sends = u32::try_from(self.case.steps.len()).unwrap_or(u32::MAX);
-        for key in self.cast.values() {
+        for key in self.bindings.values() {
             self.make_room(key, sends).await?;
         }
         Ok(())
@@ -198,27 +201,27 @@ impl<'a> Runner<'a> {
 
     /// What was spent of the window's quota, and since when.
     pub(super) fn spent(&self, key: &KeyState) -> Spent {
-        let now = self.stage.clock.now();
+        let now = self.environment.clock.now();
         key.spent().unwrap_or(Spent { since: now, requests: 0, events: 0, unsure: false })
     }
 
     /// Whether nobody else can have the keys.
     pub(super) fn is_private(&self) -> bool {
-        self.stage.workspace.is_some()
+        self.environment.workspace.is_some()
     }
 
     /// The name steps use for the key.
     pub(super) fn key_name(&self, name: Option<&Spanned<String>>) -> String {
         let name = name.map_or(OWN, |name| name.as_str());
-        if self.cast.contains_key(name) {
+        if self.bindings.contains_key(name) {
             return name.to_owned();
         }
-        self.cast.keys().next().cloned().unwrap_or_default()
+        self.bindings.keys().next().cloned().unwrap_or_default()
     }
 
     /// The key a step names.
     pub(super) fn key(&self, name: Option<&Spanned<String>>) -> Result<Arc<KeyState>, Gap> {
-        let key = self.cast.get(&self.key_name(name));
+        let key = self.bindings.get(&self.key_name(name));
         key.cloned().ok_or_else(|| Gap::Skipped("the check names no key".to_owned()))
     }
 
@@ -291,7 +294,7 @@ impl<'a> Runner<'a> {
     /// A request, ready to leave.
     pub(super) fn make(&self, recipe: &Recipe<'_>) -> Result<Outgoing, Gap> {
         recipe
-            .make(&self.stage.base_url, &self.run.target, &self.run.payloads)
+            .make(&self.environment.base_url, &self.run.target, &self.run.payloads)
             .map_err(|unfit| Gap::Skipped(unfit.to_string()))
     }
 
@@ -312,25 +315,25 @@ impl<'a> Runner<'a> {
     /// Waits until `more` requests fit into what the key has left, so that a check about something else does not
     /// run into the limit.
     pub(super) async fn make_room(&self, key: &KeyState, more: u32) -> Result<(), Gap> {
-        let now = self.stage.clock.now();
-        if self.stage.clock.is_virtual() && !key.used_up_at(now) {
+        let now = self.environment.clock.now();
+        if self.environment.clock.is_virtual() && !key.used_up_at(now) {
             return Ok(());
         }
         self.wait_until(key.room_for(more, now), &format!("quota of {}", key.key.variable)).await
     }
 
     /// Waits until `moment`, telling what for where it takes real time worth telling.
-    pub(super) async fn wait_until(&self, moment: Moment, what: &str) -> Result<(), Gap> {
+    pub(super) async fn wait_until(&self, moment: Instant, what: &str) -> Result<(), Gap> {
         const WORTH_TELLING: Duration = Duration::from_millis(300);
-        let left = moment - self.stage.clock.now();
-        let tell = !self.stage.clock.is_virtual() && left > WORTH_TELLING;
+        let left = moment - self.environment.clock.now();
+        let tell = !self.environment.clock.is_virtual() && left > WORTH_TELLING;
         if tell {
-            let (id, keys) = (self.name.to_owned(), variables(self.cast));
+            let (id, keys) = (self.name.to_owned(), variables(self.bindings));
             self.run.emit(Event::Waiting { id, keys, what: what.to_owned(), how_long: left });
         }
-        self.stage.clock.wait_until(moment).await?;
+        self.environment.clock.wait_until(moment).await?;
         if tell {
-            self.run.emit(Event::Resumed { id: self.name.to_owned(), keys: variables(self.cast) });
+            self.run.emit(Event::Resumed { id: self.name.to_owned(), keys: variables(self.bindings) });
         }
         Ok(())
     }
@@ -362,36 +365,38 @@ impl<'a> Runner<'a> {
         batches: &[u32],
         in_flight: u32,
         connections: Connections,
-    ) -> (Volley, Vec<(usize, Answer)>) {
+    ) -> (BurstResult, Vec<(usize, Answer)>) {
         self.count_requests(requests.len());
         let sent = requests.clone();
         let connections = self.run.connections(connections);
         let turn =
-            if self.stage.clock.is_virtual() { None } else { Some(self.run.right_of_way.turn().await) };
-        let clock = &self.stage.clock;
-        let mut volley =
-            volley::fire(&self.run.wire, clock, requests, in_flight as usize, connections, turn).await;
-        let mut answers = Vec::with_capacity(volley.answers.len());
-        for (place, message) in std::mem::take(&mut volley.answers) {
+            if self.environment.clock.is_virtual() { None } else { Some(self.run.burst_gate.enter().await) };
+        let clock = &self.environment.clock;
+        let mut burst =
+            burst_result::send_all(&self.run.client, clock, requests, in_flight as usize, connections, turn)
+                .await;
+        let mut answers = Vec::with_capacity(burst.answers.len());
+        for (place, message) in std::mem::take(&mut burst.answers) {
             let events = batches.get(place).copied().unwrap_or(0);
             answers.push((place, self.record(&sent[place], &message, key, events)));
         }
         let took = |answer: &Answer| answer.done - answer.sent;
-        if volley.took() > CROWDED && volley::is_crowded(answers.iter().map(|(_, answer)| took(answer))) {
+        if burst.took() > CROWDED && burst_result::is_crowded(answers.iter().map(|(_, answer)| took(answer)))
+        {
             self.run.note_crowd();
         }
-        for fault in &volley.faults {
+        for fault in &burst.faults {
             if let Some(outgoing) = sent.first() {
                 self.run.note_lost_answer(outgoing, fault);
             }
         }
         if let Some(key) = key {
-            volley.faults.iter().for_each(|_| key.note_lost(volley.from, volley.to));
+            burst.faults.iter().for_each(|_| key.note_lost(burst.from, burst.to));
             if answers.iter().any(|(_, answer)| answer.limited) {
                 key.mark_used_up();
             }
         }
-        (volley, answers)
+        (burst, answers)
     }
 
     /// Sends a request, again where that may help, and keeps the answer.
@@ -407,12 +412,12 @@ impl<'a> Runner<'a> {
         let mut patience = PATIENCE.into_iter();
         let mut connections = self.run.connections(connections);
         loop {
-            if !self.stage.clock.is_virtual() {
-                self.run.right_of_way.give().await;
+            if !self.environment.clock.is_virtual() {
+                self.run.burst_gate.let_pass().await;
             }
             self.count_requests(1);
-            let left = self.stage.clock.now();
-            match self.run.wire.exchange(outgoing, connections, &self.stage.clock).await {
+            let left = self.environment.clock.now();
+            match self.run.client.exchange(outgoing, connections, &self.environment.clock).await {
                 Ok(message) => {
                     let events = outgoing.body.as_ref().map_or(0, super::message::Content::events);
                     self.run.note_latency(message.done - message.sent);
@@ -423,7 +428,7 @@ impl<'a> Runner<'a> {
                         self.tell(super::render::exchange_without_answer(outgoing, &fault));
                     }
                     if let Some(key) = counted {
-                        key.note_lost(left, self.stage.clock.now());
+                        key.note_lost(left, self.environment.clock.now());
                     }
                     self.run.note_lost_answer(outgoing, &fault);
                     match patience.next() {
@@ -435,7 +440,7 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// Sends a request, again where it gets no answer while others do: it may be waiting at a crowded door.
+    /// Sends a request, again where it gets no answer while others do: it may be waiting in a crowded queue.
     pub(super) async fn exchange_in_a_crowd(
         &self,
         outgoing: &Outgoing,
@@ -463,7 +468,7 @@ impl<'a> Runner<'a> {
         events: u32,
     ) -> Answer {
         let refusal = self.run.learned().refusal;
-        let secrets = self.cast.values().map(|key| &key.key.secret);
+        let secrets = self.bindings.values().map(|key| &key.key.secret);
         let answer = self.run.trace.record(outgoing, message, refusal, secrets);
         if message.compressed {
             self.run.learned().compressed = true;
@@ -472,8 +477,14 @@ impl<'a> Runner<'a> {
             key.note(&answer, events);
             if answer.admitted() {
                 let seen = (answer.sent, answer.done);
-                let (stage, variable) = (&self.stage.base_url, &key.key.variable);
-                self.run.trace.admissions.note(stage, variable, key.key.tier, key.limits.requests, seen);
+                let (environment, variable) = (&self.environment.base_url, &key.key.variable);
+                self.run.trace.admissions.note(
+                    environment,
+                    variable,
+                    key.key.tier,
+                    key.limits.requests,
+                    seen,
+                );
             }
         }
         if self.run.options.verbose

@@ -126,7 +126,7 @@ mod tests {
         assert_eq!(places.len(), jobs.iter().map(|job| job.cases.len()).sum::<usize>());
         for job in &jobs {
             for (place, _) in &job.cases {
-                assert_eq!(job::parts(place.of(&suite)), job.parts, "{:?}", job.cases);
+                assert_eq!(job::keys_needed(place.of(&suite)), job.keys_needed, "{:?}", job.cases);
             }
         }
         assert!(jobs.iter().any(|job| job.last) && jobs.iter().any(|job| job.learns_sharing));
@@ -152,13 +152,13 @@ mod tests {
             loop {
                 while let Some((job, leased)) = schedule.begin(&|_, _| FRESH) {
                     begun += 1;
-                    prop_assert_eq!(leased.len(), job.parts.len());
-                    for (part, key) in job.parts.iter().zip(&leased) {
-                        prop_assert!(part.role.fits(&keys[*key]));
+                    prop_assert_eq!(leased.len(), job.keys_needed.len());
+                    for (need, key) in job.keys_needed.iter().zip(&leased) {
+                        prop_assert!(need.role.fits(&keys[*key]));
                         for (other, held) in &playing {
-                            let of = |place: usize| &other.parts[place];
+                            let of = |place: usize| &other.keys_needed[place];
                             let both = held.iter().position(|held| held == key);
-                            prop_assert!(both.is_none_or(|place| !part.alone && !of(place).alone));
+                            prop_assert!(both.is_none_or(|place| !need.alone && !of(place).alone));
                         }
                     }
                     prop_assert!(!schedule.waits_for_sharing || job.learns_sharing || !job.measures());

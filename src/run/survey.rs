@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Run;
+use super::environment::Environment;
+use super::http_client::Connections;
 use super::keys::KeyState;
 use super::learned::KeyFacts;
 use super::request::Recipe;
-use super::stage::Stage;
-use super::wire::Connections;
 use crate::contract::{Endpoint, Scope};
 use crate::payload::random_session;
 use crate::scenario::model::{Credentials, RequestDef};
@@ -42,7 +42,7 @@ pub(super) fn granted<'a>(
 }
 
 /// Asks with every key at every endpoint that its scopes grant.
-pub(super) async fn survey(run: &Arc<Run>, stage: &Stage, keys: &[Arc<KeyState>]) {
+pub(super) async fn survey(run: &Arc<Run>, environment: &Environment, keys: &[Arc<KeyState>]) {
     let mut heard = false;
     for key in keys {
         if run.learned().unreachable.is_some() {
@@ -51,7 +51,7 @@ pub(super) async fn survey(run: &Arc<Run>, stage: &Stage, keys: &[Arc<KeyState>]
         let mut answers = Vec::new();
         let all: Vec<_> = granted(&run.suite.requests, &key.key.scopes).collect();
         for (name, def) in all {
-            let answer = ask(run, stage, key, def).await;
+            let answer = ask(run, environment, key, def).await;
             match &answer {
                 Ok(status) => {
                     heard = true;
@@ -75,13 +75,18 @@ pub(super) async fn survey(run: &Arc<Run>, stage: &Stage, keys: &[Arc<KeyState>]
         run.learned().keys.push(KeyFacts { variable: key.key.variable.clone(), answers });
     }
     if let (Some(key), true) = (keys.first(), heard) {
-        let offered = speaks_http2(run, stage, &key.key).await;
+        let offered = speaks_http2(run, environment, &key.key).await;
         run.learned().http2 = Some(offered);
     }
 }
 
 /// The status of the answer to one request; batches in the envelope that the target takes.
-async fn ask(run: &Arc<Run>, stage: &Stage, key: &KeyState, def: &RequestDef) -> Result<u16, String> {
+async fn ask(
+    run: &Arc<Run>,
+    environment: &Environment,
+    key: &KeyState,
+    def: &RequestDef,
+) -> Result<u16, String> {
     let posts_events = def.posts_events();
     let envelopes: &[Envelope] = match (run.target.envelope, run.learned().envelope) {
         _ if !posts_events => &[Envelope::Documented],
@@ -93,12 +98,12 @@ async fn ask(run: &Arc<Run>, stage: &Stage, key: &KeyState, def: &RequestDef) ->
     for envelope in envelopes {
         let session = random_session();
         let recipe = Recipe::plain(def, &key.key, &session, *envelope);
-        let Ok(outgoing) = recipe.make(&stage.base_url, &run.target, &run.payloads) else { continue };
+        let Ok(outgoing) = recipe.make(&environment.base_url, &run.target, &run.payloads) else { continue };
         let mut tries = 0;
         let message = loop {
             run.requests.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             let connections = run.connections(Connections::Fresh);
-            match run.wire.exchange(&outgoing, connections, &stage.clock).await {
+            match run.client.exchange(&outgoing, connections, &environment.clock).await {
                 Ok(message) => break message,
                 Err(fault) => {
                     run.note_lost_answer(&outgoing, &fault);
@@ -118,7 +123,13 @@ async fn ask(run: &Arc<Run>, stage: &Stage, key: &KeyState, def: &RequestDef) ->
         if answer.admitted() {
             let seen = (answer.sent, answer.done);
             let admissions = &run.trace.admissions;
-            admissions.note(&stage.base_url, &key.key.variable, key.key.tier, key.limits.requests, seen);
+            admissions.note(
+                &environment.base_url,
+                &key.key.variable,
+                key.key.tier,
+                key.limits.requests,
+                seen,
+            );
             if posts_events {
                 run.learned().envelope.get_or_insert(*envelope);
             }
@@ -132,13 +143,13 @@ async fn ask(run: &Arc<Run>, stage: &Stage, key: &KeyState, def: &RequestDef) ->
 }
 
 /// Asks without a key, so that it uses nobody's quota.
-async fn speaks_http2(run: &Arc<Run>, stage: &Stage, key: &Key) -> bool {
+async fn speaks_http2(run: &Arc<Run>, environment: &Environment, key: &Key) -> bool {
     let Some((_, def)) = granted(&run.suite.requests, &key.scopes).next() else { return false };
     let nothing = Credentials::default();
     let session = random_session();
     let mut recipe = Recipe::plain(def, key, &session, run.envelope());
     recipe.credentials = Some(&nothing);
-    let Ok(outgoing) = recipe.make(&stage.base_url, &run.target, &run.payloads) else { return false };
+    let Ok(outgoing) = recipe.make(&environment.base_url, &run.target, &run.payloads) else { return false };
     run.requests.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    run.wire.offers_http2(&outgoing).await
+    run.client.offers_http2(&outgoing).await
 }

@@ -211,13 +211,13 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::run::clock::Moment;
+    use crate::run::clock::Instant;
     use crate::run::message::Content;
 
     fn message(status: u16, kind: &str, body: &str) -> Message {
         let mut headers = http::HeaderMap::new();
         headers.insert("content-type", kind.parse().unwrap());
-        let now = Moment::default();
+        let now = Instant::default();
         let body = body.to_owned().into();
         Message { status, headers, body, compressed: false, sent: now, answered: now, done: now }
     }
@@ -289,7 +289,7 @@ mod tests {
     #[test]
     fn only_a_refusal_promises() {
         let trace = Trace::default();
-        let in_ten_seconds = Some(Moment(Duration::from_secs(10)));
+        let in_ten_seconds = Some(Instant(Duration::from_secs(10)));
         assert_eq!(recorded(&trace, &limited("10")).promise, in_ten_seconds);
         for unread in ["soon", "1.5", "-1", ""] {
             assert_eq!(recorded(&trace, &limited(unread)).promise, None, "{unread}");

@@ -63,7 +63,7 @@ pub struct Pace {
 }
 
 /// Asking a key that a `burst` used up: every so often, and at every instant a 429 promises. What comes back is used up
-/// again at once. That the whole quota comes back once is lawful, for a limiter may count by the minutes of its clock;
+/// again at once. That the whole quota comes back once is conforming, for a limiter may count by the minutes of its clock;
 /// from there on the time counts anew.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -79,7 +79,7 @@ pub struct Poll {
 }
 
 /// Telling limiters apart: half of the quota is used, twenty seconds later the rest, and then it is seen when, and how
-/// much of it, comes back. Nothing is expected: every lawful way is right.
+/// much of it, comes back. Nothing is expected: every conforming way is right.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fingerprint {

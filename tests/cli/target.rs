@@ -1,4 +1,4 @@
-//! A lawful deployment in this process for the program under test, and runs against the built-in reference.
+//! A conforming deployment in this process for the program under test, and runs against the built-in reference.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A small lawful deployment, written from the page alone: it shares nothing with the mock.
+//! A small conforming deployment, written from the page alone: it shares nothing with the mock.
 
 use std::collections::HashMap;
 use std::sync::Mutex;

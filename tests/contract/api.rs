@@ -71,7 +71,7 @@ impl Reply {
 }
 
 /// What the page promises for this request.
-pub(crate) fn lawful(request: &Request) -> Reply {
+pub(crate) fn conforming(request: &Request) -> Reply {
     let mut lines = request.headers.get_all("x-api-key").iter();
     let key = lines.next().and_then(|value| value.to_str().ok());
     as_if_sent(request, key.filter(|_| lines.next().is_none()))

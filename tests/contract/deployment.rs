@@ -12,14 +12,14 @@ use crate::api::{self, Reply};
 /// How long the judge waits for an answer here: long for a busy machine, short enough to show a hang.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(4);
 
-/// What a faulty deployment makes of the lawful answer to a request.
+/// What a faulty deployment makes of the conforming answer to a request.
 pub(crate) type Change = Box<dyn Fn(&Request, Reply) -> Reply + Send + Sync>;
 
 struct Deployment(Change);
 
 impl Respond for Deployment {
     fn respond(&self, request: &Request) -> ResponseTemplate {
-        let reply = (self.0)(request, api::lawful(request));
+        let reply = (self.0)(request, api::conforming(request));
         reply
             .headers
             .iter()
@@ -39,7 +39,7 @@ pub(crate) async fn start(change: Change) -> MockServer {
 }
 
 /// Starts a deployment that does what the page says.
-pub(crate) async fn start_lawful() -> MockServer {
+pub(crate) async fn start_conforming() -> MockServer {
     start(Box::new(|_, reply| reply)).await
 }
 

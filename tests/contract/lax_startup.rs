@@ -38,7 +38,7 @@ async fn every_fault_of_a_lax_startup_is_named() {
         .map(|result| result.id.as_str())
         .collect();
     let Nature::Deviation { checks, .. } = find("lax-startup").unwrap().nature else {
-        panic!("it is lawful")
+        panic!("it is conforming")
     };
     let silent: Vec<_> = checks.iter().filter(|id| !failed.contains(*id)).collect();
     let loud: Vec<_> = results

@@ -5,7 +5,7 @@
 //!   [`api`] and sharing nothing with the mock. The faults are the tables in [`faults`].
 //! - `spelling`: the one fault that wiremock cannot show, behind a small proxy.
 //! - `counting`: faults that need memory, as deviations of the mock.
-//! - `lawful`: what a deployment may do differently.
+//! - `conforming`: what a deployment may do differently.
 //! - `reference`: the mock itself passes all of it, over both versions of HTTP.
 //! - `nothing_to_judge`: servers that show nothing of what checks are about.
 //! - `lax_startup`: a deployment with many faults at once.
@@ -14,10 +14,10 @@
 
 mod api;
 mod complete;
+mod conforming;
 mod counting;
 mod deployment;
 mod faults;
-mod lawful;
 mod lax_startup;
 mod nothing_to_judge;
 mod one_fault;

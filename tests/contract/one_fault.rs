@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use trenchcheck::report::{CheckResult, Verdict};
 use trenchcheck::scenario::model::Level;
 
-use crate::deployment::{start, start_lawful, target};
+use crate::deployment::{start, start_conforming, target};
 use crate::faults::{Row, all};
 use crate::playing::{SUITE, play_checks, said};
 
@@ -19,7 +19,7 @@ const SIDE_BY_SIDE: usize = 8;
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_fault_every_one_of_these_checks_passes_and_says_none_of_it() {
     let rows = all();
-    let server = start_lawful().await;
+    let server = start_conforming().await;
     let ids: BTreeSet<&str> =
         rows.iter().flat_map(|row| row.spares.iter().copied().chain([row.check])).collect();
     let results = play_checks(target(&server.uri()), &SUITE, &ids).await;

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use trenchcheck::report::Verdict;
 
-use crate::deployment::{start_lawful, target};
+use crate::deployment::{start_conforming, target};
 use crate::playing::{SUITE, play_checks, said};
 
 /// The check whose fault this is.
@@ -49,7 +49,7 @@ async fn forward(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deployment_that_minds_the_case_of_names_is_named() {
-    let server = start_lawful().await;
+    let server = start_conforming().await;
     let ids = BTreeSet::from([CHECK, "auth.missing", "auth.valid-key-accepted"]);
     for (url, faulty) in
         [(server.uri(), false), (proxy_in_front_of(*server.address(), "x-api-key").await, true)]
@@ -75,7 +75,7 @@ async fn a_deployment_that_minds_the_case_of_names_is_named() {
 /// Client libraries write lower case, so such a deployment lets nobody in: that is named, too, and all else is blocked.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deployment_that_wants_the_pages_own_spelling_is_named() {
-    let server = start_lawful().await;
+    let server = start_conforming().await;
     let url = proxy_in_front_of(*server.address(), "X-API-Key").await;
     let ids = BTreeSet::from([CHECK, "auth.valid-key-accepted", "auth.missing"]);
     for result in play_checks(target(&url), &SUITE, &ids).await {

@@ -1,4 +1,4 @@
-//! Every way in which the lawful targets are odd.
+//! Every way in which the conforming targets are odd.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio::io::AsyncWriteExt as _;
 use crate::api::{Api, Reply};
 use crate::http::{Connection, Head, Server};
 
-/// One lawful way to be odd.
+/// One conforming way to be odd.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Oddity {
     /// HTTP/1.0, and a connection for every answer; no length is announced.

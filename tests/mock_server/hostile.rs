@@ -181,7 +181,7 @@ async fn bodies_that_try_parsers_are_answered() {
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let open = "[".repeat(100_000);
     let objects = format!("{}1{}", r#"{"a":"#.repeat(100_000), "}".repeat(100_000));
-    for (body, lawful) in [
+    for (body, conforming) in [
         (deep.clone(), &[400][..]),
         (open, &[400]),
         (objects, &[400]),
@@ -206,8 +206,8 @@ async fn bodies_that_try_parsers_are_answered() {
     ] {
         for path in ["/api/v1/events", "/api/v1/evals/scores"] {
             let answer = mock.post(path, Some(WRITE), &body).await;
-            let lawful = if path.ends_with("scores") { &[400][..] } else { lawful };
-            assert!(lawful.contains(&answer.status), "{} to {path}: {}", answer.status, &body[..60]);
+            let conforming = if path.ends_with("scores") { &[400][..] } else { conforming };
+            assert!(conforming.contains(&answer.status), "{} to {path}: {}", answer.status, &body[..60]);
         }
     }
     for value in ["1e999", "-1e999", "NaN", "1e308"] {

@@ -5,16 +5,16 @@
 //! nothing here, either.
 //!
 //! - `faults`: one fault at a time. The check that is there for it fails, and what it has nothing to do with passes.
-//! - `lawful`: what a server may do otherwise. Nothing is held against it.
+//! - `conforming`: what a server may do otherwise. Nothing is held against it.
 //! - `program`: the built program against it, with keys in environment variables.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail loudly")]
 
 mod answer;
+mod conforming;
 mod control;
 mod faults;
 mod handler;
 mod judged;
-mod lawful;
 mod limiter;
 #[path = "../common/program.rs"]
 mod program;

@@ -161,7 +161,7 @@ pub(crate) enum Quirk {
     /// A read makes the counter of events begin anew.
     ReadsRefillEvents,
 
-    // Lawful, if not common.
+    // Conforming, if not common.
     /// Every error is indented, and written with escapes.
     Escapes,
     /// Retry-After has leading zeros.

@@ -56,7 +56,7 @@ async fn run(quirks: &'static [Quirk], words: &[&str], code: i32) -> Vec<(String
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lawful_server_conforms_with_keys_of_its_own() {
+async fn a_conforming_server_conforms_with_keys_of_its_own() {
     let words = ["auth.*", "scope.*", "--skip", "scope.403-counts", "--skip", "scope.order-with-limit"];
     let verdicts = run(&[], &words, 0).await;
     let others: Vec<_> =

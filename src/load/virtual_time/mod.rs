@@ -1,8 +1,8 @@
 //! Load runs in virtual time: a plan's schedule, the mock's engine, the ledger and the judgement, without a socket
-//! and without a second spent. So every shipped profile is played at its full length, against every lawful limiter
+//! and without a second spent. So every shipped profile is played at its full length, against every conforming limiter
 //! and against those that are wrong.
 
-mod lawful;
+mod conforming;
 mod wrong;
 
 use std::cmp::Reverse;

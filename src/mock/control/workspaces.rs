@@ -171,7 +171,7 @@ fn view(call: &Call<'_>, workspace: &Workspace) -> WorkspaceView {
 impl From<&Settings> for SettingsView {
     fn from(settings: &Settings) -> Self {
         let limiter = settings.limiter.unwrap_or(Kind::Anchored);
-        let named = Kind::LAWFUL.iter().find(|(_, kind)| *kind == limiter);
+        let named = Kind::CONFORMING.iter().find(|(_, kind)| *kind == limiter);
         let limits = Tier::ALL.map(|tier| {
             let quota = settings.quotas.of(tier);
             TierView {

@@ -37,7 +37,7 @@ pub enum Kind {
 
 impl Kind {
     /// The kinds that keep the promise, by the names `--limiter` takes.
-    pub const LAWFUL: [(&'static str, Self); 4] = [
+    pub const CONFORMING: [(&'static str, Self); 4] = [
         ("anchored", Self::Anchored),
         ("aligned", Self::Aligned),
         ("sliding", Self::Sliding),
@@ -54,7 +54,7 @@ impl FromStr for Kind {
     type Err = UnknownLimiter;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let found = Self::LAWFUL.iter().find(|(name, _)| *name == text);
+        let found = Self::CONFORMING.iter().find(|(name, _)| *name == text);
         found.map(|&(_, kind)| kind).ok_or_else(|| UnknownLimiter(text.to_owned()))
     }
 }

@@ -5,7 +5,7 @@ use super::*;
 const STANDARD: Rules = Rules::reference(60, None);
 const INGESTION: Rules = Rules::reference(1_000, Some(100_000));
 
-fn lawful(kind: Kind) -> Rules {
+fn conforming(kind: Kind) -> Rules {
     Rules { kind, requests: 5, events: Some(40), epoch_ms: 17, ..STANDARD }
 }
 
@@ -87,7 +87,7 @@ fn arrivals() -> impl Strategy<Value = Vec<(u64, u32)>> {
 proptest! {
     #[test]
     fn the_reference_agrees_with_the_oracle(arrivals in arrivals(), requests in 1_u32..9, start in 0_u64..100_000) {
-        let rules = Rules { requests, ..lawful(Kind::Anchored) };
+        let rules = Rules { requests, ..conforming(Kind::Anchored) };
         let (mut limiter, mut oracle, mut now) = (Limiter::default(), Oracle::default(), start);
         for (step, events) in arrivals {
             now += step;
@@ -96,8 +96,8 @@ proptest! {
     }
 
     #[test]
-    fn every_lawful_kind_keeps_its_promise(arrivals in arrivals(), kind in 0..Kind::LAWFUL.len()) {
-        let rules = lawful(Kind::LAWFUL[kind].1);
+    fn every_conforming_kind_keeps_its_promise(arrivals in arrivals(), kind in 0..Kind::CONFORMING.len()) {
+        let rules = conforming(Kind::CONFORMING[kind].1);
         let mut limiter = Limiter::default();
         let mut now = 0;
         for (step, events) in arrivals {
@@ -111,10 +111,10 @@ proptest! {
     }
 
     #[test]
-    fn every_lawful_kind_grants_all_of_it_after_a_silent_minute(
-        arrivals in arrivals(), kind in 0..Kind::LAWFUL.len()
+    fn every_conforming_kind_grants_all_of_it_after_a_silent_minute(
+        arrivals in arrivals(), kind in 0..Kind::CONFORMING.len()
     ) {
-        let rules = lawful(Kind::LAWFUL[kind].1);
+        let rules = conforming(Kind::CONFORMING[kind].1);
         let mut limiter = Limiter::default();
         let mut now = 0;
         for (step, events) in arrivals {
@@ -131,9 +131,9 @@ proptest! {
 
     #[test]
     fn what_is_said_to_be_used_decides_and_is_freed_when_promised(
-        arrivals in arrivals(), kind in 0..Kind::LAWFUL.len()
+        arrivals in arrivals(), kind in 0..Kind::CONFORMING.len()
     ) {
-        let rules = lawful(Kind::LAWFUL[kind].1);
+        let rules = conforming(Kind::CONFORMING[kind].1);
         let mut limiter = Limiter::default();
         let mut now = 0;
         for (step, events) in arrivals {
@@ -161,8 +161,8 @@ proptest! {
     }
 
     #[test]
-    fn no_minute_holds_more_than_twice_the_limit(arrivals in arrivals(), kind in 0..Kind::LAWFUL.len()) {
-        let rules = lawful(Kind::LAWFUL[kind].1);
+    fn no_minute_holds_more_than_twice_the_limit(arrivals in arrivals(), kind in 0..Kind::CONFORMING.len()) {
+        let rules = conforming(Kind::CONFORMING[kind].1);
         let mut limiter = Limiter::default();
         let (mut now, mut admitted) = (0, Vec::new());
         for (step, events) in arrivals {

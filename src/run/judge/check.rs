@@ -7,7 +7,7 @@ use super::counts;
 use super::reading::{Context, FirstBodies, Lack, Outcome, owns_the_limit, read};
 use crate::contract::Tier;
 use crate::report::Failure;
-use crate::run::evidence::{Evidence, Gap, Play, Seen};
+use crate::run::evidence::{Evidence, Gap, Observation, Play};
 use crate::run::job::is_about_being_let_in;
 use crate::run::limiters::{self, Assessment, LONG_SILENCE, SHORT_SILENCE, Suspicion};
 use crate::scenario::Suite;
@@ -269,7 +269,9 @@ fn suspicions_beside(context: &Context<'_>, reading: &Reading) -> Vec<Suspicion>
     let others = context.play.seen.iter().enumerate().filter(|(place, _)| !read.contains(place));
     others
         .filter_map(|(_, seen)| match seen {
-            Seen::Burst(burst) => counts::suspicion_of(context, burst, context.play.keys.get(&burst.key)?),
+            Observation::Burst(burst) => {
+                counts::suspicion_of(context, burst, context.play.keys.get(&burst.key)?)
+            }
             _ => None,
         })
         .collect()
@@ -298,10 +300,10 @@ fn with_plays(mut failures: Vec<Failure>, plays: usize) -> Vec<Failure> {
 mod tests {
     use super::super::learn;
     use super::*;
-    use crate::run::clock::Moment;
+    use crate::run::clock::Instant;
+    use crate::run::environment::OWN;
     use crate::run::evidence::{Answer, Burst, Fresh, KeyInfo, NotPlayed};
     use crate::run::learned::Quota;
-    use crate::run::stage::OWN;
     use crate::scenario::Source;
     use crate::scenario::model::Action;
 
@@ -322,7 +324,7 @@ mod tests {
 
     /// A burst in a fresh window of a Standard key, `minute` minutes and `second` seconds into the run.
     fn burst_of(admitted: usize, refused: usize, (minute, second): (u64, u64)) -> Burst {
-        let from = Moment(Duration::from_secs(60 * minute + second));
+        let from = Instant(Duration::from_secs(60 * minute + second));
         let to = from + Duration::from_millis(300);
         let answer = |place: usize| {
             let limited = place >= admitted;
@@ -365,9 +367,9 @@ mod tests {
                 KeyInfo { variable: "K".to_owned(), tier: Some(Tier::Standard), limits, documented: limits };
             let right = burst_of(60, 100, (9, 9));
             let seen = |(place, action): (usize, &Action)| match action {
-                Action::Burst(_) if self.reads(place) => Seen::Burst(Box::new(burst.clone())),
-                Action::Burst(_) => Seen::Burst(Box::new(right.clone())),
-                _ => Seen::Nothing,
+                Action::Burst(_) if self.reads(place) => Observation::Burst(Box::new(burst.clone())),
+                Action::Burst(_) => Observation::Burst(Box::new(right.clone())),
+                _ => Observation::Nothing,
             };
             let actions = self.case().steps.iter().map(|step| &step.value.action);
             Play {
@@ -528,7 +530,7 @@ mod tests {
             let mut evidence = bench.evidence(std::slice::from_ref(&first));
             let mut bursts = 0;
             for seen in &mut evidence.plays[0].seen {
-                if let Seen::Burst(burst) = seen {
+                if let Observation::Burst(burst) = seen {
                     **burst = if bursts == 0 { first.clone() } else { second.clone() };
                     bursts += 1;
                 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::promise::{broken_promise, spread};
 use super::reading::{Context, Lack, Outcome};
 use super::{Finding, excerpt};
-use crate::run::clock::Moment;
-use crate::run::evidence::{Answer, Burst, Fresh, KeyInfo, Paced, Polled, Seen};
+use crate::run::clock::Instant;
+use crate::run::evidence::{Answer, Burst, Fresh, KeyInfo, Observation, Paced, Polled};
 use crate::run::keys::WINDOW;
 use crate::run::learned::MOST_QUOTAS;
 use crate::run::limiters::{Span, Suspicion, may_refuse, too_slow};
@@ -182,7 +182,7 @@ fn events_end(context: &Context<'_>, key: &KeyInfo) -> bool {
     let requests = context.limits(key).requests;
     context.evidence.plays.iter().any(|play| {
         play.seen.iter().any(|seen| match seen {
-            Seen::Burst(burst) => {
+            Observation::Burst(burst) => {
                 let same_tier = play.keys.get(&burst.key).is_some_and(|used| used.tier == key.tier);
                 let counts_events = burst.batches.iter().any(|events| *events > 1);
                 let ended = burst.limited() > 0 && burst.spent.0 + burst.admitted() < requests;
@@ -374,7 +374,7 @@ pub(super) fn polled(context: &Context<'_>, expect: &Expect, found: &Polled, key
         let what =
             format!("{} of {limit} requests came back {after:.1} s after a quota was used up", early.whole);
         // A counter that weighs in the minute before has room for one more soon after its clock's minute began.
-        let began = Moment(early.at.0.0.saturating_sub(SOON));
+        let began = Instant(early.at.0.0.saturating_sub(SOON));
         return Outcome::Suspect(Suspicion::CameBack((began, early.at.1)), too_early(what));
     }
     let Some(again) = early.again else {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::reading::owns_the_limit;
 use crate::contract::Tier;
-use crate::run::evidence::{Burst, Evidence, Seen};
+use crate::run::evidence::{Burst, Evidence, Observation};
 use crate::run::learned::{MOST_QUOTAS, Quota};
 use crate::scenario::Suite;
 use crate::scenario::model::Fact;
@@ -58,9 +58,9 @@ pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Vec<Tier> {
 }
 
 /// A burst that measured a fresh window's requests, one at a time.
-fn measured(seen: &Seen) -> Option<&Burst> {
+fn measured(seen: &Observation) -> Option<&Burst> {
     match seen {
-        Seen::Burst(burst) if burst.fresh.is_some() && !burst.together && burst.faults.is_empty() => {
+        Observation::Burst(burst) if burst.fresh.is_some() && !burst.together && burst.faults.is_empty() => {
             Some(burst)
         }
         _ => None,

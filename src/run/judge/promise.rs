@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::run::clock::Moment;
+use crate::run::clock::Instant;
 use crate::run::evidence::Answer;
 
 /// How long the page's own 429 says to wait, whenever it is sent.
@@ -12,7 +12,7 @@ const CONSTANT: Duration = Duration::from_secs(60);
 /// request leaving and the answer arriving, so slow answers alone never make a spread, and neither does the page's own
 /// constant 60. `None` where fewer than two promises can be read.
 pub(crate) fn spread(answers: &[Answer]) -> Option<Duration> {
-    let promises: Vec<(Moment, Moment, Duration)> = answers
+    let promises: Vec<(Instant, Instant, Duration)> = answers
         .iter()
         .filter_map(|answer| {
             let wait = answer.promise? - answer.answered;
@@ -38,9 +38,9 @@ const FORWARD: Duration = Duration::from_secs(5);
 ///
 /// A client that asks again has not waited, and a limiter may count that: its promises move on and on. One that was moved
 /// clearly forward is no such promise. Whatever is asked meanwhile, it has to be kept.
-pub(crate) fn broken_promise(answers: &[Answer]) -> Option<(Moment, Answer)> {
-    let mut latest: Option<Moment> = None;
-    let mut forward: Option<Moment> = None;
+pub(crate) fn broken_promise(answers: &[Answer]) -> Option<(Instant, Answer)> {
+    let mut latest: Option<Instant> = None;
+    let mut forward: Option<Instant> = None;
     for answer in answers {
         if let Some(promise) = forward.filter(|promise| answer.sent >= *promise) {
             return Some((promise, *answer));
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     fn limited(sent_ms: u64, answered_ms: u64, retry_after: &str) -> Answer {
-        let at = |ms| Moment(Duration::from_millis(ms));
+        let at = |ms| Instant(Duration::from_millis(ms));
         let answered = at(answered_ms);
         Answer {
             look: 0,
@@ -99,7 +99,7 @@ mod tests {
         let slow = [(0, 9_000, "60"), (9_000, 9_100, "60"), (9_100, 9_300, "60"), (69_200, 69_300, "60")];
         assert_eq!(all(&slow), None, "the first promise may have been made at once");
         let herd = [(0, 5, "75"), (20_000, 20_005, "40"), (59_000, 59_005, "9")];
-        assert_eq!(all(&herd), None, "later than needed is lawful");
+        assert_eq!(all(&herd), None, "later than needed is conforming");
         assert_eq!(all(&[(0, 5, "60"), (20_000, 20_005, "soon"), (61_000, 61_005, "1")]), None);
     }
 

@@ -8,7 +8,7 @@ use super::answer::{Rules, describe, excerpt, judge_answer};
 use super::{Finding, counts, pretty};
 use crate::contract::{Limits, Tier};
 use crate::report::Failure;
-use crate::run::evidence::{Answer, Burst, Evidence, Gap, KeyInfo, Look, Play, Seen, Sent};
+use crate::run::evidence::{Answer, Burst, Evidence, Gap, KeyInfo, Look, Observation, Play, Sent};
 use crate::run::limiters::Suspicion;
 use crate::run::render;
 use crate::scenario::Suite;
@@ -33,9 +33,9 @@ pub(super) enum Outcome {
     Held,
     /// Every expectation held, and this was seen.
     HeldWith(String),
-    /// Some are broken, and nothing lawful explains it.
+    /// Some are broken, and nothing conforming explains it.
     Broken(Vec<Failure>),
-    /// Some are broken, and something lawful may explain it.
+    /// Some are broken, and something conforming may explain it.
     Suspect(Suspicion, Vec<Failure>),
     /// It was measured out by limits that are not those of this deployment.
     Stale,
@@ -222,7 +222,7 @@ fn read_step<'a>(
 ) -> Outcome {
     let earlier = context.play.seen.iter().take(place);
     for seen in earlier {
-        if let Seen::Burst(burst) = seen
+        if let Observation::Burst(burst) = seen
             && let Some(key) = context.key(&burst.key)
         {
             let window = counts::window(context, burst, key);
@@ -235,13 +235,13 @@ fn read_step<'a>(
         return Outcome::Inconclusive("it was not played so far".to_owned());
     };
     match (seen, item.expect.as_ref()) {
-        (Seen::Nothing, _) => Outcome::Held,
-        (Seen::Missing(gap), _) => Outcome::of(gap),
-        (Seen::Answer(sent), expect) => {
+        (Observation::Nothing, _) => Outcome::Held,
+        (Observation::Missing(gap), _) => Outcome::of(gap),
+        (Observation::Answer(sent), expect) => {
             facts.extend(item.observe.as_ref().and_then(|text| observed(context, text, sent)));
             sent_once(context, item.given.as_ref(), expect, sent, place, bodies)
         }
-        (Seen::Burst(burst), expect) => {
+        (Observation::Burst(burst), expect) => {
             facts.extend(burst.notes.iter().cloned());
             let Some(key) = context.key(&burst.key) else { return Outcome::Held };
             if let Some(text) = &item.observe {
@@ -251,11 +251,11 @@ fn read_step<'a>(
             let answers: Vec<Answer> = burst.answers.iter().map(|(_, answer)| *answer).collect();
             counts::burst(context, expect, burst, key).and_then(|| each_429(context, expect, &answers))
         }
-        (Seen::Paced(paced), expect) => {
+        (Observation::Paced(paced), expect) => {
             let (Some(key), Some(expect)) = (context.key(&paced.key), expect) else { return Outcome::Held };
             counts::paced(context, expect, paced, key).and_then(|| each_429(context, expect, &paced.answers))
         }
-        (Seen::Polled(polled), expect) => {
+        (Observation::Polled(polled), expect) => {
             if !was_used_up(context, place) {
                 let why = "the key could not be used up: a check of its limit names the cause";
                 return Outcome::Lacking(Lack::RequestLimit, why.to_owned());
@@ -273,11 +273,11 @@ fn read_step<'a>(
             let (Some(key), Some(expect)) = (context.key(&polled.key), expect) else { return Outcome::Held };
             counts::polled(context, expect, polled, key)
         }
-        (Seen::UsedUp(limited), expect) => {
+        (Observation::UsedUp(limited), expect) => {
             expect.map_or(Outcome::Held, |expect| each_429(context, expect, limited))
         }
-        (Seen::Listed { session, found }, _) => listed(context, step, session, *found),
-        (Seen::Limiter(what), _) => {
+        (Observation::Listed { session, found }, _) => listed(context, step, session, *found),
+        (Observation::Limiter(what), _) => {
             facts.push(what.clone());
             Outcome::Held
         }
@@ -288,8 +288,8 @@ fn read_step<'a>(
 fn was_used_up(context: &Context<'_>, place: usize) -> bool {
     let bursts = context.play.seen.iter().take(place).rev();
     let last = bursts.filter_map(|seen| match seen {
-        Seen::Burst(burst) if burst.counted => Some(burst.limited() > 0),
-        Seen::UsedUp(_) => Some(true),
+        Observation::Burst(burst) if burst.counted => Some(burst.limited() > 0),
+        Observation::UsedUp(_) => Some(true),
         _ => None,
     });
     last.into_iter().next().unwrap_or(false)
@@ -379,7 +379,7 @@ fn uses_up(context: &Context<'_>, place: usize) -> bool {
     context.case.steps.iter().take(place).any(|step| uses_up(&step.value.action))
 }
 
-/// Whether something lawful may explain the status of an answer.
+/// Whether something conforming may explain the status of an answer.
 fn suspected(
     context: &Context<'_>,
     expect: &Expect,

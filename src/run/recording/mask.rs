@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::report::Redactor;
 use crate::run::admissions::Most;
 use crate::run::evidence::{
-    Burst, Deployment, Evidence, Gap, Look, NotPlayed, Paced, Play, Polled, Request, Seen, Sent,
+    Burst, Deployment, Evidence, Gap, Look, NotPlayed, Observation, Paced, Play, Polled, Request, Sent,
 };
 use crate::run::judge::{Finding, compared};
 use crate::run::learned::Learned;
@@ -82,18 +82,18 @@ impl Mask<'_> {
         let Play { experiment: _, row: _, keys: _, silence: _, seen, requests: _, took: _ } = play;
         for seen in seen {
             match seen {
-                Seen::Nothing | Seen::UsedUp(_) => {}
-                Seen::Missing(gap) => self.gap(gap),
-                Seen::Answer(sent) => self.sent(sent),
-                Seen::Burst(burst) => self.burst(burst),
-                Seen::Paced(paced) => {
+                Observation::Nothing | Observation::UsedUp(_) => {}
+                Observation::Missing(gap) => self.gap(gap),
+                Observation::Answer(sent) => self.sent(sent),
+                Observation::Burst(burst) => self.burst(burst),
+                Observation::Paced(paced) => {
                     let Paced { key: _, answers: _, before: _, private: _ } = &**paced;
                 }
-                Seen::Polled(polled) => {
+                Observation::Polled(polled) => {
                     let Polled { key: _, over: _, began: _, early: _, refusals: _, last: _ } = &**polled;
                 }
-                Seen::Listed { session, found: _ } => self.text(session),
-                Seen::Limiter(what) => self.text(what),
+                Observation::Listed { session, found: _ } => self.text(session),
+                Observation::Limiter(what) => self.text(what),
             }
         }
     }
@@ -191,7 +191,7 @@ mod tests {
 
     use super::*;
     use crate::contract::ApiKey;
-    use crate::run::clock::Moment;
+    use crate::run::clock::Instant;
     use crate::scenario::model::Rule;
 
     const KEYS: [&str; 2] =
@@ -215,7 +215,7 @@ mod tests {
             counted: true,
             on_promise: false,
             silence: Duration::ZERO,
-            since: Moment::default(),
+            since: Instant::default(),
             let_in_while_used_up: 0,
             gives_back: false,
         }
@@ -232,11 +232,11 @@ mod tests {
             keys: BTreeMap::new(),
             silence: None,
             seen: vec![
-                Seen::Answer(Box::new(sent())),
-                Seen::Burst(Box::new(burst)),
-                Seen::Missing(Gap::Noise(key())),
-                Seen::Listed { session: key(), found: true },
-                Seen::Limiter(key()),
+                Observation::Answer(Box::new(sent())),
+                Observation::Burst(Box::new(burst)),
+                Observation::Missing(Gap::Noise(key())),
+                Observation::Listed { session: key(), found: true },
+                Observation::Limiter(key()),
             ],
             requests: 1,
             took: Duration::ZERO,

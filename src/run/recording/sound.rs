@@ -2,7 +2,7 @@
 
 use super::{DOCUMENT, Document, Recording, SCHEMA};
 use crate::contract::Limits;
-use crate::run::evidence::{Answer, Burst, Evidence, Play, Seen};
+use crate::run::evidence::{Answer, Burst, Evidence, Observation, Play};
 use crate::run::learned::Quota;
 
 /// No run sends so much, and numbers up to this can be added and multiplied.
@@ -43,14 +43,17 @@ fn check(evidence: &Evidence) -> Result<(), String> {
 }
 
 /// The answers of a step.
-fn answers(seen: &Seen) -> Vec<&Answer> {
+fn answers(seen: &Observation) -> Vec<&Answer> {
     match seen {
-        Seen::Nothing | Seen::Missing(_) | Seen::Listed { .. } | Seen::Limiter(_) => Vec::new(),
-        Seen::Answer(sent) => sent.outcome.iter().collect(),
-        Seen::Burst(burst) => burst.answers.iter().map(|(_, answer)| answer).collect(),
-        Seen::Paced(paced) => paced.answers.iter().collect(),
-        Seen::Polled(polled) => polled.refusals.iter().collect(),
-        Seen::UsedUp(refusals) => refusals.iter().collect(),
+        Observation::Nothing
+        | Observation::Missing(_)
+        | Observation::Listed { .. }
+        | Observation::Limiter(_) => Vec::new(),
+        Observation::Answer(sent) => sent.outcome.iter().collect(),
+        Observation::Burst(burst) => burst.answers.iter().map(|(_, answer)| answer).collect(),
+        Observation::Paced(paced) => paced.answers.iter().collect(),
+        Observation::Polled(polled) => polled.refusals.iter().collect(),
+        Observation::UsedUp(refusals) => refusals.iter().collect(),
     }
 }
 
@@ -62,12 +65,12 @@ fn numbers(play: &Play) -> Vec<u64> {
         .extend(play.keys.values().flat_map(|key| [limits(&key.limits), limits(&key.documented)].concat()));
     for seen in &play.seen {
         match seen {
-            Seen::Burst(burst) => {
+            Observation::Burst(burst) => {
                 let Burst { batches, spent, .. } = &**burst;
                 let events: u64 = batches.iter().map(|batch| u64::from(*batch)).sum();
                 numbers.extend([events, u64::from(spent.0), u64::from(spent.1)]);
             }
-            Seen::Polled(polled) => numbers.extend(polled.early.map(|early| u64::from(early.whole))),
+            Observation::Polled(polled) => numbers.extend(polled.early.map(|early| u64::from(early.whole))),
             _ => {}
         }
     }

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use crate::payload::random_session;
 use crate::run::credentials::counts_against_key;
-use crate::run::evidence::{Answer, Burst as Seen, Gap};
+use crate::run::evidence::{Answer, Burst as Observation, Gap};
+use crate::run::http_client::Connections;
 use crate::run::keys::KeyState;
 use crate::run::learned::MOST_QUOTAS;
 use crate::run::limiters::Suspicion;
 use crate::run::message::Outgoing;
 use crate::run::request::Recipe;
 use crate::run::runner::Runner;
-use crate::run::wire::Connections;
 use crate::scenario::model::{Body, Burst, Credentials, HttpVersion, RequestDef};
 use crate::scenario::words::Amount;
 
@@ -32,7 +32,7 @@ type Way<'a> = (&'a RequestDef, Option<HttpVersion>);
 impl<'a> Runner<'a> {
     /// Sends a burst. Where a whole quota was admitted without a refusal it goes on until there is one, or until there
     /// is no doubt that there is none; where little was admitted, it is seen whether more trickles back.
-    pub(super) async fn burst(&mut self, burst: &Burst) -> Result<Seen, Gap> {
+    pub(super) async fn burst(&mut self, burst: &Burst) -> Result<Observation, Gap> {
         let key_name = self.key_name(burst.key.as_ref());
         let key = self.key(burst.key.as_ref())?;
         self.run.burst_is_welcome()?;
@@ -40,7 +40,7 @@ impl<'a> Runner<'a> {
         let (ways, notes) = self.ways(burst, &key).await?;
         let spent = self.spent(&key);
         let batches = self.measured_out(burst, &key)?;
-        let mut seen = Seen {
+        let mut seen = Observation {
             key: key_name,
             counted,
             together: burst.in_flight.is_some_and(|in_flight| in_flight > 1),
@@ -50,7 +50,7 @@ impl<'a> Runner<'a> {
             silence: self.silence,
             private: self.is_private(),
             notes,
-            ..Seen::default()
+            ..Observation::default()
         };
         self.release(burst, &ways, &key, batches, &mut seen).await?;
         if seen.spent.0 == 0 {
@@ -103,7 +103,7 @@ impl<'a> Runner<'a> {
         ways: &[Way<'_>],
         key: &KeyState,
         batches: Vec<u32>,
-        seen: &mut Seen,
+        seen: &mut Observation,
     ) -> Result<(), Gap> {
         let requests = self.in_turn(ways, key, &batches, burst.padding, burst.credentials.as_ref())?;
         let noise = |suspicion: &Suspicion| matches!(suspicion, Suspicion::Noise(_));
@@ -111,17 +111,17 @@ impl<'a> Runner<'a> {
         let fresh = burst.fresh_connections || self.attempt.suspicions.iter().any(noise);
         let connections = if fresh { Connections::Fresh } else { Connections::Reused };
         let in_flight = self.in_flight(burst.in_flight, requests.len());
-        let (volley, answers) =
+        let (burst, answers) =
             self.fire(seen.counted.then_some(key), requests, &batches, in_flight, connections).await;
-        self.run.note_burst(self.name, batches.len(), volley.left_within);
+        self.run.note_burst(self.name, batches.len(), burst.left_within);
         seen.in_flight = seen.in_flight.max(in_flight);
         let before = seen.batches.len();
         if before == 0 {
-            (seen.from, seen.left_within) = (volley.from, volley.left_within);
+            (seen.from, seen.left_within) = (burst.from, burst.left_within);
         }
-        seen.to = volley.to;
+        seen.to = burst.to;
         seen.answers.extend(answers.into_iter().map(|(place, answer)| (before + place, answer)));
-        seen.faults.extend(volley.faults.iter().map(ToString::to_string));
+        seen.faults.extend(burst.faults.iter().map(ToString::to_string));
         seen.batches.extend(batches);
         Ok(())
     }
@@ -133,7 +133,7 @@ impl<'a> Runner<'a> {
         burst: &Burst,
         ways: &[Way<'_>],
         key: &KeyState,
-        seen: &mut Seen,
+        seen: &mut Observation,
     ) -> Result<(), Gap> {
         let limit = self.limits(key).requests;
         while seen.faults.is_empty()
@@ -153,7 +153,7 @@ impl<'a> Runner<'a> {
         Ok(())
     }
 
-    fn is_short(&self, seen: &Seen, key: &KeyState) -> bool {
+    fn is_short(&self, seen: &Observation, key: &KeyState) -> bool {
         let limits = self.limits(key);
         let events = seen.batches.iter().any(|batch| *batch > 1);
         let (had, whole) = match (events, limits.events) {
@@ -169,14 +169,19 @@ impl<'a> Runner<'a> {
 
     /// Whether quota comes back bit by bit well inside a window, as it does with a limiter that weighs in the window
     /// before. `None` where a reset may have come, or where there was nothing to trickle.
-    async fn trickles(&self, key: &KeyState, def: &RequestDef, seen: &Seen) -> Result<Option<bool>, Gap> {
+    async fn trickles(
+        &self,
+        key: &KeyState,
+        def: &RequestDef,
+        seen: &Observation,
+    ) -> Result<Option<bool>, Gap> {
         let admissions = &self.run.trace.admissions;
         let fewest =
-            admissions.fewest_in_a_minute_before(&self.stage.base_url, &key.key.variable, seen.since);
+            admissions.fewest_in_a_minute_before(&self.environment.base_url, &key.key.variable, seen.since);
         if fewest.is_some_and(|fewest| fewest < SEEN_TO_TRICKLE) {
             return Ok(None);
         }
-        self.wait_until(self.stage.clock.now() + TRICKLE, "a look whether quota trickles back").await?;
+        self.wait_until(self.environment.clock.now() + TRICKLE, "a look whether quota trickles back").await?;
         let mut admitted = 0;
         for outgoing in self.batches(def, key, &[0; LOOKS])? {
             if let Ok(answer) = self.exchange(&outgoing, Some(key), Connections::Fresh).await
@@ -319,7 +324,7 @@ fn refusal(answers: &[(usize, Answer)]) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::clock::Moment;
+    use crate::run::clock::Instant;
 
     #[test]
     fn batches_carry_every_event_once() {
@@ -332,7 +337,7 @@ mod tests {
     fn refused_with(answers: &[(u16, usize)]) -> Option<u16> {
         let statuses = answers.iter().flat_map(|(status, times)| std::iter::repeat_n(*status, *times));
         let answer = |(place, status): (usize, u16)| {
-            let now = Moment(Duration::from_millis(place as u64));
+            let now = Instant(Duration::from_millis(place as u64));
             let limited = status == 429;
             let (sent, answered, done) = (now, now, now);
             (place, Answer { look: 0, status, limited, accepted: None, promise: None, sent, answered, done })

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::run::evidence::{Answer, Gap};
+use crate::run::http_client::Connections;
 use crate::run::keys::{KeyState, WINDOW};
 use crate::run::runner::Runner;
-use crate::run::wire::Connections;
 use crate::scenario::model::{Exhaust, RequestDef};
 
 /// How many requests are sent one by one until one of them is refused.
@@ -48,7 +48,7 @@ impl Runner<'_> {
         batch: Option<u32>,
     ) -> Result<Option<Vec<Answer>>, Gap> {
         let mut limited: Vec<Answer> = Vec::new();
-        let now = self.stage.clock.now();
+        let now = self.environment.clock.now();
         if collect <= 1
             && (key.used_up_at(now) || key.limited_just_now(now))
             && let (Some(answer), _) = self.limited_alone(key, def, batch).await?
@@ -63,16 +63,16 @@ impl Runner<'_> {
             }
             let missing = collect.saturating_sub(u32::try_from(limited.len()).unwrap_or(u32::MAX));
             let quota = match batch {
-                _ if key.used_up_at(self.stage.clock.now()) => 0,
+                _ if key.used_up_at(self.environment.clock.now()) => 0,
                 Some(batch) => limits.events.unwrap_or(0).div_ceil(batch.max(1)),
                 None => limits.requests,
             };
             let batches = vec![batch.unwrap_or(0); (quota + missing.max(1)) as usize];
             let requests = self.batches(def, key, &batches)?;
             let in_flight = self.in_flight(None, requests.len());
-            let (volley, answers) =
+            let (burst, answers) =
                 self.fire(Some(key), requests, &batches, in_flight, Connections::Reused).await;
-            slowest = slowest.max(volley.took());
+            slowest = slowest.max(burst.took());
             // Which of the refusals belong to the window that is open now cannot be told from answers that overlap.
             key.forget_promise();
             limited.extend(answers.into_iter().map(|(_, answer)| answer).filter(|answer| answer.limited));

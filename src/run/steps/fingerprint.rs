@@ -4,11 +4,11 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::run::evidence::{Answer, Gap};
+use crate::run::http_client::Connections;
 use crate::run::keys::KeyState;
 use crate::run::keys::WINDOW;
 use crate::run::limiters::Span;
 use crate::run::runner::Runner;
-use crate::run::wire::Connections;
 use crate::scenario::model::{Fingerprint, RequestDef};
 
 /// Between the first half of the quota and the rest.
@@ -79,7 +79,8 @@ impl Runner<'_> {
         let limit = self.limits(&key).requests;
         let before = self.spent(&key).requests;
         let half = (limit / 2).saturating_sub(before);
-        self.wait_until(self.stage.clock.now() + OFF_THE_CLOCK, "an instant that no limiter chose").await?;
+        self.wait_until(self.environment.clock.now() + OFF_THE_CLOCK, "an instant that no limiter chose")
+            .await?;
 
         let (first, admitted_first, _) = self.volley_of(&key, def, half).await?;
         self.wait_until(first.0 + APART, "the second half of the quota").await?;
@@ -95,15 +96,15 @@ impl Runner<'_> {
         let asked = self.batches(def, &key, &[0])?;
         let mut came_back = (None, 0);
         while let Some(outgoing) = asked.first() {
-            let next = self.stage.clock.now() + EVERY;
+            let next = self.environment.clock.now() + EVERY;
             if next - first.0 > 2 * WINDOW + ABOUT {
                 break;
             }
             self.wait_until(next, "quota to come back").await?;
             let answer = self.exchange(outgoing, Some(&key), Connections::Fresh).await;
             if answer.as_ref().is_ok_and(Answer::admitted) {
-                let after = self.stage.clock.now() - first.0;
-                self.wait_until(self.stage.clock.now() + SETTLED, "all that comes back").await?;
+                let after = self.environment.clock.now() - first.0;
+                self.wait_until(self.environment.clock.now() + SETTLED, "all that comes back").await?;
                 let (_, admitted, _) = self.volley_of(&key, def, limit).await?;
                 came_back = (Some(after), admitted + 1);
                 break;
@@ -125,12 +126,11 @@ impl Runner<'_> {
         let batches = vec![0; count as usize];
         let requests = self.batches(def, key, &batches)?;
         let in_flight = self.in_flight(None, requests.len());
-        let (volley, answers) =
-            self.fire(Some(key), requests, &batches, in_flight, Connections::Reused).await;
+        let (burst, answers) = self.fire(Some(key), requests, &batches, in_flight, Connections::Reused).await;
         let number = |wanted: fn(&Answer) -> bool| {
             u32::try_from(answers.iter().filter(|(_, answer)| wanted(answer)).count()).unwrap_or(u32::MAX)
         };
-        Ok(((volley.from, volley.to), number(Answer::admitted), number(|answer| answer.limited)))
+        Ok(((burst.from, burst.to), number(Answer::admitted), number(|answer| answer.limited)))
     }
 }
 

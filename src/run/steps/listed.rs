@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
-use crate::run::evidence::{Gap, Seen};
+use crate::run::evidence::{Gap, Observation};
+use crate::run::http_client::Connections;
 use crate::run::request::Recipe;
 use crate::run::runner::{Runner, Session};
-use crate::run::wire::Connections;
 use crate::scenario::model::{FindSession, Presence};
 
 /// Pages of the session list that are read, and sessions a page.
@@ -24,7 +24,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 impl Runner<'_> {
     /// Looks for the session in the list, again where it should be there and a deployment takes its time to show it.
-    pub(super) async fn find_session(&mut self, find: &FindSession) -> Result<Seen, Gap> {
+    pub(super) async fn find_session(&mut self, find: &FindSession) -> Result<Observation, Gap> {
         let Some(session) = self.sessions.get(find.session.as_str()).cloned() else {
             return Err(Gap::Blocked(format!("no batch was sent for the session `{}`", *find.session)));
         };
@@ -33,7 +33,7 @@ impl Runner<'_> {
             if found || find.is == Presence::Absent {
                 break;
             }
-            self.wait_until(self.stage.clock.now() + BETWEEN_LOOKS, "the session to be listed").await?;
+            self.wait_until(self.environment.clock.now() + BETWEEN_LOOKS, "the session to be listed").await?;
             found = self.is_listed(find, &session).await?;
         }
         if find.is == Presence::Present && !found {
@@ -42,7 +42,7 @@ impl Runner<'_> {
                     .to_owned(),
             ));
         }
-        Ok(Seen::Listed { session: session.id, found })
+        Ok(Observation::Listed { session: session.id, found })
     }
 
     /// Looks among the sessions of about that time, and where there is none of them among all: a list may know no dates.

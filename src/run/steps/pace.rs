@@ -6,14 +6,14 @@ use std::time::Duration;
 use tokio::task::{JoinError, JoinHandle};
 
 use crate::report::Event;
-use crate::run::clock::Moment;
+use crate::run::clock::Instant;
+use crate::run::environment::variables;
 use crate::run::evidence::{Answer, Gap, Paced};
 use crate::run::fault::Fault;
+use crate::run::http_client::Connections;
 use crate::run::keys::KeyState;
 use crate::run::message::{self, Outgoing};
 use crate::run::runner::Runner;
-use crate::run::stage::variables;
-use crate::run::wire::Connections;
 use crate::scenario::model::Pace;
 
 /// How long the clock of a mock stands still for an answer. A request has got there by then, though its answer may
@@ -21,7 +21,7 @@ use crate::scenario::model::Pace;
 const ON_ITS_WAY: Duration = Duration::from_millis(40);
 
 /// A request that is over: when it left, when it was over, and what came of it.
-type Over = (Moment, Moment, Result<message::Answer, Fault>);
+type Over = (Instant, Instant, Result<message::Answer, Fault>);
 
 /// A request that left.
 enum Sent {
@@ -55,25 +55,26 @@ impl Runner<'_> {
         requests: Vec<Arc<Outgoing>>,
         over: Duration,
     ) -> Result<Vec<Answer>, Gap> {
-        let clock = &self.stage.clock;
+        let clock = &self.environment.clock;
         let start = clock.now();
         let count = requests.len() as f64;
         if !clock.is_virtual() {
             let (id, what) = (self.name.to_owned(), "requests at an even pace".to_owned());
-            self.run.emit(Event::Waiting { id, keys: variables(self.cast), what, how_long: over });
+            self.run.emit(Event::Waiting { id, keys: variables(self.bindings), what, how_long: over });
         }
         let mut sent: Vec<Sent> = Vec::with_capacity(requests.len());
         for (place, outgoing) in requests.iter().enumerate() {
             clock.wait_until(start + over.mul_f64(place as f64 / count)).await?;
             self.count_requests(1);
             let connections = self.run.connections(Connections::Fresh);
-            let (wire, clock, outgoing) = (self.run.wire.clone(), Arc::clone(clock), Arc::clone(outgoing));
+            let (client, clock, outgoing) =
+                (self.run.client.clone(), Arc::clone(clock), Arc::clone(outgoing));
             let mut under_way = tokio::spawn(async move {
                 let left = clock.now();
-                let outcome = wire.exchange(&outgoing, connections, &clock).await;
+                let outcome = client.exchange(&outgoing, connections, &clock).await;
                 (left, clock.now(), outcome)
             });
-            let waits = if self.stage.clock.is_virtual() { ON_ITS_WAY } else { Duration::ZERO };
+            let waits = if self.environment.clock.is_virtual() { ON_ITS_WAY } else { Duration::ZERO };
             sent.push(match tokio::time::timeout(waits, &mut under_way).await {
                 Ok(Ok(over)) => Sent::Over(Box::new(over)),
                 Ok(Err(lost)) => return Err(broke_down(&lost)),
@@ -98,7 +99,7 @@ impl Runner<'_> {
             }
         }
         if !clock.is_virtual() {
-            self.run.emit(Event::Resumed { id: self.name.to_owned(), keys: variables(self.cast) });
+            self.run.emit(Event::Resumed { id: self.name.to_owned(), keys: variables(self.bindings) });
         }
         noise.map_or(Ok(answers), |what| Err(Gap::Noise(what)))
     }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::run::clock::Moment;
+use crate::run::clock::Instant;
 use crate::run::evidence::{Early, Gap, Polled};
+use crate::run::http_client::Connections;
 use crate::run::keys::KeyState;
 use crate::run::runner::Runner;
-use crate::run::wire::Connections;
 use crate::scenario::model::{Poll, RequestDef};
 
 /// How long after a poll a refusal of the window's last second is asked for.
@@ -32,11 +32,11 @@ enum End {
     /// It was let in when the time was over, as it may be.
     LetIn,
     /// It was let in too early: quota came back between these instants.
-    CameBack((Moment, Moment)),
+    CameBack((Instant, Instant)),
 }
 
 impl End {
-    fn came_back(self) -> Option<(Moment, Moment)> {
+    fn came_back(self) -> Option<(Instant, Instant)> {
         match self {
             Self::CameBack(at) => Some(at),
             Self::Refused | Self::LetIn => None,
@@ -88,12 +88,12 @@ impl Runner<'_> {
     }
 
     /// Asks until the time is over or something is admitted.
-    async fn watch(&self, watch: Watch<'_>, since: Moment, found: &mut Polled) -> Result<End, Gap> {
+    async fn watch(&self, watch: Watch<'_>, since: Instant, found: &mut Polled) -> Result<End, Gap> {
         let end = since + watch.over;
         let requests = self.batches(watch.def, watch.key, &[0])?;
         let Some(outgoing) = requests.first() else { return Ok(End::Refused) };
         let mut refused = since;
-        let mut due = self.stage.clock.now();
+        let mut due = self.environment.clock.now();
         let mut promised = watch.key.promise();
         while due < end {
             self.wait_until(due, "the next poll").await?;
@@ -103,7 +103,7 @@ impl Runner<'_> {
                 found.last = Some((answer.status, promise - answer.sent));
             }
             if answer.admitted() {
-                // By then a lawful minute may have been over.
+                // By then a conforming minute may have been over.
                 let early = answer.done < end;
                 return Ok(if early { End::CameBack((refused, answer.done)) } else { End::LetIn });
             }
@@ -112,10 +112,10 @@ impl Runner<'_> {
                 found.refusals.push(answer);
             }
             let regular = due + watch.every;
-            promised = watch.key.promise().filter(|promise| *promise > self.stage.clock.now());
+            promised = watch.key.promise().filter(|promise| *promise > self.environment.clock.now());
             due = promised.map_or(regular, |promise| promise.min(regular)).max(answer.done);
         }
-        // What is told in a window's last second is judged with every other 429 of the run; being let in is lawful.
+        // What is told in a window's last second is judged with every other 429 of the run; being let in is conforming.
         self.wait_until(end + LAST_SECOND, "the last second of the window").await?;
         let last = self.exchange(outgoing, Some(watch.key), Connections::Fresh).await;
         Ok(if last.is_ok_and(|answer| answer.admitted()) { End::LetIn } else { End::Refused })
@@ -128,10 +128,10 @@ impl Runner<'_> {
         // One after the other, where there is time for that: what matters is how many there are.
         let alone = self.run.usual_latency() * limit < ALONE;
         let in_flight = self.in_flight(alone.then_some(1), requests.len());
-        let (volley, answers) =
+        let (burst, answers) =
             self.fire(Some(watch.key), requests, &batches, in_flight, Connections::Reused).await;
         watch.key.forget_promise();
-        if let Some(fault) = volley.faults.first() {
+        if let Some(fault) = burst.faults.first() {
             return Err(Gap::Noise(format!("a request got no answer: {fault}")));
         }
         let admitted = answers.iter().filter(|(_, answer)| answer.admitted()).count();

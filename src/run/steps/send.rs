@@ -6,11 +6,11 @@ use crate::payload::random_session;
 use crate::run::credentials::counts_against_key;
 use crate::run::evidence::{Gap, Sent};
 use crate::run::fault::Fault;
+use crate::run::http_client::Connections;
 use crate::run::keys::KeyState;
 use crate::run::message::Content;
 use crate::run::request::Recipe;
 use crate::run::runner::{Runner, Session};
-use crate::run::wire::Connections;
 use crate::run::{render, survey};
 use crate::scenario::model::Send;
 
@@ -88,13 +88,13 @@ impl Runner<'_> {
         let connections = if send.used_connection { Connections::Reused } else { Connections::Fresh };
         let spent = self.spent(&key);
         let since = spent.since;
-        let asked = self.stage.clock.now();
+        let asked = self.environment.clock.now();
         let outcome = match self.exchange_in_a_crowd(&outgoing, counted.then_some(&*key), connections).await {
             Ok(answer) => Ok(answer),
             Err(fault @ Fault::Unsendable(_)) => return Err(Gap::Skipped(fault.to_string())),
             Err(fault) => {
                 self.is_there(&key).await?;
-                if self.run.is_crowded() && self.stage.clock.now() - asked > PROMPT {
+                if self.run.is_crowded() && self.environment.clock.now() - asked > PROMPT {
                     let what = format!("the target is crowded, and a request got no answer: {fault}");
                     return Err(Gap::Inconclusive(what));
                 }

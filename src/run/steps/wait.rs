@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use crate::run::clock::Moment;
+use crate::run::clock::Instant;
+use crate::run::environment::OWN;
 use crate::run::evidence::{Fresh, Gap};
 use crate::run::job;
 use crate::run::keys::{KeyState, WINDOW};
 use crate::run::limiters::{self, LONG_SILENCE, SHORT_SILENCE};
 use crate::run::runner::{PHASE, Runner};
-use crate::run::stage::OWN;
 use crate::scenario::words::WaitFor;
 
 /// A promise further away than this is not waited for: no documented limit reaches beyond a minute.
@@ -29,7 +29,7 @@ impl Runner<'_> {
                 self.promise(|key| key.first_promise(), "the first promise of a 429").await
             }
             WaitFor::Settled => {
-                let settled = self.stage.clock.now() + self.last_burst + A_MOMENT;
+                let settled = self.environment.clock.now() + self.last_burst + A_MOMENT;
                 self.wait_until(settled, "all of a quota that is due back").await?;
                 // Where quota comes back bit by bit, all of it is there after a long silence only.
                 match self.silence_wanted() {
@@ -42,24 +42,24 @@ impl Runner<'_> {
 
     /// From now on the quota of every key of the case is taken for whole.
     fn begin_window(&mut self, fresh: Fresh) {
-        let now = self.stage.clock.now();
-        let last = self.cast.values().filter_map(|key| key.last_answer()).max();
+        let now = self.environment.clock.now();
+        let last = self.bindings.values().filter_map(|key| key.last_answer()).max();
         self.silence = last.map_or(LONG_SILENCE, |last| now - last);
-        self.cast.values().for_each(|key| key.begin_window());
+        self.bindings.values().for_each(|key| key.begin_window());
         self.fresh = Some(fresh);
     }
 
     /// Waits until every key whose quota is counted has a fresh window.
     async fn fresh_window(&mut self) -> Result<(), Gap> {
         let measured: Vec<_> = self
-            .cast
+            .bindings
             .iter()
             .filter(|(name, _)| name.as_str() == OWN || job::is_measured(self.case, name))
             .map(|(_, key)| std::sync::Arc::clone(key))
             .collect();
-        let now = self.stage.clock.now();
+        let now = self.environment.clock.now();
         if self.attempt.before == 0
-            && !self.stage.clock.is_virtual()
+            && !self.environment.clock.is_virtual()
             && measured.iter().all(|key| key.last_answer().is_none() || key.hardly_used(now))
         {
             // What was sent so far is taken off.
@@ -76,7 +76,7 @@ impl Runner<'_> {
                 fresh = by;
             }
         }
-        if self.stage.clock.is_virtual() {
+        if self.environment.clock.is_virtual() {
             ready = ready + PHASE * self.attempt.before;
         }
         ready = ready + limiters::shift(&self.attempt.suspicions, ready);
@@ -87,23 +87,23 @@ impl Runner<'_> {
     }
 
     /// When a key has a fresh window, and how that is known.
-    async fn fresh_at(&self, key: &KeyState) -> Result<(Moment, Fresh), Gap> {
-        let virtual_time = self.stage.clock.is_virtual().then_some(LONG_SILENCE);
+    async fn fresh_at(&self, key: &KeyState) -> Result<(Instant, Fresh), Gap> {
+        let virtual_time = self.environment.clock.is_virtual().then_some(LONG_SILENCE);
         if let Some(silence) = self.silence_wanted().max(virtual_time) {
             return Ok((self.silent_until(key, silence), Fresh::Silence));
         }
-        if let Some(fresh) = key.fresh_by_silence(self.stage.clock.now())
-            && !key.used_up_at(self.stage.clock.now())
-            && fresh <= self.stage.clock.now() + SHORT_SILENCE / 2
+        if let Some(fresh) = key.fresh_by_silence(self.environment.clock.now())
+            && !key.used_up_at(self.environment.clock.now())
+            && fresh <= self.environment.clock.now() + SHORT_SILENCE / 2
         {
             return Ok((fresh, Fresh::Silence));
         }
-        if !(key.used_up_at(self.stage.clock.now()) && key.promise().is_some()) {
+        if !(key.used_up_at(self.environment.clock.now()) && key.promise().is_some()) {
             self.run.burst_is_welcome()?;
             let (_, def) = self.measured_request(None, None)?;
             self.use_up(key, def, 1, None).await?;
         }
-        let now = self.stage.clock.now();
+        let now = self.environment.clock.now();
         Ok(match key.promise() {
             Some(promise) if promise - now <= LONGEST_PROMISE => (promise, Fresh::Promise),
             _ => (self.silent_until(key, SHORT_SILENCE), Fresh::Silence),
@@ -116,15 +116,15 @@ impl Runner<'_> {
         self.attempt.silence.max(slides)
     }
 
-    fn silent_until(&self, key: &KeyState, silence: Duration) -> Moment {
-        key.last_answer().map_or_else(|| self.stage.clock.now(), |last| last + silence)
+    fn silent_until(&self, key: &KeyState, silence: Duration) -> Instant {
+        key.last_answer().map_or_else(|| self.environment.clock.now(), |last| last + silence)
     }
 
     /// Waits until every key of the case was silent for a window.
     async fn silent_window(&mut self) -> Result<(), Gap> {
         let silence = self.silence_wanted().unwrap_or(WINDOW).max(WINDOW);
-        let until = self.cast.values().map(|key| self.silent_until(key, silence)).max();
-        let until = until.unwrap_or_else(|| self.stage.clock.now());
+        let until = self.bindings.values().map(|key| self.silent_until(key, silence)).max();
+        let until = until.unwrap_or_else(|| self.environment.clock.now());
         // What comes next should lie apart from what made a play before this one suspicious.
         let until = until + limiters::shift(&self.attempt.suspicions, until);
         self.wait_until(until, "a silent window").await?;
@@ -133,9 +133,9 @@ impl Runner<'_> {
     }
 
     /// Waits for what 429s promised; where none can be read, for a silent minute.
-    async fn promise(&mut self, promised: fn(&KeyState) -> Option<Moment>, what: &str) -> Result<(), Gap> {
-        let promise = self.cast.values().filter_map(|key| promised(key)).min();
-        let now = self.stage.clock.now();
+    async fn promise(&mut self, promised: fn(&KeyState) -> Option<Instant>, what: &str) -> Result<(), Gap> {
+        let promise = self.bindings.values().filter_map(|key| promised(key)).min();
+        let now = self.environment.clock.now();
         match promise {
             Some(promise) if promise - now <= LONGEST_PROMISE => {
                 self.wait_until(promise, what).await?;
@@ -143,7 +143,7 @@ impl Runner<'_> {
                 self.on_promise = true;
             }
             _ => {
-                let until = self.cast.values().map(|key| self.silent_until(key, SHORT_SILENCE)).max();
+                let until = self.bindings.values().map(|key| self.silent_until(key, SHORT_SILENCE)).max();
                 self.wait_until(until.unwrap_or(now), "a silent minute, since no promise can be read")
                     .await?;
                 self.begin_window(Fresh::Silence);

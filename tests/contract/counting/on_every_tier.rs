@@ -40,7 +40,7 @@ pub(super) const ROWS: &[Row] = &[
     row("events.straddle", "straddle-admitted", "the status is 200, not 429"),
     row("events.straddle", "straddle-partly-stored", "a refused batch was ingested"),
     row("events.straddle-fits", "straddle-partly-stored", "then 500 events - status 429"),
-    // It is lawful, if not what one would expect: no check of a promise is broken by it.
+    // It is conforming, if not what one would expect: no check of a promise is broken by it.
     row("events.straddle", "straddle-partly-accepted", "the status is 200, not 429").spares(&[
         "events.never-over",
         "events.over",

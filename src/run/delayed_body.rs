@@ -10,19 +10,19 @@ use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::Sleep;
 
 /// A body that is sent after a pause, unless the exchange is over by then.
-pub(super) struct HeldBody {
+pub(super) struct DelayedBody {
     pause: Pin<Box<Sleep>>,
     bytes: Bytes,
 }
 
-impl HeldBody {
+impl DelayedBody {
     /// Holds `bytes` back for `pause`, from now.
     pub(super) fn new(bytes: Bytes, pause: Duration) -> Self {
         Self { pause: Box::pin(tokio::time::sleep(pause)), bytes }
     }
 }
 
-impl Body for HeldBody {
+impl Body for DelayedBody {
     type Data = Bytes;
     type Error = Infallible;
 

@@ -6,14 +6,14 @@
 //! long. So once the queue was seen to be full, connections are opened one after the other.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::{Client, ClientBuilder, Request, Response};
 use tokio::sync::Semaphore;
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tower::timeout::TimeoutLayer;
 
-use super::clock::{Clock, Moment};
+use super::clock::{Clock, Instant};
 use super::fault::Fault;
 
 /// How long a connection may take to open: where nothing lies between us and the target, it opens at once or not before
@@ -24,17 +24,17 @@ const AT_ONCE: Duration = Duration::from_millis(25);
 /// nobody may be taking connections up.
 const HASTY_FOR: Duration = Duration::from_secs(3);
 
-/// The door of a target on this machine, which many clients share.
+/// How many connections to a target on this machine may be opening at once; many clients share it.
 #[derive(Debug, Clone)]
-pub(super) struct Door(Arc<Semaphore>);
+pub(super) struct ConnectionLimiter(Arc<Semaphore>);
 
-impl Door {
-    /// A door through which all may go at once.
+impl ConnectionLimiter {
+    /// A limiter that lets all open at once.
     pub(super) fn new() -> Self {
         Self(Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)))
     }
 
-    /// From now on one goes after the other. Who is on the threshold does not stay there.
+    /// From now on they open one after the other. Those under way are not counted.
     fn narrow(&self) {
         let free = self.0.available_permits();
         self.0.forget_permits(free.saturating_sub(1));
@@ -43,28 +43,31 @@ impl Door {
 
 /// A client that may have a hasty twin.
 #[derive(Debug, Clone)]
-pub(super) struct Dialler {
-    hasty: Option<(Client, Door)>,
+pub(super) struct Connector {
+    hasty: Option<(Client, ConnectionLimiter)>,
     client: Client,
 }
 
-impl Dialler {
-    /// The client that `builder` makes, and its twin where the target has a `door`: where it is on this machine, and
+impl Connector {
+    /// The client that `builder` makes, and its twin where the target has a `limiter`: where it is on this machine, and
     /// without TLS, whose handshake takes its time.
     ///
     /// # Errors
     /// [`Fault::Unsendable`] when the client cannot be set up.
-    pub(super) fn new(door: Option<&Door>, builder: impl Fn() -> ClientBuilder) -> Result<Self, Fault> {
+    pub(super) fn new(
+        limiter: Option<&ConnectionLimiter>,
+        builder: impl Fn() -> ClientBuilder,
+    ) -> Result<Self, Fault> {
         let build =
             |builder: ClientBuilder| builder.build().map_err(|error| Fault::Unsendable(error.to_string()));
-        let hasty = |door: &Door| {
+        let hasty = |limiter: &ConnectionLimiter| {
             // The time counts from where the connection is asked for, not from where it has to wait for others.
             let builder = builder()
                 .connector_layer(TimeoutLayer::new(AT_ONCE))
-                .connector_layer(GlobalConcurrencyLimitLayer::with_semaphore(Arc::clone(&door.0)));
-            Ok((build(builder)?, door.clone()))
+                .connector_layer(GlobalConcurrencyLimitLayer::with_semaphore(Arc::clone(&limiter.0)));
+            Ok((build(builder)?, limiter.clone()))
         };
-        Ok(Self { hasty: door.map(hasty).transpose()?, client: build(builder())? })
+        Ok(Self { hasty: limiter.map(hasty).transpose()?, client: build(builder())? })
     }
 
     /// The client, to write requests with.
@@ -77,15 +80,15 @@ impl Dialler {
         &self,
         request: Request,
         clock: &Clock,
-    ) -> (Moment, reqwest::Result<Response>) {
-        if let Some((hasty, door)) = &self.hasty {
-            let begun = Instant::now();
+    ) -> (Instant, reqwest::Result<Response>) {
+        if let Some((hasty, limiter)) = &self.hasty {
+            let begun = std::time::Instant::now();
             while begun.elapsed() < HASTY_FOR {
                 // A body that waits cannot be had twice.
                 let Some(again) = request.try_clone() else { break };
                 let began = clock.now();
                 match hasty.execute(again).await {
-                    Err(error) if error.is_connect() && error.is_timeout() => door.narrow(),
+                    Err(error) if error.is_connect() && error.is_timeout() => limiter.narrow(),
                     outcome => return (began, outcome),
                 }
             }
@@ -112,12 +115,12 @@ mod tests {
     }
 
     #[test]
-    fn a_narrow_door_lets_one_through() {
-        let door = Door::new();
-        let _on_the_threshold = door.0.try_acquire().unwrap();
-        door.narrow();
-        door.narrow();
-        assert_eq!(door.0.available_permits(), 1);
+    fn a_narrowed_limiter_lets_one_through() {
+        let limiter = ConnectionLimiter::new();
+        let _under_way = limiter.0.try_acquire().unwrap();
+        limiter.narrow();
+        limiter.narrow();
+        assert_eq!(limiter.0.available_permits(), 1);
     }
 
     #[tokio::test]
@@ -130,10 +133,11 @@ mod tests {
         while let Ok(stream) = tokio::time::timeout(AT_ONCE, TcpStream::connect(address)).await {
             queue.push(stream.unwrap());
         }
-        let dialler = Dialler::new(Some(&Door::new()), || Client::builder().no_proxy()).unwrap();
-        let request = dialler.client().get(format!("http://{address}/")).build().unwrap();
+        let connector =
+            Connector::new(Some(&ConnectionLimiter::new()), || Client::builder().no_proxy()).unwrap();
+        let request = connector.client().get(format!("http://{address}/")).build().unwrap();
         let clock = Clock::real();
-        let asked = tokio::spawn(async move { dialler.execute(request, &clock).await });
+        let asked = tokio::spawn(async move { connector.execute(request, &clock).await });
         // It has been turned away by the time it has asked twice.
         tokio::time::sleep(AT_ONCE * 2).await;
         drop(queue);
@@ -141,7 +145,7 @@ mod tests {
         let (began, answer) = asked.await.unwrap();
         assert_eq!(answer.unwrap().status(), 204);
         // The system would have asked again after a second; the try that came through began just now.
-        assert!(began >= Moment(AT_ONCE), "{began:?}");
+        assert!(began >= Instant(AT_ONCE), "{began:?}");
         accepting.abort();
     }
 }

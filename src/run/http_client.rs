@@ -10,9 +10,9 @@ use http::{HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 
 use super::clock::Clock;
-use super::dial::{Dialler, Door};
+use super::connector::{ConnectionLimiter, Connector};
+use super::delayed_body::DelayedBody;
 use super::fault::Fault;
-use super::held_body::HeldBody;
 use super::message::{Answer, MOST_BODY_BYTES, Outgoing};
 use super::raw_http::Connection;
 use crate::certificates;
@@ -47,13 +47,13 @@ pub(crate) enum Connections {
 /// Clients that speak one version of HTTP, or whatever the target prefers.
 #[derive(Debug, Clone)]
 struct Clients {
-    reused: Dialler,
-    fresh: Dialler,
+    reused: Connector,
+    fresh: Connector,
 }
 
 impl Clients {
     fn new(site: &Site, version: Option<HttpVersion>) -> Result<Self, Fault> {
-        let Site { base_url, door, timeout } = site;
+        let Site { base_url, limiter, timeout } = site;
         let builder = |idle: usize| {
             let builder = certificates::where_needed(reqwest::Client::builder(), base_url)
                 .redirect(Policy::none())
@@ -75,8 +75,8 @@ impl Clients {
                 Some(HttpVersion::Http2) => builder.http2_prior_knowledge(),
             }
         };
-        let dialler = |idle| Dialler::new(door.as_ref(), || builder(idle));
-        Ok(Self { reused: dialler(usize::MAX)?, fresh: dialler(0)? })
+        let connector = |idle| Connector::new(limiter.as_ref(), || builder(idle));
+        Ok(Self { reused: connector(usize::MAX)?, fresh: connector(0)? })
     }
 }
 
@@ -84,22 +84,22 @@ impl Clients {
 #[derive(Debug)]
 struct Site {
     base_url: String,
-    /// The door, where it is on this machine and no TLS is spoken.
-    door: Option<Door>,
+    /// The limiter, where it is on this machine and no TLS is spoken.
+    limiter: Option<ConnectionLimiter>,
     /// How long an answer is waited for.
     timeout: Duration,
 }
 
 /// The client.
 #[derive(Debug, Clone)]
-pub(crate) struct Wire {
+pub(crate) struct HttpClient {
     any: Clients,
     http1: Arc<OnceLock<Clients>>,
     http2: Arc<OnceLock<Clients>>,
     site: Arc<Site>,
 }
 
-impl Wire {
+impl HttpClient {
     /// A client for URLs of a target that follows no redirect (a redirect is an answer), undoes no compression, and uses
     /// no proxy.
     ///
@@ -107,8 +107,8 @@ impl Wire {
     /// When the system's certificates cannot be read.
     pub(crate) fn new(target: &Target) -> Result<Self, Fault> {
         let Target { base_url, loopback, timeout, .. } = target;
-        let door = (*loopback && certificates::is_plain(base_url)).then(Door::new);
-        let site = Site { base_url: base_url.clone(), door, timeout: *timeout };
+        let limiter = (*loopback && certificates::is_plain(base_url)).then(ConnectionLimiter::new);
+        let site = Site { base_url: base_url.clone(), limiter, timeout: *timeout };
         let any = Clients::new(&site, None)?;
         Ok(Self { any, http1: Arc::default(), http2: Arc::default(), site: Arc::new(site) })
     }
@@ -168,10 +168,10 @@ impl Wire {
         connections: Connections,
     ) -> Result<Prepared<'a>, Fault> {
         if outgoing.spelled.is_some() {
-            return Ok(Prepared { wire: self, way: Way::Respelled(outgoing) });
+            return Ok(Prepared { client: self, way: Way::Raw(outgoing) });
         }
         let clients = self.clients(outgoing.http)?;
-        let dialler = match connections {
+        let connector = match connections {
             Connections::Reused => &clients.reused,
             Connections::Fresh | Connections::Patient(_) => &clients.fresh,
         };
@@ -180,31 +180,31 @@ impl Wire {
         for (name, value) in &outgoing.headers {
             headers.append(name.clone(), value.clone());
         }
-        let mut request = dialler.client().request(outgoing.method.clone(), &outgoing.url).headers(headers);
+        let mut request = connector.client().request(outgoing.method.clone(), &outgoing.url).headers(headers);
         if let Some(body) = &outgoing.body {
             let body = body.bytes();
             request = request.body(match connections {
-                Connections::Patient(patience) => reqwest::Body::wrap(HeldBody::new(body, patience)),
+                Connections::Patient(patience) => reqwest::Body::wrap(DelayedBody::new(body, patience)),
                 Connections::Reused | Connections::Fresh => body.into(),
             });
         }
         let request = request.build().map_err(|error| Fault::of(error, self.site.timeout, ""))?;
-        Ok(Prepared { wire: self, way: Way::Plain(dialler, Box::new(request)) })
+        Ok(Prepared { client: self, way: Way::Plain(connector, Box::new(request)) })
     }
 }
 
 /// A request that is written and has not left.
 #[derive(Debug)]
 pub(crate) struct Prepared<'a> {
-    wire: &'a Wire,
+    client: &'a HttpClient,
     way: Way<'a>,
 }
 
 #[derive(Debug)]
 enum Way<'a> {
-    Plain(&'a Dialler, Box<reqwest::Request>),
+    Plain(&'a Connector, Box<reqwest::Request>),
     /// With the key's header spelled like this.
-    Respelled(&'a Outgoing),
+    Raw(&'a Outgoing),
 }
 
 impl Prepared<'_> {
@@ -213,14 +213,14 @@ impl Prepared<'_> {
     /// # Errors
     /// A [`Fault`] when there is no whole answer.
     pub(crate) async fn send(self, clock: &Clock) -> Result<Answer, Fault> {
-        let timeout = self.wire.site.timeout;
-        let (dialler, request) = match self.way {
-            Way::Plain(dialler, request) => (dialler, *request),
-            Way::Respelled(outgoing) => {
+        let timeout = self.client.site.timeout;
+        let (connector, request) = match self.way {
+            Way::Plain(connector, request) => (connector, *request),
+            Way::Raw(outgoing) => {
                 return Connection::new(timeout).exchange(outgoing, clock).await;
             }
         };
-        let (sent, response) = dialler.execute(request, clock).await;
+        let (sent, response) = connector.execute(request, clock).await;
         let mut response = response.map_err(|error| Fault::of(error, timeout, "no header came"))?;
         let answered = clock.now();
         let status = response.status().as_u16();

@@ -7,36 +7,36 @@ use std::time::Duration;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-use super::clock::{Clock, Moment};
+use super::burst_gate::BurstPermit;
+use super::clock::{Clock, Instant};
 use super::fault::Fault;
+use super::http_client::{Connections, HttpClient};
 use super::message::{Answer, Outgoing};
 use super::raw_http::Connection;
-use super::right_of_way::Turn;
-use super::wire::{Connections, Wire};
 
 /// What came back.
 #[derive(Debug, Default)]
-pub(crate) struct Volley {
+pub(crate) struct BurstResult {
     /// The answers, with the place of their request among the requests.
     pub(crate) answers: Vec<(usize, Answer)>,
     /// The requests without an answer.
     pub(crate) faults: Vec<Fault>,
     /// When the first request left.
-    pub(crate) from: Moment,
+    pub(crate) from: Instant,
     /// When the last answer was complete or given up.
-    pub(crate) to: Moment,
+    pub(crate) to: Instant,
     /// From the first request leaving to the last one leaving.
     pub(crate) left_within: Duration,
 }
 
-impl Volley {
-    /// How long the whole volley took.
+impl BurstResult {
+    /// How long the whole burst took.
     pub(crate) fn took(&self) -> Duration {
         self.to - self.from
     }
 }
 
-/// Whether some answers came so much later than most that their requests must have queued at the door, as where a
+/// Whether some answers came so much later than most that their requests must have queued for a connection, as where a
 /// listener's queue is short. A target that is slow for everybody is not crowded.
 pub(crate) fn is_crowded(took: impl Iterator<Item = Duration>) -> bool {
     const LATER: Duration = Duration::from_millis(900);
@@ -50,20 +50,20 @@ pub(crate) fn is_crowded(took: impl Iterator<Item = Duration>) -> bool {
 
 /// Sends `requests` with at most `in_flight` under way at once. The first ones leave together, and with the last one the
 /// `turn` is over.
-pub(crate) async fn fire(
-    wire: &Wire,
+pub(crate) async fn send_all(
+    client: &HttpClient,
     clock: &Arc<Clock>,
     requests: Vec<Arc<Outgoing>>,
     in_flight: usize,
     connections: Connections,
-    turn: Option<Turn>,
-) -> Volley {
+    turn: Option<BurstPermit>,
+) -> BurstResult {
     let workers = in_flight.clamp(1, requests.len().max(1));
     let plain = |request: &Arc<Outgoing>| request.http.is_none() && request.spelled.is_none();
     if workers == 1
         && connections == Connections::Reused
         && requests.iter().all(plain)
-        && let Some(connection) = wire.one_connection()
+        && let Some(connection) = client.one_connection()
     {
         return one_by_one(connection, clock, &requests).await;
     }
@@ -73,12 +73,12 @@ pub(crate) async fn fire(
     let turn = Arc::new(Mutex::new(turn));
     let mut crew = JoinSet::new();
     for _ in 0..workers {
-        let (wire, clock, requests) = (wire.clone(), Arc::clone(clock), Arc::clone(&requests));
+        let (client, clock, requests) = (client.clone(), Arc::clone(clock), Arc::clone(&requests));
         let (next, start, on) = (Arc::clone(&next), Arc::clone(&start), Arc::clone(&turn));
         crew.spawn(async move {
             let claim = || {
                 let place = next.fetch_add(1, Ordering::Relaxed);
-                requests.get(place).map(|request| (place, wire.prepare(request, connections)))
+                requests.get(place).map(|request| (place, client.prepare(request, connections)))
             };
             let mut outcomes = Vec::new();
             // What is written before the start does not hold anybody up after it.
@@ -99,34 +99,34 @@ pub(crate) async fn fire(
             outcomes
         });
     }
-    let mut volley = Volley::default();
+    let mut burst = BurstResult::default();
     let mut departures = Vec::new();
     while let Some(joined) = crew.join_next().await {
         for (place, left, back, outcome) in joined.unwrap_or_default() {
             departures.push(left);
-            volley.to = volley.to.max(back);
+            burst.to = burst.to.max(back);
             match outcome {
-                Ok(answer) => volley.answers.push((place, answer)),
-                Err(fault) => volley.faults.push(fault),
+                Ok(answer) => burst.answers.push((place, answer)),
+                Err(fault) => burst.faults.push(fault),
             }
         }
     }
-    volley.answers.sort_by_key(|(place, _)| *place);
-    volley.from = departures.iter().min().copied().unwrap_or_default();
-    volley.left_within = departures.iter().max().copied().unwrap_or_default() - volley.from;
-    volley
+    burst.answers.sort_by_key(|(place, _)| *place);
+    burst.from = departures.iter().min().copied().unwrap_or_default();
+    burst.left_within = departures.iter().max().copied().unwrap_or_default() - burst.from;
+    burst
 }
 
 /// Sends requests one after the other over one connection.
-async fn one_by_one(mut connection: Connection, clock: &Clock, requests: &[Arc<Outgoing>]) -> Volley {
-    let mut volley = Volley { from: clock.now(), ..Volley::default() };
+async fn one_by_one(mut connection: Connection, clock: &Clock, requests: &[Arc<Outgoing>]) -> BurstResult {
+    let mut burst = BurstResult { from: clock.now(), ..BurstResult::default() };
     for (place, request) in requests.iter().enumerate() {
-        volley.left_within = clock.now() - volley.from;
+        burst.left_within = clock.now() - burst.from;
         match connection.exchange(request, clock).await {
-            Ok(answer) => volley.answers.push((place, answer)),
-            Err(fault) => volley.faults.push(fault),
+            Ok(answer) => burst.answers.push((place, answer)),
+            Err(fault) => burst.faults.push(fault),
         }
     }
-    volley.to = clock.now();
-    volley
+    burst.to = clock.now();
+    burst
 }

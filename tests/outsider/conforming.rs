@@ -9,7 +9,7 @@ use crate::quirk::Quirk::{self, *};
 use crate::site::Nature;
 
 /// Servers that keep every promise.
-const LAWFUL: &[&[Quirk]] = &[
+const CONFORMING: &[&[Quirk]] = &[
     &[],
     &[Escapes],
     &[LeadingZeros],
@@ -63,7 +63,7 @@ async fn a_limiter_that_counts_refusals_breaks_no_must() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_held_against_what_the_page_leaves_open() {
     let mut playing = JoinSet::new();
-    for quirks in LAWFUL {
+    for quirks in CONFORMING {
         playing.spawn(async move {
             let _place = PLACES.acquire().await.unwrap();
             let small = |id: &str| {

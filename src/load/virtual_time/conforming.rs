@@ -12,14 +12,14 @@ fn jitter(nth: u64) -> Duration {
 /// How far the server's minute is when the run begins, in milliseconds.
 const PHASES: [i64; 8] = [0, 990, 17_003, 31_500, 44_750, 50_100, 58_100, 59_990];
 
-/// Every lawful limiter at several phases of its clock, with requests that are late by chance.
+/// Every conforming limiter at several phases of its clock, with requests that are late by chance.
 fn never_failed(profile: &str) {
     never_failed_at(profile, &PHASES, Overrides::default());
 }
 
 fn never_failed_at(profile: &str, phases: &[i64], overrides: Overrides) {
     let shelved = Library(&Source::Builtin).find(profile).unwrap();
-    for (name, limiter) in LimiterKind::LAWFUL {
+    for (name, limiter) in LimiterKind::CONFORMING {
         for phase_ms in phases.iter().copied() {
             for network in [|_| Duration::from_millis(1), jitter] {
                 let world = World { limiter: Some(limiter), phase_ms, network, ..World::default() };
@@ -107,7 +107,7 @@ fn soak() {
 
 #[test]
 fn no_shipped_profile_is_left_out() {
-    let here = include_str!("lawful.rs");
+    let here = include_str!("conforming.rs");
     for shelved in Library(&Source::Builtin).all().unwrap() {
         let name = &shelved.profile.profile.value;
         let played = ["", "_at", "_for"].map(|how| format!("never_failed{how}(\"{name}\""));

@@ -48,7 +48,7 @@ async fn keeps_count(oddity: Oddity) {
     passes(oddity, &keys, &arguments, 4).await;
 }
 
-macro_rules! lawful {
+macro_rules! conforming {
     ($($name:ident: $oddity:ident;)*) => {
         $(mod $name {
             use super::*;
@@ -66,7 +66,7 @@ macro_rules! lawful {
     };
 }
 
-lawful! {
+conforming! {
     http_1_0: Http10;
     refuses_without_reading: RefusesUnread;
     refuses_unheard: RefusesUnheard;

@@ -10,9 +10,9 @@ use crate::target::{TargetError, Workspace};
 /// The name steps use for a case's main key.
 pub(crate) const OWN: &str = "own";
 
-/// A stage. Cases on one stage see each other's requests; cases on different stages do not.
+/// A environment. Cases on one environment see each other's requests; cases on different stages do not.
 #[derive(Debug, Clone)]
-pub(crate) struct Stage {
+pub(crate) struct Environment {
     /// The base URL, without a trailing slash.
     pub(crate) base_url: String,
     /// The time line.
@@ -22,15 +22,15 @@ pub(crate) struct Stage {
 }
 
 /// The keys of a case by the name its steps use.
-pub(crate) type Cast = BTreeMap<String, Arc<KeyState>>;
+pub(crate) type KeyBindings = BTreeMap<String, Arc<KeyState>>;
 
-/// The variables that hold the keys of a cast.
-pub(crate) fn variables(cast: &Cast) -> Vec<String> {
-    cast.values().map(|key| key.key.variable.clone()).collect()
+/// The variables that hold the bound keys.
+pub(crate) fn variables(bindings: &KeyBindings) -> Vec<String> {
+    bindings.values().map(|key| key.key.variable.clone()).collect()
 }
 
-impl Stage {
-    /// A real deployment: one stage for the whole run.
+impl Environment {
+    /// A real deployment: one environment for the whole run.
     pub(crate) fn real(base_url: &str) -> Self {
         Self { base_url: base_url.to_owned(), clock: Arc::new(Clock::real()), workspace: None }
     }
