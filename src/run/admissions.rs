@@ -15,7 +15,7 @@ use crate::contract::Tier;
 /// A span that no two ends of a minute fit into, not even those of a limiter that counts by the second.
 const LESS_THAN_A_MINUTE: Duration = Duration::from_secs(59);
 
-/// A key on a environment: where it was used, and what it is called.
+/// A key in an environment: where it was used, and what it is called.
 type Owner = (String, String);
 
 /// The admissions of every key.

@@ -182,13 +182,20 @@ impl KeyAllocator {
             });
             taken.push(*fitting.first()?);
         }
-        for (index, need) in taken.iter().zip(&job.keys_needed) {
+        self.lease(job, &taken).then_some(taken)
+    }
+
+    /// Gives a job these keys, if all of them are free for it.
+    pub(crate) fn lease(&mut self, job: &Job, indices: &[usize]) -> bool {
+        let needs = || indices.iter().zip(&job.keys_needed);
+        let free = needs().all(|(index, need)| self.is_free(*index, need.alone));
+        for (index, need) in needs().filter(|_| free) {
             self.leases[*index] = match (need.alone, self.leases[*index]) {
                 (false, Lease::Shared(count)) => Lease::Shared(count + 1),
                 _ => Lease::Alone,
             };
         }
-        Some(taken)
+        free
     }
 
     fn share_an_account(&self, one: usize, other: usize) -> bool {

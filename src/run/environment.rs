@@ -10,7 +10,7 @@ use crate::target::{TargetError, Workspace};
 /// The name steps use for a case's main key.
 pub(crate) const OWN: &str = "own";
 
-/// A environment. Cases on one environment see each other's requests; cases on different stages do not.
+/// An environment. Cases in one environment see each other's requests; cases in different ones do not.
 #[derive(Debug, Clone)]
 pub(crate) struct Environment {
     /// The base URL, without a trailing slash.

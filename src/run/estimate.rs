@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::credentials::counts_against_key;
 use super::environment::OWN;
 use super::job::is_measured;
-use super::keys::WINDOW;
-use super::limiters::LONG_SILENCE;
+use super::keys::{WINDOW, fresh_by_silence, is_little};
+use super::limiters::{LONG_SILENCE, SHORT_SILENCE};
 use super::survey;
 use crate::contract::{Limits, Scope};
 use crate::scenario::model::{Action, Burst, Case, Credentials, Pace, Poll, RequestDef};
@@ -52,19 +52,22 @@ pub(crate) struct KeyModel {
     events: u32,
     /// When the last request was answered.
     last: Option<Duration>,
+    /// Whether something was refused since the window opened, so that nobody can tell what was spent of it.
+    unsure: bool,
 }
 
 impl KeyModel {
     /// A key that nobody has used.
     pub(crate) fn new(limits: Limits, scopes: &[Scope]) -> Self {
-        Self { limits, scopes: scopes.to_vec(), ends: None, requests: 0, events: 0, last: None }
+        let scopes = scopes.to_vec();
+        Self { limits, scopes, ends: None, requests: 0, events: 0, last: None, unsure: false }
     }
 
     /// Whether hardly anything was sent with it, and that only now.
     pub(crate) fn hardly_used(&self, now: Duration) -> bool {
-        const HARDLY: u32 = 12;
-        const LATELY: Duration = Duration::from_secs(10);
-        self.last.is_none() || self.requests <= HARDLY && now.saturating_sub(self.began(now)) < LATELY
+        let ago = now.saturating_sub(self.began(now));
+        let little = !self.unsure && !self.used_up(now) && is_little(self.requests, self.limits, ago);
+        self.last.is_none() || little
     }
 
     /// The end of the window that is open at `now`.
@@ -100,7 +103,7 @@ impl KeyModel {
     /// Takes note of requests of so many events each that leave at `from` and are answered by `to`.
     fn spend(&mut self, requests: u32, events_each: u32, from: Duration, to: Duration) {
         if self.ends(from).is_none() {
-            (self.ends, self.requests, self.events) = (Some(from + WINDOW), 0, 0);
+            (self.ends, self.requests, self.events, self.unsure) = (Some(from + WINDOW), 0, 0, false);
         }
         let (requests_left, events_left) = self.left(from);
         let fitting = events_left.checked_div(events_each).unwrap_or(u32::MAX);
@@ -147,9 +150,13 @@ pub(crate) fn estimate(
         now: from,
         is_virtual,
         last_burst: Duration::ZERO,
+        refused: false,
+        next: OWN,
         cost: Cost::default(),
     };
-    for step in case.steps.iter().take(steps) {
+    for (place, step) in case.steps.iter().take(steps).enumerate() {
+        walk.refused = is_refused(case, place);
+        walk.next = super::job::next_to_send(case, place);
         walk.step(&step.value.action);
     }
     walk.cost.until = walk.now;
@@ -163,7 +170,20 @@ struct Walk<'a> {
     now: Duration,
     is_virtual: bool,
     last_burst: Duration,
+    /// Whether what the step sends is refused, and not for want of quota.
+    refused: bool,
+    /// The key that the next step sends with.
+    next: &'a str,
     cost: Cost,
+}
+
+/// Whether a check expects that the request of this step is refused.
+fn is_refused(case: &Case, step: usize) -> bool {
+    let mut items = case.readings.iter().flat_map(|reading| &reading.items);
+    items.any(|item| {
+        let status = item.expect.as_ref().and_then(|expect| expect.status.as_ref());
+        item.steps.contains(&step) && status.is_some_and(|status| !status.contains(200))
+    })
 }
 
 impl Walk<'_> {
@@ -258,7 +278,7 @@ impl Walk<'_> {
     }
 
     fn wait(&mut self, wait: WaitFor) {
-        let ends = self.keys.values().filter_map(|key| key.ends(self.now)).min().unwrap_or(self.now);
+        let ends = self.keys.get(self.next).and_then(|key| key.ends(self.now)).unwrap_or(self.now);
         let last = self.keys.values().filter_map(|key| key.last).max().unwrap_or(self.now);
         match wait {
             WaitFor::FreshWindow => self.fresh_window(),
@@ -279,10 +299,19 @@ impl Walk<'_> {
             let Some(key) = self.keys.get(&name) else { continue };
             if self.is_virtual {
                 ready = ready.max(key.last.map_or(self.now, |last| last + LONG_SILENCE));
-            } else if key.ends(self.now).is_some() {
-                self.use_up(&name, None, 1, None);
-                let ends = self.keys.get(&name).and_then(|key| key.ends(self.now));
-                ready = ready.max(ends.unwrap_or(self.now));
+                continue;
+            }
+            match fresh_by_silence(key.last, key.ends, self.now) {
+                Some(fresh) if !key.used_up(self.now) && fresh <= self.now + SHORT_SILENCE / 2 => {
+                    ready = ready.max(fresh);
+                }
+                _ => {
+                    if !key.used_up(self.now) {
+                        self.use_up(&name, None, 1, None);
+                    }
+                    let ends = self.keys.get(&name).and_then(|key| key.ends(self.now));
+                    ready = ready.max(ends.unwrap_or(self.now));
+                }
             }
         }
         self.wait_until(ready);
@@ -331,8 +360,12 @@ impl Walk<'_> {
         let from = self.now;
         self.now += (each + EVENT * events) * count;
         let granted = def.and_then(survey::scope_of).is_none_or(|scope| key.scopes.contains(&scope));
-        if count > 0 && counts_against_key(credentials) && granted {
-            key.spend(count, events, from, self.now);
+        if count > 0 && counts_against_key(credentials) {
+            if granted {
+                key.spend(count, events, from, self.now);
+            }
+            key.last = key.last.max(Some(self.now));
+            key.unsure |= self.refused || !granted;
         }
     }
 }

@@ -74,6 +74,8 @@ pub(crate) struct Job {
     pub(crate) learns_sharing: bool,
     /// How long it takes when it is played alone, where that is known.
     pub(crate) takes: Duration,
+    /// The keys it was planned with, by their places at the allocator.
+    pub(crate) planned: Option<Vec<usize>>,
 }
 
 impl Job {
@@ -93,6 +95,7 @@ impl Job {
             uses_up_first: all().next().is_some_and(|case| first_exhaustion(case).is_some()),
             learns_sharing: all().any(learns),
             takes: Duration::ZERO,
+            planned: None,
             cases,
         }
     }
@@ -152,17 +155,29 @@ pub(crate) fn keys_needed(case: &Case) -> Vec<KeyNeed> {
         .collect()
 }
 
-/// The name of the key an action counts with.
-fn counts_with(action: &Action) -> Option<&str> {
+/// The name of the key an action sends with; none where it sends nothing.
+pub(crate) fn sends_with(action: &Action) -> Option<&str> {
     let key = match action {
+        Action::Send(send) => &send.key,
         Action::Burst(burst) => &burst.key,
         Action::Pace(pace) => &pace.key,
         Action::Poll(poll) => &poll.key,
         Action::Exhaust(exhaust) => &exhaust.key,
         Action::Fingerprint(fingerprint) => &fingerprint.key,
-        Action::Send(_) | Action::Wait(_) | Action::Revoke(_) | Action::FindSession(_) => return None,
+        Action::FindSession(find) => &find.key,
+        Action::Wait(_) | Action::Revoke(_) => return None,
     };
     Some(key.as_ref().map_or(OWN, |key| key.as_str()))
+}
+
+/// The key that the next step after this one sends with: it is that one's promise that is waited for.
+pub(crate) fn next_to_send(case: &Case, place: usize) -> &str {
+    case.steps.iter().skip(place + 1).find_map(|step| sends_with(&step.value.action)).unwrap_or(OWN)
+}
+
+/// The name of the key an action counts with.
+fn counts_with(action: &Action) -> Option<&str> {
+    sends_with(action).filter(|_| !matches!(action, Action::Send(_) | Action::FindSession(_)))
 }
 
 /// Whether a case counts what the key of this name may do; with the others it sends a few requests.

@@ -30,7 +30,13 @@ pub(crate) fn fresh_by_silence(
     open_until.is_none_or(|ends| ends + WELL >= silent).then_some(silent)
 }
 
-/// A key on a environment, with its history there.
+/// Whether so few requests of a window that began so long ago leave its quota as good as whole.
+pub(crate) fn is_little(requests: u32, limits: Limits, ago: Duration) -> bool {
+    const LATELY: Duration = Duration::from_secs(10);
+    requests <= limits.requests / 5 && ago < LATELY
+}
+
+/// A key in an environment, with its history there.
 #[derive(Debug)]
 pub(crate) struct KeyState {
     /// The key.
@@ -171,10 +177,9 @@ impl KeyState {
     /// Whether so little was sent, and so lately, that the quota is as good as whole: what was admitted is known, and
     /// nothing was refused.
     pub(crate) fn hardly_used(&self, now: Instant) -> bool {
-        const HARDLY: u32 = 12;
-        const LATELY: Duration = Duration::from_secs(10);
         let history = self.history();
-        let little = |spent: Spent| spent.requests <= HARDLY && !spent.unsure && now - spent.since < LATELY;
+        let little =
+            |spent: Spent| !spent.unsure && is_little(spent.requests, self.limits, now - spent.since);
         !history.used_up && history.spent.is_some_and(little)
     }
 

@@ -73,6 +73,8 @@ pub fn plan(
 
 /// A job as it would be played.
 struct PlannedJob {
+    /// How many began before it.
+    place: usize,
     job: Job,
     keys: Vec<usize>,
     from: Duration,
@@ -150,9 +152,25 @@ fn told(suite: &Suite, selected: &[usize], read: &[usize], left_out: Vec<(Place,
         .collect()
 }
 
+/// Plans jobs: which begins when, and with which keys. What comes back is in the order in which they begin.
+pub(super) fn arrange(
+    suite: &Suite,
+    info: &TargetInfo,
+    keys: &[Key],
+    mut jobs: Vec<Job>,
+    most_busy: usize,
+) -> (Vec<Job>, Timeline) {
+    in_order(suite, info, keys, &mut jobs, most_busy);
+    let (_, mut planned_jobs) = simulate(suite, info, keys, jobs, most_busy);
+    planned_jobs.sort_by_key(|planned| planned.place);
+    let timeline = drawn(suite, keys, &planned_jobs);
+    let bound = planned_jobs.into_iter().map(|planned| Job { planned: Some(planned.keys), ..planned.job });
+    (bound.collect(), timeline)
+}
+
 /// Puts jobs into the order in which they are looked at: those that share keys first, since they need no wait; the others
 /// from the longest to the shortest, and then as makes the run shortest. Their times are filled in.
-pub(super) fn in_order(suite: &Suite, info: &TargetInfo, keys: &[Key], jobs: &mut [Job], most_busy: usize) {
+fn in_order(suite: &Suite, info: &TargetInfo, keys: &[Key], jobs: &mut [Job], most_busy: usize) {
     for job in jobs.iter_mut() {
         let mut models: BTreeMap<String, KeyModel> = job
             .keys_needed
@@ -207,18 +225,6 @@ fn costs(suite: &Suite, job: &Job, keys: &mut BTreeMap<String, KeyModel>, from: 
     costs
 }
 
-/// When which key will be used for what.
-pub(super) fn timeline(
-    suite: &Suite,
-    info: &TargetInfo,
-    keys: &[Key],
-    jobs: &[Job],
-    most_busy: usize,
-) -> Timeline {
-    let (_, planned_jobs) = simulate(suite, info, keys, jobs.to_vec(), most_busy);
-    drawn(suite, keys, &planned_jobs)
-}
-
 /// Plays jobs on paper, with the survey before them.
 fn simulate(
     suite: &Suite,
@@ -232,8 +238,6 @@ fn simulate(
     let surveyed = estimate::survey(&suite.requests, &mut models);
     let allocator = KeyAllocator::new(keys.to_vec(), &jobs);
     let mut schedule = Schedule::new(jobs, Some(allocator), most_busy);
-    // That it takes a moment to know makes no difference here.
-    schedule.waits_for_sharing = false;
     let mut now = surveyed.until;
     let (mut playing, mut played): (Vec<PlannedJob>, Vec<PlannedJob>) = (Vec::new(), Vec::new());
     loop {
@@ -251,7 +255,10 @@ fn simulate(
                     models[*key] = model;
                 }
             }
-            playing.push(PlannedJob { job, keys: leased, from: now, costs });
+            // Whether keys share a quota is known as soon as it was asked.
+            schedule.waits_for_sharing &= !job.learns_sharing;
+            let place = playing.len() + played.len();
+            playing.push(PlannedJob { place, job, keys: leased, from: now, costs });
             continue;
         }
         // The first to be over; of several, the one that began first.

@@ -194,19 +194,19 @@ impl RunState {
         }
         self.evidence.not_played.extend(left_out);
         let mut jobs = job::jobs(&self.run.suite, places);
-        let allocator = self.ground.as_ref().map(|(_, keys)| {
+        let mut allocator = None;
+        if let Some((_, keys)) = &self.ground {
             let keys: Vec<Key> = keys.iter().map(|key| key.key.clone()).collect();
             let (suite, info) = (&self.run.suite, self.run.target.info());
-            plan::in_order(suite, &info, &keys, &mut jobs, self.run.options.jobs);
-            KeyAllocator::new(keys, &jobs)
-        });
-        if round == 0
-            && let Some((_, keys)) = &self.ground
-        {
-            let keys: Vec<Key> = keys.iter().map(|key| key.key.clone()).collect();
-            let timeline =
-                plan::timeline(&self.run.suite, &self.run.target.info(), &keys, &jobs, self.run.options.jobs);
-            self.run.emit(Event::Planned(timeline));
+            let (arranged, timeline) = plan::arrange(suite, &info, &keys, jobs, self.run.options.jobs);
+            jobs = arranged;
+            if round == 0 {
+                self.run.emit(Event::Planned(timeline));
+            } else {
+                // The plan takes keys for unused; by now whichever is ready first is the best.
+                jobs.iter_mut().for_each(|job| job.planned = None);
+            }
+            allocator = Some(KeyAllocator::new(keys, &jobs));
         }
         let mut schedule = Schedule::new(jobs, allocator, self.run.options.jobs);
         schedule.waits_for_sharing &= round == 0;

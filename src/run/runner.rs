@@ -127,7 +127,7 @@ impl<'a> Runner<'a> {
         for (place, step) in steps.iter().enumerate() {
             let came_of_it = match &gap {
                 Some(gap) => Err(gap.clone()),
-                None => self.step(&step.value.action).await,
+                None => self.step(place, &step.value.action).await,
             };
             seen.push(came_of_it.unwrap_or_else(|why| {
                 gap = Some(why.clone());

@@ -37,12 +37,15 @@ impl Schedule {
             let held_up = job.last && others
                 || job.keeps_busy() && self.busy >= self.most_busy
                 || self.waits_for_sharing && !job.learns_sharing && job.measures();
-            if held_up {
+            if held_up || self.is_overtaking(index) {
                 continue;
             }
-            let keys = match &mut self.allocator {
-                None => Some(Vec::new()),
-                Some(allocator) => allocator.take(job, &|key| condition(key, job), self.pending.iter()),
+            let keys = match (&mut self.allocator, &job.planned) {
+                (None, _) => Some(Vec::new()),
+                (Some(allocator), Some(keys)) => allocator.lease(job, keys).then(|| keys.clone()),
+                (Some(allocator), None) => {
+                    allocator.take(job, &|key| condition(key, job), self.pending.iter())
+                }
             };
             if let Some(keys) = keys {
                 let job = self.pending.remove(index);
@@ -52,6 +55,14 @@ impl Schedule {
             }
         }
         None
+    }
+
+    /// Whether a job that was planned with certain keys would begin before another one that was planned to have one of
+    /// them earlier.
+    fn is_overtaking(&self, index: usize) -> bool {
+        let planned = |job: &Job, key: &usize| job.planned.iter().flatten().any(|other| other == key);
+        let mut keys = self.pending[index].planned.iter().flatten();
+        keys.any(|key| self.pending[..index].iter().any(|earlier| planned(earlier, key)))
     }
 
     /// A job is over, and its keys are free again.

@@ -137,9 +137,11 @@ fn events(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo) 
     let (accepted, let_in) = (burst.accepted(), burst.events_let_in());
     let most = wanted.resolve(limit, limit.saturating_sub(burst.spent.1), all);
     let batch = burst.batches.iter().copied().max().unwrap_or(1).max(1);
-    // Where whole batches do not add up to it, the last one may be refused.
+    // Where whole batches do not add up to it, those may be refused that do not fit into the rest.
+    let refused = burst.answers.iter().filter(|(_, answer)| answer.limited);
+    let smallest = refused.filter_map(|(place, _)| burst.batches.get(*place).copied()).min().unwrap_or(batch);
     let (least, beyond) = match expect.accepted {
-        Some(_) => (most - most % batch, 0),
+        Some(_) => (most.saturating_sub(smallest.saturating_sub(1)), 0),
         None => (most.saturating_sub(batch), batch),
     };
     if accepted <= most + beyond && let_in >= least {

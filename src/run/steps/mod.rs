@@ -10,14 +10,14 @@ mod send;
 mod wait;
 
 use super::evidence::{Gap, Observation};
-use super::job::CANNOT_REVOKE;
+use super::job::{self, CANNOT_REVOKE};
 use super::runner::Runner;
 use crate::scenario::model::Action;
 use crate::scenario::span::Spanned;
 
 impl Runner<'_> {
-    /// Does what a step says.
-    pub(super) async fn step(&mut self, action: &Action) -> Result<Observation, Gap> {
+    /// Does what the step at this place of its case says.
+    pub(super) async fn step(&mut self, place: usize, action: &Action) -> Result<Observation, Gap> {
         Ok(match action {
             Action::Send(send) => Observation::Answer(Box::new(self.send(send).await?)),
             Action::Burst(burst) => Observation::Burst(Box::new(self.burst(burst).await?)),
@@ -26,7 +26,7 @@ impl Runner<'_> {
             Action::Exhaust(exhaust) => Observation::UsedUp(self.exhaust(exhaust).await?),
             Action::Fingerprint(fingerprint) => Observation::Limiter(self.fingerprint(fingerprint).await?),
             Action::Wait(wait) => {
-                self.wait(*wait).await?;
+                self.wait(*wait, job::next_to_send(self.case, place)).await?;
                 Observation::Nothing
             }
             Action::Revoke(key) => {

@@ -1,5 +1,6 @@
 //! Waiting for fresh windows, promises and silences, without trusting any clock but our own.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::run::clock::Instant;
@@ -18,15 +19,15 @@ const LONGEST_PROMISE: Duration = Duration::from_secs(WINDOW.as_secs() + 1);
 const A_MOMENT: Duration = Duration::from_millis(200);
 
 impl Runner<'_> {
-    /// Waits.
-    pub(super) async fn wait(&mut self, wait: WaitFor) -> Result<(), Gap> {
+    /// Waits; for promises of the key that is used next.
+    pub(super) async fn wait(&mut self, wait: WaitFor, next: &str) -> Result<(), Gap> {
         self.held_used_up = None;
         match wait {
             WaitFor::FreshWindow => self.fresh_window().await,
             WaitFor::SilentWindow => self.silent_window().await,
-            WaitFor::Promise => self.promise(|key| key.promise(), "the promise of a 429").await,
+            WaitFor::Promise => self.promise(next, KeyState::promise, "the promise of a 429").await,
             WaitFor::FirstPromise => {
-                self.promise(|key| key.first_promise(), "the first promise of a 429").await
+                self.promise(next, KeyState::first_promise, "the first promise of a 429").await
             }
             WaitFor::Settled => {
                 let settled = self.environment.clock.now() + self.last_burst + A_MOMENT;
@@ -40,12 +41,12 @@ impl Runner<'_> {
         }
     }
 
-    /// From now on the quota of every key of the case is taken for whole.
-    fn begin_window(&mut self, fresh: Fresh) {
+    /// From now on the quota of these keys is taken for whole.
+    fn begin_window(&mut self, fresh: Fresh, keys: &[&Arc<KeyState>]) {
         let now = self.environment.clock.now();
-        let last = self.bindings.values().filter_map(|key| key.last_answer()).max();
+        let last = keys.iter().filter_map(|key| key.last_answer()).max();
         self.silence = last.map_or(LONG_SILENCE, |last| now - last);
-        self.bindings.values().for_each(|key| key.begin_window());
+        keys.iter().for_each(|key| key.begin_window());
         self.fresh = Some(fresh);
     }
 
@@ -55,7 +56,7 @@ impl Runner<'_> {
             .bindings
             .iter()
             .filter(|(name, _)| name.as_str() == OWN || job::is_measured(self.case, name))
-            .map(|(_, key)| std::sync::Arc::clone(key))
+            .map(|(_, key)| Arc::clone(key))
             .collect();
         let now = self.environment.clock.now();
         if self.attempt.before == 0
@@ -82,7 +83,8 @@ impl Runner<'_> {
         ready = ready + limiters::shift(&self.attempt.suspicions, ready);
         let names: Vec<_> = measured.iter().map(|key| key.key.variable.clone()).collect();
         self.wait_until(ready, &format!("a fresh window of {}", names.join(" and "))).await?;
-        self.begin_window(fresh);
+        let all: Vec<_> = self.bindings.values().collect();
+        self.begin_window(fresh, &all);
         Ok(())
     }
 
@@ -128,25 +130,32 @@ impl Runner<'_> {
         // What comes next should lie apart from what made a play before this one suspicious.
         let until = until + limiters::shift(&self.attempt.suspicions, until);
         self.wait_until(until, "a silent window").await?;
-        self.begin_window(Fresh::Silence);
+        let all: Vec<_> = self.bindings.values().collect();
+        self.begin_window(Fresh::Silence, &all);
         Ok(())
     }
 
-    /// Waits for what 429s promised; where none can be read, for a silent minute.
-    async fn promise(&mut self, promised: fn(&KeyState) -> Option<Instant>, what: &str) -> Result<(), Gap> {
-        let promise = self.bindings.values().filter_map(|key| promised(key)).min();
+    /// Waits for what a key's 429s promised; where none can be read, for a silent minute.
+    async fn promise(
+        &mut self,
+        name: &str,
+        promised: fn(&KeyState) -> Option<Instant>,
+        what: &str,
+    ) -> Result<(), Gap> {
+        let Some(key) = self.bindings.get(name).or_else(|| self.bindings.values().next()) else {
+            return Ok(());
+        };
         let now = self.environment.clock.now();
-        match promise {
+        match promised(key) {
             Some(promise) if promise - now <= LONGEST_PROMISE => {
                 self.wait_until(promise, what).await?;
-                self.begin_window(Fresh::Promise);
+                self.begin_window(Fresh::Promise, &[key]);
                 self.on_promise = true;
             }
             _ => {
-                let until = self.bindings.values().map(|key| self.silent_until(key, SHORT_SILENCE)).max();
-                self.wait_until(until.unwrap_or(now), "a silent minute, since no promise can be read")
-                    .await?;
-                self.begin_window(Fresh::Silence);
+                let until = self.silent_until(key, SHORT_SILENCE);
+                self.wait_until(until, "a silent minute, since no promise can be read").await?;
+                self.begin_window(Fresh::Silence, &[key]);
             }
         }
         Ok(())
