@@ -131,7 +131,13 @@ impl KeyAllocator {
         let mut taken: Vec<usize> = Vec::new();
         for KeyNeed { role, alone, .. } in &job.keys_needed {
             let mut fitting = self.candidates(*role, *alone);
-            fitting.retain(|index| !taken.contains(index) && self.is_free(*index, *alone));
+            let planned = |other: &Job, index: &usize| {
+                !other.last && other.planned.iter().flatten().any(|planned| planned == index)
+            };
+            fitting.retain(|index| {
+                let reserved = pending.clone().any(|other| planned(other, index));
+                !taken.contains(index) && !reserved && self.is_free(*index, *alone)
+            });
             if job.one_account {
                 fitting.retain(|index| match taken.first() {
                     Some(first) => self.share_an_account(*first, *index),

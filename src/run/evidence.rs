@@ -203,12 +203,12 @@ impl Burst {
         self.count(|answer| answer.limited)
     }
 
-    /// How many were let through after the first refusal, where that is no more than a quota of `limit` a minute refills in
+    /// How many left after the first refusal had come and were let in, where that is no more than a quota of `limit` a minute refills in
     /// the time: a limiter that refills all the time is another fault than a wrong number.
     pub(crate) fn refilled(&self, limit: u32) -> u32 {
         let limited = self.answers.iter().map(|(_, answer)| answer).filter(|answer| answer.limited);
-        let Some(first) = limited.map(|answer| answer.sent).min() else { return 0 };
-        let later = self.count(|answer| answer.admitted() && answer.sent > first);
+        let Some(first) = limited.map(|answer| answer.done).min() else { return 0 };
+        let later = self.count(|answer| answer.admitted() && answer.sent >= first);
         let minutes = (self.to - first).as_secs_f64() / 60.0;
         if f64::from(later) <= f64::from(limit) * minutes + 1.0 { later } else { 0 }
     }

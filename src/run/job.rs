@@ -301,3 +301,26 @@ pub(crate) fn steps_needed(case: &Case, selected: &[usize]) -> usize {
     // What looks back on the run needs all there is to look back on.
     items.map(|item| item.steps.iter().max().map_or(case.steps.len(), |last| last + 1)).max().unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::Source;
+
+    #[test]
+    fn a_promise_is_waited_for_with_the_key_that_is_asked_next() {
+        let suite = Suite::load(&Source::Builtin).unwrap();
+        let cases = suite.experiments.iter().flat_map(|experiment| &experiment.cases);
+        let mut asked = Vec::new();
+        for case in cases {
+            for (place, step) in case.steps.iter().enumerate() {
+                if matches!(step.value.action, Action::Wait(WaitFor::Promise)) {
+                    let next = next_to_send(case, place);
+                    assert_eq!(sends_with(&case.steps[place + 1].value.action), Some(next));
+                    asked.push(next);
+                }
+            }
+        }
+        assert!(asked.contains(&OWN) && asked.iter().any(|name| *name != OWN), "{asked:?}");
+    }
+}

@@ -22,8 +22,8 @@ use crate::report::{CheckResult, Event, ExitCode, RunInfo, Verdict};
 use crate::scenario::Suite;
 use crate::target::{Envelope, Key, Keys, Role, Target, TargetError};
 
-/// How often experiments are played at the most, the first time included.
-const MOST_ROUNDS: usize = 3;
+/// How often a case is played at the most, the first time included.
+const MOST_PLAYS: u32 = 3;
 
 /// Plays the checks at `selected` places of the suite and tells `events` everything. Ends early, with what was
 /// judged until then, when `interrupted` turns true.
@@ -97,6 +97,8 @@ struct RunState {
     /// The keys that open nothing, and what was answered.
     dead: Vec<(Arc<KeyState>, String)>,
     evidence: Evidence,
+    /// How often each case was given out to be played.
+    given_out: BTreeMap<Place, u32>,
 }
 
 /// What came of a job: its plays, or why there are none.
@@ -126,6 +128,7 @@ impl RunState {
             ground,
             dead: Vec::new(),
             evidence: Evidence { deployment, ..Evidence::default() },
+            given_out: BTreeMap::new(),
         }
     }
 
@@ -173,34 +176,36 @@ impl RunState {
                 (place, Attempt { steps: Some(steps), ..Attempt::default() })
             })
             .collect();
-        for round in 0..MOST_ROUNDS {
-            if next.is_empty() || self.was_interrupted {
-                break;
-            }
-            self.round(next, round).await;
+        let mut is_first = true;
+        while !next.is_empty() && !self.was_interrupted {
+            self.round(next, is_first).await;
             if self.run.options.fail_fast && self.has_failed() {
                 break;
             }
-            next = self.doubts(round);
+            next = self.doubts();
+            if next.is_empty() {
+                next = self.shared_with_somebody_else();
+            }
+            is_first = false;
         }
     }
 
     /// Plays these cases, each once.
-    async fn round(&mut self, places: Vec<(Place, Attempt)>, round: usize) {
+    async fn round(&mut self, places: Vec<(Place, Attempt)>, is_first: bool) {
         let (places, left_out) = self.playable(places);
         let wanted: Vec<Place> = places.iter().map(|(place, _)| *place).collect();
-        if round == 0 {
+        if is_first {
             self.play_with_dead_keys(&left_out).await;
         }
         self.evidence.not_played.extend(left_out);
-        let mut jobs = job::jobs(&self.run.suite, places);
+        let mut jobs = self.give_out(places);
         let mut allocator = None;
         if let Some((_, keys)) = &self.ground {
             let keys: Vec<Key> = keys.iter().map(|key| key.key.clone()).collect();
             let (suite, info) = (&self.run.suite, self.run.target.info());
             let (arranged, timeline) = plan::arrange(suite, &info, &keys, jobs, self.run.options.jobs);
             jobs = arranged;
-            if round == 0 {
+            if is_first {
                 self.run.emit(Event::Planned(timeline));
             } else {
                 // The plan takes keys for unused; by now whichever is ready first is the best.
@@ -209,7 +214,7 @@ impl RunState {
             allocator = Some(KeyAllocator::new(keys, &jobs));
         }
         let mut schedule = Schedule::new(jobs, allocator, self.run.options.jobs);
-        schedule.waits_for_sharing &= round == 0;
+        schedule.waits_for_sharing &= is_first;
         self.drive(&mut schedule).await;
         let why = match self.was_interrupted {
             true => "the run was interrupted before it was played to its end",
@@ -217,6 +222,14 @@ impl RunState {
             false => "no keys came free for it",
         };
         self.account_for(&wanted, &Gap::Skipped(why.to_owned()));
+    }
+
+    /// Jobs of these cases, which are played once more by that.
+    fn give_out(&mut self, places: Vec<(Place, Attempt)>) -> Vec<Job> {
+        for (place, _) in &places {
+            *self.given_out.entry(*place).or_default() += 1;
+        }
+        job::jobs(&self.run.suite, places)
     }
 
     /// Says why there is no play of these cases, where nothing was said so far.
@@ -307,6 +320,11 @@ impl RunState {
                     Some(Ok((job, leased, plays))) => {
                         schedule.end(&job, &leased);
                         self.keep(&job, plays);
+                        // What left a doubt is played again on keys that no other job was planned with.
+                        if job.measures() && self.ground.is_some() {
+                            let again = self.doubts();
+                            schedule.add(self.give_out(again));
+                        }
                     }
                     Some(Err(error)) => {
                         let why = Gap::Inconclusive(format!("a fault in trenchcheck: {error}"));
@@ -388,7 +406,7 @@ impl RunState {
     }
 
     /// The cases to play again: those that left a doubt which nothing else explains.
-    fn doubts(&mut self, round: usize) -> Vec<(Place, Attempt)> {
+    fn doubts(&mut self) -> Vec<(Place, Attempt)> {
         let judged = self.judge();
         let explained = causes::roots(&self.run.suite, &judged, &self.run.options);
         let mut again: BTreeMap<Place, Attempt> = BTreeMap::new();
@@ -396,21 +414,37 @@ impl RunState {
             let explained = explained.contains_key(&self.run.suite.checks[judged.check].id);
             for doubt in judged.doubts.iter().filter(|doubt| doubt.stale || !explained) {
                 let place = Place { experiment: doubt.experiment, case: doubt.case };
+                let Some(before) = self.may_be_played_again(place) else { continue };
                 let attempt = again.entry(place).or_default();
-                attempt.before = u32::try_from(round + 1).unwrap_or(u32::MAX);
+                attempt.before = before;
                 attempt.silence = attempt.silence.max(Some(doubt.silence));
                 attempt.steps = attempt.steps.max(Some(doubt.steps));
                 attempt.suspicions.extend(doubt.suspicions.iter().cloned());
             }
         }
-        let sharing =
-            judged.iter().any(|judged| self.learns_sharing(judged.check) && !judged.failures.is_empty());
-        if self.evidence.learned.sharing && !sharing && again.is_empty() {
-            // It was somebody else's use that looked like sharing.
-            self.run.learned().sharing = false;
-            return self.given_up();
-        }
         again.into_iter().collect()
+    }
+
+    /// How often a case was played so far, unless it is being played or was played often enough.
+    fn may_be_played_again(&self, place: Place) -> Option<u32> {
+        let given_out = self.given_out.get(&place).copied().unwrap_or(0);
+        let experiment = &self.run.suite.experiments[place.experiment].name;
+        let played = self.evidence.plays_of(experiment, &place.of(&self.run.suite).row).count();
+        (given_out < MOST_PLAYS && usize::try_from(given_out).is_ok_and(|given| given <= played))
+            .then_some(given_out)
+    }
+
+    /// The cases that were not played because keys seemed to share a quota, where it turned out that they do not.
+    fn shared_with_somebody_else(&mut self) -> Vec<(Place, Attempt)> {
+        let sharing = self
+            .judge()
+            .iter()
+            .any(|judged| self.learns_sharing(judged.check) && !judged.failures.is_empty());
+        if !self.evidence.learned.sharing || sharing {
+            return Vec::new();
+        }
+        self.run.learned().sharing = false;
+        self.given_up()
     }
 
     fn learns_sharing(&self, check: usize) -> bool {

@@ -345,6 +345,8 @@ impl<'a> Runner<'a> {
         const LONGEST_ALONE: Duration = Duration::from_secs(40);
         let all = self.run.usual_latency() * u32::try_from(count).unwrap_or(u32::MAX);
         let patient = self.run.transport().loses_answers;
+        // One after the other is meant as far as a window's quota leaves in a few seconds like that.
+        let asked = asked.filter(|asked| *asked > 1);
         if asked.is_none() && self.attempt.before > 0 && all < LONGEST_ALONE && !patient {
             // Whatever went wrong when some were under way at once goes wrong no more.
             return 1;

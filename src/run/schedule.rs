@@ -77,6 +77,11 @@ impl Schedule {
         }
     }
 
+    /// Takes further jobs, to begin after those that are planned.
+    pub(crate) fn add(&mut self, jobs: Vec<Job>) {
+        self.pending.extend(jobs);
+    }
+
     /// Gives up the jobs that did not begin and that `wanted` is true of.
     pub(crate) fn give_up(&mut self, wanted: impl Fn(&Job) -> bool) -> Vec<Job> {
         let (given_up, kept) = std::mem::take(&mut self.pending).into_iter().partition(|job| wanted(job));
@@ -141,6 +146,35 @@ mod tests {
             }
         }
         assert!(jobs.iter().any(|job| job.last) && jobs.iter().any(|job| job.learns_sharing));
+    }
+
+    #[test]
+    fn planned_jobs_begin_in_their_order_on_each_key_and_others_leave_those_keys_alone() {
+        let suite = Suite::load(&Source::Builtin).unwrap();
+        let standard =
+            |job: &Job| matches!(&job.keys_needed[..], [need] if need.alone && need.role == Role::Standard);
+        let jobs: Vec<Job> = jobs(&suite).into_iter().filter(standard).take(3).collect();
+        let [first, second, third] = <[Job; 3]>::try_from(jobs).unwrap();
+        let (first, second) =
+            (Job { planned: Some(vec![0]), ..first }, Job { planned: Some(vec![0]), ..second });
+        let keys = vec![key(Role::Standard, 1), key(Role::Standard, 2)];
+        let all = vec![first.clone(), second.clone(), third];
+        let mut schedule = Schedule::new(all.clone(), Some(KeyAllocator::new(keys, &all)), 9);
+        schedule.waits_for_sharing = false;
+        let places = |job: &Job| job.cases.iter().map(|(place, _)| *place).collect::<Vec<_>>();
+        let (begun, leased) = schedule.begin(&|_, _| FRESH).unwrap();
+        assert_eq!((places(&begun), &leased[..]), (places(&first), &[0][..]));
+        // The second one waits for its key; the third one may have the other.
+        let (begun, other) = schedule.begin(&|_, _| FRESH).unwrap();
+        assert_eq!((places(&begun), &other[..]), (places(&all[2]), &[1][..]));
+        assert!(schedule.begin(&|_, _| FRESH).is_none());
+        schedule.add(vec![begun.clone()]);
+        schedule.end(&first, &leased);
+        // What was added takes no key that is planned for another.
+        schedule.end(&begun, &other);
+        let (next, of_next) = schedule.begin(&|_, _| FRESH).unwrap();
+        assert_eq!((places(&next), &of_next[..]), (places(&second), &[0][..]));
+        assert_eq!(schedule.begin(&|_, _| FRESH).unwrap().1, [1]);
     }
 
     proptest! {

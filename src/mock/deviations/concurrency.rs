@@ -9,7 +9,7 @@ use super::{Entry, Group, must};
 const GROUP: Group = Group::Concurrency;
 
 /// Long enough for dozens of requests to arrive in the meantime, short enough not to be noticed otherwise.
-const RACE: Duration = Duration::from_millis(25);
+const RACE: Duration = Duration::from_millis(8);
 
 pub(super) const ENTRIES: &[Entry] = &[
     must(
@@ -43,7 +43,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     must(
         GROUP,
         "two-replicas",
-        &["rate.standard", "rate.premium", "rate.ingestion"],
+        &["rate.standard", "rate.premium", "rate.ingestion", "events.over"],
         "Two replicas take turns, and each counts for itself.",
         |k| k.unit = |visit| replica(visit, visit.ordinal % 2),
     ),

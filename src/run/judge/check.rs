@@ -306,6 +306,7 @@ mod tests {
     use crate::run::learned::Quota;
     use crate::scenario::Source;
     use crate::scenario::model::Action;
+    use crate::target::Role;
 
     /// A check, with the first case it reads.
     struct Bench {
@@ -362,9 +363,10 @@ mod tests {
 
         /// A play of the case. The bursts that the check reads went like this, all others as they should.
         fn play(&self, burst: &Burst) -> Play {
-            let limits = Tier::Standard.limits();
-            let key =
-                KeyInfo { variable: "K".to_owned(), tier: Some(Tier::Standard), limits, documented: limits };
+            let role = self.case().key.as_ref().and_then(|role| Role::from_name(role));
+            let tier = role.and_then(Role::tier).unwrap_or(Tier::Standard);
+            let limits = tier.limits();
+            let key = KeyInfo { variable: "K".to_owned(), tier: Some(tier), limits, documented: limits };
             let right = burst_of(60, 100, (9, 9));
             let seen = |(place, action): (usize, &Action)| match action {
                 Action::Burst(_) if self.reads(place) => Observation::Burst(Box::new(burst.clone())),
@@ -473,6 +475,22 @@ mod tests {
         let evidence = bench.evidence(&[short(1, 0, Some(false)), short(2, 3, Some(false))]);
         let steady = judge(&bench.suite, &evidence, &[Tier::Standard], bench.check);
         assert_eq!(steady.failures.len(), 1);
+    }
+
+    #[test]
+    fn a_batch_is_refused_rightly_where_it_does_not_fit_into_what_is_left() {
+        let bench = bench("events.concurrent");
+        // 602 events are left after these, and one batch more of the smaller size would have fitted.
+        let burst = |smaller: u32, smaller_are_refused: usize| {
+            let burst = burst_of(142, 15, (0, 0));
+            let mut batches = vec![700; 157];
+            batches[141] = smaller;
+            (142..142 + smaller_are_refused).for_each(|place| batches[place] = smaller);
+            Burst { batches, together: true, in_flight: 64, ..burst }
+        };
+        assert_eq!(bench.of(&[burst(698, 0)]).held, 1);
+        let judged = bench.of(&[burst(600, 1)]);
+        assert!(judged.held == 0 && judged.doubts.len() == 1, "{judged:?}");
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub(super) fn burst(context: &Context<'_>, expect: &Expect, burst: &Burst, key: 
 fn requests(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo) -> Outcome {
     let limits = context.limits(key);
     let limit = limits.requests;
-    let refilled = if burst.in_flight == 1 { burst.refilled(limit) } else { 0 };
+    let refilled = if burst.together { 0 } else { burst.refilled(limit) };
     let (all, admitted, limited) = (burst.all(), burst.admitted() - refilled, burst.limited() + refilled);
     let other = all - admitted - limited - u32::try_from(burst.faults.len()).unwrap_or(0);
     let wanted = Wanted::of(expect, limit, limit.saturating_sub(burst.spent.0), all);
