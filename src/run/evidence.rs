@@ -203,14 +203,22 @@ impl Burst {
         self.count(|answer| answer.limited)
     }
 
-    /// How many left after the first refusal had come and were let in, where that is no more than a quota of `limit` a minute refills in
-    /// the time: a limiter that refills all the time is another fault than a wrong number.
-    pub(crate) fn refilled(&self, limit: u32) -> u32 {
-        let limited = self.answers.iter().map(|(_, answer)| answer).filter(|answer| answer.limited);
-        let Some(first) = limited.map(|answer| answer.done).min() else { return 0 };
-        let later = self.count(|answer| answer.admitted() && answer.sent >= first);
-        let minutes = (self.to - first).as_secs_f64() / 60.0;
-        if f64::from(later) <= f64::from(limit) * minutes + 1.0 { later } else { 0 }
+    /// How many were admitted beyond a quota of `limit` a minute, where that is no more than refills while the burst lasts,
+    /// and where quota was seen to come back right after a refusal: a limiter that refills all the time is another fault
+    /// than a wrong number.
+    pub(crate) fn refilled(&self, limit: u32, play: &Play) -> u32 {
+        let answers = || self.answers.iter().map(|(_, answer)| answer);
+        let Some(first) = answers().filter(|answer| answer.limited).map(|answer| answer.done).min() else {
+            return 0;
+        };
+        let came_back = answers().any(|answer| answer.admitted() && answer.sent >= first)
+            || play.seen.iter().any(|seen| match seen {
+                Observation::Polled(polled) => polled.early.is_some_and(|early| early.whole < limit),
+                _ => false,
+            });
+        let beyond = (self.spent.0 + self.admitted()).saturating_sub(limit);
+        let most = f64::from(limit) * (self.to - self.since).as_secs_f64() / 60.0;
+        if came_back && f64::from(beyond) <= most { beyond } else { 0 }
     }
 
     /// How many requests there were.

@@ -145,7 +145,7 @@ impl Run {
             redactor: Redactor::default(),
             events,
             requests: AtomicU64::new(0),
-            latency: AtomicU64::new(1_000),
+            latency: AtomicU64::new(0),
             burst_gate: burst_gate::BurstGate::default(),
             learned: Mutex::default(),
             sharing: watch::Sender::new(None),
@@ -192,10 +192,13 @@ impl Run {
         learned.key(&key.variable).or_else(|| learned.key(&of_its_kind?)).cloned()
     }
 
+    /// Takes note of how long a request took. One that took much longer than usual counts as twice as long: it tells
+    /// nothing of the others.
     fn note_latency(&self, took: Duration) {
-        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX).max(1);
         let before = self.latency.load(Ordering::Relaxed);
-        self.latency.store(before - before / 8 + took / 8, Ordering::Relaxed);
+        let usual = if before == 0 { took } else { before - before / 8 + took.min(2 * before) / 8 };
+        self.latency.store(usual.max(100), Ordering::Relaxed);
     }
 
     /// How long a request takes, with the patience for its body where answers get lost.

@@ -53,12 +53,13 @@ pub(super) fn burst(context: &Context<'_>, expect: &Expect, burst: &Burst, key: 
 fn requests(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo) -> Outcome {
     let limits = context.limits(key);
     let limit = limits.requests;
-    let refilled = if burst.together { 0 } else { burst.refilled(limit) };
+    let refilled = if burst.together { 0 } else { burst.refilled(limit, context.play) };
     let (all, admitted, limited) = (burst.all(), burst.admitted() - refilled, burst.limited() + refilled);
     let other = all - admitted - limited - u32::try_from(burst.faults.len()).unwrap_or(0);
     let wanted = Wanted::of(expect, limit, limit.saturating_sub(burst.spent.0), all);
     let differs = |wanted: Option<u32>, seen: u32| wanted.is_some_and(|wanted| wanted != seen);
-    if !context.owns_the_limit
+    if burst.counted
+        && !context.owns_the_limit
         && context.is_endless(key)
         && (differs(wanted.admitted, admitted) || differs(wanted.limited, limited))
     {
@@ -96,8 +97,7 @@ fn requests(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo
         return Outcome::Broken(failures);
     }
     if endless {
-        let what = "no end of the requests was seen where some were under way at once".to_owned();
-        return context.at_first(Suspicion::Noise(what), failures);
+        return context.at_first(Suspicion::AtOnce, failures);
     }
     if other > 0 && expect.other.is_some() {
         // A server may answer oddly on a connection it did not read to the end; twice it has no excuse.
@@ -187,7 +187,9 @@ fn events_end(context: &Context<'_>, key: &KeyInfo) -> bool {
             Observation::Burst(burst) => {
                 let same_tier = play.keys.get(&burst.key).is_some_and(|used| used.tier == key.tier);
                 let counts_events = burst.batches.iter().any(|events| *events > 1);
-                let ended = burst.limited() > 0 && burst.spent.0 + burst.admitted() < requests;
+                // Where nothing was admitted, the window was not a fresh one.
+                let admitted = burst.admitted();
+                let ended = burst.limited() > 0 && admitted > 0 && burst.spent.0 + admitted < requests;
                 same_tier && counts_events && ended
             }
             _ => false,
@@ -207,6 +209,9 @@ pub(super) fn window(context: &Context<'_>, burst: &Burst, key: &KeyInfo) -> Out
         expected: "some requests admitted".to_owned(),
         actual: format!("limited: {}", burst.limited()),
     };
+    if context.again && burst.fresh == Some(Fresh::Promise) {
+        return Outcome::Blocked(format!("the promise to {} was not kept", key.variable));
+    }
     let failures = vec![context.failure_of_burst(finding, burst)];
     Outcome::Suspect(too_few(context, burst, key, limit), failures)
 }

@@ -27,7 +27,7 @@ pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Vec<Tier> {
         for burst in play.seen.iter().filter_map(measured) {
             let Some(key) = play.keys.get(&burst.key) else { continue };
             let Some(tier) = key.tier else { continue };
-            let refilled = burst.refilled(key.documented.requests);
+            let refilled = burst.refilled(key.documented.requests, play);
             let total = burst.spent.0 + burst.admitted() - refilled;
             let endless = burst.limited() == 0 && total >= MOST_QUOTAS * key.documented.requests;
             // What went wrong when some were under way at once is no quota.

@@ -98,7 +98,7 @@ const AUTHENTICATION: &[Row] = &[
 ];
 
 const SCOPES: &[Row] = &[
-    row(Reads, &[], &["tools-refuse-everybody", "all-scopes-needed", "reading-needs-both"]),
+    row(Reads, &[UnknownKey], &["tools-refuse-everybody", "all-scopes-needed", "reading-needs-both"]),
     row(Posts, &[], &["events-refuse-everybody", "all-scopes-needed", "posting-needs-both"]),
     row(
         BothScopes,
@@ -252,6 +252,7 @@ const LIMITS: &[Row] = &[
         &[
             "standard-limit-59",
             "standard-limit-61",
+            "tier-by-route",
             "everybody-on-ingestion",
             "leak",
             "no-limit",
