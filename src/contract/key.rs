@@ -24,10 +24,19 @@ pub struct ApiKey(String);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidApiKey {
     /// There is nothing in it.
-    #[error("the key is empty")]
-    Empty,
+    #[error("the key is blank")]
+    Blank,
+    /// HTTP would cut off what stands around it.
+    #[error("there are spaces or line breaks around the key; was it copied with its line end?")]
+    Padded,
+    /// It stands in the quotes of the file it comes from.
+    #[error("the key is wrapped in quotes, as if its file had been read without a shell")]
+    Quoted,
+    /// It is not UTF-8.
+    #[error("the key is not UTF-8")]
+    NotText,
     /// A header value cannot carry it.
-    #[error("the key holds a control character or a line break; was it copied with its line end?")]
+    #[error("the key holds a control character or a line break")]
     NotAHeaderValue,
 }
 
@@ -36,11 +45,19 @@ impl ApiKey {
     /// deployment that hands out other keys is judged, not refused.
     ///
     /// # Errors
-    /// [`InvalidApiKey`] when an HTTP header could not carry the text.
+    /// [`InvalidApiKey`] when an HTTP header could not carry the text, or when it stands in quotes.
     pub fn new(text: impl Into<String>) -> Result<Self, InvalidApiKey> {
         let text = text.into();
-        if text.is_empty() {
-            return Err(InvalidApiKey::Empty);
+        if text.trim().is_empty() {
+            return Err(InvalidApiKey::Blank);
+        }
+        if text.trim() != text {
+            return Err(InvalidApiKey::Padded);
+        }
+        if text.len() > 1
+            && ['"', '\''].iter().any(|quote| text.starts_with(*quote) && text.ends_with(*quote))
+        {
+            return Err(InvalidApiKey::Quoted);
         }
         if text.chars().any(char::is_control) {
             return Err(InvalidApiKey::NotAHeaderValue);
@@ -91,8 +108,17 @@ mod tests {
 
     #[test]
     fn what_a_header_cannot_carry_is_refused() {
-        assert_eq!(ApiKey::new(""), Err(InvalidApiKey::Empty));
-        assert_eq!(ApiKey::new("ct_live_x\n"), Err(InvalidApiKey::NotAHeaderValue));
+        for blank in ["", " ", "\n"] {
+            assert_eq!(ApiKey::new(blank), Err(InvalidApiKey::Blank));
+        }
+        for padded in ["ct_live_x\n", " ct_live_x", "ct_live_x\t"] {
+            assert_eq!(ApiKey::new(padded), Err(InvalidApiKey::Padded));
+        }
+        for quoted in ["\"ct_live_x\"", "'ct_live_x'", "\"\""] {
+            assert_eq!(ApiKey::new(quoted), Err(InvalidApiKey::Quoted));
+        }
+        assert_eq!(ApiKey::new("ct_live\u{7f}_x"), Err(InvalidApiKey::NotAHeaderValue));
+        assert!(ApiKey::new("\"").is_ok() && ApiKey::new("it's").is_ok());
     }
 
     #[test]
