@@ -70,9 +70,19 @@ pub(super) fn read_key(
 ) -> Result<Option<ApiKey>, TargetError> {
     lookup(variable)
         .filter(|text| !text.is_empty())
-        .map(|text| text.into_string().map_err(|_| InvalidApiKey::NotText).and_then(ApiKey::new))
+        .map(usable)
         .transpose()
         .map_err(|why| TargetError::BadKey { variable: variable.to_owned(), why })
+}
+
+/// The key that a variable holds. One that stands in quotes might be sent, but nobody gives out such keys.
+fn usable(text: OsString) -> Result<ApiKey, InvalidApiKey> {
+    let text = text.into_string().map_err(|_| InvalidApiKey::NotText)?;
+    let is_quoted = |quote| text.len() > 1 && text.starts_with(quote) && text.ends_with(quote);
+    if is_quoted('"') || is_quoted('\'') {
+        return Err(InvalidApiKey::Quoted);
+    }
+    ApiKey::new(text)
 }
 
 #[cfg(test)]
