@@ -309,6 +309,19 @@ pub(crate) enum Gap {
     NeverLimited(String),
 }
 
+impl Gap {
+    /// The reason, for people.
+    pub(crate) fn why(&self) -> &str {
+        let (Self::Blocked(why)
+        | Self::NotAdmitted(why)
+        | Self::Skipped(why)
+        | Self::Inconclusive(why)
+        | Self::Noise(why)
+        | Self::NeverLimited(why)) = self;
+        why
+    }
+}
+
 /// What came of a step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -425,6 +438,12 @@ pub(crate) struct Evidence {
 }
 
 impl Evidence {
+    /// Why a case was not played, or not once more.
+    pub(crate) fn not_played_of(&self, experiment: &str, row: &[(String, String)]) -> Option<&Gap> {
+        let of_case = |left: &&NotPlayed| left.experiment == experiment && left.row == row;
+        self.not_played.iter().rfind(of_case).map(|left| &left.why)
+    }
+
     /// The plays of a case, the first first.
     pub(crate) fn plays_of<'a>(
         &'a self,

@@ -7,7 +7,9 @@ use std::time::Duration;
 use super::allocator::{Condition, KeyAllocator};
 use super::estimate::{self, Cost, KeyModel};
 use super::job::{self, Job, KeyNeed, Place, Use};
-use super::runner::Attempt;
+use super::keys::WINDOW;
+use super::limiters::LONG_SILENCE;
+use super::runner::{Attempt, PHASE};
 use super::schedule::Schedule;
 use crate::contract::{Limits, Tier};
 use crate::report::{Lane, Stretch, Timeline};
@@ -31,6 +33,13 @@ pub struct Plan {
     pub timeline: Timeline,
     /// What will be left out.
     pub left_out: Vec<LeftOut>,
+}
+
+impl Plan {
+    /// How long the run takes at most, however wrong the deployment is. Virtual time needs no such bound.
+    pub fn at_most(&self) -> Option<Duration> {
+        (!self.virtual_time).then(|| at_most(self.timeline.takes))
+    }
 }
 
 /// Cases that will not be played, and why.
@@ -207,16 +216,26 @@ fn costs(suite: &Suite, job: &Job, keys: &mut BTreeMap<String, KeyModel>, from: 
     costs
 }
 
-/// When which key will be used for what.
+/// What a run takes at most that takes `planned` at a deployment that is right: twice as long and a minute. Where little is
+/// planned, it is what one more play takes after a silence in which every conforming limiter forgets.
+pub(super) fn at_most(planned: Duration) -> Duration {
+    const TO_BE_SURE: Duration = Duration::from_secs(10);
+    let once_more = planned.min(WINDOW) * 2 + LONG_SILENCE + PHASE + TO_BE_SURE;
+    once_more.max(planned * 2 + Duration::from_secs(60))
+}
+
+/// When which key will be used for what, and how many requests that takes.
 pub(super) fn timeline(
     suite: &Suite,
     info: &TargetInfo,
     keys: &[Key],
     jobs: &[Job],
     most_busy: usize,
-) -> Timeline {
+) -> (Timeline, u32) {
     let (_, planned_jobs) = simulate(suite, info, keys, jobs.to_vec(), most_busy);
-    drawn(suite, keys, &planned_jobs)
+    let requests: u64 =
+        planned_jobs.iter().flat_map(|planned| &planned.costs).map(|cost| cost.requests).sum();
+    (drawn(suite, keys, &planned_jobs), u32::try_from(requests).unwrap_or(u32::MAX))
 }
 
 /// Plays jobs on paper, with the survey before them.
@@ -494,6 +513,20 @@ mod tests {
             .sum();
         assert!(busy >= few.timeline.takes, "{busy:?} of {:?}", few.timeline.takes);
         assert!(few.left_out.iter().any(|left| left.why.contains("TRENCHCHECK_KEY_BOTH")));
+    }
+
+    #[test]
+    fn a_wrong_deployment_takes_twice_as_long_and_a_minute_and_time_for_a_proof() {
+        let seconds = Duration::from_secs;
+        assert_eq!(at_most(seconds(540)), seconds(2 * 540 + 60));
+        assert_eq!(at_most(seconds(120)), seconds(2 * 120 + 60));
+        for short in [seconds(0), seconds(60)] {
+            assert!(at_most(short) > short + LONG_SILENCE + PHASE + short);
+        }
+        let suite = suite();
+        let at_a_deployment = planned(&suite, &info(one_of_each_tier()));
+        assert_eq!(at_a_deployment.at_most(), Some(at_most(at_a_deployment.timeline.takes)));
+        assert_eq!(planned(&suite, &TargetInfo::embedded()).at_most(), None);
     }
 
     #[test]
