@@ -45,7 +45,10 @@ pub(super) async fn early_end(
     let time_is_over = async {
         match deadline {
             Some((at, end)) => {
-                tokio::time::sleep_until(at.into()).await;
+                // A timer rounds up, and what is over is over.
+                if at > Instant::now() {
+                    tokio::time::sleep_until(at.into()).await;
+                }
                 end
             }
             None => std::future::pending().await,
