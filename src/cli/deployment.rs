@@ -1,7 +1,8 @@
 //! The arguments that say which deployment a command goes to.
 
+use super::complain;
 use crate::scenario::span::{At, Spanned};
-use crate::target::{Embedded, KeysFrom, Target, TargetError, TargetFile, TargetInfo};
+use crate::target::{Embedded, Key, Keys, KeysFrom, Target, TargetError, TargetFile, TargetInfo};
 
 /// Which deployment, with which keys.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -39,7 +40,10 @@ impl DeploymentArgs {
             return Ok((mock.target(&[], None), Some(mock)));
         };
         let (file, text) = self.file(given)?;
-        let target = file.resolve(given, &text, &|name| std::env::var(name).ok()).await?;
+        let target = file.resolve(given, &text, &|name| std::env::var_os(name)).await?;
+        if let Keys::Environment(keys) = &target.keys {
+            warn_of(keys);
+        }
         Ok((target, None))
     }
 
@@ -50,7 +54,9 @@ impl DeploymentArgs {
     pub fn info(&self) -> Result<TargetInfo, TargetError> {
         let Some(given) = &self.target else { return Ok(TargetInfo::embedded()) };
         let (file, text) = self.file(given)?;
-        file.info(given, &text, &|name| std::env::var(name).ok())
+        let info = file.info(given, &text, &|name| std::env::var_os(name))?;
+        warn_of(info.keys.as_deref().unwrap_or_default());
+        Ok(info)
     }
 
     /// The target file, or one that says no more than the URL that was given; and its text.
@@ -67,5 +73,15 @@ impl DeploymentArgs {
             None => {}
         }
         Ok((file, text))
+    }
+}
+
+/// Names the variables whose keys do not look like those of the page: a slip, or a deployment with other keys.
+fn warn_of(keys: &[Key]) {
+    for key in keys.iter().filter(|key| !key.secret.is_documented_form()) {
+        complain(&format!(
+            "trenchcheck: warning: the variable {} holds no key of the documented form: `ct_live_`, then letters and digits",
+            key.variable
+        ));
     }
 }

@@ -82,7 +82,8 @@ pub struct LoadArgs {
     pub reports: LoadReports,
 }
 
-fn parse_time(text: &str) -> Result<Duration, String> {
+/// Reads a time such as `30s` or `10m`.
+pub(super) fn parse_time(text: &str) -> Result<Duration, String> {
     let unit = text.find(|mark: char| !mark.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(unit);
     let seconds = match unit {

@@ -86,7 +86,8 @@ fn text(plan: &Plan, info: &TargetInfo) -> Page {
     page.line(0, &[(Tone::Strong, &info.base_url), (Tone::Plain, &cases)]);
     let sent = format!("{} with {}", count(plan.requests, "request"), count(plan.events, "event"));
     let takes = format!("{sent}; expected to take {}", time(plan.timeline.takes));
-    page.line(0, &[(Tone::Plain, &takes)]);
+    let at_most = plan.at_most().map(|most| format!(", at most {} if the deployment is wrong", time(most)));
+    page.line(0, &[(Tone::Plain, &takes), (Tone::Plain, &at_most.unwrap_or_default())]);
     lanes(&mut page, plan);
     if !plan.left_out.is_empty() {
         page.gap();

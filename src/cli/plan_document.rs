@@ -25,6 +25,9 @@ pub struct Document {
     events: u64,
     /// How long it takes at a deployment that answers quickly and counts in fixed windows.
     expected_seconds: f64,
+    /// How long it takes at most if the deployment is wrong; absent in virtual time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at_most_seconds: Option<f64>,
     /// When which key is used for what; empty where every check gets keys of its own.
     keys: Vec<Lane>,
     /// What will be left out.
@@ -98,6 +101,7 @@ pub fn document(plan: &Plan, info: &TargetInfo) -> Document {
         requests: plan.requests,
         events: plan.events,
         expected_seconds: seconds(plan.timeline.takes),
+        at_most_seconds: plan.at_most().map(seconds),
         keys: plan.timeline.lanes.iter().map(lane).collect(),
         left_out: plan.left_out.iter().map(left_out).collect(),
     }

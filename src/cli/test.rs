@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{Days, NaiveDate, Utc};
 use tokio::sync::{mpsc, watch};
 
 use super::complain;
 use super::deployment::DeploymentArgs;
+use super::load::parse_time;
 use super::report_args::{ReportArgs, tell, written};
 use super::selection::SelectionArgs;
 use crate::known::{Drafted, KnownError, ListedCheck, draft, known};
@@ -44,6 +46,10 @@ pub struct TestArgs {
     /// Stops at the first failure that gates.
     #[arg(long)]
     pub fail_fast: bool,
+
+    /// Ends the run after this time, such as 90s or 10m, with what was judged by then.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub within: Option<Duration>,
 
     /// Lets `should` gate.
     #[arg(long)]
@@ -108,6 +114,7 @@ pub async fn run(args: TestArgs, suite: Suite) -> ExitCode {
         verbose: args.reports.verbose,
         allowed_hosts: args.deployment.allow_host,
         jobs: JOBS,
+        within: args.within,
         known,
     };
     let played = record(Arc::new(suite), Arc::new(target), &selected, options, sender, interruption()).await;

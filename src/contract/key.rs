@@ -24,10 +24,19 @@ pub struct ApiKey(String);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidApiKey {
     /// There is nothing in it.
-    #[error("the key is empty")]
-    Empty,
+    #[error("the key is blank")]
+    Blank,
+    /// HTTP would cut off what stands around it.
+    #[error("there are spaces or line breaks around the key; was it copied with its line end?")]
+    Padded,
+    /// It stands in the quotes of the file it comes from.
+    #[error("the key is wrapped in quotes, as if its file had been read without a shell")]
+    Quoted,
+    /// It is not UTF-8.
+    #[error("the key is not UTF-8")]
+    NotText,
     /// A header value cannot carry it.
-    #[error("the key holds a control character or a line break; was it copied with its line end?")]
+    #[error("the key holds a control character or a line break")]
     NotAHeaderValue,
 }
 
@@ -39,8 +48,11 @@ impl ApiKey {
     /// [`InvalidApiKey`] when an HTTP header could not carry the text.
     pub fn new(text: impl Into<String>) -> Result<Self, InvalidApiKey> {
         let text = text.into();
-        if text.is_empty() {
-            return Err(InvalidApiKey::Empty);
+        if text.trim().is_empty() {
+            return Err(InvalidApiKey::Blank);
+        }
+        if text.trim() != text {
+            return Err(InvalidApiKey::Padded);
         }
         if text.chars().any(char::is_control) {
             return Err(InvalidApiKey::NotAHeaderValue);
@@ -91,8 +103,13 @@ mod tests {
 
     #[test]
     fn what_a_header_cannot_carry_is_refused() {
-        assert_eq!(ApiKey::new(""), Err(InvalidApiKey::Empty));
-        assert_eq!(ApiKey::new("ct_live_x\n"), Err(InvalidApiKey::NotAHeaderValue));
+        for blank in ["", " ", "\n"] {
+            assert_eq!(ApiKey::new(blank), Err(InvalidApiKey::Blank));
+        }
+        for padded in ["ct_live_x\n", " ct_live_x", "ct_live_x\t"] {
+            assert_eq!(ApiKey::new(padded), Err(InvalidApiKey::Padded));
+        }
+        assert_eq!(ApiKey::new("ct_live\u{7f}_x"), Err(InvalidApiKey::NotAHeaderValue));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::target::{TargetError, Workspace};
 
-/// An instant on a environment's time line: time since the environment was set up, advanced time included.
+/// An instant on an environment's time line: time since the environment was set up, advanced time included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, JsonSchema)]
 pub(crate) struct Instant(#[schemars(with = "u64")] pub Duration);
 

@@ -142,8 +142,10 @@ pub(crate) struct Sent {
 pub(crate) enum Fresh {
     /// The run had not used the key, or hardly.
     Unused,
-    /// A promise was waited for, and the request at that instant, if there was one, let in.
+    /// The key was used up for it, and a promise waited for.
     Promise,
+    /// The case waits for a promise here, to see the next window after one that was used up.
+    Next,
     /// The key was silent.
     Silence,
 }
@@ -317,6 +319,19 @@ pub(crate) enum Gap {
     NeverLimited(String),
 }
 
+impl Gap {
+    /// The reason, for people.
+    pub(crate) fn why(&self) -> &str {
+        let (Self::Blocked(why)
+        | Self::NotAdmitted(why)
+        | Self::Skipped(why)
+        | Self::Inconclusive(why)
+        | Self::Noise(why)
+        | Self::NeverLimited(why)) = self;
+        why
+    }
+}
+
 /// What came of a step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -433,6 +448,12 @@ pub(crate) struct Evidence {
 }
 
 impl Evidence {
+    /// Why a case was not played, or not once more.
+    pub(crate) fn not_played_of(&self, experiment: &str, row: &[(String, String)]) -> Option<&Gap> {
+        let of_case = |left: &&NotPlayed| left.experiment == experiment && left.row == row;
+        self.not_played.iter().rfind(of_case).map(|left| &left.why)
+    }
+
     /// The plays of a case, the first first.
     pub(crate) fn plays_of<'a>(
         &'a self,

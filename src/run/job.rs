@@ -210,6 +210,16 @@ pub(crate) fn is_about_being_let_in(case: &Case) -> bool {
     case.steps.iter().all(|step| own_key(&step.action)) && items.all(let_in)
 }
 
+/// Whether this case is about how the header's name is spelled.
+pub(crate) fn spells_the_header(case: &Case) -> bool {
+    case.steps.iter().any(|step| match &step.action {
+        Action::Send(send) => {
+            send.credentials.as_ref().is_some_and(|credentials| credentials.spelled.is_some())
+        }
+        _ => false,
+    })
+}
+
 /// What a case uses up before it does anything else, where it begins like that.
 fn first_exhaustion(case: &Case) -> Option<String> {
     let Action::Exhaust(exhaust) = &case.steps.first()?.action else { return None };

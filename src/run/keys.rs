@@ -52,6 +52,8 @@ struct History {
     sends: VecDeque<Span>,
     /// When the last answer to such a request was complete.
     last_answer: Option<Instant>,
+    /// When the last one was complete that did not say that there was no quota.
+    last_spent: Option<Instant>,
     /// What was promised since the key was used up.
     promises: Option<Promises>,
     /// Whether the last thing seen was a 429.
@@ -133,6 +135,9 @@ impl KeyState {
         let rested = history.last_answer.is_none_or(|last| answer.sent >= last + WINDOW);
         history.sends.push_back((answer.sent, answer.done));
         history.last_answer = history.last_answer.max(Some(answer.done));
+        if !answer.limited {
+            history.last_spent = history.last_spent.max(Some(answer.done));
+        }
         let since = Instant(answer.sent.0.saturating_sub(REMEMBERED));
         while history.sends.front().is_some_and(|seen| seen.1 < since) {
             history.sends.pop_front();
@@ -188,6 +193,7 @@ impl KeyState {
         let mut history = self.history();
         history.sends.push_back((sent, given_up));
         history.last_answer = history.last_answer.max(Some(given_up));
+        history.last_spent = history.last_spent.max(Some(given_up));
     }
 
     /// Remembers that a 429 was among answers whose order is not known.
@@ -246,6 +252,11 @@ impl KeyState {
     /// When the last answer to this key was complete.
     pub(crate) fn last_answer(&self) -> Option<Instant> {
         self.history().last_answer
+    }
+
+    /// When the last answer to this key was complete that may have spent some of its quota.
+    pub(crate) fn last_spent(&self) -> Option<Instant> {
+        self.history().last_spent
     }
 
     /// The requests that any conforming limiter may remember.

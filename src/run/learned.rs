@@ -58,17 +58,21 @@ impl KeyFacts {
 
     /// Why it opens nothing.
     pub(crate) fn complaint(&self) -> String {
-        let all = |wanted: u16| self.answers.iter().all(|(_, status)| *status == Some(wanted));
         let hint = match () {
-            () if all(404) => {
-                "; nothing of this API is at this base URL: is the path doubled or missing?".to_owned()
-            }
-            () if all(401) => "; the deployment does not know this key".to_owned(),
-            () => String::new(),
+            () if self.all(404) => NOTHING_HERE,
+            () if self.all(401) => "; the deployment does not know this key",
+            () => "",
         };
         format!("{} opens nothing ({}){hint}", self.variable, self.told())
     }
+
+    fn all(&self, wanted: u16) -> bool {
+        self.answers.iter().all(|(_, status)| *status == Some(wanted))
+    }
 }
+
+/// What is to be said where everything is 404.
+const NOTHING_HERE: &str = "; nothing of this API is at this base URL: is the path doubled or missing?";
 
 /// What is known of a deployment.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -97,6 +101,23 @@ pub(crate) struct Learned {
 }
 
 impl Learned {
+    /// What was learned of the deployment as a whole, for people.
+    pub(crate) fn told(&self) -> Vec<String> {
+        let envelope = self.envelope.map(|found| match found {
+            Envelope::Wire => "event envelope accepted: wire (event, ts, seq)".to_owned(),
+            Envelope::Documented | Envelope::Auto => {
+                "event envelope accepted: documented (event_type, timestamp)".to_owned()
+            }
+        });
+        let compressed =
+            self.compressed.then(|| "answers come compressed, although nobody asks for that".to_owned());
+        let measured = self.requests.iter().map(|(tier, quota)| match quota {
+            Quota::Of(number) => format!("measured: {tier} gets {number} requests in a window"),
+            Quota::Endless => format!("measured: no end to the requests of {tier}"),
+        });
+        envelope.into_iter().chain(compressed).chain(measured).collect()
+    }
+
     /// The limits of a tier as far as they were measured; `documented` elsewhere. An endless quota stays as documented:
     /// whoever needs its end is blocked by the check that names it.
     pub(crate) fn limits(&self, tier: Option<Tier>, documented: Limits) -> Limits {
@@ -110,6 +131,15 @@ impl Learned {
     /// Whether the requests of a tier have no end.
     pub(crate) fn is_endless(&self, tier: Option<Tier>) -> bool {
         tier.and_then(|tier| self.requests.get(&tier)) == Some(&Quota::Endless)
+    }
+
+    /// Why nothing can be played, where no key works.
+    pub(crate) fn no_key_works(&self) -> String {
+        match &self.keys[..] {
+            [key] => key.complaint(),
+            keys if keys.iter().all(|key| key.all(404)) => format!("no key opens anything{NOTHING_HERE}"),
+            _ => "no key opens anything; the facts that were observed say what each was answered".to_owned(),
+        }
     }
 
     /// What the survey found of a key.

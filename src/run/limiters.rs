@@ -44,6 +44,8 @@ pub(crate) enum Suspicion {
         silence: Duration,
         /// Whether the window was one that a promise was waited for, and kept.
         promised: bool,
+        /// Whether it is the next window after one that the case used up.
+        next: bool,
         /// Whether a later look, well inside the same window, found that quota trickles back.
         trickles: Option<bool>,
         /// Whether nobody else can have the key, as in a workspace of a mock.
@@ -93,7 +95,14 @@ pub(crate) fn weigh(newest: &Suspicion, others: &[Suspicion]) -> Assessment {
                 ),
             };
         }
-        Suspicion::TooFew { missing, spent, silence, promised, trickles, private } => {
+        Suspicion::TooFew { next: true, trickles: Some(true), .. } => {
+            return Assessment::Explained(
+                "right after a promise less than a quota was there, and the rest came back bit by bit, as where the \
+                 limiter slides"
+                    .to_owned(),
+            );
+        }
+        Suspicion::TooFew { missing, spent, silence, promised, next: _, trickles, private } => {
             // Somebody else's requests would make it another number each time.
             let as_before = others.iter().any(|other| {
                 matches!(other, Suspicion::TooFew { missing: before, spent: used, .. }
@@ -270,7 +279,15 @@ mod tests {
 
     fn too_few(missing: u32, silence: u64, trickles: Option<bool>) -> Suspicion {
         let silence = Duration::from_secs(silence);
-        Suspicion::TooFew { missing, spent: 0, silence, promised: false, trickles, private: false }
+        Suspicion::TooFew {
+            missing,
+            spent: 0,
+            silence,
+            promised: false,
+            next: false,
+            trickles,
+            private: false,
+        }
     }
 
     fn came_back_at(began: u64, back: u64) -> Suspicion {
@@ -333,6 +350,7 @@ mod tests {
             spent,
             silence: Duration::from_secs(121),
             promised: false,
+            next: false,
             trickles: None,
             private: false,
         };
@@ -344,7 +362,7 @@ mod tests {
         // Where nobody else can have used the key, another number each time is no excuse.
         let ours = varying.map(|suspicion| match suspicion {
             Suspicion::TooFew { missing, spent, silence, promised, trickles, .. } => {
-                Suspicion::TooFew { missing, spent, silence, promised, trickles, private: true }
+                Suspicion::TooFew { missing, spent, silence, promised, next: false, trickles, private: true }
             }
             other => other,
         });
@@ -358,11 +376,30 @@ mod tests {
             missing: 1,
             silence: Duration::from_secs(2),
             promised: true,
+            next: false,
             trickles,
             private: false,
         };
         assert_eq!(weighed_together(&[promised(Some(false)), promised(Some(true))]), Assessment::Doubt);
         assert_eq!(weighed_together(&[promised(None), promised(Some(false))]), Assessment::Proof);
+    }
+
+    #[test]
+    fn what_is_not_there_yet_when_a_sliding_limiter_promised_comes_back_bit_by_bit() {
+        let short = |next, trickles| Suspicion::TooFew {
+            spent: 0,
+            missing: 7,
+            silence: Duration::from_secs(1),
+            promised: true,
+            next,
+            trickles,
+            private: true,
+        };
+        let alone = |suspicion: Suspicion| weigh(&suspicion, &[]);
+        assert!(matches!(alone(short(true, Some(true))), Assessment::Explained(_)));
+        // A window that was waited for to measure it is measured again after a long silence.
+        assert_eq!(alone(short(false, Some(true))), Assessment::Doubt);
+        assert_eq!(alone(short(true, Some(false))), Assessment::Doubt);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! contract's vocabulary and nothing of the mock.
 
 mod admissions;
+mod again;
 mod allocator;
 mod burst_gate;
 mod burst_result;
@@ -15,6 +16,7 @@ mod clock;
 mod connector;
 mod credentials;
 mod delayed_body;
+mod early_end;
 mod environment;
 mod estimate;
 mod evidence;
@@ -28,6 +30,8 @@ mod limiters;
 mod message;
 mod plan;
 mod play;
+mod playable;
+mod player;
 mod raw_http;
 mod recording;
 mod render;
@@ -78,6 +82,8 @@ pub struct Options {
     pub allowed_hosts: Vec<String>,
     /// How many jobs are under way at once.
     pub jobs: usize,
+    /// How long the run may take, where it is to end by itself with what was judged by then.
+    pub within: Option<Duration>,
     /// The checks that are known to fail at this target, by id.
     pub known: BTreeMap<String, KnownDeviation>,
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 use super::allocator::{Condition, KeyAllocator};
 use super::estimate::{self, Cost, KeyModel};
 use super::job::{self, Job, KeyNeed, Place, Use};
-use super::runner::Attempt;
+use super::keys::WINDOW;
+use super::limiters::LONG_SILENCE;
+use super::runner::{Attempt, PHASE};
 use super::schedule::Schedule;
 use crate::contract::{Limits, Tier};
 use crate::report::{Lane, Stretch, Timeline};
@@ -31,6 +33,13 @@ pub struct Plan {
     pub timeline: Timeline,
     /// What will be left out.
     pub left_out: Vec<LeftOut>,
+}
+
+impl Plan {
+    /// How long the run takes at most, however wrong the deployment is. Virtual time needs no such bound.
+    pub fn at_most(&self) -> Option<Duration> {
+        (!self.virtual_time).then(|| at_most(self.timeline.takes))
+    }
 }
 
 /// Cases that will not be played, and why.
@@ -152,20 +161,23 @@ fn told(suite: &Suite, selected: &[usize], read: &[usize], left_out: Vec<(Place,
         .collect()
 }
 
-/// Plans jobs: which begins when, and with which keys. What comes back is in the order in which they begin.
+/// Plans jobs: which begins when, and with which keys. They come back in the order in which they begin, with what that
+/// looks like and how many requests it takes.
 pub(super) fn arrange(
     suite: &Suite,
     info: &TargetInfo,
     keys: &[Key],
     mut jobs: Vec<Job>,
     most_busy: usize,
-) -> (Vec<Job>, Timeline) {
+) -> (Vec<Job>, Timeline, u32) {
     in_order(suite, info, keys, &mut jobs, most_busy);
     let (_, mut planned_jobs) = simulate(suite, info, keys, jobs, most_busy);
     planned_jobs.sort_by_key(|planned| planned.place);
     let timeline = drawn(suite, keys, &planned_jobs);
+    let requests: u64 =
+        planned_jobs.iter().flat_map(|planned| &planned.costs).map(|cost| cost.requests).sum();
     let bound = planned_jobs.into_iter().map(|planned| Job { planned: Some(planned.keys), ..planned.job });
-    (bound.collect(), timeline)
+    (bound.collect(), timeline, u32::try_from(requests).unwrap_or(u32::MAX))
 }
 
 /// Puts jobs into the order in which they are looked at: those that share keys first, since they need no wait; the others
@@ -223,6 +235,14 @@ fn costs(suite: &Suite, job: &Job, keys: &mut BTreeMap<String, KeyModel>, from: 
         costs.push(estimate::estimate(place.of(suite), steps, &suite.requests, keys, begins, false));
     }
     costs
+}
+
+/// What a run takes at most that takes `planned` at a deployment that is right: twice as long and a minute. Where little is
+/// planned, it is what one more play takes after a silence in which every conforming limiter forgets.
+pub(super) fn at_most(planned: Duration) -> Duration {
+    const TO_BE_SURE: Duration = Duration::from_secs(10);
+    let once_more = planned.min(WINDOW) * 2 + LONG_SILENCE + PHASE + TO_BE_SURE;
+    once_more.max(planned * 2 + Duration::from_secs(60))
 }
 
 /// Plays jobs on paper, with the survey before them.
@@ -501,6 +521,20 @@ mod tests {
             .sum();
         assert!(busy >= few.timeline.takes, "{busy:?} of {:?}", few.timeline.takes);
         assert!(few.left_out.iter().any(|left| left.why.contains("TRENCHCHECK_KEY_BOTH")));
+    }
+
+    #[test]
+    fn a_wrong_deployment_takes_twice_as_long_and_a_minute_and_time_for_a_proof() {
+        let seconds = Duration::from_secs;
+        assert_eq!(at_most(seconds(540)), seconds(2 * 540 + 60));
+        assert_eq!(at_most(seconds(120)), seconds(2 * 120 + 60));
+        for short in [seconds(0), seconds(60)] {
+            assert!(at_most(short) > short + LONG_SILENCE + PHASE + short);
+        }
+        let suite = suite();
+        let at_a_deployment = planned(&suite, &info(one_of_each_tier()));
+        assert_eq!(at_a_deployment.at_most(), Some(at_most(at_a_deployment.timeline.takes)));
+        assert_eq!(planned(&suite, &TargetInfo::embedded()).at_most(), None);
     }
 
     #[test]

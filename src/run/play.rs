@@ -1,32 +1,34 @@
 //! A whole run: the survey, every experiment once, those again that left a doubt, and what it all comes to.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::allocator::{Condition, KeyAllocator};
-use super::environment::{Environment, KeyBindings, variables};
-use super::evidence::{Deployment, Evidence, Gap, NotPlayed, Play};
-use super::job::{self, Job, KeyNeed, Place};
-use super::judge::{self, Judged};
+use super::early_end::{Deadline, EarlyEnd, early_end};
+use super::environment::Environment;
+use super::evidence::{Deployment, Evidence, Gap, Play};
+use super::job::{self, Job, Place};
 use super::keys::KeyState;
+use super::player::{Played, minted, play_job, state};
 use super::recording::{Ended, Recording};
-use super::runner::{Attempt, Runner};
+use super::runner::Attempt;
 use super::schedule::Schedule;
-use super::{Fault, Options, Run, causes, plan, survey};
+use super::{Fault, Options, Run, judge, plan, survey};
 use crate::contract::Tier;
-use crate::report::{CheckResult, Event, ExitCode, RunInfo, Verdict};
+use crate::report::{CheckResult, Event, ExitCode, RunInfo};
 use crate::scenario::Suite;
-use crate::target::{Envelope, Key, Keys, Role, Target, TargetError};
+use crate::target::{Key, Keys, Role, Target, TargetError};
 
-/// How often a case is played at the most, the first time included.
-const MOST_PLAYS: u32 = 3;
-
-/// Plays the checks at `selected` places of the suite and tells `events` everything. Ends early, with what was
-/// judged until then, when `interrupted` turns true.
+/// Plays the checks at `selected` places of the suite and tells `events` everything. Ends early, with what was judged until
+/// then, when `interrupted` turns true, when the time of the options is over, and at a deployment when it has taken as long as
+/// [`Plan::at_most`](super::Plan::at_most) says.
 ///
 /// # Errors
 /// A [`Fault`] when the HTTP client cannot be set up; nothing has been told then.
@@ -54,7 +56,7 @@ pub async fn record(
     events: tokio::sync::mpsc::UnboundedSender<Event>,
     interrupted: watch::Receiver<bool>,
 ) -> Result<(Vec<CheckResult>, ExitCode, Recording), Fault> {
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     let run = Arc::new(Run::new(suite, target, options, events)?);
     let info = RunInfo {
         target: run.target.base_url.clone(),
@@ -69,16 +71,17 @@ pub async fn record(
         started_at: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
     };
     run.emit(Event::Started(info.clone()));
-    let mut state = RunState::new(&run, selected, interrupted);
+    let mut state = RunState::new(&run, selected, interrupted, begun);
     state.survey().await;
     state.rounds().await;
     state.gather();
+    let learned = run.learned().told();
     let ended = Ended {
         info,
         took: begun.elapsed(),
         requests: run.requests.load(Ordering::Relaxed),
-        interrupted: state.was_interrupted,
-        facts: facts(&run),
+        interrupted: state.ended_early == Some(EarlyEnd::Interrupted),
+        facts: learned.into_iter().chain(state.dead_beside()).chain(run.told_of_bursts()).collect(),
         evidence: state.evidence,
     };
     let recording = Recording::of(&run, selected, ended);
@@ -87,25 +90,24 @@ pub async fn record(
 }
 
 /// How far a run has come.
-struct RunState {
-    run: Arc<Run>,
-    selected: Vec<usize>,
-    interrupted: watch::Receiver<bool>,
-    was_interrupted: bool,
+pub(super) struct RunState {
+    pub(super) run: Arc<Run>,
+    pub(super) selected: Vec<usize>,
+    begun: Instant,
+    pub(super) interrupted: watch::Receiver<bool>,
+    pub(super) deadline: Option<Deadline>,
+    pub(super) ended_early: Option<EarlyEnd>,
     /// The keys of a deployment that work, and where they are used; none at a mock, where every job has keys of its own.
-    ground: Option<(Environment, Vec<Arc<KeyState>>)>,
+    pub(super) ground: Option<(Environment, Vec<Arc<KeyState>>)>,
     /// The keys that open nothing, and what was answered.
-    dead: Vec<(Arc<KeyState>, String)>,
-    evidence: Evidence,
+    pub(super) dead: Vec<(Arc<KeyState>, String)>,
+    pub(super) evidence: Evidence,
     /// How often each case was given out to be played.
-    given_out: BTreeMap<Place, u32>,
+    pub(super) given_out: BTreeMap<Place, u32>,
 }
 
-/// What came of a job: its plays, or why there are none.
-type Played = (Job, Vec<usize>, Result<Vec<Play>, TargetError>);
-
 impl RunState {
-    fn new(run: &Arc<Run>, selected: &[usize], interrupted: watch::Receiver<bool>) -> Self {
+    fn new(run: &Arc<Run>, selected: &[usize], interrupted: watch::Receiver<bool>, begun: Instant) -> Self {
         let ground = match &run.target.keys {
             Keys::Environment(keys) => {
                 let states = keys.iter().map(|key| state(key.clone(), &run.target)).collect();
@@ -123,8 +125,10 @@ impl RunState {
         Self {
             run: Arc::clone(run),
             selected: selected.to_vec(),
+            begun,
             interrupted,
-            was_interrupted: false,
+            deadline: None,
+            ended_early: None,
             ground,
             dead: Vec::new(),
             evidence: Evidence { deployment, ..Evidence::default() },
@@ -134,6 +138,18 @@ impl RunState {
 
     /// Finds out what everything else stands on.
     async fn survey(&mut self) {
+        let (run, info) = (&self.run, self.run.target.info());
+        let plan =
+            || plan::plan(&run.suite, &self.selected, &info, &run.options.allowed_hosts, run.options.jobs);
+        self.set_deadline(self.ground.as_ref().and_then(|_| plan().at_most()));
+        let end = early_end(self.interrupted.clone(), self.deadline);
+        tokio::select! {
+            () = self.ask_around() => {}
+            end = end => self.ended_early = Some(end),
+        }
+    }
+
+    async fn ask_around(&mut self) {
         match (&self.ground, &self.run.target.keys) {
             (Some((environment, keys)), _) => survey::survey(&self.run, environment, keys).await,
             (None, Keys::Mock(control)) => match control.workspace().await {
@@ -177,14 +193,14 @@ impl RunState {
             })
             .collect();
         let mut is_first = true;
-        while !next.is_empty() && !self.was_interrupted {
+        while !next.is_empty() {
             self.round(next, is_first).await;
-            if self.run.options.fail_fast && self.has_failed() {
+            if self.ended_early.is_some() || self.run.options.fail_fast && self.has_failed() {
                 break;
             }
             next = self.doubts();
             if next.is_empty() {
-                next = self.shared_with_somebody_else();
+                next = self.not_shared_after_all();
             }
             is_first = false;
         }
@@ -193,7 +209,8 @@ impl RunState {
     /// Plays these cases, each once.
     async fn round(&mut self, places: Vec<(Place, Attempt)>, is_first: bool) {
         let (places, left_out) = self.playable(places);
-        let wanted: Vec<Place> = places.iter().map(|(place, _)| *place).collect();
+        let wanted: Vec<(Place, usize)> =
+            places.iter().map(|(place, _)| (*place, self.plays_of(*place))).collect();
         if is_first {
             self.play_with_dead_keys(&left_out).await;
         }
@@ -203,25 +220,22 @@ impl RunState {
         if let Some((_, keys)) = &self.ground {
             let keys: Vec<Key> = keys.iter().map(|key| key.key.clone()).collect();
             let (suite, info) = (&self.run.suite, self.run.target.info());
-            let (arranged, timeline) = plan::arrange(suite, &info, &keys, jobs, self.run.options.jobs);
+            let (arranged, timeline, requests) =
+                plan::arrange(suite, &info, &keys, jobs, self.run.options.jobs);
             jobs = arranged;
-            if is_first {
-                self.run.emit(Event::Planned(timeline));
-            } else {
+            if !is_first {
                 // The plan takes keys for unused; by now whichever is ready first is the best.
                 jobs.iter_mut().for_each(|job| job.planned = None);
+            } else if !jobs.is_empty() {
+                self.bound(timeline.takes, requests);
+                self.run.emit(Event::Planned(timeline));
             }
             allocator = Some(KeyAllocator::new(keys, &jobs));
         }
         let mut schedule = Schedule::new(jobs, allocator, self.run.options.jobs);
         schedule.waits_for_sharing &= is_first;
         self.drive(&mut schedule).await;
-        let why = match self.was_interrupted {
-            true => "the run was interrupted before it was played to its end",
-            false if self.run.options.fail_fast => "left out after the first failure",
-            false => "no keys came free for it",
-        };
-        self.account_for(&wanted, &Gap::Skipped(why.to_owned()));
+        self.account_for(&wanted);
     }
 
     /// Jobs of these cases, which are played once more by that.
@@ -232,75 +246,43 @@ impl RunState {
         job::jobs(&self.run.suite, places)
     }
 
-    /// Says why there is no play of these cases, where nothing was said so far.
-    fn account_for(&mut self, places: &[Place], why: &Gap) {
-        for place in places {
-            let (experiment, row) =
-                (&self.run.suite.experiments[place.experiment].name, &place.of(&self.run.suite).row);
-            let told = self.evidence.not_played.iter();
-            let is_told = told.clone().any(|left| left.experiment == *experiment && left.row == *row);
-            if !is_told && self.evidence.plays_of(experiment, row).next().is_none() {
-                let (experiment, row) = (experiment.clone(), row.clone());
-                self.evidence.not_played.push(NotPlayed { experiment, row, why: why.clone() });
-            }
-        }
+    /// Sets the time at which the run is over, whatever it has found by then.
+    fn set_deadline(&mut self, at_most: Option<Duration>) {
+        let within = self.run.options.within.map(|within| (self.begun + within, EarlyEnd::Within));
+        let at_most = at_most.map(|at_most| (self.begun + at_most, EarlyEnd::AtMost));
+        self.deadline = within.into_iter().chain(at_most).min_by_key(|(at, _)| *at);
     }
 
-    /// The cases that can be played with the keys that work, and why the others cannot.
-    fn playable(&self, places: Vec<(Place, Attempt)>) -> (Vec<(Place, Attempt)>, Vec<NotPlayed>) {
-        let Some((_, keys)) = &self.ground else { return (places, Vec::new()) };
-        let info = self.run.target.info();
-        let bare = KeyAllocator::new(keys.iter().map(|key| key.key.clone()).collect(), &[]);
-        let (mut playable, mut left_out) = (Vec::new(), Vec::new());
-        for (place, attempt) in places {
-            let case = place.of(&self.run.suite);
-            let job = Job::of(&self.run.suite, vec![(place, attempt.clone())]);
-            let stands_in_the_way =
-                job::obstacle(case, &info, &self.run.options.allowed_hosts).map(Gap::Skipped);
-            let missing = || {
-                let why = bare.missing(&job)?;
-                let would_fit = |key: &Key| job.keys_needed.iter().any(|need| need.role.fits(key));
-                let opens_nothing = self.dead.iter().find(|(key, _)| would_fit(&key.key));
-                Some(
-                    opens_nothing.map_or(Gap::Skipped(why), |(_, complaint)| Gap::Blocked(complaint.clone())),
-                )
-            };
-            match stands_in_the_way.or_else(missing) {
-                Some(why) => left_out.push(NotPlayed {
-                    experiment: self.run.suite.experiments[place.experiment].name.clone(),
-                    row: case.row.clone(),
-                    why,
-                }),
-                None => playable.push((place, attempt)),
-            }
-        }
-        (playable, left_out)
+    /// Bounds a run that was planned to take so long. Who is slow to answer gets what his answers take beyond the plan.
+    fn bound(&mut self, planned: Duration, requests: u32) {
+        /// An answer that takes longer is no usual one.
+        const SLOWEST: Duration = Duration::from_secs(1);
+        let side_by_side = u32::try_from(self.run.options.jobs).unwrap_or(1).max(1);
+        let answers = self.run.usual_latency().min(SLOWEST) * requests / side_by_side;
+        self.set_deadline(Some(plan::at_most(planned + answers)));
     }
 
-    /// Plays the cases that are about being let in, and for which there are only keys that open nothing: they name that.
-    async fn play_with_dead_keys(&mut self, places: &[NotPlayed]) {
-        let Some((environment, _)) = self.ground.clone() else { return };
-        for left in places {
-            let suite = Arc::clone(&self.run.suite);
-            let Some(experiment) = suite.experiments.iter().find(|one| one.name == left.experiment) else {
-                continue;
+    /// How often a case was played.
+    pub(super) fn plays_of(&self, place: Place) -> usize {
+        let experiment = &self.run.suite.experiments[place.experiment].name;
+        self.evidence.plays_of(experiment, &place.of(&self.run.suite).row).count()
+    }
+
+    /// Says why these cases were not played, or not more often than before, where nothing was said so far.
+    fn account_for(&mut self, places: &[(Place, usize)]) {
+        for (place, before) in places {
+            let why = match self.ended_early {
+                Some(end) => end.gap(*before > 0),
+                None if self.run.options.fail_fast => {
+                    Gap::Skipped("left out after the first failure".to_owned())
+                }
+                None => Gap::Skipped("no keys came free for it".to_owned()),
             };
-            let Some(case) = experiment.cases.iter().find(|case| case.row == left.row) else { continue };
-            if !job::is_about_being_let_in(case) {
-                continue;
+            let left = self.not_played(*place, why);
+            let is_told = self.evidence.not_played_of(&left.experiment, &left.row).is_some();
+            if !is_told && self.plays_of(*place) == *before {
+                self.evidence.not_played.push(left);
             }
-            let key = |need: KeyNeed| {
-                let dead = self.dead.iter().find(|(key, _)| need.role.fits(&key.key))?;
-                Some((need.name, Arc::clone(&dead.0)))
-            };
-            let bindings: KeyBindings = job::keys_needed(case).into_iter().filter_map(key).collect();
-            if bindings.is_empty() || self.run.learned().unreachable.is_some() {
-                continue;
-            }
-            let runner =
-                Runner::new(&self.run, experiment, case, &environment, &bindings, Attempt::default());
-            let play = runner.play().await;
-            self.evidence.plays.push(play);
         }
     }
 
@@ -308,8 +290,11 @@ impl RunState {
     async fn drive(&mut self, schedule: &mut Schedule) {
         let mut playing: JoinSet<Played> = JoinSet::new();
         let mut sharing = self.run.sharing.subscribe();
-        let mut interrupted = self.interrupted.clone();
-        loop {
+        let mut end = pin!(early_end(self.interrupted.clone(), self.deadline));
+        if self.ended_early.is_none() {
+            self.ended_early = end.as_mut().now_or_never();
+        }
+        while self.ended_early.is_none() {
             while let Some((job, leased)) = schedule.begin(&|key, job| self.condition(key, job)) {
                 let (run, ground) = (Arc::clone(&self.run), self.ground.clone());
                 playing.spawn(play_job(run, ground, job, leased));
@@ -340,10 +325,7 @@ impl RunState {
                         given_up.iter().for_each(|job| self.give_up(job, &why));
                     }
                 }
-                _ = interrupted.wait_for(|stop| *stop) => {
-                    self.was_interrupted = true;
-                    return;
-                }
+                end = &mut end => self.ended_early = Some(end),
             }
             if self.run.options.fail_fast && self.has_failed() {
                 return;
@@ -354,7 +336,7 @@ impl RunState {
     /// What is known of a key.
     fn condition(&self, key: usize, job: &Job) -> Condition {
         let Some((environment, keys)) = &self.ground else {
-            return Condition { room: true, fresh_at: std::time::Duration::ZERO, unused: true };
+            return Condition { room: true, fresh_at: Duration::ZERO, unused: true };
         };
         let (key, now) = (&keys[key], environment.clock.now());
         Condition {
@@ -366,11 +348,8 @@ impl RunState {
 
     fn give_up(&mut self, job: &Job, why: &Gap) {
         for (place, _) in &job.cases {
-            self.evidence.not_played.push(NotPlayed {
-                experiment: self.run.suite.experiments[place.experiment].name.clone(),
-                row: place.of(&self.run.suite).row.clone(),
-                why: why.clone(),
-            });
+            let left = self.not_played(*place, why.clone());
+            self.evidence.not_played.push(left);
         }
     }
 
@@ -383,7 +362,7 @@ impl RunState {
     }
 
     /// Puts together what was seen by now and what it teaches, and tells the tiers whose keys nobody else uses.
-    fn gather(&mut self) -> Vec<Tier> {
+    pub(super) fn gather(&mut self) -> Vec<Tier> {
         self.evidence.looks = self.run.trace.looks();
         self.evidence.run = self.run.trace.wide();
         self.evidence.learned = self.run.learned().clone();
@@ -391,200 +370,61 @@ impl RunState {
         self.run.learned().requests.clone_from(&self.evidence.learned.requests);
         steady
     }
-
-    /// What the checks come to by now.
-    fn judge(&mut self) -> Vec<Judged> {
-        let steady = self.gather();
-        let judged = |check: &usize| judge::judge(&self.run.suite, &self.evidence, &steady, *check);
-        self.selected.iter().map(judged).collect()
-    }
-
-    fn has_failed(&mut self) -> bool {
-        let judged = self.judge();
-        let (results, _) = causes::attribute(&self.run.suite, judged, &self.run.options, None);
-        results.iter().any(|result| result.verdict == Verdict::Fail)
-    }
-
-    /// The cases to play again: those that left a doubt which nothing else explains.
-    fn doubts(&mut self) -> Vec<(Place, Attempt)> {
-        let judged = self.judge();
-        let explained = causes::roots(&self.run.suite, &judged, &self.run.options);
-        let mut again: BTreeMap<Place, Attempt> = BTreeMap::new();
-        for judged in judged.iter().filter(|judged| judged.failures.is_empty()) {
-            let explained = explained.contains_key(&self.run.suite.checks[judged.check].id);
-            for doubt in judged.doubts.iter().filter(|doubt| doubt.stale || !explained) {
-                let place = Place { experiment: doubt.experiment, case: doubt.case };
-                let Some(before) = self.may_be_played_again(place) else { continue };
-                let attempt = again.entry(place).or_default();
-                attempt.before = before;
-                attempt.silence = attempt.silence.max(Some(doubt.silence));
-                attempt.steps = attempt.steps.max(Some(doubt.steps));
-                attempt.suspicions.extend(doubt.suspicions.iter().cloned());
-            }
-        }
-        again.into_iter().collect()
-    }
-
-    /// How often a case was played so far, unless it is being played or was played often enough.
-    fn may_be_played_again(&self, place: Place) -> Option<u32> {
-        let given_out = self.given_out.get(&place).copied().unwrap_or(0);
-        let experiment = &self.run.suite.experiments[place.experiment].name;
-        let played = self.evidence.plays_of(experiment, &place.of(&self.run.suite).row).count();
-        (given_out < MOST_PLAYS && usize::try_from(given_out).is_ok_and(|given| given <= played))
-            .then_some(given_out)
-    }
-
-    /// The cases that were not played because keys seemed to share a quota, where it turned out that they do not.
-    fn shared_with_somebody_else(&mut self) -> Vec<(Place, Attempt)> {
-        let sharing = self
-            .judge()
-            .iter()
-            .any(|judged| self.learns_sharing(judged.check) && !judged.failures.is_empty());
-        if !self.evidence.learned.sharing || sharing {
-            return Vec::new();
-        }
-        self.run.learned().sharing = false;
-        self.given_up()
-    }
-
-    fn learns_sharing(&self, check: usize) -> bool {
-        let readings =
-            self.run.suite.experiments.iter().flat_map(|one| &one.cases).flat_map(|case| &case.readings);
-        let sharing = Some(crate::scenario::model::Fact::Sharing);
-        readings.into_iter().any(|reading| reading.check == check && reading.learns == sharing)
-    }
-
-    /// The cases that were not played because keys seemed to share a quota.
-    fn given_up(&mut self) -> Vec<(Place, Attempt)> {
-        let blocked = |left: &NotPlayed| matches!(left.why, Gap::Blocked(_));
-        let (again, left): (Vec<NotPlayed>, Vec<NotPlayed>) =
-            std::mem::take(&mut self.evidence.not_played).into_iter().partition(blocked);
-        self.evidence.not_played = left;
-        let places = job::places(&self.run.suite, &self.selected).into_iter();
-        let wanted = |place: &Place| {
-            let name = &self.run.suite.experiments[place.experiment].name;
-            again.iter().any(|left| left.experiment == *name && left.row == place.of(&self.run.suite).row)
-        };
-        places.filter(wanted).map(|place| (place, Attempt::default())).collect()
-    }
 }
 
-/// Plays the cases of a job one after the other, with the same keys.
-async fn play_job(
-    run: Arc<Run>,
-    ground: Option<(Environment, Vec<Arc<KeyState>>)>,
-    job: Job,
-    leased: Vec<usize>,
-) -> Played {
-    let plays = match (&ground, &run.target.keys) {
-        (Some((environment, keys)), _) => {
-            let keys = leased.iter().map(|key| Arc::clone(&keys[*key]));
-            let bindings: KeyBindings =
-                job.keys_needed.iter().map(|need| need.name.clone()).zip(keys).collect();
-            Ok(play_cases(&run, environment, &job, &BTreeMap::new(), Some(&bindings)).await)
-        }
-        (None, Keys::Mock(control)) => match control.workspace().await {
-            Ok(workspace) => in_workspace(&run, &Environment::of(workspace), &job).await,
-            Err(error) => Err(error),
-        },
-        (None, Keys::Environment(_)) => Ok(Vec::new()),
-    };
-    (job, leased, plays)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::Source;
+    use crate::target::Embedded;
 
-/// Plays a job in a workspace of its own, with keys made for it.
-async fn in_workspace(
-    run: &Arc<Run>,
-    environment: &Environment,
-    job: &Job,
-) -> Result<Vec<Play>, TargetError> {
-    let mut made: BTreeMap<(Role, u32), Arc<KeyState>> = BTreeMap::new();
-    for (place, _) in &job.cases {
-        let mut count = BTreeMap::<Role, u32>::new();
-        for KeyNeed { role, .. } in job::keys_needed(place.of(&run.suite)) {
-            let nth = count.entry(role).or_default();
-            *nth += 1;
-            if let std::collections::btree_map::Entry::Vacant(place) = made.entry((role, *nth)) {
-                place.insert(minted(run, environment, role, *nth).await?);
-            }
-        }
+    /// A run of one check, with an hour as the time it was given.
+    fn state(target: Target, check: &str) -> RunState {
+        let suite = Arc::new(Suite::load(&Source::Builtin).unwrap());
+        let selected = suite.checks.iter().position(|one| one.id == check).unwrap();
+        let options = Options { jobs: 2, within: Some(Duration::from_secs(3_600)), ..Options::default() };
+        let (events, _) = tokio::sync::mpsc::unbounded_channel();
+        let run = Arc::new(Run::new(suite, Arc::new(target), options, events).unwrap());
+        let (sender, interrupted) = watch::channel(false);
+        // The run takes a dropped sender for Ctrl-C.
+        std::mem::forget(sender);
+        RunState::new(&run, &[selected], interrupted, Instant::now())
     }
-    let plays = play_cases(run, environment, job, &made, None).await;
-    // A mock that is gone by now has nothing to take back.
-    let _ = environment.close().await;
-    Ok(plays)
-}
 
-async fn play_cases(
-    run: &Arc<Run>,
-    environment: &Environment,
-    job: &Job,
-    made: &BTreeMap<(Role, u32), Arc<KeyState>>,
-    leased: Option<&KeyBindings>,
-) -> Vec<Play> {
-    let mut plays = Vec::new();
-    for (place, attempt) in &job.cases {
-        let experiment = &run.suite.experiments[place.experiment];
-        let case = place.of(&run.suite);
-        let bindings = leased.cloned().unwrap_or_else(|| bindings(case, made));
-        let keys = variables(&bindings);
-        if leased.is_some() {
-            run.emit(Event::KeysLent { id: experiment.name.clone(), keys: keys.clone() });
-        }
-        plays.push(Runner::new(run, experiment, case, environment, &bindings, attempt.clone()).play().await);
-        if leased.is_some() {
-            run.emit(Event::KeysBack { keys });
-        }
+    #[tokio::test]
+    async fn a_run_at_a_deployment_is_over_when_its_plan_says_so() {
+        let (target, _mock) = Embedded::deployment(&[], None).await.unwrap();
+        let mut state = state(target, "rate.standard");
+        state.bound(Duration::from_secs(60), 160);
+        let (at, end) = state.deadline.unwrap();
+        let bound = at - state.begun;
+        assert_eq!(end, EarlyEnd::AtMost);
+        assert!(bound > Duration::from_secs(60) && bound < Duration::from_secs(600), "{bound:?}");
     }
-    plays
-}
 
-/// The keys of a case among those that were made.
-fn bindings(case: &crate::scenario::model::Case, made: &BTreeMap<(Role, u32), Arc<KeyState>>) -> KeyBindings {
-    let mut count = BTreeMap::<Role, u32>::new();
-    let keys_needed = job::keys_needed(case).into_iter();
-    keys_needed
-        .filter_map(|KeyNeed { name, role, .. }| {
-            let nth = count.entry(role).or_default();
-            *nth += 1;
-            Some((name, Arc::clone(made.get(&(role, *nth))?)))
-        })
-        .collect()
-}
-
-/// A key made in a workspace.
-async fn minted(
-    run: &Run,
-    environment: &Environment,
-    role: Role,
-    nth: u32,
-) -> Result<Arc<KeyState>, TargetError> {
-    let Some(workspace) = &environment.workspace else { return Err(TargetError::BadToken) };
-    let key = workspace.key(role, nth).await?;
-    run.emit(Event::Secret(key.secret.clone()));
-    Ok(state(key, &run.target))
-}
-
-fn state(key: Key, target: &Target) -> Arc<KeyState> {
-    // A key that only reads may be on either tier; the smaller quota is the safe guess.
-    let limits = target.limits(key.tier.unwrap_or(Tier::Standard));
-    Arc::new(KeyState::new(key, limits))
-}
-
-/// Facts about the target as a whole.
-fn facts(run: &Run) -> Vec<String> {
-    let learned = run.learned().clone();
-    let envelope = learned.envelope.map(|found| match found {
-        Envelope::Wire => "event envelope accepted: wire (event, ts, seq)".to_owned(),
-        Envelope::Documented | Envelope::Auto => {
-            "event envelope accepted: documented (event_type, timestamp)".to_owned()
+    #[tokio::test]
+    async fn when_the_time_is_over_nothing_is_begun_and_what_is_open_says_so() {
+        let mock = Embedded::start().await.unwrap();
+        let mut state = state(mock.target(&[], None), "auth.missing");
+        state.deadline = Some((Instant::now(), EarlyEnd::AtMost));
+        state.rounds().await;
+        assert!(state.evidence.plays.is_empty() && !state.evidence.not_played.is_empty());
+        for left in &state.evidence.not_played {
+            assert_eq!(left.why, EarlyEnd::AtMost.gap(false));
         }
-    });
-    let compressed =
-        learned.compressed.then(|| "answers come compressed, although nobody asks for that".to_owned());
-    let measured = learned.requests.iter().map(|(tier, quota)| match quota {
-        super::learned::Quota::Of(number) => format!("measured: {tier} gets {number} requests in a window"),
-        super::learned::Quota::Endless => format!("measured: no end to the requests of {tier}"),
-    });
-    envelope.into_iter().chain(compressed).chain(measured).chain(run.told_of_bursts()).collect()
+        assert_eq!(state.run.requests.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test]
+    async fn a_case_that_waits_for_another_play_says_why_it_gets_none() {
+        let mock = Embedded::start().await.unwrap();
+        let mut state = state(mock.target(&[], None), "auth.missing");
+        state.rounds().await;
+        let plays = state.evidence.plays.len();
+        state.deadline = Some((Instant::now(), EarlyEnd::AtMost));
+        let places = job::places(&state.run.suite, &state.selected);
+        state.round(places.into_iter().map(|place| (place, Attempt::default())).collect(), false).await;
+        assert_eq!((state.evidence.plays.len(), state.evidence.not_played.len()), (plays, plays));
+        assert_eq!(state.evidence.not_played[0].why, EarlyEnd::AtMost.gap(true));
+    }
 }

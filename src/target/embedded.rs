@@ -38,7 +38,7 @@ impl Embedded {
         let mock = Self::serve(options).await?;
         let well_known = |variable: &str| {
             let key = WELL_KNOWN_KEYS.iter().find(|key| key.variable == variable)?;
-            Some(key.plaintext.to_owned())
+            Some(key.plaintext.into())
         };
         let keys = Keys::Environment(default_keys(&well_known)?);
         Ok((Target::on_this_machine(&mock.url, keys), mock))

@@ -1,7 +1,9 @@
 //! Keys from environment variables.
 
+use std::ffi::OsString;
+
 use super::{Key, Role, TargetError};
-use crate::contract::ApiKey;
+use crate::contract::{ApiKey, InvalidApiKey};
 
 /// What the default variables begin with.
 pub const KEY_VARIABLE_PREFIX: &str = "TRENCHCHECK_KEY_";
@@ -18,7 +20,7 @@ pub fn role_variable(role: Role, nth: u32) -> String {
 }
 
 /// The keys in the default variables. `lookup` is the environment.
-pub(super) fn default_keys(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Vec<Key>, TargetError> {
+pub(super) fn default_keys(lookup: &dyn Fn(&str) -> Option<OsString>) -> Result<Vec<Key>, TargetError> {
     let mut keys = Vec::new();
     for role in Role::ALL.into_iter().filter(|role| *role != Role::Any) {
         for nth in 1..=MOST_KEYS_OF_A_ROLE {
@@ -64,14 +66,23 @@ pub(super) fn merge_same(keys: Vec<Key>) -> Result<Vec<Key>, TargetError> {
 /// The key in one variable; an empty variable counts as not set.
 pub(super) fn read_key(
     variable: &str,
-    lookup: &dyn Fn(&str) -> Option<String>,
+    lookup: &dyn Fn(&str) -> Option<OsString>,
 ) -> Result<Option<ApiKey>, TargetError> {
     lookup(variable)
         .filter(|text| !text.is_empty())
-        .map(|text| {
-            ApiKey::new(text).map_err(|why| TargetError::BadKey { variable: variable.to_owned(), why })
-        })
+        .map(usable)
         .transpose()
+        .map_err(|why| TargetError::BadKey { variable: variable.to_owned(), why })
+}
+
+/// The key that a variable holds. One that stands in quotes might be sent, but nobody gives out such keys.
+fn usable(text: OsString) -> Result<ApiKey, InvalidApiKey> {
+    let text = text.into_string().map_err(|_| InvalidApiKey::NotText)?;
+    let is_quoted = |quote| text.len() > 1 && text.starts_with(quote) && text.ends_with(quote);
+    if is_quoted('"') || is_quoted('\'') {
+        return Err(InvalidApiKey::Quoted);
+    }
+    ApiKey::new(text)
 }
 
 #[cfg(test)]
@@ -81,9 +92,9 @@ mod tests {
     #[test]
     fn several_keys_of_a_role_are_numbered_from_two() {
         let environment = |name: &str| match name {
-            "TRENCHCHECK_KEY_STANDARD" => Some("ct_live_aaaaaaaaaaaa".to_owned()),
-            "TRENCHCHECK_KEY_STANDARD_3" => Some("ct_live_bbbbbbbbbbbb".to_owned()),
-            "TRENCHCHECK_KEY_READ" => Some(String::new()),
+            "TRENCHCHECK_KEY_STANDARD" => Some("ct_live_aaaaaaaaaaaa".into()),
+            "TRENCHCHECK_KEY_STANDARD_3" => Some("ct_live_bbbbbbbbbbbb".into()),
+            "TRENCHCHECK_KEY_READ" => Some(OsString::new()),
             _ => None,
         };
         let keys = default_keys(&environment).unwrap();
@@ -94,7 +105,7 @@ mod tests {
     #[test]
     fn one_key_in_two_variables_is_one_key() {
         let same = |names: &'static [&'static str]| {
-            move |name: &str| names.contains(&name).then(|| "ct_live_aaaaaaaaaaaa".to_owned())
+            move |name: &str| names.contains(&name).then(|| "ct_live_aaaaaaaaaaaa".into())
         };
         let read = same(&["TRENCHCHECK_KEY_STANDARD", "TRENCHCHECK_KEY_READ"]);
         let merged = merge_same(default_keys(&read).unwrap()).unwrap();
@@ -114,8 +125,19 @@ mod tests {
     #[test]
     fn a_bad_key_is_named_by_its_variable_only() {
         let environment =
-            |name: &str| (name == "TRENCHCHECK_KEY_BOTH").then(|| "ct_live_secretsecret\n".to_owned());
+            |name: &str| (name == "TRENCHCHECK_KEY_BOTH").then(|| "ct_live_secretsecret\n".into());
         let error = default_keys(&environment).unwrap_err().to_string();
         assert!(error.contains("TRENCHCHECK_KEY_BOTH") && !error.contains("secretsecret"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_key_that_is_no_text_is_not_taken_for_a_missing_one() {
+        use std::os::unix::ffi::OsStringExt as _;
+        let environment = |name: &str| {
+            (name == "TRENCHCHECK_KEY_BOTH").then(|| OsString::from_vec(b"ct_live_\xff".to_vec()))
+        };
+        let error = default_keys(&environment).unwrap_err().to_string();
+        assert!(error.contains("TRENCHCHECK_KEY_BOTH") && error.contains("not UTF-8"), "{error}");
     }
 }

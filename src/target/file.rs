@@ -1,6 +1,7 @@
 //! The target file: what differs from the documented deployment, and which variables hold the keys.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
@@ -185,10 +186,11 @@ impl TargetFile {
         &self,
         name: &str,
         text: &str,
-        lookup: &(dyn Fn(&str) -> Option<String> + Sync),
+        lookup: &(dyn Fn(&str) -> Option<OsString> + Sync),
     ) -> Result<Target, TargetError> {
         let (base_url, loopback, keys) = self.read_keys(name, text, lookup)?;
         let token = lookup(CONTROL_TOKEN_VARIABLE).filter(|token| !token.is_empty());
+        let token = token.map(OsString::into_string).transpose().map_err(|_| TargetError::BadToken)?;
         let keys = self.choose_keys(&base_url, loopback, keys, token.as_deref()).await?;
         Ok(Target {
             built_in: false,
@@ -212,7 +214,7 @@ impl TargetFile {
         &self,
         name: &str,
         text: &str,
-        lookup: &dyn Fn(&str) -> Option<String>,
+        lookup: &dyn Fn(&str) -> Option<OsString>,
     ) -> Result<TargetInfo, TargetError> {
         let (base_url, loopback, keys) = self.read_keys(name, text, lookup)?;
         let keys = match self.keys_from {
@@ -229,7 +231,7 @@ impl TargetFile {
         &self,
         name: &str,
         text: &str,
-        lookup: &dyn Fn(&str) -> Option<String>,
+        lookup: &dyn Fn(&str) -> Option<OsString>,
     ) -> Result<(String, bool, Vec<Key>), TargetError> {
         let problems: Vec<_> = self
             .keys

@@ -4,6 +4,7 @@
 #[path = "../common/api.rs"]
 mod api;
 mod control_token;
+mod dead_keys;
 mod deviations;
 mod exit_codes;
 mod files;
@@ -11,6 +12,7 @@ mod gating;
 #[path = "../common/http.rs"]
 mod http;
 mod interruption;
+mod keys;
 mod knowledge;
 mod output;
 mod plan;
@@ -19,3 +21,4 @@ mod program;
 mod reports;
 mod selection;
 mod target;
+mod within;

@@ -24,6 +24,7 @@ fn a_deployment_is_planned_without_being_asked() {
     let ran = planned(&["--target", NOWHERE, "rate.standard", "rate.premium"], &with_a_key);
     assert!(ran.err.is_empty(), "{}", ran.err);
     assert!(ran.out.contains("expected to take"), "{}", ran.out);
+    assert!(ran.out.contains(", at most 2 min "), "{}", ran.out);
     let bar = ran.out.lines().find(|line| line.starts_with("TRENCHCHECK_KEY_STANDARD"));
     assert!(bar.is_some_and(|bar| bar.contains('█')), "{}", ran.out);
     assert!(ran.out.contains("rate.premium: no key for the role premium: set TRENCHCHECK_KEY_PREMIUM"));
@@ -37,7 +38,10 @@ fn the_document_says_when_which_key_is_used() {
     let schema: Value = serde_json::from_str(&std::fs::read_to_string(schema).unwrap()).unwrap();
     assert!(jsonschema::is_valid(&schema, &plan), "{plan:#}");
     // A key that nobody has used has a whole window in front of it, so the first one costs no wait.
-    assert!((0.1..1.0).contains(&plan["expected_seconds"].as_f64().unwrap()), "{plan:#}");
+    let expected = plan["expected_seconds"].as_f64().unwrap();
+    assert!((0.1..1.0).contains(&expected), "{plan:#}");
+    let at_most = plan["at_most_seconds"].as_f64().unwrap();
+    assert!(at_most > 2.0 * expected + 60.0 && at_most < 200.0, "{plan:#}");
     let used = &plan["keys"][0]["uses"][0];
     assert_eq!((used["check"].as_str(), used["alone"].as_bool()), (Some("two-windows"), Some(true)));
     assert!(used["with"].as_array().unwrap().iter().any(|check| check == "rate.standard"), "{plan:#}");
@@ -61,7 +65,8 @@ fn the_same_words_choose_the_same_checks_as_in_test() {
 fn without_a_target_it_describes_the_built_in_reference() {
     let ran = planned(&[], &[]);
     assert!(ran.out.starts_with("the built-in reference  "), "{}", ran.out);
-    assert!(ran.out.contains("virtual time"), "{}", ran.out);
+    assert!(ran.out.contains("virtual time") && !ran.out.contains("at most"), "{}", ran.out);
+    assert!(document(&[], &[]).get("at_most_seconds").is_none());
 }
 
 #[test]

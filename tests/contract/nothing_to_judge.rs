@@ -87,5 +87,5 @@ async fn a_server_that_lets_nobody_in_is_praised_for_no_limit() {
         assert!(!matches!(result.verdict, Verdict::Fail | Verdict::Explained(_)), "{}", said(result));
     }
     let named = results.iter().find(|result| result.id == "auth.valid-key-accepted").unwrap();
-    assert_eq!(named.verdict, Verdict::Fail, "{}", said(named));
+    assert!(said(named).contains("no key opens anything;"), "{}", said(named));
 }

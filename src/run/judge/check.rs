@@ -171,7 +171,7 @@ impl Readings {
         }
         let (outcome, mut facts) = last;
         let stale = outcome == Outcome::Stale;
-        let settled = match (broken, outcome) {
+        let mut settled = match (broken, outcome) {
             (Some(failures), _) | (None, Outcome::Broken(failures)) => Settled::Broken(failures),
             (None, Outcome::Held | Outcome::HeldWith(_)) => Settled::Held,
             (None, Outcome::Blocked(why)) => Settled::Blocked(why),
@@ -199,6 +199,10 @@ impl Readings {
                 }
             }
         };
+        let not_again = plays.first().and_then(|play| evidence.not_played_of(&play.experiment, &play.row));
+        if let (Settled::Doubtful(_, why), Some(gap)) = (&mut settled, not_again) {
+            *why = format!("{why}; {}", gap.why());
+        }
         Self { settled, facts, suspicions, stale }
     }
 }
@@ -211,10 +215,7 @@ impl Judged {
             let owners = readings.filter(|reading| reading.learns == Some(Fact::Sharing));
             self.needs.extend(owners.map(|owner| suite.checks[owner.check].id.clone()));
         }
-        let left = evidence.not_played.iter();
-        let why =
-            left.filter(|left| left.experiment == experiment && left.row == case.row).map(|left| &left.why);
-        match why.into_iter().next_back() {
+        match evidence.not_played_of(experiment, &case.row) {
             Some(Gap::Blocked(why) | Gap::NotAdmitted(why) | Gap::NeverLimited(why)) => {
                 self.blocked.push(why.clone());
             }
@@ -416,6 +417,19 @@ mod tests {
         let judged = bench("rate.standard").of(&[burst_of(60, 100, (0, 0))]);
         assert_eq!((judged.held, judged.requests), (1, 160));
         assert!(judged.failures.is_empty() && judged.doubts.is_empty() && judged.unsure.is_empty());
+    }
+
+    #[test]
+    fn a_doubt_that_no_time_was_left_for_says_so() {
+        let bench = bench("rate.standard");
+        let mut evidence = bench.evidence(&[burst_of(61, 99, (0, 0))]);
+        let before = bench.judged(&evidence);
+        let (experiment, row) = (evidence.plays[0].experiment.clone(), evidence.plays[0].row.clone());
+        let why = Gap::Inconclusive("no time was left".to_owned());
+        evidence.not_played.push(NotPlayed { experiment, row, why });
+        let after = bench.judged(&evidence);
+        assert_eq!(doubt(&before), doubt(&after));
+        assert_eq!(after.unsure, [format!("{}; no time was left", before.unsure[0])]);
     }
 
     #[test]

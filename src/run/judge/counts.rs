@@ -209,7 +209,7 @@ pub(super) fn window(context: &Context<'_>, burst: &Burst, key: &KeyInfo) -> Out
         expected: "some requests admitted".to_owned(),
         actual: format!("limited: {}", burst.limited()),
     };
-    if context.again && burst.fresh == Some(Fresh::Promise) {
+    if context.again && matches!(burst.fresh, Some(Fresh::Promise | Fresh::Next)) {
         return Outcome::Blocked(format!("the promise to {} was not kept", key.variable));
     }
     let failures = vec![context.failure_of_burst(finding, burst)];
@@ -221,7 +221,8 @@ fn too_few(context: &Context<'_>, burst: &Burst, key: &KeyInfo, missing: u32) ->
         missing,
         spent: burst.spent.0,
         silence: burst.silence,
-        promised: burst.fresh == Some(Fresh::Promise),
+        promised: matches!(burst.fresh, Some(Fresh::Promise | Fresh::Next)),
+        next: burst.fresh == Some(Fresh::Next),
         trickles: burst.trickles,
         private: burst.private || context.is_steady(key.tier),
     }
@@ -344,6 +345,7 @@ fn refused_in_pace(context: &Context<'_>, first: usize, paced: &Paced, key: &Key
             spent: 0,
             silence: WINDOW,
             promised: false,
+            next: false,
             trickles: Some(false),
             private,
         },

@@ -20,8 +20,8 @@ use crate::scenario::words::Amount;
 /// How long after a burst that was admitted too little it is looked whether quota trickles back.
 const TRICKLE: Duration = Duration::from_secs(10);
 
-/// How many requests that look takes.
-const LOOKS: usize = 10;
+/// One in so many requests of a quota are sent to look: twice as many as trickle back in that time.
+const LOOKS: u32 = 3;
 
 /// Of so few requests in the minute before, a limiter that weighs them in gives nothing back that would be seen.
 const SEEN_TO_TRICKLE: u32 = 12;
@@ -182,17 +182,13 @@ impl<'a> Runner<'a> {
             return Ok(None);
         }
         self.wait_until(self.environment.clock.now() + TRICKLE, "a look whether quota trickles back").await?;
-        let mut admitted = 0;
-        for outgoing in self.batches(def, key, &[0; LOOKS])? {
-            if let Ok(answer) = self.exchange(&outgoing, Some(key), Connections::Fresh).await
-                && answer.admitted()
-            {
-                admitted += 1;
-            }
-        }
-        Ok(match admitted {
+        let looks = (self.limits(key).requests / LOOKS).max(10) as usize;
+        let requests = self.batches(def, key, &vec![0; looks])?;
+        let in_flight = self.in_flight(None, looks);
+        let (_, answers) = self.fire(Some(key), requests, &[], in_flight, Connections::Reused).await;
+        Ok(match answers.iter().filter(|(_, answer)| answer.admitted()).count() {
             0 => Some(false),
-            LOOKS => None,
+            all if all == looks => None,
             _ => Some(true),
         })
     }

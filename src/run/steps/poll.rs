@@ -66,6 +66,8 @@ impl Runner<'_> {
                 // From here on it is another window.
                 found.refusals.clear();
                 ended = self.watch(watch, at.0, &mut found).await?;
+            } else {
+                self.run.learned().slides = true;
             }
             let again = if whole < limit { None } else { ended.came_back() };
             found.early = Some(Early { at, whole, again });

@@ -31,12 +31,7 @@ impl Runner<'_> {
             }
             WaitFor::Settled => {
                 let settled = self.environment.clock.now() + self.last_burst + A_MOMENT;
-                self.wait_until(settled, "all of a quota that is due back").await?;
-                // Where quota comes back bit by bit, all of it is there after a long silence only.
-                match self.silence_wanted() {
-                    Some(silence) if silence >= LONG_SILENCE => self.silent_window().await,
-                    _ => Ok(()),
-                }
+                self.wait_until(settled, "all of a quota that is due back").await
             }
         }
     }
@@ -118,8 +113,15 @@ impl Runner<'_> {
         self.attempt.silence.max(slides)
     }
 
+    /// When a key has been silent for so long. What was refused counts as well, once a play has left a doubt: a limiter may
+    /// remember it.
     fn silent_until(&self, key: &KeyState, silence: Duration) -> Instant {
-        key.last_answer().map_or_else(|| self.environment.clock.now(), |last| last + silence)
+        let last = if self.attempt.before > 0 || silence < LONG_SILENCE {
+            key.last_answer()
+        } else {
+            key.last_spent()
+        };
+        last.map_or_else(|| self.environment.clock.now(), |last| last + silence)
     }
 
     /// Waits until every key of the case was silent for a window.
@@ -149,7 +151,7 @@ impl Runner<'_> {
         match promised(key) {
             Some(promise) if promise - now <= LONGEST_PROMISE => {
                 self.wait_until(promise, what).await?;
-                self.begin_window(Fresh::Promise, &[key]);
+                self.begin_window(Fresh::Next, &[key]);
                 self.on_promise = true;
             }
             _ => {

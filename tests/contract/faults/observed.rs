@@ -58,5 +58,14 @@ pub(super) fn rows() -> Vec<Row> {
                 _ => reply,
             },
         ),
+        Row::new(
+            "limit.ratelimit-fields",
+            "who is let in is told more",
+            "with status 200 - RateLimit: (none), RateLimit-Policy: (none), X-RateLimit-Limit: 61",
+            |_, reply| match reply.status {
+                200 => reply.with("x-ratelimit-limit", "61"),
+                _ => reply,
+            },
+        ),
     ]
 }

@@ -1,0 +1,89 @@
+//! Which cases are played again: those that left a doubt which a conforming limiter may explain.
+
+use std::collections::BTreeMap;
+
+use super::causes;
+use super::evidence::{Gap, NotPlayed};
+use super::job::{self, Place};
+use super::judge::{self, Judged};
+use super::play::RunState;
+use super::runner::Attempt;
+use crate::report::Verdict;
+
+/// How often a case is played at the most, the first time included.
+const MOST_PLAYS: u32 = 3;
+
+impl RunState {
+    /// What the checks come to by now.
+    fn judge(&mut self) -> Vec<Judged> {
+        let steady = self.gather();
+        let judged = |check: &usize| judge::judge(&self.run.suite, &self.evidence, &steady, *check);
+        self.selected.iter().map(judged).collect()
+    }
+
+    pub(super) fn has_failed(&mut self) -> bool {
+        let judged = self.judge();
+        let (results, _) = causes::attribute(&self.run.suite, judged, &self.run.options, None);
+        results.iter().any(|result| result.verdict == Verdict::Fail)
+    }
+
+    /// The cases to play again: those that left a doubt which nothing else explains.
+    pub(super) fn doubts(&mut self) -> Vec<(Place, Attempt)> {
+        let judged = self.judge();
+        let explained = causes::roots(&self.run.suite, &judged, &self.run.options);
+        let mut again: BTreeMap<Place, Attempt> = BTreeMap::new();
+        for judged in judged.iter().filter(|judged| judged.failures.is_empty()) {
+            let explained = explained.contains_key(&self.run.suite.checks[judged.check].id);
+            for doubt in judged.doubts.iter().filter(|doubt| doubt.stale || !explained) {
+                let place = Place { experiment: doubt.experiment, case: doubt.case };
+                let Some(before) = self.may_be_played_again(place) else { continue };
+                let attempt = again.entry(place).or_default();
+                attempt.before = before;
+                attempt.silence = attempt.silence.max(Some(doubt.silence));
+                attempt.steps = attempt.steps.max(Some(doubt.steps));
+                attempt.suspicions.extend(doubt.suspicions.iter().cloned());
+            }
+        }
+        again.into_iter().collect()
+    }
+
+    /// How often a case was played so far, unless it is being played or was played often enough.
+    fn may_be_played_again(&self, place: Place) -> Option<u32> {
+        let given_out = self.given_out.get(&place).copied().unwrap_or(0);
+        let is_over = usize::try_from(given_out).is_ok_and(|given_out| given_out <= self.plays_of(place));
+        (given_out < MOST_PLAYS && is_over).then_some(given_out)
+    }
+
+    /// The cases that were not played because keys seemed to share a quota, where it turned out to be somebody else's use.
+    pub(super) fn not_shared_after_all(&mut self) -> Vec<(Place, Attempt)> {
+        let judged = self.judge();
+        let sharing =
+            judged.iter().any(|judged| self.learns_sharing(judged.check) && !judged.failures.is_empty());
+        if !self.evidence.learned.sharing || sharing {
+            return Vec::new();
+        }
+        self.run.learned().sharing = false;
+        self.given_up()
+    }
+
+    fn learns_sharing(&self, check: usize) -> bool {
+        let readings =
+            self.run.suite.experiments.iter().flat_map(|one| &one.cases).flat_map(|case| &case.readings);
+        let sharing = Some(crate::scenario::model::Fact::Sharing);
+        readings.into_iter().any(|reading| reading.check == check && reading.learns == sharing)
+    }
+
+    /// The cases that were not played because keys seemed to share a quota.
+    fn given_up(&mut self) -> Vec<(Place, Attempt)> {
+        let blocked = |left: &NotPlayed| matches!(left.why, Gap::Blocked(_));
+        let (again, left): (Vec<NotPlayed>, Vec<NotPlayed>) =
+            std::mem::take(&mut self.evidence.not_played).into_iter().partition(blocked);
+        self.evidence.not_played = left;
+        let places = job::places(&self.run.suite, &self.selected).into_iter();
+        let wanted = |place: &Place| {
+            let name = &self.run.suite.experiments[place.experiment].name;
+            again.iter().any(|left| left.experiment == *name && left.row == place.of(&self.run.suite).row)
+        };
+        places.filter(wanted).map(|place| (place, Attempt::default())).collect()
+    }
+}
