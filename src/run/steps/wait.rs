@@ -31,7 +31,12 @@ impl Runner<'_> {
             }
             WaitFor::Settled => {
                 let settled = self.environment.clock.now() + self.last_burst + A_MOMENT;
-                self.wait_until(settled, "all of a quota that is due back").await
+                self.wait_until(settled, "all of a quota that is due back").await?;
+                // Where quota comes back bit by bit, all of it is there after a long silence only.
+                match self.attempt.silence {
+                    Some(silence) if silence >= LONG_SILENCE => self.silent_window().await,
+                    _ => Ok(()),
+                }
             }
         }
     }
