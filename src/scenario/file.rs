@@ -20,9 +20,9 @@ use super::words::{StatusSet, WaitFor};
 #[serde(deny_unknown_fields)]
 pub(super) struct ExperimentFile {
     /// Its name, in small letters, digits and hyphens.
-    pub(super) experiment: Spanned<String>,
+    pub(super) experiment: String,
     /// What is done, and why so.
-    pub(super) about: Spanned<String>,
+    pub(super) about: String,
     /// The role of the key the steps use unless they name another: `standard`, `premium`, `ingestion`, `read`,
     /// `write`, `both` or `any`.
     pub(super) key: Option<Spanned<String>>,
@@ -55,14 +55,14 @@ pub(super) struct ReadingFile {
     pub(super) check: Spanned<String>,
     /// The clause of the contract it enforces; see `trenchcheck explain`. Where several experiments are read, it is given
     /// in one of them, the check's home, with `level` and `about`.
-    pub(super) clause: Option<Spanned<String>>,
+    pub(super) clause: Option<String>,
     /// Further clauses it touches.
     #[serde(default)]
-    pub(super) also: Vec<Spanned<String>>,
+    pub(super) also: Vec<String>,
     /// How much it weighs.
-    pub(super) level: Option<Spanned<Level>>,
+    pub(super) level: Option<Level>,
     /// What it says, in a sentence or two.
-    pub(super) about: Option<Spanned<String>>,
+    pub(super) about: Option<String>,
     /// Labels for `--tag`; the name of the folder is always one.
     #[serde(default)]
     pub(super) tags: Vec<String>,
@@ -74,10 +74,10 @@ pub(super) struct ReadingFile {
     pub(super) _only: BTreeMap<String, serde_json::Value>,
     /// Checks that name the cause where they fail: then a failure of this one is explained by them.
     #[serde(default)]
-    pub(super) needs: Vec<Spanned<String>>,
+    pub(super) needs: Vec<String>,
     /// Checks of the same promise elsewhere: where they are broken in the same words, it is one cause.
     #[serde(default)]
-    pub(super) like: Vec<Spanned<String>>,
+    pub(super) like: Vec<String>,
     /// What the run learns from it, to be used in all other checks.
     pub(super) learns: Option<Fact>,
     /// By the name of the evidence: the status that is taken for granted; with another one the check is skipped.
@@ -85,14 +85,14 @@ pub(super) struct ReadingFile {
     pub(super) given: BTreeMap<String, StatusSet>,
     /// By the name of the evidence (`run`: every answer of the run): what must be true of it.
     #[serde(default)]
-    pub(super) expect: BTreeMap<String, Spanned<Expect>>,
+    pub(super) expect: BTreeMap<String, Expect>,
     /// By the name of the evidence: a fact to report. `<status>`, `<admitted>`, `<limited>`, `<other>`, `<limit>`,
     /// `<seconds>`, `<message>` and `<header NAME>` stand for what was seen.
     #[serde(default)]
     pub(super) observe: BTreeMap<String, String>,
     /// The names of evidence of which the step says itself what is to be found: of `find_session` and `fingerprint`.
-    #[serde(default)]
-    pub(super) reads: Vec<Spanned<String>>,
+    #[serde(default, rename = "reads")]
+    pub(super) _reads: Vec<String>,
 }
 
 /// One value, or several.
@@ -132,7 +132,7 @@ pub(super) struct StepFile {
     pub(super) find_session: Option<FindSession>,
     /// The name of what comes to light, under which `checks` read it.
     #[serde(rename = "as")]
-    pub(super) name: Option<Spanned<String>>,
+    pub(super) name: Option<String>,
     /// Does the step once for each row, with the row's values in place of `{name}`; all of it is read under one name.
     #[serde(default, rename = "rows")]
     pub(super) _rows: Vec<BTreeMap<String, String>>,

@@ -22,7 +22,7 @@ pub(super) struct Loaded {
     folder: Option<String>,
     form: Form,
     /// Every check it names, with whether it is at home here; also those that could not be read.
-    pub(super) named: Vec<(Spanned<String>, bool)>,
+    pub(super) named: Vec<(Node, bool)>,
     /// One for each row, or just one; none if there is too little to be read.
     pub(super) cases: Vec<CaseFile>,
 }
@@ -32,7 +32,7 @@ pub(super) struct CaseFile {
     row: Vec<(String, String)>,
     /// Where everything stands.
     pub(super) tree: Node,
-    pub(super) file: ExperimentFile,
+    file: ExperimentFile,
 }
 
 impl Suite {
@@ -85,7 +85,7 @@ impl Suite {
         suite.checks.sort_by(|a, b| a.id.cmp(&b.id));
         for file in files {
             let Some(CaseFile { file: first, .. }) = file.cases.first() else { continue };
-            let (name, about) = (first.experiment.value.clone(), first.about.value.clone());
+            let (name, about) = (first.experiment.clone(), first.about.clone());
             let cases = file.cases.into_iter().map(|case| case.built(file.form, &suite.checks)).collect();
             suite.experiments.push(Experiment { name, about, file: file.text.file, cases });
         }
@@ -103,7 +103,7 @@ fn requests(source: &Source, problems: &mut Vec<Problem>) -> Option<BTreeMap<Str
     let text = Text::new(&found.name, &found.bytes).map_err(|problem| problems.push(problem)).ok()?;
     let file = text.parse().and_then(|root| {
         let file: RequestsFile = de::read(&text, &root)?;
-        rules::requests(&text, &root, &file);
+        rules::requests(&text, &root);
         Some(file)
     });
     problems.extend(text.take_problems());
@@ -136,7 +136,7 @@ fn cases(text: &Text, root: Node, form: Form, known: &Known<'_>) -> Option<Vec<C
             row.iter().map(|(name, value)| ((*name).to_owned(), value.text().unwrap_or_default().to_owned()));
         cases.push(CaseFile { row: row.collect(), tree, file });
     }
-    rules::file(text, &root, &rows, &cases, (form, known));
+    rules::file(text, (&root, form), &rows, &cases, known);
     Some(cases)
 }
 
@@ -151,17 +151,11 @@ fn without_steps(mut root: Node) -> Node {
 }
 
 /// The checks that a file names, also those that no row is read by, and those that could not be read.
-fn named(root: &Node, form: Form) -> Vec<(Spanned<String>, bool)> {
-    let checks = match form {
-        Form::Check => std::slice::from_ref(root),
-        Form::Experiment => root.list("checks"),
-    };
-    let named = checks.iter().filter_map(|check| {
-        let id = check.get("check")?;
-        let is_home = ["clause", "level", "about"].iter().any(|field| check.has(field));
-        Some((Spanned { value: id.text()?.to_owned(), at: id.at }, is_home))
-    });
-    named.collect()
+fn named(root: &Node, form: Form) -> Vec<(Node, bool)> {
+    let checks = if form == Form::Check { std::slice::from_ref(root) } else { root.list("checks") };
+    let is_home = |check: &Node| ["clause", "level", "about"].iter().any(|field| check.has(field));
+    let ids = checks.iter().filter_map(|check| Some((check.get("check")?.clone(), is_home(check))));
+    ids.filter(|(id, _)| id.text().is_some()).collect()
 }
 
 /// The check, if it is at home here.
@@ -170,10 +164,10 @@ fn home(file: &Loaded, reading: &ReadingFile) -> Option<Check> {
     tags.extend(file.folder.clone().filter(|folder| !reading.tags.contains(folder)));
     Some(Check {
         id: reading.check.value.clone(),
-        clause: reading.clause.as_ref()?.value.clone(),
-        also: values(&reading.also),
-        level: reading.level.as_ref()?.value,
-        about: reading.about.as_ref()?.value.clone(),
+        clause: reading.clause.clone()?,
+        also: reading.also.clone(),
+        level: reading.level?,
+        about: reading.about.clone()?,
         tags,
         source: reading.source.clone(),
         file: file.text.file.clone(),
@@ -181,16 +175,12 @@ fn home(file: &Loaded, reading: &ReadingFile) -> Option<Check> {
     })
 }
 
-fn values(named: &[Spanned<String>]) -> Vec<String> {
-    named.iter().map(|name| name.value.clone()).collect()
-}
-
 impl CaseFile {
     fn built(self, form: Form, checks: &[Check]) -> Case {
         let readings = self.file.checks.iter().map(|reading| Reading {
             check: checks.binary_search_by(|check| check.id.cmp(&reading.check.value)).unwrap_or_default(),
-            needs: values(&reading.needs),
-            like: values(&reading.like),
+            needs: reading.needs.clone(),
+            like: reading.like.clone(),
             learns: reading.learns,
             items: self.items(reading, form),
         });
@@ -201,7 +191,7 @@ impl CaseFile {
             let own_row = tree.element_at("steps", at).and_then(|step| step.get("rows")?.elements().first());
             let action = value.action()?;
             // The steps of a file of one check are named for its own sake.
-            let name = value.name.map(|name| name.value).filter(|_| form == Form::Experiment);
+            let name = value.name.filter(|_| form == Form::Experiment);
             Some(Spanned { value: Step { name, row: own_row.map(label).unwrap_or_default(), action }, at })
         });
         let steps = steps.collect();
@@ -223,7 +213,7 @@ impl CaseFile {
                 line: at.line,
                 steps: places,
                 given: reading.given.get(name).cloned(),
-                expect: reading.expect.get(name).map(|expect| expect.value.clone()),
+                expect: reading.expect.get(name).cloned(),
                 observe: reading.observe.get(name).cloned(),
             }
         };

@@ -1,4 +1,6 @@
 //! What types cannot say: that names name something, and that parts belong together.
+//!
+//! The rules look at the tree, so that nothing that could not be read hides what else is wrong.
 
 mod checks;
 mod expect;
@@ -10,12 +12,12 @@ use std::ops::RangeInclusive;
 
 use serde_json::Value;
 
-use super::file::{ExperimentFile, RequestsFile};
 use super::form::Form;
 use super::load::CaseFile;
-use super::model::{Body, RequestDef};
+use super::model::RequestDef;
 use super::problem::{Problem, word, words};
 use super::rows::{Row, placeholders};
+use super::scalar::Typed;
 use super::span::{At, Spanned};
 use super::text::Text;
 use super::tree::Node;
@@ -33,7 +35,7 @@ const OWN: &str = "own";
 /// The name of the evidence of the whole run.
 const RUN: &str = "run";
 /// A body that is refused for its size need not fill the memory.
-const MOST_IN_BODY: u32 = 100_000;
+const MOST_IN_BODY: i128 = 100_000;
 
 /// What files may name.
 pub(super) struct Known<'s> {
@@ -48,88 +50,86 @@ struct Rules<'c> {
     text: &'c Text,
     known: &'c Known<'c>,
     form: Form,
-    file: &'c ExperimentFile,
     tree: &'c Node,
 }
 
 /// The rules for a file: for its table, and for each of its rows.
 pub(super) fn file(
     text: &Text,
-    root: &Node,
+    (root, form): (&Node, Form),
     rows: &[Row<'_>],
     cases: &[CaseFile],
-    (form, known): (Form, &Known<'_>),
+    known: &Known<'_>,
 ) {
     checks::table(text, root, rows);
-    if form == Form::Experiment && root.get("checks").is_some_and(|checks| checks.elements().is_empty()) {
+    if root.has("checks") && root.list("checks").is_empty() {
         let help = "a check of `checks` reads the evidence of a step by its name, which is given with `as`";
         text.wrong(root.key_place("checks"), "no check reads what this brings to light", help);
     }
-    for CaseFile { tree, file, .. } in cases {
-        Rules { text, known, form, file, tree }.check();
+    for CaseFile { tree, .. } in cases {
+        Rules { text, known, form, tree }.check();
     }
     checks::evidence_is_read(text, cases);
 }
 
 impl Rules<'_> {
     fn check(&self) {
-        let Self { text, file, tree, .. } = self;
-        let name = &file.experiment;
-        if self.form == Form::Experiment && !is_slug(name, &['-']) {
-            let what = format!("{} is no name for an experiment", word(name));
+        let Self { text, tree, .. } = self;
+        let name = tree.part("experiment");
+        if self.form == Form::Experiment && !is_slug(tree.text_at("experiment"), &['-']) {
+            let what = format!("{} is no name for an experiment", word(tree.text_at("experiment")));
             text.wrong(name.at, what, "write it in small letters, digits and `-`");
         }
-        if file.about.trim().is_empty() {
-            text.wrong(file.about.at, "`about` says nothing", "say in a sentence what it is for");
+        self.says_something(tree);
+        let keys = tree.pairs_at("keys");
+        for role in tree.get("key").into_iter().chain(keys.iter().map(|(_, role)| role)) {
+            text.one_of("role", role, ROLES);
         }
-        for role in file.key.iter().chain(file.keys.values()) {
-            text.one_of(role.at, "role", role, ROLES);
+        if let Some((own, _)) = keys.iter().find(|(name, _)| name.text() == Some(OWN)) {
+            text.wrong(own.at, "`own` is the key of `key`", "give the other key another name");
         }
-        if file.keys.contains_key(OWN) {
-            let at = tree.part("keys").key_place(OWN);
-            text.wrong(at, "`own` is the key of `key`", "give the other key another name");
-        }
-        let steps = tree.part("steps");
-        if steps.elements().is_empty() {
-            text.wrong(steps.at, "there are no steps", "a step is an action, such as `send`");
+        if tree.list("steps").is_empty() {
+            text.wrong(tree.part("steps").at, "there are no steps", "a step is an action, such as `send`");
         }
         let mut earlier = steps::Earlier::default();
-        for step in &file.steps {
-            // Steps that could not be read are not there, so the places tell which is which.
-            if let Some(node) = tree.element_at("steps", step.at) {
-                self.step(step, node, &mut earlier);
-            }
+        tree.list("steps").iter().for_each(|step| self.step(step, &mut earlier));
+        for check in tree.list("checks") {
+            self.head(check);
+            self.reading(check);
         }
-        for check in &file.checks {
-            if let Some(node) = tree.element_at("checks", check.at) {
-                self.head(check, node);
-                self.reading(check, node);
-            }
+    }
+
+    fn says_something(&self, node: &Node) {
+        if let Some(about) =
+            node.get("about").filter(|about| about.text().is_some_and(|text| text.trim().is_empty()))
+        {
+            self.text.wrong(about.at, "`about` says nothing", "say in a sentence what it is for");
         }
     }
 }
 
 /// The rules for the requests that checks share.
-pub(super) fn requests(text: &Text, tree: &Node, file: &RequestsFile) {
-    for (name, request) in &file.requests {
-        let Some(node) = tree.part("requests").get(name) else { continue };
-        if let Some(endpoint) = &request.endpoint {
-            text.one_of(endpoint.at, "endpoint", endpoint, Endpoint::ALL.map(Endpoint::name));
+pub(super) fn requests(text: &Text, tree: &Node) {
+    for (name, request) in tree.pairs_at("requests") {
+        if let Some(endpoint) = request.get("endpoint") {
+            text.one_of("endpoint", endpoint, Endpoint::ALL.map(Endpoint::name));
         }
-        let nowhere = format!("the request {} goes nowhere", word(name));
+        let nowhere = format!("the request {} goes nowhere", word(name.text().unwrap_or_default()));
         let help = "an endpoint has its path; leave one of them out";
-        exactly_one(text, node, &["endpoint", "path"], &nowhere, help);
-        if let Some(path) = request.path.as_deref().filter(|path| !path.starts_with('/')) {
-            text.wrong(node.part("path").at, format!("{} is no path", word(path)), "a path begins with `/`");
+        exactly_one(text, request, &["endpoint", "path"], &nowhere, help);
+        if let Some(path) =
+            request.get("path").filter(|path| path.text().is_some_and(|path| !path.starts_with('/')))
+        {
+            let what = format!("{} is no path", word(request.text_at("path")));
+            text.wrong(path.at, what, "a path begins with `/`");
         }
-        body(text, request.body.as_ref(), node);
+        body(text, request);
     }
 }
 
-fn body(text: &Text, body: Option<&Body>, parent: &Node) {
-    let at = parent.part("body").pairs().first().map_or(parent.at, |(_, value)| value.at);
-    if let Some(Body::Events(number) | Body::Scores(number)) = body {
-        in_range(text, at, *number, 0..=MOST_IN_BODY);
+fn body(text: &Text, request: &Node) {
+    for field in ["events", "scores"] {
+        in_range(text, request.part("body"), field, 0..=MOST_IN_BODY);
     }
 }
 
@@ -149,10 +149,13 @@ fn exactly_one(text: &Text, node: &Node, fields: &[&str], none: &str, help: &str
     }
 }
 
-fn in_range(text: &Text, at: At, number: u32, allowed: RangeInclusive<u32>) {
-    if !allowed.contains(&number) {
+/// The number under a key lies in a range.
+fn in_range(text: &Text, node: &Node, field: &str, allowed: RangeInclusive<i128>) {
+    if let Some(Typed::Integer(number)) = node.get(field).and_then(Node::typed)
+        && !allowed.contains(&number)
+    {
         let help = format!("expected {} to {}", allowed.start(), allowed.end());
-        text.wrong(at, format!("{number} is out of range"), help);
+        text.wrong(node.part(field).at, format!("{number} is out of range"), help);
     }
 }
 
@@ -162,11 +165,11 @@ fn is_slug(name: &str, marks: &[char]) -> bool {
     !name.is_empty() && !name.starts_with(marks) && !name.ends_with(marks) && name.chars().all(allowed)
 }
 
-/// Names of headers, at a field of a node and under `headers`. One that no request and no answer can carry would be
+/// Names of headers, at a field of a part and under `headers`. One that no request and no answer can carry would be
 /// looked for in vain.
-fn header_names(text: &Text, node: &Node, (parent, field): (&str, &str)) {
-    let listed = node.get("headers").map(Node::pairs).unwrap_or_default().iter().map(|(name, _)| name);
-    for name in listed.chain(node.get(parent).and_then(|parent| parent.get(field))) {
+fn header_names(text: &Text, node: &Node, (part, field): (&str, &str)) {
+    let listed = node.pairs_at("headers").iter().map(|(name, _)| name);
+    for name in listed.chain(node.get(part).and_then(|part| part.get(field))) {
         let written = name.text().unwrap_or_default();
         if http::HeaderName::from_bytes(written.as_bytes()).is_err() {
             text.wrong(name.at, format!("{} is no name of a header", word(written)), "such as `Retry-After`");

@@ -121,18 +121,17 @@ impl Text {
         });
     }
 
-    /// A name that must be one of some; tells whether it is.
+    /// A name that must be one of some; tells whether it is. What is no text has been reported.
     pub(super) fn one_of<'n>(
         &self,
-        at: At,
         kind: &str,
-        name: &str,
+        name: &Node,
         known: impl IntoIterator<Item = &'n str>,
     ) -> bool {
-        let known: Vec<&str> = known.into_iter().collect();
-        let is_known = known.contains(&name);
+        let (written, known) = (name.text().unwrap_or_default(), known.into_iter().collect::<Vec<_>>());
+        let is_known = known.contains(&written);
         if !is_known {
-            self.unknown(at, name, &format!("no {kind} is called {}", word(name)), &known);
+            self.unknown(name.at, written, &format!("no {kind} is called {}", word(written)), &known);
         }
         is_known
     }

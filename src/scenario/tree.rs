@@ -85,7 +85,8 @@ impl Node {
         }
     }
 
-    fn pair(&self, key: &str) -> Option<&(Node, Node)> {
+    /// A key with its value.
+    pub(super) fn pair(&self, key: &str) -> Option<&(Node, Node)> {
         self.pairs().iter().find(|(name, _)| name.text() == Some(key))
     }
 
@@ -112,6 +113,16 @@ impl Node {
     /// The element of the list under a key that begins at a place.
     pub(super) fn element_at(&self, list: &str, at: At) -> Option<&Node> {
         self.list(list).iter().find(|element| element.at == at)
+    }
+
+    /// The text under a key; empty if there is none.
+    pub(super) fn text_at(&self, key: &str) -> &str {
+        self.get(key).and_then(Self::text).unwrap_or_default()
+    }
+
+    /// The pairs of the mapping under a key.
+    pub(super) fn pairs_at(&self, key: &str) -> &[(Node, Node)] {
+        self.get(key).map(Self::pairs).unwrap_or_default()
     }
 
     /// The elements of the list under a key.

@@ -133,7 +133,7 @@ impl StatusSet {
 }
 
 /// A small word: one text or whole number in a file, which a parser of its own reads.
-trait Word: Sized {
+pub(super) trait Word: Sized {
     /// What is written, for messages and the schema.
     const EXPECTED: &'static str;
     /// The same as a regular expression.

@@ -4,14 +4,11 @@ use std::collections::BTreeSet;
 use std::iter;
 
 use super::{RUN, Rules, is_slug};
-use crate::contract::{CLAUSES, clause};
-use crate::scenario::file::ReadingFile;
+use crate::contract::CLAUSES;
 use crate::scenario::form::Form;
 use crate::scenario::load::{CaseFile, is_called, names_read};
-use crate::scenario::model::{Fact, Level};
 use crate::scenario::problem::word;
 use crate::scenario::rows::{Row, reads};
-use crate::scenario::span::At;
 use crate::scenario::text::Text;
 use crate::scenario::tree::Node;
 
@@ -29,13 +26,13 @@ pub(super) fn table(text: &Text, root: &Node, rows: &[Row<'_>]) {
             let values: BTreeSet<&str> = column.filter_map(|(_, value)| value.text()).collect();
             if values.is_empty() {
                 let all: BTreeSet<&str> = rows.iter().flatten().map(|(named, _)| *named).collect();
-                known &= text.one_of(name.at, "variable", variable, all);
+                known &= text.one_of("variable", name, all);
                 continue;
             }
             let kind = format!("value of {}", word(variable));
             for value in iter::once(wanted).chain(wanted.elements()) {
-                let is_there = |word| text.one_of(value.at, &kind, word, values.iter().copied());
-                known &= value.text().is_none_or(is_there);
+                let is_there = value.text().is_none() || text.one_of(&kind, value, values.iter().copied());
+                known &= is_there;
             }
         }
         if known && !rows.iter().any(|row| reads(check, row)) {
@@ -63,104 +60,102 @@ pub(super) fn evidence_is_read(text: &Text, cases: &[CaseFile]) {
 
 impl Rules<'_> {
     /// What a check says of itself.
-    pub(super) fn head(&self, check: &ReadingFile, node: &Node) {
-        let (text, id) = (self.text, &check.check);
-        if id.split('.').count() < 2 || !id.split('.').all(|part| is_slug(part, &['-'])) {
+    pub(super) fn head(&self, check: &Node) {
+        let (text, id) = (self.text, check.text_at("check"));
+        if check.has("check") && (!id.contains('.') || !id.split('.').all(|part| is_slug(part, &['-']))) {
             let what = format!("{} is no id for a check", word(id));
-            text.wrong(id.at, what, "write `group.name` in small letters, digits and `-`");
+            text.wrong(check.part("check").at, what, "write `group.name` in small letters, digits and `-`");
         }
-        for named in check.clause.iter().chain(&check.also).filter(|named| clause(named).is_none()) {
-            text.one_of(named.at, "clause", named, CLAUSES.iter().map(|clause| clause.id));
+        for named in check.get("clause").into_iter().chain(check.list("also")) {
+            text.one_of("clause", named, CLAUSES.iter().map(|clause| clause.id));
         }
-        if let Some(about) = check.about.as_ref().filter(|about| about.trim().is_empty()) {
-            text.wrong(about.at, "`about` says nothing", "say in a sentence what it is for");
-        }
-        if let (Some(source), Some(level)) = (&check.source, &check.level)
-            && level.value == Level::Must
-        {
-            let what = format!("a check that comes from {} must not be at level `must`", word(source));
-            text.wrong(level.at, what, "only the Authentication page decides; use `should` or `observe`");
+        self.says_something(check);
+        if check.has("source") && check.text_at("level") == "must" {
+            let source = word(check.text_at("source"));
+            let what = format!("a check that comes from {source} must not be at level `must`");
+            let help = "only the Authentication page decides; use `should` or `observe`";
+            text.wrong(check.part("level").at, what, help);
         }
         let (all, more) = (["clause", "level", "about"], ["also", "tags", "source"]);
-        let is_home = self.form == Form::Check || all.iter().any(|field| node.has(field));
-        if let Some(field) = all.iter().find(|field| is_home && !node.has(field)) {
+        let is_home = self.form == Form::Check || all.iter().any(|field| check.has(field));
+        if let Some(field) = all.iter().find(|field| is_home && !check.has(field)) {
             let help = "a check has `clause`, `level` and `about` in one place; in others, its id alone";
-            text.wrong(id.at, format!("{} is missing", word(field)), help);
-        } else if let Some(field) = more.iter().find(|field| !is_home && node.has(field)) {
+            text.wrong(check.part("check").at, format!("{} is missing", word(field)), help);
+        } else if let Some(field) = more.iter().find(|field| !is_home && check.has(field)) {
             let what = format!("{} belongs where the check is at home", word(field));
             let help = "that is where its `clause`, `level` and `about` are";
-            text.wrong(node.key_place(field), what, help);
+            text.wrong(check.key_place(field), what, help);
         }
     }
 
     /// What a check reads, against the steps of the same case.
-    pub(super) fn reading(&self, check: &ReadingFile, node: &Node) {
+    pub(super) fn reading(&self, check: &Node) {
         let text = self.text;
-        for (name, expect) in &check.expect {
-            let (at, part) = (node.part("expect").key_place(name), node.part("expect").part(name));
-            if name == RUN {
-                self.expected(expect, part, at, None);
-            } else if let Some(step) = self.evidence(name, at) {
-                self.expected(expect, part, at, Some(step));
+        for (name, expect) in check.pairs_at("expect") {
+            if name.text() == Some(RUN) {
+                self.expected((name, expect), None);
+            } else if let Some(step) = self.evidence(name) {
+                self.expected((name, expect), Some(step));
             }
         }
-        for name in check.given.keys() {
-            let at = node.part("given").key_place(name);
+        for (name, _) in check.pairs_at("given") {
             // Only one answer has a status that can be taken for granted.
-            if self.evidence(name, at).is_some_and(|step| !step.has("send")) {
-                text.wrong(at, "this step gives no status to take for granted", "it belongs to `send`");
+            if self.evidence(name).is_some_and(|step| !step.has("send")) {
+                text.wrong(name.at, "this step gives no status to take for granted", "it belongs to `send`");
             }
         }
-        for (name, sentence) in &check.observe {
-            let observed = node.part("observe");
-            if self.evidence(name, observed.key_place(name)).is_some() {
-                self.sentence(sentence, observed.part(name).at);
+        for (name, sentence) in check.pairs_at("observe") {
+            if self.evidence(name).is_some() {
+                self.sentence(sentence);
             }
         }
-        for name in &check.reads {
+        for name in check.list("reads") {
             let finds = |step: &Node| step.has("find_session") || step.has("fingerprint");
-            if self.evidence(name, name.at).is_some_and(|step| !finds(step)) {
-                let what = format!("{} says nothing of what is to be found", word(name));
+            if self.evidence(name).is_some_and(|step| !finds(step)) {
+                let what =
+                    format!("{} says nothing of what is to be found", word(name.text().unwrap_or_default()));
                 text.wrong(name.at, what, "`reads` is for `find_session` and `fingerprint`; use `expect`");
             }
         }
-        if self.form == Form::Experiment && names_read(node).is_empty() {
-            text.wrong(node.at, "this check reads nothing", "add `expect` with the name of some evidence");
+        if self.form == Form::Experiment && names_read(check).is_empty() {
+            text.wrong(check.at, "this check reads nothing", "add `expect` with the name of some evidence");
         }
         // That there is an end of events, one answer shows.
-        let by_one_answer = check.learns == Some(Fact::Events);
+        let by_one_answer = check.text_at("learns") == "events";
         let counts = |step: &&Node| step.has("burst") || by_one_answer && step.has("send");
         let learned =
             |name: &str| self.tree.list("steps").iter().filter(counts).any(|step| is_called(step, name));
-        let mut expected = node.get("expect").map(Node::pairs).unwrap_or_default().iter();
-        if check.learns.is_some() && !expected.any(|(name, _)| name.text().is_some_and(learned)) {
+        let mut expected = check.pairs_at("expect").iter().filter_map(|(name, _)| name.text());
+        if check.has("learns") && !expected.any(learned) {
             let what = "`learns` takes a count from what is expected of a `burst`, and here is none";
-            text.wrong(node.key_place("learns"), what, "add `expect` with the name of a `burst`");
+            text.wrong(check.key_place("learns"), what, "add `expect` with the name of a `burst`");
         }
     }
 
     /// The first step whose evidence has a name.
-    fn evidence(&self, name: &str, at: At) -> Option<&Node> {
-        if name == RUN {
+    fn evidence(&self, name: &Node) -> Option<&Node> {
+        let written = name.text()?;
+        if written == RUN {
             let help = "use `expect`, with `holds` or `each_429`";
-            self.text.wrong(at, "of the whole `run` something can only be expected", help);
+            self.text.wrong(name.at, "of the whole `run` something can only be expected", help);
             return None;
         }
         let steps = self.tree.list("steps");
-        let found = steps.iter().find(|step| is_called(step, name));
+        let found = steps.iter().find(|step| is_called(step, written));
         if found.is_none() {
-            let named = steps.iter().filter_map(|step| step.get("as")?.text());
-            self.text.one_of(at, "evidence", name, named.collect::<BTreeSet<_>>());
+            let named: BTreeSet<&str> = steps.iter().filter_map(|step| step.get("as")?.text()).collect();
+            self.text.one_of("evidence", name, named);
         }
         found
     }
 
     /// A fact to report, with what was seen in angle brackets.
-    fn sentence(&self, sentence: &str, at: At) {
-        for (name, _) in sentence.split('<').skip(1).filter_map(|part| part.split_once('>')) {
+    fn sentence(&self, sentence: &Node) {
+        let parts = sentence.text().unwrap_or_default().split('<').skip(1);
+        for (name, _) in parts.filter_map(|part| part.split_once('>')) {
             let is_header = name.strip_prefix("header ").is_some_and(|header| !header.trim().is_empty());
             if !is_header {
-                self.text.one_of(at, "observation", name, SEEN);
+                self.text.one_of("observation", &Node::word(sentence.at, name), SEEN);
             }
         }
     }

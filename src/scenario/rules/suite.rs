@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::scenario::file::{ExperimentFile, ReadingFile, StepFile};
-use crate::scenario::load::Loaded;
-use crate::scenario::model::{Level, Presence};
+use crate::scenario::load::{Loaded, is_called};
 use crate::scenario::problem::{nearest, word};
-use crate::scenario::span::Spanned;
+use crate::scenario::span::At;
 use crate::scenario::text::Text;
+use crate::scenario::tree::Node;
 
 /// Checks the files against each other. Where they are not `complete`, what is not there may be in the others.
 pub(in super::super) fn suite(files: &[Loaded], complete: bool) {
@@ -22,22 +21,25 @@ pub(in super::super) fn suite(files: &[Loaded], complete: bool) {
     });
     // Of files of one check this has been said.
     let experiments =
-        files.iter().filter_map(|file| Some((&file.text, &file.cases.first()?.file.experiment)));
+        files.iter().filter_map(|file| Some((&file.text, file.cases.first()?.tree.get("experiment")?)));
     twins(experiments, |name, first| {
         (format!("the name {name} is taken by {first}"), "give one of the two another name")
     });
-    let homes: BTreeSet<&str> = named().filter(|(_, _, home)| *home).map(|(_, id, _)| id.as_str()).collect();
+    let homes: BTreeSet<&str> =
+        named().filter(|(_, _, home)| *home).filter_map(|(_, id, _)| id.text()).collect();
     if complete {
-        for (text, id, _) in named().filter(|(_, id, _)| !homes.contains(id.as_str())) {
-            let what = format!("nothing is said about the check {}", word(id));
-            let help =
-                "give it `clause`, `level` and `about` here, or the id of a check that has them elsewhere";
-            let problem = text.problem(id.at, what).help(help);
-            text.report(problem.nearest(nearest(id, homes.iter().copied())));
+        for (text, id, _) in named() {
+            let written = id.text().unwrap_or_default();
+            if !homes.contains(written) {
+                let help = "give it `clause`, `level` and `about` here, or the id of a check that has them elsewhere";
+                let problem =
+                    text.problem(id.at, format!("nothing is said about the check {}", word(written)));
+                text.report(problem.help(help).nearest(nearest(written, homes.iter().copied())));
+            }
         }
-        for (text, _, check) in readings(files) {
-            for need in check.needs.iter().chain(&check.like) {
-                text.one_of(need.at, "check", need, homes.iter().copied());
+        for (text, _, check) in checks(files) {
+            for need in check.list("needs").iter().chain(check.list("like")) {
+                text.one_of("check", need, homes.iter().copied());
             }
         }
         never_fails(files, &unsound);
@@ -46,83 +48,82 @@ pub(in super::super) fn suite(files: &[Loaded], complete: bool) {
 }
 
 /// Every check of every case.
-fn readings(files: &[Loaded]) -> impl Iterator<Item = (&Text, &ExperimentFile, &ReadingFile)> {
-    let cases = files.iter().flat_map(|file| file.cases.iter().map(move |case| (&file.text, &case.file)));
-    cases.flat_map(|(text, file)| file.checks.iter().map(move |check| (text, file, &check.value)))
+fn checks(files: &[Loaded]) -> impl Iterator<Item = (&Text, &Node, &Node)> {
+    let cases = files.iter().flat_map(|file| file.cases.iter().map(move |case| (&file.text, &case.tree)));
+    cases.flat_map(|(text, tree)| tree.list("checks").iter().map(move |check| (text, tree, check)))
 }
 
 /// Names that are given twice, and what is said about the second; the files come sorted.
 fn twins<'t>(
-    named: impl Iterator<Item = (&'t Text, &'t Spanned<String>)>,
+    named: impl Iterator<Item = (&'t Text, &'t Node)>,
     fault: fn(&str, &str) -> (String, &'static str),
 ) {
     let mut seen: BTreeMap<&str, String> = BTreeMap::new();
     for (text, name) in named {
-        if let Some(first) = seen.get(name.as_str()) {
-            let (what, help) = fault(&word(name), first);
+        let written = name.text().unwrap_or_default();
+        if let Some(first) = seen.get(written) {
+            let (what, help) = fault(&word(written), first);
             text.wrong(name.at, what, help);
         } else {
-            seen.insert(name, format!("{}:{}", text.file, name.at.line));
+            seen.insert(written, format!("{}:{}", text.file, name.at.line));
         }
     }
 }
 
 /// Checks of which nothing is expected anywhere, as far as the files that read them could be read.
 fn never_fails(files: &[Loaded], unsound: &BTreeSet<Arc<str>>) {
-    let judged = readings(files)
-        .filter(|(text, file, check)| unsound.contains(&text.file) || judges(check, file))
-        .map(|(_, _, check)| check.check.as_str());
-    let fails: BTreeSet<&str> = judged.collect();
-    for (text, _, check) in readings(files) {
-        let gates = check.level.as_ref().is_some_and(|level| level.value != Level::Observe);
-        if gates && !fails.contains(check.check.as_str()) {
+    let judged =
+        checks(files).filter(|(text, tree, check)| unsound.contains(&text.file) || judges(check, tree));
+    let fails: BTreeSet<&str> = judged.map(|(_, _, check)| check.text_at("check")).collect();
+    for (text, _, check) in checks(files) {
+        let gates = check.has("level") && check.text_at("level") != "observe";
+        if gates && !fails.contains(check.text_at("check")) {
             let what = "this check can never fail: it expects nothing";
-            text.wrong(check.check.at, what, "add `expect`, or make the level `observe`");
+            text.wrong(check.part("check").at, what, "add `expect`, or make the level `observe`");
         }
     }
 }
 
-fn judges(check: &ReadingFile, file: &ExperimentFile) -> bool {
+/// Whether a check expects something, or that a session is not there.
+fn judges(check: &Node, tree: &Node) -> bool {
     let is_absent =
-        |step: &StepFile| step.find_session.as_ref().is_some_and(|find| find.is == Presence::Absent);
-    let is_read = |name: &Spanned<String>| check.reads.contains(name);
-    let found = file.steps.iter().filter(|step| step.name.as_ref().is_some_and(is_read));
-    !check.expect.is_empty() || found.into_iter().any(|step| is_absent(step))
+        |step: &&Node| step.get("find_session").is_some_and(|find| find.text_at("is") == "absent");
+    let is_read =
+        |step: &Node| check.list("reads").iter().filter_map(Node::text).any(|name| is_called(step, name));
+    check.has("expect") || tree.list("steps").iter().filter(is_absent).any(is_read)
 }
 
 /// Checks that need each other, or themselves: then nothing tells which one is the cause.
 fn circles(files: &[Loaded]) {
-    let mut open: BTreeMap<&str, Vec<(&Text, &Spanned<String>)>> = BTreeMap::new();
-    for (text, _, check) in readings(files) {
-        for need in &check.needs {
-            if need.value == check.check.value {
-                text.wrong(need.at, format!("{} needs itself", word(need)), "leave it out");
+    let mut open: BTreeMap<&str, Vec<(&Text, At, &str)>> = BTreeMap::new();
+    for (text, _, check) in checks(files) {
+        let id = check.text_at("check");
+        for (need, at) in check.list("needs").iter().filter_map(|need| Some((need.text()?, need.at))) {
+            if need == id {
+                text.wrong(at, format!("{} needs itself", word(id)), "leave it out");
             } else {
-                open.entry(&check.check).or_default().push((text, need));
+                open.entry(id).or_default().push((text, at, need));
             }
         }
     }
     // Who needs nothing that is open is in no circle, and no longer open itself.
-    loop {
-        let before = open.len();
-        let names: BTreeSet<&str> = open.keys().copied().collect();
-        open.retain(|_, needs| needs.iter().any(|(_, need)| names.contains(need.as_str())));
-        if open.len() == before {
-            break;
-        }
+    while let Some(free) = open
+        .iter()
+        .find(|(_, needs)| !needs.iter().any(|need| open.contains_key(need.2)))
+        .map(|(check, _)| *check)
+    {
+        open.remove(free);
     }
     let mut path: Vec<&str> = open.keys().copied().take(1).collect();
     while let Some(last) = path.last() {
         let needs = open.get(last).into_iter().flatten();
-        let Some((text, need)) = needs.copied().find(|(_, need)| open.contains_key(need.as_str())) else {
+        let Some((text, at, need)) = needs.copied().find(|(_, _, need)| open.contains_key(need)) else {
             break;
         };
-        if let Some(at) = path.iter().position(|earlier| *earlier == need.value) {
-            let others: Vec<String> =
-                path[at + 1..].iter().copied().chain([need.as_str()]).map(word).collect();
-            let what = format!("{} needs {}", word(path[at]), others.join(", which needs "));
-            let help = "one of them tells the cause where both fail; leave one need out";
-            return text.wrong(need.at, what, help);
+        if let Some(first) = path.iter().position(|earlier| *earlier == need) {
+            let others: Vec<String> = path[first + 1..].iter().copied().chain([need]).map(word).collect();
+            let what = format!("{} needs {}", word(need), others.join(", which needs "));
+            return text.wrong(at, what, "one of them tells the cause where both fail; leave one need out");
         }
         path.push(need);
     }
