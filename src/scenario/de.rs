@@ -138,11 +138,6 @@ impl<'n, 's> Reader<'n, 's> {
         self.state.bad.borrow_mut().insert(std::ptr::from_ref(self.node));
         Stop::Reported
     }
-
-    /// Reports a word that is none of those known here.
-    fn unknown(self, what: &str, known: &[&'static str]) {
-        self.state.text.unknown(self.node.at, self.node.text().unwrap_or_default(), what, known);
-    }
 }
 
 impl<'n> IntoDeserializer<'n, Stop> for Reader<'n, '_> {
@@ -257,7 +252,7 @@ impl<'n> Deserializer<'n> for Reader<'n, '_> {
                 Some(Typed::Text(_)) => format!("{} is not known here", word(text)),
                 _ => format!("{} is not expected here", name.node.found()),
             };
-            name.unknown(&what, variants);
+            self.state.text.unknown(name.node.at, text, &what, variants);
             return Err(self.give_up());
         }
         // What is wrong with its value has been reported.
@@ -302,12 +297,11 @@ struct Pairs<'n, 's> {
     value: Option<Reader<'n, 's>>,
 }
 
-impl<'n, 's> Pairs<'n, 's> {
+impl Pairs<'_, '_> {
     /// Whether the struct has the field; it is reported if not, and then passed over.
-    fn knows(&self, key: Reader<'n, 's>) -> bool {
-        let name = key.node.text().unwrap_or_default();
-        let Some(fields) = self.fields.filter(|fields| !fields.contains(&name)) else { return true };
-        key.unknown(&format!("no field is called {} here", word(name)), fields);
+    fn knows(&self, key: &Node) -> bool {
+        let Some(fields) = self.fields.filter(|fields| !key.is_one_of(fields)) else { return true };
+        self.reader.state.text.unknown_field(key, fields);
         false
     }
 }
@@ -317,8 +311,9 @@ impl<'n> MapAccess<'n> for Pairs<'n, '_> {
 
     fn next_key_seed<K: DeserializeSeed<'n>>(&mut self, seed: K) -> Read<Option<K::Value>> {
         while let Some((key, value)) = self.rest.next() {
+            let known = self.knows(key);
             let (key, value) = (self.reader.with(key), self.reader.with(value));
-            if self.knows(key) && !value.is_bad() && !key.is_bad() {
+            if known && !value.is_bad() && !key.is_bad() {
                 self.value = Some(value);
                 return key.seed(seed).map(Some);
             }

@@ -43,17 +43,11 @@ impl Form {
             text.report(text.problem(root.at, format!("found {}, expected {some}", root.found())));
         }
         let fields = [&HEAD[..], &BODY].concat();
-        let name = |key: &Node| key.text().unwrap_or_default().to_owned();
-        for (key, _) in root.pairs().iter().filter(|(key, _)| !fields.contains(&&*name(key))) {
-            text.unknown(
-                key.at,
-                &name(key),
-                &format!("no field is called {} here", word(&name(key))),
-                &fields,
-            );
+        for (key, _) in root.pairs().iter().filter(|(key, _)| !key.is_one_of(&fields)) {
+            text.unknown_field(key, &fields);
         }
         let taken = |fields: &[&str]| -> Vec<(Node, Node)> {
-            root.pairs().iter().filter(|(key, _)| fields.contains(&&*name(key))).cloned().collect()
+            root.pairs().iter().filter(|(key, _)| key.is_one_of(fields)).cloned().collect()
         };
         let (mut check, mut all) = (taken(&HEAD), [taken(&BODY), taken(&["about"])].concat());
         for (_, steps) in all.iter_mut().filter(|(key, _)| key.text() == Some("steps")) {
@@ -76,9 +70,8 @@ fn by_name(steps: &mut Node) -> Vec<(Node, Node)> {
         let name = Node::word(step.at, place.to_string());
         let finds = step.has("find_session") || step.has("fingerprint");
         let Kind::Mapping(pairs) = &mut step.kind else { continue };
-        let (read, mut rest): (Vec<_>, Vec<_>) = std::mem::take(pairs)
-            .into_iter()
-            .partition(|(key, _)| READ.contains(&key.text().unwrap_or_default()));
+        let (read, mut rest): (Vec<_>, Vec<_>) =
+            std::mem::take(pairs).into_iter().partition(|(key, _)| key.is_one_of(&READ));
         rest.retain(|(key, _)| key.text() != Some("as"));
         if finds || !read.is_empty() {
             rest.push((Node::word(step.at, "as"), name.clone()));

@@ -33,16 +33,12 @@ pub(super) fn rows<'n>(text: &Text, root: &'n Node) -> Vec<Row<'n>> {
         (Some(table), None) => combined(text, table),
         (None, Some(list)) => listed(text, list),
     };
-    let is_filled = |(name, _): &&(Node, Node)| is_one_of(name, &FILLED);
-    let is_filled_in = |(name, _): &&(Node, Node)| is_one_of(name, &FILLED_IN_CHECKS);
+    let is_filled = |(name, _): &&(Node, Node)| name.is_one_of(&FILLED);
+    let is_filled_in = |(name, _): &&(Node, Node)| name.is_one_of(&FILLED_IN_CHECKS);
     let checks = root.list("checks").iter().flat_map(Node::pairs).filter(is_filled_in);
     let filled = root.pairs().iter().filter(is_filled).chain(checks);
     report_unused(text, rows.first(), filled.map(|(_, value)| value));
     rows
-}
-
-fn is_one_of(name: &Node, names: &[&str]) -> bool {
-    name.text().is_some_and(|name| names.contains(&name))
 }
 
 fn refuse<T>(text: &Text, at: At, what: impl AsRef<str>) -> Vec<T> {
@@ -121,7 +117,7 @@ pub(super) fn fill(text: &Text, root: &Node, row: &Row<'_>) -> Node {
                 all.retain(|check| reads(check, row));
                 all.iter_mut().for_each(|check| fill_fields(text, check, &FILLED_IN_CHECKS, row));
             }
-            _ if is_one_of(key, &FILLED) => walk(text, value, row),
+            _ if key.is_one_of(&FILLED) => walk(text, value, row),
             _ => {}
         }
     }
@@ -130,7 +126,7 @@ pub(super) fn fill(text: &Text, root: &Node, row: &Row<'_>) -> Node {
 
 fn fill_fields(text: &Text, node: &mut Node, fields: &[&str], row: &Row<'_>) {
     let Kind::Mapping(pairs) = &mut node.kind else { return };
-    let chosen = pairs.iter_mut().filter(|(key, _)| is_one_of(key, fields));
+    let chosen = pairs.iter_mut().filter(|(key, _)| key.is_one_of(fields));
     chosen.for_each(|(_, value)| walk(text, value, row));
 }
 

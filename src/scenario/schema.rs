@@ -51,10 +51,12 @@ pub fn schema() -> Value {
     for (file, never) in [("CheckFile", &["as"][..]), ("ExperimentFile", &READ)] {
         schema["$defs"][file]["properties"]["steps"]["items"]["not"] = json!({ "anyOf": required(never) });
     }
+    let description =
+        "A scenario file: one check with its steps, or an experiment with the checks that read it.";
     json!({
         "$schema": schema["$schema"],
         "title": "ScenarioFile",
-        "description": "A scenario file: one check with its steps, or an experiment with the checks that read it.",
+        "description": description,
         "oneOf": [{"$ref": "#/$defs/CheckFile"}, {"$ref": "#/$defs/ExperimentFile"}],
         "$defs": schema["$defs"]
     })

@@ -121,6 +121,12 @@ impl Text {
         });
     }
 
+    /// Reports the name of a field that is none of those there are.
+    pub(super) fn unknown_field(&self, key: &Node, fields: &[&str]) {
+        let name = key.text().unwrap_or_default();
+        self.unknown(key.at, name, &format!("no field is called {} here", word(name)), fields);
+    }
+
     /// A name that must be one of some; tells whether it is. What is no text has been reported.
     pub(super) fn one_of<'n>(
         &self,

@@ -69,6 +69,11 @@ impl Node {
         }
     }
 
+    /// Whether it is one of some words.
+    pub(super) fn is_one_of(&self, words: &[&str]) -> bool {
+        self.text().is_some_and(|text| words.contains(&text))
+    }
+
     /// The pairs; none if it is no mapping.
     pub(super) fn pairs(&self) -> &[(Node, Node)] {
         match &self.kind {

@@ -31,10 +31,10 @@ pub(in super::super) fn suite(files: &[Loaded], complete: bool) {
         for (text, id, _) in named() {
             let written = id.text().unwrap_or_default();
             if !homes.contains(written) {
-                let help = "give it `clause`, `level` and `about` here, or the id of a check that has them elsewhere";
-                let problem =
-                    text.problem(id.at, format!("nothing is said about the check {}", word(written)));
-                text.report(problem.help(help).nearest(nearest(written, homes.iter().copied())));
+                let what = format!("nothing is said about the check {}", word(written));
+                let help = "give it `clause`, `level` and `about` here, or the id of a check that has them";
+                let problem = text.problem(id.at, what).help(help);
+                text.report(problem.nearest(nearest(written, homes.iter().copied())));
             }
         }
         for (text, _, check) in checks(files) {
