@@ -13,7 +13,7 @@ use super::keys::{WINDOW, fresh_by_silence, is_little};
 use super::limiters::{LONG_SILENCE, SHORT_SILENCE};
 use super::survey;
 use crate::contract::{Limits, Scope};
-use crate::scenario::model::{Action, Burst, Case, Credentials, Pace, Poll, RequestDef};
+use crate::scenario::model::{Action, Body, Burst, Case, Credentials, Pace, Poll, RequestDef};
 use crate::scenario::span::Spanned;
 use crate::scenario::words::WaitFor;
 
@@ -123,7 +123,7 @@ pub(crate) fn survey(requests: &Requests, keys: &mut [KeyModel]) -> Cost {
     let mut cost = Cost::default();
     for key in keys {
         for (_, def) in survey::granted(requests, &key.scopes) {
-            let events = def.body.as_ref().and_then(|body| body.events).unwrap_or(0);
+            let events = def.body.as_ref().and_then(Body::events).unwrap_or(0);
             key.spend(1, events, cost.until, cost.until + ALONE);
             cost.until += ALONE;
             cost.requests += 1;
@@ -191,7 +191,7 @@ impl Walk<'_> {
         match action {
             Action::Send(send) => {
                 let name = name(send.key.as_ref());
-                let events = send.body.as_ref().and_then(|body| body.events);
+                let events = send.body.as_ref().and_then(Body::events);
                 let request = send.request.as_ref();
                 self.requests(&name, request, 1, events, send.credentials.as_ref(), ALONE);
             }
@@ -236,7 +236,7 @@ impl Walk<'_> {
     fn pace(&mut self, pace: &Pace) {
         let name = name(pace.key.as_ref());
         let Some(limit) = self.keys.get(&name).map(|key| key.limits.requests) else { return };
-        let over = pace.over.map_or(Duration::ZERO, |over| over.duration());
+        let over = pace.over.duration();
         let count = match (pace.share, pace.count) {
             (Some(share), _) => share.over(limit, over),
             (None, count) => count.map_or(0, |count| count.resolve(limit, limit, limit)),
@@ -250,8 +250,7 @@ impl Walk<'_> {
 
     fn poll(&mut self, poll: &Poll) {
         let name = name(poll.key.as_ref());
-        let every = poll.every.map_or(WINDOW, |every| every.duration());
-        let over = poll.over.map_or(Duration::ZERO, |over| over.duration());
+        let (every, over) = (poll.every.duration(), poll.over.duration());
         // Counted from when the window began.
         let end = self.keys.get(&name).map_or(self.now, |key| key.began(self.now)) + over;
         while self.now < end {
@@ -353,7 +352,7 @@ impl Walk<'_> {
             Some(request) => self.requests.get(request.as_str()).map(|def| &def.value),
             None => usual(),
         };
-        let own = def.and_then(|def| def.body.as_ref()).and_then(|body| body.events);
+        let own = def.and_then(|def| def.body.as_ref()).and_then(Body::events);
         let events = events.filter(|events| *events > 0).or(own).unwrap_or(0);
         self.cost.requests += u64::from(count);
         self.cost.events += u64::from(count) * u64::from(events);

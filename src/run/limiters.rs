@@ -55,8 +55,8 @@ pub(crate) enum Suspicion {
     Limited(Duration),
     /// Some requests got no answer, or one that a crowded connection explains.
     Noise(String),
-    /// Some requests were under way at once, on several connections.
-    AtOnce,
+    /// The requests came so that nothing follows from their answers.
+    Unclear(String),
     /// The target needed so long that the window may have ended meanwhile.
     TooSlow(Duration),
 }
@@ -112,7 +112,7 @@ pub(crate) fn weigh(newest: &Suspicion, others: &[Suspicion]) -> Assessment {
             as_before && (*silence >= LONG_SILENCE || (rested && *trickles == Some(false)))
         }
         Suspicion::Limited(silence) => *silence >= LONG_SILENCE,
-        Suspicion::Noise(_) | Suspicion::AtOnce | Suspicion::TooSlow(_) => false,
+        Suspicion::Noise(_) | Suspicion::Unclear(_) | Suspicion::TooSlow(_) => false,
     };
     if proven { Assessment::Proof } else { Assessment::Doubt }
 }
@@ -135,8 +135,7 @@ pub(crate) fn explain(suspicion: &Suspicion) -> String {
         Suspicion::Limited(_) => {
             "the key was over its limit when it should not have been: is somebody else using it?".to_owned()
         }
-        Suspicion::AtOnce => "no end of the requests was seen where some were under way at once".to_owned(),
-        Suspicion::Noise(what) => what.clone(),
+        Suspicion::Noise(what) | Suspicion::Unclear(what) => what.clone(),
         Suspicion::TooSlow(took) => too_slow(*took),
     }
 }

@@ -89,6 +89,9 @@ pub async fn record(
     Ok((results, exit, recording))
 }
 
+/// How much more time a run gets where a limiter slides: two more windows of each of its silences.
+const FOR_SLIDING: Duration = Duration::from_secs(240);
+
 /// How far a run has come.
 pub(super) struct RunState {
     pub(super) run: Arc<Run>,
@@ -104,6 +107,8 @@ pub(super) struct RunState {
     pub(super) evidence: Evidence,
     /// How often each case was given out to be played.
     pub(super) given_out: BTreeMap<Place, u32>,
+    /// Whether it was given more time than was planned.
+    has_more_time: bool,
 }
 
 impl RunState {
@@ -133,6 +138,7 @@ impl RunState {
             dead: Vec::new(),
             evidence: Evidence { deployment, ..Evidence::default() },
             given_out: BTreeMap::new(),
+            has_more_time: false,
         }
     }
 
@@ -262,6 +268,16 @@ impl RunState {
         self.set_deadline(Some(plan::at_most(planned + answers)));
     }
 
+    /// Gives a run more time, once: a limiter that slides remembers two minutes, and is right all the same.
+    fn more_time(&mut self, ended: EarlyEnd) -> bool {
+        let slides = ended == EarlyEnd::AtMost && self.run.learned().slides;
+        let more = slides && !std::mem::replace(&mut self.has_more_time, true);
+        if let Some((at, _)) = self.deadline.filter(|_| more) {
+            self.set_deadline(Some(at - self.begun + FOR_SLIDING));
+        }
+        more
+    }
+
     /// How often a case was played.
     pub(super) fn plays_of(&self, place: Place) -> usize {
         let experiment = &self.run.suite.experiments[place.experiment].name;
@@ -325,7 +341,10 @@ impl RunState {
                         given_up.iter().for_each(|job| self.give_up(job, &why));
                     }
                 }
-                end = &mut end => self.ended_early = Some(end),
+                ended = &mut end => match self.more_time(ended) {
+                    true => end.set(early_end(self.interrupted.clone(), self.deadline)),
+                    false => self.ended_early = Some(ended),
+                },
             }
             if self.run.options.fail_fast && self.has_failed() {
                 return;

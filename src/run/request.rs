@@ -30,6 +30,8 @@ pub(crate) struct Recipe<'a> {
     pub(crate) headers: &'a BTreeMap<String, String>,
     /// Another body.
     pub(crate) body: Option<&'a Body>,
+    /// Bytes of padding in each of its events.
+    pub(crate) padding: u32,
     /// How the key travels.
     pub(crate) credentials: Option<&'a Credentials>,
     /// The key.
@@ -53,6 +55,7 @@ impl<'a> Recipe<'a> {
             query: NOTHING,
             headers: NOTHING,
             body: None,
+            padding: 0,
             credentials: None,
             key,
             session,
@@ -107,15 +110,13 @@ impl<'a> Recipe<'a> {
     }
 
     fn content(&self, body: &Body, payloads: &Payloads) -> Content {
-        Content::Bytes(match (body.events, body.scores, &body.text) {
-            (Some(count), _, _) => {
-                let padding = body.padding.unwrap_or(0);
-                return Content::Events(payloads.events(count, padding, self.envelope, self.session));
+        match body {
+            Body::Events(count) => {
+                Content::Events(payloads.events(*count, self.padding, self.envelope, self.session))
             }
-            (_, Some(count), _) => payloads.scores(count, self.session),
-            (_, _, Some(text)) => Bytes::from(text.clone()),
-            _ => Bytes::new(),
-        })
+            Body::Scores(count) => Content::Bytes(payloads.scores(*count, self.session)),
+            Body::Text(text) => Content::Bytes(Bytes::from(text.clone())),
+        }
     }
 
     /// A `curl` command that sends `outgoing` again; the key stands in it as `$VARIABLE`.

@@ -1,58 +1,43 @@
 //! A number for what a case sends, by which evidence is known to be of other steps.
 
-use std::fmt::Write as _;
-
 use sha2::{Digest as _, Sha256};
 
 use super::tree::{Kind, Node};
 
-/// The fields of a file that say what is sent.
-const SENDS: [&str; 3] = ["key", "keys", "steps"];
 /// The fields of a step that say what is read, and how it is called.
 const READS: [&str; 5] = ["given", "expect", "observe", "as", "rows"];
 
 /// The digest of what a file sends with one row filled in. It is another one when the keys or the steps are, and the same
 /// whatever is expected of them, and wherever they stand. What the shared requests are is not in it.
 pub(super) fn digest(filled: &Node) -> String {
-    let mut told = String::new();
-    for field in SENDS {
-        let Some(value) = filled.get(field) else { continue };
-        told.push_str(field);
-        match field {
-            "steps" => value.elements().iter().for_each(|step| tell(step, &READS, &mut told)),
-            _ => tell(value, &[], &mut told),
-        }
-    }
-    let hash = Sha256::digest(told.as_bytes());
-    hash.iter().take(8).fold(String::new(), |mut text, byte| {
-        // Writing to a text cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let sent = ["key", "keys", "steps"].into_iter().filter_map(|field| Some((field, filled.get(field)?)));
+    let told = sent.map(|(field, value)| match field {
+        "steps" => value
+            .elements()
+            .iter()
+            .map(|step| told(step, &READS))
+            .fold(field.to_owned(), |all, step| all + &step),
+        _ => format!("{field}{}", told(value, &[])),
+    });
+    let hash = Sha256::digest(told.collect::<String>().as_bytes());
+    hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Adds a value to `told`, mappings in the order of their names, without the pairs of these names.
-fn tell(node: &Node, without: &[&str], told: &mut String) {
+/// A value in letters, mappings in the order of their names, without the pairs of these names.
+fn told(node: &Node, without: &[&str]) -> String {
     match &node.kind {
-        Kind::Scalar { text, plain } => {
-            told.push_str(&if *plain { format!("|{text}|") } else { format!("{text:?}") })
-        }
+        Kind::Scalar { text, plain: true } => format!("|{text}|"),
+        Kind::Scalar { text, plain: false } => format!("{text:?}"),
         Kind::Sequence(elements) => {
-            told.push('[');
-            elements.iter().for_each(|element| tell(element, &[], told));
-            told.push(']');
+            format!("[{}]", elements.iter().map(|element| told(element, &[])).collect::<String>())
         }
         Kind::Mapping(pairs) => {
             let mut pairs: Vec<(&str, &Node)> =
                 pairs.iter().map(|(name, value)| (name.text().unwrap_or_default(), value)).collect();
             pairs.retain(|(name, _)| !without.contains(name));
             pairs.sort_by_key(|(name, _)| *name);
-            told.push('{');
-            for (name, value) in pairs {
-                told.push_str(&format!("{name:?}:"));
-                tell(value, &[], told);
-            }
-            told.push('}');
+            let pairs = pairs.iter().map(|(name, value)| format!("{name:?}:{}", told(value, &[])));
+            format!("{{{}}}", pairs.collect::<String>())
         }
     }
 }

@@ -60,14 +60,14 @@ pub struct JsonExpect {
     pub holes: BTreeMap<String, Hole>,
 }
 
-/// What may stand in a hole of an expected body. Exactly one is given.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Hole {
+/// What may stand in a hole of an expected body.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hole {
     /// Exactly this text.
-    pub text: Option<String>,
+    Text(String),
     /// A whole number, written in digits, in this range.
-    pub integer: Option<IntegerRange>,
+    Integer(IntegerRange),
 }
 
 /// A range of whole numbers; both ends belong to it.

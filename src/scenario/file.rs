@@ -1,4 +1,5 @@
-//! The files of the scenario language, as they are written.
+//! The files of the scenario language, as they are written. A file of one check is brought into the form of an
+//! experiment before it is read; see [`super::form`].
 
 use std::collections::BTreeMap;
 
@@ -6,73 +7,24 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::expectation::Expect;
-use super::model::{Burst, Exhaust, Fact, FindSession, Fingerprint, Level, Pace, Poll, RequestDef, Send};
+use super::model::{
+    Action, Burst, Exhaust, Fact, FindSession, Fingerprint, Level, Pace, Poll, RequestDef, Send,
+};
 use super::span::Spanned;
 use super::words::{StatusSet, WaitFor};
 
-/// A scenario file: one check with its steps, or an experiment with the checks that read it.
-#[derive(JsonSchema)]
-#[schemars(untagged)]
-#[allow(dead_code, reason = "it is there for its schema")]
-pub(super) enum ScenarioFile {
-    Check(CheckFile),
-    Experiment(ExperimentFile),
-}
-
-/// One check of the contract that has its steps to itself.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct CheckFile {
-    /// The check's id, `group.name` in lower case. It never changes: reports and known deviations name it.
-    pub(super) check: Spanned<String>,
-    /// The clause of the contract it enforces; see `trenchcheck explain`.
-    pub(super) clause: Spanned<String>,
-    /// Further clauses it touches.
-    #[serde(default)]
-    pub(super) also: Vec<Spanned<String>>,
-    /// How much it weighs.
-    pub(super) level: Spanned<Level>,
-    /// What it says, in a sentence or two.
-    pub(super) about: Spanned<String>,
-    /// Labels for `--tag`; the name of the folder is always one.
-    #[serde(default)]
-    pub(super) tags: Vec<String>,
-    /// The page it comes from, where that is not the *Authentication* page. Such a check is never at level `must`.
-    pub(super) source: Option<String>,
-    /// Checks that name the cause where they fail: then a failure of this one is explained by them.
-    #[serde(default)]
-    pub(super) needs: Vec<Spanned<String>>,
-    /// Checks of the same promise elsewhere: where they are broken in the same words, it is one cause.
-    #[serde(default)]
-    pub(super) like: Vec<Spanned<String>>,
-    /// The role of the key the steps use unless they name another: `standard`, `premium`, `ingestion`, `read`,
-    /// `write`, `both` or `any`.
-    pub(super) key: Option<Spanned<String>>,
-    /// Further keys by the name the steps use for them, with their roles.
-    #[serde(default)]
-    pub(super) keys: BTreeMap<String, Spanned<String>>,
-    /// Plays the steps once for each value, with the value in place of `{name}`. With several names, once for
-    /// each combination. Written `{{name}}`, the braces stay.
-    #[serde(default)]
-    pub(super) for_each: BTreeMap<String, Vec<String>>,
-    /// Plays the steps once for each row, with the row's values in place of `{name}`; where not every combination
-    /// of values makes sense.
-    #[serde(default)]
-    pub(super) rows: Vec<BTreeMap<String, String>>,
-    /// What is done, in order, and what must come of it.
-    pub(super) steps: Vec<Spanned<StepFile>>,
-}
-
-/// Something that is done once and read by several checks. Tables are filled in before it is read like this: their fields
-/// are here for the schema, and to refuse other ones.
+/// Something that is done once and read by several checks.
+///
+/// Tables are filled in before it is read like this: their fields are here for the schema, and to refuse other ones.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ExperimentFile {
     /// Its name, in small letters, digits and hyphens.
-    pub(super) experiment: Spanned<String>,
+    pub(super) experiment: String,
     /// What is done, and why so.
-    pub(super) about: Spanned<String>,
-    /// The role of the key the steps use unless they name another; see `check` files.
+    pub(super) about: String,
+    /// The role of the key the steps use unless they name another: `standard`, `premium`, `ingestion`, `read`,
+    /// `write`, `both` or `any`.
     pub(super) key: Option<Spanned<String>>,
     /// Further keys by the name the steps use for them, with their roles.
     #[serde(default)]
@@ -80,13 +32,15 @@ pub(super) struct ExperimentFile {
     /// Whether all keys belong to one account, as `account` in the target file tells. Skipped where they cannot.
     #[serde(default)]
     pub(super) one_account: bool,
-    /// Plays the steps once for each combination of values, with the value in place of `{name}`.
+    /// Plays the steps once for each value, with the value in place of `{name}`. With several names, once for
+    /// each combination. Written `{{name}}`, the braces stay.
     #[serde(default, rename = "for_each")]
     pub(super) _for_each: BTreeMap<String, Vec<String>>,
-    /// Plays the steps once for each row, with the row's values in place of `{name}`.
+    /// Plays the steps once for each row, with the row's values in place of `{name}`; where not every combination
+    /// of values makes sense.
     #[serde(default, rename = "rows")]
     pub(super) _rows: Vec<BTreeMap<String, String>>,
-    /// What is done, in order; what checks read has a name (`as`).
+    /// What is done, in order. In an experiment, what checks read has a name (`as`).
     pub(super) steps: Vec<Spanned<StepFile>>,
     /// The checks that read what comes to light.
     pub(super) checks: Vec<Spanned<ReadingFile>>,
@@ -97,21 +51,22 @@ pub(super) struct ExperimentFile {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ReadingFile {
-    /// The check's id.
+    /// The check's id, `group.name` in lower case. It never changes: reports and known deviations name it.
     pub(super) check: Spanned<String>,
-    /// The clause of the contract it enforces. Given at the check's home, with `level` and `about`, and nowhere else.
-    pub(super) clause: Option<Spanned<String>>,
+    /// The clause of the contract it enforces; see `trenchcheck explain`. Where several experiments are read, it is given
+    /// in one of them, the check's home, with `level` and `about`.
+    pub(super) clause: Option<String>,
     /// Further clauses it touches.
     #[serde(default)]
-    pub(super) also: Vec<Spanned<String>>,
+    pub(super) also: Vec<String>,
     /// How much it weighs.
-    pub(super) level: Option<Spanned<Level>>,
+    pub(super) level: Option<Level>,
     /// What it says, in a sentence or two.
-    pub(super) about: Option<Spanned<String>>,
+    pub(super) about: Option<String>,
     /// Labels for `--tag`; the name of the folder is always one.
     #[serde(default)]
     pub(super) tags: Vec<String>,
-    /// The page it comes from, where that is not the *Authentication* page.
+    /// The page it comes from, where that is not the *Authentication* page. Such a check is never at level `must`.
     pub(super) source: Option<String>,
     /// Reads only the rows with these values, such as `{tier: standard}` or `{tier: [premium, ingestion]}`.
     #[serde(default, rename = "where")]
@@ -119,10 +74,10 @@ pub(super) struct ReadingFile {
     pub(super) _only: BTreeMap<String, serde_json::Value>,
     /// Checks that name the cause where they fail: then a failure of this one is explained by them.
     #[serde(default)]
-    pub(super) needs: Vec<Spanned<String>>,
+    pub(super) needs: Vec<String>,
     /// Checks of the same promise elsewhere: where they are broken in the same words, it is one cause.
     #[serde(default)]
-    pub(super) like: Vec<Spanned<String>>,
+    pub(super) like: Vec<String>,
     /// What the run learns from it, to be used in all other checks.
     pub(super) learns: Option<Fact>,
     /// By the name of the evidence: the status that is taken for granted; with another one the check is skipped.
@@ -130,14 +85,14 @@ pub(super) struct ReadingFile {
     pub(super) given: BTreeMap<String, StatusSet>,
     /// By the name of the evidence (`run`: every answer of the run): what must be true of it.
     #[serde(default)]
-    pub(super) expect: BTreeMap<String, Spanned<Expect>>,
+    pub(super) expect: BTreeMap<String, Expect>,
     /// By the name of the evidence: a fact to report. `<status>`, `<admitted>`, `<limited>`, `<other>`, `<limit>`,
     /// `<seconds>`, `<message>` and `<header NAME>` stand for what was seen.
     #[serde(default)]
     pub(super) observe: BTreeMap<String, String>,
     /// The names of evidence of which the step says itself what is to be found: of `find_session` and `fingerprint`.
-    #[serde(default)]
-    pub(super) reads: Vec<Spanned<String>>,
+    #[serde(default, rename = "reads")]
+    pub(super) _reads: Vec<String>,
 }
 
 /// One value, or several.
@@ -149,42 +104,7 @@ enum Values {
     Any(Vec<String>),
 }
 
-impl ReadingFile {
-    /// Whether the check is at home here.
-    pub(super) fn is_home(&self) -> bool {
-        self.clause.is_some() || self.level.is_some() || self.about.is_some()
-    }
-}
-
-impl From<CheckFile> for ExperimentFile {
-    /// A check that has its steps to itself is the only one to read them.
-    fn from(file: CheckFile) -> Self {
-        let check = ReadingFile {
-            check: file.check.clone(),
-            clause: Some(file.clause),
-            also: file.also,
-            level: Some(file.level),
-            about: Some(file.about.clone()),
-            tags: file.tags,
-            source: file.source,
-            needs: file.needs,
-            like: file.like,
-            ..ReadingFile::default()
-        };
-        Self {
-            checks: vec![Spanned { at: file.check.at, value: check }],
-            experiment: file.check,
-            about: file.about,
-            key: file.key,
-            keys: file.keys,
-            one_account: false,
-            _for_each: file.for_each,
-            _rows: file.rows,
-            steps: file.steps,
-        }
-    }
-}
-
+// What a file of one check expects of a step is brought to its check, as tables are filled in.
 /// A step as it is written. Exactly one of the actions is given.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -212,18 +132,33 @@ pub(super) struct StepFile {
     pub(super) find_session: Option<FindSession>,
     /// The name of what comes to light, under which `checks` read it.
     #[serde(rename = "as")]
-    pub(super) name: Option<Spanned<String>>,
+    pub(super) name: Option<String>,
     /// Does the step once for each row, with the row's values in place of `{name}`; all of it is read under one name.
     #[serde(default, rename = "rows")]
     pub(super) _rows: Vec<BTreeMap<String, String>>,
     /// In a file of one check: the status that the rest takes for granted; with another one the check is skipped. For
     /// what the page leaves open.
-    pub(super) given: Option<StatusSet>,
+    #[serde(rename = "given")]
+    pub(super) _given: Option<StatusSet>,
     /// In a file of one check: what must be true of the answer, or of the answers.
-    pub(super) expect: Option<Expect>,
+    #[serde(rename = "expect")]
+    pub(super) _expect: Option<Expect>,
     /// In a file of one check: a fact to report. `<status>`, `<admitted>`, `<limited>`, `<other>`, `<limit>`, `<seconds>`,
     /// `<message>` and `<header NAME>` stand for what was seen.
-    pub(super) observe: Option<String>,
+    #[serde(rename = "observe")]
+    pub(super) _observe: Option<String>,
+}
+
+impl StepFile {
+    /// The one thing it does.
+    pub(super) fn action(&self) -> Option<Action> {
+        let Self { send, burst, pace, poll, exhaust, fingerprint, wait, revoke, find_session, .. } =
+            self.clone();
+        let sends = send.map(Action::Send).or(burst.map(Action::Burst)).or(pace.map(Action::Pace));
+        let asks = poll.map(Action::Poll).or(exhaust.map(Action::Exhaust));
+        let asks = asks.or(fingerprint.map(Action::Fingerprint)).or(find_session.map(Action::FindSession));
+        sends.or(asks).or(wait.map(Action::Wait)).or(revoke.map(Action::Revoke))
+    }
 }
 
 /// The requests that checks share, in `requests.yaml`.

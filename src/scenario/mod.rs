@@ -5,8 +5,9 @@
 //! 1. `source` finds the files, `text` refuses what is no text;
 //! 2. `tree` keeps every value with its place, and a file with a written-out key goes no further;
 //! 3. `rows` fills the rows of tables into the steps and into what checks read;
-//! 4. `de` reads the types of `file` and [`model`] from the tree, and `experiment` joins steps and readings;
-//! 5. `rules` checks what types cannot say: that names name something and parts belong together, at last over all files.
+//! 4. `form` brings a file of one check into the form of an experiment, and `de` reads the types of `file` and [`model`];
+//! 5. `rules` checks what types cannot say: that names name something and parts belong together, at last over all files;
+//! 6. `load` builds the suite out of files in which nothing is wrong.
 //!
 //! ```
 //! use trenchcheck::scenario::{Source, Suite};
@@ -17,25 +18,19 @@
 //! }
 //! ```
 
-mod builtin;
 mod de;
 mod digest;
-mod document;
 mod expectation;
-mod experiment;
 mod file;
-mod fixtures;
+mod form;
 mod load;
 pub mod model;
-mod nearest;
 mod problem;
-mod render;
 mod request;
 mod rows;
 mod rules;
 mod scalar;
 mod schema;
-mod secret;
 mod source;
 pub mod span;
 mod steps;
@@ -43,13 +38,12 @@ mod text;
 mod tree;
 pub mod words;
 
-pub(crate) use builtin::{shipped_fixture, shipped_fixtures};
-pub use document::read_document;
-pub(crate) use nearest::nearest;
-pub use problem::{Problem, Problems};
+pub(crate) use problem::nearest;
+pub use problem::{Problem, Problems, mask_key_literals};
 pub use schema::{requests_schema, schema};
-pub use secret::mask_key_literals;
 pub use source::Source;
+pub(crate) use source::{shipped_fixture, shipped_fixtures};
+pub use text::read_document;
 
 use model::{Experiment, Level, RequestDef};
 use span::{At, Spanned};
@@ -89,6 +83,6 @@ pub struct Suite {
     pub experiments: Vec<Experiment>,
     /// Requests by name.
     pub requests: BTreeMap<String, Spanned<RequestDef>>,
-    /// The JSON fixtures the checks name, by path below `fixtures/`.
+    /// The JSON bodies that checks may expect, by path below `fixtures/`.
     pub fixtures: BTreeMap<String, serde_json::Value>,
 }

@@ -1,9 +1,13 @@
-//! What is wrong with a file, where, and how to mend it.
+//! What is wrong with a file, where, and how to mend it; as a person reads it, and never with a key in it.
 
+use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::{Arc, LazyLock};
 
-use super::secret::mask_key_literals;
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use regex::{Captures, Regex};
+
 use super::span::At;
 
 /// One thing that is wrong in one file.
@@ -114,6 +118,30 @@ impl Problems {
     pub fn into_vec(self) -> Vec<Problem> {
         self.0
     }
+
+    /// The problems as text, each with its line and a caret, and their number at the end.
+    pub fn render(&self, color: bool) -> String {
+        let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+        let mut text = String::new();
+        for problem in self.iter() {
+            text.push_str(&renderer.render(&[group(problem)]));
+            text.push_str("\n\n");
+        }
+        text.push_str(&self.count());
+        text
+    }
+
+    /// "3 problems in 2 files".
+    fn count(&self) -> String {
+        let mut files: Vec<&str> = self.iter().map(|problem| &*problem.file).collect();
+        files.dedup();
+        let problems = self.iter().count();
+        let plural = |number: usize, one: &str| match number {
+            1 => format!("1 {one}"),
+            _ => format!("{number} {one}s"),
+        };
+        format!("{} in {}", plural(problems, "problem"), plural(files.len(), "file"))
+    }
 }
 
 impl From<Problem> for Problems {
@@ -129,3 +157,98 @@ impl fmt::Display for Problems {
 }
 
 impl std::error::Error for Problems {}
+
+fn group(problem: &Problem) -> Group<'_> {
+    let group = Level::ERROR.primary_title(&problem.what);
+    let (line, column) = (problem.at.line as usize, problem.at.column as usize);
+    let mut group = if problem.line.trim().is_empty() {
+        group.element(Origin::path(&*problem.file).line(line).char_column(column))
+    } else {
+        let caret = AnnotationKind::Primary.span(caret(&problem.line, column - 1));
+        group.element(Snippet::source(&problem.line).path(&*problem.file).line_start(line).annotation(caret))
+    };
+    if let Some(nearest) = &problem.nearest {
+        group = group.element(Level::HELP.message(format!("did you mean `{nearest}`?")));
+    }
+    if let Some(help) = &problem.help {
+        group = group.element(Level::HELP.message(help));
+    }
+    group
+}
+
+/// The bytes of the word that begins at a column: up to its closing quote, or to what ends a plain word.
+fn caret(line: &str, column: usize) -> Range<usize> {
+    let Some((start, first)) = line.char_indices().nth(column) else { return line.len()..line.len() };
+    let rest = &line[start..];
+    let length = match first {
+        '"' | '\'' => rest[1..].find(first).map(|end| end + 2),
+        '{' | '[' | '-' => Some(1),
+        _ => rest.find([' ', ',', ':', '}', ']', '#']).filter(|end| *end > 0),
+    };
+    start..start + length.unwrap_or(rest.len())
+}
+
+/// The candidate nearest to `word`: a few letters off, or the only one that begins like it.
+pub(crate) fn nearest<'w>(word: &str, candidates: impl IntoIterator<Item = &'w str>) -> Option<String> {
+    let lower = word.to_lowercase();
+    // Comparing is quadratic, and no word of the language is that long.
+    if lower.len() > 100 {
+        return None;
+    }
+    let mut begins_alike = None;
+    let mut best: Option<(usize, &str)> = None;
+    for candidate in candidates {
+        let distance = strsim::damerau_levenshtein(&lower, &candidate.to_lowercase());
+        let length = lower.chars().count().max(candidate.chars().count());
+        if distance * 3 <= length && best.is_none_or(|(least, _)| distance < least) {
+            best = Some((distance, candidate));
+        }
+        if begins_alike.is_none() && alike_at_the_start(&lower, candidate) {
+            begins_alike = Some(candidate);
+        }
+    }
+    best.map(|(_, candidate)| candidate).or(begins_alike).map(str::to_owned)
+}
+
+/// Four letters in common at the start, or one word being the start of the other.
+fn alike_at_the_start(word: &str, candidate: &str) -> bool {
+    let common = word.chars().zip(candidate.chars()).take_while(|(a, b)| a == b).count();
+    common >= 4 || (common >= 2 && common == word.chars().count().min(candidate.chars().count()))
+}
+
+/// The documented prefix with enough behind it to be a key and not prose. What hangs on to those
+/// letters and digits is taken for a part of the key too: better too much hidden than too little.
+static KEY_LITERAL: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new("ct_live_([A-Za-z0-9]{8}[A-Za-z0-9_-]*)").ok());
+
+/// Whether a key is written out in the text.
+pub(super) fn holds_key_literal(text: &str) -> bool {
+    KEY_LITERAL.as_ref().is_some_and(|pattern| pattern.is_match(text))
+}
+
+/// Puts a `*` for every character of a written-out key behind its prefix; so columns stay what they were.
+///
+/// ```
+/// use trenchcheck::scenario::mask_key_literals;
+/// assert_eq!(mask_key_literals("key: ct_live_0123456789 # mine"), "key: ct_live_********** # mine");
+/// assert_eq!(mask_key_literals("about: keys begin with ct_live_"), "about: keys begin with ct_live_");
+/// ```
+pub fn mask_key_literals(text: &str) -> Cow<'_, str> {
+    let Some(pattern) = KEY_LITERAL.as_ref() else { return Cow::Borrowed(text) };
+    pattern.replace_all(text, |found: &Captures<'_>| format!("ct_live_{}", "*".repeat(found[1].len())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn a_slip_finds_its_word_and_nonsense_finds_none() {
+        let words = ["list-sessions", "post-events", "overview"];
+        assert_eq!(nearest("list-sesions", words).as_deref(), Some("list-sessions"));
+        assert_eq!(nearest("post", words).as_deref(), Some("post-events"));
+        assert_eq!(nearest("LIST-SESSIONS", words).as_deref(), Some("list-sessions"));
+        assert_eq!(nearest("banana", words), None);
+        assert_eq!(nearest("", words), None);
+    }
+}

@@ -137,17 +137,22 @@ pub enum HttpVersion {
 }
 
 /// A request body.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Body {
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Body {
     /// A batch of this many events in the target's envelope.
-    pub events: Option<u32>,
-    /// Bytes of padding in each of the events, so that the batch is larger and holds no more of them.
-    pub padding: Option<u32>,
+    Events(u32),
     /// A batch of this many evaluation scores.
-    pub scores: Option<u32>,
+    Scores(u32),
     /// This text, whatever it is.
-    pub text: Option<String>,
+    Text(String),
+}
+
+impl Body {
+    /// How many events it holds, if it is a batch of them.
+    pub fn events(&self) -> Option<u32> {
+        if let Self::Events(events) = self { Some(*events) } else { None }
+    }
 }
 
 /// A request that checks share, from `requests.yaml`.
@@ -173,6 +178,6 @@ pub struct RequestDef {
 impl RequestDef {
     /// Whether it carries a batch of events, which is written in the target's envelope.
     pub fn posts_events(&self) -> bool {
-        self.body.as_ref().is_some_and(|body| body.events.is_some())
+        self.body.as_ref().is_some_and(|body| body.events().is_some())
     }
 }

@@ -5,9 +5,8 @@ use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
-use super::nearest::nearest;
-use super::problem::{word, words};
-use super::secret::holds_key_literal;
+use super::problem::{holds_key_literal, nearest, word, words};
+use super::span::At;
 use super::text::Text;
 use super::tree::{Kind, Node};
 
@@ -30,44 +29,39 @@ pub(super) type Row<'n> = Vec<(&'n str, &'n Node)>;
 pub(super) fn rows<'n>(text: &Text, root: &'n Node) -> Vec<Row<'n>> {
     let rows = match (root.get("for_each"), root.get("rows")) {
         (None, None) => return vec![Vec::new()],
-        (Some(table), Some(_)) => {
-            text.report(text.problem(table.at, "a file has either `for_each` or `rows`"));
-            Vec::new()
-        }
+        (Some(table), Some(_)) => refuse(text, table.at, "a file has either `for_each` or `rows`"),
         (Some(table), None) => combined(text, table),
         (None, Some(list)) => listed(text, list),
     };
-    let filled = root.pairs().iter().filter(|(name, _)| is_one_of(name, &FILLED)).map(|(_, value)| value);
-    let checks = root.get("checks").map(Node::elements).unwrap_or_default();
-    let in_checks =
-        checks.iter().flat_map(Node::pairs).filter(|(name, _)| is_one_of(name, &FILLED_IN_CHECKS));
-    report_unused(text, rows.first(), filled.chain(in_checks.map(|(_, value)| value)));
+    let is_filled = |(name, _): &&(Node, Node)| name.is_one_of(&FILLED);
+    let is_filled_in = |(name, _): &&(Node, Node)| name.is_one_of(&FILLED_IN_CHECKS);
+    let checks = root.list("checks").iter().flat_map(Node::pairs).filter(is_filled_in);
+    let filled = root.pairs().iter().filter(is_filled).chain(checks);
+    report_unused(text, rows.first(), filled.map(|(_, value)| value));
     rows
 }
 
-fn is_one_of(name: &Node, names: &[&str]) -> bool {
-    name.text().is_some_and(|name| names.contains(&name))
+fn refuse<T>(text: &Text, at: At, what: impl AsRef<str>) -> Vec<T> {
+    text.report(text.problem(at, what));
+    Vec::new()
 }
 
 fn combined<'n>(text: &Text, table: &'n Node) -> Vec<Row<'n>> {
     let mut rows: Vec<Row<'n>> = vec![Vec::new()];
     for (name, values) in table.pairs() {
         let variable = name.text().unwrap_or_default();
-        let fault = if !is_variable(variable) {
-            Some((name, "a variable's name is made of small letters and `_`"))
-        } else if values.elements().is_empty() {
-            Some((values, "a variable needs a list of at least one value"))
-        } else if rows.len() * values.elements().len() > MOST_ROWS {
-            Some((values, "the table makes more than 1,000 cases"))
-        } else {
-            None
-        };
-        if let Some((place, what)) = fault {
-            text.report(text.problem(place.at, what));
-            return Vec::new();
+        let values_at = values.at;
+        let values = values.elements();
+        if !is_variable(variable) {
+            return refuse(text, name.at, "a variable's name is made of small letters and `_`");
+        } else if values.is_empty() {
+            return refuse(text, values_at, "a variable needs a list of at least one value");
+        } else if rows.len() * values.len() > MOST_ROWS {
+            return refuse(text, values_at, "the table makes more than 1,000 cases");
         }
-        let longer = |row: &Row<'n>, value| row.iter().copied().chain([(variable, value)]).collect();
-        let with_each = |row| values.elements().iter().map(move |value| longer(row, value));
+        let with_each = |row: &Row<'n>| -> Vec<Row<'n>> {
+            values.iter().map(|value| row.iter().copied().chain([(variable, value)]).collect()).collect()
+        };
         rows = rows.iter().flat_map(with_each).collect();
     }
     rows
@@ -79,67 +73,61 @@ fn is_variable(name: &str) -> bool {
 
 /// Rows that are written out one by one; each must fill the same variables.
 fn listed<'n>(text: &Text, list: &'n Node) -> Vec<Row<'n>> {
-    let names = |row: &'n Node| -> BTreeSet<&str> {
-        row.pairs().iter().filter_map(|(name, _)| name.text()).collect()
+    let row = |row: &'n Node| -> Row<'n> {
+        row.pairs().iter().filter_map(|(name, value)| Some((name.text()?, value))).collect()
     };
-    let wanted = list.elements().first().map(names).unwrap_or_default();
-    let fault = if wanted.is_empty() {
-        Some((list, "`rows` needs at least one row with at least one variable".to_owned()))
-    } else if let Some(name) = wanted.iter().find(|name| !is_variable(name)) {
-        let what = format!("{} is no variable's name: it is made of small letters and `_`", word(name));
-        Some((list, what))
-    } else {
-        list.elements().iter().find(|row| names(row) != wanted).map(|row| {
-            let all = words(wanted.iter().copied(), "and");
-            (row, format!("every row fills the same variables; the first one fills {all}"))
-        })
-    };
-    if let Some((place, what)) = fault {
-        text.report(text.problem(place.at, what));
-        return Vec::new();
+    let names = |row: &Row<'n>| -> BTreeSet<&str> { row.iter().map(|(name, _)| *name).collect() };
+    let rows: Vec<Row<'n>> = list.elements().iter().map(row).collect();
+    let wanted = rows.first().map(names).unwrap_or_default();
+    if wanted.is_empty() {
+        return refuse(text, list.at, "`rows` needs at least one row with at least one variable");
     }
-    let row =
-        |row: &'n Node| row.pairs().iter().filter_map(|(name, value)| Some((name.text()?, value))).collect();
-    list.elements().iter().map(row).collect()
+    if let Some(name) = wanted.iter().find(|name| !is_variable(name)) {
+        let what = format!("{} is no variable's name: it is made of small letters and `_`", word(name));
+        return refuse(text, list.at, what);
+    }
+    if let Some(odd) = rows.iter().position(|row| names(row) != wanted) {
+        let all = words(wanted, "and");
+        let what = format!("every row fills the same variables; the first one fills {all}");
+        return refuse(text, list.elements()[odd].at, what);
+    }
+    rows
 }
 
 /// Reports the variables of a table that stand nowhere in what its rows are filled into.
 fn report_unused<'n>(text: &Text, row: Option<&Row<'_>>, filled: impl Iterator<Item = &'n Node>) {
-    let mut used = BTreeSet::new();
-    filled.for_each(|node| {
-        node.scalars(&mut |scalar| used.append(&mut placeholders(scalar.text().unwrap_or_default())))
-    });
+    let scalars = filled.flat_map(Node::scalars).filter_map(Node::text);
+    let used: BTreeSet<String> = scalars.flat_map(placeholders).collect();
     for (variable, value) in row.into_iter().flatten().filter(|(variable, _)| !used.contains(*variable)) {
         let help = format!("write {} where its values belong", word(&format!("{{{variable}}}")));
-        text.report(
-            text.problem(value.at, format!("the variable {} is used nowhere", word(variable))).help(help),
-        );
+        text.wrong(value.at, format!("the variable {} is used nowhere", word(variable)), help);
     }
 }
 
 /// A file's tree with a row filled in, without the checks that read other rows only.
 pub(super) fn fill(text: &Text, root: &Node, row: &Row<'_>) -> Node {
     let mut filled = root.clone();
-    for (key, value) in filled.pairs_mut() {
+    let Kind::Mapping(pairs) = &mut filled.kind else { return filled };
+    for (key, value) in pairs {
         match (key.text(), &mut value.kind) {
             (Some("steps"), Kind::Sequence(all)) => {
                 *all = all.iter().flat_map(|step| with_own_rows(text, step, row)).collect();
             }
             (Some("checks"), Kind::Sequence(all)) => {
                 all.retain(|check| reads(check, row));
-                for (_, value) in all
-                    .iter_mut()
-                    .flat_map(Node::pairs_mut)
-                    .filter(|(key, _)| is_one_of(key, &FILLED_IN_CHECKS))
-                {
-                    walk(text, value, row);
-                }
+                all.iter_mut().for_each(|check| fill_fields(text, check, &FILLED_IN_CHECKS, row));
             }
-            _ if is_one_of(key, &FILLED) => walk(text, value, row),
+            _ if key.is_one_of(&FILLED) => walk(text, value, row),
             _ => {}
         }
     }
     filled
+}
+
+fn fill_fields(text: &Text, node: &mut Node, fields: &[&str], row: &Row<'_>) {
+    let Kind::Mapping(pairs) = &mut node.kind else { return };
+    let chosen = pairs.iter_mut().filter(|(key, _)| key.is_one_of(fields));
+    chosen.for_each(|(_, value)| walk(text, value, row));
 }
 
 /// Whether a check reads a row: its `where` has the row's values, or a list with each of them.
@@ -165,18 +153,18 @@ fn with_own_rows(text: &Text, step: &Node, row: &Row<'_>) -> Vec<Node> {
     let mut list = list.clone();
     walk(text, &mut list, row);
     let own = listed(text, &list);
-    let filled =
-        || step.pairs().iter().filter(|(name, _)| name.text() != Some("rows")).map(|(_, value)| value);
-    report_unused(text, own.first(), filled());
+    let filled = step.pairs().iter().filter(|(name, _)| name.text() != Some("rows"));
+    report_unused(text, own.first(), filled.map(|(_, value)| value));
     let mut steps = Vec::new();
     for (own, place) in own.iter().zip(list.elements()) {
         if let Some((name, value)) = own.iter().find(|(name, _)| row.iter().any(|(taken, _)| taken == name)) {
             let what = format!("{} is a variable of the file's table already", word(name));
-            text.report(text.problem(value.at, what).help("give this one another name"));
+            text.wrong(value.at, what, "give this one another name");
         }
         let both: Row<'_> = own.iter().chain(row).copied().collect();
         let mut step = Node { at: place.at, kind: step.kind.clone() };
-        for (name, value) in step.pairs_mut() {
+        let Kind::Mapping(pairs) = &mut step.kind else { continue };
+        for (name, value) in pairs {
             match name.text() {
                 Some("rows") => value.kind = Kind::Sequence(vec![place.clone()]),
                 _ => walk(text, value, &both),
@@ -189,10 +177,9 @@ fn with_own_rows(text: &Text, step: &Node, row: &Row<'_>) -> Vec<Node> {
 
 /// A row as a reader sees it: `name=value name=value`.
 pub(super) fn label(row: &Node) -> String {
-    let pair = |(name, value): &(Node, Node)| {
-        format!("{}={}", name.text().unwrap_or_default(), value.text().unwrap_or_default())
-    };
-    row.pairs().iter().map(pair).collect::<Vec<_>>().join(" ")
+    let text = |node: &Node| node.text().unwrap_or_default().to_owned();
+    let pairs = row.pairs().iter().map(|(name, value)| format!("{}={}", text(name), text(value)));
+    pairs.collect::<Vec<_>>().join(" ")
 }
 
 fn walk(text: &Text, node: &mut Node, row: &Row<'_>) {
@@ -240,7 +227,7 @@ fn scalar(text: &Text, node: &mut Node, row: &Row<'_>) {
         }
     });
     if let Some(name) = unknown {
-        report_unknown(text, node, &name, row);
+        report_unknown(text, node.at, &name, row);
     } else if holds_key_literal(&filled) {
         let what = "with the values of the table a key is written out here; a file is no place for a secret";
         text.report(text.problem(node.at, what).without_the_rest());
@@ -249,7 +236,7 @@ fn scalar(text: &Text, node: &mut Node, row: &Row<'_>) {
     }
 }
 
-fn report_unknown(text: &Text, node: &Node, name: &str, row: &Row<'_>) {
+fn report_unknown(text: &Text, at: At, name: &str, row: &Row<'_>) {
     let variables: Vec<&str> = row.iter().map(|(variable, _)| *variable).collect();
     let known = match variables.as_slice() {
         [] => "add it to `rows`".to_owned(),
@@ -257,7 +244,7 @@ fn report_unknown(text: &Text, node: &Node, name: &str, row: &Row<'_>) {
     };
     let help = format!("{known}; or write {} if the braces are meant", word(&format!("{{{{{name}}}}}")));
     let what = format!("no variable is called {}", word(name));
-    text.report(text.problem(node.at, what).help(help).nearest(nearest(name, variables)));
+    text.report(text.problem(at, what).help(help).nearest(nearest(name, variables)));
 }
 
 /// The names in braces in a text.

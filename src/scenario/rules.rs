@@ -1,25 +1,28 @@
 //! What types cannot say: that names name something, and that parts belong together.
+//!
+//! The rules look at the tree, so that nothing that could not be read hides what else is wrong.
 
 mod checks;
 mod expect;
-mod old;
-mod step;
+mod steps;
 mod suite;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
-use super::file::{ExperimentFile, RequestsFile};
-use super::fixtures::Fixtures;
+use serde_json::Value;
+
+use super::form::Form;
+use super::load::CaseFile;
 use super::model::RequestDef;
-use super::nearest::nearest;
-use super::problem::{word, words};
+use super::problem::{Problem, word, words};
+use super::rows::{Row, placeholders};
+use super::scalar::Typed;
 use super::span::{At, Spanned};
 use super::text::Text;
 use super::tree::Node;
 use crate::contract::Endpoint;
 
-pub(super) use checks::{evidence_is_read, heads, table};
-pub(super) use old::old_words;
 pub(super) use suite::suite;
 
 /// What a step can do.
@@ -29,136 +32,157 @@ pub(super) const ACTIONS: [&str; 9] =
 pub(super) const ROLES: [&str; 7] = ["standard", "premium", "ingestion", "read", "write", "both", "any"];
 /// The name of the file's own key in its steps.
 const OWN: &str = "own";
-
-/// What a file is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    /// One check, which has its steps to itself.
-    Check,
-    /// Steps, and checks that read what comes to light.
-    Experiment,
-}
-
-impl Form {
-    /// A file with `checks` and without `check` is an experiment that lacks its name.
-    pub(super) fn of(root: &Node) -> Self {
-        let has = |name| root.get(name).is_some();
-        if has("experiment") || has("checks") && !has("check") { Self::Experiment } else { Self::Check }
-    }
-}
+/// The name of the evidence of the whole run.
+const RUN: &str = "run";
+/// A body that is refused for its size need not fill the memory.
+const MOST_IN_BODY: i128 = 100_000;
 
 /// What files may name.
 pub(super) struct Known<'s> {
     /// The named requests; `None` if their file could not be read.
     pub(super) requests: Option<&'s BTreeMap<String, Spanned<RequestDef>>>,
-    /// The expected bodies.
-    pub(super) fixtures: &'s Fixtures,
+    /// The bodies that may be expected, and why some are none.
+    pub(super) bodies: &'s BTreeMap<String, Result<Value, Problem>>,
 }
 
-/// A name that must be one of some.
-fn one_of<'n>(text: &Text, at: At, kind: &str, name: &str, known: impl IntoIterator<Item = &'n str>) -> bool {
-    let known: Vec<&str> = known.into_iter().collect();
-    if known.contains(&name) {
-        return true;
-    }
-    let mut problem = text.problem(at, format!("no {kind} is called {}", word(name)));
-    problem = match known.len() {
-        0 => problem.help(format!("there is no {kind} here to name")),
-        1..=12 => problem.help(format!("expected {}", words(known.iter().copied(), "or"))),
-        _ => problem,
-    };
-    text.report(problem.nearest(nearest(name, known)));
-    false
+/// The rules for one file with one row filled in.
+struct Rules<'c> {
+    text: &'c Text,
+    known: &'c Known<'c>,
+    form: Form,
+    tree: &'c Node,
 }
 
-fn report(text: &Text, at: At, what: impl AsRef<str>, help: impl AsRef<str>) {
-    text.report(text.problem(at, what).help(help));
-}
-
-/// Small letters, digits, and marks of which none stands at an end.
-fn is_slug(name: &str, marks: &[char]) -> bool {
-    !name.is_empty()
-        && !name.starts_with(marks)
-        && !name.ends_with(marks)
-        && name
-            .chars()
-            .all(|mark| mark.is_ascii_lowercase() || mark.is_ascii_digit() || marks.contains(&mark))
-}
-
-/// The rules for a file with one row filled in. `whole` says that everything in the file could be read, so that what is
-/// not there is really missing.
-pub(super) fn case(
+/// The rules for a file: for its table, and for each of its rows.
+pub(super) fn file(
     text: &Text,
-    tree: &Node,
-    file: &ExperimentFile,
+    (root, form): (&Node, Form),
+    rows: &[Row<'_>],
+    cases: &[CaseFile],
     known: &Known<'_>,
-    (form, whole): (Form, bool),
 ) {
-    for role in file.key.iter().chain(file.keys.values()) {
-        one_of(text, role.at, "role", role, ROLES);
+    checks::table(text, root, rows);
+    if root.has("checks") && root.list("checks").is_empty() {
+        let help = "a check of `checks` reads the evidence of a step by its name, which is given with `as`";
+        text.wrong(root.key_place("checks"), "no check reads what this brings to light", help);
     }
-    if file.keys.contains_key(OWN) {
-        let at = tree.key_place(&["keys", OWN]);
-        report(text, at, "`own` is the key of `key`", "give the other key another name");
+    for CaseFile { tree, .. } in cases {
+        Rules { text, known, form, tree }.check();
     }
-    if whole && file.steps.is_empty() {
-        report(text, tree.place(&["steps"]), "there are no steps", "a step is an action, such as `send`");
-    }
-    let mut steps = step::Steps {
-        text,
-        known,
-        keys: &file.keys,
-        sessions: BTreeSet::new(),
-        names: BTreeMap::new(),
-        form,
-        whole,
-    };
-    for step in &file.steps {
-        // Steps that could not be read are not there, so the places tell which is which.
-        if let Some(node) = tree.get("steps").and_then(|steps| steps.element_at(step.at)) {
-            steps.check(step, node);
+    checks::evidence_is_read(text, cases);
+}
+
+impl Rules<'_> {
+    fn check(&self) {
+        let Self { text, tree, .. } = self;
+        let name = tree.part("experiment");
+        if self.form == Form::Experiment && !is_slug(tree.text_at("experiment"), &['-']) {
+            let what = format!("{} is no name for an experiment", word(tree.text_at("experiment")));
+            text.wrong(name.at, what, "write it in small letters, digits and `-`");
+        }
+        self.says_something(tree);
+        let keys = tree.pairs_at("keys");
+        for role in tree.get("key").into_iter().chain(keys.iter().map(|(_, role)| role)) {
+            text.one_of("role", role, ROLES);
+        }
+        if let Some((own, _)) = keys.iter().find(|(name, _)| name.text() == Some(OWN)) {
+            text.wrong(own.at, "`own` is the key of `key`", "give the other key another name");
+        }
+        if tree.list("steps").is_empty() {
+            text.wrong(tree.part("steps").at, "there are no steps", "a step is an action, such as `send`");
+        }
+        let mut earlier = steps::Earlier::default();
+        tree.list("steps").iter().for_each(|step| self.step(step, &mut earlier));
+        for check in tree.list("checks") {
+            self.head(check);
+            self.reading(check);
         }
     }
-    if form == Form::Experiment {
-        for check in &file.checks {
-            if let Some(node) = tree.get("checks").and_then(|checks| checks.element_at(check.at)) {
-                checks::Reader { steps: &steps, file }.check(check, node);
-            }
+
+    fn says_something(&self, node: &Node) {
+        if let Some(about) =
+            node.get("about").filter(|about| about.text().is_some_and(|text| text.trim().is_empty()))
+        {
+            self.text.wrong(about.at, "`about` says nothing", "say in a sentence what it is for");
         }
     }
 }
 
 /// The rules for the requests that checks share.
-pub(super) fn requests(text: &Text, tree: &Node, file: &RequestsFile) {
-    let whole = text.is_sound();
-    for (name, request) in &file.requests {
-        let Some(node) = tree.get("requests").and_then(|requests| requests.get(name)) else { continue };
-        if let Some(endpoint) = &request.endpoint {
-            one_of(text, endpoint.at, "endpoint", endpoint, Endpoint::ALL.map(Endpoint::name));
+pub(super) fn requests(text: &Text, tree: &Node) {
+    for (name, request) in tree.pairs_at("requests") {
+        if let Some(endpoint) = request.get("endpoint") {
+            text.one_of("endpoint", endpoint, Endpoint::ALL.map(Endpoint::name));
         }
-        match (&request.endpoint, &request.path) {
-            (Some(_), Some(_)) => {
-                let help = "an endpoint has its path; leave one of them out";
-                report(text, node.key_place(&["path"]), "`path` stands beside `endpoint`", help);
-            }
-            (None, None) if whole => {
-                let at = tree.key_place(&["requests", name]);
-                let what = format!("the request {} goes nowhere", word(name));
-                report(text, at, what, "give it an `endpoint`, or a `path` of its own");
-            }
-            _ => {}
+        let nowhere = format!("the request {} goes nowhere", word(name.text().unwrap_or_default()));
+        let help = "an endpoint has its path; leave one of them out";
+        exactly_one(text, request, &["endpoint", "path"], &nowhere, help);
+        if let Some(path) =
+            request.get("path").filter(|path| path.text().is_some_and(|path| !path.starts_with('/')))
+        {
+            let what = format!("{} is no path", word(request.text_at("path")));
+            text.wrong(path.at, what, "a path begins with `/`");
         }
-        if let Some(path) = request.path.as_deref().filter(|path| !path.starts_with('/')) {
-            let what = format!("{} is no path", word(path));
-            report(text, node.place(&["path"]), what, "a path begins with `/`");
-        }
-        step::body(text, request.body.as_ref(), node, whole);
+        body(text, request);
     }
 }
 
-/// A name that no request and no answer can carry would be looked for in vain.
-fn header_name(text: &Text, name: &str, at: At) {
-    if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
-        report(text, at, format!("{} is no name of a header", word(name)), "such as `Retry-After`");
+fn body(text: &Text, request: &Node) {
+    for field in ["events", "scores"] {
+        in_range(text, request.part("body"), field, 0..=MOST_IN_BODY);
+    }
+}
+
+/// Of some fields exactly one is given; `none` says what is wrong without, `help` what to do where there are several.
+fn exactly_one(text: &Text, node: &Node, fields: &[&str], none: &str, help: &str) {
+    let keys = node.pairs().iter().map(|(key, _)| (key.text().unwrap_or_default(), key.at));
+    let given: Vec<(&str, At)> = keys.filter(|(key, _)| fields.contains(key)).collect();
+    match *given {
+        // Perhaps it is one that is misspelt, which has been reported.
+        [] if node.pairs().iter().all(|(key, _)| !text.is_wrong_at(key.at)) => {
+            text.wrong(node.at, none, format!("give it one of {}", words(fields.iter().copied(), "or")));
+        }
+        [(first, _), (second, at), ..] => {
+            text.wrong(at, format!("{} stands beside {}", word(second), word(first)), help);
+        }
+        _ => {}
+    }
+}
+
+/// The number under a key lies in a range.
+fn in_range(text: &Text, node: &Node, field: &str, allowed: RangeInclusive<i128>) {
+    if let Some(Typed::Integer(number)) = node.get(field).and_then(Node::typed)
+        && !allowed.contains(&number)
+    {
+        let help = format!("expected {} to {}", allowed.start(), allowed.end());
+        text.wrong(node.part(field).at, format!("{number} is out of range"), help);
+    }
+}
+
+/// Small letters, digits, and marks of which none stands at an end.
+fn is_slug(name: &str, marks: &[char]) -> bool {
+    let allowed = |mark: char| mark.is_ascii_lowercase() || mark.is_ascii_digit() || marks.contains(&mark);
+    !name.is_empty() && !name.starts_with(marks) && !name.ends_with(marks) && name.chars().all(allowed)
+}
+
+/// Names of headers, at a field of a part and under `headers`. One that no request and no answer can carry would be
+/// looked for in vain.
+fn header_names(text: &Text, node: &Node, (part, field): (&str, &str)) {
+    let listed = node.pairs_at("headers").iter().map(|(name, _)| name);
+    for name in listed.chain(node.get(part).and_then(|part| part.get(field))) {
+        let written = name.text().unwrap_or_default();
+        if http::HeaderName::from_bytes(written.as_bytes()).is_err() {
+            text.wrong(name.at, format!("{} is no name of a header", word(written)), "such as `Retry-After`");
+        }
+    }
+}
+
+/// The holes in an expected body: every `{name}` in one of its texts.
+fn holes(body: &Value) -> BTreeSet<String> {
+    match body {
+        Value::String(text) => placeholders(text),
+        Value::Array(elements) => elements.iter().flat_map(holes).collect(),
+        Value::Object(members) => members.values().flat_map(holes).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => BTreeSet::new(),
     }
 }

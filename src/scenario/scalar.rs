@@ -1,5 +1,7 @@
 //! What a plain scalar is: YAML 1.2's core schema, but for `007`.
 
+use super::problem::word;
+
 /// A plain scalar, typed.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Typed<'n> {
@@ -18,21 +20,13 @@ pub(super) enum Typed<'n> {
 impl<'n> Typed<'n> {
     /// Types a scalar; in quotes it is text, whatever it says.
     pub(super) fn of(text: &'n str, plain: bool) -> Self {
-        if !plain {
-            return Self::Text(text);
-        }
         match text {
-            "" | "~" | "null" | "Null" | "NULL" => return Self::Nothing,
-            "true" | "True" | "TRUE" => return Self::Boolean(true),
-            "false" | "False" | "FALSE" => return Self::Boolean(false),
-            ".nan" | ".NaN" | ".NAN" => return Self::Float(f64::NAN),
-            _ if is_padded(text) => return Self::Text(text),
-            _ => {}
+            _ if !plain => Self::Text(text),
+            "" | "~" | "null" | "Null" | "NULL" => Self::Nothing,
+            "true" | "True" | "TRUE" => Self::Boolean(true),
+            "false" | "False" | "FALSE" => Self::Boolean(false),
+            _ => number(text).unwrap_or(Self::Text(text)),
         }
-        if let Some(number) = integer(text) {
-            return Self::Integer(number);
-        }
-        float(text).map_or(Self::Text(text), Self::Float)
     }
 
     /// The text a `String` takes from a scalar: what is text, and of the rest only what reads the same in
@@ -54,42 +48,35 @@ impl<'n> Typed<'n> {
             Self::Boolean(value) => format!("`{value}`"),
             Self::Integer(number) => format!("the number {number}"),
             Self::Float(number) => format!("the number {number}"),
-            Self::Text(text) => format!("the text {}", super::problem::word(text)),
+            Self::Text(text) => format!("the text {}", word(text)),
         }
     }
 }
 
-/// Digits behind a zero, such as `007`: a name rather than a number, as serde_yaml has it too.
-fn is_padded(text: &str) -> bool {
-    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    unsigned.len() > 1 && unsigned.starts_with('0') && unsigned.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-fn integer(text: &str) -> Option<i128> {
-    if let Some(octal) = text.strip_prefix("0o") {
-        return digits(octal, 8);
+fn number<'n>(text: &str) -> Option<Typed<'n>> {
+    for (prefix, radix) in [("0o", 8), ("0x", 16)] {
+        if let Some(digits) =
+            text.strip_prefix(prefix).filter(|rest| rest.chars().all(|mark| mark.is_digit(radix)))
+        {
+            return i128::from_str_radix(digits, radix).ok().map(Typed::Integer);
+        }
     }
-    if let Some(hexadecimal) = text.strip_prefix("0x") {
-        return digits(hexadecimal, 16);
-    }
-    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let number = digits(unsigned, 10)?;
-    Some(if text.starts_with('-') { -number } else { number })
-}
-
-fn digits(text: &str, radix: u32) -> Option<i128> {
-    let all = !text.is_empty() && text.chars().all(|mark| mark.is_digit(radix));
-    all.then(|| i128::from_str_radix(text, radix).ok()).flatten()
-}
-
-/// `[-+]? ( \. [0-9]+ | [0-9]+ ( \. [0-9]* )? ) ( [eE] [-+]? [0-9]+ )?`, and the infinities.
-fn float(text: &str) -> Option<f64> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     if matches!(unsigned, ".inf" | ".Inf" | ".INF") {
-        return Some(if text.starts_with('-') { f64::NEG_INFINITY } else { f64::INFINITY });
+        let infinity = if text.starts_with('-') { f64::NEG_INFINITY } else { f64::INFINITY };
+        return Some(Typed::Float(infinity));
     }
+    if matches!(text, ".nan" | ".NaN" | ".NAN") {
+        return Some(Typed::Float(f64::NAN));
+    }
+    // Digits behind a zero, such as `007`, are a name rather than a number, as serde_yaml has it too.
+    let digits = unsigned.bytes().all(|byte| byte.is_ascii_digit());
+    if digits && unsigned.len() > 1 && unsigned.starts_with('0') {
+        return None;
+    }
+    // Rust reads nothing but digits, a point and an exponent behind such a beginning.
     let begins =
         unsigned.strip_prefix('.').unwrap_or(unsigned).starts_with(|mark: char| mark.is_ascii_digit());
-    // Rust reads nothing but digits, a point and an exponent behind such a beginning.
-    begins.then(|| text.parse().ok()).flatten()
+    let integer = text.parse().ok().filter(|_| digits).map(Typed::Integer);
+    integer.or_else(|| begins.then(|| text.parse().ok()).flatten().map(Typed::Float))
 }

@@ -5,7 +5,8 @@ use schemars::transform::{Transform, transform_subschemas};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
-use super::file::{RequestsFile, ScenarioFile};
+use super::file::{ExperimentFile, RequestsFile};
+use super::form::{BODY, HEAD, READ};
 use super::rules::{ACTIONS, ROLES};
 use crate::contract::{CLAUSES, Endpoint};
 
@@ -13,59 +14,66 @@ use crate::contract::{CLAUSES, Endpoint};
 const VARIABLE: &str = r"\{[a-z_]+\}";
 
 /// What is said once and not filled in: the files, the heads of checks, and words that only stand there.
-const PLAIN: [&str; 5] = ["CheckFile", "ExperimentFile", "ReadingFile", "Level", "Fact"];
+const PLAIN: [&str; 4] = ["ExperimentFile", "ReadingFile", "Level", "Fact"];
 
 /// The schema of a scenario file: of one check, or of an experiment.
 ///
 /// A variable may stand for any value of a step, so wherever a step takes a word, a number or a boolean, the
 /// schema also takes a text with a variable in it.
 pub fn schema() -> Value {
-    let mut schema = described::<ScenarioFile>();
-    if let Some(root) = schema.as_object_mut() {
-        let forms = root.remove("anyOf").unwrap_or_default();
-        root.insert("oneOf".to_owned(), forms);
-    }
-    if let Some(definitions) = object(&mut schema, &["$defs"]) {
-        for (_, definition) in definitions.iter_mut().filter(|(name, _)| !PLAIN.contains(&name.as_str())) {
+    // A file that holds experiments would name them among its definitions, like everything else.
+    let mut schema = described::<Vec<ExperimentFile>>();
+    for (name, definition) in schema["$defs"].as_object_mut().into_iter().flatten() {
+        if !PLAIN.contains(&name.as_str()) {
             with_variables(definition);
         }
     }
-    let with = |field: &str| json!({"required": [field]});
-    if let Some(step) = object(&mut schema, &["$defs", "StepFile"]) {
-        step.insert("oneOf".to_owned(), ACTIONS.map(with).to_vec().into());
-    }
-    let clauses: Vec<&str> = CLAUSES.iter().map(|clause| clause.id).collect();
+    schema["$defs"]["StepFile"]["oneOf"] = required(&ACTIONS);
+    let clauses = json!(CLAUSES.iter().map(|clause| clause.id).collect::<Vec<_>>());
+    restrict(&mut schema, "/$defs/ReadingFile/properties/clause", "enum", &clauses);
+    restrict(&mut schema, "/$defs/ReadingFile/properties/also/items", "enum", &clauses);
     let role = json!([{"enum": ROLES}, {"type": "string", "pattern": VARIABLE}]);
-    for (file, never) in [("CheckFile", vec!["as"]), ("ExperimentFile", vec!["given", "expect", "observe"])] {
-        let never: Vec<Value> = never.into_iter().map(with).collect();
-        if let Some(step) = object(&mut schema, &["$defs", file, "properties", "steps", "items"]) {
-            step.insert("not".to_owned(), json!({"anyOf": never}));
+    restrict(&mut schema, "/$defs/ExperimentFile/properties/key", "anyOf", &role);
+    restrict(&mut schema, "/$defs/ExperimentFile/properties/keys/additionalProperties", "anyOf", &role);
+    // A file of one check has parts of both, and what it expects at its steps.
+    let mut check = json!({
+        "description": "One check of the contract that has its steps to itself.",
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["check", "clause", "level", "about", "steps"]
+    });
+    for (part, fields) in [("ReadingFile", &HEAD[..]), ("ExperimentFile", &BODY)] {
+        for field in fields {
+            check["properties"][field] = schema["$defs"][part]["properties"][field].clone();
         }
-        restrict(&mut schema, &["$defs", file, "properties", "key"], "anyOf", role.clone());
-        restrict(
-            &mut schema,
-            &["$defs", file, "properties", "keys", "additionalProperties"],
-            "anyOf",
-            role.clone(),
-        );
     }
-    for head in ["CheckFile", "ReadingFile"] {
-        restrict(&mut schema, &["$defs", head, "properties", "clause"], "enum", json!(clauses));
-        restrict(&mut schema, &["$defs", head, "properties", "also", "items"], "enum", json!(clauses));
+    schema["$defs"]["CheckFile"] = check;
+    for (file, never) in [("CheckFile", &["as"][..]), ("ExperimentFile", &READ)] {
+        schema["$defs"][file]["properties"]["steps"]["items"]["not"] = json!({ "anyOf": required(never) });
     }
-    schema
+    let description =
+        "A scenario file: one check with its steps, or an experiment with the checks that read it.";
+    json!({
+        "$schema": schema["$schema"],
+        "title": "ScenarioFile",
+        "description": description,
+        "oneOf": [{"$ref": "#/$defs/CheckFile"}, {"$ref": "#/$defs/ExperimentFile"}],
+        "$defs": schema["$defs"]
+    })
 }
 
 /// The schema of `requests.yaml`.
 pub fn requests_schema() -> Value {
     let mut schema = described::<RequestsFile>();
     let endpoints = json!(Endpoint::ALL.map(Endpoint::name));
-    restrict(&mut schema, &["$defs", "RequestDef", "properties", "endpoint"], "enum", endpoints);
-    if let Some(request) = object(&mut schema, &["$defs", "RequestDef"]) {
-        let each = json!([{"required": ["endpoint"]}, {"required": ["path"]}]);
-        request.insert("oneOf".to_owned(), each);
-    }
+    restrict(&mut schema, "/$defs/RequestDef/properties/endpoint", "enum", &endpoints);
+    schema["$defs"]["RequestDef"]["oneOf"] = required(&["endpoint", "path"]);
     schema
+}
+
+/// That a field is given, for each of some fields.
+fn required(fields: &[&str]) -> Value {
+    fields.iter().map(|field| json!({ "required": [field] })).collect()
 }
 
 fn described<T: JsonSchema>() -> Value {
@@ -110,7 +118,11 @@ fn without_null(object: &mut Map<String, Value>) {
 
 /// Lets a variable stand for every value in a schema.
 fn with_variables(schema: &mut Value) {
-    for (_, property) in object(schema, &["properties"]).into_iter().flatten() {
+    for variant in schema.get_mut("oneOf").and_then(Value::as_array_mut).into_iter().flatten() {
+        with_variables(variant);
+    }
+    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+    for (_, property) in properties.into_iter().flatten() {
         for part in ["items", "additionalProperties"] {
             property.get_mut(part).filter(|part| part.is_object()).into_iter().for_each(or_variable);
         }
@@ -121,20 +133,15 @@ fn with_variables(schema: &mut Value) {
 fn or_variable(schema: &mut Value) {
     let description = schema.get("description").cloned();
     *schema = json!({"anyOf": [schema.take(), {"type": "string", "pattern": VARIABLE}]});
-    if let (Some(description), Some(object)) = (description, schema.as_object_mut()) {
-        object.insert("description".to_owned(), description);
+    if let Some(description) = description {
+        schema["description"] = description;
     }
 }
 
-fn object<'v>(schema: &'v mut Value, path: &[&str]) -> Option<&'v mut Map<String, Value>> {
-    let found = path.iter().try_fold(schema, |value, key| value.get_mut(key))?;
-    found.as_object_mut()
-}
-
 /// Narrows a free text to the words it may be.
-fn restrict(schema: &mut Value, path: &[&str], keyword: &str, words: Value) {
-    if let Some(text) = object(schema, path) {
+fn restrict(schema: &mut Value, path: &str, keyword: &str, words: &Value) {
+    if let Some(Value::Object(text)) = schema.pointer_mut(path) {
         text.remove("type");
-        text.insert(keyword.to_owned(), words);
+        text.insert(keyword.to_owned(), words.clone());
     }
 }

@@ -1,12 +1,29 @@
-//! Where scenario files come from.
+//! Where scenario files and the bodies they expect come from.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::builtin;
+use include_dir::{Dir, include_dir};
+use serde_json::Value;
+
 use super::problem::{Problem, Problems};
 use super::span::At;
+
+/// The contract, as this project writes it.
+static SCENARIOS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/scenarios");
+/// The literal bodies it expects.
+static FIXTURES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/fixtures");
+
+/// The name of the file that names requests; it is no scenario.
+const REQUESTS: &str = "requests.yaml";
+/// The folder of load profiles, which are another language.
+const PROFILES: &str = "load/";
+/// The folder of data that checks name.
+const BODIES: &str = "fixtures/";
+/// No tree of scenarios is deeper; a link into itself is.
+const DEEPEST: usize = 8;
 
 /// Where a suite is read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,37 +39,50 @@ pub enum Source {
 pub(super) struct Found {
     /// The file, as the user would name it.
     pub(super) name: String,
-    /// The folders below the source's root.
-    pub(super) folders: Vec<String>,
+    /// Its path below the source's root, with slashes.
+    pub(super) path: String,
     /// What is in it.
     pub(super) bytes: Vec<u8>,
 }
 
-/// The name of the file that names requests; it is no scenario.
-const REQUESTS: &str = "requests.yaml";
-/// The folder of load profiles, which are another language.
-const PROFILES: &str = "load";
-/// The folder of data that checks name.
-const FIXTURES: &str = "fixtures";
-/// No tree of scenarios is deeper; a link into itself is.
-const DEEPEST: usize = 8;
-const START: At = At { line: 1, column: 1 };
-
-/// Whether a file is wanted, by its name and its folders.
-type Wanted = fn(&str, &[String]) -> bool;
+/// Some files of a source, sorted by name, and what could not be read.
+type Files = (Vec<Found>, Vec<Problem>);
 
 impl Source {
-    /// Every scenario file, sorted by name, with what could not be read.
-    pub(super) fn scenarios(&self) -> (Vec<Found>, Vec<Problem>) {
-        let (found, mut problems) = self.files(|file, folders| {
-            let set_aside = folders.first().is_some_and(|folder| folder == PROFILES || folder == FIXTURES);
-            !(set_aside || folders.is_empty() && file == REQUESTS)
+    /// Every scenario file, with what could not be read.
+    pub(super) fn scenarios(&self) -> Files {
+        let (found, mut problems) = self.files(|path| {
+            path.ends_with(".yaml")
+                && path != REQUESTS
+                && !path.starts_with(PROFILES)
+                && !path.starts_with(BODIES)
         });
         if let (Self::Directory(root), true, true) = (self, found.is_empty(), problems.is_empty()) {
-            let problem = Problem::in_file(&root.to_string_lossy(), START, "there are no checks in here");
+            let problem =
+                Problem::in_file(&root.to_string_lossy(), At::default(), "there are no checks in here");
             problems.push(problem.help("a check is a file that ends in `.yaml`"));
         }
         (found, problems)
+    }
+
+    /// The file of named requests, if there is one.
+    pub(super) fn requests(&self) -> Files {
+        self.files(|path| path == REQUESTS)
+    }
+
+    /// The JSON bodies that checks may name, by their paths, and why some are none: of `DIR/fixtures`, or else
+    /// `DIR/../fixtures`, or else those of the binary.
+    pub(super) fn bodies(&self) -> BTreeMap<String, Result<Value, Problem>> {
+        let folders = match self {
+            Self::Builtin => Vec::new(),
+            Self::Directory(root) => vec![root.join("fixtures"), root.join("../fixtures")],
+        };
+        let found = match folders.into_iter().find(|folder| folder.is_dir()) {
+            Some(folder) => Self::Directory(folder).files(|path| path.ends_with(".json")).0,
+            None => embedded(&FIXTURES, BODIES),
+        };
+        let json = found.into_iter().filter(|found| found.path.ends_with(".json"));
+        json.map(|Found { name, path, bytes }| (path, json_in(&name, &bytes))).collect()
     }
 
     /// The load profiles in its folder `load`, by name: each file with its text.
@@ -63,13 +93,12 @@ impl Source {
         if matches!(self, Self::Directory(root) if !root.join(PROFILES).is_dir()) {
             return Ok(Vec::new());
         }
-        let (found, mut problems) =
-            self.files(|_, folders| folders.first().is_some_and(|folder| folder == PROFILES));
+        let (found, mut problems) = self.files(|path| path.starts_with(PROFILES) && path.ends_with(".yaml"));
         let mut profiles = Vec::new();
         for Found { name, bytes, .. } in found {
             match String::from_utf8(bytes) {
                 Ok(text) => profiles.push((name, text)),
-                Err(_) => problems.push(Problem::in_file(&name, START, "it is not UTF-8")),
+                Err(_) => problems.push(Problem::in_file(&name, At::default(), "it is not UTF-8")),
             }
         }
         Problems::new(problems).map_or(Ok(profiles), Err)
@@ -77,101 +106,86 @@ impl Source {
 
     /// The text of a check's file, by the name the check shows.
     pub fn text_of(&self, name: &str) -> Option<String> {
-        let bytes = match self {
-            Self::Builtin => {
-                builtin::SCENARIOS.get_file(name.strip_prefix("scenarios/")?)?.contents().to_vec()
-            }
-            Self::Directory(_) => fs::read(name).ok()?,
-        };
-        String::from_utf8(bytes).ok()
-    }
-
-    /// The file of named requests, if there is one.
-    pub(super) fn requests(&self) -> Result<Option<Found>, Problem> {
-        let (name, bytes) = match self {
-            Self::Builtin => {
-                let file = builtin::SCENARIOS.get_file(REQUESTS);
-                (format!("scenarios/{REQUESTS}"), file.map(|file| file.contents().to_vec()))
-            }
-            Self::Directory(root) => {
-                let path = root.join(REQUESTS);
-                match fs::read(&path) {
-                    Ok(bytes) => (shown(&path), Some(bytes)),
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => (shown(&path), None),
-                    Err(error) => return Err(unreadable(&path, &error)),
-                }
-            }
-        };
-        Ok(bytes.map(|bytes| Found { name, folders: Vec::new(), bytes }))
-    }
-
-    /// The YAML files that are wanted, sorted by name.
-    fn files(&self, wanted: Wanted) -> (Vec<Found>, Vec<Problem>) {
-        let mut walk = Walk { wanted, found: Vec::new(), problems: Vec::new() };
         match self {
             Self::Builtin => {
-                for (path, bytes) in builtin::files(&builtin::SCENARIOS) {
-                    let mut folders: Vec<String> = path.split('/').map(str::to_owned).collect();
-                    let file = folders.pop().unwrap_or_default();
-                    if walk.wants(&file, &folders) {
-                        let (name, bytes) = (format!("scenarios/{path}"), bytes.to_vec());
-                        walk.found.push(Found { name, folders, bytes });
-                    }
-                }
+                let file = SCENARIOS.get_file(name.strip_prefix("scenarios/")?)?;
+                file.contents_utf8().map(str::to_owned)
             }
-            Self::Directory(root) => walk.directory(root, &mut Vec::new()),
+            Self::Directory(_) => fs::read_to_string(name).ok(),
         }
-        walk.found.sort_by(|a, b| a.name.cmp(&b.name));
-        (walk.found, walk.problems)
-    }
-}
-
-pub(super) fn shown(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
-}
-
-fn unreadable(path: &Path, error: &io::Error) -> Problem {
-    Problem::in_file(&shown(path), START, format!("it cannot be read: {error}"))
-}
-
-struct Walk {
-    wanted: Wanted,
-    found: Vec<Found>,
-    problems: Vec<Problem>,
-}
-
-impl Walk {
-    fn wants(&self, file: &str, folders: &[String]) -> bool {
-        file.ends_with(".yaml") && (self.wanted)(file, folders)
     }
 
-    fn directory(&mut self, path: &Path, folders: &mut Vec<String>) {
-        let entries = match fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
-            Ok(entries) => entries,
-            Err(error) => return self.problems.push(unreadable(path, &error)),
-        };
-        for entry in entries {
-            let path = entry.path();
-            let name = entry.file_name().to_string_lossy().into_owned();
-            // Kubernetes mounts a ConfigMap as links into hidden folders beside them: each file once is enough.
-            if name.starts_with('.') {
-                continue;
+    fn files(&self, wanted: fn(&str) -> bool) -> Files {
+        let mut files = (Vec::new(), Vec::new());
+        match self {
+            Self::Builtin => {
+                files.0 = embedded(&SCENARIOS, "scenarios/");
+                files.0.retain(|found| wanted(&found.path));
             }
-            if path.is_dir() {
-                folders.push(name);
-                if folders.len() > DEEPEST {
-                    self.problems.push(Problem::in_file(&shown(&path), START, "this folder lies too deep"));
-                } else {
-                    self.directory(&path, folders);
+            Self::Directory(root) => walk(root, "", wanted, &mut files),
+        }
+        files.0.sort_by(|a, b| a.name.cmp(&b.name));
+        files
+    }
+}
+
+/// The text of a shipped fixture, by its path below `fixtures/`.
+pub(crate) fn shipped_fixture(name: &str) -> Option<&'static str> {
+    FIXTURES.get_file(name)?.contents_utf8()
+}
+
+/// The paths of all shipped fixtures.
+pub(crate) fn shipped_fixtures() -> Vec<String> {
+    embedded(&FIXTURES, BODIES).into_iter().map(|found| found.path).collect()
+}
+
+fn json_in(file: &str, bytes: &[u8]) -> Result<Value, Problem> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        let reason = error.to_string();
+        let what = format!("this is no JSON: {}", reason.split(" at line ").next().unwrap_or_default());
+        let at = At::new(error.line(), error.column());
+        Problem::at(file, &String::from_utf8_lossy(bytes), at, what)
+    })
+}
+
+/// Every file of a folder of the binary.
+fn embedded(folder: &Dir<'static>, root: &str) -> Vec<Found> {
+    let found = folder.files().map(|file| {
+        let parts: Vec<_> = file.path().iter().map(|part| part.to_string_lossy()).collect();
+        let path = parts.join("/");
+        Found { name: format!("{root}{path}"), path, bytes: file.contents().to_vec() }
+    });
+    found.chain(folder.dirs().flat_map(|folder| embedded(folder, root))).collect()
+}
+
+/// Adds the files of a folder that are wanted; `below` is its own path, with a slash behind it.
+fn walk(folder: &Path, below: &str, wanted: fn(&str) -> bool, files: &mut Files) {
+    let unreadable = |path: &Path, error: io::Error| {
+        Problem::in_file(&path.to_string_lossy(), At::default(), format!("it cannot be read: {error}"))
+    };
+    let entries = match fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
+        Ok(entries) => entries,
+        Err(error) => return files.1.push(unreadable(folder, error)),
+    };
+    for entry in entries {
+        let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+        let shown = path.to_string_lossy().into_owned();
+        let relative = format!("{below}{name}");
+        // Kubernetes mounts a ConfigMap as links into hidden folders beside them: each file once is enough.
+        if name.starts_with('.') {
+            continue;
+        }
+        if path.is_dir() {
+            match below.matches('/').count() {
+                DEEPEST.. => {
+                    files.1.push(Problem::in_file(&shown, At::default(), "this folder lies too deep"))
                 }
-                folders.pop();
-            } else if self.wants(&name, folders) {
-                match fs::read(&path) {
-                    Ok(bytes) => {
-                        self.found.push(Found { name: shown(&path), folders: folders.clone(), bytes })
-                    }
-                    Err(error) => self.problems.push(unreadable(&path, &error)),
-                }
+                _ => walk(&path, &format!("{relative}/"), wanted, files),
+            }
+        } else if wanted(&relative) {
+            match fs::read(&path) {
+                Ok(bytes) => files.0.push(Found { name: shown, path: relative, bytes }),
+                Err(error) => files.1.push(unreadable(&path, error)),
             }
         }
     }

@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::de::{Deserialize, Deserializer, Error as _, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 
 /// A place in a file. Lines and columns count from 1, columns in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -15,6 +15,20 @@ pub struct At {
     pub line: u32,
     /// Column, from 1.
     pub column: u32,
+}
+
+impl At {
+    /// The place with these numbers; those of a file of 1 MiB fit.
+    pub(super) fn new(line: usize, column: usize) -> Self {
+        let narrow = |number| u32::try_from(number).unwrap_or(u32::MAX);
+        Self { line: narrow(line), column: narrow(column) }
+    }
+
+    /// The place right behind a text.
+    pub(super) fn end_of(text: &str) -> Self {
+        let last = text.rsplit('\n').next().unwrap_or_default();
+        Self::new(text.matches('\n').count() + 1, last.chars().count() + 1)
+    }
 }
 
 /// A value with the place it was read from. Equal values are equal wherever they stand.
@@ -42,14 +56,13 @@ impl<T> Deref for Spanned<T> {
     }
 }
 
-/// The struct name that asks the scenario deserializer for a place; see [`super::de`].
+/// The struct name that asks [`super::de`] for a place: it gives a mapping with one pair, from line and column to the
+/// value.
 pub(super) const SPANNED: &str = "$trenchcheck::Spanned";
-/// Its fields, in the order the deserializer gives them.
-pub(super) const SPANNED_FIELDS: [&str; 3] = ["line", "column", "value"];
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Spanned<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_struct(SPANNED, &SPANNED_FIELDS, SpannedVisitor(PhantomData))
+        deserializer.deserialize_struct(SPANNED, &[], SpannedVisitor(PhantomData))
     }
 }
 
@@ -62,12 +75,10 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for SpannedVisitor<T> {
         formatter.write_str("a value with its place")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Spanned<T>, A::Error> {
-        let missing = || A::Error::custom("only a scenario file tells places");
-        let line = seq.next_element()?.ok_or_else(missing)?;
-        let column = seq.next_element()?.ok_or_else(missing)?;
-        let value = seq.next_element()?.ok_or_else(missing)?;
-        Ok(Spanned { value, at: At { line, column } })
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Spanned<T>, A::Error> {
+        let place = map.next_key()?.ok_or_else(|| A::Error::custom("only a scenario file tells places"))?;
+        let (line, column) = place;
+        Ok(Spanned { value: map.next_value()?, at: At { line, column } })
     }
 }
 

@@ -29,7 +29,7 @@ pub struct Burst {
     /// Events a request, 1 to 1,000. Each batch is of a session of its own, so that no limit by session passes for
     /// one by key.
     pub batch: Option<u32>,
-    /// Bytes of padding in each of the events; see `body`.
+    /// Bytes of padding in each of the events, so that a batch is larger and holds no more of them.
     pub padding: Option<u32>,
     /// How many requests may be under way at once. Without it as few as do for the burst to be over in some seconds: one,
     /// where the target answers quickly.
@@ -57,7 +57,7 @@ pub struct Pace {
     /// As many requests as this share of the limit allows over that time, such as `95%`.
     pub share: Option<Share>,
     /// Over how long, such as `1s` or `60s`.
-    pub over: Option<Span>,
+    pub over: Span,
     /// Events a request, 1 to 1,000.
     pub batch: Option<u32>,
 }
@@ -73,9 +73,9 @@ pub struct Poll {
     /// Which key: `own` (the default) or a name from `keys`.
     pub key: Option<Spanned<String>>,
     /// How often, such as `2s`.
-    pub every: Option<Span>,
+    pub every: Span,
     /// For how long since the window began, such as `59s`.
-    pub over: Option<Span>,
+    pub over: Span,
 }
 
 /// Telling limiters apart: half of the quota is used, twenty seconds later the rest, and then it is seen when, and how

@@ -1,14 +1,48 @@
-//! A file's text before anything is understood of it.
+//! A file's text, and everything that is found wrong with it: the way from text to values for any YAML file of this
+//! project, scenario files here, target and deviation files elsewhere.
 
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use super::problem::Problem;
+use serde::de::DeserializeOwned;
+
+use super::de;
+use super::problem::{Problem, Problems, holds_key_literal, nearest, word, words};
 use super::span::At;
+use super::tree::{self, Node};
 
 /// No file of the language comes near it; more is a mistake or an attack.
 const MOST_BYTES: usize = 1 << 20;
 const MOST_PROBLEMS: usize = 100;
+
+/// Reads a document that is not a scenario file, with the same care: unknown fields, wrong words and written-out
+/// keys are all reported, with their places. Fields a type does not have are refused whether or not it says
+/// `deny_unknown_fields`. `file` is the name to show.
+///
+/// What only the caller can know to be wrong is added with [`Problem::at`], at the place of a
+/// [`Spanned`](super::span::Spanned) value.
+///
+/// # Errors
+/// [`Problems`]: everything that is wrong.
+///
+/// ```
+/// use trenchcheck::scenario::read_document;
+///
+/// #[derive(Debug, serde::Deserialize)]
+/// struct Target { base_url: String }
+///
+/// let problems = read_document::<Target>("target.yaml", "base_ulr: http://localhost\n").unwrap_err();
+/// assert!(problems.to_string().contains("did you mean `base_url`?"));
+/// ```
+pub fn read_document<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Problems> {
+    let text = Text::new(file, text.as_bytes())?;
+    let value = text.parse().and_then(|root| de::read(&text, &root));
+    match (Problems::new(text.take_problems()), value) {
+        (Some(problems), _) => Err(problems),
+        (None, Some(value)) => Ok(value),
+        (None, None) => Err(Problem::in_file(file, At::default(), "it cannot be read").into()),
+    }
+}
 
 /// The text of one file, and what is found wrong with it.
 #[derive(Debug)]
@@ -22,28 +56,37 @@ pub(super) struct Text {
 impl Text {
     /// Takes a file's bytes if they are text that YAML may hold.
     pub(super) fn new(file: &str, bytes: &[u8]) -> Result<Self, Problem> {
-        let start = At { line: 1, column: 1 };
         if bytes.len() > MOST_BYTES {
-            return Err(Problem::in_file(file, start, "the file is larger than 1 MiB"));
+            return Err(Problem::in_file(file, At::default(), "the file is larger than 1 MiB"));
         }
         let text = match std::str::from_utf8(bytes) {
             Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text),
             Err(error) => {
                 let valid = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
                 let what = "the file is not UTF-8 from here on";
-                return Err(Problem::at(file, &valid, end_of(&valid), what).help("save it as UTF-8"));
+                return Err(Problem::at(file, &valid, At::end_of(&valid), what).help("save it as UTF-8"));
             }
         };
         if let Some((index, mark)) = forbidden(text) {
-            let at = end_of(&text[..index]);
+            let at = At::end_of(&text[..index]);
             let what = format!("a control character, U+{:04X}, stands here", u32::from(mark));
             return Err(Problem::at(file, text, at, what).help("take it out, or write it as `\"\\x..\"`"));
         }
         Ok(Self { file: Arc::from(file), text: text.to_owned(), problems: RefCell::default() })
     }
 
-    pub(super) fn as_str(&self) -> &str {
-        &self.text
+    /// The tree of a text in which no key is written out. A file with one is refused without a further look, so that
+    /// nothing else quotes it.
+    pub(super) fn parse(&self) -> Option<Node> {
+        let root = tree::parse(self, &self.text)?;
+        for scalar in root.scalars() {
+            if scalar.text().is_some_and(holds_key_literal) {
+                let what = "a key is written out here; a file is no place for a secret";
+                let help = "name an environment variable instead, or a form of the key under `credentials`";
+                self.report(self.problem(scalar.at, what).help(help).without_the_rest());
+            }
+        }
+        self.is_sound().then_some(root)
     }
 
     /// A problem at a place of this text, yet to be reported.
@@ -55,9 +98,53 @@ impl Text {
     /// every row of a table runs into is said once. Nobody reads more than a hundred.
     pub(super) fn report(&self, problem: Problem) {
         let mut problems = self.problems.borrow_mut();
-        if problems.len() < MOST_PROBLEMS && problems.iter().all(|earlier| earlier.at != problem.at) {
+        let place = |problem: &Problem| (problem.at, problem.file.clone());
+        if problems.len() < MOST_PROBLEMS && problems.iter().all(|earlier| place(earlier) != place(&problem))
+        {
             problems.push(problem);
         }
+    }
+
+    /// Reports what is wrong at a place, and how to mend it.
+    pub(super) fn wrong(&self, at: At, what: impl AsRef<str>, help: impl AsRef<str>) {
+        self.report(self.problem(at, what).help(help));
+    }
+
+    /// Reports a word that is none of those known at its place.
+    pub(super) fn unknown(&self, at: At, name: &str, what: &str, known: &[&str]) {
+        let problem = self.problem(at, what).nearest(nearest(name, known.iter().copied()));
+        self.report(match known.len() {
+            0 => problem.help("there is none here to name"),
+            // More of them nobody reads.
+            1..=18 => problem.help(format!("expected {}", words(known.iter().copied(), "or"))),
+            _ => problem,
+        });
+    }
+
+    /// Reports the name of a field that is none of those there are.
+    pub(super) fn unknown_field(&self, key: &Node, fields: &[&str]) {
+        let name = key.text().unwrap_or_default();
+        self.unknown(key.at, name, &format!("no field is called {} here", word(name)), fields);
+    }
+
+    /// A name that must be one of some; tells whether it is. What is no text has been reported.
+    pub(super) fn one_of<'n>(
+        &self,
+        kind: &str,
+        name: &Node,
+        known: impl IntoIterator<Item = &'n str>,
+    ) -> bool {
+        let (written, known) = (name.text().unwrap_or_default(), known.into_iter().collect::<Vec<_>>());
+        let is_known = known.contains(&written);
+        if !is_known {
+            self.unknown(name.at, written, &format!("no {kind} is called {}", word(written)), &known);
+        }
+        is_known
+    }
+
+    /// Whether something is wrong at a place.
+    pub(super) fn is_wrong_at(&self, at: At) -> bool {
+        self.problems.borrow().iter().any(|problem| problem.at == at)
     }
 
     /// Whether nothing is wrong so far.
@@ -78,16 +165,4 @@ fn forbidden(text: &str) -> Option<(usize, char)> {
         '\r' => text.as_bytes().get(index + 1) != Some(&b'\n'),
         _ => mark.is_control(),
     })
-}
-
-/// The place right behind a text.
-fn end_of(text: &str) -> At {
-    let line = text.matches('\n').count() + 1;
-    let column = text.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    At { line: narrow(line), column: narrow(column) }
-}
-
-/// Lines and columns of a file of 1 MiB fit.
-pub(super) fn narrow(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX)
 }

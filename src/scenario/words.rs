@@ -3,12 +3,17 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 use std::time::Duration;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
+use serde_json::{Value, json};
+
+/// All limits are per minute: who waits longer than an hour has slipped.
+const LONGEST: Duration = Duration::from_secs(3_600);
 
 /// A number of requests or events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +71,7 @@ impl Serialize for Amount {
 }
 
 /// A length of time of at most an hour, written `250ms`, `60s` or `2m`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Span(pub Duration);
 
 impl Span {
@@ -127,24 +132,59 @@ impl StatusSet {
     }
 }
 
-/// Reads a word from a text or a whole number, by the word's own parser.
+/// A small word: one text or whole number in a file, which a parser of its own reads.
+pub(super) trait Word: Sized {
+    /// What is written, for messages and the schema.
+    const EXPECTED: &'static str;
+    /// The same as a regular expression.
+    const PATTERN: &'static str;
+
+    fn parse(text: &str) -> Option<Self>;
+
+    /// What a list of such words means, where there can be one.
+    fn all(_: Vec<Self>) -> Option<Self> {
+        None
+    }
+
+    fn schema() -> Value {
+        json!({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": Self::PATTERN}]})
+    }
+}
+
+struct WordVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Word + Deserialize<'de>> Visitor<'de> for WordVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(T::EXPECTED)
+    }
+
+    /// A number may be written as one, as in the JSON of saved load runs.
+    fn visit_u64<E: Error>(self, number: u64) -> Result<T, E> {
+        self.visit_str(&number.to_string())
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        T::parse(text).ok_or_else(|| E::custom(format!("found `{text}`, expected {}", T::EXPECTED)))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<T, A::Error> {
+        let mut all = Vec::new();
+        while let Some(one) = seq.next_element()? {
+            all.push(one);
+        }
+        let found = if all.is_empty() { "an empty list" } else { "a list" };
+        T::all(all).ok_or_else(|| A::Error::custom(format!("found {found}, expected {}", T::EXPECTED)))
+    }
+}
+
+/// Reads a type, and describes it in the schema, as the word it is.
 macro_rules! word {
-    ($word:ident, $expects:literal, $pattern:literal, $parse:expr) => {
+    ($($word:ident),*) => {$(
         impl<'de> Deserialize<'de> for $word {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                // A number may be written as one, as in the JSON of saved load runs.
-                #[derive(Deserialize)]
-                #[serde(untagged)]
-                enum Written {
-                    Number(u64),
-                    Text(String),
-                }
-                let text = match Written::deserialize(deserializer)? {
-                    Written::Number(number) => number.to_string(),
-                    Written::Text(text) => text,
-                };
-                let parse: fn(&str) -> Option<$word> = $parse;
-                parse(&text).ok_or_else(|| D::Error::custom(format!("found `{text}`, expected {}", $expects)))
+                deserializer.deserialize_any(WordVisitor(PhantomData))
             }
         }
 
@@ -154,129 +194,90 @@ macro_rules! word {
             }
 
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({
-                    "description": concat!("Written as ", $expects, "."),
-                    "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": $pattern}]
-                })
+                let mut schema = Schema::try_from(Self::schema()).unwrap_or_default();
+                schema.insert("description".to_owned(), format!("Written as {}.", Self::EXPECTED).into());
+                schema
             }
         }
-    };
+    )*};
 }
 
-word!(
-    Amount,
-    "a whole number, `all`, `rest`, `limit` or `left`, or one of these two `+ N` or `- N`",
-    r"^(\d+|all|rest|(limit|left)( [+-] \d+)?|\{[a-z_]+\})$",
-    |text| {
-        let (word, plus) = match text.split_once(' ') {
-            None => (text, 0),
-            Some((word, rest)) => {
-                let (sign, number) = rest.split_once(' ')?;
+word!(Amount, Span, Share, StatusSet);
+
+impl Word for Amount {
+    const EXPECTED: &str =
+        "a whole number, `all`, `rest`, `limit` or `left`, or one of these two `+ N` or `- N`";
+    const PATTERN: &str = r"^(\d+|all|rest|(limit|left)( [+-] \d+)?|\{[a-z_]+\})$";
+
+    fn parse(text: &str) -> Option<Self> {
+        let (word, plus) = match *text.split(' ').collect::<Vec<_>>() {
+            [word] => (word, 0),
+            [word, sign @ ("+" | "-"), number] => {
                 let number: i32 = number.parse().ok().filter(|number| *number >= 0)?;
-                match sign {
-                    "+" => (word, number),
-                    "-" => (word, -number),
-                    _ => return None,
-                }
+                (word, if sign == "-" { -number } else { number })
             }
+            _ => return None,
         };
         match (word, plus) {
-            ("limit", _) => Some(Amount::Limit(plus)),
-            ("left", _) => Some(Amount::Left(plus)),
-            ("all", 0) => Some(Amount::All),
-            ("rest", 0) => Some(Amount::Rest),
-            (number, 0) => number.parse().ok().map(Amount::Number),
+            ("limit", _) => Some(Self::Limit(plus)),
+            ("left", _) => Some(Self::Left(plus)),
+            ("all", 0) => Some(Self::All),
+            ("rest", 0) => Some(Self::Rest),
+            (number, 0) => number.parse().ok().map(Self::Number),
             _ => None,
         }
     }
-);
-
-word!(
-    Span,
-    "a time of at most an hour, such as `250ms`, `60s` or `2m`",
-    r"^(\d+(ms|s|m)|\{[a-z_]+\})$",
-    |text| { parse_duration(text).map(Span) }
-);
-
-word!(Share, "a share of the limit, `1%` to `100%`", r"^(\d+%|\{[a-z_]+\})$", |text| {
-    let percent: u32 = text.strip_suffix('%')?.parse().ok()?;
-    (1..=100).contains(&percent).then_some(Share(percent))
-});
-
-/// All limits are per minute: who waits longer than an hour has slipped.
-const LONGEST: Duration = Duration::from_secs(3_600);
-
-fn parse_duration(text: &str) -> Option<Duration> {
-    let unit = text.find(|mark: char| !mark.is_ascii_digit())?;
-    let number: u64 = text[..unit].parse().ok()?;
-    let time = match &text[unit..] {
-        "ms" => Duration::from_millis(number),
-        "s" => Duration::from_secs(number),
-        "m" => Duration::from_secs(number.checked_mul(60)?),
-        _ => return None,
-    };
-    (time <= LONGEST).then_some(time)
 }
 
-const STATUSES: &str = "a status such as `401`, a class such as `2xx`, or a list of them";
+impl Word for Span {
+    const EXPECTED: &str = "a time of at most an hour, such as `250ms`, `60s` or `2m`";
+    const PATTERN: &str = r"^(\d+(ms|s|m)|\{[a-z_]+\})$";
 
-impl<'de> Deserialize<'de> for StatusSet {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Statuses;
-        impl<'de> Visitor<'de> for Statuses {
-            type Value = StatusSet;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str(STATUSES)
-            }
-
-            fn visit_u64<E: Error>(self, number: u64) -> Result<StatusSet, E> {
-                self.visit_str(&number.to_string())
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<StatusSet, E> {
-                let pattern = parse_status(text)
-                    .ok_or_else(|| E::custom(format!("found `{text}`, expected {STATUSES}")))?;
-                Ok(StatusSet(vec![pattern]))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<StatusSet, A::Error> {
-                let mut all = Vec::new();
-                while let Some(StatusSet(some)) = seq.next_element()? {
-                    all.extend(some);
-                }
-                if all.is_empty() {
-                    return Err(A::Error::custom("found an empty list, which no status is in"));
-                }
-                Ok(StatusSet(all))
-            }
-        }
-        deserializer.deserialize_any(Statuses)
+    fn parse(text: &str) -> Option<Self> {
+        let (number, unit) = text.split_at(text.find(|mark: char| !mark.is_ascii_digit())?);
+        let milliseconds = match unit {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            _ => return None,
+        };
+        let time = Duration::from_millis(number.parse::<u64>().ok()?.checked_mul(milliseconds)?);
+        (time <= LONGEST).then_some(Self(time))
     }
 }
 
-fn parse_status(text: &str) -> Option<StatusPattern> {
-    if let Some(class) = text.strip_suffix("xx") {
-        let class: u16 = class.parse().ok()?;
-        return (1..=5).contains(&class).then_some(StatusPattern::Class(class));
+impl Word for Share {
+    const EXPECTED: &str = "a share of the limit, `1%` to `100%`";
+    const PATTERN: &str = r"^(\d+%|\{[a-z_]+\})$";
+
+    fn parse(text: &str) -> Option<Self> {
+        let percent: u32 = text.strip_suffix('%')?.parse().ok()?;
+        (1..=100).contains(&percent).then_some(Self(percent))
     }
-    let status: u16 = text.parse().ok()?;
-    (100..=599).contains(&status).then_some(StatusPattern::Exact(status))
 }
 
-impl JsonSchema for StatusSet {
-    fn schema_name() -> Cow<'static, str> {
-        "StatusSet".into()
+impl Word for StatusSet {
+    const EXPECTED: &str = "a status such as `401`, a class such as `2xx`, or a list of them";
+    const PATTERN: &str = r"^([1-5]xx|[1-5]\d\d|\{[a-z_]+\})$";
+
+    fn parse(text: &str) -> Option<Self> {
+        let pattern = match text.strip_suffix("xx") {
+            Some(class) => StatusPattern::Class(class.parse().ok().filter(|class| (1..=5).contains(class))?),
+            None => StatusPattern::Exact(text.parse().ok().filter(|status| (100..=599).contains(status))?),
+        };
+        Some(Self(vec![pattern]))
     }
 
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let one = serde_json::json!({"anyOf": [
+    fn all(sets: Vec<Self>) -> Option<Self> {
+        let all: Vec<_> = sets.into_iter().flat_map(|set| set.0).collect();
+        (!all.is_empty()).then_some(Self(all))
+    }
+
+    fn schema() -> Value {
+        let one = json!({"anyOf": [
             {"type": "integer", "minimum": 100, "maximum": 599},
-            {"type": "string", "pattern": r"^([1-5]xx|[1-5]\d\d|\{[a-z_]+\})$"}
+            {"type": "string", "pattern": Self::PATTERN}
         ]});
-        json_schema!({
-            "description": format!("Written as {STATUSES}."),
-            "anyOf": [one, {"type": "array", "items": one, "minItems": 1}]
-        })
+        json!({"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]})
     }
 }

@@ -113,12 +113,12 @@ fn hole_in(text: &str) -> Option<(&str, &str, &str)> {
 
 /// Why `inside` may not stand in a hole.
 fn misfit(hole: &Hole, inside: &str) -> Option<String> {
-    if let Some(text) = &hole.text
-        && text != inside
-    {
-        return Some(format!("{text:?} belongs where {inside:?} stands"));
-    }
-    let range = hole.integer?;
+    let range = match hole {
+        Hole::Text(text) => {
+            return (text != inside).then(|| format!("{text:?} belongs where {inside:?} stands"));
+        }
+        Hole::Integer(range) => range,
+    };
     if inside.is_empty() || !inside.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(format!("a whole number belongs where {inside:?} stands"));
     }
@@ -150,7 +150,7 @@ mod tests {
     fn differences(expected: &Value, actual: &Value) -> Vec<String> {
         let holes = BTreeMap::from([(
             "seconds".to_owned(),
-            Hole { text: None, integer: Some(IntegerRange { min: Some(1), max: Some(60) }) },
+            Hole::Integer(IntegerRange { min: Some(1), max: Some(60) }),
         )]);
         compare(expected, actual, &holes).differences
     }
@@ -201,8 +201,7 @@ mod tests {
 
     #[test]
     fn what_a_hole_held_is_kept() {
-        let holes =
-            BTreeMap::from([("n".to_owned(), Hole { text: None, integer: Some(IntegerRange::default()) })]);
+        let holes = BTreeMap::from([("n".to_owned(), Hole::Integer(IntegerRange::default()))]);
         let comparison = compare(&json!("in {n} s"), &json!("in 42 s"), &holes);
         assert_eq!(comparison.holes["n"], "42");
     }

@@ -97,7 +97,8 @@ fn requests(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo
         return Outcome::Broken(failures);
     }
     if endless {
-        return context.at_first(Suspicion::AtOnce, failures);
+        let what = "no end of the requests was seen where some were under way at once".to_owned();
+        return context.at_first(Suspicion::Unclear(what), failures);
     }
     if other > 0 && expect.other.is_some() {
         // A server may answer oddly on a connection it did not read to the end; twice it has no excuse.
@@ -311,7 +312,7 @@ pub(super) fn paced(context: &Context<'_>, expect: &Expect, paced: &Paced, key: 
     if let Some(most) = expect.promise_moves_at_most {
         if admitted > 0 {
             let what = "quota came back between the requests, and a promise may move with it";
-            return Outcome::Suspect(Suspicion::Noise(what.to_owned()), Vec::new());
+            return Outcome::Suspect(Suspicion::Unclear(what.to_owned()), Vec::new());
         }
         return promise_moves(context, most.duration(), &paced.answers);
     }
@@ -333,7 +334,7 @@ fn refused_in_pace(context: &Context<'_>, first: usize, paced: &Paced, key: &Key
     );
     if may_refuse(&others, refused, limit) {
         let what = "the requests came so close together that a conforming limiter may refuse one";
-        return (fact, Suspicion::Noise(what.to_owned()));
+        return (fact, Suspicion::Unclear(what.to_owned()));
     }
     // Whatever lies before this is in the reckoning already, and so is every way in which quota may trickle back.
     let private = paced.private || context.is_steady(key.tier);

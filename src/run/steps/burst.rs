@@ -105,7 +105,8 @@ impl<'a> Runner<'a> {
         batches: Vec<u32>,
         seen: &mut Observation,
     ) -> Result<(), Gap> {
-        let requests = self.in_turn(ways, key, &batches, burst.padding, burst.credentials.as_ref())?;
+        let requests =
+            self.in_turn(ways, key, &batches, burst.padding.unwrap_or(0), burst.credentials.as_ref())?;
         let noise = |suspicion: &Suspicion| matches!(suspicion, Suspicion::Noise(_));
         // What went wrong on a connection that was used before may go well on one of its own.
         let fresh = burst.fresh_connections || self.attempt.suspicions.iter().any(noise);
@@ -250,7 +251,7 @@ impl<'a> Runner<'a> {
         key: &KeyState,
         batches: &[u32],
     ) -> Result<Vec<Arc<Outgoing>>, Gap> {
-        self.in_turn(&[(def, None)], key, batches, None, None)
+        self.in_turn(&[(def, None)], key, batches, 0, None)
     }
 
     /// As many requests as there are `batches`, which take the ways in turn: a batch of so many events each, or the
@@ -260,15 +261,16 @@ impl<'a> Runner<'a> {
         ways: &[Way<'_>],
         key: &KeyState,
         batches: &[u32],
-        padding: Option<u32>,
+        padding: u32,
         credentials: Option<&Credentials>,
     ) -> Result<Vec<Arc<Outgoing>>, Gap> {
         let make = |way: &Way<'_>, size: u32| {
-            let body = Body { events: Some(size), padding, ..Body::default() };
+            let body = Body::Events(size);
             // Who limits sessions instead of keys shall not get away with it.
             let session = if size > 0 { Cow::Owned(random_session()) } else { Cow::Borrowed(&*self.session) };
             let mut recipe = Recipe::plain(way.0, &key.key, &session, self.run.envelope());
             recipe.body = (size > 0).then_some(&body);
+            recipe.padding = padding;
             recipe.http = way.1;
             recipe.credentials = credentials;
             self.make(&recipe).map(Arc::new)

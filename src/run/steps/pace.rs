@@ -36,7 +36,7 @@ impl Runner<'_> {
         self.run.burst_is_welcome()?;
         let (_, def) = self.measured_request(pace.request.as_ref(), pace.key.as_ref())?;
         let limit = self.limits(&key).requests;
-        let over = pace.over.map_or(Duration::ZERO, |over| over.duration());
+        let over = pace.over.duration();
         let count = match (pace.share, pace.count) {
             (Some(share), _) => share.over(limit, over),
             (None, count) => count.map_or(0, |count| count.resolve(limit, limit, limit)),

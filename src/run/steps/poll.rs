@@ -48,12 +48,11 @@ impl Runner<'_> {
     /// Polls. What comes back is used up again, and from there on the time counts anew.
     pub(super) async fn poll(&mut self, poll: &Poll) -> Result<Polled, Gap> {
         let key = self.key(poll.key.as_ref())?;
-        let span = |span: Option<crate::scenario::words::Span>| span.map_or(Duration::ZERO, |span| span.0);
         let watch = Watch {
             key: &key,
             def: self.measured_request(poll.request.as_ref(), poll.key.as_ref())?.1,
-            every: span(poll.every),
-            over: span(poll.over),
+            every: poll.every.duration(),
+            over: poll.over.duration(),
         };
         let began = self.spent(&key).since;
         let mut found =

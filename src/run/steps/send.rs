@@ -75,6 +75,7 @@ impl Runner<'_> {
             query: &send.query,
             headers: &send.headers,
             body: send.body.as_ref(),
+            padding: 0,
             credentials: send.credentials.as_ref(),
             key: &key.key,
             session: &session,

@@ -1,0 +1,147 @@
+//! The rules for one step.
+
+use std::collections::BTreeMap;
+use std::iter;
+
+use super::{ACTIONS, OWN, RUN, Rules, body, exactly_one, header_names, in_range, is_slug};
+use crate::scenario::problem::word;
+use crate::scenario::span::At;
+use crate::scenario::tree::Node;
+use crate::scenario::words::{Amount, Span, Word};
+
+/// Ten times the greatest documented limit; more is a slip that would run for hours.
+const MOST_SENT: i128 = 1_000_000;
+/// More than these at once, or in a batch, no deployment takes.
+const MOST_AT_ONCE: i128 = 1_000;
+/// A batch of 1,000 events stays below a megabyte, which many servers refuse to read.
+const MOST_PADDING: i128 = 800;
+
+/// What the steps before a step have named.
+#[derive(Default)]
+pub(super) struct Earlier<'n> {
+    sessions: Vec<&'n str>,
+    /// The names of evidence, with their places.
+    evidence: BTreeMap<&'n str, At>,
+}
+
+impl<'c> Rules<'c> {
+    pub(super) fn step(&self, step: &'c Node, earlier: &mut Earlier<'c>) {
+        let text = self.text;
+        let help = "a step does one thing; begin another one with `-`";
+        exactly_one(text, step, &ACTIONS, "this step does nothing", help);
+        self.evidence_name(step, earlier);
+        let Some((action, node)) = ACTIONS.iter().find_map(|action| Some((*action, step.get(action)?)))
+        else {
+            return;
+        };
+        self.names(action, node);
+        for field in ["batch", "in_flight", "collect"] {
+            in_range(text, node, field, 1..=MOST_AT_ONCE);
+        }
+        match action {
+            "send" => {
+                self.send(node);
+                earlier.sessions.extend(node.get("session").and_then(Node::text));
+            }
+            "burst" => self.burst(node),
+            "pace" => {
+                self.amount(node, "count");
+                let help = "keep one of them: both say how many are sent";
+                exactly_one(text, node, &["count", "share"], "nobody says how many are sent", help);
+            }
+            "poll" if Span::parse(node.text_at("every")).is_some_and(|every| every.0.is_zero()) => {
+                text.wrong(node.part("every").at, "nothing can be asked that often", "such as `every: 2s`");
+            }
+            "find_session" => {
+                let session = node.get("session").into_iter();
+                session.for_each(|name| {
+                    text.one_of("session of an earlier `send`", name, earlier.sessions.iter().copied());
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn evidence_name(&self, step: &'c Node, earlier: &mut Earlier<'c>) {
+        let (Some(name), written) = (step.get("as"), step.text_at("as")) else { return };
+        if written == RUN {
+            let what = "`run` is the evidence of the whole run";
+            self.text.wrong(name.at, what, "give this evidence another name");
+        } else if !is_slug(written, &['-', '_']) {
+            let what = format!("{} is no name for evidence", word(written));
+            self.text.wrong(name.at, what, "write it in small letters, digits, `-` and `_`");
+        }
+        // The steps of one table share their name, and its place.
+        let first = *earlier.evidence.entry(written).or_insert(name.at);
+        if first != name.at {
+            let what = format!("{} is the name of evidence in line {} already", word(written), first.line);
+            self.text.wrong(name.at, what, "give one of the two another name");
+        }
+    }
+
+    /// The names in an action: of requests, of its key, of headers.
+    fn names(&self, action: &str, node: &Node) {
+        for name in node.get("request").into_iter().chain(node.list("in_turn_with")) {
+            if let Some(requests) = self.known.requests {
+                self.text.one_of("request", name, requests.keys().map(String::as_str));
+            }
+        }
+        if let Some(key) = if action == "revoke" { Some(node) } else { node.get("key") } {
+            let others = self.tree.pairs_at("keys").iter().filter_map(|(name, _)| name.text());
+            self.text.one_of("key", key, iter::once(OWN).chain(others));
+        }
+        header_names(self.text, node, ("credentials", "header"));
+        let spelled = node.get("credentials").and_then(|credentials| credentials.get("spelled"));
+        if let Some(name) = spelled
+            && let written = name.text().unwrap_or_default()
+            && !written.eq_ignore_ascii_case("x-api-key")
+        {
+            let what = format!("{} is no spelling of X-API-Key", word(written));
+            self.text.wrong(name.at, what, "for another header use `header`");
+        }
+    }
+
+    fn send(&self, node: &Node) {
+        if let (Some(method), written) = (node.get("method"), node.text_at("method"))
+            && (written.is_empty() || !written.bytes().all(|byte| byte.is_ascii_uppercase()))
+        {
+            let what = format!("{} is no method", word(written));
+            self.text.wrong(method.at, what, "write it in capitals: `HEAD`");
+        }
+        for (_, value) in node.pairs_at("headers") {
+            if http::HeaderValue::from_bytes(value.text().unwrap_or_default().as_bytes()).is_err() {
+                self.text.wrong(value.at, "no header can hold this", "a header holds one line of text");
+            }
+        }
+        body(self.text, node);
+    }
+
+    fn burst(&self, node: &Node) {
+        self.amount(node, "count");
+        self.amount(node, "events");
+        in_range(self.text, node, "padding", 0..=MOST_PADDING);
+        let help = "one of them follows from the other";
+        exactly_one(self.text, node, &["count", "events"], "nobody says how many are sent", help);
+        for (field, what) in [("events", "`events` needs `batch`"), ("padding", "there are no events to pad")]
+        {
+            if node.has(field) && !node.has("batch") {
+                self.text.wrong(node.key_place(field), what, "add `batch`: how many events a request holds");
+            }
+        }
+    }
+
+    /// `all` and `rest` count answers; nothing can be sent by it.
+    fn amount(&self, node: &Node, field: &str) {
+        let at = node.part(field).at;
+        match Amount::parse(node.text_at(field)) {
+            Some(word @ (Amount::All | Amount::Rest)) => {
+                let help = "it belongs into `expect`; write a number, `left` or `limit`";
+                self.text.wrong(at, format!("`{word}` says nothing here"), help);
+            }
+            Some(Amount::Limit(plus) | Amount::Left(plus)) if i128::from(plus).abs() > MOST_SENT => {
+                self.text.wrong(at, format!("{plus} is out of range"), format!("expected 0 to {MOST_SENT}"));
+            }
+            _ => in_range(self.text, node, field, 1..=MOST_SENT),
+        }
+    }
+}
