@@ -98,8 +98,8 @@ const AUTHENTICATION: &[Row] = &[
 ];
 
 const SCOPES: &[Row] = &[
-    row(Reads, &[UnknownKey], &["tools-refuse-everybody", "all-scopes-needed", "reading-needs-both"]),
-    row(Posts, &[], &["events-refuse-everybody", "all-scopes-needed", "posting-needs-both"]),
+    row(Reads, &[NoKey, UnknownKey], &["tools-refuse-everybody", "all-scopes-needed", "reading-needs-both"]),
+    row(Posts, &[NoKey, UnknownKey], &["events-refuse-everybody", "all-scopes-needed", "posting-needs-both"]),
     row(
         BothScopes,
         &[Reads, Posts],
