@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::credentials::counts_against_key;
 use super::environment::OWN;
+use super::keys::WINDOW;
 use super::runner::Attempt;
 use crate::scenario::Suite;
 use crate::scenario::model::{Action, Case, Item};
@@ -72,7 +73,7 @@ pub(crate) struct Job {
     pub(crate) uses_up_first: bool,
     /// Whether it finds out if keys share a quota, which others wait to know.
     pub(crate) learns_sharing: bool,
-    /// How long it takes when it is played alone, where that is known.
+    /// How long it is likely to take when it is played alone.
     pub(crate) takes: Duration,
     /// The keys it was planned with, by their places at the allocator.
     pub(crate) planned: Option<Vec<usize>>,
@@ -94,7 +95,7 @@ impl Job {
             last: all().any(looks_back),
             uses_up_first: all().next().is_some_and(|case| first_exhaustion(case).is_some()),
             learns_sharing: all().any(learns),
-            takes: Duration::ZERO,
+            takes: WINDOW * all().map(weight).max().unwrap_or(0),
             planned: None,
             cases,
         }
@@ -131,15 +132,14 @@ pub(crate) fn jobs(suite: &Suite, places: Vec<(Place, Attempt)>) -> Vec<Job> {
         gathered.entry(name).or_default().push((place, attempt));
     }
     let mut jobs: Vec<Job> = gathered.into_values().map(|cases| Job::of(suite, cases)).collect();
-    let weight = |job: &Job| job.cases.iter().map(|(place, _)| weight(place.of(suite))).max();
-    jobs.sort_by_key(|job| (job.last, std::cmp::Reverse(weight(job))));
+    jobs.sort_by_key(|job| (job.last, std::cmp::Reverse(job.takes)));
     jobs
 }
 
-/// How long a case is likely to take: 0 where it sends a few requests, more where it waits.
-fn weight(case: &Case) -> usize {
+/// How many windows a case is likely to take: none where it sends a few requests, more where it waits.
+fn weight(case: &Case) -> u32 {
     let waits = case.steps.iter().filter(|step| usage_of(&step.action) == Use::Waits).count();
-    waits + usize::from(usage(case) != Use::Shares)
+    u32::try_from(waits).unwrap_or(u32::MAX).saturating_add(u32::from(usage(case) != Use::Shares))
 }
 
 /// The keys_needed of a case, the main key first.

@@ -77,9 +77,10 @@ impl Schedule {
         }
     }
 
-    /// Takes further jobs, to begin after those that are planned.
+    /// Takes further jobs, to begin after those that are planned, the longest first.
     pub(crate) fn add(&mut self, jobs: Vec<Job>) {
         self.pending.extend(jobs);
+        self.pending.sort_by_key(|job| job.planned.is_none().then_some(std::cmp::Reverse(job.takes)));
     }
 
     /// Gives up the jobs that did not begin and that `wanted` is true of.
