@@ -38,6 +38,7 @@ mod render;
 mod request;
 mod runner;
 mod schedule;
+mod sending;
 mod steps;
 mod survey;
 mod trace;

@@ -1,0 +1,127 @@
+//! Many requests and their answers.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::answer::Answer;
+use super::{Observation, Play};
+use crate::run::clock::{Instant, nanoseconds};
+
+/// What begins a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Fresh {
+    /// The run had not used the key, or hardly.
+    Unused,
+    /// The key was used up for it, and a promise waited for.
+    Promise,
+    /// The case waits for a promise here, to see the next window after one that was used up.
+    Next,
+    /// The key was silent.
+    Silence,
+}
+
+/// Many requests and their answers.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Burst {
+    /// The key, by the name its case has for it.
+    pub(crate) key: String,
+    /// The answers, with the place of their request.
+    pub(crate) answers: Vec<(usize, Answer)>,
+    /// Why requests got no answer.
+    pub(crate) faults: Vec<String>,
+    /// How many events each request held; zero where it was no batch.
+    pub(crate) batches: Vec<u32>,
+    /// When the first request left.
+    pub(crate) from: Instant,
+    /// When the last answer was complete or given up.
+    pub(crate) to: Instant,
+    /// From the first request leaving to the last one leaving.
+    #[serde(with = "nanoseconds")]
+    #[schemars(with = "u64")]
+    pub(crate) left_within: Duration,
+    /// Whether the key itself was sent, so that its quota was used.
+    pub(crate) counted: bool,
+    /// Whether it is about many requests at once, and not about their number alone.
+    pub(crate) together: bool,
+    /// How many requests were under way at once.
+    pub(crate) in_flight: u32,
+    /// How the window began, where this burst is the first that uses much of it.
+    pub(crate) fresh: Option<Fresh>,
+    /// When the quota began to be spent.
+    pub(crate) since: Instant,
+    /// What had been admitted of the window's quota before: requests and events.
+    pub(crate) spent: (u32, u32),
+    /// How long the key had been silent before the window, at the least.
+    #[serde(with = "nanoseconds")]
+    #[schemars(with = "u64")]
+    pub(crate) silence: Duration,
+    /// Whether quota trickled back, where little of it had been there.
+    pub(crate) trickles: Option<bool>,
+    /// Whether others cannot have used the key.
+    pub(crate) private: bool,
+    /// What could not be sent as asked, for people.
+    pub(crate) notes: Vec<String>,
+}
+
+impl Burst {
+    /// How many were let through.
+    pub(crate) fn admitted(&self) -> u32 {
+        self.count(Answer::admitted)
+    }
+
+    /// How many were told that the key is over its limit.
+    pub(crate) fn limited(&self) -> u32 {
+        self.count(|answer| answer.limited)
+    }
+
+    /// How many were admitted beyond a quota of `limit` a minute, where that is no more than refills while the burst lasts,
+    /// and where quota was seen to come back right after a refusal: a limiter that refills all the time is another fault
+    /// than a wrong number.
+    pub(crate) fn refilled(&self, limit: u32, play: &Play) -> u32 {
+        let answers = || self.answers.iter().map(|(_, answer)| answer);
+        let Some(first) = answers().filter(|answer| answer.limited).map(|answer| answer.done).min() else {
+            return 0;
+        };
+        let came_back = answers().any(|answer| answer.admitted() && answer.sent >= first)
+            || play.seen.iter().any(|seen| match seen {
+                Observation::Polled(polled) => polled.early.is_some_and(|early| early.whole < limit),
+                _ => false,
+            });
+        let beyond = (self.spent.0 + self.admitted()).saturating_sub(limit);
+        let most = f64::from(limit) * (self.to - self.since).as_secs_f64() / 60.0;
+        if came_back && f64::from(beyond) <= most { beyond } else { 0 }
+    }
+
+    /// How many requests there were.
+    pub(crate) fn all(&self) -> u32 {
+        u32::try_from(self.answers.len() + self.faults.len()).unwrap_or(u32::MAX)
+    }
+
+    /// The events of the batches that were let in, as far as their answers do not say that some were rejected.
+    pub(crate) fn accepted(&self) -> u32 {
+        self.let_in().map(|(size, said)| size.min(said.unwrap_or(u32::MAX))).sum()
+    }
+
+    /// The events of the batches that were let in.
+    pub(crate) fn events_let_in(&self) -> u32 {
+        self.let_in().map(|(size, _)| size).sum()
+    }
+
+    /// How long it took.
+    pub(crate) fn took(&self) -> Duration {
+        self.to - self.from
+    }
+
+    fn let_in(&self) -> impl Iterator<Item = (u32, Option<u32>)> + '_ {
+        let admitted = self.answers.iter().filter(|(_, answer)| answer.admitted());
+        admitted.map(|(place, answer)| (self.batches.get(*place).copied().unwrap_or(0), answer.accepted))
+    }
+
+    fn count(&self, wanted: impl Fn(&Answer) -> bool) -> u32 {
+        u32::try_from(self.answers.iter().filter(|(_, answer)| wanted(answer)).count()).unwrap_or(u32::MAX)
+    }
+}
