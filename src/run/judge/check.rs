@@ -493,7 +493,7 @@ mod tests {
 
     #[test]
     fn a_batch_is_refused_rightly_where_it_does_not_fit_into_what_is_left() {
-        let bench = bench("events.concurrent");
+        let bench = bench("events.never-over");
         // 602 events are left after these, and one batch more of the smaller size would have fitted.
         let burst = |smaller: u32, smaller_are_refused: usize| {
             let burst = burst_of(142, 15, (0, 0));
