@@ -135,7 +135,7 @@ impl KeyAllocator {
                 !other.last && other.planned.iter().flatten().any(|planned| planned == index)
             };
             fitting.retain(|index| {
-                let reserved = pending.clone().any(|other| planned(other, index));
+                let reserved = *alone && pending.clone().any(|other| planned(other, index));
                 !taken.contains(index) && !reserved && self.is_free(*index, *alone)
             });
             if job.one_account {

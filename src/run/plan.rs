@@ -176,7 +176,11 @@ pub(super) fn arrange(
     let timeline = drawn(suite, keys, &planned_jobs);
     let requests: u64 =
         planned_jobs.iter().flat_map(|planned| &planned.costs).map(|cost| cost.requests).sum();
-    let bound = planned_jobs.into_iter().map(|planned| Job { planned: Some(planned.keys), ..planned.job });
+    // Those that send a few requests take whichever of their keys has room when they come.
+    let bound = planned_jobs.into_iter().map(|PlannedJob { job, keys, .. }| {
+        let planned = job.measures().then_some(keys);
+        Job { planned, ..job }
+    });
     (bound.collect(), timeline, u32::try_from(requests).unwrap_or(u32::MAX))
 }
 

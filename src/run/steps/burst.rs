@@ -176,18 +176,18 @@ impl<'a> Runner<'a> {
         def: &RequestDef,
         seen: &Observation,
     ) -> Result<Option<bool>, Gap> {
-        let admissions = &self.run.trace.admissions;
-        let fewest =
-            admissions.fewest_in_a_minute_before(&self.environment.base_url, &key.key.variable, seen.since);
-        if fewest.is_some_and(|fewest| fewest < SEEN_TO_TRICKLE) {
-            return Ok(None);
-        }
         self.wait_until(self.environment.clock.now() + TRICKLE, "a look whether quota trickles back").await?;
         let looks = (self.limits(key).requests / LOOKS).max(10) as usize;
         let requests = self.batches(def, key, &vec![0; looks])?;
         let in_flight = self.in_flight(None, looks);
         let (_, answers) = self.fire(Some(key), requests, &[], in_flight, Connections::Reused).await;
+        let admissions = &self.run.trace.admissions;
+        let fewest = || {
+            let (environment, variable) = (&self.environment.base_url, &key.key.variable);
+            admissions.fewest_in_a_minute_before(environment, variable, seen.since)
+        };
         Ok(match answers.iter().filter(|(_, answer)| answer.admitted()).count() {
+            0 if fewest().is_some_and(|fewest| fewest < SEEN_TO_TRICKLE) => None,
             0 => Some(false),
             all if all == looks => None,
             _ => Some(true),

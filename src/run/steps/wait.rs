@@ -82,7 +82,14 @@ impl Runner<'_> {
         }
         ready = ready + limiters::shift(&self.attempt.suspicions, ready);
         let names: Vec<_> = measured.iter().map(|key| key.key.variable.clone()).collect();
-        self.wait_until(ready, &format!("a fresh window of {}", names.join(" and "))).await?;
+        let what = format!("a fresh window of {}", names.join(" and "));
+        self.wait_until(ready, &what).await?;
+        if fresh == Fresh::Promise && self.silence_wanted().is_some() {
+            // It was found meanwhile that a promise is about a part of the quota only.
+            let silent = measured.iter().map(|key| self.silent_until(key, LONG_SILENCE)).max();
+            self.wait_until(silent.unwrap_or(ready), &what).await?;
+            fresh = Fresh::Silence;
+        }
         let all: Vec<_> = self.bindings.values().collect();
         self.begin_window(fresh, &all);
         Ok(())
