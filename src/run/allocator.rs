@@ -144,15 +144,8 @@ impl KeyAllocator {
                     None => self.has_siblings(*index, job),
                 });
             }
-            let wanted = |index: usize, alone: bool| {
-                let wants = |need: &KeyNeed| need.alone == alone && need.role.fits(&self.keys[index]);
-                pending.clone().any(|other| !other.last && other.keys_needed.iter().any(&wants))
-            };
             if *alone {
-                // They are done soon, and it would be long before the key has room for them again.
-                let left_to_sharers =
-                    |index: usize| self.common[index] && condition(index).room && wanted(index, false);
-                fitting.retain(|index| !left_to_sharers(*index));
+                fitting.retain(|index| !self.is_left_to_sharers(*index, condition(*index), pending.clone()));
                 if job.uses_up_first {
                     // A key that is still unused is worth a window to those who count one.
                     let counts = |other: &Job, index: usize| {
@@ -168,7 +161,8 @@ impl KeyAllocator {
             } else {
                 // Who waits for room on a key keeps it from those who need it alone.
                 fitting.retain(|index| {
-                    (job.last || self.common[*index]) && (condition(*index).room || !wanted(*index, true))
+                    (job.last || self.common[*index])
+                        && (condition(*index).room || !self.is_wanted(*index, true, pending.clone()))
                 });
             }
             let key = |index: &usize| &self.keys[*index];
@@ -191,8 +185,40 @@ impl KeyAllocator {
         self.lease(job, &taken).then_some(taken)
     }
 
+    /// Whether some job still to come needs this key, alone or not.
+    fn is_wanted<'a>(&self, index: usize, alone: bool, mut pending: impl Iterator<Item = &'a Job>) -> bool {
+        let wants = |need: &KeyNeed| need.alone == alone && need.role.fits(&self.keys[index]);
+        pending.any(|other| !other.last && other.keys_needed.iter().any(wants))
+    }
+
+    /// Whether those who send a few requests go first with this key: they are done soon, and it would be long before it has
+    /// room for them again.
+    fn is_left_to_sharers<'a>(
+        &self,
+        index: usize,
+        condition: Condition,
+        pending: impl Iterator<Item = &'a Job>,
+    ) -> bool {
+        self.common[index] && condition.room && self.is_wanted(index, false, pending)
+    }
+
+    /// Gives a job the keys that it was planned with, as soon as all of them are free for it.
+    pub(crate) fn take_planned<'a>(
+        &mut self,
+        job: &Job,
+        indices: &[usize],
+        condition: &dyn Fn(usize) -> Condition,
+        pending: impl Iterator<Item = &'a Job> + Clone,
+    ) -> bool {
+        let mut needs = indices.iter().zip(&job.keys_needed);
+        let waits = needs.any(|(index, need)| {
+            need.alone && self.is_left_to_sharers(*index, condition(*index), pending.clone())
+        });
+        !waits && self.lease(job, indices)
+    }
+
     /// Gives a job these keys, if all of them are free for it.
-    pub(crate) fn lease(&mut self, job: &Job, indices: &[usize]) -> bool {
+    fn lease(&mut self, job: &Job, indices: &[usize]) -> bool {
         let needs = || indices.iter().zip(&job.keys_needed);
         let free = needs().all(|(index, need)| self.is_free(*index, need.alone));
         for (index, need) in needs().filter(|_| free) {

@@ -42,7 +42,9 @@ impl Schedule {
             }
             let keys = match (&mut self.allocator, &job.planned) {
                 (None, _) => Some(Vec::new()),
-                (Some(allocator), Some(keys)) => allocator.lease(job, keys).then(|| keys.clone()),
+                (Some(allocator), Some(keys)) => allocator
+                    .take_planned(job, keys, &|key| condition(key, job), self.pending.iter())
+                    .then(|| keys.clone()),
                 (Some(allocator), None) => {
                     allocator.take(job, &|key| condition(key, job), self.pending.iter())
                 }
