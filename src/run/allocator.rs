@@ -120,7 +120,7 @@ impl KeyAllocator {
         names.into_iter().find(is_free).unwrap_or_default()
     }
 
-    /// Keys for the keys_needed of a job, if they are free: alone, or shared with others that send a few requests.
+    /// Keys for a job, if those it needs are free: alone, or shared with others that send a few requests.
     /// `pending` are the jobs still to come.
     pub(crate) fn take<'a>(
         &mut self,
@@ -210,9 +210,11 @@ impl KeyAllocator {
         condition: &dyn Fn(usize) -> Condition,
         pending: impl Iterator<Item = &'a Job> + Clone,
     ) -> bool {
+        // Those that only share can begin at once; any other may itself be waiting for this job.
+        let sharers = pending.filter(|other| !other.measures());
         let mut needs = indices.iter().zip(&job.keys_needed);
         let waits = needs.any(|(index, need)| {
-            need.alone && self.is_left_to_sharers(*index, condition(*index), pending.clone())
+            need.alone && self.is_left_to_sharers(*index, condition(*index), sharers.clone())
         });
         !waits && self.lease(job, indices)
     }
@@ -235,7 +237,7 @@ impl KeyAllocator {
         account(one).is_some() && account(one) == account(other)
     }
 
-    /// Whether the account of this key has other keys for the other keys_needed of a job.
+    /// Whether the account of this key has other keys for the other needs of a job.
     fn has_siblings(&self, index: usize, job: &Job) -> bool {
         let mut used = vec![index];
         job.keys_needed.iter().skip(1).all(|need| {

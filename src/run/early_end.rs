@@ -21,8 +21,8 @@ pub(super) enum EarlyEnd {
 pub(super) type Deadline = (Instant, EarlyEnd);
 
 impl EarlyEnd {
-    /// Why a case was not played, or not once more. Who asked for an early end knows what he leaves out; elsewhere it is a
-    /// question that the run owes an answer to.
+    /// Why a case was not played, or not once more. Users who asked for an early end know what they leave out; otherwise it
+    /// is a question that the run owes an answer to.
     pub(super) fn gap(self, again: bool) -> Gap {
         let end = match self {
             Self::Interrupted => "the run was interrupted",

@@ -259,7 +259,7 @@ impl RunState {
         self.deadline = within.into_iter().chain(at_most).min_by_key(|(at, _)| *at);
     }
 
-    /// Bounds a run that was planned to take so long. Who is slow to answer gets what his answers take beyond the plan.
+    /// Bounds a run that was planned to take so long. A slow deployment gets what its answers take beyond the plan.
     fn bound(&mut self, planned: Duration, requests: u32) {
         /// An answer that takes longer is no usual one.
         const SLOWEST: Duration = Duration::from_secs(1);
