@@ -95,6 +95,8 @@ impl Schedule {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::LazyLock;
     use std::time::Duration;
 
     use proptest::prelude::*;
@@ -104,7 +106,7 @@ mod tests {
     use crate::run::job::{self, Use};
     use crate::run::runner::Attempt;
     use crate::scenario::{Source, Suite};
-    use crate::target::{Key, Role, role_variable};
+    use crate::target::{Key, Role, TargetInfo, role_variable};
 
     fn key(role: Role, nth: u32) -> Key {
         Key {
@@ -130,6 +132,20 @@ mod tests {
         let places = job::places(suite, &all);
         job::jobs(suite, places.into_iter().map(|place| (place, Attempt::default())).collect())
     }
+
+    /// The same, with the keys they are planned with.
+    static PLANNED: LazyLock<Vec<Job>> = LazyLock::new(|| {
+        let suite = Suite::load(&Source::Builtin).unwrap();
+        let info = TargetInfo {
+            base_url: "https://trenchcoat.example".to_owned(),
+            loopback: false,
+            limits: BTreeMap::new(),
+            keys: Some(keys()),
+        };
+        let (planned, _, _) = crate::run::plan::arrange(&suite, &info, &keys(), jobs(&suite), 4);
+        assert!(planned.iter().any(|job| job.planned.is_some()));
+        planned
+    });
 
     const FRESH: Condition = Condition { room: true, fresh_at: Duration::ZERO, unused: true };
 
@@ -187,9 +203,10 @@ mod tests {
         #[test]
         fn jobs_begin_as_what_they_need_comes_free(
             picks in proptest::collection::vec(any::<proptest::sample::Index>(), 200), most_busy in 1_usize..5,
+            is_planned: bool,
         ) {
             let suite = Suite::load(&Source::Builtin).unwrap();
-            let jobs = jobs(&suite);
+            let jobs = if is_planned { PLANNED.clone() } else { jobs(&suite) };
             let count = jobs.len();
             let keys = keys();
             let allocator = KeyAllocator::new(keys.clone(), &jobs);
