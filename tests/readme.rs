@@ -178,5 +178,6 @@ fn the_scenarios_it_shows_are_those_that_are_played() {
 fn the_two_commands_are_those_that_are_run_before_a_change_lands() {
     let entry = std::fs::read_to_string("ci/test").unwrap();
     assert!(readme().contains("cargo run --release -- test"));
-    assert!(entry.contains("cargo run --locked --release -- test"));
+    // In the profile that everything else is built in there.
+    assert!(entry.contains("cargo run --locked --all-features -- test"));
 }
