@@ -65,7 +65,8 @@ impl Runner<'_> {
                 // From here on it is another window.
                 found.refusals.clear();
                 ended = self.watch(watch, at.0, &mut found).await?;
-            } else {
+            } else if whole < limit / 2 {
+                // Where most came back, it was a window of a smaller quota.
                 self.run.learned().slides = true;
             }
             let again = if whole < limit { None } else { ended.came_back() };
