@@ -1,7 +1,7 @@
 //! Who may send while a burst leaves.
 //!
 //! The requests of a burst shall leave together, and whatever this program sends meanwhile keeps them apart. So bursts
-//! take turns, and who sends single requests lets the burst pass that is under gate. Nobody waits for longer than a
+//! take turns, and who sends single requests lets the burst pass that is under way. Nobody waits for longer than a
 //! moment: at a target that answers slowly a burst leaves slowly, and waiting for it wins nothing.
 
 use std::sync::Arc;
@@ -10,13 +10,13 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::time::timeout;
 
-/// How long a burst has the right of gate. A thousand requests leave in a tenth of that at a target that answers quickly.
+/// How long a burst holds the others up. A thousand requests leave in a tenth of that at a target that answers quickly.
 const LONGEST_TURN: Duration = Duration::from_millis(300);
 
 /// How long a burst waits for its turn, before it leaves all the same.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The right of gate. Waits take real time.
+/// The gate. Waits take real time.
 #[derive(Debug)]
 pub(super) struct BurstGate {
     turns: Arc<Semaphore>,

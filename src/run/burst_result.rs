@@ -49,14 +49,14 @@ pub(crate) fn is_crowded(took: impl Iterator<Item = Duration>) -> bool {
 }
 
 /// Sends `requests` with at most `in_flight` under way at once. The first ones leave together, and with the last one the
-/// `turn` is over.
+/// `permit` is given back.
 pub(crate) async fn send_all(
     client: &HttpClient,
     clock: &Arc<Clock>,
     requests: Vec<Arc<Outgoing>>,
     in_flight: usize,
     connections: Connections,
-    turn: Option<BurstPermit>,
+    permit: Option<BurstPermit>,
 ) -> BurstResult {
     let workers = in_flight.clamp(1, requests.len().max(1));
     let plain = |request: &Arc<Outgoing>| request.http.is_none() && request.spelled.is_none();
@@ -70,11 +70,11 @@ pub(crate) async fn send_all(
     let requests = Arc::new(requests);
     let next = Arc::new(AtomicUsize::new(0));
     let start = Arc::new(Barrier::new(workers));
-    let turn = Arc::new(Mutex::new(turn));
+    let permit = Arc::new(Mutex::new(permit));
     let mut crew = JoinSet::new();
     for _ in 0..workers {
         let (client, clock, requests) = (client.clone(), Arc::clone(clock), Arc::clone(&requests));
-        let (next, start, on) = (Arc::clone(&next), Arc::clone(&start), Arc::clone(&turn));
+        let (next, start, permit) = (Arc::clone(&next), Arc::clone(&start), Arc::clone(&permit));
         crew.spawn(async move {
             let claim = || {
                 let place = next.fetch_add(1, Ordering::Relaxed);
@@ -87,7 +87,7 @@ pub(crate) async fn send_all(
             while let Some((place, prepared)) = upcoming {
                 let left = clock.now();
                 if place + 1 == requests.len() {
-                    drop(on.lock().unwrap_or_else(PoisonError::into_inner).take());
+                    drop(permit.lock().unwrap_or_else(PoisonError::into_inner).take());
                 }
                 let outcome = match prepared {
                     Ok(prepared) => prepared.send(&clock).await,

@@ -84,7 +84,7 @@ impl Clients {
 #[derive(Debug)]
 struct Site {
     base_url: String,
-    /// The limiter, where it is on this machine and no TLS is spoken.
+    /// How many connections may be opening at once, where it is on this machine and no TLS is spoken.
     limiter: Option<ConnectionLimiter>,
     /// How long an answer is waited for.
     timeout: Duration,

@@ -21,7 +21,7 @@ use crate::target::{Key, TargetInfo};
 pub struct Plan {
     /// Whether waits advance the target's clock instead of taking real time.
     pub virtual_time: bool,
-    /// How many checks will be played, at least in need.
+    /// How many checks will be played, at least in part.
     pub checks: usize,
     /// How many cases they have in all.
     pub cases: usize,

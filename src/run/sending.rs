@@ -53,12 +53,18 @@ impl Runner<'_> {
         self.count_requests(requests.len());
         let sent = requests.clone();
         let connections = self.run.connections(connections);
-        let turn =
+        let permit =
             if self.environment.clock.is_virtual() { None } else { Some(self.run.burst_gate.enter().await) };
         let clock = &self.environment.clock;
-        let mut burst =
-            burst_result::send_all(&self.run.client, clock, requests, in_flight as usize, connections, turn)
-                .await;
+        let mut burst = burst_result::send_all(
+            &self.run.client,
+            clock,
+            requests,
+            in_flight as usize,
+            connections,
+            permit,
+        )
+        .await;
         let mut answers = Vec::with_capacity(burst.answers.len());
         for (place, message) in std::mem::take(&mut burst.answers) {
             let events = batches.get(place).copied().unwrap_or(0);
