@@ -15,7 +15,7 @@ const MOST_PLAYS: u32 = 3;
 
 impl RunState {
     /// What the checks come to by now.
-    fn judge(&mut self) -> Vec<Judged> {
+    pub(super) fn judge(&mut self) -> Vec<Judged> {
         let steady = self.gather();
         let judged = |check: &usize| judge::judge(&self.run.suite, &self.evidence, &steady, *check);
         self.selected.iter().map(judged).collect()
@@ -28,9 +28,8 @@ impl RunState {
     }
 
     /// The cases to play again: those that left a doubt which nothing else explains.
-    pub(super) fn doubts(&mut self) -> Vec<(Place, Attempt)> {
-        let judged = self.judge();
-        let explained = causes::roots(&self.run.suite, &judged, &self.run.options);
+    pub(super) fn doubts(&self, judged: &[Judged]) -> Vec<(Place, Attempt)> {
+        let explained = causes::roots(&self.run.suite, judged, &self.run.options);
         let mut again: BTreeMap<Place, Attempt> = BTreeMap::new();
         for judged in judged.iter().filter(|judged| judged.failures.is_empty()) {
             let explained = explained.contains_key(&self.run.suite.checks[judged.check].id);
@@ -55,8 +54,7 @@ impl RunState {
     }
 
     /// The cases that were not played because keys seemed to share a quota, where it turned out to be somebody else's use.
-    pub(super) fn not_shared_after_all(&mut self) -> Vec<(Place, Attempt)> {
-        let judged = self.judge();
+    pub(super) fn not_shared_after_all(&mut self, judged: &[Judged]) -> Vec<(Place, Attempt)> {
         let sharing =
             judged.iter().any(|judged| self.learns_sharing(judged.check) && !judged.failures.is_empty());
         if !self.evidence.learned.sharing || sharing {

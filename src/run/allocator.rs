@@ -131,11 +131,10 @@ impl KeyAllocator {
         let mut taken: Vec<usize> = Vec::new();
         for KeyNeed { role, alone, .. } in &job.keys_needed {
             let mut fitting = self.candidates(*role, *alone);
-            let planned = |other: &Job, index: &usize| {
-                !other.last && other.planned.iter().flatten().any(|planned| planned == index)
-            };
+            let planned =
+                |index: usize| pending.clone().any(|other| !other.last && other.is_planned_with(index));
             fitting.retain(|index| {
-                let reserved = *alone && pending.clone().any(|other| planned(other, index));
+                let reserved = *alone && planned(*index);
                 !taken.contains(index) && !reserved && self.is_free(*index, *alone)
             });
             if job.one_account {

@@ -362,8 +362,9 @@ impl Walk<'_> {
         if count > 0 && counts_against_key(credentials) {
             if granted {
                 key.spend(count, events, from, self.now);
+            } else {
+                key.last = key.last.max(Some(self.now));
             }
-            key.last = key.last.max(Some(self.now));
             key.unsure |= self.refused || !granted;
         }
     }

@@ -106,6 +106,11 @@ impl Job {
         self.keys_needed.iter().any(|need| need.alone)
     }
 
+    /// Whether it was planned with this key.
+    pub(crate) fn is_planned_with(&self, key: usize) -> bool {
+        self.planned.iter().flatten().any(|planned| *planned == key)
+    }
+
     /// Whether it keeps a processor busy: those that wait for windows do not.
     pub(crate) fn keeps_busy(&self) -> bool {
         self.usage != Use::Waits

@@ -204,9 +204,10 @@ impl RunState {
             if self.ended_early.is_some() || self.run.options.fail_fast && self.has_failed() {
                 break;
             }
-            next = self.doubts();
+            let judged = self.judge();
+            next = self.doubts(&judged);
             if next.is_empty() {
-                next = self.not_shared_after_all();
+                next = self.not_shared_after_all(&judged);
             }
             is_first = false;
         }
@@ -323,7 +324,8 @@ impl RunState {
                         self.keep(&job, plays);
                         // What left a doubt is played again on keys that no other job was planned with.
                         if job.measures() && self.ground.is_some() {
-                            let again = self.doubts();
+                            let judged = self.judge();
+                            let again = self.doubts(&judged);
                             schedule.add(self.give_out(again));
                         }
                     }

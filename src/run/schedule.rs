@@ -62,9 +62,8 @@ impl Schedule {
     /// Whether a job that was planned with certain keys would begin before another one that was planned to have one of
     /// them earlier.
     fn is_overtaking(&self, index: usize) -> bool {
-        let planned = |job: &Job, key: &usize| job.planned.iter().flatten().any(|other| other == key);
         let mut keys = self.pending[index].planned.iter().flatten();
-        keys.any(|key| self.pending[..index].iter().any(|earlier| planned(earlier, key)))
+        keys.any(|key| self.pending[..index].iter().any(|earlier| earlier.is_planned_with(*key)))
     }
 
     /// A job is over, and its keys are free again.

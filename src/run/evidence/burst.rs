@@ -111,6 +111,11 @@ impl Burst {
         self.let_in().map(|(size, _)| size).sum()
     }
 
+    /// Whether its window is one that a promise was waited for.
+    pub(crate) fn was_promised(&self) -> bool {
+        matches!(self.fresh, Some(Fresh::Promise | Fresh::Next))
+    }
+
     /// How long it took.
     pub(crate) fn took(&self) -> Duration {
         self.to - self.from

@@ -210,7 +210,7 @@ pub(super) fn window(context: &Context<'_>, burst: &Burst, key: &KeyInfo) -> Out
         expected: "some requests admitted".to_owned(),
         actual: format!("limited: {}", burst.limited()),
     };
-    if context.again && matches!(burst.fresh, Some(Fresh::Promise | Fresh::Next)) {
+    if context.again && burst.was_promised() {
         return Outcome::Blocked(format!("the promise to {} was not kept", key.variable));
     }
     let failures = vec![context.failure_of_burst(finding, burst)];
@@ -222,7 +222,7 @@ fn too_few(context: &Context<'_>, burst: &Burst, key: &KeyInfo, missing: u32) ->
         missing,
         spent: burst.spent.0,
         silence: burst.silence,
-        promised: matches!(burst.fresh, Some(Fresh::Promise | Fresh::Next)),
+        promised: burst.was_promised(),
         next: burst.fresh == Some(Fresh::Next),
         trickles: burst.trickles,
         private: burst.private || context.is_steady(key.tier),

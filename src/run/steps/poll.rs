@@ -12,9 +12,6 @@ use crate::scenario::model::{Poll, RequestDef};
 /// How long after a poll a refusal of the window's last second is asked for.
 const LAST_SECOND: Duration = Duration::from_millis(500);
 
-/// So much time may pass until what came back is used up again.
-const ALONE: Duration = Duration::from_secs(20);
-
 /// What a poll goes by.
 #[derive(Clone, Copy)]
 struct Watch<'a> {
@@ -127,9 +124,7 @@ impl Runner<'_> {
     async fn use_up_again(&self, watch: Watch<'_>, limit: u32) -> Result<u32, Gap> {
         let batches = vec![0; limit as usize];
         let requests = self.batches(watch.def, watch.key, &batches)?;
-        // One after the other, where there is time for that: what matters is how many there are.
-        let alone = self.run.usual_latency() * limit < ALONE;
-        let in_flight = self.in_flight(alone.then_some(1), requests.len());
+        let in_flight = self.in_flight(None, requests.len());
         let (burst, answers) =
             self.fire(Some(watch.key), requests, &batches, in_flight, Connections::Reused).await;
         watch.key.forget_promise();

@@ -50,6 +50,12 @@ impl Runner<'_> {
         self.fresh = Some(fresh);
     }
 
+    /// From now on the quota of every key of the case is taken for whole.
+    fn begin_windows(&mut self, fresh: Fresh) {
+        let all: Vec<_> = self.bindings.values().collect();
+        self.begin_window(fresh, &all);
+    }
+
     /// Waits until every key whose quota is counted has a fresh window.
     async fn fresh_window(&mut self) -> Result<(), Gap> {
         let measured: Vec<_> = self
@@ -90,8 +96,7 @@ impl Runner<'_> {
             self.wait_until(silent.unwrap_or(ready), &what).await?;
             fresh = Fresh::Silence;
         }
-        let all: Vec<_> = self.bindings.values().collect();
-        self.begin_window(fresh, &all);
+        self.begin_windows(fresh);
         Ok(())
     }
 
@@ -144,8 +149,7 @@ impl Runner<'_> {
         // What comes next should lie apart from what made a play before this one suspicious.
         let until = until + limiters::shift(&self.attempt.suspicions, until);
         self.wait_until(until, "a silent window").await?;
-        let all: Vec<_> = self.bindings.values().collect();
-        self.begin_window(Fresh::Silence, &all);
+        self.begin_windows(Fresh::Silence);
         Ok(())
     }
 
