@@ -6,7 +6,7 @@ use chrono::DateTime;
 use tokio::sync::mpsc;
 
 use super::complain;
-use super::report_args::{ReportArgs, tell, written};
+use super::report_args::{ReportArgs, tell_all, written};
 use super::selection::SelectionArgs;
 use super::test::known_deviations;
 use crate::report::ExitCode;
@@ -52,12 +52,16 @@ pub struct JudgeArgs {
 
 /// Runs the command.
 pub fn run(args: &JudgeArgs, suite: &Suite) -> ExitCode {
-    match prepared(args, suite) {
-        Ok((recording, selected, options)) => {
+    let prepared = prepared(args, suite).and_then(|prepared| {
+        let reports = args.reports.reports(&[], None).map_err(|why| format!("trenchcheck: {why}"))?;
+        Ok((prepared, reports))
+    });
+    match prepared {
+        Ok(((recording, selected, options), reports)) => {
             let (sender, receiver) = mpsc::unbounded_channel();
             let (_, exit) = judge_recording(suite, &recording, &selected, &options, &sender);
             drop(sender);
-            let all_is_written = written(tell(args.reports.reports(), receiver));
+            let all_is_written = written(tell_all(reports, receiver));
             if exit == ExitCode::Conforms && !all_is_written { ExitCode::Internal } else { exit }
         }
         Err(why) => {

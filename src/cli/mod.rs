@@ -24,6 +24,8 @@ pub mod test;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use anstream::stream::RawStream;
+use anstream::{AutoStream, ColorChoice};
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::report::{ExitCode, Redactor};
@@ -42,6 +44,10 @@ pub struct Cli {
     /// Reads scenarios from this directory instead of the built-in ones.
     #[arg(long, global = true, value_name = "DIR")]
     pub scenarios: Option<PathBuf>,
+
+    /// When text is coloured: by itself where a terminal reads it, always, or never.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    pub color: clap::ColorChoice,
 
     /// What to do.
     #[command(subcommand)]
@@ -95,6 +101,7 @@ pub fn not_understood(error: &clap::Error) -> ExitCode {
 
 /// Does what the command line asks for.
 pub fn run(cli: Cli) -> ExitCode {
+    choose_colour(cli.color);
     let source = cli.scenarios.map_or(Source::Builtin, Source::Directory);
     let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());
     let outcome = match cli.command {
@@ -147,11 +154,29 @@ fn with_suite(source: &Source, then: impl FnOnce(Suite) -> ExitCode) -> ExitCode
     match Suite::load(source) {
         Ok(suite) => then(suite),
         Err(problems) => {
-            let colour = io::IsTerminal::is_terminal(&io::stderr()) && std::env::var_os("NO_COLOR").is_none();
-            complain(&problems.render(colour));
+            complain(&problems.render(is_coloured(&io::stderr())));
             ExitCode::Usage
         }
     }
+}
+
+/// Settles when text is coloured: as `--color` says, else as the variables NO_COLOR, FORCE_COLOR, CLICOLOR_FORCE and TERM
+/// do, else where a terminal reads it.
+fn choose_colour(asked: clap::ColorChoice) {
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
+    let choice = match asked {
+        clap::ColorChoice::Always => ColorChoice::Always,
+        clap::ColorChoice::Never => ColorChoice::Never,
+        clap::ColorChoice::Auto if is_set("FORCE_COLOR") && !is_set("NO_COLOR") => ColorChoice::Always,
+        // The library knows the other variables.
+        clap::ColorChoice::Auto => ColorChoice::Auto,
+    };
+    choice.write_global();
+}
+
+/// Whether text for this stream is coloured.
+fn is_coloured(stream: &impl RawStream) -> bool {
+    AutoStream::choice(stream) != ColorChoice::Never
 }
 
 /// Runs a future on a runtime of its own.

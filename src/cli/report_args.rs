@@ -1,24 +1,49 @@
 //! The arguments that choose reports, and the feeding of these.
 
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
-use super::complain;
-use crate::report::{Event, Json, Junit, Redactor, Reports, Terminal, TerminalOptions, Verbosity};
+use super::{complain, is_coloured};
+use crate::report::{
+    CodeQuality, Event, Github, Json, Junit, Redactor, Rendered, Reports, Template, Terminal,
+    TerminalOptions, Verbosity, try_out,
+};
 
 /// Which reports, and how much is told.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct ReportArgs {
-    /// Writes a JUnit report.
+    /// Writes a JUnit report. `-` is standard output, here and below.
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
 
     /// Writes a JSON report (see schemas/report.schema.json).
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+
+    /// Writes a report to look at, one HTML file that needs nothing else.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+
+    /// Writes a summary in Markdown.
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
+
+    /// Writes a code quality report, as GitLab shows it beside a merge request.
+    #[arg(long, value_name = "FILE")]
+    pub gitlab: Option<PathBuf>,
+
+    /// Annotates causes and writes a job summary, as GitHub's runners show them; by itself where GITHUB_ACTIONS is true.
+    #[arg(long)]
+    pub github: bool,
+
+    /// Any of these by its name: terminal, plain, github, or junit, json, html, markdown, gitlab with a file.
+    #[arg(long = "reporter", value_name = "NAME[=FILE]")]
+    pub reporters: Vec<String>,
 
     /// Shows every check, every failure in full and every exchange as it comes.
     #[arg(long, short, conflicts_with = "quiet")]
@@ -29,30 +54,152 @@ pub struct ReportArgs {
     pub quiet: bool,
 }
 
+/// A report to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Kind {
+    Terminal,
+    Plain,
+    Github,
+    Junit(PathBuf),
+    Json(PathBuf),
+    Html(PathBuf),
+    Markdown(PathBuf),
+    Gitlab(PathBuf),
+}
+
+/// The names of reports, as `--reporter` takes them.
+const NAMES: [&str; 8] = ["terminal", "plain", "github", "junit", "json", "html", "markdown", "gitlab"];
+
+impl Kind {
+    fn parse(text: &str) -> Result<Self, String> {
+        let (name, file) = match text.split_once('=') {
+            Some((name, file)) => (name, Some(PathBuf::from(file))),
+            None => (text, None),
+        };
+        let kind = match (name, file) {
+            ("terminal", None) => Self::Terminal,
+            ("plain", None) => Self::Plain,
+            ("github", None) => Self::Github,
+            ("junit", Some(file)) => Self::Junit(file),
+            ("json", Some(file)) => Self::Json(file),
+            ("html", Some(file)) => Self::Html(file),
+            ("markdown", Some(file)) => Self::Markdown(file),
+            ("gitlab", Some(file)) => Self::Gitlab(file),
+            (known, Some(_)) if NAMES.contains(&known) => {
+                return Err(format!("the reporter `{known}` writes to standard output and takes no file"));
+            }
+            (known, None) if NAMES.contains(&known) => {
+                return Err(format!("the reporter `{known}` needs a file: --reporter {known}=FILE"));
+            }
+            (unknown, _) => {
+                return Err(format!("no reporter is called `{unknown}`; there are {}", NAMES.join(", ")));
+            }
+        };
+        Ok(kind)
+    }
+
+    fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Terminal | Self::Plain | Self::Github => None,
+            Self::Junit(file)
+            | Self::Json(file)
+            | Self::Html(file)
+            | Self::Markdown(file)
+            | Self::Gitlab(file) => Some(file),
+        }
+    }
+}
+
 impl ReportArgs {
-    /// The reports, with none of them begun.
-    pub(super) fn reports(&self) -> Reports {
-        let verbosity = match (self.verbose, self.quiet) {
+    /// The reports, with none of them begun. `others` are further files that the run writes, and `target_file` says what is
+    /// under test.
+    ///
+    /// # Errors
+    /// Where two of them are to be the same file, or one cannot be written, which is said before anything is sent.
+    pub(super) fn reports(&self, others: &[&Path], target_file: Option<&Path>) -> Result<Reports, String> {
+        let kinds = self.kinds()?;
+        let files: Vec<&Path> = kinds.iter().filter_map(Kind::file).chain(others.iter().copied()).collect();
+        for (place, file) in files.iter().enumerate() {
+            if files[..place].contains(file) {
+                return Err(format!("two reports would be written to {}", file.display()));
+            }
+            try_out(file).map_err(|error| error.to_string())?;
+        }
+        let mut reports = Reports::new(Arc::new(Redactor::default()));
+        for kind in kinds {
+            match kind {
+                Kind::Terminal => reports.add(Terminal::new(Box::new(io::stdout()), self.terminal())),
+                Kind::Plain => {
+                    let plain = TerminalOptions { verbosity: self.verbosity(), ..TerminalOptions::default() };
+                    reports.add(Terminal::new(Box::new(io::stdout()), plain));
+                }
+                Kind::Github => {
+                    let summary = std::env::var_os("GITHUB_STEP_SUMMARY").map(PathBuf::from);
+                    let target_file = target_file.map(Path::to_owned);
+                    reports.add(Github::new(Box::new(io::stdout()), summary, target_file));
+                }
+                Kind::Junit(path) => reports.add(Junit::new(path)),
+                Kind::Json(path) => reports.add(Json::new(path)),
+                Kind::Html(path) => reports.add(Rendered::new(Template::Html, path)),
+                Kind::Markdown(path) => reports.add(Rendered::new(Template::Markdown, path)),
+                Kind::Gitlab(path) => reports.add(CodeQuality::new(path)),
+            }
+        }
+        Ok(reports)
+    }
+
+    /// The reports that are wanted. People read standard output, unless another report goes there.
+    fn kinds(&self) -> Result<Vec<Kind>, String> {
+        let mut kinds = self.reporters.iter().map(|text| Kind::parse(text)).collect::<Result<Vec<_>, _>>()?;
+        kinds.extend(self.junit.clone().map(Kind::Junit));
+        kinds.extend(self.json.clone().map(Kind::Json));
+        kinds.extend(self.html.clone().map(Kind::Html));
+        kinds.extend(self.markdown.clone().map(Kind::Markdown));
+        kinds.extend(self.gitlab.clone().map(Kind::Gitlab));
+        let on_github =
+            self.github || std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true");
+        let to_output = kinds.iter().any(|kind| kind.file() == Some(Path::new("-")));
+        if on_github && !to_output && !kinds.contains(&Kind::Github) {
+            kinds.push(Kind::Github);
+        }
+        let for_people = kinds.iter().any(|kind| matches!(kind, Kind::Terminal | Kind::Plain));
+        if !for_people && !to_output {
+            kinds.insert(0, Kind::Terminal);
+        }
+        Ok(kinds)
+    }
+
+    fn verbosity(&self) -> Verbosity {
+        match (self.verbose, self.quiet) {
             (true, _) => Verbosity::Verbose,
             (_, true) => Verbosity::Quiet,
             _ => Verbosity::Normal,
-        };
-        let no_color = std::env::var_os("NO_COLOR");
-        let terminal = TerminalOptions::detect(io::stdout().is_terminal(), no_color.as_deref(), verbosity);
-        let mut reports = Reports::new(Arc::new(Redactor::default()));
-        reports.add(Terminal::new(Box::new(io::stdout()), terminal));
-        if let Some(path) = &self.junit {
-            reports.add(Junit::new(path.clone()));
         }
-        if let Some(path) = &self.json {
-            reports.add(Json::new(path.clone()));
-        }
-        reports
+    }
+
+    fn terminal(&self) -> TerminalOptions {
+        let (out, verbosity) = (io::stdout(), self.verbosity());
+        let can_draw = out.is_terminal() && std::env::var_os("TERM").is_none_or(|name| name != "dumb");
+        let interactive = can_draw && verbosity != Verbosity::Quiet;
+        TerminalOptions { interactive, colour: is_coloured(&out), verbosity }
     }
 }
 
 /// Feeds the reports until the run is over.
-pub(super) fn tell(mut reports: Reports, mut events: mpsc::UnboundedReceiver<Event>) -> Vec<io::Error> {
+pub(super) async fn tell(mut reports: Reports, mut events: mpsc::UnboundedReceiver<Event>) -> Vec<io::Error> {
+    /// How often reports may say that the run is alive.
+    const TICK: Duration = Duration::from_secs(1);
+    loop {
+        match timeout(TICK, events.recv()).await {
+            Ok(Some(event)) => reports.event(&event),
+            Ok(None) => return reports.finish(),
+            Err(_) => reports.tick(),
+        }
+    }
+}
+
+/// Feeds the reports with all that was told.
+pub(super) fn tell_all(mut reports: Reports, mut events: mpsc::UnboundedReceiver<Event>) -> Vec<io::Error> {
     while let Some(event) = events.blocking_recv() {
         reports.event(&event);
     }
@@ -67,4 +214,43 @@ pub(super) fn written(mut unwritten: Vec<io::Error>) -> bool {
         complain(&format!("a report could not be written: {error}"));
     }
     unwritten.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn refused(args: &ReportArgs) -> String {
+        args.reports(&[], None).err().unwrap()
+    }
+
+    #[test]
+    fn reporters_have_names_and_files_of_their_own() {
+        let named = |names: &[&str]| ReportArgs {
+            reporters: names.iter().map(|name| (*name).to_owned()).collect(),
+            ..ReportArgs::default()
+        };
+        assert_eq!(
+            refused(&named(&["junitt=a"])),
+            format!("no reporter is called `junitt`; there are {}", NAMES.join(", "))
+        );
+        assert!(refused(&named(&["json"])).contains("needs a file"));
+        assert!(refused(&named(&["plain=a"])).contains("takes no file"));
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("report").display().to_string();
+        assert!(refused(&named(&[&format!("json={file}"), &format!("html={file}")])).contains("two reports"));
+        let kinds = named(&["plain", "json=-"]).kinds().unwrap();
+        assert_eq!(kinds, [Kind::Plain, Kind::Json("-".into())]);
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_said_before_anything_is_sent() {
+        let folder = tempfile::tempdir().unwrap();
+        let json = Some(folder.path().to_owned());
+        assert!(refused(&ReportArgs { json, ..ReportArgs::default() }).contains("cannot write the report"));
+        let both = folder.path().join("both");
+        let args = ReportArgs { html: Some(both.clone()), ..ReportArgs::default() };
+        assert!(args.reports(&[&both], None).err().unwrap().contains("two reports"));
+    }
 }

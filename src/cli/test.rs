@@ -101,12 +101,19 @@ pub async fn run(args: TestArgs, suite: Suite) -> ExitCode {
             return ExitCode::Usage;
         }
     };
+    let further: Vec<&Path> = args.evidence.iter().map(PathBuf::as_path).collect();
+    let target_file = args.deployment.target.as_deref().filter(|target| !target.contains("://"));
+    let reports = match args.reports.reports(&further, target_file.map(Path::new)) {
+        Ok(reports) => reports,
+        Err(why) => {
+            complain(&format!("trenchcheck: {why}"));
+            return ExitCode::Usage;
+        }
+    };
     let own_url = args.deployment.target.is_some().then(|| target.base_url.clone());
     let (sender, receiver) = mpsc::unbounded_channel();
-    let reporting = tokio::task::spawn_blocking({
-        let reports = args.reports.reports();
-        move || tell(reports, receiver)
-    });
+    let runtime = tokio::runtime::Handle::current();
+    let reporting = tokio::task::spawn_blocking(move || runtime.block_on(tell(reports, receiver)));
     let options = Options {
         strict: args.strict,
         rfc: args.rfc,

@@ -33,6 +33,13 @@ pub enum Event {
         /// The variables that hold them.
         keys: Vec<String>,
     },
+    /// A case is played again, because what was seen left a doubt.
+    PlayedAgain {
+        /// The experiment's name.
+        id: String,
+        /// What was seen, and why nothing follows from it yet.
+        why: String,
+    },
     /// A case has to wait. The reporter shows what for and how long.
     Waiting {
         /// The check's id.

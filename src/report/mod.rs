@@ -1,14 +1,18 @@
-//! One stream of events in; terminal, JUnit and JSON out.
+//! One stream of events in; reports for people, programs and CI systems out.
 
 mod causes;
 mod event;
 mod exit;
 mod failure;
+mod github;
+mod gitlab;
 mod json;
 mod junit;
+mod key_use;
 pub(crate) mod page;
 mod record;
 mod redact;
+mod rendered;
 #[cfg(test)]
 pub(crate) mod samples;
 mod save;
@@ -21,10 +25,13 @@ pub(crate) mod wording;
 pub use causes::could_not_check;
 pub use event::{Cause, CheckResult, Event, Exchange, Failure, KnownDeviation, RunInfo, RunSummary, Verdict};
 pub use exit::ExitCode;
+pub use github::Github;
+pub use gitlab::CodeQuality;
 pub use json::{Json, report_schema};
 pub use junit::Junit;
 pub use redact::Redactor;
-pub(crate) use save::save;
+pub use rendered::{Rendered, Template};
+pub(crate) use save::{save, try_out};
 pub use sink::{Reporter, Reports};
 pub use terminal::{Terminal, TerminalOptions, Verbosity};
 pub use timeline::{Lane, Stretch, Timeline};

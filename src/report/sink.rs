@@ -14,6 +14,14 @@ pub trait Reporter: Send {
     /// Where the report could not be written. The reporter gets no further events then.
     fn event(&mut self, event: &Event) -> io::Result<()>;
 
+    /// Comes about once a second while the run lasts, for what is to be said although nothing happens.
+    ///
+    /// # Errors
+    /// As [`Reporter::event`].
+    fn tick(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Whether single exchanges are of any use to it; there may be very many.
     fn wants_exchanges(&self) -> bool {
         false
@@ -76,6 +84,12 @@ impl Reports {
             }
             reporter.event(&event).map_err(|error| errors.push(error)).is_ok()
         });
+    }
+
+    /// Lets every report say that the run is alive.
+    pub fn tick(&mut self) {
+        let errors = &mut self.errors;
+        self.reporters.retain_mut(|reporter| reporter.tick().map_err(|error| errors.push(error)).is_ok());
     }
 
     /// What went wrong with the reports, if anything.

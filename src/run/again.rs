@@ -6,12 +6,23 @@ use super::causes;
 use super::evidence::{Gap, NotPlayed};
 use super::job::{self, Place};
 use super::judge::{self, Judged};
+use super::limiters;
 use super::play::RunState;
 use super::runner::Attempt;
-use crate::report::Verdict;
+use crate::report::{Event, Verdict};
 
 /// How often a case is played at the most, the first time included.
 const MOST_PLAYS: u32 = 3;
+
+/// Why a case is played again.
+fn why(attempt: &Attempt) -> String {
+    match attempt.suspicions.last() {
+        Some(suspicion) => limiters::explain(suspicion),
+        None => {
+            "it was measured out by the documented limits, which are not those of this deployment".to_owned()
+        }
+    }
+}
 
 impl RunState {
     /// What the checks come to by now.
@@ -42,6 +53,9 @@ impl RunState {
                 attempt.steps = attempt.steps.max(Some(doubt.steps));
                 attempt.suspicions.extend(doubt.suspicions.iter().cloned());
             }
+        }
+        for (place, attempt) in &again {
+            self.run.emit(Event::PlayedAgain { id: place.told(&self.run.suite), why: why(attempt) });
         }
         again.into_iter().collect()
     }

@@ -30,6 +30,12 @@ impl Place {
     pub(crate) fn of(self, suite: &Suite) -> &Case {
         &suite.experiments[self.experiment].cases[self.case]
     }
+
+    /// The experiment's name, and the row of the case.
+    pub(crate) fn told(self, suite: &Suite) -> String {
+        let row = self.of(suite).row.iter().map(|(name, value)| format!(" {name}={value}"));
+        format!("{}{}", suite.experiments[self.experiment].name, row.collect::<String>())
+    }
 }
 
 /// What a case does to its keys, as far as others are concerned.

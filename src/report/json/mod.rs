@@ -2,6 +2,8 @@
 
 mod view;
 
+pub(super) use view::document;
+
 use std::io;
 use std::path::PathBuf;
 

@@ -12,7 +12,7 @@ use crate::scenario::model::Level;
 /// The report of one run of `trenchcheck test`.
 #[derive(Serialize, JsonSchema)]
 #[schemars(title = "trenchcheck report")]
-pub(super) struct Document<'a> {
+pub(in crate::report) struct Document<'a> {
     /// The version of this form. It rises when something is renamed or removed, not when something is added.
     #[schemars(extend("const" = 2))]
     schema: u8,
@@ -274,7 +274,11 @@ struct ExchangeView<'a> {
 }
 
 /// The whole document, with these causes. A run that never began has no target.
-pub(super) fn document<'a>(record: &'a Record, run: &'a RunSummary, causes: &'a [Cause]) -> Document<'a> {
+pub(in crate::report) fn document<'a>(
+    record: &'a Record,
+    run: &'a RunSummary,
+    causes: &'a [Cause],
+) -> Document<'a> {
     let info = record.info.as_ref();
     Document {
         schema: 2,

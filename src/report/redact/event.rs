@@ -17,6 +17,7 @@ impl Redactor {
             Event::CheckStarted { id } => Event::CheckStarted { id: self.scrub(id) },
             Event::KeysLent { id, keys } => Event::KeysLent { id: self.scrub(id), keys: self.all(keys) },
             Event::KeysBack { keys } => Event::KeysBack { keys: self.all(keys) },
+            Event::PlayedAgain { id, why } => Event::PlayedAgain { id: self.scrub(id), why: self.scrub(why) },
             Event::Waiting { id, keys, what, how_long } => Event::Waiting {
                 id: self.scrub(id),
                 keys: self.all(keys),
@@ -267,6 +268,7 @@ mod tests {
             Event::KeysBack { keys: keys() },
             Event::Waiting { id: key(), keys: keys(), what: key(), how_long: Duration::ZERO },
             Event::Resumed { id: key(), keys: keys() },
+            Event::PlayedAgain { id: key(), why: key() },
             Event::Exchange { id: key(), exchange: exchange() },
             finished(Verdict::Explained(key())),
             finished(Verdict::Skipped(key())),

@@ -2,12 +2,13 @@
 
 mod causes;
 mod lanes;
+mod life;
 mod progress;
 mod summary;
 
 use std::ffi::OsStr;
 use std::io::{self, Write};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::ProgressDrawTarget;
 
@@ -18,6 +19,7 @@ use super::page::{Page, Tone};
 use super::sink::Reporter;
 use super::timeline::Timeline;
 use super::wording::{count, time};
+use life::Life;
 use progress::Progress;
 
 /// A run that is over sooner needs no word about how long it takes.
@@ -69,6 +71,9 @@ pub struct Terminal {
     out: Box<dyn Write + Send>,
     options: TerminalOptions,
     progress: Option<Progress>,
+    /// What goes on, where nothing is drawn.
+    life: Life,
+    begun: Instant,
     info: Option<RunInfo>,
     results: Vec<CheckResult>,
     width: usize,
@@ -84,7 +89,8 @@ impl Terminal {
 
     fn drawing_on(out: Box<dyn Write + Send>, options: TerminalOptions, target: ProgressDrawTarget) -> Self {
         let progress = options.interactive.then(|| Progress::new(target));
-        Self { out, options, progress, info: None, results: Vec::new(), width: 0, told: false }
+        let (life, begun) = (Life::default(), Instant::now());
+        Self { out, options, progress, life, begun, info: None, results: Vec::new(), width: 0, told: false }
     }
 
     /// Writes above the progress.
@@ -130,6 +136,21 @@ impl Terminal {
         if self.options.verbosity != Verbosity::Quiet && timeline.takes >= WORTH_TELLING {
             page.line(0, &[(Tone::Dim, &format!("expected to take {}", time(timeline.takes)))]);
             page.gap();
+        }
+        self.show(&page)
+    }
+
+    /// Says why the run gets longer than planned.
+    fn again(&mut self, id: &str, why: &str) -> io::Result<()> {
+        let mut page = Page::default();
+        let virtual_time = self.info.as_ref().is_some_and(|info| info.virtual_time);
+        if self.options.verbosity != Verbosity::Quiet && !virtual_time {
+            page.wrapped(
+                0,
+                2,
+                &[(Tone::Dim, "again: "), (Tone::Plain, id), (Tone::Dim, &format!(": {why}"))],
+            );
+            self.told = true;
         }
         self.show(&page)
     }
@@ -201,6 +222,7 @@ impl Terminal {
 
 impl Reporter for Terminal {
     fn event(&mut self, event: &Event) -> io::Result<()> {
+        self.life.keep(event, self.begun.elapsed());
         match event {
             Event::Started(info) => return self.started(info),
             Event::Secret(_) => {}
@@ -220,6 +242,7 @@ impl Reporter for Terminal {
                     progress.back(keys);
                 }
             }
+            Event::PlayedAgain { id, why } => return self.again(id, why),
             Event::Waiting { id, keys, what, how_long } => {
                 if let Some(progress) = &mut self.progress {
                     progress.waiting(id, keys, what, *how_long);
@@ -244,6 +267,16 @@ impl Reporter for Terminal {
 
     fn wants_exchanges(&self) -> bool {
         self.options.verbosity == Verbosity::Verbose
+    }
+
+    fn tick(&mut self) -> io::Result<()> {
+        if self.progress.is_some() || self.options.verbosity == Verbosity::Quiet {
+            return Ok(());
+        }
+        let Some(sign) = self.life.sign(self.begun.elapsed()) else { return Ok(()) };
+        let mut page = Page::default();
+        page.wrapped(0, usize::MAX, &[(Tone::Dim, &sign)]);
+        self.show(&page)
     }
 }
 
