@@ -1,7 +1,12 @@
 //! The arguments that say which deployment a command goes to.
 
+use std::path::{Path, PathBuf};
+
 use super::complain;
-use crate::deployment::{Embedded, Key, Keys, KeysFrom, Target, TargetError, TargetFile, TargetInfo};
+use crate::deployment::{
+    Embedded, EnvFile, HttpVersions, Key, Keys, KeysFrom, ReachEntry, Target, TargetError, TargetFile,
+    TargetInfo,
+};
 use crate::scenario::span::{At, Spanned};
 
 /// Which deployment, with which keys.
@@ -18,6 +23,89 @@ pub struct DeploymentArgs {
     /// Lets bursts and load go to this host; this machine needs no leave.
     #[arg(long, value_name = "HOST")]
     pub allow_host: Vec<String>,
+
+    /// How the deployment is reached.
+    #[command(flatten)]
+    pub reach: ReachArgs,
+}
+
+/// How a deployment is reached; these win over what a target file says.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Reaching the deployment")]
+pub struct ReachArgs {
+    /// Reads variables, such as those of keys, from this file. Those that are set win.
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Option<PathBuf>,
+
+    /// Sends this header with every request, as a gateway may want it; `$NAME` is a variable.
+    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]
+    pub headers: Vec<(String, String)>,
+
+    /// Trusts the certificates in this PEM file, too.
+    #[arg(long, value_name = "FILE")]
+    pub cacert: Option<PathBuf>,
+
+    /// Shows this certificate; the PEM file holds its private key, too.
+    #[arg(long, value_name = "FILE")]
+    pub client_certificate: Option<PathBuf>,
+
+    /// Does not check the deployment's certificate.
+    #[arg(long)]
+    pub insecure: bool,
+
+    /// Goes through this proxy instead of the one that HTTPS_PROXY and its kind name.
+    #[arg(long, value_name = "URL")]
+    pub proxy: Option<String>,
+
+    /// Speaks this version of HTTP: 1.1, 2, or what both sides agree on.
+    #[arg(long, value_enum, value_name = "VERSION", default_value = "auto", hide_possible_values = true)]
+    pub http: HttpVersions,
+
+    /// Looks for a host at this address: `api.example=127.0.0.1`.
+    #[arg(long = "resolve", value_name = "HOST=ADDRESS", value_parser = resolved)]
+    pub resolve: Vec<(String, String)>,
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("expected a name, a colon and a value")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+fn resolved(text: &str) -> Result<(String, String), String> {
+    let (host, address) = text.split_once('=').ok_or("expected a host, `=` and an address")?;
+    Ok((host.to_owned(), address.to_owned()))
+}
+
+impl ReachArgs {
+    fn entry(&self) -> ReachEntry {
+        ReachEntry {
+            headers: self.headers.iter().cloned().collect(),
+            ca: self.cacert.as_deref().map(here),
+            client_certificate: self.client_certificate.as_deref().map(here),
+            insecure: self.insecure,
+            proxy: self.proxy.clone(),
+            http: self.http,
+            resolve: self.resolve.iter().cloned().collect(),
+        }
+    }
+
+    /// The variables: those that are set, and those of the file.
+    fn variables(&self) -> Result<EnvFile, TargetError> {
+        let Some(path) = &self.env_file else { return Ok(EnvFile::default()) };
+        let file = EnvFile::read(path)?;
+        if file.is_open {
+            complain(&format!(
+                "trenchcheck: warning: others may read {}, which holds keys: chmod 600 {0}",
+                path.display()
+            ));
+        }
+        Ok(file)
+    }
+}
+
+/// A path of the command line, which is not looked for beside the target file.
+fn here(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Where keys come from.
@@ -40,7 +128,11 @@ impl DeploymentArgs {
             return Ok((mock.target(&[], None), Some(mock)));
         };
         let (file, text) = self.file(given)?;
-        let target = file.resolve(given, &text, &|name| std::env::var_os(name)).await?;
+        let variables = self.reach.variables()?;
+        let target = file.resolve(given, &text, &self.reach.entry(), &|name| variables.lookup(name)).await?;
+        if target.reach.is_insecure() {
+            complain("trenchcheck: warning: the deployment's certificate is not checked (--insecure)");
+        }
         if let Keys::Environment(keys) = &target.keys {
             warn_of(keys);
         }
@@ -54,18 +146,20 @@ impl DeploymentArgs {
     pub fn info(&self) -> Result<TargetInfo, TargetError> {
         let Some(given) = &self.target else { return Ok(TargetInfo::embedded()) };
         let (file, text) = self.file(given)?;
-        let info = file.info(given, &text, &|name| std::env::var_os(name))?;
+        let variables = self.reach.variables()?;
+        let info = file.info(given, &text, &|name| variables.lookup(name))?;
         warn_of(info.keys.as_deref().unwrap_or_default());
         Ok(info)
     }
 
     /// The target file, or one that says no more than the URL that was given; and its text.
     fn file(&self, given: &str) -> Result<(TargetFile, String), TargetError> {
-        let (mut file, text) = if given.contains("://") {
-            let base_url = Some(Spanned { value: given.to_owned(), at: At::default() });
-            (TargetFile { base_url, ..TargetFile::default() }, String::new())
-        } else {
-            TargetFile::read(given.as_ref())?
+        let (mut file, text) = match url(given)? {
+            Some(url) => {
+                let base_url = Some(Spanned { value: url, at: At::default() });
+                (TargetFile { base_url, ..TargetFile::default() }, String::new())
+            }
+            None => TargetFile::read(given.as_ref())?,
         };
         match self.keys {
             Some(KeySource::Environment) => file.keys_from = KeysFrom::Environment,
@@ -76,6 +170,31 @@ impl DeploymentArgs {
     }
 }
 
+/// The URL that is meant, unless it is a file's name. On this machine a scheme may be left out.
+fn url(given: &str) -> Result<Option<String>, TargetError> {
+    if given.contains("://") {
+        return Ok(Some(given.to_owned()));
+    }
+    if Path::new(given).exists() {
+        return Ok(None);
+    }
+    let authority = given.split('/').next().unwrap_or_default();
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) => (host, port.parse::<u16>().ok()),
+        None => (authority, None),
+    };
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let is_address = bare.parse::<std::net::IpAddr>();
+    if host == "localhost" || is_address.as_ref().is_ok_and(|address| address.is_loopback()) {
+        return Ok(Some(format!("http://{given}")));
+    }
+    if port.is_some() || is_address.is_ok() {
+        let why = format!("its scheme is missing: https://{given}, or http://{given}");
+        return Err(TargetError::BadUrl { url: given.to_owned(), why });
+    }
+    Ok(None)
+}
+
 /// Names the variables whose keys do not look like those of the page: a slip, or a deployment with other keys.
 fn warn_of(keys: &[Key]) {
     for key in keys.iter().filter(|key| !key.secret.is_documented_form()) {
@@ -83,5 +202,21 @@ fn warn_of(keys: &[Key]) {
             "trenchcheck: warning: the variable {} holds no key of the documented form: `ct_live_`, then letters and digits",
             key.variable
         ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_may_come_without_its_scheme_on_this_machine_only() {
+        let meant = |given: &str| url(given).unwrap();
+        assert_eq!(meant("localhost:4010").as_deref(), Some("http://localhost:4010"));
+        assert_eq!(meant("127.0.0.1:80/x").as_deref(), Some("http://127.0.0.1:80/x"));
+        assert_eq!(meant("[::1]:80").as_deref(), Some("http://[::1]:80"));
+        assert_eq!(meant("https://a").as_deref(), Some("https://a"));
+        assert_eq!(meant("target.yaml"), None);
+        assert!(url("app.example.com:443").unwrap_err().to_string().contains("https://app.example.com:443"));
     }
 }

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
 use http::header::{AUTHORIZATION, HeaderValue};
 use serde::Deserialize;
 
+use super::reach::Reach;
 use super::{Key, Role, TargetError, role_variable};
-use crate::certificates;
 use crate::contract::{ApiKey, Tier};
 
 /// How long a call to the control API may take. It does nothing slow.
@@ -62,26 +61,30 @@ impl Control {
     /// # Errors
     /// [`TargetError::Control`] when nothing, or something else, answers.
     pub async fn connect(base_url: &str) -> Result<Self, TargetError> {
-        Self::connect_with(base_url, None).await
+        Self::connect_with(base_url, &Reach::default(), None).await
     }
 
-    /// Asks whether a mock answers at `base_url`, with the token that it was started with.
+    /// Asks whether a mock answers at `base_url`, reached like this, with the token that it was started with.
     ///
     /// # Errors
     /// [`TargetError::Control`] when nothing, or something else, answers, or when the token is refused;
     /// [`TargetError::BadToken`] when no header can hold it.
-    pub async fn connect_with(base_url: &str, token: Option<&str>) -> Result<Self, TargetError> {
-        let mut headers = HeaderMap::new();
+    pub async fn connect_with(
+        base_url: &str,
+        reach: &Reach,
+        token: Option<&str>,
+    ) -> Result<Self, TargetError> {
+        let mut headers = reach.headers().clone();
         if let Some(token) = token {
             let mut value =
                 HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| TargetError::BadToken)?;
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
-        let http = certificates::where_needed(reqwest::Client::builder(), base_url)
+        let http = reach
+            .apply(reqwest::Client::builder(), base_url)?
             .default_headers(headers)
             .timeout(TIMEOUT)
-            .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|error| failed(base_url, &error.to_string()))?;

@@ -63,6 +63,12 @@ pub enum TargetError {
         /// What happened.
         what: String,
     },
+    /// The file with variables is wrong.
+    #[error(transparent)]
+    EnvFile(#[from] super::env_file::EnvFileError),
+    /// The way there is not one.
+    #[error(transparent)]
+    Reach(#[from] super::reach::ReachError),
     /// A control token is no token.
     #[error(
         "the variable {} holds no usable token: use visible ASCII characters",

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::environment::{default_keys, merge_same, read_key};
+use super::reach::{HttpVersions, Reach, ReachEntry};
 use super::{
     CONTROL_TOKEN_VARIABLE, Control, Envelope, Key, Keys, Role, Target, TargetError, TargetInfo,
     role_variable,
@@ -59,6 +60,27 @@ pub struct TargetFile {
     /// Whether error bodies may have more members than the page shows.
     #[serde(default)]
     pub allow_extra_members: bool,
+    /// Header fields that go with every request, by their names. `$NAME` in a value is the environment variable of that name,
+    /// and as secret as a key.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// A PEM file with the certificates of authorities that are trusted besides the system's; beside this file, unless its
+    /// path is absolute.
+    pub ca: Option<PathBuf>,
+    /// A PEM file with a client certificate and its private key.
+    pub client_certificate: Option<PathBuf>,
+    /// Whether certificates are not checked at all.
+    #[serde(default)]
+    pub insecure: bool,
+    /// The proxy for every request, such as `http://proxy.example:3128`. Without it, HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and
+    /// NO_PROXY say. This machine is never asked through a proxy.
+    pub proxy: Option<String>,
+    /// The version of HTTP, where it is not to be agreed on.
+    #[serde(default)]
+    pub http: HttpVersions,
+    /// Addresses to use in the place of those that names have, such as `api.example: 127.0.0.1`.
+    #[serde(default)]
+    pub resolve: BTreeMap<String, String>,
 }
 
 /// One key of a target file.
@@ -178,7 +200,8 @@ impl TargetFile {
         Ok((file, text))
     }
 
-    /// The target the file describes. `name` and `text` are the file's, for quoting; `lookup` is the environment.
+    /// The target the file describes. `name` and `text` are the file's, for quoting; `flags` say more about the way there;
+    /// `lookup` is the environment.
     ///
     /// # Errors
     /// Every [`TargetError`] except those of reading and of the embedded mock.
@@ -186,12 +209,15 @@ impl TargetFile {
         &self,
         name: &str,
         text: &str,
+        flags: &ReachEntry,
         lookup: &(dyn Fn(&str) -> Option<OsString> + Sync),
     ) -> Result<Target, TargetError> {
         let (base_url, loopback, keys) = self.read_keys(name, text, lookup)?;
+        let folder = Path::new(name).parent().unwrap_or(Path::new(""));
+        let reach = self.reach().overridden(flags).resolve(folder, lookup)?;
         let token = lookup(CONTROL_TOKEN_VARIABLE).filter(|token| !token.is_empty());
         let token = token.map(OsString::into_string).transpose().map_err(|_| TargetError::BadToken)?;
-        let keys = self.choose_keys(&base_url, loopback, keys, token.as_deref()).await?;
+        let keys = self.choose_keys(&base_url, loopback, keys, &reach, token.as_deref()).await?;
         Ok(Target {
             built_in: false,
             base_url,
@@ -201,8 +227,22 @@ impl TargetFile {
             envelope: self.envelope,
             timeout: self.timeout.map_or(DEFAULT_TIMEOUT, Span::duration),
             extra_members_allowed: self.allow_extra_members,
+            reach,
             keys,
         })
+    }
+
+    /// What the file says about the way there.
+    fn reach(&self) -> ReachEntry {
+        ReachEntry {
+            headers: self.headers.clone(),
+            ca: self.ca.clone(),
+            client_certificate: self.client_certificate.clone(),
+            insecure: self.insecure,
+            proxy: self.proxy.clone(),
+            http: self.http,
+            resolve: self.resolve.clone(),
+        }
     }
 
     /// The target the file describes, without asking it anything: where no key is given and it may be a mock on this
@@ -262,13 +302,14 @@ impl TargetFile {
         base_url: &str,
         loopback: bool,
         keys: Vec<Key>,
+        reach: &Reach,
         token: Option<&str>,
     ) -> Result<Keys, TargetError> {
         match self.keys_from {
-            KeysFrom::Mock => Ok(Keys::Mock(Control::connect_with(base_url, token).await?)),
+            KeysFrom::Mock => Ok(Keys::Mock(Control::connect_with(base_url, reach, token).await?)),
             KeysFrom::Auto | KeysFrom::Environment if !keys.is_empty() => Ok(Keys::Environment(keys)),
             // Nobody else's machine is asked whether it is a mock.
-            KeysFrom::Auto if loopback => Control::connect_with(base_url, token)
+            KeysFrom::Auto if loopback => Control::connect_with(base_url, reach, token)
                 .await
                 .map(Keys::Mock)
                 .map_err(|error| if token.is_some() { error } else { self.no_keys(base_url) }),

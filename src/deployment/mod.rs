@@ -6,10 +6,12 @@
 
 mod control;
 mod embedded;
+mod env_file;
 mod environment;
 mod error;
 mod file;
 mod info;
+mod reach;
 mod role;
 
 use std::collections::BTreeMap;
@@ -19,13 +21,15 @@ use crate::contract::{Endpoint, Limits, Tier};
 
 pub use control::{CONTROL_TOKEN_VARIABLE, Control, Workspace};
 pub use embedded::Embedded;
+pub use env_file::{EnvFile, EnvFileError};
 pub use environment::{KEY_VARIABLE_PREFIX, role_variable};
 pub use error::TargetError;
 pub use file::{KeysFrom, TargetFile};
 pub use info::TargetInfo;
+pub use reach::{HttpVersions, Reach, ReachEntry, ReachError};
 pub use role::{Key, Role};
 
-/// How events are written; see `shared` layer 2: two envelopes are in use.
+/// How events are written; two envelopes are in use.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
 )]
@@ -57,6 +61,8 @@ pub struct Target {
     pub timeout: Duration,
     /// Whether error bodies may have more members than the page shows.
     pub extra_members_allowed: bool,
+    /// How it is reached.
+    pub reach: Reach,
     /// Where keys come from.
     pub keys: Keys,
     /// Whether it is the reference in this process, which is started where no target is named.
@@ -85,6 +91,7 @@ impl Target {
             timeout: Duration::from_secs(30),
             extra_members_allowed: false,
             built_in: false,
+            reach: Reach::default(),
             keys,
         }
     }

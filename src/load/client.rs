@@ -13,11 +13,12 @@ use reqwest::{Client, RequestBuilder, Url};
 use tokio::time::timeout;
 
 use super::answer::{Reading, read};
+use super::error::LoadError;
 use super::plan::LanePlan;
 use super::profile::{Payload, Request, Template};
 use super::record::Outcome;
 use super::wire::{KEPT_IDLE, Wire, WireError};
-use crate::deployment::{Envelope, Key, Target};
+use crate::deployment::{Envelope, Key, Target, TargetError};
 use crate::payload::{Mix, Payloads, random_session};
 
 /// The most of a body that is read.
@@ -25,20 +26,21 @@ const MOST_BODY_BYTES: usize = 8 * 1024 * 1024;
 /// How many bodies lie ready in a lane: making one takes longer than a request may be late.
 const READY: usize = 2;
 
-/// A client that follows no redirect, undoes no compression and uses no proxy, as the one that checks.
+/// A client for a target that follows no redirect and undoes no compression, as the one that checks.
 ///
 /// # Errors
-/// The client library's, when the system's certificates cannot be read.
-pub(crate) fn connect(timeout: Duration) -> reqwest::Result<Client> {
-    Client::builder()
+/// [`LoadError::Target`] where the way to the target cannot be used, [`LoadError::Client`] where the system's certificates
+/// cannot be read.
+pub(crate) fn connect(target: &Target) -> Result<Client, LoadError> {
+    let builder = Client::builder()
         .redirect(Policy::none())
-        .no_proxy()
         .no_gzip()
-        .timeout(timeout)
+        .timeout(target.timeout)
         .pool_idle_timeout(KEPT_IDLE)
         .pool_max_idle_per_host(usize::MAX)
-        .tcp_nodelay(true)
-        .build()
+        .tcp_nodelay(true);
+    let builder = target.reach.apply(builder, &target.base_url).map_err(TargetError::from)?;
+    Ok(builder.build()?)
 }
 
 const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("trenchcheck/", env!("CARGO_PKG_VERSION")));
@@ -140,7 +142,11 @@ impl LaneClient {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         let method = if body.is_some() { Method::POST } else { Method::GET };
-        let carrier = match Wire::to(&url) {
+        for (name, value) in target.reach.headers() {
+            headers.entry(name).or_insert_with(|| value.clone());
+        }
+        let direct = target.reach.is_direct(base_url);
+        let carrier = match Wire::to(&url).filter(|_| direct) {
             None => Carrier::Client(http),
             Some(wire) => {
                 // As a client writes them: the path in the first line, and the host in a header.

@@ -89,16 +89,17 @@ pub async fn play(
         return Err(LoadError::TooLate(start_at));
     }
     make_room(plan.slots())?;
-    let http = connect(target.timeout)?;
+    let http = connect(target)?;
     let mut asked_to_stop = Box::pin(asked_to_stop());
     let keyring = tokio::select! {
         keyring = Keyring::gather(&plan, target, http) => keyring?,
         Ok(()) = &mut asked_to_stop => return Err(LoadError::Interrupted),
     };
     keyring.keys().for_each(|key| redactor.learn(&key.secret));
+    target.reach.secrets().iter().for_each(|secret| redactor.learn(secret));
     let senders = Senders::start(plan.lanes.iter().map(threads_for).sum())?;
     // A connection belongs to the thread it was made in, so each has a client of its own.
-    let clients = senders.threads().iter().map(|_| connect(target.timeout)).collect::<Result<Vec<_>, _>>()?;
+    let clients = senders.threads().iter().map(|_| connect(target)).collect::<Result<Vec<_>, _>>()?;
     let mut threads = clients.iter().zip(senders.threads()).cycle();
     let mut lanes = Vec::new();
     for (index, lane) in plan.lanes.iter().enumerate() {

@@ -15,6 +15,7 @@ use tower::timeout::TimeoutLayer;
 
 use super::clock::{Clock, Instant};
 use super::fault::Fault;
+use crate::deployment::ReachError;
 
 /// How long a connection may take to open: where nothing lies between us and the target, it opens at once or not before
 /// it is asked for again.
@@ -56,18 +57,19 @@ impl Connector {
     /// [`Fault::Unsendable`] when the client cannot be set up.
     pub(super) fn new(
         limiter: Option<&ConnectionLimiter>,
-        builder: impl Fn() -> ClientBuilder,
+        builder: impl Fn() -> Result<ClientBuilder, ReachError>,
     ) -> Result<Self, Fault> {
         let build =
             |builder: ClientBuilder| builder.build().map_err(|error| Fault::Unsendable(error.to_string()));
+        let builder = || builder().map_err(|error| Fault::Unsendable(error.to_string()));
         let hasty = |limiter: &ConnectionLimiter| {
             // The time counts from where the connection is asked for, not from where it has to wait for others.
-            let builder = builder()
+            let builder = builder()?
                 .connector_layer(TimeoutLayer::new(AT_ONCE))
                 .connector_layer(GlobalConcurrencyLimitLayer::with_semaphore(Arc::clone(&limiter.0)));
             Ok((build(builder)?, limiter.clone()))
         };
-        Ok(Self { hasty: limiter.map(hasty).transpose()?, client: build(builder())? })
+        Ok(Self { hasty: limiter.map(hasty).transpose()?, client: build(builder()?)? })
     }
 
     /// The client, to write requests with.
@@ -134,7 +136,7 @@ mod tests {
             queue.push(stream.unwrap());
         }
         let connector =
-            Connector::new(Some(&ConnectionLimiter::new()), || Client::builder().no_proxy()).unwrap();
+            Connector::new(Some(&ConnectionLimiter::new()), || Ok(Client::builder().no_proxy())).unwrap();
         let request = connector.client().get(format!("http://{address}/")).build().unwrap();
         let clock = Clock::real();
         let asked = tokio::spawn(async move { connector.execute(request, &clock).await });

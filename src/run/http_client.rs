@@ -16,7 +16,7 @@ use super::fault::Fault;
 use super::message::{Answer, MOST_BODY_BYTES, Outgoing};
 use super::raw_http::Connection;
 use crate::certificates;
-use crate::deployment::Target;
+use crate::deployment::{Reach, Target};
 use crate::scenario::model::HttpVersion;
 
 /// How this program calls itself.
@@ -53,11 +53,10 @@ struct Clients {
 
 impl Clients {
     fn new(site: &Site, version: Option<HttpVersion>) -> Result<Self, Fault> {
-        let Site { base_url, limiter, timeout } = site;
+        let Site { base_url, limiter, timeout, reach } = site;
         let builder = |idle: usize| {
-            let builder = certificates::where_needed(reqwest::Client::builder(), base_url)
+            let builder = reqwest::Client::builder()
                 .redirect(Policy::none())
-                .no_proxy()
                 // Other parts of this program need decompression; what is judged is read as it came.
                 .no_gzip()
                 .no_brotli()
@@ -68,12 +67,13 @@ impl Clients {
                 .pool_max_idle_per_host(idle)
                 .tcp_nodelay(true)
                 .user_agent(USER_AGENT);
-            match version {
+            let builder = reach.apply(builder, base_url)?;
+            Ok(match version {
                 None => builder,
                 Some(HttpVersion::Http1) => builder.http1_only(),
                 // With TLS this offers h2 and nothing else; without, it is spoken without asking.
                 Some(HttpVersion::Http2) => builder.http2_prior_knowledge(),
-            }
+            })
         };
         let connector = |idle| Connector::new(limiter.as_ref(), || builder(idle));
         Ok(Self { reused: connector(usize::MAX)?, fresh: connector(0)? })
@@ -88,6 +88,7 @@ struct Site {
     limiter: Option<ConnectionLimiter>,
     /// How long an answer is waited for.
     timeout: Duration,
+    reach: Reach,
 }
 
 /// The client.
@@ -100,15 +101,15 @@ pub(crate) struct HttpClient {
 }
 
 impl HttpClient {
-    /// A client for URLs of a target that follows no redirect (a redirect is an answer), undoes no compression, and uses
-    /// no proxy.
+    /// A client for URLs of a target that follows no redirect (a redirect is an answer) and undoes no compression.
     ///
     /// # Errors
     /// When the system's certificates cannot be read.
     pub(crate) fn new(target: &Target) -> Result<Self, Fault> {
-        let Target { base_url, loopback, timeout, .. } = target;
+        let Target { base_url, loopback, timeout, reach, .. } = target;
         let limiter = (*loopback && certificates::is_plain(base_url)).then(ConnectionLimiter::new);
-        let site = Site { base_url: base_url.clone(), limiter, timeout: *timeout };
+        let (base_url, reach) = (base_url.clone(), reach.clone());
+        let site = Site { base_url, limiter, timeout: *timeout, reach };
         let any = Clients::new(&site, None)?;
         Ok(Self { any, http1: Arc::default(), http2: Arc::default(), site: Arc::new(site) })
     }
@@ -132,7 +133,13 @@ impl HttpClient {
     /// A connection that is surely the same for every request, where the target speaks plain HTTP; elsewhere only the
     /// client library can be asked for one that is open.
     pub(super) fn one_connection(&self) -> Option<Connection> {
-        certificates::is_plain(&self.site.base_url).then(|| Connection::new(self.site.timeout))
+        let Site { base_url, reach, .. } = &*self.site;
+        let direct = certificates::is_plain(base_url) && reach.is_direct(base_url);
+        direct.then(|| self.by_hand())
+    }
+
+    fn by_hand(&self) -> Connection {
+        Connection::new(self.site.timeout, self.site.reach.headers().clone())
     }
 
     /// Whether the target answers in HTTP/2.
@@ -217,7 +224,7 @@ impl Prepared<'_> {
         let (connector, request) = match self.way {
             Way::Plain(connector, request) => (connector, *request),
             Way::Raw(outgoing) => {
-                return Connection::new(timeout).exchange(outgoing, clock).await;
+                return self.client.by_hand().exchange(outgoing, clock).await;
             }
         };
         let (sent, response) = connector.execute(request, clock).await;

@@ -70,6 +70,7 @@ pub async fn record(
         rfc: run.options.rfc,
         started_at: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
     };
+    run.target.reach.secrets().iter().for_each(|secret| run.emit(Event::Secret(secret.clone())));
     run.emit(Event::Started(info.clone()));
     let mut state = RunState::new(&run, selected, interrupted, begun);
     state.survey().await;

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
@@ -22,12 +23,14 @@ use super::message::{Answer, Content, MOST_BODY_BYTES, Outgoing};
 pub(super) struct Connection {
     sender: Option<SendRequest<Full<Bytes>>>,
     timeout: Duration,
+    headers: HeaderMap,
 }
 
 impl Connection {
-    /// A connection that is opened when it is first needed. An answer is waited for so long.
-    pub(super) const fn new(timeout: Duration) -> Self {
-        Self { sender: None, timeout }
+    /// A connection that is opened when it is first needed. An answer is waited for so long, and every request has these
+    /// headers.
+    pub(super) const fn new(timeout: Duration, headers: HeaderMap) -> Self {
+        Self { sender: None, timeout, headers }
     }
 
     /// Sends a request and reads its answer whole. Where the server has closed the connection meanwhile, another one is
@@ -58,7 +61,9 @@ impl Connection {
             .header(http::header::HOST, url.authority().map_or("", |authority| authority.as_str()))
             .header(http::header::ACCEPT_ENCODING, "identity")
             .header(http::header::USER_AGENT, super::http_client::USER_AGENT);
-        for (name, value) in &outgoing.headers {
+        let always =
+            self.headers.iter().filter(|(name, _)| outgoing.headers.iter().all(|(own, _)| own != *name));
+        for (name, value) in outgoing.headers.iter().map(|(name, value)| (name, value)).chain(always) {
             request = request.header(name, value);
         }
         let body = Full::new(outgoing.body.as_ref().map(Content::bytes).unwrap_or_default());

@@ -1,0 +1,353 @@
+//! How a deployment is reached: what a gateway in front of it wants, and the way there.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Certificate, ClientBuilder, Identity, NoProxy, Proxy, Url};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::contract::ApiKey;
+
+/// What the target file, or the command line, says about the way to a deployment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReachEntry {
+    /// Header fields that go with every request, by their names. `$NAME` in a value is the environment variable of that name,
+    /// and as secret as a key.
+    pub headers: BTreeMap<String, String>,
+    /// A PEM file with the certificates of the authorities that are trusted, besides the system's.
+    pub ca: Option<PathBuf>,
+    /// A PEM file with a client certificate and its private key.
+    pub client_certificate: Option<PathBuf>,
+    /// Whether certificates are not checked at all.
+    pub insecure: bool,
+    /// The proxy for every request, such as `http://proxy:3128`; else the variables HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and
+    /// NO_PROXY say. A deployment on this machine is never asked through a proxy.
+    pub proxy: Option<String>,
+    /// The version of HTTP, where it is not to be agreed on.
+    pub http: HttpVersions,
+    /// Addresses to use in the place of those that names have, such as `api.example: 127.0.0.1`.
+    pub resolve: BTreeMap<String, String>,
+}
+
+/// The versions of HTTP that are spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema, clap::ValueEnum)]
+pub enum HttpVersions {
+    /// What client and server agree on.
+    #[default]
+    #[serde(rename = "auto")]
+    #[value(name = "auto")]
+    Auto,
+    /// HTTP/1.1 only.
+    #[serde(rename = "1.1")]
+    #[value(name = "1.1")]
+    Http1,
+    /// HTTP/2 only; without TLS it is spoken without asking.
+    #[serde(rename = "2")]
+    #[value(name = "2")]
+    Http2,
+}
+
+/// Why a deployment cannot be reached as it is said.
+#[derive(Debug, thiserror::Error)]
+pub enum ReachError {
+    /// A header field cannot be sent.
+    #[error("the header `{name}` cannot be sent: {why}")]
+    Header {
+        /// Its name.
+        name: String,
+        /// What is wrong; never quotes a value.
+        why: String,
+    },
+    /// A file with certificates cannot be used.
+    #[error("the {what} {} cannot be used: {why}", path.display())]
+    Certificate {
+        /// What it should hold.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The proxy's URL cannot be read.
+    #[error("the proxy cannot be used: {0}; expected something like http://proxy.example:3128")]
+    Proxy(String),
+    /// A name cannot be given another address.
+    #[error("`{address}` is no address for `{host}`; expected something like 127.0.0.1 or 127.0.0.1:8443")]
+    Address {
+        /// The name.
+        host: String,
+        /// What was given.
+        address: String,
+    },
+}
+
+/// How a deployment is reached.
+#[derive(Clone, Default)]
+pub struct Reach {
+    headers: HeaderMap,
+    secrets: Vec<ApiKey>,
+    authorities: Vec<Certificate>,
+    identity: Option<Identity>,
+    insecure: bool,
+    proxy: Option<Url>,
+    http: HttpVersions,
+    resolve: Vec<(String, SocketAddr)>,
+}
+
+impl std::fmt::Debug for Reach {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<&str> = self.headers.keys().map(HeaderName::as_str).collect();
+        formatter
+            .debug_struct("Reach")
+            .field("headers", &names)
+            .field("http", &self.http)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ReachEntry {
+    /// This entry, with what `flags` say in the place of what it says.
+    #[must_use]
+    pub fn overridden(mut self, flags: &Self) -> Self {
+        self.headers.retain(|name, _| !flags.headers.keys().any(|flag| flag.eq_ignore_ascii_case(name)));
+        self.headers.extend(flags.headers.clone());
+        self.resolve.extend(flags.resolve.clone());
+        Self {
+            ca: flags.ca.clone().or(self.ca),
+            client_certificate: flags.client_certificate.clone().or(self.client_certificate),
+            insecure: self.insecure || flags.insecure,
+            proxy: flags.proxy.clone().or(self.proxy),
+            http: if flags.http == HttpVersions::Auto { self.http } else { flags.http },
+            ..self
+        }
+    }
+
+    /// Reads the files and variables that it names. Files are looked for beside the target file.
+    ///
+    /// # Errors
+    /// [`ReachError`].
+    pub fn resolve(
+        &self,
+        folder: &Path,
+        lookup: &dyn Fn(&str) -> Option<OsString>,
+    ) -> Result<Reach, ReachError> {
+        let mut reach = Reach { insecure: self.insecure, http: self.http, ..Reach::default() };
+        for (name, value) in &self.headers {
+            let bad = |why: String| ReachError::Header { name: name.clone(), why };
+            if name.eq_ignore_ascii_case("x-api-key") {
+                let why = "keys come from variables of their own, such as TRENCHCHECK_KEY_STANDARD";
+                return Err(bad(why.to_owned()));
+            }
+            let header =
+                HeaderName::try_from(name).map_err(|_| bad("it is no name of a header".to_owned()))?;
+            let (text, secrets) = filled(value, lookup).map_err(&bad)?;
+            let mut value = HeaderValue::try_from(text)
+                .map_err(|_| bad("its value holds a line break or another control character".to_owned()))?;
+            value.set_sensitive(true);
+            reach.headers.append(header, value);
+            reach.secrets.extend(secrets);
+        }
+        if let Some(path) = &self.ca {
+            reach.authorities = read(folder, path, "file of authorities", Certificate::from_pem_bundle)?;
+            if reach.authorities.is_empty() {
+                let why = "there is no certificate in it, which would begin with -----BEGIN CERTIFICATE-----";
+                let path = path.clone();
+                return Err(ReachError::Certificate {
+                    what: "file of authorities",
+                    path,
+                    why: why.to_owned(),
+                });
+            }
+        }
+        if let Some(path) = &self.client_certificate {
+            reach.identity = Some(read(folder, path, "client certificate", Identity::from_pem)?);
+        }
+        if let Some(proxy) = &self.proxy {
+            let url = Url::parse(proxy).map_err(|error| ReachError::Proxy(error.to_string()))?;
+            if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+                return Err(ReachError::Proxy("only http and https are spoken".to_owned()));
+            }
+            reach.proxy = Some(url);
+        }
+        for (host, address) in &self.resolve {
+            let given = address.parse::<IpAddr>().map(|address| SocketAddr::new(address, 0));
+            let given = given.or_else(|_| address.parse::<SocketAddr>());
+            let bad = |_| ReachError::Address { host: host.clone(), address: address.clone() };
+            reach.resolve.push((host.clone(), given.map_err(bad)?));
+        }
+        Ok(reach)
+    }
+}
+
+impl Reach {
+    /// A client's builder that reaches URLs below `base_url` like this.
+    ///
+    /// # Errors
+    /// [`ReachError::Proxy`].
+    pub(crate) fn apply(&self, builder: ClientBuilder, base_url: &str) -> Result<ClientBuilder, ReachError> {
+        let mut builder = crate::certificates::where_needed(builder, base_url);
+        if !crate::certificates::is_plain(base_url) {
+            if !self.authorities.is_empty() {
+                builder = builder.tls_certs_merge(self.authorities.iter().cloned());
+            }
+            if let Some(identity) = &self.identity {
+                builder = builder.identity(identity.clone());
+            }
+            builder = builder.tls_danger_accept_invalid_certs(self.insecure);
+        }
+        builder = match &self.proxy {
+            _ if is_loopback(base_url) => builder.no_proxy(),
+            Some(proxy) => {
+                let proxy =
+                    Proxy::all(proxy.as_str()).map_err(|error| ReachError::Proxy(error.to_string()))?;
+                builder.proxy(proxy.no_proxy(NoProxy::from_env()))
+            }
+            // The client library reads the usual variables.
+            None => builder,
+        };
+        builder = match self.http {
+            HttpVersions::Auto => builder,
+            HttpVersions::Http1 => builder.http1_only(),
+            HttpVersions::Http2 => builder.http2_prior_knowledge(),
+        };
+        for (host, address) in &self.resolve {
+            builder = builder.resolve(host, *address);
+        }
+        Ok(builder.default_headers(self.headers.clone()))
+    }
+
+    /// Header fields that go with every request.
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// What must not be shown.
+    pub(crate) fn secrets(&self) -> &[ApiKey] {
+        &self.secrets
+    }
+
+    /// Whether certificates are not checked.
+    pub fn is_insecure(&self) -> bool {
+        self.insecure
+    }
+
+    /// Whether connections of our own, without the client library, go where its connections go.
+    pub(crate) fn is_direct(&self, base_url: &str) -> bool {
+        let by_proxy = !is_loopback(base_url) && (self.proxy.is_some() || proxy_in_environment());
+        self.resolve.is_empty() && self.http != HttpVersions::Http2 && !by_proxy
+    }
+}
+
+/// Whether a proxy is set for plain HTTP, where those who write by hand ask: the client library knows the rest.
+fn proxy_in_environment() -> bool {
+    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"].iter().any(is_set)
+}
+
+fn is_loopback(base_url: &str) -> bool {
+    let Ok(url) = Url::parse(base_url) else { return false };
+    let host = url.host_str().unwrap_or_default();
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// A value with its variables filled in, and what they held.
+fn filled(value: &str, lookup: &dyn Fn(&str) -> Option<OsString>) -> Result<(String, Vec<ApiKey>), String> {
+    let (mut text, mut secrets) = (String::new(), Vec::new());
+    let mut rest = value;
+    while let Some((before, after)) = rest.split_once('$') {
+        text.push_str(before);
+        let (name, tail) = match after.strip_prefix('{') {
+            Some(braced) => braced.split_once('}').ok_or("a `${` has no `}`")?,
+            None => {
+                let end = after.find(|mark: char| mark != '_' && !mark.is_ascii_alphanumeric());
+                after.split_at(end.unwrap_or(after.len()))
+            }
+        };
+        if name.is_empty() {
+            return Err("a `$` is followed by no variable's name".to_owned());
+        }
+        let held = lookup(name).filter(|held| !held.is_empty());
+        let held = held.ok_or_else(|| format!("the variable {name} is not set"))?;
+        let held = held.into_string().map_err(|_| format!("the variable {name} is not UTF-8"))?;
+        secrets.extend(ApiKey::new(held.as_str()));
+        text.push_str(&held);
+        rest = tail;
+    }
+    text.push_str(rest);
+    Ok((text, secrets))
+}
+
+fn read<T>(
+    folder: &Path,
+    path: &Path,
+    what: &'static str,
+    parse: impl Fn(&[u8]) -> reqwest::Result<T>,
+) -> Result<T, ReachError> {
+    let bad = |why: String| ReachError::Certificate { what, path: path.to_owned(), why };
+    let text = std::fs::read(folder.join(path)).map_err(|error| bad(error.to_string()))?;
+    parse(&text).map_err(|error| bad(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(name: &str) -> Option<OsString> {
+        (name == "TOKEN").then(|| "t0ps3cret".into())
+    }
+
+    fn headers(pairs: &[(&str, &str)]) -> ReachEntry {
+        let headers = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        ReachEntry { headers, ..ReachEntry::default() }
+    }
+
+    #[test]
+    fn values_come_from_variables_and_are_secret() {
+        let entry = headers(&[("Authorization", "Bearer ${TOKEN}"), ("X-Tenant", "acme")]);
+        let reach = entry.resolve(Path::new("."), &environment).unwrap();
+        assert_eq!(reach.headers()["authorization"], "Bearer t0ps3cret");
+        assert_eq!(reach.secrets().iter().map(ApiKey::reveal).collect::<Vec<_>>(), ["t0ps3cret"]);
+        assert!(!format!("{reach:?}").contains("t0ps3cret"));
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_named_without_its_value() {
+        let why = |name: &str, value: &str| {
+            let entry = headers(&[(name, value)]);
+            entry.resolve(Path::new("."), &environment).unwrap_err().to_string()
+        };
+        assert!(why("X-API-Key", "a").contains("TRENCHCHECK_KEY_STANDARD"));
+        assert_eq!(why("X-A", "$NONE"), "the header `X-A` cannot be sent: the variable NONE is not set");
+        assert!(why("X A", "b").contains("no name of a header"));
+        assert!(why("X-A", "a$").contains("no variable's name"));
+        assert!(why("X-A", "a\nb").contains("line break"));
+    }
+
+    #[test]
+    fn flags_win_over_the_file() {
+        let file = ReachEntry { proxy: Some("http://a".into()), ..headers(&[("x-a", "1"), ("x-b", "2")]) };
+        let flags = ReachEntry { proxy: Some("http://b".into()), ..headers(&[("X-A", "3")]) };
+        let both = file.overridden(&flags);
+        assert_eq!(both.proxy.as_deref(), Some("http://b"));
+        assert_eq!(both.headers, headers(&[("X-A", "3"), ("x-b", "2")]).headers);
+    }
+
+    #[test]
+    fn files_and_addresses_that_are_none_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("ca.pem"), "no certificate").unwrap();
+        let error = |entry: ReachEntry| entry.resolve(folder.path(), &environment).unwrap_err().to_string();
+        assert!(error(ReachEntry { ca: Some("ca.pem".into()), ..ReachEntry::default() }).contains("ca.pem"));
+        assert!(
+            error(ReachEntry { ca: Some("none.pem".into()), ..ReachEntry::default() }).contains("none.pem")
+        );
+        let resolve = [("api.example".to_owned(), "nowhere".to_owned())].into();
+        assert!(error(ReachEntry { resolve, ..ReachEntry::default() }).contains("`nowhere` is no address"));
+        assert!(error(ReachEntry { proxy: Some("proxy".into()), ..ReachEntry::default() }).contains("proxy"));
+    }
+}
