@@ -350,7 +350,9 @@ fn base_url(text: &str) -> Result<(String, bool), TargetError> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     let loopback =
         host == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-    Ok((url.as_str().trim_end_matches('/').to_owned(), loopback))
+    // Who writes out the path of the API means what lies before it.
+    let base = url.as_str().trim_end_matches('/');
+    Ok((base.strip_suffix("/api/v1").unwrap_or(base).to_owned(), loopback))
 }
 
 #[cfg(test)]

@@ -105,7 +105,11 @@ mod tests {
         let out = Paper::default();
         report(&run(), Github::new(Box::new(out.clone()), Some(summary.clone()), Some("target.yaml".into())));
         let said = out.text();
-        assert!(said.contains("::error file=target.yaml,line=1,title=auth.no-query::"), "{said}");
+        // Built-in scenarios are no files of a user's repository; of this one they are.
+        assert!(
+            said.contains("::error file=scenarios/auth/no-query.yaml,line=12,title=auth.no-query::"),
+            "{said}"
+        );
         assert!(said.contains("::warning file=target.yaml,line=1,title=limit.message-agrees::"), "{said}");
         let groups = said.matches("::group::").count();
         assert_eq!((groups, said.matches("::endgroup::").count()), (2, 2), "{said}");

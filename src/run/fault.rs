@@ -68,7 +68,8 @@ impl Fault {
                 .iter()
                 .any(|word| lower.contains(word))
         {
-            Self::Tls(why)
+            let plain = lower.contains("invalidcontenttype") || lower.contains("corrupt message");
+            Self::Tls(if plain { "what came is no TLS: does it speak plain http?".to_owned() } else { why })
         } else if connecting {
             Self::Connect(why)
         } else if error_is_parse(&error) {

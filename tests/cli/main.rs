@@ -18,6 +18,7 @@ mod output;
 mod plan;
 #[path = "../common/program.rs"]
 mod program;
+mod reach;
 mod reports;
 mod selection;
 mod target;

@@ -76,13 +76,47 @@ async fn both_files_tell_of_a_run_with_every_verdict() {
 }
 
 #[test]
-fn a_report_that_cannot_be_written_is_told_and_the_run_is_not_a_success() {
+fn a_report_that_cannot_be_written_is_told_before_anything_is_sent() {
     let folder = folder();
-    let words = ["test", "auth.missing", "--json", "no-such-folder/report.json", "--junit", "report.xml"];
-    let ran = trenchcheck(folder.path(), &words, &[]).ended_with(70);
-    assert!(ran.err.contains("no-such-folder/report.json"), "{}", ran.err);
-    assert!(ran.out.contains("1 check: 1 passed"), "{}", ran.out);
+    let words = |json: &'static str| ["test", "auth.missing", "--json", json, "--junit", "report.xml"];
+    trenchcheck(folder.path(), &words("made/for/it/report.json"), &[]).ended_with(0);
+    assert!(folder.path().join("made/for/it/report.json").is_file());
+    let ran = trenchcheck(folder.path(), &words("report.xml/report.json"), &[]).ended_with(2);
+    assert!(ran.err.contains("report.xml/report.json") && ran.out.is_empty(), "{} {}", ran.out, ran.err);
+    let twice = trenchcheck(folder.path(), &words("report.xml"), &[]).ended_with(2);
+    assert!(twice.err.contains("two reports would be written to report.xml"), "{}", twice.err);
     well_formed_junit(folder.path());
+}
+
+#[test]
+fn a_report_on_standard_output_stands_there_alone() {
+    let ran = trenchcheck(folder().path(), &["test", "auth.missing", "--json", "-"], &[]).ended_with(0);
+    let report: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(report["outcome"]["word"], "conforms");
+}
+
+#[test]
+fn on_a_runner_of_github_causes_are_annotated_and_the_job_gets_a_summary() {
+    let folder = folder();
+    let scenario = "check: own.never\nclause: own\nlevel: must\nabout: A key opens nothing.\nkey: any\nsteps:\n  - send: {request: list-sessions}\n    expect: {status: 401}\n";
+    let scenarios = folder.path().join("own");
+    std::fs::create_dir(&scenarios).unwrap();
+    std::fs::write(scenarios.join("never.yaml"), scenario).unwrap();
+    std::fs::write(scenarios.join("requests.yaml"), "requests:\n  list-sessions: {endpoint: sessions}\n")
+        .unwrap();
+    let words = ["test", "--scenarios", "own", "--html", "report.html", "--gitlab", "quality.json"];
+    let runner = [("GITHUB_ACTIONS", "true"), ("GITHUB_STEP_SUMMARY", "summary.md")];
+    let ran = trenchcheck(folder.path(), &words, &runner).ended_with(1);
+    assert!(
+        ran.out.contains("::error file=own/never.yaml,line=8,title=own.never::own.never (own): "),
+        "{}",
+        ran.out
+    );
+    let written = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    assert!(written("summary.md").contains("**own.never**"), "{}", written("summary.md"));
+    assert!(written("report.html").contains("own.never"));
+    let quality: serde_json::Value = serde_json::from_str(&written("quality.json")).unwrap();
+    assert_eq!(quality[0]["location"]["path"], "own/never.yaml");
 }
 
 #[cfg(target_os = "linux")]
@@ -92,4 +126,5 @@ fn a_full_disk_is_told() {
     let ran =
         trenchcheck(folder.path(), &["test", "auth.missing", "--json", "/dev/full"], &[]).ended_with(70);
     assert!(ran.err.contains("cannot write the report /dev/full"), "{}", ran.err);
+    assert!(ran.err.contains(r#""word": "conforms""#), "what cannot be written is not lost: {}", ran.err);
 }
