@@ -265,9 +265,7 @@ fn read_step<'a>(
                     let seconds = format!("{:.1}", before.as_secs_f64());
                     facts.push(text.replace("<status>", &status.to_string()).replace("<seconds>", &seconds));
                 }
-                (Some(_), None) => {
-                    return Outcome::Blocked("no 429 carried a Retry-After that can be read".to_owned());
-                }
+                (Some(_), None) => return no_promise(context),
                 (None, _) => {}
             }
             let (Some(key), Some(expect)) = (context.key(&polled.key), expect) else { return Outcome::Held };
@@ -333,7 +331,7 @@ fn sent_once(
     let for_a_promise = waited
         .is_some_and(|step| matches!(step.action, Action::Wait(WaitFor::Promise | WaitFor::FirstPromise)));
     if for_a_promise && !sent.on_promise {
-        return Outcome::Blocked("no 429 carried a Retry-After that can be read".to_owned());
+        return no_promise(context);
     }
     let look = context.look(answer.look);
     let head = sent.request.method == "HEAD";
@@ -371,6 +369,15 @@ fn sent_once(
         };
     }
     suspected(context, expect, sent, answer, failures)
+}
+
+/// What follows where a promise was to be seen and there was none.
+pub(super) fn no_promise(context: &Context<'_>) -> Outcome {
+    let answers = &context.evidence.run.limited;
+    if answers.iter().any(|answer| answer.promise.is_some()) {
+        return Outcome::Inconclusive("no 429 promised anything at that time".to_owned());
+    }
+    Outcome::Blocked("no 429 carried a Retry-After that can be read".to_owned())
 }
 
 /// Whether the case uses a key up before this step, so that a window's end may lie in between.

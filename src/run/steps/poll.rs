@@ -51,7 +51,8 @@ impl Runner<'_> {
             every: poll.every.duration(),
             over: poll.over.duration(),
         };
-        let began = self.spent(&key).since;
+        let spent = self.spent(&key);
+        let began = spent.since;
         let mut found =
             Polled { key: self.key_name(poll.key.as_ref()), over: watch.over, began, ..Polled::default() };
         let mut ended = self.watch(watch, began, &mut found).await?;
@@ -62,8 +63,8 @@ impl Runner<'_> {
                 // From here on it is another window.
                 found.refusals.clear();
                 ended = self.watch(watch, at.0, &mut found).await?;
-            } else if whole < limit / 2 {
-                // Where most came back, it was a window of a smaller quota.
+            } else if spent.requests + whole > limit && whole < spent.requests / 2 {
+                // Less than that may be what was left of the window, and more is another window of a smaller quota.
                 self.run.learned().slides = true;
             }
             let again = if whole < limit { None } else { ended.came_back() };
