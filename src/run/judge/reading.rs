@@ -451,7 +451,7 @@ fn differs_from_first(
     look: &Look,
     bodies: &mut FirstBodies,
 ) -> Result<Option<Finding>, String> {
-    let seen = compared(look, context.evidence.deployment.extra_members_allowed);
+    let seen = compared(look);
     let entry = bodies.entry((context.reading.check, name.to_owned()));
     let (status, alike, first) = entry.or_insert_with(|| (look.status, look.alike, seen.clone()));
     if *status != look.status {
@@ -464,23 +464,19 @@ fn differs_from_first(
     }))
 }
 
-/// What of a body has to be the same in several answers.
-pub(crate) fn compared(look: &Look, extra_members_allowed: bool) -> Value {
+/// What of a body has to be the same in several answers: of an error, what the page shows. Whether there may be more is
+/// another check's to say.
+pub(crate) fn compared(look: &Look) -> Value {
     let mut seen = look.json().unwrap_or_else(|_| Value::String(excerpt(look)));
-    if extra_members_allowed {
-        documented_members_only(&mut seen);
-    }
-    seen
-}
-
-/// Leaves of an error body what the page shows: what is allowed beside that may differ from answer to answer.
-fn documented_members_only(body: &mut Value) {
-    if let Value::Object(members) = body {
+    if let Value::Object(members) = &mut seen
+        && members.contains_key("error")
+    {
         members.retain(|name, _| name == "error");
         if let Some(Value::Object(error)) = members.get_mut("error") {
             error.retain(|name, _| matches!(name.as_str(), "code" | "message"));
         }
     }
+    seen
 }
 
 /// Judges every 429 among the answers.
