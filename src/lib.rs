@@ -11,8 +11,8 @@
 //! [`scenario`] is the YAML language in which the contract is written, with diagnostics a person can act on. The
 //! shipped scenarios and the literal bodies they expect lie in `scenarios/` and `fixtures/`.
 //!
-//! [`target`] is what is under test: a base URL, keys by role, and where keys come from. It is the one place beside
-//! the command line that knows `mock`, because the embedded reference is a target too.
+//! [`deployment`] is what is under test: a base URL, keys by role, and where keys come from. It is the one place
+//! beside the command line and `mutants` that knows `mock`, because the embedded reference is a deployment too.
 //!
 //! [`run`] plays scenarios against a target and judges what comes back. Judge and judged share the vocabulary and no
 //! code. A wrong count is at first a suspicion; it becomes a failure when no conforming limiter explains it.
@@ -34,6 +34,7 @@
 mod certificates;
 pub mod cli;
 pub mod contract;
+pub mod deployment;
 mod descriptors;
 pub mod known;
 pub mod load;
@@ -46,4 +47,3 @@ pub mod report;
 pub mod run;
 pub mod scenario;
 mod signals;
-pub mod target;

@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::complain;
 use super::pattern::IdPattern;
 use super::test::interruption;
+use crate::deployment::TargetError;
 use crate::mock::Group;
 use crate::mutants::{
     Examined, Ground, Hunt, HuntError, HuntOptions, Mutant, Nature, Share, Summary, hunt, mutants, print,
@@ -18,7 +19,6 @@ use crate::mutants::{
 };
 use crate::report::{ExitCode, TerminalOptions, Verbosity};
 use crate::scenario::Suite;
-use crate::target::TargetError;
 
 /// Play the suite against every deviation and legal variant of the mock, and say which of them it misjudges.
 ///

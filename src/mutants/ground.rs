@@ -1,6 +1,6 @@
 //! Where mutants live: in workspaces of one mock, or each at a deployment of its own.
 
-use crate::target::{Embedded, Target, TargetError};
+use crate::deployment::{Embedded, Target, TargetError};
 
 /// Where mutants are played against.
 #[derive(Debug)]

@@ -380,8 +380,8 @@ mod tests {
 
     use super::*;
     use crate::contract::Tier;
+    use crate::deployment::Role;
     use crate::scenario::{Source, Suite};
-    use crate::target::Role;
 
     fn at(seconds: u64) -> Duration {
         Duration::from_secs(seconds)

@@ -7,10 +7,10 @@ use super::credentials::counts_against_key;
 use super::environment::OWN;
 use super::keys::WINDOW;
 use super::runner::Attempt;
+use crate::deployment::{Role, TargetInfo};
 use crate::scenario::Suite;
 use crate::scenario::model::{Action, Case, Item};
 use crate::scenario::words::WaitFor;
-use crate::target::{Role, TargetInfo};
 
 /// How many cases that only send a few requests are played one after the other: a new workspace costs the mock a little,
 /// and a target with slow answers should not be waited for longer than its longest case.

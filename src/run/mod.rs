@@ -51,9 +51,9 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
+use crate::deployment::{Envelope, Key, Target, role_variable};
 use crate::report::{Event, KnownDeviation, Redactor};
 use crate::scenario::Suite;
-use crate::target::{Envelope, Key, Target, role_variable};
 
 pub use fault::Fault;
 pub use plan::{LeftOut, Plan, plan};

@@ -18,10 +18,10 @@ use serde::Deserialize;
 
 use super::thresholds::Thresholds;
 use crate::contract::Endpoint;
+use crate::deployment::Role;
 use crate::scenario::span::Spanned;
 use crate::scenario::words::Span;
 use crate::scenario::{Problems, read_document};
-use crate::target::Role;
 
 pub use check::MOST_EVENTS_OF_A_BATCH;
 pub use library::{Library, ProfileError, Shelved};

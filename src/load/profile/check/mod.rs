@@ -7,9 +7,9 @@ use std::collections::HashSet;
 
 use super::{Lane, OnLimited, Profile};
 use crate::contract::Scope;
+use crate::deployment::Role;
 use crate::scenario::span::{At, Spanned};
 use crate::scenario::{Problem, Problems};
-use crate::target::Role;
 
 /// The most events the API takes in one request.
 pub const MOST_EVENTS_OF_A_BATCH: u32 = 1_000;
