@@ -6,10 +6,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::contract::Endpoint;
+use crate::mock::behaviour::{Behaviour, Form, Place, Stage};
+use crate::mock::context::{Presented, RequestContext};
 use crate::mock::errors;
-use crate::mock::knobs::{Form, Knobs, Place, Stage};
 use crate::mock::message::{Reply, Request};
-use crate::mock::visit::{Presented, Visit};
 
 use super::{Entry, Group, must, rfc, should};
 
@@ -103,26 +103,26 @@ pub(super) const ENTRIES: &[Entry] = &[
         },
     ),
     must(GROUP, "open-events", &["auth.missing"], "Events are taken without a key.", |k| {
-        k.open.push(|visit| visit.goes_to(Endpoint::Events));
+        k.open.push(|context| context.goes_to(Endpoint::Events));
     }),
     should(GROUP, "open-scores", &["auth.missing-for-scores"], "Scores are taken without a key.", |k| {
-        k.open.push(|visit| visit.goes_to(Endpoint::Scores));
+        k.open.push(|context| context.goes_to(Endpoint::Scores));
     }),
     must(GROUP, "open-sessions", &["auth.missing"], "Sessions are listed without a key.", |k| {
-        k.open.push(|visit| visit.goes_to(Endpoint::Sessions));
+        k.open.push(|context| context.goes_to(Endpoint::Sessions));
     }),
     must(GROUP, "open-overview", &["auth.missing"], "The overview is shown without a key.", |k| {
-        k.open.push(|visit| visit.goes_to(Endpoint::Overview));
+        k.open.push(|context| context.goes_to(Endpoint::Overview));
     }),
     must(GROUP, "open-tools", &["auth.missing"], "Tool analytics are shown without a key.", |k| {
-        k.open.push(|visit| visit.goes_to(Endpoint::Tools));
+        k.open.push(|context| context.goes_to(Endpoint::Tools));
     }),
     must(GROUP, "blank-key-opens", &["auth.empty"], "An empty X-API-Key is let in.", |k| {
-        k.open.push(|visit| presented(visit).is_some_and(|key| key.trim_ascii().is_empty()));
+        k.open.push(|context| presented(context).is_some_and(|key| key.trim_ascii().is_empty()));
     }),
     must(GROUP, "any-key-opens", &["auth.unknown"], "Any key of the documented form is let in.", |k| {
-        k.open.push(|visit| {
-            presented(visit).is_some_and(|key| key.len() == LENGTH && key.starts_with(PREFIX.as_bytes()))
+        k.open.push(|context| {
+            presented(context).is_some_and(|key| key.len() == LENGTH && key.starts_with(PREFIX.as_bytes()))
         });
     }),
     must(GROUP, "key-case-ignored", &["auth.near-miss"], "Capitals in a key make no difference.", |k| {
@@ -163,7 +163,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         },
     ),
     must(GROUP, "prefix-alone-opens", &["auth.malformed"], "The prefix alone is let in.", |k| {
-        k.open.push(|visit| presented(visit) == Some(PREFIX.as_bytes()));
+        k.open.push(|context| presented(context) == Some(PREFIX.as_bytes()));
     }),
     must(
         GROUP,
@@ -177,14 +177,14 @@ pub(super) const ENTRIES: &[Entry] = &[
         "tools-refuse-everybody",
         &["auth.valid-key-accepted"],
         "Tool analytics answer 401 to valid keys.",
-        |k| k.closed.push(|visit| visit.goes_to(Endpoint::Tools)),
+        |k| k.closed.push(|context| context.goes_to(Endpoint::Tools)),
     ),
     must(
         GROUP,
         "events-refuse-everybody",
         &["auth.valid-key-accepted-to-post"],
         "Posting events answers 401 to valid keys.",
-        |k| k.closed.push(|visit| visit.goes_to(Endpoint::Events)),
+        |k| k.closed.push(|context| context.goes_to(Endpoint::Events)),
     ),
     must(
         GROUP,
@@ -207,7 +207,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         "junk-authorization-refused",
         &["auth.other-credentials-ignored"],
         "A valid key is refused beside an Authorization header.",
-        |k| k.closed.push(|visit| visit.request.header("authorization").is_some()),
+        |k| k.closed.push(|context| context.request.header("authorization").is_some()),
     ),
     should(
         GROUP,
@@ -215,19 +215,19 @@ pub(super) const ENTRIES: &[Entry] = &[
         &["auth.junk-safe"],
         "A key with bytes beyond ASCII is answered 500.",
         |k| {
-            k.instead.push(|visit| presented(visit).filter(|key| !key.is_ascii()).map(|_| broken()));
+            k.instead.push(|context| presented(context).filter(|key| !key.is_ascii()).map(|_| broken()));
         },
     ),
     should(GROUP, "quoted-key-500", &["auth.junk-safe"], "A key with a quote in it is answered 500.", |k| {
-        k.instead.push(|visit| {
-            presented(visit).filter(|key| key.contains(&b'"') || key.contains(&b'\'')).map(|_| broken())
+        k.instead.push(|context| {
+            presented(context).filter(|key| key.contains(&b'"') || key.contains(&b'\'')).map(|_| broken())
         });
     }),
     should(GROUP, "huge-key-500", &["auth.junk-safe"], "A key of more than 1 KiB is answered 500.", |k| {
-        k.instead.push(|visit| presented(visit).filter(|key| key.len() > 1_024).map(|_| broken()));
+        k.instead.push(|context| presented(context).filter(|key| key.len() > 1_024).map(|_| broken()));
     }),
     should(GROUP, "echo-key", &["auth.no-echo"], "Every answer holds the key that was sent.", |k| {
-        k.rewrite.push(|visit, reply| echo(visit, reply, 0));
+        k.rewrite.push(|context, reply| echo(context, reply, 0));
     }),
     should(
         GROUP,
@@ -235,11 +235,11 @@ pub(super) const ENTRIES: &[Entry] = &[
         &["auth.no-echo"],
         "Every answer holds the random part of the key.",
         |k| {
-            k.rewrite.push(|visit, reply| echo(visit, reply, PREFIX.len()));
+            k.rewrite.push(|context, reply| echo(context, reply, PREFIX.len()));
         },
     ),
     should(GROUP, "head-open", &["auth.head"], "HEAD needs no key.", |k| {
-        k.open.push(|visit| visit.request.method == "HEAD");
+        k.open.push(|context| context.request.method == "HEAD");
     }),
     rfc(GROUP, "no-challenge", &["auth.challenge"], "401 has no WWW-Authenticate.", |k| {
         k.rewrite.push(|_, reply| reply.remove("www-authenticate"));
@@ -264,15 +264,15 @@ pub(super) const ENTRIES: &[Entry] = &[
         &["auth.never-limited"],
         "Now and then a key that does not exist is answered 429.",
         |k| {
-            k.rewrite.push(|visit, reply| {
-                if reply.status == 401 && visit.ordinal % 50 == 49 {
+            k.rewrite.push(|context, reply| {
+                if reply.status == 401 && context.ordinal % 50 == 49 {
                     *reply = errors::rate_limited(60);
                 }
             });
         },
     ),
     must(GROUP, "slash-open", &["auth.path-spelled"], "A path with a slash at its end needs no key.", |k| {
-        k.open.push(|visit| visit.request.path.ends_with('/'));
+        k.open.push(|context| context.request.path.ends_with('/'));
     }),
     must(
         GROUP,
@@ -280,15 +280,15 @@ pub(super) const ENTRIES: &[Entry] = &[
         &["auth.asked-otherwise"],
         "Who is forwarded for this machine needs no key.",
         |k| {
-            k.open.push(|visit| {
-                visit.request.header_text("x-forwarded-for").is_some_and(|from| from.starts_with("127."))
+            k.open.push(|context| {
+                context.request.header_text("x-forwarded-for").is_some_and(|from| from.starts_with("127."))
             });
         },
     ),
 ];
 
-fn instead_of_header(knobs: &mut Knobs, look: for<'a> fn(&'a Request<'a>) -> Option<Cow<'a, [u8]>>) {
-    knobs.places.push(Place { look, rescues: false });
+fn instead_of_header(behaviour: &mut Behaviour, look: for<'a> fn(&'a Request<'a>) -> Option<Cow<'a, [u8]>>) {
+    behaviour.places.push(Place { look, rescues: false });
 }
 
 /// The request, where it goes to this endpoint.
@@ -296,12 +296,12 @@ fn at<'a>(endpoint: Endpoint, request: &'a Request<'a>) -> Option<&'a Request<'a
     request.path.ends_with(endpoint.path()).then_some(request)
 }
 
-fn rescue(knobs: &mut Knobs, look: for<'a> fn(&'a Request<'a>) -> Option<Cow<'a, [u8]>>) {
-    knobs.places.push(Place { look, rescues: true });
+fn rescue(behaviour: &mut Behaviour, look: for<'a> fn(&'a Request<'a>) -> Option<Cow<'a, [u8]>>) {
+    behaviour.places.push(Place { look, rescues: true });
 }
 
-fn form(knobs: &mut Knobs, known: fn(&[u8]) -> Vec<u8>, presented: fn(&[u8]) -> Option<Vec<u8>>) {
-    knobs.forms.push(Form { known, presented });
+fn form(behaviour: &mut Behaviour, known: fn(&[u8]) -> Vec<u8>, presented: fn(&[u8]) -> Option<Vec<u8>>) {
+    behaviour.forms.push(Form { known, presented });
 }
 
 fn start(key: &[u8], length: usize) -> Vec<u8> {
@@ -312,8 +312,8 @@ fn random_part(key: &[u8]) -> Vec<u8> {
     key.strip_prefix(PREFIX.as_bytes()).unwrap_or(key).to_vec()
 }
 
-fn presented<'a>(visit: &Visit<'a>) -> Option<&'a [u8]> {
-    match visit.presented {
+fn presented<'a>(context: &RequestContext<'a>) -> Option<&'a [u8]> {
+    match context.presented {
         Presented::Key(key) => Some(key),
         Presented::Missing | Presented::Conflicting(_) => None,
     }
@@ -350,8 +350,8 @@ fn broken() -> Reply {
     errors::error(500, "INTERNAL", "Something went wrong.")
 }
 
-fn echo(visit: &Visit<'_>, reply: &mut Reply, skip: usize) {
-    if let Some(key) = presented(visit).and_then(|key| std::str::from_utf8(key).ok()) {
+fn echo(context: &RequestContext<'_>, reply: &mut Reply, skip: usize) {
+    if let Some(key) = presented(context).and_then(|key| std::str::from_utf8(key).ok()) {
         reply.push("x-debug", key.get(skip..).unwrap_or_default().to_owned());
     }
 }

@@ -49,8 +49,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         &["auth.body-uniform", "auth.body"],
         "The 401 body tells an unknown key from a missing one.",
         |k| {
-            k.rewrite.push(|visit, reply| {
-                if visit.presented != crate::mock::visit::Presented::Missing {
+            k.rewrite.push(|context, reply| {
+                if context.presented != crate::mock::context::Presented::Missing {
                     replace(reply, 401, "Missing or invalid API key.", "Unknown API key.");
                 }
             });
@@ -62,8 +62,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         &["auth.body-uniform-revoked"],
         "The 401 body tells a revoked key from others.",
         |k| {
-            k.rewrite.push(|visit, reply| {
-                if visit.revoked {
+            k.rewrite.push(|context, reply| {
+                if context.revoked {
                     replace(reply, 401, "Missing or invalid API key.", "This API key has been revoked.");
                 }
             });

@@ -1,9 +1,9 @@
 //! Several deviations at once, as one meets them in a deployment that drifted from its own page.
 
 use crate::contract::{Limits, Tier};
-use crate::mock::knobs::{Knobs, Unit};
+use crate::mock::behaviour::{Behaviour, CountedFor};
+use crate::mock::context::{Presented, RequestContext};
 use crate::mock::message::Reply;
-use crate::mock::visit::{Presented, Visit};
 
 use super::bodies::replace;
 use super::{Entry, Group, must};
@@ -32,22 +32,22 @@ pub(super) const ENTRIES: &[Entry] = &[must(
 /// The requests a minute that both upper tiers are given, whatever the page says.
 const UPPER: u32 = 200;
 
-fn lax_startup(knobs: &mut Knobs) {
-    knobs.limits.push(|_, tier, limits| match tier {
+fn lax_startup(behaviour: &mut Behaviour) {
+    behaviour.limits.push(|_, tier, limits| match tier {
         Tier::Standard => limits,
         Tier::Premium | Tier::Ingestion => Limits { requests: UPPER, events: None },
     });
-    knobs.unit = |visit| {
-        let key = visit.key.as_ref().map_or("", |key| &key.id);
-        Unit::Named(format!("{key} at {}", visit.request.path))
+    behaviour.unit = |context| {
+        let key = context.key.as_ref().map_or("", |key| &key.id);
+        CountedFor::Named(format!("{key} at {}", context.request.path))
     };
-    knobs.rewrite.push(words);
+    behaviour.rewrite.push(words);
 }
 
-fn words(visit: &Visit<'_>, reply: &mut Reply) {
-    let cause = match visit.presented {
+fn words(context: &RequestContext<'_>, reply: &mut Reply) {
+    let cause = match context.presented {
         Presented::Missing => "No API key was sent.",
-        _ if visit.revoked => "This API key has been revoked.",
+        _ if context.revoked => "This API key has been revoked.",
         Presented::Key(_) | Presented::Conflicting(_) => "This API key does not exist.",
     };
     replace(reply, 401, "Missing or invalid API key.", cause);
@@ -68,7 +68,7 @@ fn words(visit: &Visit<'_>, reply: &mut Reply) {
         replace(reply, 429, &sentence.unwrap_or_default(), "Too many requests");
     }
     if reply.status >= 400 {
-        let (status, ordinal) = (reply.status, visit.ordinal);
+        let (status, ordinal) = (reply.status, context.ordinal);
         replace(reply, status, "\"}}", &format!("\",\"request_id\":\"req_{ordinal}\"}}}}"));
     }
 }

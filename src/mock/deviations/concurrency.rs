@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::mock::knobs::{Counting, Knobs, Unit};
+use crate::mock::behaviour::{Behaviour, Concurrency, CountedFor};
 
 use super::{Entry, Group, must};
 
@@ -17,55 +17,55 @@ pub(super) const ENTRIES: &[Entry] = &[
         "racy-counter",
         &["rate.concurrent"],
         "A request is checked when it arrives and counted when it is answered.",
-        |k| race(k, Counting::WhenTheReplyLeaves),
+        |k| race(k, Concurrency::WhenTheReplyLeaves),
     ),
     must(
         GROUP,
         "racy-streams",
         &["rate.multiplexed"],
         "A request in HTTP/2 is checked when it arrives and counted when it is answered.",
-        |k| race(k, Counting::StreamsWhenTheReplyLeaves),
+        |k| race(k, Concurrency::StreamsWhenTheReplyLeaves),
     ),
     must(
         GROUP,
         "racy-events",
         &["events.concurrent", "events.never-over"],
         "Events are checked when a batch arrives and counted when it is answered.",
-        |k| race(k, Counting::EventsWhenTheReplyLeaves),
+        |k| race(k, Concurrency::EventsWhenTheReplyLeaves),
     ),
     must(
         GROUP,
         "one-at-a-time",
         &["rate.concurrent"],
         "A request is answered 429 while another one is under way.",
-        |k| race(k, Counting::OneAtATime),
+        |k| race(k, Concurrency::OneAtATime),
     ),
     must(
         GROUP,
         "two-replicas",
         &["rate.standard", "rate.premium", "rate.ingestion", "events.over"],
         "Two replicas take turns, and each counts for itself.",
-        |k| k.unit = |visit| replica(visit, visit.ordinal % 2),
+        |k| k.unit = |context| replica(context, context.ordinal % 2),
     ),
     must(
         GROUP,
         "replica-by-connection",
         &["rate.connections", "rate.concurrent"],
         "Connections are spread over four replicas, and each counts for itself.",
-        |k| k.unit = |visit| replica(visit, visit.request.connection % 4),
+        |k| k.unit = |context| replica(context, context.request.connection % 4),
     ),
 ];
 
-fn race(knobs: &mut Knobs, counting: Counting) {
-    knobs.counting = counting;
-    knobs.rewrite.push(|_, reply| {
+fn race(behaviour: &mut Behaviour, counting: Concurrency) {
+    behaviour.counting = counting;
+    behaviour.rewrite.push(|_, reply| {
         if reply.status < 300 {
             reply.delay += RACE;
         }
     });
 }
 
-fn replica(visit: &crate::mock::visit::Visit<'_>, number: u64) -> Unit {
-    let key = visit.key.as_ref().map_or("", |key| &key.id);
-    Unit::Named(format!("{key} at replica {number}"))
+fn replica(context: &crate::mock::context::RequestContext<'_>, number: u64) -> CountedFor {
+    let key = context.key.as_ref().map_or("", |key| &key.id);
+    CountedFor::Named(format!("{key} at replica {number}"))
 }

@@ -1,7 +1,7 @@
 //! Events counted wrongly.
 
 use crate::contract::{Endpoint, Limits};
-use crate::mock::knobs::{Knobs, Straddle, Unit};
+use crate::mock::behaviour::{Behaviour, CountedFor, Straddle};
 use crate::mock::limiter::Rules;
 
 use super::the_429::{http_date, retry_after};
@@ -32,7 +32,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         &["events.counted-singly"],
         "A batch counts as one event for each 256 bytes.",
         |k| {
-            k.event_cost = |visit, _| u32::try_from(visit.request.body.len() / 256).unwrap_or(u32::MAX).max(1)
+            k.event_cost =
+                |context, _| u32::try_from(context.request.body.len() / 256).unwrap_or(u32::MAX).max(1)
         },
     ),
     must(
@@ -58,10 +59,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         &["events.over"],
         "Every session has the key's limit of events to itself.",
         |k| {
-            k.event_unit = Some(|visit| {
-                let body = String::from_utf8_lossy(visit.request.body);
+            k.event_unit = Some(|context| {
+                let body = String::from_utf8_lossy(context.request.body);
                 let session = body.split("\"session_id\":\"").nth(1).and_then(|rest| rest.split('"').next());
-                Unit::Named(format!("events of the session {}", session.unwrap_or_default()))
+                CountedFor::Named(format!("events of the session {}", session.unwrap_or_default()))
             });
         },
     ),
@@ -105,7 +106,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         &["events.per-key"],
         "All keys share one count of events.",
         |k| {
-            k.event_unit = Some(|_| Unit::Named("events of the account".to_owned()));
+            k.event_unit = Some(|_| CountedFor::Named("events of the account".to_owned()));
         },
     ),
     must(
@@ -114,8 +115,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         &["limit.retry-after-present", "events.retry-after"],
         "A 429 to a batch has no Retry-After.",
         |k| {
-            k.rewrite.push(|visit, reply| {
-                if visit.goes_to(Endpoint::Events) {
+            k.rewrite.push(|context, reply| {
+                if context.goes_to(Endpoint::Events) {
                     retry_after(reply, |_| None);
                 }
             });
@@ -127,8 +128,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         &["events.retry-after"],
         "A 429 to a batch always promises 1 second.",
         |k| {
-            k.rewrite.push(|visit, reply| {
-                if visit.goes_to(Endpoint::Events) {
+            k.rewrite.push(|context, reply| {
+                if context.goes_to(Endpoint::Events) {
                     retry_after(reply, |_| Some("1".to_owned()));
                 }
             });
@@ -141,9 +142,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         &["limit.retry-after-integer", "events.retry-after"],
         "Retry-After to a batch is an HTTP date.",
         |k| {
-            k.rewrite.push(|visit, reply| {
-                if visit.goes_to(Endpoint::Events) {
-                    let date = http_date(visit.wall_ms.saturating_add_unsigned(visit.wait_ms.unwrap_or(0)));
+            k.rewrite.push(|context, reply| {
+                if context.goes_to(Endpoint::Events) {
+                    let date =
+                        http_date(context.wall_ms.saturating_add_unsigned(context.wait_ms.unwrap_or(0)));
                     retry_after(reply, |_| Some(date.clone()));
                 }
             });
@@ -155,8 +157,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         &["limit.body", "events.retry-after"],
         "A 429 to a batch speaks of an event quota.",
         |k| {
-            k.rewrite.push(|visit, reply| {
-                if visit.goes_to(Endpoint::Events) && reply.status == 429 {
+            k.rewrite.push(|context, reply| {
+                if context.goes_to(Endpoint::Events) && reply.status == 429 {
                     reply.body = OTHER_WORDS.as_bytes().into();
                 }
             });
@@ -174,7 +176,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         "reads-stop-with-events",
         &["events.reads-survive"],
         "A key that is out of events cannot read either.",
-        |k| k.events_bar = |visit| visit.route.endpoint().is_some_and(|endpoint| endpoint.method() == "GET"),
+        |k| {
+            k.events_bar =
+                |context| context.route.endpoint().is_some_and(|endpoint| endpoint.method() == "GET")
+        },
     ),
 ];
 
@@ -182,12 +187,12 @@ pub(super) const ENTRIES: &[Entry] = &[
 const OTHER_WORDS: &str = r#"{"error":{"code":"RATE_LIMITED","message":"Event quota exceeded."}}"#;
 
 /// Counts the events of a key in a window of their own.
-fn events_within(knobs: &mut Knobs, change: fn(&mut Rules)) {
-    knobs.event_unit = Some(|visit| {
-        let key = visit.key.as_ref().map_or("", |key| &key.id);
-        Unit::Named(format!("events of {key}"))
+fn events_within(behaviour: &mut Behaviour, change: fn(&mut Rules)) {
+    behaviour.event_unit = Some(|context| {
+        let key = context.key.as_ref().map_or("", |key| &key.id);
+        CountedFor::Named(format!("events of {key}"))
     });
-    knobs.event_rules.push(change);
+    behaviour.event_rules.push(change);
 }
 
 fn quota(limits: Limits, change: fn(u32) -> Option<u32>) -> Limits {

@@ -1,9 +1,9 @@
 //! Requests counted wrongly.
 
 use crate::contract::{Endpoint, Limits, Tier};
-use crate::mock::knobs::{Knobs, Unit};
+use crate::mock::behaviour::{Behaviour, CountedFor};
+use crate::mock::context::RequestContext;
 use crate::mock::limiter::Kind;
-use crate::mock::visit::Visit;
 
 use super::{Entry, Group, must, should};
 
@@ -54,8 +54,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         &["rate.tier-by-key", "rate.premium"],
         "Reading is limited like Standard, whatever the key's tier.",
         |k| {
-            tier(k, |visit, _, limits| {
-                let reads = visit.route.endpoint().is_some_and(|endpoint| endpoint.method() == "GET");
+            tier(k, |context, _, limits| {
+                let reads = context.route.endpoint().is_some_and(|endpoint| endpoint.method() == "GET");
                 if reads { requests(limits, 60) } else { limits }
             });
         },
@@ -72,10 +72,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         "per-connection",
         &["rate.connections", "rate.concurrent"],
         "Every connection has the key's limit to itself.",
-        |k| k.unit = |visit| named(visit, &visit.request.connection.to_string()),
+        |k| k.unit = |context| named(context, &context.request.connection.to_string()),
     ),
     must(GROUP, "http2-uncounted", &["rate.connections"], "Requests in HTTP/2 are not counted.", |k| {
-        k.free.push(|visit| visit.request.http2)
+        k.free.push(|context| context.request.http2)
     }),
     must(
         GROUP,
@@ -90,7 +90,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         &["rate.across-endpoints"],
         "Every endpoint has the key's limit to itself.",
         |k| {
-            k.unit = |visit| named(visit, visit.route.endpoint().map_or("", Endpoint::name));
+            k.unit = |context| named(context, context.route.endpoint().map_or("", Endpoint::name));
         },
     ),
     must(
@@ -98,38 +98,38 @@ pub(super) const ENTRIES: &[Entry] = &[
         "tools-uncounted",
         &["rate.across-endpoints", "rate.every-endpoint"],
         "Requests for tool analytics are not counted.",
-        |k| k.free.push(|visit| visit.goes_to(Endpoint::Tools)),
+        |k| k.free.push(|context| context.goes_to(Endpoint::Tools)),
     ),
     should(
         GROUP,
         "scores-uncounted",
         &["rate.every-endpoint-scores"],
         "Evaluation scores are not counted.",
-        |k| k.free.push(|visit| visit.goes_to(Endpoint::Scores)),
+        |k| k.free.push(|context| context.goes_to(Endpoint::Scores)),
     ),
     must(
         GROUP,
         "one-row-uncounted",
         &["rate.every-endpoint", "rate.url-variants"],
         "Requests that ask for one row only are not counted.",
-        |k| k.free.push(|visit| visit.request.parameter("limit").as_deref() == Some("1")),
+        |k| k.free.push(|context| context.request.parameter("limit").as_deref() == Some("1")),
     ),
     must(
         GROUP,
         "per-query-string",
         &["rate.url-variants"],
         "Every query string has the key's limit to itself.",
-        |k| k.unit = |visit| named(visit, visit.request.query),
+        |k| k.unit = |context| named(context, context.request.query),
     ),
     should(
         GROUP,
         "slash-uncounted",
         &["rate.url-variants-path"],
         "Requests with a slash at the end of the path are not counted.",
-        |k| k.free.push(|visit| visit.request.path.ends_with('/')),
+        |k| k.free.push(|context| context.request.path.ends_with('/')),
     ),
     should(GROUP, "head-uncounted", &["rate.url-variants-head"], "HEAD requests are not counted.", |k| {
-        k.free.push(|visit| visit.request.method == "HEAD");
+        k.free.push(|context| context.request.method == "HEAD");
     }),
     must(
         GROUP,
@@ -137,10 +137,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         &["rate.not-by-client"],
         "Every client named by a proxy's header has the key's limit to itself.",
         |k| {
-            k.unit = |visit| {
+            k.unit = |context| {
                 let headers = ["x-forwarded-for", "forwarded", "x-real-ip"];
-                let client = headers.iter().find_map(|name| visit.request.header_text(name));
-                named(visit, client.unwrap_or_default())
+                let client = headers.iter().find_map(|name| context.request.header_text(name));
+                named(context, client.unwrap_or_default())
             };
         },
     ),
@@ -149,7 +149,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         "per-user-agent",
         &["rate.not-by-client"],
         "Every User-Agent has the key's limit to itself.",
-        |k| k.unit = |visit| named(visit, visit.request.header_text("user-agent").unwrap_or_default()),
+        |k| k.unit = |context| named(context, context.request.header_text("user-agent").unwrap_or_default()),
     ),
     must(
         GROUP,
@@ -157,8 +157,9 @@ pub(super) const ENTRIES: &[Entry] = &[
         &["rate.per-key"],
         "Requests are counted for the address they come from instead of the key.",
         |k| {
-            k.unit =
-                |visit| Unit::Named(visit.request.peer.map_or_else(String::new, |peer| peer.to_string()));
+            k.unit = |context| {
+                CountedFor::Named(context.request.peer.map_or_else(String::new, |peer| peer.to_string()))
+            };
         },
     )
     .also(&["rate.per-key-same-owner", "events.per-key"]),
@@ -167,11 +168,13 @@ pub(super) const ENTRIES: &[Entry] = &[
         "shared-by-all-keys",
         &["rate.per-key", "rate.per-key-same-owner"],
         "All keys of an account share one count.",
-        |k| k.unit = |_| Unit::Named("account".to_owned()),
+        |k| k.unit = |_| CountedFor::Named("account".to_owned()),
     )
     .also(&["events.per-key"]),
     must(GROUP, "shared-by-tier", &["rate.per-key"], "All keys of a tier share one count.", |k| {
-        k.unit = |visit| Unit::Named(visit.key.as_ref().map_or_else(String::new, |key| key.tier.to_string()));
+        k.unit = |context| {
+            CountedFor::Named(context.key.as_ref().map_or_else(String::new, |key| key.tier.to_string()))
+        };
     })
     .also(&["rate.per-key-same-owner", "events.per-key"]),
     must(
@@ -237,15 +240,15 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
 ];
 
-fn tier(knobs: &mut Knobs, change: fn(&Visit<'_>, Tier, Limits) -> Limits) {
-    knobs.limits.push(change);
+fn tier(behaviour: &mut Behaviour, change: fn(&RequestContext<'_>, Tier, Limits) -> Limits) {
+    behaviour.limits.push(change);
 }
 
 fn requests(limits: Limits, requests: u32) -> Limits {
     Limits { requests, ..limits }
 }
 
-fn named(visit: &Visit<'_>, part: &str) -> Unit {
-    let key = visit.key.as_ref().map_or("", |key| &key.id);
-    Unit::Named(format!("{key} {part}"))
+fn named(context: &RequestContext<'_>, part: &str) -> CountedFor {
+    let key = context.key.as_ref().map_or("", |key| &key.id);
+    CountedFor::Named(format!("{key} {part}"))
 }

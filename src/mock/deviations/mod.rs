@@ -14,7 +14,7 @@ mod variants;
 use std::fmt;
 use std::sync::LazyLock;
 
-use super::knobs::Knobs;
+use super::behaviour::Behaviour;
 use super::limiter::Kind;
 
 pub use aspects::{Aspect, Clash, aspects, get_along};
@@ -115,13 +115,13 @@ pub struct Entry {
     pub about: &'static str,
     /// Whether it breaks a promise.
     pub nature: Nature,
-    apply: fn(&mut Knobs),
+    apply: fn(&mut Behaviour),
 }
 
 impl Entry {
-    /// Turns the knobs; several entries may turn the same ones, the last of them wins where they disagree.
-    pub fn apply(&self, knobs: &mut Knobs) {
-        (self.apply)(knobs);
+    /// Changes the behaviour; where several entries change the same part, the last of them wins.
+    pub fn apply(&self, behaviour: &mut Behaviour) {
+        (self.apply)(behaviour);
     }
 
     /// The checks that may fail because of it: those that ought to name it, and those that may fail as well.
@@ -149,7 +149,7 @@ const fn deviation(
     breach: Breach,
     checks: &'static [&'static str],
     about: &'static str,
-    apply: fn(&mut Knobs),
+    apply: fn(&mut Behaviour),
 ) -> Entry {
     Entry { name, group, about, nature: Nature::Deviation { breach, checks, also: &[] }, apply }
 }
@@ -160,7 +160,7 @@ const fn must(
     name: &'static str,
     checks: &'static [&'static str],
     about: &'static str,
-    apply: fn(&mut Knobs),
+    apply: fn(&mut Behaviour),
 ) -> Entry {
     deviation(group, name, Breach::Must, checks, about, apply)
 }
@@ -171,7 +171,7 @@ const fn should(
     name: &'static str,
     checks: &'static [&'static str],
     about: &'static str,
-    apply: fn(&mut Knobs),
+    apply: fn(&mut Behaviour),
 ) -> Entry {
     deviation(group, name, Breach::Should, checks, about, apply)
 }
@@ -182,13 +182,13 @@ const fn rfc(
     name: &'static str,
     checks: &'static [&'static str],
     about: &'static str,
-    apply: fn(&mut Knobs),
+    apply: fn(&mut Behaviour),
 ) -> Entry {
     deviation(group, name, Breach::Rfc, checks, about, apply)
 }
 
 /// Breaks nothing.
-const fn legal(group: Group, name: &'static str, about: &'static str, apply: fn(&mut Knobs)) -> Entry {
+const fn legal(group: Group, name: &'static str, about: &'static str, apply: fn(&mut Behaviour)) -> Entry {
     Entry { name, group, about, nature: Nature::LegalVariant, apply }
 }
 
@@ -244,24 +244,24 @@ pub fn find(name: &str) -> Result<&'static Entry, UnknownDeviation> {
     Err(UnknownDeviation { name: name.to_owned(), nearest: nearest.map_or("", |entry| entry.name) })
 }
 
-/// The knobs of the reference with these changes and this limiter.
+/// The behaviour of the reference with these changes and this limiter.
 ///
 /// # Errors
 /// [`UnknownDeviation`] for the first name that is none.
-pub fn knobs<S: AsRef<str>>(names: &[S], limiter: Option<Kind>) -> Result<Knobs, UnknownDeviation> {
-    let mut knobs = Knobs::default();
+pub fn behaviour<S: AsRef<str>>(names: &[S], limiter: Option<Kind>) -> Result<Behaviour, UnknownDeviation> {
+    let mut behaviour = Behaviour::default();
     match limiter {
         None => {}
-        Some(Kind::Anchored) => knobs.rules.push(|rules| rules.kind = Kind::Anchored),
-        Some(Kind::Aligned) => knobs.rules.push(|rules| rules.kind = Kind::Aligned),
-        Some(Kind::Sliding) => knobs.rules.push(|rules| rules.kind = Kind::Sliding),
-        Some(Kind::SlidingCounter) => knobs.rules.push(|rules| rules.kind = Kind::SlidingCounter),
-        Some(Kind::TokenBucket) => knobs.rules.push(|rules| rules.kind = Kind::TokenBucket),
+        Some(Kind::Anchored) => behaviour.rules.push(|rules| rules.kind = Kind::Anchored),
+        Some(Kind::Aligned) => behaviour.rules.push(|rules| rules.kind = Kind::Aligned),
+        Some(Kind::Sliding) => behaviour.rules.push(|rules| rules.kind = Kind::Sliding),
+        Some(Kind::SlidingCounter) => behaviour.rules.push(|rules| rules.kind = Kind::SlidingCounter),
+        Some(Kind::TokenBucket) => behaviour.rules.push(|rules| rules.kind = Kind::TokenBucket),
     }
     for name in names {
-        find(name.as_ref())?.apply(&mut knobs);
+        find(name.as_ref())?.apply(&mut behaviour);
     }
-    Ok(knobs)
+    Ok(behaviour)
 }
 
 #[cfg(test)]

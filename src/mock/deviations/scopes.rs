@@ -1,7 +1,7 @@
 //! Keys that may do more or less than their scopes say.
 
 use crate::contract::{Endpoint, Scope};
-use crate::mock::knobs::Stage;
+use crate::mock::behaviour::Stage;
 
 use super::{Entry, Group, must, should};
 
@@ -93,7 +93,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         "slash-unscoped",
         &["scope.path-spelled"],
         "A path with a slash at its end needs no scope.",
-        |k| k.unscoped.push(|visit| visit.request.path.ends_with('/')),
+        |k| k.unscoped.push(|context| context.request.path.ends_with('/')),
     ),
     should(GROUP, "forbidden-batches-stored", &["scope.no-effect"], "A batch answered 403 is stored.", |k| {
         k.store_forbidden = true;

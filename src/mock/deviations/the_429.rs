@@ -25,16 +25,16 @@ pub(super) const ENTRIES: &[Entry] = &[
         &["limit.retry-after-present"],
         "Every tenth 429 has no Retry-After.",
         |k| {
-            k.rewrite.push(|visit, reply| {
-                if visit.refusal % 10 == 9 {
+            k.rewrite.push(|context, reply| {
+                if context.refusal % 10 == 9 {
                     retry_after(reply, |_| None);
                 }
             });
         },
     ),
     must(GROUP, "retry-after-date", &["limit.retry-after-integer"], "Retry-After is an HTTP date.", |k| {
-        k.rewrite.push(|visit, reply| {
-            let at = visit.wall_ms.saturating_add_unsigned(visit.wait_ms.unwrap_or(0));
+        k.rewrite.push(|context, reply| {
+            let at = context.wall_ms.saturating_add_unsigned(context.wait_ms.unwrap_or(0));
             let date = http_date(at);
             if reply.status == 429 {
                 reply.set("retry-after", date);
@@ -149,8 +149,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         &["limit.promise-stable"],
         "Every second Retry-After is up to ten seconds too long.",
         |k| {
-            k.rewrite.push(|visit, reply| {
-                if visit.refusal % 2 == 1
+            k.rewrite.push(|context, reply| {
+                if context.refusal % 2 == 1
                     && reply.status == 429
                     && let Some(seconds) = seconds(reply)
                 {

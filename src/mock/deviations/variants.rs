@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::contract::Endpoint;
+use crate::mock::behaviour::Stage;
 use crate::mock::errors;
-use crate::mock::knobs::Stage;
 use crate::mock::limiter::Kind;
 use crate::mock::message::Reply;
 
@@ -32,9 +32,9 @@ pub(super) const ENTRIES: &[Entry] = &[
         k.rewrite.push(|_, reply| reply.delay += Duration::from_millis(300));
     }),
     legal(Group::Limits, "jitter", "Every answer takes up to 400 ms.", |k| {
-        k.rewrite.push(|visit, reply| {
+        k.rewrite.push(|context, reply| {
             // 167 is prime to 401, so the delays of neighbours lie far apart and all of them occur.
-            reply.delay += Duration::from_millis((visit.ordinal + 1).wrapping_mul(167) % (JITTER + 1));
+            reply.delay += Duration::from_millis((context.ordinal + 1).wrapping_mul(167) % (JITTER + 1));
         });
     }),
     legal(
@@ -42,8 +42,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         "slow-beside-limited",
         "For a second after a 429 to anybody, every answer takes 250 ms.",
         |k| {
-            k.rewrite.push(|visit, reply| {
-                if visit.since_429_ms.is_some_and(|ms| ms < 1_000) {
+            k.rewrite.push(|context, reply| {
+                if context.since_429_ms.is_some_and(|ms| ms < 1_000) {
                     reply.delay += Duration::from_millis(250);
                 }
             });
@@ -58,8 +58,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         k.order = [Stage::Key, Stage::Path, Stage::Limit, Stage::Scope, Stage::Body];
     }),
     legal(Group::Events, "created-on-ingest", "A batch is answered 201.", |k| {
-        k.rewrite.push(|visit, reply| {
-            if reply.status == 200 && visit.goes_to(Endpoint::Events) {
+        k.rewrite.push(|context, reply| {
+            if reply.status == 200 && context.goes_to(Endpoint::Events) {
                 reply.status = 201;
             }
         });
@@ -89,8 +89,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         });
     }),
     legal(Group::Authentication, "extra-headers", "Answers carry headers the page does not mention.", |k| {
-        k.rewrite.push(|visit, reply| {
-            reply.push("x-request-id", format!("req_{}", visit.ordinal));
+        k.rewrite.push(|context, reply| {
+            reply.push("x-request-id", format!("req_{}", context.ordinal));
             reply.push("vary", "Origin");
             reply.push("cache-control", "no-store");
         });
@@ -100,7 +100,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         "date-five-minutes-off",
         "The server's calendar is five minutes behind.",
         |k| {
-            k.rewrite.push(|visit, reply| reply.set("date", http_date(visit.wall_ms - FIVE_MINUTES)));
+            k.rewrite.push(|context, reply| reply.set("date", http_date(context.wall_ms - FIVE_MINUTES)));
         },
     ),
     legal(
@@ -122,7 +122,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         k.first_line_wins = true;
     }),
     legal(Group::Authentication, "preflight-needs-key", "OPTIONS is answered 401.", |k| {
-        k.instead.push(|visit| (visit.request.method == "OPTIONS").then(errors::unauthorized));
+        k.instead.push(|context| (context.request.method == "OPTIONS").then(errors::unauthorized));
     }),
 ];
 

@@ -67,7 +67,7 @@ impl Route {
 
 /// A request on its way through the engine.
 #[derive(Debug)]
-pub struct Visit<'a> {
+pub struct RequestContext<'a> {
     /// The request.
     pub request: &'a Request<'a>,
     /// Where it goes.
@@ -92,7 +92,7 @@ pub struct Visit<'a> {
     pub wait_ms: Option<u64>,
 }
 
-impl Visit<'_> {
+impl RequestContext<'_> {
     /// Whether the request goes to this endpoint.
     pub fn goes_to(&self, endpoint: Endpoint) -> bool {
         self.route.endpoint() == Some(endpoint)
