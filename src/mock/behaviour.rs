@@ -23,11 +23,14 @@ pub enum Stage {
     Body,
 }
 
+/// Finds a key in a request.
+pub type Look = for<'a> fn(&'a Request<'a>) -> Option<Cow<'a, [u8]>>;
+
 /// A place besides `X-API-Key` where a key is looked for.
 #[derive(Debug, Clone, Copy)]
 pub struct Place {
     /// Finds the key in a request.
-    pub look: for<'a> fn(&'a Request<'a>) -> Option<Cow<'a, [u8]>>,
+    pub look: Look,
     /// Whether it is looked at when `X-API-Key` is there and wrong, instead of when it is missing.
     pub rescues: bool,
 }
@@ -148,8 +151,8 @@ pub struct Behaviour {
     pub counting: Concurrency,
     /// Whole seconds to wait, from milliseconds to wait and the window in milliseconds.
     pub seconds: fn(u64, u64) -> u64,
-    /// Changes to every reply.
-    pub rewrite: Vec<Rewrite>,
+    /// Changes to replies, each to those with a status or to all.
+    pub rewrites: Vec<(Option<u16>, Rewrite)>,
 }
 
 impl Default for Behaviour {
@@ -187,7 +190,34 @@ impl Default for Behaviour {
             straddle: Straddle::Refused,
             counting: Concurrency::Exact,
             seconds: |wait_ms, window_ms| wait_ms.min(window_ms).div_ceil(1_000).max(1),
-            rewrite: Vec::new(),
+            rewrites: Vec::new(),
         }
+    }
+}
+
+impl Behaviour {
+    /// Changes every reply.
+    pub fn rewrite(&mut self, rewrite: Rewrite) {
+        self.rewrites.push((None, rewrite));
+    }
+
+    /// Changes replies with this status.
+    pub fn rewrite_on(&mut self, status: u16, rewrite: Rewrite) {
+        self.rewrites.push((Some(status), rewrite));
+    }
+
+    /// Looks for a key here as well, where `X-API-Key` is missing.
+    pub fn look_in(&mut self, look: Look) {
+        self.places.push(Place { look, rescues: false });
+    }
+
+    /// Looks for a key here as well, where `X-API-Key` is wrong.
+    pub fn rescue_with(&mut self, look: Look) {
+        self.places.push(Place { look, rescues: true });
+    }
+
+    /// Knows keys by a further form.
+    pub fn know_as(&mut self, known: fn(&[u8]) -> Vec<u8>, presented: fn(&[u8]) -> Option<Vec<u8>>) {
+        self.forms.push(Form { known, presented });
     }
 }

@@ -40,7 +40,7 @@ mod wiremock;
 mod workspace;
 
 pub use api::MockApi;
-pub use behaviour::{Behaviour, Concurrency, CountedFor, Form, Place, Rewrite, Stage, Straddle};
+pub use behaviour::{Behaviour, Concurrency, CountedFor, Form, Look, Place, Rewrite, Stage, Straddle};
 pub use configuration::Configuration;
 pub use context::{Presented, RequestContext, Route};
 pub use control::{CONTROL_PREFIX, ControlToken};

@@ -2,19 +2,18 @@
 
 mod aspects;
 mod authentication;
-mod bodies;
-mod composed;
-mod concurrency;
 mod events;
 mod limits;
+mod replies;
 mod scopes;
 mod the_429;
-mod variants;
+mod together;
 
 use std::fmt;
 use std::sync::LazyLock;
 
-use super::behaviour::Behaviour;
+use super::behaviour::{Behaviour, CountedFor};
+use super::context::RequestContext;
 use super::limiter::Kind;
 
 pub use aspects::{Aspect, Clash, aspects, get_along};
@@ -115,6 +114,8 @@ pub struct Entry {
     pub about: &'static str,
     /// Whether it breaks a promise.
     pub nature: Nature,
+    /// The aspects it changes, in their order.
+    pub changes: &'static [Aspect],
     apply: fn(&mut Behaviour),
 }
 
@@ -132,64 +133,61 @@ impl Entry {
         }
     }
 
-    /// The same, where these checks may fail as well.
-    const fn also(self, more: &'static [&'static str]) -> Self {
-        let nature = match self.nature {
-            Nature::Deviation { breach, checks, .. } => Nature::Deviation { breach, checks, also: more },
-            Nature::LegalVariant => Nature::LegalVariant,
-        };
-        Self { nature, ..self }
+    const fn new(name: &'static str, about: &'static str, nature: Nature) -> Self {
+        // The catalogue gives each entry the group of its list.
+        Self { name, group: Group::Composed, about, nature, changes: &[], apply: |_| {} }
+    }
+
+    /// The checks that ought to name it, and the aspects it changes.
+    const fn breaks(mut self, named: &'static [&'static str], changes: &'static [Aspect]) -> Self {
+        self.changes = changes;
+        if let Nature::Deviation { checks, .. } = &mut self.nature {
+            *checks = named;
+        }
+        self
+    }
+
+    /// The checks that may fail as well.
+    const fn also(mut self, more: &'static [&'static str]) -> Self {
+        if let Nature::Deviation { also, .. } = &mut self.nature {
+            *also = more;
+        }
+        self
+    }
+
+    const fn by(mut self, apply: fn(&mut Behaviour)) -> Self {
+        self.apply = apply;
+        self
     }
 }
 
-/// Breaks something.
-const fn deviation(
-    group: Group,
-    name: &'static str,
-    breach: Breach,
-    checks: &'static [&'static str],
-    about: &'static str,
-    apply: fn(&mut Behaviour),
-) -> Entry {
-    Entry { name, group, about, nature: Nature::Deviation { breach, checks, also: &[] }, apply }
+const fn deviation(name: &'static str, about: &'static str, breach: Breach) -> Entry {
+    Entry::new(name, about, Nature::Deviation { breach, checks: &[], also: &[] })
 }
 
 /// Breaks a `must`.
-const fn must(
-    group: Group,
-    name: &'static str,
-    checks: &'static [&'static str],
-    about: &'static str,
-    apply: fn(&mut Behaviour),
-) -> Entry {
-    deviation(group, name, Breach::Must, checks, about, apply)
+const fn must(name: &'static str, about: &'static str) -> Entry {
+    deviation(name, about, Breach::Must)
 }
 
 /// Breaks a `should`.
-const fn should(
-    group: Group,
-    name: &'static str,
-    checks: &'static [&'static str],
-    about: &'static str,
-    apply: fn(&mut Behaviour),
-) -> Entry {
-    deviation(group, name, Breach::Should, checks, about, apply)
+const fn should(name: &'static str, about: &'static str) -> Entry {
+    deviation(name, about, Breach::Should)
 }
 
 /// Breaks what HTTP asks for.
-const fn rfc(
-    group: Group,
-    name: &'static str,
-    checks: &'static [&'static str],
-    about: &'static str,
-    apply: fn(&mut Behaviour),
-) -> Entry {
-    deviation(group, name, Breach::Rfc, checks, about, apply)
+const fn rfc(name: &'static str, about: &'static str) -> Entry {
+    deviation(name, about, Breach::Rfc)
 }
 
 /// Breaks nothing.
-const fn legal(group: Group, name: &'static str, about: &'static str, apply: fn(&mut Behaviour)) -> Entry {
-    Entry { name, group, about, nature: Nature::LegalVariant, apply }
+const fn legal(name: &'static str, about: &'static str) -> Entry {
+    Entry::new(name, about, Nature::LegalVariant)
+}
+
+/// What is counted for a key and something else of the request.
+fn key_and(context: &RequestContext<'_>, part: impl fmt::Display) -> CountedFor {
+    CountedFor::Named(format!("{} at {part}", context.key_id()))
 }
 
 /// Every deviation and every legal variant, by group.
@@ -203,19 +201,18 @@ const fn legal(group: Group, name: &'static str, about: &'static str, apply: fn(
 pub fn catalogue() -> &'static [Entry] {
     static ALL: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         let lists = [
-            authentication::ENTRIES,
-            bodies::ENTRIES,
-            scopes::ENTRIES,
-            limits::ENTRIES,
-            the_429::ENTRIES,
-            events::ENTRIES,
-            concurrency::ENTRIES,
-            composed::ENTRIES,
-            variants::ENTRIES,
+            (Group::Authentication, authentication::ENTRIES),
+            (Group::Scopes, scopes::ENTRIES),
+            (Group::Limits, limits::ENTRIES),
+            (Group::The429, the_429::ENTRIES),
+            (Group::Events, events::ENTRIES),
+            (Group::Concurrency, together::CONCURRENCY),
+            (Group::Composed, together::COMPOSED),
         ];
-        let mut all = lists.concat();
-        all.sort_by_key(|entry| entry.group);
-        all
+        let with_group = |(group, entries): (_, &[Entry])| {
+            entries.iter().map(move |entry| Entry { group, ..*entry }).collect::<Vec<_>>()
+        };
+        lists.into_iter().flat_map(with_group).collect()
     });
     &ALL
 }

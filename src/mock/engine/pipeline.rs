@@ -53,8 +53,10 @@ impl Engine {
         let (mut reply, mut summary) = self.decide(site, &mut context, located.key.clone());
         reply.push("access-control-allow-origin", "*");
         reply.push("access-control-expose-headers", "Retry-After");
-        for rewrite in &site.behaviour().rewrite {
-            rewrite(&context, &mut reply);
+        for (status, rewrite) in &site.behaviour().rewrites {
+            if status.is_none_or(|status| status == reply.status) {
+                rewrite(&context, &mut reply);
+            }
         }
         if request.method == "HEAD" {
             reply.set("content-length", reply.body.len().to_string());
