@@ -151,7 +151,7 @@ mod tests {
                 prop_assert!((2..=4).contains(&server.parts().len()), "{server}");
                 let (mut changed, mut declared) = (BTreeSet::new(), BTreeSet::new());
                 for part in server.parts() {
-                    prop_assert!(aspects(&part.name).into_iter().all(|aspect| changed.insert(aspect)), "{server}");
+                    prop_assert!(aspects(&part.name).iter().all(|aspect| changed.insert(aspect)), "{server}");
                     let entry = find(&part.name).unwrap();
                     prop_assert!(entry.declared().into_iter().all(|check| declared.insert(check)), "{server}");
                 }
