@@ -8,8 +8,10 @@
 //! [`mock`] is the reference API: a pure engine that is told the time, and the server that carries it. It knows
 //! `contract` and nothing else, for it is judged like any other deployment.
 //!
-//! [`scenario`] is the YAML language in which the contract is written, with diagnostics a person can act on. The
-//! shipped scenarios and the literal bodies they expect lie in `scenarios/` and `fixtures/`.
+//! [`yaml`] reads every file a user writes, each value with its place, with diagnostics a person can act on.
+//!
+//! [`scenario`] is the language in YAML in which the contract is written. The shipped scenarios and the literal bodies
+//! they expect lie in `scenarios/` and `fixtures/`.
 //!
 //! [`target`] is what is under test: a base URL, keys by role, and where keys come from. It is the one place beside
 //! the command line that knows `mock`, because the embedded reference is a target too.
@@ -47,3 +49,4 @@ pub mod run;
 pub mod scenario;
 mod signals;
 pub mod target;
+pub mod yaml;

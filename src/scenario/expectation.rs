@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::span::Spanned;
 use super::words::{Amount, Span, StatusSet};
+use crate::yaml::Spanned;
 
 /// What must be true. Of one answer after `send`; of every 429 inside `each_429`; of the counts after `burst` and `pace`.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]

@@ -8,10 +8,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use super::expectation::{Agree, Expect, HeaderExpect, Hole, IntegerRange, JsonExpect, Rule};
-pub use super::request::{Body, Credentials, HttpVersion, KeyForm, PathForm, RequestDef, Send};
-use super::span::Spanned;
-pub use super::steps::{Burst, Exhaust, FindSession, Fingerprint, Pace, Poll, Presence};
-use super::words::{StatusSet, WaitFor};
+pub use super::file::Action;
+pub use super::steps::{
+    Body, Burst, Credentials, Exhaust, FindSession, Fingerprint, HttpVersion, KeyForm, Pace, PathForm, Poll,
+    Presence, RequestDef, Send,
+};
+use super::words::StatusSet;
+use crate::yaml::Spanned;
 
 /// How much a check weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
@@ -99,29 +102,6 @@ pub struct Step {
     pub row: String,
     /// What is done.
     pub action: Action,
-}
-
-/// What a step does.
-#[derive(Debug, Clone)]
-pub enum Action {
-    /// Sends one request.
-    Send(Send),
-    /// Sends many requests.
-    Burst(Burst),
-    /// Sends requests evenly over a time.
-    Pace(Pace),
-    /// Asks a used-up key again and again.
-    Poll(Poll),
-    /// Sends until the key is used up.
-    Exhaust(Exhaust),
-    /// Uses a quota in two halves and watches it come back.
-    Fingerprint(Fingerprint),
-    /// Waits.
-    Wait(WaitFor),
-    /// Revokes a key.
-    Revoke(Spanned<String>),
-    /// Looks for a session in the session list.
-    FindSession(FindSession),
 }
 
 /// What a run learns of a deployment from one check, and uses in all others.

@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 use std::iter;
 
 use super::{ACTIONS, OWN, RUN, Rules, body, exactly_one, header_names, in_range, is_slug};
-use crate::scenario::problem::word;
-use crate::scenario::span::At;
-use crate::scenario::tree::Node;
 use crate::scenario::words::{Amount, Span, Word};
+use crate::yaml::{At, Node};
 
 /// Ten times the greatest documented limit; more is a slip that would run for hours.
 const MOST_SENT: i128 = 1_000_000;
@@ -28,7 +26,7 @@ impl<'c> Rules<'c> {
     pub(super) fn step(&self, step: &'c Node, earlier: &mut Earlier<'c>) {
         let text = self.text;
         let help = "a step does one thing; begin another one with `-`";
-        exactly_one(text, step, &ACTIONS, "this step does nothing", help);
+        exactly_one(text, step, ACTIONS, "this step does nothing", help);
         self.evidence_name(step, earlier);
         let Some((action, node)) = ACTIONS.iter().find_map(|action| Some((*action, step.get(action)?)))
         else {
@@ -53,29 +51,27 @@ impl<'c> Rules<'c> {
                 text.wrong(node.part("every").at, "nothing can be asked that often", "such as `every: 2s`");
             }
             "find_session" => {
-                let session = node.get("session").into_iter();
-                session.for_each(|name| {
+                if let Some(name) = node.get("session") {
                     text.one_of("session of an earlier `send`", name, earlier.sessions.iter().copied());
-                });
+                }
             }
             _ => {}
         }
     }
 
     fn evidence_name(&self, step: &'c Node, earlier: &mut Earlier<'c>) {
-        let (Some(name), written) = (step.get("as"), step.text_at("as")) else { return };
-        if written == RUN {
-            let what = "`run` is the evidence of the whole run";
-            self.text.wrong(name.at, what, "give this evidence another name");
-        } else if !is_slug(written, &['-', '_']) {
-            let what = format!("{} is no name for evidence", word(written));
-            self.text.wrong(name.at, what, "write it in small letters, digits, `-` and `_`");
+        let Some(name) = step.get("as") else { return };
+        if name.written() == RUN {
+            self.text.odd(name, "is the evidence of the whole run", "give this evidence another name");
+        } else if !is_slug(name.written(), &['-', '_']) {
+            let help = "write it in small letters, digits, `-` and `_`";
+            self.text.odd(name, "is no name for evidence", help);
         }
         // The steps of one table share their name, and its place.
-        let first = *earlier.evidence.entry(written).or_insert(name.at);
+        let first = *earlier.evidence.entry(name.written()).or_insert(name.at);
         if first != name.at {
-            let what = format!("{} is the name of evidence in line {} already", word(written), first.line);
-            self.text.wrong(name.at, what, "give one of the two another name");
+            let what = format!("is the name of evidence in line {} already", first.line);
+            self.text.odd(name, &what, "give one of the two another name");
         }
     }
 
@@ -92,24 +88,18 @@ impl<'c> Rules<'c> {
         }
         header_names(self.text, node, ("credentials", "header"));
         let spelled = node.get("credentials").and_then(|credentials| credentials.get("spelled"));
-        if let Some(name) = spelled
-            && let written = name.text().unwrap_or_default()
-            && !written.eq_ignore_ascii_case("x-api-key")
-        {
-            let what = format!("{} is no spelling of X-API-Key", word(written));
-            self.text.wrong(name.at, what, "for another header use `header`");
+        if let Some(name) = spelled.filter(|name| !name.written().eq_ignore_ascii_case("x-api-key")) {
+            self.text.odd(name, "is no spelling of X-API-Key", "for another header use `header`");
         }
     }
 
     fn send(&self, node: &Node) {
-        if let (Some(method), written) = (node.get("method"), node.text_at("method"))
-            && (written.is_empty() || !written.bytes().all(|byte| byte.is_ascii_uppercase()))
-        {
-            let what = format!("{} is no method", word(written));
-            self.text.wrong(method.at, what, "write it in capitals: `HEAD`");
+        let is_method = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase());
+        if let Some(method) = node.get("method").filter(|method| !is_method(method.written())) {
+            self.text.odd(method, "is no method", "write it in capitals: `HEAD`");
         }
         for (_, value) in node.pairs_at("headers") {
-            if http::HeaderValue::from_bytes(value.text().unwrap_or_default().as_bytes()).is_err() {
+            if http::HeaderValue::from_bytes(value.written().as_bytes()).is_err() {
                 self.text.wrong(value.at, "no header can hold this", "a header holds one line of text");
             }
         }

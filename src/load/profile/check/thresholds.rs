@@ -3,8 +3,8 @@
 use super::Checker;
 use crate::load::profile::{Lane, Profile, Request};
 use crate::scenario::words::Amount;
-use crate::scenario::{Problem, nearest};
 use crate::target::Role;
+use crate::yaml::{Problem, nearest};
 
 impl Profile {
     /// What is asked of every lane.

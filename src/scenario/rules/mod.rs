@@ -3,31 +3,23 @@
 //! The rules look at the tree, so that nothing that could not be read hides what else is wrong.
 
 mod checks;
-mod expect;
 mod steps;
 mod suite;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use serde_json::Value;
 
-use super::form::Form;
+use super::file::{ACTIONS, Form};
 use super::load::CaseFile;
 use super::model::RequestDef;
-use super::problem::{Problem, word, words};
-use super::rows::{Row, placeholders};
-use super::scalar::Typed;
-use super::span::{At, Spanned};
-use super::text::Text;
-use super::tree::Node;
+use super::rows::Row;
 use crate::contract::Endpoint;
+use crate::yaml::{Node, Problem, Spanned, Text, Typed, word, words};
 
 pub(super) use suite::suite;
 
-/// What a step can do.
-pub(super) const ACTIONS: [&str; 9] =
-    ["send", "burst", "pace", "poll", "exhaust", "fingerprint", "wait", "revoke", "find_session"];
 /// What a key may be asked to be.
 pub(super) const ROLES: [&str; 7] = ["standard", "premium", "ingestion", "read", "write", "both", "any"];
 /// The name of the file's own key in its steps.
@@ -75,10 +67,10 @@ pub(super) fn file(
 impl Rules<'_> {
     fn check(&self) {
         let Self { text, tree, .. } = self;
-        let name = tree.part("experiment");
         if self.form == Form::Experiment && !is_slug(tree.text_at("experiment"), &['-']) {
-            let what = format!("{} is no name for an experiment", word(tree.text_at("experiment")));
-            text.wrong(name.at, what, "write it in small letters, digits and `-`");
+            let (at, name) = (tree.part("experiment").at, word(tree.text_at("experiment")));
+            let help = "write it in small letters, digits and `-`";
+            text.wrong(at, format!("{name} is no name for an experiment"), help);
         }
         self.says_something(tree);
         let keys = tree.pairs_at("keys");
@@ -86,7 +78,7 @@ impl Rules<'_> {
             text.one_of("role", role, ROLES);
         }
         if let Some((own, _)) = keys.iter().find(|(name, _)| name.text() == Some(OWN)) {
-            text.wrong(own.at, "`own` is the key of `key`", "give the other key another name");
+            text.odd(own, "is the key of `key`", "give the other key another name");
         }
         if tree.list("steps").is_empty() {
             text.wrong(tree.part("steps").at, "there are no steps", "a step is an action, such as `send`");
@@ -100,9 +92,8 @@ impl Rules<'_> {
     }
 
     fn says_something(&self, node: &Node) {
-        if let Some(about) =
-            node.get("about").filter(|about| about.text().is_some_and(|text| text.trim().is_empty()))
-        {
+        let about = node.get("about").filter(|about| about.text().is_some_and(|text| text.trim().is_empty()));
+        if let Some(about) = about {
             self.text.wrong(about.at, "`about` says nothing", "say in a sentence what it is for");
         }
     }
@@ -114,14 +105,12 @@ pub(super) fn requests(text: &Text, tree: &Node) {
         if let Some(endpoint) = request.get("endpoint") {
             text.one_of("endpoint", endpoint, Endpoint::ALL.map(Endpoint::name));
         }
-        let nowhere = format!("the request {} goes nowhere", word(name.text().unwrap_or_default()));
+        let nowhere = format!("the request {} goes nowhere", word(name.written()));
         let help = "an endpoint has its path; leave one of them out";
         exactly_one(text, request, &["endpoint", "path"], &nowhere, help);
-        if let Some(path) =
-            request.get("path").filter(|path| path.text().is_some_and(|path| !path.starts_with('/')))
-        {
-            let what = format!("{} is no path", word(request.text_at("path")));
-            text.wrong(path.at, what, "a path begins with `/`");
+        let path = request.get("path").filter(|path| path.text().is_some_and(|path| !path.starts_with('/')));
+        if let Some(path) = path {
+            text.odd(path, "is no path", "a path begins with `/`");
         }
         body(text, request);
     }
@@ -135,16 +124,13 @@ fn body(text: &Text, request: &Node) {
 
 /// Of some fields exactly one is given; `none` says what is wrong without, `help` what to do where there are several.
 fn exactly_one(text: &Text, node: &Node, fields: &[&str], none: &str, help: &str) {
-    let keys = node.pairs().iter().map(|(key, _)| (key.text().unwrap_or_default(), key.at));
-    let given: Vec<(&str, At)> = keys.filter(|(key, _)| fields.contains(key)).collect();
-    match *given {
+    let keys = || node.pairs().iter().map(|(key, _)| key);
+    match *keys().filter(|key| key.is_one_of(fields)).collect::<Vec<_>>() {
         // Perhaps it is one that is misspelt, which has been reported.
-        [] if node.pairs().iter().all(|(key, _)| !text.is_wrong_at(key.at)) => {
+        [] if keys().all(|key| !text.is_wrong_at(key.at)) => {
             text.wrong(node.at, none, format!("give it one of {}", words(fields.iter().copied(), "or")));
         }
-        [(first, _), (second, at), ..] => {
-            text.wrong(at, format!("{} stands beside {}", word(second), word(first)), help);
-        }
+        [first, second, ..] => text.odd(second, &format!("stands beside {}", word(first.written())), help),
         _ => {}
     }
 }
@@ -170,19 +156,8 @@ fn is_slug(name: &str, marks: &[char]) -> bool {
 fn header_names(text: &Text, node: &Node, (part, field): (&str, &str)) {
     let listed = node.pairs_at("headers").iter().map(|(name, _)| name);
     for name in listed.chain(node.get(part).and_then(|part| part.get(field))) {
-        let written = name.text().unwrap_or_default();
-        if http::HeaderName::from_bytes(written.as_bytes()).is_err() {
-            text.wrong(name.at, format!("{} is no name of a header", word(written)), "such as `Retry-After`");
+        if http::HeaderName::from_bytes(name.written().as_bytes()).is_err() {
+            text.odd(name, "is no name of a header", "such as `Retry-After`");
         }
-    }
-}
-
-/// The holes in an expected body: every `{name}` in one of its texts.
-fn holes(body: &Value) -> BTreeSet<String> {
-    match body {
-        Value::String(text) => placeholders(text),
-        Value::Array(elements) => elements.iter().flat_map(holes).collect(),
-        Value::Object(members) => members.values().flat_map(holes).collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) => BTreeSet::new(),
     }
 }

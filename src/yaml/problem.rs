@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock};
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use regex::{Captures, Regex};
 
-use super::span::At;
+use super::At;
 
 /// One thing that is wrong in one file.
 ///
@@ -64,7 +64,7 @@ impl Problem {
 
     /// The same problem with the quoted line cut at its place: for what must not be repeated.
     #[must_use]
-    pub(super) fn without_the_rest(mut self) -> Self {
+    pub(crate) fn without_the_rest(mut self) -> Self {
         self.line = self.line.chars().take(self.at.column as usize - 1).chain(['…']).collect();
         self
     }
@@ -77,7 +77,7 @@ fn shown(text: &str) -> String {
 }
 
 /// A word from a file in a message: in backticks, and not longer than one reads.
-pub(super) fn word(text: &str) -> String {
+pub(crate) fn word(text: &str) -> String {
     const MOST: usize = 60;
     // Masked before it is cut: half a key would no longer be found.
     let masked = mask_key_literals(text);
@@ -88,7 +88,7 @@ pub(super) fn word(text: &str) -> String {
 }
 
 /// Words as a list for a message: "`a`, `b` or `c`".
-pub(super) fn words<'w>(all: impl IntoIterator<Item = &'w str>, last: &str) -> String {
+pub(crate) fn words<'w>(all: impl IntoIterator<Item = &'w str>, last: &str) -> String {
     let all: Vec<String> = all.into_iter().map(word).collect();
     match all.split_last() {
         None => "nothing".to_owned(),
@@ -222,14 +222,14 @@ static KEY_LITERAL: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new("ct_live_([A-Za-z0-9]{8}[A-Za-z0-9_-]*)").ok());
 
 /// Whether a key is written out in the text.
-pub(super) fn holds_key_literal(text: &str) -> bool {
+pub(crate) fn holds_key_literal(text: &str) -> bool {
     KEY_LITERAL.as_ref().is_some_and(|pattern| pattern.is_match(text))
 }
 
 /// Puts a `*` for every character of a written-out key behind its prefix; so columns stay what they were.
 ///
 /// ```
-/// use trenchcheck::scenario::mask_key_literals;
+/// use trenchcheck::yaml::mask_key_literals;
 /// assert_eq!(mask_key_literals("key: ct_live_0123456789 # mine"), "key: ct_live_********** # mine");
 /// assert_eq!(mask_key_literals("about: keys begin with ct_live_"), "about: keys begin with ct_live_");
 /// ```
