@@ -1,55 +1,81 @@
-//! What is played against: the reference, and every change to it that the mock knows.
+//! What is played against: the reference, every change to it that the mock knows, and several of them in one server.
 
-use super::ground::Server;
-use crate::mock::{Breach, Entry, Group, LimiterKind, Nature as Change, catalogue};
+use std::str::FromStr;
 
-/// The name of the reference among the mutants.
-const REFERENCE: &str = "reference";
+use crate::mock::{
+    Breach, Clash, Entry, Group, LimiterKind, Nature, UnknownDeviation, catalogue, find, get_along,
+};
+
+/// Between the names of the deviations of one server.
+const AND: char = '+';
 
 /// Legal variants whose answers take their time: who plays against them mostly waits.
 const UNHURRIED: [&str; 3] = ["slow-answers", "jitter", "slow-beside-limited"];
 
-/// The reference with at most one change.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A server that is played against: the reference, with a limiter of its own or with changes of the catalogue. Several of
+/// them get along, so that each shows beside the others.
+///
+/// ```
+/// use trenchcheck::mutants::Mutant;
+///
+/// let both: Mutant = "accept-bearer+retry-after-missing".parse()?;
+/// assert_eq!(both.changes.len(), 2);
+/// assert_eq!(both.name, "accept-bearer+retry-after-missing");
+/// let hidden = "no-limit+retry-after-missing".parse::<Mutant>().unwrap_err();
+/// assert!(hidden.to_string().starts_with("`no-limit` changes Status429"));
+/// # Ok::<(), trenchcheck::mutants::BadComposition>(())
+/// ```
+#[derive(Debug, Clone)]
 pub struct Mutant {
-    /// The name in the catalogue; `reference`, and `limiter-…` for the limiters.
+    /// `reference`, `limiter-…` for the limiters, or the names of its changes joined by `+`.
     pub name: String,
-    /// What the change is about; none for the reference.
-    pub group: Option<Group>,
-    /// What it does, in one sentence.
-    pub about: &'static str,
-    /// Whether it breaks a promise.
-    pub nature: Nature,
+    /// Its changes: none, one, or several deviations.
+    pub changes: Vec<&'static Entry>,
     /// The limiter, where that is the change.
     pub limiter: Option<&'static str>,
 }
 
-/// Whether a mutant breaks a promise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Nature {
-    /// It is what everything is compared with.
-    Reference,
-    /// It does otherwise than the reference and breaks nothing.
-    Conforming,
-    /// It breaks something.
-    Wrong {
-        /// The greatest weight among the promises it breaks.
-        breach: Breach,
-        /// Ids of the checks of which at least one has to fail: those that are about what it breaks.
-        checks: &'static [&'static str],
-        /// Ids of checks that may fail as well, since what they promise is broken too.
-        also: &'static [&'static str],
-    },
+/// Why some names are no composition.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadComposition {
+    /// There is no such deviation.
+    #[error("no deviation is called `{}`; did you mean `{}`?", .0.name, .0.nearest)]
+    Unknown(#[from] UnknownDeviation),
+    /// Two of them do not get along.
+    #[error(transparent)]
+    Clash(#[from] Clash),
+    /// There are not at least two of them.
+    #[error("`{0}` is only one deviation")]
+    Alone(String),
+}
+
+/// Mutants have the same name where they are the same.
+impl PartialEq for Mutant {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
 }
 
 impl Mutant {
-    /// What is played against.
-    pub(super) fn server(&self) -> Server {
-        let changes = match (self.nature, self.limiter) {
-            (Nature::Reference, _) | (_, Some(_)) => Vec::new(),
-            _ => vec![self.name.clone()],
-        };
-        Server { name: self.name.clone(), changes, limiter: self.limiter }
+    /// The reference with these changes, of which there is at least one.
+    pub(super) fn of(changes: Vec<&'static Entry>) -> Self {
+        let names: Vec<&str> = changes.iter().map(|change| change.name).collect();
+        Self { name: names.join(&AND.to_string()), changes, limiter: None }
+    }
+
+    /// Whether some text is meant to be a server with several deviations.
+    pub fn is_composition(text: &str) -> bool {
+        text.contains(AND)
+    }
+
+    /// Whether it has several deviations.
+    pub fn is_composed(&self) -> bool {
+        self.changes.len() > 1
+    }
+
+    /// Whether it is what everything is compared with.
+    pub fn is_reference(&self) -> bool {
+        self.changes.is_empty() && self.limiter.is_none()
     }
 
     /// Whether playing against it takes time rather than a processor, also where clocks are moved.
@@ -57,55 +83,73 @@ impl Mutant {
         UNHURRIED.contains(&self.name.as_str())
     }
 
-    /// The checks that ought to name it.
-    pub fn checks(&self) -> &'static [&'static str] {
-        match self.nature {
-            Nature::Wrong { checks, .. } => checks,
-            Nature::Reference | Nature::Conforming => &[],
+    /// What its one change is about; none for the reference, and where there are several.
+    pub fn group(&self) -> Option<Group> {
+        match (self.changes.as_slice(), self.limiter) {
+            ([], limiter) => limiter.map(|_| Group::Limits),
+            ([change], _) => Some(change.group),
+            _ => None,
         }
+    }
+
+    /// What it does, in one sentence; of several changes, what the first one does.
+    pub fn about(&self) -> &'static str {
+        match (self.changes.first(), self.limiter) {
+            (Some(change), _) => change.about,
+            (None, Some(_)) => "The reference with this limiter.",
+            (None, None) => "The reference, unchanged.",
+        }
+    }
+
+    /// The greatest weight among the promises that it breaks; of several changes, that of the first.
+    pub fn breaks(&self) -> Option<Breach> {
+        self.changes.iter().find_map(|change| match change.nature {
+            Nature::Deviation { breach, .. } => Some(breach),
+            Nature::LegalVariant => None,
+        })
+    }
+
+    /// The checks that ought to name it.
+    pub fn checks(&self) -> Vec<&'static str> {
+        self.changes.iter().flat_map(|change| checks(change)).copied().collect()
     }
 
     /// Whether this check may fail because of it.
     pub fn declares(&self, check: &str) -> bool {
-        match self.nature {
-            Nature::Wrong { checks, also, .. } => checks.contains(&check) || also.contains(&check),
-            Nature::Reference | Nature::Conforming => false,
-        }
+        self.changes.iter().any(|change| change.declared().contains(&check))
     }
 }
 
-impl From<&Entry> for Mutant {
-    fn from(entry: &Entry) -> Self {
-        Self {
-            name: entry.name.to_owned(),
-            group: Some(entry.group),
-            about: entry.about,
-            nature: match entry.nature {
-                Change::Deviation { breach, checks, also } => Nature::Wrong { breach, checks, also },
-                Change::LegalVariant => Nature::Conforming,
-            },
-            limiter: None,
+/// The checks that ought to name a change.
+pub(super) fn checks(change: &Entry) -> &'static [&'static str] {
+    match change.nature {
+        Nature::Deviation { checks, .. } => checks,
+        Nature::LegalVariant => &[],
+    }
+}
+
+impl FromStr for Mutant {
+    type Err = BadComposition;
+
+    /// Puts several deviations together.
+    fn from_str(text: &str) -> Result<Self, BadComposition> {
+        let mut changes: Vec<&'static Entry> = Vec::new();
+        for name in text.split(AND) {
+            let change = find(name)?;
+            changes.iter().try_for_each(|other| get_along(other, change))?;
+            changes.push(change);
         }
+        if changes.len() < 2 { Err(BadComposition::Alone(text.to_owned())) } else { Ok(Self::of(changes)) }
     }
 }
 
 /// The reference, the limiters, and the catalogue by groups.
 pub fn mutants() -> Vec<Mutant> {
-    let reference = Mutant {
-        name: REFERENCE.to_owned(),
-        group: None,
-        about: "The reference, unchanged.",
-        nature: Nature::Reference,
-        limiter: None,
-    };
-    let limiters = LimiterKind::CONFORMING.iter().map(|(word, _)| Mutant {
-        name: format!("limiter-{word}"),
-        group: Some(Group::Limits),
-        about: "The reference with this limiter.",
-        nature: Nature::Conforming,
-        limiter: Some(word),
-    });
-    std::iter::once(reference).chain(limiters).chain(catalogue().iter().map(Mutant::from)).collect()
+    let unchanged = |name: String, limiter| Mutant { name, changes: Vec::new(), limiter };
+    let limiters = LimiterKind::CONFORMING.iter();
+    let limiters = limiters.map(|(word, _)| unchanged(format!("limiter-{word}"), Some(*word)));
+    let changed = catalogue().iter().map(|change| Mutant::of(vec![change]));
+    std::iter::once(unchanged("reference".to_owned(), None)).chain(limiters).chain(changed).collect()
 }
 
 #[cfg(test)]

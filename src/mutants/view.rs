@@ -2,17 +2,17 @@
 
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
-use super::compositions::{CompositionHunt, CompositionSummary, CompositionView};
 use super::hunt::Hunt;
-use super::judge::{Examined, Held, Outcome};
-use super::mutant::Nature;
+use super::judge::{Examined, Held, Missed};
 use super::summary::{Failing, GroupCount, IdleCheck, Summary};
-use crate::report::{level_word, save};
+use crate::mock::Breach;
+use crate::report::save;
 
 /// The report of one run of `trenchcheck mutants`.
 #[derive(Serialize, JsonSchema)]
@@ -36,60 +36,17 @@ struct Document<'a> {
     /// The number the process exits with.
     exit_code: u8,
     /// The catalogue's groups, in numbers.
-    groups: Vec<GroupView>,
+    groups: &'a [GroupCount],
     /// How many checks failed because of one of them; null unless the whole suite was played against all of them.
-    failing: Option<FailingView>,
+    failing: Option<Failing>,
     /// Gating checks that caught nothing; null unless every mutant was played against.
-    idle_checks: Option<Vec<IdleView<'a>>>,
+    idle_checks: Option<&'a [IdleCheck]>,
     /// Every mutant that was played against.
     mutants: Vec<MutantView<'a>>,
     /// The seed by which servers with several deviations were chosen.
     seed: Option<u64>,
     /// Every server with several deviations that was played against; a run has either these or mutants.
     compositions: Vec<CompositionView<'a>>,
-}
-
-/// A group of the catalogue.
-#[derive(Serialize, JsonSchema)]
-struct GroupView {
-    /// Its name.
-    group: String,
-    /// Deviations played against.
-    deviations: usize,
-    /// Of these, caught by a check that is about what they break.
-    caught: usize,
-    /// Of these, caught as well, with checks failing that they do not declare.
-    foreign: usize,
-    /// Of these, caught by checks about something else only.
-    weak: usize,
-    /// Of these, not caught.
-    survived: usize,
-    /// Limiters and legal variants played against.
-    conforming: usize,
-    /// Of these, passed.
-    passed: usize,
-    /// Of both, those without a verdict.
-    undecided: usize,
-}
-
-/// How many checks fail because of one deviation, or one server with several.
-#[derive(Serialize, JsonSchema)]
-struct FailingView {
-    /// On average.
-    mean: f64,
-    /// In the middle.
-    median: f64,
-    /// At most.
-    most: usize,
-}
-
-/// A gating check that caught nothing.
-#[derive(Serialize, JsonSchema)]
-struct IdleView<'a> {
-    /// Its id.
-    check: &'a str,
-    /// Why no mutant can break it, where that is so.
-    why: Option<&'static str>,
 }
 
 /// A mutant.
@@ -115,34 +72,47 @@ struct MutantView<'a> {
     /// The checks that are about what it breaks and failed.
     caught_by: &'a [String],
     /// The checks that are about what it breaks and did not fail.
-    missed_by: &'a [String],
+    missed_by: &'a [&'static str],
     /// Checks that failed and that it does not declare.
-    foreign: Vec<HeldView<'a>>,
+    foreign: &'a [Held],
     /// How many checks failed.
     failing: usize,
     /// Whether it met every check, not only those.
     whole_suite: bool,
     /// Other checks that it met and that did not pass.
-    held: Vec<HeldView<'a>>,
+    held: &'a [Held],
     /// Requests sent.
     requests: u64,
     /// Wall time in milliseconds.
     took_ms: u64,
 }
 
-/// A check that did not pass.
+/// A server with several deviations.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct HeldView<'a> {
-    /// Its id.
-    check: &'a str,
-    /// How much it weighs.
-    #[schemars(extend("enum" = ["must", "should", "rfc", "observe"]))]
-    level: &'static str,
-    /// What it came to.
-    #[schemars(extend("enum" = ["fail", "advisory", "explained", "blocked", "inconclusive"]))]
-    verdict: &'static str,
-    /// What broke first, or why there is no verdict.
-    says: &'a str,
+struct CompositionView<'a> {
+    /// What `trenchcheck mutants` takes to play against it again.
+    name: &'a str,
+    /// The deviations.
+    constituents: Vec<&'static str>,
+    /// What came of it.
+    #[schemars(extend("enum" = ["named", "foreign", "missed", "undecided"]))]
+    outcome: &'static str,
+    /// Why there is no verdict.
+    reason: Option<&'a str>,
+    /// The deviations that are named.
+    named: &'a [&'static str],
+    /// Those that are not.
+    missed: &'a [Missed],
+    /// Checks that failed and that none of the deviations declares.
+    foreign: &'a [Held],
+    /// How many checks failed.
+    failing: usize,
+    /// How many causes the results speak of; there should be as many as there are deviations.
+    causes: usize,
+    /// Requests sent.
+    requests: u64,
+    /// Wall time in milliseconds.
+    took_ms: u64,
 }
 
 /// Writes the report as JSON; `written_at` is the time in RFC 3339.
@@ -150,24 +120,25 @@ pub(super) struct HeldView<'a> {
 /// # Errors
 /// Where the file could not be written.
 pub fn save_hunt(path: &Path, hunt: &Hunt, summary: &Summary, written_at: String) -> io::Result<()> {
-    write(path, &document(hunt, summary, written_at))
-}
-
-/// Writes the report on servers with several deviations as JSON; `written_at` is the time in RFC 3339.
-///
-/// # Errors
-/// Where the file could not be written.
-pub fn save_compositions(
-    path: &Path,
-    hunt: &CompositionHunt,
-    summary: &CompositionSummary,
-    written_at: String,
-) -> io::Result<()> {
-    write(path, &document_of_compositions(hunt, summary, written_at))
-}
-
-fn write(path: &Path, document: &Document<'_>) -> io::Result<()> {
-    let mut text = serde_json::to_string_pretty(document)?;
+    let (composed, mutants): (Vec<&Examined>, Vec<&Examined>) =
+        hunt.examined.iter().partition(|one| one.mutant.is_composed());
+    let document = Document {
+        schema: 1,
+        version: env!("CARGO_PKG_VERSION"),
+        written_at,
+        took_ms: millis(hunt.took),
+        virtual_time: hunt.virtual_time,
+        complete: hunt.complete,
+        interrupted: hunt.interrupted,
+        exit_code: summary.exit.code(),
+        groups: &summary.groups,
+        failing: summary.failing,
+        idle_checks: summary.idle.as_deref(),
+        mutants: mutants.into_iter().map(MutantView::from).collect(),
+        seed: hunt.seed,
+        compositions: composed.into_iter().map(CompositionView::from).collect(),
+    };
+    let mut text = serde_json::to_string_pretty(&document)?;
     text.push('\n');
     save(path, text.as_bytes())
 }
@@ -178,106 +149,53 @@ pub fn hunt_schema() -> Schema {
     settings.into_generator().into_root_schema_for::<Document<'_>>()
 }
 
-fn document<'a>(hunt: &'a Hunt, summary: &'a Summary, written_at: String) -> Document<'a> {
-    Document {
-        schema: 1,
-        version: env!("CARGO_PKG_VERSION"),
-        written_at,
-        took_ms: millis(hunt.took),
-        virtual_time: hunt.virtual_time,
-        complete: hunt.complete,
-        interrupted: hunt.interrupted,
-        exit_code: summary.exit.code(),
-        groups: summary.groups.iter().map(group).collect(),
-        failing: summary.failing.as_ref().map(failing),
-        idle_checks: summary.idle.as_ref().map(|idle| idle.iter().map(idle_check).collect()),
-        mutants: hunt.examined.iter().map(mutant).collect(),
-        seed: None,
-        compositions: Vec::new(),
+impl<'a> From<&'a Examined> for MutantView<'a> {
+    fn from(one: &'a Examined) -> Self {
+        let (mutant, breaks) = (&one.mutant, one.mutant.breaks());
+        Self {
+            name: &mutant.name,
+            group: mutant.group().map(|group| group.to_string()),
+            about: mutant.about(),
+            nature: match breaks {
+                Some(_) => "wrong",
+                None if mutant.is_reference() => "reference",
+                None => "conforming",
+            },
+            breaks: breaks.map(Breach::as_str),
+            outcome: one.outcome.word(),
+            reason: one.outcome.reason(),
+            caught_by: &one.caught_by,
+            missed_by: &one.missed_by,
+            foreign: &one.foreign,
+            failing: one.failing,
+            whole_suite: one.whole_suite,
+            held: &one.held,
+            requests: one.requests,
+            took_ms: millis(one.took),
+        }
     }
 }
 
-fn document_of_compositions<'a>(
-    hunt: &'a CompositionHunt,
-    summary: &CompositionSummary,
-    written_at: String,
-) -> Document<'a> {
-    Document {
-        schema: 1,
-        version: env!("CARGO_PKG_VERSION"),
-        written_at,
-        took_ms: millis(hunt.took),
-        virtual_time: hunt.virtual_time,
-        complete: false,
-        interrupted: hunt.interrupted,
-        exit_code: summary.exit.code(),
-        groups: Vec::new(),
-        failing: summary.failing.as_ref().map(failing),
-        idle_checks: None,
-        mutants: Vec::new(),
-        seed: hunt.seed,
-        compositions: hunt.examined.iter().map(CompositionView::from).collect(),
+impl<'a> From<&'a Examined> for CompositionView<'a> {
+    fn from(one: &'a Examined) -> Self {
+        Self {
+            name: &one.mutant.name,
+            constituents: one.mutant.changes.iter().map(|change| change.name).collect(),
+            outcome: one.outcome.word(),
+            reason: one.outcome.reason(),
+            named: &one.named,
+            missed: &one.missed,
+            foreign: &one.foreign,
+            failing: one.failing,
+            causes: one.failing,
+            requests: one.requests,
+            took_ms: millis(one.took),
+        }
     }
-}
-
-fn group(count: &GroupCount) -> GroupView {
-    let GroupCount { group, deviations, caught, foreign, weak, survived, conforming, passed, undecided } =
-        *count;
-    GroupView {
-        group: group.to_string(),
-        deviations,
-        caught,
-        foreign,
-        weak,
-        survived,
-        conforming,
-        passed,
-        undecided,
-    }
-}
-
-fn failing(failing: &Failing) -> FailingView {
-    FailingView { mean: failing.mean, median: failing.median, most: failing.most }
-}
-
-fn idle_check(idle: &IdleCheck) -> IdleView<'_> {
-    IdleView { check: &idle.check, why: idle.why }
-}
-
-fn mutant(one: &Examined) -> MutantView<'_> {
-    let (nature, breaks) = match one.mutant.nature {
-        Nature::Reference => ("reference", None),
-        Nature::Conforming => ("conforming", None),
-        Nature::Wrong { breach, .. } => ("wrong", Some(breach.as_str())),
-    };
-    MutantView {
-        name: &one.mutant.name,
-        group: one.mutant.group.map(|group| group.to_string()),
-        about: one.mutant.about,
-        nature,
-        breaks,
-        outcome: one.outcome.word(),
-        reason: match &one.outcome {
-            Outcome::Undecided(why) => Some(why),
-            _ => None,
-        },
-        caught_by: &one.caught_by,
-        missed_by: &one.missed_by,
-        foreign: one.foreign.iter().map(held).collect(),
-        failing: one.failing(),
-        whole_suite: one.whole_suite,
-        held: one.held.iter().map(held).collect(),
-        requests: one.requests,
-        took_ms: millis(one.took),
-    }
-}
-
-pub(super) fn held(held: &Held) -> HeldView<'_> {
-    HeldView { check: &held.check, level: level_word(held.level), verdict: held.verdict, says: &held.says }
 }
 
 /// Whole milliseconds; a time beyond 2⁶⁴ of them does not occur.
-pub(super) fn millis(time: std::time::Duration) -> u64 {
+fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 

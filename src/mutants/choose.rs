@@ -1,0 +1,207 @@
+//! Choosing what is played against: a share of all mutants, or servers of several deviations that get along.
+
+use std::str::FromStr;
+
+use super::mutant::Mutant;
+use crate::mock::{Entry, aspects, catalogue, get_along};
+
+/// How many deviations one server may have that is put together by chance: 2, 3 or 4.
+const SIZES: usize = 3;
+
+/// So many servers of two to four deviations each, chosen by the seed; a higher `count` adds servers at the end. Every
+/// deviation leads one of them, or joins one, before any has its second turn but to fill up.
+pub fn compose(count: usize, seed: u64) -> Vec<Mutant> {
+    let pool: Vec<&'static Entry> =
+        catalogue().iter().filter(|entry| !aspects(entry.name).is_empty()).collect();
+    let mut dice = Dice(seed);
+    let mut deck: Vec<&Entry> = Vec::new();
+    let servers = (0..count).map(|_| {
+        let size = 2 + dice.below(SIZES);
+        if deck.is_empty() {
+            deck.clone_from(&pool);
+            dice.shuffle(&mut deck);
+        }
+        let mut others = pool.clone();
+        dice.shuffle(&mut others);
+        let mut parts: Vec<&'static Entry> = Vec::new();
+        for entry in deck.iter().chain(&others) {
+            if parts.len() < size && parts.iter().all(|part| get_along(part, entry).is_ok()) {
+                parts.push(entry);
+            }
+        }
+        deck.retain(|entry| !parts.iter().any(|part| part.name == entry.name));
+        Mutant::of(parts)
+    });
+    servers.collect()
+}
+
+/// One of several shares that together are all mutants, written `1/4`.
+///
+/// ```
+/// use trenchcheck::mutants::{Share, mutants};
+///
+/// let quarter: Share = "1/4".parse()?;
+/// assert_eq!(quarter.of(mutants(), 1).len(), mutants().len().div_ceil(4));
+/// assert!("5/4".parse::<Share>().is_err());
+/// # Ok::<(), trenchcheck::mutants::NoShare>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    number: usize,
+    among: usize,
+}
+
+/// A text that is no share.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a share is written 1/4, 2/4, 3/4 or 4/4, with any other number in place of 4")]
+pub struct NoShare;
+
+impl FromStr for Share {
+    type Err = NoShare;
+
+    fn from_str(text: &str) -> Result<Self, NoShare> {
+        let (number, among) = text.split_once('/').ok_or(NoShare)?;
+        let share = Self { number: number.parse().or(Err(NoShare))?, among: among.parse().or(Err(NoShare))? };
+        if (1..=share.among).contains(&share.number) { Ok(share) } else { Err(NoShare) }
+    }
+}
+
+impl Share {
+    /// This share of the mutants, in their order. Who gets which is decided by the seed.
+    pub fn of(self, all: Vec<Mutant>, seed: u64) -> Vec<Mutant> {
+        let mut places: Vec<usize> = (0..all.len()).collect();
+        Dice(seed).shuffle(&mut places);
+        let mine = all.into_iter().zip(places).filter(|(_, place)| place % self.among == self.number - 1);
+        mine.map(|(mutant, _)| mutant).collect()
+    }
+}
+
+/// Numbers that are the same each time a seed is given again (SplitMix64).
+#[derive(Debug)]
+struct Dice(u64);
+
+impl Dice {
+    /// A number below `most`; 0 where there is none.
+    fn below(&mut self, most: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^= mixed >> 31;
+        let most = u64::try_from(most.max(1)).unwrap_or(u64::MAX);
+        usize::try_from(mixed % most).unwrap_or(0)
+    }
+
+    /// Puts the items into another order, any of them as likely as any other.
+    fn shuffle<T>(&mut self, items: &mut [T]) {
+        for place in (1..items.len()).rev() {
+            items.swap(place, self.below(place + 1));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::mutants::mutants;
+
+    fn names(server: &Mutant) -> Vec<&str> {
+        server.changes.iter().map(|change| change.name).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn two_to_four_get_along_and_no_aspect_or_check_is_there_twice(seed: u64) {
+            let servers = compose(12, seed);
+            for server in &servers {
+                prop_assert!((2..=4).contains(&server.changes.len()), "{}", server.name);
+                let (mut changed, mut declared) = (BTreeSet::new(), BTreeSet::new());
+                for part in &server.changes {
+                    prop_assert!(aspects(part.name).into_iter().all(|aspect| changed.insert(aspect)), "{}", server.name);
+                                        prop_assert!(part.declared().into_iter().all(|check| declared.insert(check)), "{}", server.name);
+                }
+            }
+            prop_assert_eq!(&servers, &compose(12, seed));
+            prop_assert_eq!(&servers[..5], &compose(5, seed)[..]);
+        }
+    }
+
+    #[test]
+    fn every_deviation_has_its_turn_and_sizes_differ() {
+        let servers = compose(120, 1);
+        let seen: BTreeSet<&str> = servers.iter().flat_map(names).collect();
+        let pool = catalogue().iter().filter(|entry| !aspects(entry.name).is_empty());
+        for entry in pool {
+            assert!(seen.contains(entry.name), "{}", entry.name);
+        }
+        for size in 2..=4 {
+            assert!(servers.iter().any(|server| server.changes.len() == size), "{size}");
+        }
+        assert_ne!(compose(3, 1), compose(3, 2));
+    }
+
+    #[test]
+    fn a_server_is_put_together_again_by_its_name() {
+        for server in compose(10, 3) {
+            assert_eq!(server.name.parse(), Ok(server));
+        }
+        let said = |text: &str| text.parse::<Mutant>().unwrap_err().to_string();
+        assert_eq!(
+            said("accept-bearer+accept-cooky"),
+            "no deviation is called `accept-cooky`; did you mean `accept-cookie`?"
+        );
+        assert!(said("accept-bearer+jitter").contains("`jitter` is no single deviation"));
+        assert!(said("accept-bearer").contains("only one"));
+        assert!(said("accept-bearer+accept-bearer").contains("accept-bearer"));
+    }
+
+    #[test]
+    fn shares_are_all_mutants_together_and_a_seed_deals_them_alike() {
+        let names = |text: &str, seed| {
+            let dealt = text.parse::<Share>().unwrap().of(mutants(), seed);
+            dealt.into_iter().map(|mutant| mutant.name).collect::<Vec<_>>()
+        };
+        let mut together: Vec<String> =
+            ["1/3", "2/3", "3/3"].iter().flat_map(|text| names(text, 5)).collect();
+        let mut all = names("1/1", 5);
+        together.sort_unstable();
+        all.sort_unstable();
+        assert_eq!(together, all);
+        assert_eq!(names("1/4", 5), names("1/4", 5));
+        assert_ne!(names("1/4", 5), names("1/4", 6));
+    }
+
+    #[test]
+    fn what_is_no_share_is_refused() {
+        for text in ["", "1", "0/4", "5/4", "1/0", "0/0", "a/4", "1/4/4", "-1/4"] {
+            assert_eq!(text.parse::<Share>(), Err(NoShare), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_seed_gives_the_same_order_again_and_another_one_another() {
+        let order = |seed| {
+            let mut order: Vec<u8> = (0..50).collect();
+            Dice(seed).shuffle(&mut order);
+            order
+        };
+        assert_eq!(order(7), order(7));
+        assert_ne!(order(7), order(8));
+        let mut sorted = order(7);
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..50).collect::<Vec<u8>>());
+    }
+
+    #[test]
+    fn numbers_are_those_of_splitmix64() {
+        let mut dice = Dice(0);
+        assert_eq!(dice.below(usize::MAX), 0xE220_A839_7B1D_CDAF % usize::MAX);
+        assert_eq!(dice.below(0), 0);
+    }
+}
