@@ -168,7 +168,7 @@ fn choose(args: &MutantsArgs) -> Result<Vec<Mutant>, String> {
         }
     }
     let named = |mutant: &Mutant| args.names.iter().any(|pattern| pattern.matches(&mutant.name));
-    let of_group = |mutant: &Mutant| mutant.group().is_some_and(|group| args.group.contains(&group));
+    let of_group = |mutant: &Mutant| args.group.iter().any(|group| mutant.group == Some(group.to_string()));
     chosen.retain(|mutant| args.names.is_empty() || named(mutant));
     chosen.retain(|mutant| args.group.is_empty() || of_group(mutant));
     if chosen.is_empty() {
@@ -227,7 +227,7 @@ fn progress(count: usize, of_what: &str) -> ProgressBar {
 
 fn list(chosen: &[Mutant], out: &mut dyn Write) -> io::Result<()> {
     for mutant in chosen {
-        let group = mutant.group().map(|group| group.to_string()).unwrap_or_default();
+        let group = mutant.group.as_deref().unwrap_or_default();
         if mutant.is_composed() {
             writeln!(out, "{}", mutant.name)?;
             for change in &mutant.changes {
@@ -235,9 +235,9 @@ fn list(chosen: &[Mutant], out: &mut dyn Write) -> io::Result<()> {
             }
             continue;
         }
-        writeln!(out, "{}: {}", mutant.name, mutant.about())?;
+        writeln!(out, "{}: {}", mutant.name, mutant.about)?;
         match mutant.changes.first().map(|change| change.nature) {
-            None if mutant.is_reference() => writeln!(out, "    breaks nothing")?,
+            None if mutant.group.is_none() => writeln!(out, "    breaks nothing")?,
             None | Some(Nature::LegalVariant) => writeln!(out, "    {group}, breaks nothing")?,
             Some(Nature::Deviation { breach, checks, also }) => {
                 writeln!(out, "    {group}, breaks a {}: {}", breach.as_str(), checks.join(", "))?;

@@ -119,7 +119,7 @@ pub async fn hunt(
     // A minute that takes a minute is waited for with any of them.
     let is_beside = |mutant: &Mutant| virtual_time && mutant.is_unhurried();
     // Those that take longest should not be left over at the end: the slow ones, then those that meet the whole suite.
-    waiting.make_contiguous().sort_by_key(|mutant| (!is_beside(mutant), mutant.breaks().is_some()));
+    waiting.make_contiguous().sort_by_key(|mutant| (!is_beside(mutant), mutant.is_wrong()));
     let jobs_beside = jobs_beside(waiting.iter().filter(|mutant| is_beside(mutant)).count());
     let play = |mutant: Mutant, is_beside: bool| {
         let (suite, ground, interrupted) = (Arc::clone(&suite), Arc::clone(&ground), interrupted.clone());
@@ -219,7 +219,7 @@ impl Player<'_> {
         let (begun, mutant) = (Instant::now(), self.mutant);
         let names_it = mutant.checks();
         let is_named = |place: &usize| names_it.contains(&self.suite.checks[*place].id.as_str());
-        let in_parts = mutant.breaks().is_some() && !mutant.is_composed() && !whole_suite;
+        let in_parts = mutant.is_wrong() && !mutant.is_composed() && !whole_suite;
         let (first, rest): (Vec<usize>, Vec<usize>) =
             (0..self.suite.checks.len()).partition(|place| !in_parts || is_named(place));
         let Some(mut results) = self.play(&first).await? else { return Ok(None) };

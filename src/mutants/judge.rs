@@ -10,7 +10,8 @@ use crate::mock::Entry;
 use crate::report::{CheckResult, Verdict, level_word};
 
 /// What came of a mutant.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// It breaks nothing, and nothing that the page promises is held against it.
     Passed,
@@ -29,12 +30,12 @@ pub enum Outcome {
     /// It has several deviations, and one of them is not named.
     Missed,
     /// Checks that would decide came to no verdict.
-    Undecided(String),
+    Undecided,
 }
 
 impl Outcome {
     /// The word for it, as in the table and the JSON.
-    pub const fn word(&self) -> &'static str {
+    pub const fn word(self) -> &'static str {
         match self {
             Self::Passed => "passed",
             Self::Accused => "accused",
@@ -44,18 +45,12 @@ impl Outcome {
             Self::Weak => "weak",
             Self::Survived => "survived",
             Self::Missed => "missed",
-            Self::Undecided(_) => "undecided",
+            Self::Undecided => "undecided",
         }
     }
 
-    /// Why there is no verdict.
-    pub fn reason(&self) -> Option<&str> {
-        let Self::Undecided(why) = self else { return None };
-        Some(why)
-    }
-
     /// Whether this is how it should be.
-    pub const fn is_in_order(&self) -> bool {
+    pub const fn is_in_order(self) -> bool {
         matches!(self, Self::Passed | Self::Caught | Self::Named)
     }
 }
@@ -98,39 +93,47 @@ pub struct Missed {
     pub checks: Vec<CameTo>,
 }
 
-/// A mutant that was played against.
-#[derive(Debug, Clone)]
+/// A mutant.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "MutantView")]
 pub struct Examined {
     /// The mutant.
+    #[serde(flatten)]
     pub mutant: Mutant,
     /// What came of it.
+    #[schemars(with = "String", extend("enum" = ["passed", "accused", "caught", "foreign", "weak", "survived", "undecided"]))]
     pub outcome: Outcome,
-    /// The checks that name it and failed.
+    /// Why there is no verdict.
+    pub reason: Option<String>,
+    /// The checks that are about what it breaks and failed.
     pub caught_by: Vec<String>,
-    /// The checks that ought to have noticed it and did not; those the suite does not have are among them. Of several
-    /// deviations, each only has to be named.
+    /// The checks that are about what it breaks and did not fail.
+    // Those that are explained by one that failed are not among them; of several deviations, each only has to be named.
     pub missed_by: Vec<&'static str>,
     /// The names of its deviations that a check names.
+    #[serde(skip)]
     pub named: Vec<&'static str>,
     /// Its deviations that none does.
+    #[serde(skip)]
     pub missed: Vec<Missed>,
-    /// Checks that failed and that it does not declare: somebody else is blamed.
+    /// Checks that failed and that it does not declare.
     pub foreign: Vec<Held>,
-    /// Everything else that did not pass.
-    pub held: Vec<Held>,
-    /// How many checks failed. What another one explains does not fail, so every failure is a cause.
+    /// How many checks failed.
+    // What another one explains does not fail, so every failure is a cause.
     pub failing: usize,
-    /// Whether the whole suite was played, not only the checks that name the mutant.
+    /// Whether it met every check, not only those.
     pub whole_suite: bool,
+    /// Other checks that it met and that did not pass.
+    pub held: Vec<Held>,
     /// Requests sent.
     pub requests: u64,
-    /// Wall time.
-    pub took: Duration,
+    /// Wall time in milliseconds.
+    pub took_ms: u64,
 }
 
 /// Judges one mutant by the results of its checks, everything gating that can gate.
 pub(super) fn judge(mutant: &Mutant, results: &[CheckResult], whole_suite: bool, took: Duration) -> Examined {
-    let is_wrong = mutant.breaks().is_some();
+    let is_wrong = mutant.is_wrong();
     let named_by = mutant.checks();
     let failed = |result: &&CheckResult| result.verdict == Verdict::Fail;
     let came_to = |id: &str| results.iter().find(|result| result.id == id);
@@ -155,6 +158,7 @@ pub(super) fn judge(mutant: &Mutant, results: &[CheckResult], whole_suite: bool,
     let (foreign, others): (Vec<&CheckResult>, Vec<&CheckResult>) = not_passed.partition(is_foreign);
     let mut examined = Examined {
         outcome: Outcome::Passed,
+        reason: None,
         missed_by: missed_by.copied().collect(),
         caught_by,
         named: named.into_iter().map(|change| change.name).collect(),
@@ -164,47 +168,55 @@ pub(super) fn judge(mutant: &Mutant, results: &[CheckResult], whole_suite: bool,
         failing: results.iter().filter(failed).count(),
         whole_suite,
         requests: results.iter().map(|result| result.requests).sum(),
-        took,
+        took_ms: millis(took),
         mutant: mutant.clone(),
     };
-    examined.outcome = examined.outcome();
+    (examined.outcome, examined.reason) = examined.outcome();
     examined
 }
 
+/// Whole milliseconds; a time beyond 2⁶⁴ of them does not occur.
+pub(super) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 impl Examined {
-    fn outcome(&self) -> Outcome {
-        let (is_wrong, is_composed) = (self.mutant.breaks().is_some(), self.mutant.is_composed());
+    /// What came of it, and why there is no verdict.
+    fn outcome(&self) -> (Outcome, Option<String>) {
+        let (is_wrong, is_composed) = (self.mutant.is_wrong(), self.mutant.is_composed());
         // What another level asks for is advice, which a conforming deployment may not follow.
-        let accuses =
-            |held: &Held| held.verdict == "fail" && (self.mutant.is_reference() || held.level == "must");
-        match () {
-            () if !is_wrong && self.held.iter().any(accuses) => Outcome::Accused,
-            () if !is_wrong => self.undecided().unwrap_or(Outcome::Passed),
-            () if self.missed.is_empty() && !self.foreign.is_empty() => Outcome::Foreign,
-            () if self.missed.is_empty() && is_composed => Outcome::Named,
-            () if self.missed.is_empty() => Outcome::Caught,
-            () if is_composed => self.undecided_part().unwrap_or(Outcome::Missed),
-            () if self.failing > 0 => Outcome::Weak,
-            () => self.undecided().unwrap_or(Outcome::Survived),
-        }
+        let accuses = |held: &Held| {
+            held.verdict == "fail" && (self.mutant.nature == "reference" || held.level == "must")
+        };
+        let (outcome, open) = match () {
+            () if !is_wrong && self.held.iter().any(accuses) => (Outcome::Accused, None),
+            () if !is_wrong => (Outcome::Passed, self.undecided()),
+            () if self.missed.is_empty() && !self.foreign.is_empty() => (Outcome::Foreign, None),
+            () if self.missed.is_empty() && is_composed => (Outcome::Named, None),
+            () if self.missed.is_empty() => (Outcome::Caught, None),
+            () if is_composed => (Outcome::Missed, self.undecided_part()),
+            () if self.failing > 0 => (Outcome::Weak, None),
+            () => (Outcome::Survived, self.undecided()),
+        };
+        (if open.is_some() { Outcome::Undecided } else { outcome }, open)
     }
 
     /// The first gating check without a verdict.
-    fn undecided(&self) -> Option<Outcome> {
+    fn undecided(&self) -> Option<String> {
         let is_open =
             |held: &&Held| held.level != "observe" && matches!(held.verdict, "blocked" | "inconclusive");
         let open = self.held.iter().find(is_open)?;
-        Some(Outcome::Undecided(format!("{} is {}: {}", open.check, open.verdict, open.says)))
+        Some(format!("{} is {}: {}", open.check, open.verdict, open.says))
     }
 
     /// The first check without a verdict, where each deviation that is not named has one. What is blocked, or explained
     /// by what fails, is a miss: these deviations are said to show beside each other.
-    fn undecided_part(&self) -> Option<Outcome> {
+    fn undecided_part(&self) -> Option<String> {
         let is_open = |check: &&CameTo| check.verdict == "inconclusive";
         let open: Option<Vec<&CameTo>> =
             self.missed.iter().map(|missed| missed.checks.iter().find(is_open)).collect();
         let first = *open?.first()?;
-        Some(Outcome::Undecided(format!("{} is inconclusive: {}", first.check, first.why)))
+        Some(format!("{} is inconclusive: {}", first.check, first.why))
     }
 }
 
@@ -288,9 +300,11 @@ mod tests {
     fn what_came_to_no_verdict_is_no_survivor() {
         let unsure = result("rate.per-key", Level::Must, Verdict::Inconclusive("slow".to_owned()));
         assert!(
-            matches!(outcome(WRONG, std::slice::from_ref(&unsure)), Outcome::Undecided(why) if why.contains("slow"))
+            judge(&mutant(WRONG), std::slice::from_ref(&unsure), true, Duration::ZERO)
+                .reason
+                .is_some_and(|why| why.contains("slow"))
         );
-        assert!(matches!(outcome(CONFORMING, &[unsure]), Outcome::Undecided(_)));
+        assert_eq!(outcome(CONFORMING, &[unsure]), Outcome::Undecided);
         let observed = result("scope.seen", Level::Observe, Verdict::Blocked("dead".to_owned()));
         assert_eq!(outcome(CONFORMING, &[observed]), Outcome::Passed);
     }
@@ -340,6 +354,6 @@ mod tests {
         assert_eq!(both_said(&[WINDOW]).missed[0].checks[0].verdict, "absent");
         let open = Verdict::Inconclusive("slow".to_owned());
         let one = both_said(&[BEARER, ("rate.window-length", open)]);
-        assert!(matches!(one.outcome, Outcome::Undecided(why) if why.contains("slow")));
+        assert!(one.outcome == Outcome::Undecided && one.reason.is_some_and(|why| why.contains("slow")));
     }
 }

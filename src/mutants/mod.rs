@@ -9,7 +9,6 @@
 //!
 //! This is the one place that knows both the mock's catalogue and the judge. They still know nothing of each other.
 
-mod choose;
 mod hunt;
 mod judge;
 mod mutant;
@@ -19,10 +18,9 @@ mod summary;
 mod table;
 mod view;
 
-pub use choose::{NoShare, Share, compose};
 pub use hunt::{Ground, Hunt, HuntError, HuntOptions, hunt};
 pub use judge::{CameTo, Examined, Held, Missed, Outcome};
-pub use mutant::{BadComposition, Mutant, mutants};
+pub use mutant::{BadComposition, Mutant, NoShare, Share, compose, mutants};
 pub use summary::{Failing, GroupCount, IdleCheck, Summary};
 pub use table::print;
 pub use view::{hunt_schema, save_hunt};

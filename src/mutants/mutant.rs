@@ -1,13 +1,20 @@
-//! What is played against: the reference, every change to it that the mock knows, and several of them in one server.
+//! What is played against: the reference, every change to it that the mock knows, and several of them in one server; and
+//! the choice among them by a share, or by chance.
 
 use std::str::FromStr;
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::mock::{
-    Breach, Clash, Entry, Group, LimiterKind, Nature, UnknownDeviation, catalogue, find, get_along,
+    Clash, Entry, Group, LimiterKind, Nature, UnknownDeviation, aspects, catalogue, find, get_along,
 };
 
 /// Between the names of the deviations of one server.
 const AND: char = '+';
+
+/// How many deviations one server may have that is put together by chance: 2, 3 or 4.
+const SIZES: usize = 3;
 
 /// Legal variants whose answers take their time: who plays against them mostly waits.
 const UNHURRIED: [&str; 3] = ["slow-answers", "jitter", "slow-beside-limited"];
@@ -25,13 +32,25 @@ const UNHURRIED: [&str; 3] = ["slow-answers", "jitter", "slow-beside-limited"];
 /// assert!(hidden.to_string().starts_with("`no-limit` changes Status429"));
 /// # Ok::<(), trenchcheck::mutants::BadComposition>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Mutant {
-    /// `reference`, `limiter-…` for the limiters, or the names of its changes joined by `+`.
+    /// Its name.
     pub name: String,
+    /// Its group; null for the reference.
+    pub group: Option<String>,
+    /// What it does.
+    pub about: &'static str,
+    /// Whether it breaks a promise.
+    #[schemars(extend("enum" = ["reference", "conforming", "wrong"]))]
+    pub nature: &'static str,
+    /// The greatest weight among the promises it breaks.
+    #[schemars(extend("enum" = ["must", "should", "rfc", null]))]
+    pub breaks: Option<&'static str>,
     /// Its changes: none, one, or several deviations.
+    #[serde(skip)]
     pub changes: Vec<&'static Entry>,
     /// The limiter, where that is the change.
+    #[serde(skip)]
     pub limiter: Option<&'static str>,
 }
 
@@ -57,10 +76,34 @@ impl PartialEq for Mutant {
 }
 
 impl Mutant {
-    /// The reference with these changes, of which there is at least one.
-    pub(super) fn of(changes: Vec<&'static Entry>) -> Self {
+    /// The reference, or the reference with a limiter.
+    fn unchanged(limiter: Option<&'static str>) -> Self {
+        Self {
+            name: limiter.map_or("reference".to_owned(), |word| format!("limiter-{word}")),
+            group: limiter.map(|_| Group::Limits.to_string()),
+            about: limiter.map_or("The reference, unchanged.", |_| "The reference with this limiter."),
+            nature: if limiter.is_some() { "conforming" } else { "reference" },
+            breaks: None,
+            changes: Vec::new(),
+            limiter,
+        }
+    }
+
+    /// The reference with one change.
+    fn changed(change: &'static Entry) -> Self {
+        let (nature, breaks) = match change.nature {
+            Nature::Deviation { breach, .. } => ("wrong", Some(breach.as_str())),
+            Nature::LegalVariant => ("conforming", None),
+        };
+        let (name, group) = (change.name.to_owned(), Some(change.group.to_string()));
+        Self { name, group, about: change.about, nature, breaks, changes: vec![change], limiter: None }
+    }
+
+    /// The reference with several deviations.
+    pub(super) fn composed(changes: Vec<&'static Entry>) -> Self {
         let names: Vec<&str> = changes.iter().map(|change| change.name).collect();
-        Self { name: names.join(&AND.to_string()), changes, limiter: None }
+        let name = names.join(&AND.to_string());
+        Self { name, nature: "wrong", changes, ..Self::unchanged(None) }
     }
 
     /// Whether some text is meant to be a server with several deviations.
@@ -73,40 +116,14 @@ impl Mutant {
         self.changes.len() > 1
     }
 
-    /// Whether it is what everything is compared with.
-    pub fn is_reference(&self) -> bool {
-        self.changes.is_empty() && self.limiter.is_none()
+    /// Whether it breaks a promise.
+    pub fn is_wrong(&self) -> bool {
+        self.nature == "wrong"
     }
 
     /// Whether playing against it takes time rather than a processor, also where clocks are moved.
     pub(super) fn is_unhurried(&self) -> bool {
         UNHURRIED.contains(&self.name.as_str())
-    }
-
-    /// What its one change is about; none for the reference, and where there are several.
-    pub fn group(&self) -> Option<Group> {
-        match (self.changes.as_slice(), self.limiter) {
-            ([], limiter) => limiter.map(|_| Group::Limits),
-            ([change], _) => Some(change.group),
-            _ => None,
-        }
-    }
-
-    /// What it does, in one sentence; of several changes, what the first one does.
-    pub fn about(&self) -> &'static str {
-        match (self.changes.first(), self.limiter) {
-            (Some(change), _) => change.about,
-            (None, Some(_)) => "The reference with this limiter.",
-            (None, None) => "The reference, unchanged.",
-        }
-    }
-
-    /// The greatest weight among the promises that it breaks; of several changes, that of the first.
-    pub fn breaks(&self) -> Option<Breach> {
-        self.changes.iter().find_map(|change| match change.nature {
-            Nature::Deviation { breach, .. } => Some(breach),
-            Nature::LegalVariant => None,
-        })
     }
 
     /// The checks that ought to name it.
@@ -139,22 +156,216 @@ impl FromStr for Mutant {
             changes.iter().try_for_each(|other| get_along(other, change))?;
             changes.push(change);
         }
-        if changes.len() < 2 { Err(BadComposition::Alone(text.to_owned())) } else { Ok(Self::of(changes)) }
+        if changes.len() < 2 {
+            Err(BadComposition::Alone(text.to_owned()))
+        } else {
+            Ok(Self::composed(changes))
+        }
     }
 }
 
 /// The reference, the limiters, and the catalogue by groups.
 pub fn mutants() -> Vec<Mutant> {
-    let unchanged = |name: String, limiter| Mutant { name, changes: Vec::new(), limiter };
-    let limiters = LimiterKind::CONFORMING.iter();
-    let limiters = limiters.map(|(word, _)| unchanged(format!("limiter-{word}"), Some(*word)));
-    let changed = catalogue().iter().map(|change| Mutant::of(vec![change]));
-    std::iter::once(unchanged("reference".to_owned(), None)).chain(limiters).chain(changed).collect()
+    let limiters = LimiterKind::CONFORMING.iter().map(|(word, _)| Mutant::unchanged(Some(word)));
+    let changed = catalogue().iter().map(Mutant::changed);
+    std::iter::once(Mutant::unchanged(None)).chain(limiters).chain(changed).collect()
+}
+
+/// So many servers of two to four deviations each, chosen by the seed; a higher `count` adds servers at the end. Every
+/// deviation leads one of them, or joins one, before any has its second turn but to fill up.
+pub fn compose(count: usize, seed: u64) -> Vec<Mutant> {
+    let pool: Vec<&'static Entry> =
+        catalogue().iter().filter(|entry| !aspects(entry.name).is_empty()).collect();
+    let mut dice = Dice(seed);
+    let mut deck: Vec<&Entry> = Vec::new();
+    let servers = (0..count).map(|_| {
+        let size = 2 + dice.below(SIZES);
+        if deck.is_empty() {
+            deck.clone_from(&pool);
+            dice.shuffle(&mut deck);
+        }
+        let mut others = pool.clone();
+        dice.shuffle(&mut others);
+        let mut parts: Vec<&'static Entry> = Vec::new();
+        for entry in deck.iter().chain(&others) {
+            if parts.len() < size && parts.iter().all(|part| get_along(part, entry).is_ok()) {
+                parts.push(entry);
+            }
+        }
+        deck.retain(|entry| !parts.iter().any(|part| part.name == entry.name));
+        Mutant::composed(parts)
+    });
+    servers.collect()
+}
+
+/// One of several shares that together are all mutants, written `1/4`.
+///
+/// ```
+/// use trenchcheck::mutants::{Share, mutants};
+///
+/// let quarter: Share = "1/4".parse()?;
+/// assert_eq!(quarter.of(mutants(), 1).len(), mutants().len().div_ceil(4));
+/// assert!("5/4".parse::<Share>().is_err());
+/// # Ok::<(), trenchcheck::mutants::NoShare>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    number: usize,
+    among: usize,
+}
+
+/// A text that is no share.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a share is written 1/4, 2/4, 3/4 or 4/4, with any other number in place of 4")]
+pub struct NoShare;
+
+impl FromStr for Share {
+    type Err = NoShare;
+
+    fn from_str(text: &str) -> Result<Self, NoShare> {
+        let (number, among) = text.split_once('/').ok_or(NoShare)?;
+        let share = Self { number: number.parse().or(Err(NoShare))?, among: among.parse().or(Err(NoShare))? };
+        if (1..=share.among).contains(&share.number) { Ok(share) } else { Err(NoShare) }
+    }
+}
+
+impl Share {
+    /// This share of the mutants, in their order. Who gets which is decided by the seed.
+    pub fn of(self, all: Vec<Mutant>, seed: u64) -> Vec<Mutant> {
+        let mut places: Vec<usize> = (0..all.len()).collect();
+        Dice(seed).shuffle(&mut places);
+        let mine = all.into_iter().zip(places).filter(|(_, place)| place % self.among == self.number - 1);
+        mine.map(|(mutant, _)| mutant).collect()
+    }
+}
+
+/// Numbers that are the same each time a seed is given again (SplitMix64).
+#[derive(Debug)]
+struct Dice(u64);
+
+impl Dice {
+    /// A number below `most`; 0 where there is none.
+    fn below(&mut self, most: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^= mixed >> 31;
+        let most = u64::try_from(most.max(1)).unwrap_or(u64::MAX);
+        usize::try_from(mixed % most).unwrap_or(0)
+    }
+
+    /// Puts the items into another order, any of them as likely as any other.
+    fn shuffle<T>(&mut self, items: &mut [T]) {
+        for place in (1..items.len()).rev() {
+            items.swap(place, self.below(place + 1));
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn names(server: &Mutant) -> Vec<&str> {
+        server.changes.iter().map(|change| change.name).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn two_to_four_get_along_and_no_aspect_or_check_is_there_twice(seed: u64) {
+            let servers = compose(12, seed);
+            for server in &servers {
+                prop_assert!((2..=4).contains(&server.changes.len()), "{}", server.name);
+                let (mut changed, mut declared) = (BTreeSet::new(), BTreeSet::new());
+                for part in &server.changes {
+                    prop_assert!(aspects(part.name).into_iter().all(|aspect| changed.insert(aspect)), "{}", server.name);
+                                        prop_assert!(part.declared().into_iter().all(|check| declared.insert(check)), "{}", server.name);
+                }
+            }
+            prop_assert_eq!(&servers, &compose(12, seed));
+            prop_assert_eq!(&servers[..5], &compose(5, seed)[..]);
+        }
+    }
+
+    #[test]
+    fn every_deviation_has_its_turn_and_sizes_differ() {
+        let servers = compose(120, 1);
+        let seen: BTreeSet<&str> = servers.iter().flat_map(names).collect();
+        let pool = catalogue().iter().filter(|entry| !aspects(entry.name).is_empty());
+        for entry in pool {
+            assert!(seen.contains(entry.name), "{}", entry.name);
+        }
+        for size in 2..=4 {
+            assert!(servers.iter().any(|server| server.changes.len() == size), "{size}");
+        }
+        assert_ne!(compose(3, 1), compose(3, 2));
+    }
+
+    #[test]
+    fn a_server_is_put_together_again_by_its_name() {
+        for server in compose(10, 3) {
+            assert_eq!(server.name.parse(), Ok(server));
+        }
+        let said = |text: &str| text.parse::<Mutant>().unwrap_err().to_string();
+        assert_eq!(
+            said("accept-bearer+accept-cooky"),
+            "no deviation is called `accept-cooky`; did you mean `accept-cookie`?"
+        );
+        assert!(said("accept-bearer+jitter").contains("`jitter` is no single deviation"));
+        assert!(said("accept-bearer").contains("only one"));
+        assert!(said("accept-bearer+accept-bearer").contains("accept-bearer"));
+    }
+
+    #[test]
+    fn shares_are_all_mutants_together_and_a_seed_deals_them_alike() {
+        let names = |text: &str, seed| {
+            let dealt = text.parse::<Share>().unwrap().of(mutants(), seed);
+            dealt.into_iter().map(|mutant| mutant.name).collect::<Vec<_>>()
+        };
+        let mut together: Vec<String> =
+            ["1/3", "2/3", "3/3"].iter().flat_map(|text| names(text, 5)).collect();
+        let mut all = names("1/1", 5);
+        together.sort_unstable();
+        all.sort_unstable();
+        assert_eq!(together, all);
+        assert_eq!(names("1/4", 5), names("1/4", 5));
+        assert_ne!(names("1/4", 5), names("1/4", 6));
+    }
+
+    #[test]
+    fn what_is_no_share_is_refused() {
+        for text in ["", "1", "0/4", "5/4", "1/0", "0/0", "a/4", "1/4/4", "-1/4"] {
+            assert_eq!(text.parse::<Share>(), Err(NoShare), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_seed_gives_the_same_order_again_and_another_one_another() {
+        let order = |seed| {
+            let mut order: Vec<u8> = (0..50).collect();
+            Dice(seed).shuffle(&mut order);
+            order
+        };
+        assert_eq!(order(7), order(7));
+        assert_ne!(order(7), order(8));
+        let mut sorted = order(7);
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..50).collect::<Vec<u8>>());
+    }
+
+    #[test]
+    fn numbers_are_those_of_splitmix64() {
+        let mut dice = Dice(0);
+        assert_eq!(dice.below(usize::MAX), 0xE220_A839_7B1D_CDAF % usize::MAX);
+        assert_eq!(dice.below(0), 0);
+    }
 
     #[test]
     fn everything_the_mock_knows_is_among_them_once() {

@@ -42,19 +42,20 @@ pub struct GroupCount {
 
 impl GroupCount {
     fn of(group: Group, examined: &[Examined]) -> Self {
-        let of_group = || examined.iter().filter(|one| one.mutant.group() == Some(group));
-        let wrong = of_group().filter(|one| one.mutant.breaks().is_some()).count();
-        let came_to = |wanted: &str| of_group().filter(|one| one.outcome.word() == wanted).count();
+        let group = group.to_string();
+        let of_group = || examined.iter().filter(|one| one.mutant.group.as_deref() == Some(&group));
+        let wrong = of_group().filter(|one| one.mutant.is_wrong()).count();
+        let came_to = |wanted: Outcome| of_group().filter(|one| one.outcome == wanted).count();
         Self {
-            group: group.to_string(),
             deviations: wrong,
-            caught: came_to("caught"),
-            foreign: came_to("foreign"),
-            weak: came_to("weak"),
-            survived: came_to("survived"),
+            caught: came_to(Outcome::Caught),
+            foreign: came_to(Outcome::Foreign),
+            weak: came_to(Outcome::Weak),
+            survived: came_to(Outcome::Survived),
             conforming: of_group().count() - wrong,
-            passed: came_to("passed"),
-            undecided: came_to("undecided"),
+            passed: came_to(Outcome::Passed),
+            undecided: came_to(Outcome::Undecided),
+            group,
         }
     }
 }
@@ -119,7 +120,7 @@ impl Summary {
     /// Counts a hunt.
     pub fn of(hunt: &Hunt, suite: &Suite) -> Self {
         let examined = || hunt.examined.iter();
-        let wrong = || examined().filter(|one| one.mutant.breaks().is_some());
+        let wrong = || examined().filter(|one| one.mutant.is_wrong());
         let groups = Group::ALL.into_iter().map(|group| GroupCount::of(group, &hunt.examined));
         let idle = hunt.complete.then(|| idle(hunt, suite));
         Self {
@@ -153,7 +154,7 @@ fn idle(hunt: &Hunt, suite: &Suite) -> Vec<IdleCheck> {
 
 fn exit(hunt: &Hunt, idle: &[IdleCheck]) -> ExitCode {
     let wrong = |one: &Examined| {
-        !one.outcome.is_in_order() && !matches!(one.outcome, Outcome::Undecided(_))
+        !one.outcome.is_in_order() && !matches!(one.outcome, Outcome::Undecided)
             || !one.missed_by.is_empty()
             || !one.foreign.is_empty()
     };

@@ -40,7 +40,7 @@ pub fn print(
 fn row(page: &mut Page, one: &Examined, width: usize) {
     let tone = match &one.outcome {
         Outcome::Passed | Outcome::Caught | Outcome::Named => Tone::Good,
-        Outcome::Foreign | Outcome::Weak | Outcome::Undecided(_) => Tone::Warn,
+        Outcome::Foreign | Outcome::Weak | Outcome::Undecided => Tone::Warn,
         Outcome::Accused | Outcome::Survived | Outcome::Missed => Tone::Bad,
     };
     let (word, name) = (one.outcome.word(), &one.mutant.name);
@@ -57,9 +57,9 @@ fn row(page: &mut Page, one: &Examined, width: usize) {
         &[(tone, &format!("{word:9}")), (Tone::Plain, &name), (Tone::Dim, &one.caught_by.join(", "))],
     );
     if !one.outcome.is_in_order() {
-        page.line(11, &[(Tone::Dim, one.mutant.about())]);
+        page.line(11, &[(Tone::Dim, one.mutant.about)]);
     }
-    if let Some(why) = one.outcome.reason() {
+    if let Some(why) = &one.reason {
         page.line(11, &[(Tone::Plain, why)]);
     }
     if !one.missed_by.is_empty() {
@@ -132,7 +132,7 @@ fn groups(page: &mut Page, hunt: &Hunt, summary: &Summary) {
         page.line(0, &[(Tone::Plain, &format!("{:width$}{}", group.group, cells(numbers)))]);
     }
     page.line(0, &[(Tone::Strong, &format!("{:width$}{}", "all", cells(all)))]);
-    if let Some(reference) = hunt.examined.iter().find(|one| one.mutant.is_reference()) {
+    if let Some(reference) = hunt.examined.iter().find(|one| one.mutant.nature == "reference") {
         page.line(0, &[(Tone::Plain, &format!("The reference {}.", reference.outcome.word()))]);
     }
     failing(page, summary, "deviation");

@@ -2,16 +2,14 @@
 
 use std::io;
 use std::path::Path;
-use std::time::Duration;
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
 use super::hunt::Hunt;
-use super::judge::{Examined, Held, Missed};
+use super::judge::{Examined, Held, Missed, millis};
 use super::summary::{Failing, GroupCount, IdleCheck, Summary};
-use crate::mock::Breach;
 use crate::report::save;
 
 /// The report of one run of `trenchcheck mutants`.
@@ -42,49 +40,11 @@ struct Document<'a> {
     /// Gating checks that caught nothing; null unless every mutant was played against.
     idle_checks: Option<&'a [IdleCheck]>,
     /// Every mutant that was played against.
-    mutants: Vec<MutantView<'a>>,
+    mutants: Vec<&'a Examined>,
     /// The seed by which servers with several deviations were chosen.
     seed: Option<u64>,
     /// Every server with several deviations that was played against; a run has either these or mutants.
     compositions: Vec<CompositionView<'a>>,
-}
-
-/// A mutant.
-#[derive(Serialize, JsonSchema)]
-struct MutantView<'a> {
-    /// Its name.
-    name: &'a str,
-    /// Its group; null for the reference.
-    group: Option<String>,
-    /// What it does.
-    about: &'static str,
-    /// Whether it breaks a promise.
-    #[schemars(extend("enum" = ["reference", "conforming", "wrong"]))]
-    nature: &'static str,
-    /// The greatest weight among the promises it breaks.
-    #[schemars(extend("enum" = ["must", "should", "rfc", null]))]
-    breaks: Option<&'static str>,
-    /// What came of it.
-    #[schemars(extend("enum" = ["passed", "accused", "caught", "foreign", "weak", "survived", "undecided"]))]
-    outcome: &'static str,
-    /// Why there is no verdict.
-    reason: Option<&'a str>,
-    /// The checks that are about what it breaks and failed.
-    caught_by: &'a [String],
-    /// The checks that are about what it breaks and did not fail.
-    missed_by: &'a [&'static str],
-    /// Checks that failed and that it does not declare.
-    foreign: &'a [Held],
-    /// How many checks failed.
-    failing: usize,
-    /// Whether it met every check, not only those.
-    whole_suite: bool,
-    /// Other checks that it met and that did not pass.
-    held: &'a [Held],
-    /// Requests sent.
-    requests: u64,
-    /// Wall time in milliseconds.
-    took_ms: u64,
 }
 
 /// A server with several deviations.
@@ -134,7 +94,7 @@ pub fn save_hunt(path: &Path, hunt: &Hunt, summary: &Summary, written_at: String
         groups: &summary.groups,
         failing: summary.failing,
         idle_checks: summary.idle.as_deref(),
-        mutants: mutants.into_iter().map(MutantView::from).collect(),
+        mutants,
         seed: hunt.seed,
         compositions: composed.into_iter().map(CompositionView::from).collect(),
     };
@@ -149,54 +109,22 @@ pub fn hunt_schema() -> Schema {
     settings.into_generator().into_root_schema_for::<Document<'_>>()
 }
 
-impl<'a> From<&'a Examined> for MutantView<'a> {
-    fn from(one: &'a Examined) -> Self {
-        let (mutant, breaks) = (&one.mutant, one.mutant.breaks());
-        Self {
-            name: &mutant.name,
-            group: mutant.group().map(|group| group.to_string()),
-            about: mutant.about(),
-            nature: match breaks {
-                Some(_) => "wrong",
-                None if mutant.is_reference() => "reference",
-                None => "conforming",
-            },
-            breaks: breaks.map(Breach::as_str),
-            outcome: one.outcome.word(),
-            reason: one.outcome.reason(),
-            caught_by: &one.caught_by,
-            missed_by: &one.missed_by,
-            foreign: &one.foreign,
-            failing: one.failing,
-            whole_suite: one.whole_suite,
-            held: &one.held,
-            requests: one.requests,
-            took_ms: millis(one.took),
-        }
-    }
-}
-
 impl<'a> From<&'a Examined> for CompositionView<'a> {
     fn from(one: &'a Examined) -> Self {
         Self {
             name: &one.mutant.name,
             constituents: one.mutant.changes.iter().map(|change| change.name).collect(),
             outcome: one.outcome.word(),
-            reason: one.outcome.reason(),
+            reason: one.reason.as_deref(),
             named: &one.named,
             missed: &one.missed,
             foreign: &one.foreign,
             failing: one.failing,
             causes: one.failing,
             requests: one.requests,
-            took_ms: millis(one.took),
+            took_ms: one.took_ms,
         }
     }
-}
-
-/// Whole milliseconds; a time beyond 2⁶⁴ of them does not occur.
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -17,7 +17,6 @@
 //! }
 //! ```
 
-mod expectation;
 mod file;
 mod load;
 pub mod model;

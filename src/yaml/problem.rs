@@ -1,6 +1,7 @@
 //! What is wrong with a file, where, and how to mend it; as a person reads it, and never with a key in it.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
@@ -10,9 +11,7 @@ use regex::{Captures, Regex};
 
 use super::At;
 
-/// One thing that is wrong in one file.
-///
-/// Nothing in it ever holds a key literal: every text passes through [`mask_key_literals`].
+/// One thing that is wrong in one file. Nothing in it holds a key literal: every text passes [`mask_key_literals`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The file, as the user would name it.
@@ -122,25 +121,12 @@ impl Problems {
     /// The problems as text, each with its line and a caret, and their number at the end.
     pub fn render(&self, color: bool) -> String {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
-        let mut text = String::new();
-        for problem in self.iter() {
-            text.push_str(&renderer.render(&[group(problem)]));
-            text.push_str("\n\n");
-        }
-        text.push_str(&self.count());
-        text
-    }
-
-    /// "3 problems in 2 files".
-    fn count(&self) -> String {
-        let mut files: Vec<&str> = self.iter().map(|problem| &*problem.file).collect();
-        files.dedup();
-        let problems = self.iter().count();
-        let plural = |number: usize, one: &str| match number {
-            1 => format!("1 {one}"),
-            _ => format!("{number} {one}s"),
-        };
-        format!("{} in {}", plural(problems, "problem"), plural(files.len(), "file"))
+        let problems: String =
+            self.iter().map(|problem| renderer.render(&[group(problem)]) + "\n\n").collect();
+        let files: BTreeSet<&str> = self.iter().map(|problem| &*problem.file).collect();
+        let count =
+            |number: usize, one: &str| format!("{number} {one}{}", if number == 1 { "" } else { "s" });
+        format!("{problems}{} in {}", count(self.0.len(), "problem"), count(files.len(), "file"))
     }
 }
 
@@ -195,19 +181,14 @@ pub(crate) fn nearest<'w>(word: &str, candidates: impl IntoIterator<Item = &'w s
     if lower.len() > 100 {
         return None;
     }
-    let mut begins_alike = None;
-    let mut best: Option<(usize, &str)> = None;
-    for candidate in candidates {
-        let distance = strsim::damerau_levenshtein(&lower, &candidate.to_lowercase());
-        let length = lower.chars().count().max(candidate.chars().count());
-        if distance * 3 <= length && best.is_none_or(|(least, _)| distance < least) {
-            best = Some((distance, candidate));
-        }
-        if begins_alike.is_none() && alike_at_the_start(&lower, candidate) {
-            begins_alike = Some(candidate);
-        }
-    }
-    best.map(|(_, candidate)| candidate).or(begins_alike).map(str::to_owned)
+    let candidates: Vec<&str> = candidates.into_iter().collect();
+    let distance = |candidate: &str| strsim::damerau_levenshtein(&lower, &candidate.to_lowercase());
+    let length = |candidate: &str| lower.chars().count().max(candidate.chars().count());
+    let measured = candidates.iter().map(|candidate| (distance(candidate), candidate));
+    let near = measured.filter(|(distance, candidate)| distance * 3 <= length(candidate));
+    let best = near.min_by_key(|(distance, _)| *distance).map(|(_, candidate)| candidate);
+    let begins_alike = || candidates.iter().find(|candidate| alike_at_the_start(&lower, candidate));
+    best.or_else(begins_alike).map(|word| (*word).to_owned())
 }
 
 /// Four letters in common at the start, or one word being the start of the other.

@@ -62,9 +62,8 @@ impl Text {
     /// every row of a table runs into is said once. Nobody reads more than a hundred.
     pub(crate) fn report(&self, problem: Problem) {
         let mut problems = self.problems.borrow_mut();
-        let place = |problem: &Problem| (problem.at, problem.file.clone());
-        if problems.len() < MOST_PROBLEMS && problems.iter().all(|earlier| place(earlier) != place(&problem))
-        {
+        let is_known = problems.iter().any(|known| known.at == problem.at && known.file == problem.file);
+        if problems.len() < MOST_PROBLEMS && !is_known {
             problems.push(problem);
         }
     }
