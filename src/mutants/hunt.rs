@@ -2,12 +2,14 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use schemars::JsonSchema;
+use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::judge::{Examined, Outcome, judge};
+use super::judge::{Examined, Outcome, judge, millis};
 use super::mutant::{Mutant, mutants};
 use crate::descriptors;
 use crate::report::{CheckResult, ExitCode};
@@ -64,22 +66,25 @@ pub struct HuntOptions {
 }
 
 /// What came of a hunt.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Hunt {
     /// Every mutant that was played against to its end, in the order they were given.
+    #[serde(skip)]
     pub examined: Vec<Examined>,
     /// Whether they are servers with several deviations.
+    #[serde(skip)]
     pub composed: bool,
     /// The seed these were chosen by, where it was one.
+    #[serde(skip)]
     pub seed: Option<u64>,
-    /// Whether these are all of [`mutants`].
+    /// Wall time in milliseconds.
+    pub took_ms: u64,
+    /// Whether waits moved a clock instead of taking real time.
+    pub virtual_time: bool,
+    /// Whether every mutant was played against.
     pub complete: bool,
     /// Whether Ctrl-C ended it early.
     pub interrupted: bool,
-    /// Whether waits moved a clock instead of taking real time.
-    pub virtual_time: bool,
-    /// Wall time.
-    pub took: Duration,
 }
 
 /// Why a hunt had to be given up.
@@ -125,7 +130,7 @@ pub async fn hunt(
         let (suite, ground, interrupted) = (Arc::clone(&suite), Arc::clone(&ground), interrupted.clone());
         let jobs = if is_beside { jobs_beside } else { JOBS };
         async move {
-            Player { mutant: &mutant, suite, ground: &ground, jobs, interrupted }
+            Runner { mutant: &mutant, suite, ground: &ground, jobs, interrupted }
                 .examine(options.whole_suite)
                 .await
         }
@@ -139,7 +144,7 @@ pub async fn hunt(
         complete: complete && !interrupted,
         interrupted,
         virtual_time,
-        took: begun.elapsed(),
+        took_ms: millis(begun.elapsed()),
     })
 }
 
@@ -203,7 +208,7 @@ where
 }
 
 /// What it takes to play against one mutant.
-struct Player<'a> {
+struct Runner<'a> {
     mutant: &'a Mutant,
     suite: Arc<Suite>,
     ground: &'a Ground,
@@ -212,7 +217,7 @@ struct Player<'a> {
     interrupted: watch::Receiver<bool>,
 }
 
-impl Player<'_> {
+impl Runner<'_> {
     /// Plays against the mutant. A deviation meets the checks that name it first: when one of them fails, nothing more has
     /// to be known, unless the `whole_suite` is asked for. None when the run was interrupted.
     async fn examine(&self, whole_suite: bool) -> Result<Option<Examined>, HuntError> {

@@ -26,7 +26,7 @@ pub(super) fn hunt(examined: Vec<Examined>) -> Hunt {
         complete: false,
         interrupted: false,
         virtual_time: true,
-        took: Duration::from_millis(1_234),
+        took_ms: 1_234,
     }
 }
 
@@ -91,6 +91,6 @@ pub(super) fn composed_hunt() -> Hunt {
         complete: false,
         interrupted: false,
         virtual_time: true,
-        took: Duration::from_millis(2_345),
+        took_ms: 2_345,
     }
 }

@@ -1,7 +1,7 @@
 //! A hunt in numbers, and how it ends.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::hunt::Hunt;
 use super::judge::{Examined, Outcome};
@@ -95,25 +95,36 @@ impl Failing {
 }
 
 /// A hunt in numbers.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Summary {
-    /// Each group of which something was played against.
+    /// The number the process exits with.
+    #[serde(rename = "exit_code", serialize_with = "number")]
+    #[schemars(with = "u8")]
+    pub exit: ExitCode,
+    /// The catalogue's groups, in numbers.
+    // Only those of which something was played against.
     pub groups: Vec<GroupCount>,
+    /// How many checks failed because of one of them; null unless the whole suite was played against all of them.
+    pub failing: Option<Failing>,
+    /// Gating checks that caught nothing; null unless every mutant was played against.
+    #[serde(rename = "idle_checks")]
+    pub idle: Option<Vec<IdleCheck>>,
     /// The deviations that the servers have together.
+    #[serde(skip)]
     pub constituents: usize,
-    /// Of these, named by a check that is about what they break.
+    /// Of these, named by a check that is about what it breaks.
+    #[serde(skip)]
     pub named: usize,
     /// Checks that failed at a server that does not declare them.
+    #[serde(skip)]
     pub foreign: usize,
     /// Servers at which as many checks fail as there are deviations.
+    #[serde(skip)]
     pub causes_agree: usize,
-    /// How many checks fail because of one deviation, or at one server with several; none is known unless the whole suite
-    /// was played against them.
-    pub failing: Option<Failing>,
-    /// Gating checks that caught nothing; none is known unless every mutant was played against.
-    pub idle: Option<Vec<IdleCheck>>,
-    /// How it ends.
-    pub exit: ExitCode,
+}
+
+fn number<S: Serializer>(exit: &ExitCode, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u8(exit.code())
 }
 
 impl Summary {

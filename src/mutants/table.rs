@@ -1,6 +1,7 @@
 //! A hunt for people: whatever is not as it should be, and the numbers.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use super::hunt::Hunt;
 use super::judge::{Examined, Outcome};
@@ -162,7 +163,13 @@ fn last_lines(page: &mut Page, hunt: &Hunt, summary: &Summary) {
     let requests = count(hunt.examined.iter().map(|one| one.requests).sum(), "request");
     let clock = if hunt.virtual_time { "virtual time" } else { "real time" };
     page.gap();
-    page.line(0, &[(Tone::Plain, &format!("{played}{seed}, {requests} in {}, {clock}", time(hunt.took)))]);
+    page.line(
+        0,
+        &[(
+            Tone::Plain,
+            &format!("{played}{seed}, {requests} in {}, {clock}", time(Duration::from_millis(hunt.took_ms))),
+        )],
+    );
     let (tone, words) = match (summary.exit, hunt.composed) {
         (ExitCode::Interrupted, _) => (Tone::Warn, "interrupted before the end"),
         (ExitCode::Conforms, false) => (Tone::Good, "nothing wrong passes, and nothing conforming fails"),

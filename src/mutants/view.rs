@@ -8,8 +8,8 @@ use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
 use super::hunt::Hunt;
-use super::judge::{Examined, Held, Missed, millis};
-use super::summary::{Failing, GroupCount, IdleCheck, Summary};
+use super::judge::{Examined, Held, Missed};
+use super::summary::Summary;
 use crate::report::save;
 
 /// The report of one run of `trenchcheck mutants`.
@@ -23,22 +23,10 @@ struct Document<'a> {
     version: &'static str,
     /// When it was written, RFC 3339 in UTC.
     written_at: String,
-    /// Wall time in milliseconds.
-    took_ms: u64,
-    /// Whether waits moved a clock instead of taking real time.
-    virtual_time: bool,
-    /// Whether every mutant was played against.
-    complete: bool,
-    /// Whether Ctrl-C ended it early.
-    interrupted: bool,
-    /// The number the process exits with.
-    exit_code: u8,
-    /// The catalogue's groups, in numbers.
-    groups: &'a [GroupCount],
-    /// How many checks failed because of one of them; null unless the whole suite was played against all of them.
-    failing: Option<Failing>,
-    /// Gating checks that caught nothing; null unless every mutant was played against.
-    idle_checks: Option<&'a [IdleCheck]>,
+    #[serde(flatten)]
+    hunt: &'a Hunt,
+    #[serde(flatten)]
+    summary: &'a Summary,
     /// Every mutant that was played against.
     mutants: Vec<&'a Examined>,
     /// The seed by which servers with several deviations were chosen.
@@ -86,14 +74,8 @@ pub fn save_hunt(path: &Path, hunt: &Hunt, summary: &Summary, written_at: String
         schema: 1,
         version: env!("CARGO_PKG_VERSION"),
         written_at,
-        took_ms: millis(hunt.took),
-        virtual_time: hunt.virtual_time,
-        complete: hunt.complete,
-        interrupted: hunt.interrupted,
-        exit_code: summary.exit.code(),
-        groups: &summary.groups,
-        failing: summary.failing,
-        idle_checks: summary.idle.as_deref(),
+        hunt,
+        summary,
         mutants,
         seed: hunt.seed,
         compositions: composed.into_iter().map(CompositionView::from).collect(),
