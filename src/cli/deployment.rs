@@ -2,7 +2,7 @@
 
 use super::complain;
 use crate::deployment::{Embedded, Key, Keys, KeysFrom, Target, TargetError, TargetFile, TargetInfo};
-use crate::scenario::span::{At, Spanned};
+use crate::yaml::{At, Spanned};
 
 /// Which deployment, with which keys.
 #[derive(Debug, Clone, Default, clap::Args)]

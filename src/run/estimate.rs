@@ -14,8 +14,8 @@ use super::limiters::{LONG_SILENCE, SHORT_SILENCE};
 use super::survey;
 use crate::contract::{Limits, Scope};
 use crate::scenario::model::{Action, Body, Burst, Case, Credentials, Pace, Poll, RequestDef};
-use crate::scenario::span::Spanned;
 use crate::scenario::words::WaitFor;
+use crate::yaml::Spanned;
 
 /// How long an answer to one request is assumed to take.
 const ALONE: Duration = Duration::from_millis(5);

@@ -20,7 +20,7 @@ use crate::deployment::{Role, TargetError};
 use crate::payload::random_session;
 use crate::report::Event;
 use crate::scenario::model::{Action, Case, Experiment, Fact, RequestDef};
-use crate::scenario::span::Spanned;
+use crate::yaml::Spanned;
 
 /// How many requests are under way at once at a target that turns slow when there are more: a server whose queue of
 /// waiting connections is short makes the others wait for whole seconds.

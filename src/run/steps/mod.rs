@@ -13,7 +13,7 @@ use super::evidence::{Gap, Observation};
 use super::job::{self, CANNOT_REVOKE};
 use super::runner::Runner;
 use crate::scenario::model::Action;
-use crate::scenario::span::Spanned;
+use crate::yaml::Spanned;
 
 impl Runner<'_> {
     /// Does what the step at this place of its case says.
