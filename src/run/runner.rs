@@ -291,7 +291,7 @@ impl<'a> Runner<'a> {
 
     /// Makes sure that the deployment offers the endpoints of this case that the contract does not demand.
     fn check_offers(&self) -> Result<(), Gap> {
-        for name in self.case.steps.iter().filter_map(|step| super::job::request_of(&step.value.action)) {
+        for name in self.case.steps.iter().filter_map(|step| super::steps::of(&step.value.action).request()) {
             if !self.request(name)?.optional {
                 continue;
             }

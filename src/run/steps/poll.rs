@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use super::{Step, key_name, request_name};
 use crate::run::clock::Instant;
+use crate::run::estimate::{ALONE, Walk};
 use crate::run::evidence::{Early, Gap, Polled};
 use crate::run::http_client::Connections;
+use crate::run::job::Use;
 use crate::run::keys::KeyState;
 use crate::run::runner::Runner;
 use crate::scenario::model::{Poll, RequestDef};
@@ -37,6 +40,32 @@ impl End {
         match self {
             Self::CameBack(at) => Some(at),
             Self::Refused | Self::LetIn => None,
+        }
+    }
+}
+
+impl Step for Poll {
+    fn key(&self) -> Option<&str> {
+        Some(key_name(self.key.as_ref()))
+    }
+
+    fn request(&self) -> Option<&str> {
+        request_name(self.request.as_ref())
+    }
+
+    fn usage(&self) -> Use {
+        Use::Waits
+    }
+
+    fn cost(&self, walk: &mut Walk<'_>) {
+        let name = key_name(self.key.as_ref());
+        // Counted from when the window began.
+        let began = walk.keys.get(name).map_or(walk.now, |key| key.began(walk.now));
+        let end = began + self.over.duration();
+        while walk.now < end {
+            let next = walk.now + self.every.duration();
+            walk.requests(name, self.request(), 1, None, None, ALONE);
+            walk.wait_until(next.min(end));
         }
     }
 }
