@@ -7,7 +7,7 @@ use crate::deployment::{
     Embedded, EnvFile, HttpVersions, Key, Keys, KeysFrom, ReachEntry, Target, TargetError, TargetFile,
     TargetInfo,
 };
-use crate::scenario::span::{At, Spanned};
+use crate::yaml::{At, Spanned};
 
 /// Which deployment, with which keys.
 #[derive(Debug, Clone, Default, clap::Args)]

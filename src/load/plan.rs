@@ -12,9 +12,8 @@ use super::profile::{Lane, OnLimited, Payload, Profile, Rate, Request, Shelved, 
 use super::thresholds::Thresholds;
 use crate::contract::{Limits, Tier};
 use crate::deployment::{Role, Target};
-use crate::scenario::span::{At, Spanned};
 use crate::scenario::words::Span;
-use crate::scenario::{Problem, Problems};
+use crate::yaml::{At, Problem, Problems, Spanned};
 
 /// How many slots a lane has at most that does not ask for more.
 const MOST_SLOTS: u32 = 512;

@@ -8,8 +8,7 @@ use std::collections::HashSet;
 use super::{Lane, OnLimited, Profile};
 use crate::contract::Scope;
 use crate::deployment::Role;
-use crate::scenario::span::{At, Spanned};
-use crate::scenario::{Problem, Problems};
+use crate::yaml::{At, Problem, Problems, Spanned};
 
 /// The most events the API takes in one request.
 pub const MOST_EVENTS_OF_A_BATCH: u32 = 1_000;

@@ -4,7 +4,7 @@ use super::Checker;
 use crate::deployment::Role;
 use crate::load::profile::{Lane, Profile, Request};
 use crate::scenario::words::Amount;
-use crate::scenario::{Problem, nearest};
+use crate::yaml::{Problem, nearest};
 
 impl Profile {
     /// What is asked of every lane.

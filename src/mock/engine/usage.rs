@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use crate::contract::Endpoint;
+use crate::mock::context::{Presented, RequestContext, Route};
 use crate::mock::keys::KeyEntry;
-use crate::mock::limiter::{Rules, Standing};
+use crate::mock::limiter::{Rules, Usage};
 use crate::mock::message::Request;
 use crate::mock::sync::lock;
-use crate::mock::visit::{Presented, Route, Visit};
 use crate::mock::workspace::Workspace;
 
 use super::Engine;
@@ -17,17 +17,17 @@ use super::site::Site;
 impl Engine {
     /// How much of its limits a key has used at the server's time `now`, and the rules it is under; nothing where its
     /// tier has no limit. Asking counts nothing.
-    pub(in crate::mock) fn standing(
+    pub(in crate::mock) fn usage(
         &self,
         workspace: &Arc<Workspace>,
         key: &Arc<KeyEntry>,
         now: u64,
-    ) -> Option<(Standing, Rules)> {
+    ) -> Option<(Usage, Rules)> {
         let site = Site::of(workspace, workspace.faults.deviating(key, || workspace.time(now)));
         let now = site.time(now);
         // Deviations may count by what is requested; the list of sessions stands for all of it.
         let request = Request { method: "GET", path: Endpoint::Sessions.path(), ..Request::default() };
-        let visit = Visit {
+        let context = RequestContext {
             request: &request,
             route: Route::Found(Endpoint::Sessions),
             presented: Presented::Missing,
@@ -40,9 +40,9 @@ impl Engine {
             since_429_ms: None,
             wait_ms: None,
         };
-        let rules = rules(&site, &visit, key.tier)?;
-        let counter = Counter::of((site.knobs().unit)(&visit), &site, key);
-        let standing = lock(counter.limiter()).standing(now, &rules);
-        Some((standing, rules))
+        let rules = rules(&site, &context, key.tier)?;
+        let counter = Counter::of((site.behaviour().unit)(&context), &site, key);
+        let usage = lock(counter.limiter()).usage(now, &rules);
+        Some((usage, rules))
     }
 }

@@ -4,156 +4,174 @@
 //! more of them, and most aspects are seen through others: nobody sees a wrong Retry-After where nothing is limited.
 //! Two deviations get along when they change different aspects and neither changes one through which the other is seen.
 
-mod rows;
-
 use super::Entry;
-use rows::rows;
 
-/// A part of what the service does that deviations change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Aspect {
+/// Declares the aspects, each with those without which nobody sees it, or tells a change of it from one of theirs.
+macro_rules! aspects {
+    ($($(#[$about:meta])* $aspect:ident: [$($through:ident),*],)*) => {
+        /// A part of what the service does that deviations change.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Aspect {
+            $($(#[$about])* $aspect,)*
+        }
+
+        impl Aspect {
+            #[cfg(test)]
+            const ALL: &[Self] = &[$(Self::$aspect),*];
+
+            /// Those it is seen through.
+            const fn through(self) -> &'static [Self] {
+                match self {
+                    $(Self::$aspect => &[$(Self::$through),*],)*
+                }
+            }
+        }
+    };
+}
+
+// What is hidden by many others was found by playing the whole suite against each deviation: whatever makes another's
+// checks fail, or leaves them without a verdict, is in front of it.
+aspects! {
     /// That whoever shows no valid key is answered 401, always.
-    Status401,
+    Status401: [],
     /// What the body of a 401 says.
-    Body401,
+    Body401: [NoKey, UnknownKey],
     /// Whether the body of a 401 is the same for every cause.
-    Uniform401,
+    Uniform401: [Body401, BlankKey, NearKey, MalformedKey],
     /// The challenge of a 401.
-    Challenge,
+    Challenge: [NoKey],
     /// What becomes of requests without a key.
-    NoKey,
+    NoKey: [Status401],
     /// What becomes of scores without a key.
-    ScoresNoKey,
+    ScoresNoKey: [NoKey],
     /// What becomes of an empty key.
-    BlankKey,
+    BlankKey: [NoKey],
     /// What becomes of keys that nobody has.
-    UnknownKey,
+    // Where no key is needed, an unknown one does.
+    UnknownKey: [NoKey],
     /// What becomes of keys that resemble a valid one.
-    NearKey,
+    NearKey: [UnknownKey],
     /// What becomes of keys in another form.
-    MalformedKey,
+    MalformedKey: [NearKey, JunkKey],
     /// What becomes of keys no client would make.
-    JunkKey,
+    JunkKey: [UnknownKey],
     /// What becomes of revoked keys.
-    RevokedKey,
+    RevokedKey: [UnknownKey, Body401, Reads],
     /// Whether Bearer credentials are taken.
-    Bearer,
+    Bearer: [NoKey],
     /// Whether Basic credentials are taken.
-    Basic,
+    Basic: [NoKey],
     /// Whether keys in other headers are taken.
-    OtherHeader,
+    OtherHeader: [NoKey],
     /// Whether keys in the query are taken.
-    Query,
+    Query: [NoKey],
     /// Whether keys in cookies are taken.
-    Cookie,
+    Cookie: [NoKey],
     /// Whether keys in bodies are taken.
-    KeyInBody,
+    KeyInBody: [NoKey, Posts],
     /// Whether keys in other places are taken with scores.
-    ScoresElsewhere,
+    ScoresElsewhere: [ScoresNoKey, Bearer, Basic, OtherHeader, Query, Cookie, KeyInBody],
     /// Whether a good key elsewhere makes up for a bad one.
-    Rescue,
+    Rescue: [BlankKey, UnknownKey, Bearer, Query],
     /// Whether other credentials beside a valid key are ignored.
-    Beside,
+    Beside: [Reads],
     /// What becomes of HEAD without a key.
-    HeadKey,
+    HeadKey: [NoKey],
     /// Whether a connection is taken for a key.
-    ConnectionKey,
+    ConnectionKey: [BlankKey, UnknownKey, ConnectionScope],
     /// What becomes of other spellings of a path without a key.
-    SpelledKey,
+    SpelledKey: [NoKey],
     /// What becomes of those without a key who seem to come from elsewhere.
-    ForwardedKey,
+    ForwardedKey: [NoKey],
     /// Whether answers repeat the key.
-    Echo,
+    Echo: [],
     /// The order of the steps between a request and its answer.
-    Order,
+    Order: [BlankKey, UnknownKey, Grants],
     /// Whether keys that may read are let in to read.
-    Reads,
+    Reads: [NoKey, UnknownKey],
     /// Whether keys that may post are let in to post.
-    Posts,
+    Posts: [NoKey, UnknownKey],
     /// What keys with both scopes may do.
-    BothScopes,
+    BothScopes: [Reads, Posts],
     /// What a key may do.
-    Grants,
+    Grants: [Status403, Reads, Posts],
     /// That whoever lacks a scope is answered 403.
-    Status403,
+    Status403: [Posts],
     /// What the body of a 403 says.
-    Body403,
+    Body403: [Grants],
     /// Whether a 403 leaves something behind.
-    Effect403,
+    Effect403: [Grants],
     /// Whose scopes count on a connection with several keys.
-    ConnectionScope,
+    ConnectionScope: [Grants],
     /// What scopes are needed for other spellings of a path.
-    SpelledScope,
+    SpelledScope: [Grants],
     /// That whoever is over a limit is answered 429.
-    Status429,
+    Status429: [Reads, Posts],
     /// What the body of a 429 says.
-    Body429,
+    Body429: [Status429],
     /// Which number the message of a 429 names.
-    MessageNumber,
+    MessageNumber: [Body429, RetryAfterForm, RetryAfterValue],
     /// That a 429 has one Retry-After in whole seconds.
-    RetryAfterForm,
+    RetryAfterForm: [Status429],
     /// How many seconds Retry-After promises.
-    RetryAfterValue,
+    RetryAfterValue: [RetryAfterForm],
     /// What Retry-After promises in the course of a whole minute.
-    RetryAfterMinute,
+    RetryAfterMinute: [RetryAfterValue, Window],
     /// Whether a 429 leaves something behind.
-    Effect429,
+    Effect429: [Ingestion, BothScopes],
     /// Whether a 429 may be cached.
-    Cache429,
+    Cache429: [Status429],
     /// What requests are counted for.
-    Unit,
+    Unit: [Status429],
     /// Whether each key is counted for itself.
-    PerKey,
+    PerKey: [Unit, RetryAfterValue],
     /// What bad keys do to the counts of good ones.
-    BadKeys,
+    BadKeys: [NearKey, Unit],
     /// How requests that come together are counted.
-    Counting,
+    Counting: [Status429],
     /// How many requests Standard is granted.
-    Standard,
+    Standard: [Unit, Counting],
     /// How many requests Premium is granted.
-    Premium,
+    Premium: [Unit, Counting],
     /// How many requests Ingestion is granted.
-    Ingestion,
+    Ingestion: [Unit, Counting],
     /// Whether the tier depends on the key alone.
-    TierByKey,
+    TierByKey: [Premium, Ingestion, BothScopes],
     /// How long a window lasts, and what comes after it.
-    Window,
+    Window: [Standard, Premium, Ingestion],
     /// Which requests are counted.
-    Counted,
+    Counted: [Standard, Premium, Ingestion, BothScopes],
     /// Whether scores are counted.
-    CountedScores,
+    CountedScores: [Ingestion, BothScopes],
     /// Whether other spellings of a path are counted.
-    CountedSpelled,
+    CountedSpelled: [Counted],
     /// Whether HEAD is counted.
-    CountedHead,
+    CountedHead: [Counted],
     /// Whether requests in HTTP/2 are counted.
-    CountedHttp2,
+    CountedHttp2: [Counted, Counting],
     /// How events are counted.
-    Events,
+    Events: [Ingestion, Window, BothScopes],
     /// What a 429 to a batch looks like.
-    Refusal429,
+    Refusal429: [Events, RetryAfterForm, RetryAfterValue, Body429],
     /// What invalid batches cost.
-    InvalidBatches,
+    InvalidBatches: [Events, Order, NearKey],
     /// Whether one may read when out of events.
-    ReadsWithoutEvents,
+    ReadsWithoutEvents: [Events],
 }
 
 /// What a change of this name changes. Empty for legal variants, and for what is several deviations already.
-pub fn aspects(name: &str) -> Vec<Aspect> {
-    rows().filter(|row| row.changed_by.contains(&name)).map(|row| row.aspect).collect()
+pub fn aspects(name: &str) -> &'static [Aspect] {
+    super::find(name).map_or(&[], |entry| entry.changes)
 }
 
 /// These aspects, and all those they are seen through.
 fn with_those_in_front(aspects: &[Aspect]) -> Vec<Aspect> {
     let mut seen = aspects.to_vec();
     let mut next = 0;
-    while let Some(aspect) = seen.get(next).copied() {
-        let in_front = rows().filter(|row| row.aspect == aspect).flat_map(|row| row.through);
-        for aspect in in_front {
-            if !seen.contains(aspect) {
-                seen.push(*aspect);
-            }
-        }
+    while let Some(aspect) = seen.get(next) {
+        let new: Vec<_> =
+            aspect.through().iter().filter(|through| !seen.contains(through)).copied().collect();
+        seen.extend(new);
         next += 1;
     }
     seen
@@ -200,18 +218,15 @@ pub enum Clash {
 /// # Errors
 /// [`Clash`], where they do not.
 pub fn get_along(one: &Entry, other: &Entry) -> Result<(), Clash> {
-    let (changed, changed_too) = (aspects(one.name), aspects(other.name));
-    for (entry, aspects) in [(one, &changed), (other, &changed_too)] {
-        if aspects.is_empty() {
+    for entry in [one, other] {
+        if entry.changes.is_empty() {
             return Err(Clash::NotSingle(entry.name));
         }
     }
-    for (front, changed, behind, aspects) in
-        [(one, &changed, other, &changed_too), (other, &changed_too, one, &changed)]
-    {
-        let seen_through = with_those_in_front(aspects);
-        if let Some(aspect) = changed.iter().find(|aspect| seen_through.contains(aspect)) {
-            return Err(Clash::Hidden { hiding: front.name, hidden: behind.name, aspect: *aspect });
+    for (front, behind) in [(one, other), (other, one)] {
+        let seen_through = with_those_in_front(behind.changes);
+        if let Some(&aspect) = front.changes.iter().find(|aspect| seen_through.contains(aspect)) {
+            return Err(Clash::Hidden { hiding: front.name, hidden: behind.name, aspect });
         }
     }
     let declared = other.declared();
@@ -232,20 +247,12 @@ mod tests {
             let single = matches!(entry.nature, Nature::Deviation { .. }) && entry.group != Group::Composed;
             assert_eq!(!aspects(entry.name).is_empty(), single, "{}", entry.name);
         }
-        for name in rows().flat_map(|row| row.changed_by) {
-            assert!(find(name).is_ok(), "{name}");
-        }
     }
 
     #[test]
-    fn every_aspect_has_one_row_and_someone_who_changes_it() {
-        let mut seen = Vec::new();
-        for row in rows() {
-            assert!(!seen.contains(&row.aspect) && !row.changed_by.is_empty(), "{:?}", row.aspect);
-            seen.push(row.aspect);
-        }
-        for aspect in rows().flat_map(|row| row.through) {
-            assert!(seen.contains(aspect), "{aspect:?}");
+    fn every_aspect_has_a_deviation_that_changes_it() {
+        for aspect in Aspect::ALL {
+            assert!(catalogue().iter().any(|entry| entry.changes.contains(aspect)), "{aspect:?}");
         }
     }
 

@@ -1,12 +1,12 @@
-//! The decisions of the engine that a deviation may change. [`Knobs::default`] is the reference.
+//! The decisions of the engine that a deviation may change. [`Behaviour::default`] is the reference.
 
 use std::borrow::Cow;
 
 use crate::contract::{Endpoint, Limits, Scope, Tier};
 
+use super::context::RequestContext;
 use super::limiter::Rules;
 use super::message::{Reply, Request};
-use super::visit::Visit;
 
 /// A step between a request and its effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,11 +23,14 @@ pub enum Stage {
     Body,
 }
 
+/// Finds a key in a request.
+pub type Look = for<'a> fn(&'a Request<'a>) -> Option<Cow<'a, [u8]>>;
+
 /// A place besides `X-API-Key` where a key is looked for.
 #[derive(Debug, Clone, Copy)]
 pub struct Place {
     /// Finds the key in a request.
-    pub look: for<'a> fn(&'a Request<'a>) -> Option<Cow<'a, [u8]>>,
+    pub look: Look,
     /// Whether it is looked at when `X-API-Key` is there and wrong, instead of when it is missing.
     pub rescues: bool,
 }
@@ -43,7 +46,7 @@ pub struct Form {
 
 /// What a count belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unit {
+pub enum CountedFor {
     /// To the key, as documented (clause `limit.per-key`).
     Key,
     /// To whatever has this name in the workspace.
@@ -65,7 +68,7 @@ pub enum Straddle {
 
 /// How requests that arrive together are told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Counting {
+pub enum Concurrency {
     /// Checked and counted under one lock.
     Exact,
     /// Checked when the request arrives, counted when its reply leaves.
@@ -79,25 +82,25 @@ pub enum Counting {
 }
 
 /// A change to a finished reply.
-pub type Rewrite = fn(&Visit<'_>, &mut Reply);
+pub type Rewrite = fn(&RequestContext<'_>, &mut Reply);
 
-/// The knobs. Lists are empty in the reference, so that deviations compose by adding to them.
+/// The behaviour. Lists are empty in the reference, so that deviations compose by adding to them.
 #[derive(Debug, Clone)]
-pub struct Knobs {
+pub struct Behaviour {
     /// The order of the steps.
     pub order: [Stage; 5],
     /// Answers given before anything is looked at.
-    pub instead: Vec<fn(&Visit<'_>) -> Option<Reply>>,
+    pub instead: Vec<fn(&RequestContext<'_>) -> Option<Reply>>,
     /// Further places for a key.
     pub places: Vec<Place>,
     /// Further forms of a key.
     pub forms: Vec<Form>,
     /// Requests that need no valid key.
-    pub open: Vec<fn(&Visit<'_>) -> bool>,
+    pub open: Vec<fn(&RequestContext<'_>) -> bool>,
     /// Requests that need no scope.
-    pub unscoped: Vec<fn(&Visit<'_>) -> bool>,
+    pub unscoped: Vec<fn(&RequestContext<'_>) -> bool>,
     /// Requests whose valid key is refused.
-    pub closed: Vec<fn(&Visit<'_>) -> bool>,
+    pub closed: Vec<fn(&RequestContext<'_>) -> bool>,
     /// Of two lines with different keys, whether the first counts instead of none.
     pub first_line_wins: bool,
     /// How long a revoked key goes on, in milliseconds.
@@ -109,25 +112,25 @@ pub struct Knobs {
     /// Whether a batch answered 429 is stored.
     pub store_limited: bool,
     /// Changes to the limits of a key.
-    pub limits: Vec<fn(&Visit<'_>, Tier, Limits) -> Limits>,
+    pub limits: Vec<fn(&RequestContext<'_>, Tier, Limits) -> Limits>,
     /// Changes to the rules of the limiter.
     pub rules: Vec<fn(&mut Rules)>,
     /// What requests are counted for.
-    pub unit: fn(&Visit<'_>) -> Unit,
+    pub unit: fn(&RequestContext<'_>) -> CountedFor,
     /// What events are counted for, where that differs from the requests.
-    pub event_unit: Option<fn(&Visit<'_>) -> Unit>,
+    pub event_unit: Option<fn(&RequestContext<'_>) -> CountedFor>,
     /// Changes to the rules that events are counted by, where they are counted for something else than the requests.
     pub event_rules: Vec<fn(&mut Rules)>,
     /// What a batch of so many events costs.
-    pub event_cost: fn(&Visit<'_>, u32) -> u32,
+    pub event_cost: fn(&RequestContext<'_>, u32) -> u32,
     /// What an invalid body costs in events.
-    pub invalid_cost: fn(&Visit<'_>) -> u32,
+    pub invalid_cost: fn(&RequestContext<'_>) -> u32,
     /// Whether one event costs one request instead of a batch of them.
     pub one_budget: bool,
     /// Requests that are admitted uncounted.
-    pub free: Vec<fn(&Visit<'_>) -> bool>,
+    pub free: Vec<fn(&RequestContext<'_>) -> bool>,
     /// Requests that are refused as long as the key is out of events.
-    pub events_bar: fn(&Visit<'_>) -> bool,
+    pub events_bar: fn(&RequestContext<'_>) -> bool,
     /// Whether a 403 is counted.
     pub count_forbidden: bool,
     /// Whether a 400 is not counted.
@@ -145,14 +148,14 @@ pub struct Knobs {
     /// What happens at the edge of the events.
     pub straddle: Straddle,
     /// How concurrent requests are counted.
-    pub counting: Counting,
+    pub counting: Concurrency,
     /// Whole seconds to wait, from milliseconds to wait and the window in milliseconds.
     pub seconds: fn(u64, u64) -> u64,
-    /// Changes to every reply.
-    pub rewrite: Vec<Rewrite>,
+    /// Changes to replies, each to those with a status or to all.
+    pub rewrites: Vec<(Option<u16>, Rewrite)>,
 }
 
-impl Default for Knobs {
+impl Default for Behaviour {
     fn default() -> Self {
         Self {
             order: [Stage::Key, Stage::Path, Stage::Scope, Stage::Limit, Stage::Body],
@@ -169,7 +172,7 @@ impl Default for Knobs {
             store_limited: false,
             limits: Vec::new(),
             rules: Vec::new(),
-            unit: |_| Unit::Key,
+            unit: |_| CountedFor::Key,
             event_unit: None,
             event_rules: Vec::new(),
             event_cost: |_, events| events,
@@ -185,9 +188,36 @@ impl Default for Knobs {
             connections_keep_their_key: false,
             insists_on_seq: false,
             straddle: Straddle::Refused,
-            counting: Counting::Exact,
+            counting: Concurrency::Exact,
             seconds: |wait_ms, window_ms| wait_ms.min(window_ms).div_ceil(1_000).max(1),
-            rewrite: Vec::new(),
+            rewrites: Vec::new(),
         }
+    }
+}
+
+impl Behaviour {
+    /// Changes every reply.
+    pub fn rewrite(&mut self, rewrite: Rewrite) {
+        self.rewrites.push((None, rewrite));
+    }
+
+    /// Changes replies with this status.
+    pub fn rewrite_on(&mut self, status: u16, rewrite: Rewrite) {
+        self.rewrites.push((Some(status), rewrite));
+    }
+
+    /// Looks for a key here as well, where `X-API-Key` is missing.
+    pub fn look_in(&mut self, look: Look) {
+        self.places.push(Place { look, rescues: false });
+    }
+
+    /// Looks for a key here as well, where `X-API-Key` is wrong.
+    pub fn rescue_with(&mut self, look: Look) {
+        self.places.push(Place { look, rescues: true });
+    }
+
+    /// Knows keys by a further form.
+    pub fn know_as(&mut self, known: fn(&[u8]) -> Vec<u8>, presented: fn(&[u8]) -> Option<Vec<u8>>) {
+        self.forms.push(Form { known, presented });
     }
 }

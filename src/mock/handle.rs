@@ -13,12 +13,12 @@ use super::settings::Settings;
 
 /// The default workspace of a mock in this process.
 #[derive(Debug, Clone)]
-pub struct Backstage {
+pub struct MockHandle {
     engine: Arc<Engine>,
     started: Instant,
 }
 
-impl Backstage {
+impl MockHandle {
     pub(super) fn new(engine: Arc<Engine>, started: Instant) -> Self {
         Self { engine, started }
     }

@@ -1,9 +1,9 @@
 //! What a request asks for, read from its body or its query.
 
 use crate::contract::Endpoint;
+use crate::mock::behaviour::Behaviour;
 use crate::mock::errors::{Detail, Invalid};
 use crate::mock::ingest::{Batch, DAY_MS, Score, parse_date, parse_events, parse_scores};
-use crate::mock::knobs::Knobs;
 use crate::mock::message::Request;
 use crate::mock::store::DateRange;
 
@@ -12,7 +12,7 @@ const DEFAULT_DAYS: i64 = 30;
 
 /// A request that makes sense.
 #[derive(Debug)]
-pub(super) enum Wish<'a> {
+pub(super) enum Command<'a> {
     Ingest(Batch<'a>),
     Score(Vec<Score>),
     Sessions { range: Option<DateRange>, limit: usize, offset: usize },
@@ -20,23 +20,23 @@ pub(super) enum Wish<'a> {
     Tools { range: DateRange, limit: usize },
 }
 
-/// Reads the wish; `today` is the time in milliseconds since 1970.
-pub(super) fn wish<'a>(
+/// Reads the command; `today` is the time in milliseconds since 1970.
+pub(super) fn command<'a>(
     endpoint: Endpoint,
     request: &Request<'a>,
     today: i64,
-    knobs: &Knobs,
-) -> Result<Wish<'a>, Invalid> {
+    behaviour: &Behaviour,
+) -> Result<Command<'a>, Invalid> {
     Ok(match endpoint {
-        Endpoint::Events => Wish::Ingest(batch(request, knobs)?),
-        Endpoint::Scores => Wish::Score(parse_scores(request.body)?),
-        Endpoint::Sessions => Wish::Sessions {
+        Endpoint::Events => Command::Ingest(batch(request, behaviour)?),
+        Endpoint::Scores => Command::Score(parse_scores(request.body)?),
+        Endpoint::Sessions => Command::Sessions {
             range: asked_range(request)?,
             limit: number(request, "limit", 50, 1, 200)?,
             offset: number(request, "offset", 0, 0, usize::MAX)?,
         },
-        Endpoint::Overview => Wish::Overview { range: range_or_default(request, today)? },
-        Endpoint::Tools => Wish::Tools {
+        Endpoint::Overview => Command::Overview { range: range_or_default(request, today)? },
+        Endpoint::Tools => Command::Tools {
             range: range_or_default(request, today)?,
             limit: number(request, "limit", 10, 1, 50)?,
         },
@@ -44,10 +44,10 @@ pub(super) fn wish<'a>(
 }
 
 /// A batch, in an envelope that is taken here.
-fn batch<'a>(request: &Request<'a>, knobs: &Knobs) -> Result<Batch<'a>, Invalid> {
+fn batch<'a>(request: &Request<'a>, behaviour: &Behaviour) -> Result<Batch<'a>, Invalid> {
     let batch = parse_events(request.body)?;
     match batch.unnumbered {
-        Some(index) if knobs.insists_on_seq => {
+        Some(index) if behaviour.insists_on_seq => {
             let (field, message) = (format!("events[{index}].seq"), "is required".to_owned());
             Err(Invalid { envelopes: batch.envelopes, ..Invalid::body(vec![Detail { field, message }]) })
         }

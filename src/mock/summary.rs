@@ -11,15 +11,15 @@ use super::limiter::Budget;
 /// The most details of a 400 that are noted.
 const MAX_DETAILS: usize = 20;
 
-/// A note to an answer.
+/// A summary to an answer.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Note {
+pub(crate) struct Summary {
     /// The key the request is known by, also one that has been revoked.
     pub(crate) key: Option<Arc<KeyEntry>>,
     /// Where it went.
     pub(crate) endpoint: Option<Endpoint>,
     /// Why it was refused; nothing if it was not.
-    pub(crate) why: Option<Why>,
+    pub(crate) why: Option<Reason>,
     /// How the events of its batch were written.
     pub(crate) envelopes: Envelopes,
     /// How many events or scores were taken.
@@ -30,7 +30,7 @@ pub(crate) struct Note {
 
 /// Why a request was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Why {
+pub(crate) enum Reason {
     /// 401: it presented no key.
     NoKey,
     /// 401: nobody has this key here.
@@ -59,7 +59,7 @@ pub(crate) enum Why {
     BrokeOff,
 }
 
-impl Why {
+impl Reason {
     /// Of a long list of details only the first are kept.
     pub(crate) fn invalid(message: &'static str, details: &[Detail]) -> Self {
         Self::Invalid(message, details.iter().take(MAX_DETAILS).cloned().collect())

@@ -10,19 +10,19 @@ use super::journal::{Ending, Entry, Kept};
 use super::log::Log;
 use super::message::{Reply, Request};
 use super::meters::Meters;
-use super::note::{Note, Why};
+use super::summary::{Reason, Summary};
 use super::workspace::Workspace;
 
-/// The front of an engine.
+/// The gateway of an engine.
 #[derive(Debug)]
-pub(crate) struct Front {
+pub(crate) struct Gateway {
     pub(crate) engine: Arc<Engine>,
     pub(crate) meters: Arc<Meters>,
     log: Option<Log>,
 }
 
 /// What is to be done about a request.
-pub(crate) struct Turn {
+pub(crate) struct Delivery {
     /// The reply; nothing where a fault cuts the connection at once.
     pub(crate) reply: Option<Reply>,
     /// How long it is held back, besides its own delay.
@@ -32,7 +32,7 @@ pub(crate) struct Turn {
     pub(crate) pending: Pending,
 }
 
-impl Turn {
+impl Delivery {
     /// Whether there is a reply that leaves at once and unhurt.
     pub(crate) fn is_plain(&self) -> bool {
         self.delay.is_zero()
@@ -54,29 +54,29 @@ struct Open {
     status: u16,
     since: Instant,
     at: i64,
-    note: Note,
+    summary: Summary,
     faults: Vec<Arc<str>>,
 }
 
-impl Front {
+impl Gateway {
     pub(crate) fn new(engine: Arc<Engine>, log: Option<Log>) -> Self {
         Self { engine, meters: Arc::default(), log }
     }
 
     /// Takes a request that arrived at `since`, at the server's time `now` in milliseconds.
-    pub(crate) fn take(&self, request: &Request<'_>, now: u64, since: Instant) -> Turn {
+    pub(crate) fn take(&self, request: &Request<'_>, now: u64, since: Instant) -> Delivery {
         let located = self.engine.locate(request);
         let workspace = &located.workspace;
         let plan = workspace.faults.plan(&located, request, || workspace.time(now));
         let Plan { delay, instead, damage, deviating, faults } = plan;
-        let (reply, note) = match instead {
+        let (reply, summary) = match instead {
             None => {
-                let (reply, note) = self.engine.answer(&located, request, deviating, now);
-                (Some(reply), note)
+                let (reply, summary) = self.engine.answer(&located, request, deviating, now);
+                (Some(reply), summary)
             }
-            Some(Instead::Reset) => (None, note_of(&located)),
+            Some(Instead::Reset) => (None, summary_of(&located)),
             Some(Instead::Answer { status, retry_after, body }) => {
-                (Some(faulty(status, retry_after, body)), note_of(&located))
+                (Some(faulty(status, retry_after, body)), summary_of(&located))
             }
         };
         let is_kept = self.log.is_some() || located.workspace.journal.is_kept();
@@ -89,10 +89,10 @@ impl Front {
             meters: Arc::clone(&self.meters),
             workspace: located.workspace,
             since,
-            note,
+            summary,
             faults,
         };
-        Turn { reply, delay, damage, pending: Pending(Some(open)) }
+        Delivery { reply, delay, damage, pending: Pending(Some(open)) }
     }
 
     /// Notes a request that never arrived whole, and what it is answered.
@@ -101,7 +101,7 @@ impl Front {
         request: &Request<'_>,
         now: u64,
         since: Instant,
-        why: Why,
+        why: Reason,
         reply: &Reply,
     ) {
         let located = self.engine.locate(request);
@@ -113,7 +113,7 @@ impl Front {
             at: self.engine.wall(located.workspace.time(now)),
             meters: Arc::clone(&self.meters),
             since,
-            note: Note { why: Some(why), ..note_of(&located) },
+            summary: Summary { why: Some(why), ..summary_of(&located) },
             faults: Vec::new(),
             workspace: located.workspace,
         };
@@ -122,7 +122,7 @@ impl Front {
 }
 
 impl Pending {
-    /// It is answered with the reply of its turn; gives when that was.
+    /// It is answered with the reply of its delivery; gives when that was.
     pub(crate) fn answered(mut self) -> Instant {
         let now = Instant::now();
         if let Some(open) = self.0.take() {
@@ -169,7 +169,7 @@ impl Open {
 
     fn record(self, ending: Ending, now: Instant) {
         let took = now.saturating_duration_since(self.since);
-        self.meters.count(&self.note, self.status, !self.faults.is_empty(), took);
+        self.meters.count(&self.summary, self.status, !self.faults.is_empty(), took);
         let Some(kept) = self.kept else {
             return;
         };
@@ -178,7 +178,7 @@ impl Open {
             at: self.at,
             status: self.status,
             kept,
-            note: self.note,
+            summary: self.summary,
             faults: self.faults,
             ending,
             took_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
@@ -191,8 +191,8 @@ impl Open {
 }
 
 /// What is known about a request the engine never hears of.
-fn note_of(located: &Located<'_>) -> Note {
-    Note { key: located.key.clone(), ..Note::default() }
+fn summary_of(located: &Located<'_>) -> Summary {
+    Summary { key: located.key.clone(), ..Summary::default() }
 }
 
 fn faulty(status: u16, retry_after: Option<u64>, body: String) -> Reply {

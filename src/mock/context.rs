@@ -67,7 +67,7 @@ impl Route {
 
 /// A request on its way through the engine.
 #[derive(Debug)]
-pub struct Visit<'a> {
+pub struct RequestContext<'a> {
     /// The request.
     pub request: &'a Request<'a>,
     /// Where it goes.
@@ -92,9 +92,32 @@ pub struct Visit<'a> {
     pub wait_ms: Option<u64>,
 }
 
-impl Visit<'_> {
+impl<'a> RequestContext<'a> {
     /// Whether the request goes to this endpoint.
     pub fn goes_to(&self, endpoint: Endpoint) -> bool {
         self.route.endpoint() == Some(endpoint)
+    }
+
+    /// Whether the request goes to an endpoint that is read.
+    pub fn reads(&self) -> bool {
+        self.route.endpoint().is_some_and(|endpoint| endpoint.method() == "GET")
+    }
+
+    /// When a refused request would be admitted, in milliseconds since 1970.
+    pub fn free_at_ms(&self) -> i64 {
+        self.wall_ms.saturating_add_unsigned(self.wait_ms.unwrap_or(0))
+    }
+
+    /// The one key that was presented.
+    pub fn presented_key(&self) -> Option<&'a [u8]> {
+        match self.presented {
+            Presented::Key(key) => Some(key),
+            Presented::Missing | Presented::Conflicting(_) => None,
+        }
+    }
+
+    /// The id of the key the request is known by, or nothing.
+    pub fn key_id(&self) -> &str {
+        self.key.as_ref().map_or("", |key| &key.id)
     }
 }
