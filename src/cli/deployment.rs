@@ -16,7 +16,7 @@ pub struct DeploymentArgs {
     #[arg(long, value_name = "URL|FILE")]
     pub target: Option<String>,
 
-    /// Where keys come from: `environment`, or the control API of a `mock` at the target.
+    /// Where keys come from: `environment`, or the control API of a `mock`.
     #[arg(long, value_enum, value_name = "WHERE", hide_possible_values = true)]
     pub keys: Option<KeySource>,
 
@@ -31,13 +31,12 @@ pub struct DeploymentArgs {
 
 /// How a deployment is reached; these win over what a target file says.
 #[derive(Debug, Clone, Default, clap::Args)]
-#[command(next_help_heading = "Reaching the deployment")]
 pub struct ReachArgs {
-    /// Reads variables, such as those of keys, from this file. Those that are set win.
+    /// Reads variables, such as those of keys, from this file; those set win.
     #[arg(long, value_name = "FILE")]
     pub env_file: Option<PathBuf>,
 
-    /// Sends this header with every request, as a gateway may want it; `$NAME` is a variable.
+    /// Sends this header with every request; `$NAME` is a variable.
     #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]
     pub headers: Vec<(String, String)>,
 
@@ -45,7 +44,7 @@ pub struct ReachArgs {
     #[arg(long, value_name = "FILE")]
     pub cacert: Option<PathBuf>,
 
-    /// Shows this certificate; the PEM file holds its private key, too.
+    /// Shows this certificate; the PEM file holds its key, too.
     #[arg(long, value_name = "FILE")]
     pub client_certificate: Option<PathBuf>,
 
@@ -53,15 +52,15 @@ pub struct ReachArgs {
     #[arg(long)]
     pub insecure: bool,
 
-    /// Goes through this proxy instead of the one that HTTPS_PROXY and its kind name.
+    /// Goes through this proxy, not the one that HTTPS_PROXY names.
     #[arg(long, value_name = "URL")]
     pub proxy: Option<String>,
 
-    /// Speaks this version of HTTP: 1.1, 2, or what both sides agree on.
+    /// Speaks HTTP 1.1 or 2 only.
     #[arg(long, value_enum, value_name = "VERSION", default_value = "auto", hide_possible_values = true)]
     pub http: HttpVersions,
 
-    /// Looks for a host at this address: `api.example=127.0.0.1`.
+    /// Looks for a host at this address.
     #[arg(long = "resolve", value_name = "HOST=ADDRESS", value_parser = resolved)]
     pub resolve: Vec<(String, String)>,
 }

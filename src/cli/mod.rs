@@ -45,7 +45,7 @@ pub struct Cli {
     #[arg(long, global = true, value_name = "DIR")]
     pub scenarios: Option<PathBuf>,
 
-    /// When text is coloured: by itself where a terminal reads it, always, or never.
+    /// Colours text: auto, always, never.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
     pub color: clap::ColorChoice,
 

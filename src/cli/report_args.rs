@@ -17,35 +17,35 @@ use crate::report::{
 /// Which reports, and how much is told.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct ReportArgs {
-    /// Writes a JUnit report. `-` is standard output, here and below.
+    /// Writes a JUnit report; `-` is standard output, as for every report.
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
 
-    /// Writes a JSON report (see schemas/report.schema.json).
+    /// Writes a JSON report.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
 
-    /// Writes a report to look at, one HTML file that needs nothing else.
+    /// Writes a report to look at, in one HTML file.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
 
     /// Writes a summary in Markdown.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", hide = true)]
     pub markdown: Option<PathBuf>,
 
     /// Writes a code quality report, as GitLab shows it beside a merge request.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", hide = true)]
     pub gitlab: Option<PathBuf>,
 
     /// Annotates causes and writes a job summary, as GitHub's runners show them; by itself where GITHUB_ACTIONS is true.
-    #[arg(long)]
+    #[arg(long, hide = true)]
     pub github: bool,
 
-    /// Any of these by its name: terminal, plain, github, or junit, json, html, markdown, gitlab with a file.
+    /// One of terminal, plain, github, junit, json, html, markdown, gitlab.
     #[arg(long = "reporter", value_name = "NAME[=FILE]")]
     pub reporters: Vec<String>,
 
-    /// Shows every check, every failure in full and every exchange as it comes.
+    /// Shows every check, every failure in full and every exchange.
     #[arg(long, short, conflicts_with = "quiet")]
     pub verbose: bool,
 

@@ -31,7 +31,6 @@ Keys come from the variables TRENCHCHECK_KEY_STANDARD, _PREMIUM, _INGESTION, _RE
 (more of a kind: _STANDARD_2, _3). Without a target, the reference API starts in this process.
 
 Examples:
-  trenchcheck test
   TRENCHCHECK_KEY_STANDARD=… trenchcheck test --target http://127.0.0.1:8080 'auth.*'
   trenchcheck test --evidence run.json && trenchcheck judge run.json --strict")]
 pub struct TestArgs {
@@ -47,7 +46,7 @@ pub struct TestArgs {
     #[arg(long)]
     pub fail_fast: bool,
 
-    /// Ends the run after this time, such as 90s or 10m, with what was judged by then.
+    /// Ends after this time, such as 90s or 10m, with what was judged by then.
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub within: Option<Duration>,
 
@@ -63,7 +62,7 @@ pub struct TestArgs {
     #[command(flatten)]
     pub reports: ReportArgs,
 
-    /// Writes all that was sent and seen, without keys, for `trenchcheck judge` (see schemas/evidence.schema.json).
+    /// Writes all that was sent and seen, for `trenchcheck judge`.
     #[arg(long, value_name = "FILE")]
     pub evidence: Option<PathBuf>,
 
@@ -71,7 +70,7 @@ pub struct TestArgs {
     #[arg(long, value_name = "FILE")]
     pub deviations: Option<PathBuf>,
 
-    /// Adds the checks that fail to a list of known deviations; the reasons are yours to fill in.
+    /// Adds the checks that fail to a list of known deviations.
     #[arg(long, value_name = "FILE", conflicts_with = "fail_fast")]
     pub write_deviations: Option<PathBuf>,
 }

@@ -68,8 +68,13 @@ impl Fault {
                 .iter()
                 .any(|word| lower.contains(word))
         {
-            let plain = lower.contains("invalidcontenttype") || lower.contains("corrupt message");
-            Self::Tls(if plain { "what came is no TLS: does it speak plain http?".to_owned() } else { why })
+            let plain = ["invalidcontenttype", "corrupt message", "handshake eof"];
+            let hint = if plain.iter().any(|word| lower.contains(word)) {
+                "; does it speak plain http?"
+            } else {
+                ""
+            };
+            Self::Tls(format!("{why}{hint}"))
         } else if connecting {
             Self::Connect(why)
         } else if error_is_parse(&error) {

@@ -98,7 +98,7 @@ fn a_report_on_standard_output_stands_there_alone() {
 #[test]
 fn on_a_runner_of_github_causes_are_annotated_and_the_job_gets_a_summary() {
     let folder = folder();
-    let scenario = "check: own.never\nclause: own\nlevel: must\nabout: A key opens nothing.\nkey: any\nsteps:\n  - send: {request: list-sessions}\n    expect: {status: 401}\n";
+    let scenario = "check: own.never\nclause: auth.header\nlevel: must\nabout: A key opens nothing.\nkey: any\nsteps:\n  - send: {request: list-sessions}\n    expect: {status: 401}\n";
     let scenarios = folder.path().join("own");
     std::fs::create_dir(&scenarios).unwrap();
     std::fs::write(scenarios.join("never.yaml"), scenario).unwrap();
@@ -108,7 +108,7 @@ fn on_a_runner_of_github_causes_are_annotated_and_the_job_gets_a_summary() {
     let runner = [("GITHUB_ACTIONS", "true"), ("GITHUB_STEP_SUMMARY", "summary.md")];
     let ran = trenchcheck(folder.path(), &words, &runner).ended_with(1);
     assert!(
-        ran.out.contains("::error file=own/never.yaml,line=8,title=own.never::own.never (own): "),
+        ran.out.contains("::error file=own/never.yaml,line=8,title=own.never::own.never (auth.header): "),
         "{}",
         ran.out
     );
