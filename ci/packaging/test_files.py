@@ -187,6 +187,17 @@ class Package(unittest.TestCase):
         self.assertLess(size, 5_000_000)
         self.assertEqual([file for file in listed if file.startswith(("tests/", "packaging/", "ci/"))], [])
 
+    def test_released_binaries_start_no_threads_that_musl_cannot(self):
+        def features(target):
+            tree = ["cargo", "tree", "--locked", "--offline", "--target", target, "-e", "features", "-f", "{p} {f}"]
+            said = subprocess.run(tree, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+            return " ".join(line for line in said.splitlines() if "tikv-jemalloc-sys v" in line)
+
+        self.assertIn("background_threads", features("x86_64-unknown-linux-gnu"))
+        of_musl = features("x86_64-unknown-linux-musl")
+        self.assertIn("tikv-jemalloc-sys", of_musl)
+        self.assertNotIn("background_threads", of_musl)
+
     def test_the_image_is_built_from_everything(self):
         ignored = (PACKAGING / "Dockerfile.dockerignore").read_text().split("\n")
         kept = [line[1:] for line in ignored if line.startswith("!")]
