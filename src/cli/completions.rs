@@ -1,9 +1,32 @@
 //! `trenchcheck completions SHELL`: what a shell needs to complete the command line.
+//!
+//! The script that is printed asks the program itself, at each key: it knows the checks, profiles and deviations there
+//! are, also those of `--scenarios DIR`.
 
-use std::io::{self, Write};
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::PathBuf;
 
-use clap::{Args, Command};
+use clap::{Arg, Args, Command, ValueHint};
 use clap_complete::Shell;
+use clap_complete::engine::ValueCompleter as _;
+use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate, PathCompleter};
+use clap_complete::env::{CompleteEnv, Shells};
+
+use super::not_understood;
+use crate::contract::CLAUSES;
+use crate::load::profile::Library;
+use crate::mock::{Group, catalogue};
+use crate::report::{ExitCode, level_meaning, level_word};
+use crate::scenario::model::Level;
+use crate::scenario::{Source, Suite};
+
+/// The program that a shell completes and asks.
+const PROGRAM: &str = "trenchcheck";
+
+/// The variable with which a shell asks.
+const ASKED: &str = "_TRENCHCHECK_COMPLETE";
 
 /// Prints a completion script for a shell.
 #[derive(Debug, Clone, Args)]
@@ -18,37 +41,101 @@ pub struct CompletionsArgs {
     pub shell: Shell,
 }
 
-/// Prints the script for `command`.
+/// Prints the script.
 ///
 /// # Errors
 /// Where `out` cannot be written to.
-pub fn completions(args: &CompletionsArgs, mut command: Command, out: &mut dyn Write) -> io::Result<()> {
-    let name = command.get_name().to_owned();
-    // clap_complete panics when it cannot write, and a pipe may be closed; so it writes to memory.
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut command, name, &mut script);
-    out.write_all(&script)
+pub fn registration(args: &CompletionsArgs, out: &mut dyn io::Write) -> io::Result<()> {
+    let shells = Shells::builtins();
+    let shell = shells.completer(&args.shell.to_string());
+    let shell = shell.ok_or_else(|| io::Error::other(format!("{} completes nothing", args.shell)))?;
+    shell.write_registration(ASKED, PROGRAM, PROGRAM, PROGRAM, out)
 }
 
-#[cfg(test)]
-mod tests {
-    use clap::ValueEnum as _;
-
-    use super::*;
-
-    #[test]
-    fn every_shell_has_a_script_that_knows_the_commands() {
-        for shell in Shell::value_variants() {
-            let command = Command::new("trenchcheck").subcommand(Command::new("explain"));
-            let mut out = Vec::new();
-            completions(&CompletionsArgs { shell: *shell }, command, &mut out).unwrap();
-            assert!(String::from_utf8(out).unwrap().contains("explain"), "{shell}");
-        }
+/// Answers a shell that asks what may stand at the cursor; `None` where none does.
+pub fn completed(command: impl Fn() -> Command) -> Option<ExitCode> {
+    let folder = env::current_dir().ok();
+    match CompleteEnv::with_factory(command).var(ASKED).try_complete(env::args_os(), folder.as_deref()) {
+        Ok(false) => None,
+        Ok(true) => Some(ExitCode::Conforms),
+        Err(error) => Some(not_understood(&error)),
     }
+}
 
-    #[test]
-    fn help_fits_a_screen_and_has_an_example() {
-        let help = CompletionsArgs::augment_args(Command::new("completions")).render_long_help().to_string();
-        assert!(help.lines().count() <= 40 && help.contains("Examples:"), "{help}");
-    }
+/// The command line, with the words that may stand for its arguments.
+#[must_use]
+pub fn with_candidates(command: Command) -> Command {
+    command.mut_subcommands(|command| {
+        let name = command.get_name().to_owned();
+        command.mut_args(|argument| candidates(&name, argument))
+    })
+}
+
+fn candidates(command: &str, argument: Arg) -> Arg {
+    let words = match (command, argument.get_id().as_str()) {
+        ("test" | "plan" | "judge", "ids" | "skip") | ("list", "patterns") => checks,
+        ("explain", "id") => topics,
+        (_, "level") => levels,
+        (_, "tag") => tags,
+        ("mock", "deviate") | ("mutants", "names") => deviations,
+        ("mutants", "group") => groups,
+        ("load", "profile") => return argument.add(ArgValueCompleter::new(profiles)),
+        (_, "target") => return argument.value_hint(ValueHint::FilePath),
+        _ => return argument,
+    };
+    argument.add(ArgValueCandidates::new(words))
+}
+
+fn word(word: &str, help: &str) -> CompletionCandidate {
+    CompletionCandidate::new(word).help(Some(help.to_owned().into()))
+}
+
+fn checks() -> Vec<CompletionCandidate> {
+    suite().checks.iter().map(|check| word(&check.id, &check.about)).collect()
+}
+
+fn topics() -> Vec<CompletionCandidate> {
+    let clauses = CLAUSES.iter().map(|clause| word(clause.id, clause.promise));
+    checks().into_iter().chain(clauses).collect()
+}
+
+fn levels() -> Vec<CompletionCandidate> {
+    let levels = [Level::Must, Level::Should, Level::Rfc, Level::Observe];
+    levels.into_iter().map(|level| word(level_word(level), level_meaning(level))).collect()
+}
+
+fn tags() -> Vec<CompletionCandidate> {
+    let mut tags: Vec<String> = suite().checks.into_iter().flat_map(|check| check.tags).collect();
+    tags.sort();
+    tags.dedup();
+    tags.into_iter().map(CompletionCandidate::new).collect()
+}
+
+fn deviations() -> Vec<CompletionCandidate> {
+    catalogue().iter().map(|entry| word(entry.name, entry.about)).collect()
+}
+
+fn groups() -> Vec<CompletionCandidate> {
+    Group::ALL.iter().map(|group| CompletionCandidate::new(group.to_string())).collect()
+}
+
+/// Profiles by their names, and files.
+fn profiles(begun: &OsStr) -> Vec<CompletionCandidate> {
+    let known = Library(&source()).all().unwrap_or_default();
+    let begins = |name: &str| name.as_bytes().starts_with(begun.as_encoded_bytes());
+    let known = known.iter().filter(|known| begins(&known.profile.profile.value));
+    let known = known.map(|known| word(&known.profile.profile.value, &known.profile.about));
+    known.chain(PathCompleter::file().complete(begun)).collect()
+}
+
+/// The checks there are; none where they cannot be read, which is told when they are played.
+fn suite() -> Suite {
+    Suite::load(&source()).unwrap_or_default()
+}
+
+/// Where the command line that is being typed takes its scenarios from.
+fn source() -> Source {
+    let words: Vec<OsString> = env::args_os().collect();
+    let behind = words.windows(2).find(|pair| pair[0] == "--scenarios").map(|pair| PathBuf::from(&pair[1]));
+    behind.map_or(Source::Builtin, Source::Directory)
 }

@@ -26,10 +26,13 @@ const EXAMPLES: &str = "\
 Examples:
   trenchcheck mock
   trenchcheck mock > mock.env & sleep 1; . ./mock.env
-  curl -H \"X-API-Key: $TRENCHCHECK_KEY_READ\" http://127.0.0.1:4010/api/v1/sessions
+  curl -H \"X-API-Key: $TRENCHCHECK_KEY_READ\" $TRENCHCHECK_URL/api/v1/sessions
   trenchcheck mock --deviate retry-after-missing,standard-limit-61
   trenchcheck mock --limit standard=5/10s --log
   trenchcheck mock --list";
+
+/// A heading of its own, since the longest option of a list decides whether each takes one line or two.
+const ELSEWHERE: &str = "In containers and for other machines";
 
 /// Serve the reference API from memory, for plugin authors.
 #[derive(Debug, clap::Args)]
@@ -45,7 +48,7 @@ pub struct MockArgs {
     #[arg(long, default_value_t = 4010)]
     pub port: u16,
     /// Address to listen on
-    #[arg(long, default_value = "127.0.0.1")]
+    #[arg(long, default_value = "127.0.0.1", help_heading = ELSEWHERE)]
     pub host: IpAddr,
     /// Print one line of JSON with the URL and the keys when ready
     #[arg(long)]
@@ -72,11 +75,11 @@ pub struct MockArgs {
     #[arg(long)]
     pub list: bool,
     /// Variable holding a token that opens the control API to other machines
-    #[arg(long, value_name = "VAR")]
+    #[arg(long, value_name = "VAR", help_heading = ELSEWHERE)]
     pub control_token_env: Option<String>,
     /// How long to wait for requests under way when stopping
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
-    pub stop_deadline: u64,
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, help_heading = ELSEWHERE)]
+    pub grace: u64,
 }
 
 /// What can be done besides serving.
@@ -214,7 +217,7 @@ fn options(args: &MockArgs) -> Result<MockOptions, String> {
         journal: args.journal,
         log: args.log.then(|| Log::new(say)),
         control_token: token(args.control_token_env.as_deref())?.as_deref().and_then(ControlToken::new),
-        stop_deadline: Duration::from_secs(args.stop_deadline),
+        grace: Duration::from_secs(args.grace),
         ..MockOptions::default()
     })
 }

@@ -7,6 +7,7 @@ pub mod judge;
 pub mod list;
 pub mod load;
 pub mod load_reports;
+pub mod man;
 pub mod matrix;
 pub mod merge;
 pub mod mock;
@@ -17,6 +18,7 @@ pub mod plan_document;
 pub mod report_args;
 #[cfg(test)]
 mod samples;
+pub mod scenarios;
 pub mod schema;
 pub mod selection;
 pub mod test;
@@ -77,10 +79,20 @@ pub enum Command {
     List(list::ListArgs),
     /// Explain a check or a clause of the contract.
     Explain(explain::ExplainArgs),
-    /// Print the JSON Schema of scenario files, target files and others.
+    /// Write the shipped scenarios into a directory, to change them.
+    Scenarios(scenarios::ScenariosArgs),
+    /// Print the JSON Schema of scenario files, target files, reports and others.
     Schema(schema::SchemaArgs),
     /// Print completions for a shell.
     Completions(completions::CompletionsArgs),
+    /// Write the manual pages: for packages.
+    #[command(hide = true)]
+    Man(man::ManArgs),
+}
+
+/// Answers a shell that asks what may stand at the cursor; `None` where none does.
+pub fn completed() -> Option<ExitCode> {
+    completions::completed(|| completions::with_candidates(Cli::command()))
 }
 
 /// Shows the help that was asked for, or says what is wrong with the command line, without quoting a key.
@@ -144,7 +156,9 @@ pub fn run(cli: Cli) -> ExitCode {
         }
         Command::Matrix(args) => return finish(matrix::run(&args, &mut out)),
         Command::Schema(args) => schema::run(&args, &mut out),
-        Command::Completions(args) => completions::completions(&args, Cli::command(), &mut out),
+        Command::Scenarios(args) => return finish(scenarios::run(&args, &mut err)),
+        Command::Completions(args) => completions::registration(&args, &mut out),
+        Command::Man(args) => man::run(&args, Cli::command()),
     };
     finish(outcome.map(|()| ExitCode::Conforms))
 }

@@ -10,6 +10,7 @@ use crate::run::Plan;
 
 /// What `test` with the same arguments would do.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(title = "trenchcheck plan", extend("$id" = "urn:trenchcheck:schema:plan"))]
 pub struct Document {
     /// The target's base URL.
     target: String,

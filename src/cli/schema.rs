@@ -1,15 +1,23 @@
-//! `trenchcheck schema`: the files of this project for editors.
+//! `trenchcheck schema`: the files of this project for editors and programs.
 
 use std::io;
 
+use schemars::Schema;
+use serde_json::Value;
+
 use super::mock::MockFile;
+use super::plan_document::plan_schema;
 use crate::deployment::TargetFile;
 use crate::known::DeviationsFile;
+use crate::load::load_schema;
 use crate::load::profile::Profile;
+use crate::matrix::matrix_schema;
+use crate::mutants::hunt_schema;
+use crate::report::report_schema;
 use crate::run::evidence_schema;
 use crate::scenario::{requests_schema, schema};
 
-/// Prints the JSON Schema of scenario files, target files, load profiles, configurations of the mock or evidence.
+/// Prints the JSON Schema of a kind of file: those you write, and those that trenchcheck writes.
 ///
 /// With the schema in a file, most editors complete and check scenarios as they are written:
 /// `# yaml-language-server: $schema=check.schema.json`.
@@ -17,8 +25,8 @@ use crate::scenario::{requests_schema, schema};
 #[command(after_help = "\
 Examples:
   trenchcheck schema > check.schema.json
-  trenchcheck schema requests > requests.schema.json
-  trenchcheck schema target > target.schema.json")]
+  trenchcheck schema target > target.schema.json
+  trenchcheck schema report > report.schema.json")]
 pub struct SchemaArgs {
     /// The kind of file the schema is for.
     #[arg(value_enum, default_value_t)]
@@ -43,6 +51,16 @@ pub enum SchemaOf {
     Mock,
     /// What `test --evidence` writes.
     Evidence,
+    /// What `test --json` writes.
+    Report,
+    /// What `plan --json` writes.
+    Plan,
+    /// What `load --json` and `merge --json` write.
+    Load,
+    /// What `matrix --json` writes.
+    Matrix,
+    /// What `mutants --json` writes.
+    Mutants,
 }
 
 /// Writes the schema.
@@ -51,15 +69,27 @@ pub enum SchemaOf {
 /// Those of `out`.
 pub fn run(args: &SchemaArgs, out: &mut dyn io::Write) -> io::Result<()> {
     let schema = match args.which {
-        SchemaOf::Check => schema(),
-        SchemaOf::Requests => requests_schema(),
-        SchemaOf::Target => schemars::schema_for!(TargetFile).to_value(),
-        SchemaOf::Profile => Profile::schema(),
-        SchemaOf::Deviations => schemars::schema_for!(DeviationsFile).to_value(),
-        SchemaOf::Mock => schemars::schema_for!(MockFile).to_value(),
-        SchemaOf::Evidence => evidence_schema().to_value(),
+        SchemaOf::Check => identified("check", schema())?,
+        SchemaOf::Requests => identified("requests", requests_schema())?,
+        SchemaOf::Target => identified("target", schemars::schema_for!(TargetFile).to_value())?,
+        SchemaOf::Profile => identified("profile", Profile::schema())?,
+        SchemaOf::Deviations => identified("deviations", schemars::schema_for!(DeviationsFile).to_value())?,
+        SchemaOf::Mock => identified("mock", schemars::schema_for!(MockFile).to_value())?,
+        SchemaOf::Evidence => evidence_schema(),
+        SchemaOf::Report => report_schema(),
+        SchemaOf::Plan => plan_schema(),
+        SchemaOf::Load => load_schema(),
+        SchemaOf::Matrix => matrix_schema(),
+        SchemaOf::Mutants => hunt_schema(),
     };
-    writeln!(out, "{schema:#}")
+    writeln!(out, "{}", serde_json::to_string_pretty(&schema)?)
+}
+
+/// The schema with a name that stays the same wherever its file lies.
+fn identified(name: &str, schema: Value) -> io::Result<Schema> {
+    let mut schema = Schema::try_from(schema)?;
+    schema.insert("$id".to_owned(), format!("urn:trenchcheck:schema:{name}").into());
+    Ok(schema)
 }
 
 #[cfg(test)]

@@ -24,14 +24,18 @@ use crate::signals::asked_to_stop;
 /// How many jobs are under way at once. Most of their time is spent waiting for answers.
 pub(super) const JOBS: usize = 8;
 
+/// A heading of its own, since the longest option of a list decides whether each takes one line or two.
+const KNOWN: &str = "Known deviations";
+
 /// Play the contract scenarios against a deployment and say which promise is broken.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Keys come from the variables TRENCHCHECK_KEY_STANDARD, _PREMIUM, _INGESTION, _READ, _WRITE and _BOTH
-(more of a kind: _STANDARD_2, _3). Without a target, the reference API starts in this process.
+Keys come from the variables TRENCHCHECK_KEY_STANDARD, _PREMIUM, _INGESTION,
+_READ, _WRITE and _BOTH (more of a kind: _STANDARD_2, _3). Without a target, the
+reference API starts in this process.
 
 Examples:
-  TRENCHCHECK_KEY_STANDARD=… trenchcheck test --target http://127.0.0.1:8080 'auth.*'
+  TRENCHCHECK_KEY_READ=… trenchcheck test --target http://127.0.0.1:80 'auth.*'
   trenchcheck test --evidence run.json && trenchcheck judge run.json --strict")]
 pub struct TestArgs {
     /// Which checks.
@@ -67,11 +71,11 @@ pub struct TestArgs {
     pub evidence: Option<PathBuf>,
 
     /// Checks that are known to fail, with reasons and last days.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = KNOWN)]
     pub deviations: Option<PathBuf>,
 
     /// Adds the checks that fail to a list of known deviations.
-    #[arg(long, value_name = "FILE", conflicts_with = "fail_fast")]
+    #[arg(long, value_name = "FILE", conflicts_with = "fail_fast", help_heading = KNOWN)]
     pub write_deviations: Option<PathBuf>,
 }
 

@@ -20,7 +20,7 @@ pub(super) const SCHEMA: u8 = 1;
 
 /// The record of one run of `trenchcheck load`, or of many shards merged by `trenchcheck merge`.
 #[derive(Serialize, JsonSchema)]
-#[schemars(title = "trenchcheck load report")]
+#[schemars(title = "trenchcheck load report", extend("$id" = "urn:trenchcheck:schema:load"))]
 struct Document {
     /// The version of this form. It rises when something is renamed or removed, not when something is added.
     #[schemars(extend("const" = 1))]

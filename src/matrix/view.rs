@@ -12,7 +12,7 @@ use crate::report::save;
 
 /// The matrix of some reports of `trenchcheck test`.
 #[derive(Serialize, JsonSchema)]
-#[schemars(title = "trenchcheck conformance matrix")]
+#[schemars(title = "trenchcheck conformance matrix", extend("$id" = "urn:trenchcheck:schema:matrix"))]
 struct Document<'a> {
     /// The version of this form. It rises when something is renamed or removed, not when something is added.
     #[schemars(extend("const" = 1))]

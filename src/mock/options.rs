@@ -37,7 +37,7 @@ pub struct MockOptions {
     /// How long a connection without a request under way is kept.
     pub idle_timeout: Duration,
     /// How long requests under way are waited for when the server stops.
-    pub stop_deadline: Duration,
+    pub grace: Duration,
 }
 
 impl Default for MockOptions {
@@ -56,7 +56,8 @@ impl Default for MockOptions {
             header_timeout: Duration::from_secs(75),
             body_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(90),
-            stop_deadline: Duration::from_secs(10),
+            // A container runtime kills after ten seconds, and people wait less gladly.
+            grace: Duration::from_secs(2),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::report::save;
 
 /// The report of one run of `trenchcheck mutants`.
 #[derive(Serialize, JsonSchema)]
-#[schemars(title = "trenchcheck mutants report")]
+#[schemars(title = "trenchcheck mutants report", extend("$id" = "urn:trenchcheck:schema:mutants"))]
 struct Document<'a> {
     /// The version of this form. It rises when something is renamed or removed, not when something is added.
     #[schemars(extend("const" = 1))]

@@ -71,9 +71,22 @@ impl Suite {
 /// The named requests; `None` if their file is so bad that they are not known.
 fn requests(source: &Source, problems: &mut Vec<Problem>) -> Option<BTreeMap<String, Spanned<RequestDef>>> {
     let (found, unreadable) = source.requests();
-    let is_known = unreadable.is_empty();
+    let mut are_known = unreadable.is_empty();
     problems.extend(unreadable);
-    let Some(found) = found.first() else { return is_known.then(BTreeMap::new) };
+    let mut requests = BTreeMap::new();
+    for found in &found {
+        match requests_in(found, problems) {
+            Some(more) => more.into_iter().for_each(|(name, request)| {
+                requests.entry(name).or_insert(request);
+            }),
+            None => are_known = false,
+        }
+    }
+    are_known.then_some(requests)
+}
+
+/// The requests that a file names; `None` if it is too bad for that.
+fn requests_in(found: &Found, problems: &mut Vec<Problem>) -> Option<BTreeMap<String, Spanned<RequestDef>>> {
     let text = Text::new(&found.name, &found.bytes).map_err(|problem| problems.push(problem)).ok()?;
     let file = text.parse().and_then(|root| {
         let file: RequestsFile = read(&text, &root)?;

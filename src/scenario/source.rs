@@ -64,23 +64,27 @@ impl Source {
         (found, problems)
     }
 
-    /// The file of named requests, if there is one.
+    /// The files of named requests: its own first, since its names win over those of the binary.
     pub(super) fn requests(&self) -> Files {
-        self.files(|path| path == REQUESTS)
+        let mut files = self.files(|path| path == REQUESTS);
+        if matches!(self, Self::Directory(_)) {
+            files.0.extend(Self::Builtin.requests().0);
+        }
+        files
     }
 
     /// The JSON bodies that checks may name, by their paths, and why some are none: of `DIR/fixtures`, or else
-    /// `DIR/../fixtures`, or else those of the binary.
+    /// `DIR/../fixtures`, and for all other names those of the binary.
     pub(super) fn bodies(&self) -> BTreeMap<String, Result<Value, Problem>> {
         let folders = match self {
             Self::Builtin => Vec::new(),
             Self::Directory(root) => vec![root.join("fixtures"), root.join("../fixtures")],
         };
-        let found = match folders.into_iter().find(|folder| folder.is_dir()) {
-            Some(folder) => Self::Directory(folder).files(|path| path.ends_with(".json")).0,
-            None => embedded(&FIXTURES, BODIES),
-        };
-        let json = found.into_iter().filter(|found| found.path.ends_with(".json"));
+        let own = folders.into_iter().find(|folder| folder.is_dir());
+        let own = own.map(|folder| Self::Directory(folder).files(|path| path.ends_with(".json")).0);
+        // The later of two with the same path stays.
+        let found = embedded(&FIXTURES, BODIES).into_iter().chain(own.unwrap_or_default());
+        let json = found.filter(|found| found.path.ends_with(".json"));
         json.map(|Found { name, path, bytes }| (path, json_in(&name, &bytes))).collect()
     }
 
@@ -112,6 +116,12 @@ impl Source {
             }
             Self::Directory(_) => fs::read_to_string(name).ok(),
         }
+    }
+
+    /// Every file that is part of the binary, by its path in a directory of scenarios, with what is in it.
+    pub fn shipped() -> Vec<(String, Vec<u8>)> {
+        let found = embedded(&SCENARIOS, "").into_iter().chain(embedded(&FIXTURES, BODIES));
+        found.map(|Found { name, bytes, .. }| (name, bytes)).collect()
     }
 
     fn files(&self, wanted: fn(&str) -> bool) -> Files {

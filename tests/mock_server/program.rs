@@ -1,6 +1,6 @@
 //! The command as a plugin author keeps it running: its configuration, its log, its health, its end.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -158,7 +158,7 @@ async fn a_health_check_needs_no_other_program() {
 
 #[tokio::test]
 async fn sigterm_under_load_answers_what_is_under_way_and_refuses_what_is_new() {
-    let program = Program::start(&["--no-limits", "--stop-deadline", "5"]);
+    let program = Program::start(&["--no-limits", "--grace", "5"]);
     let slow = r#"{"latency_ms":700,"path":"/api/v1/sessions"}"#;
     let made = send(program.request(Method::POST, "/_mock/workspaces/default/faults").body(slow)).await;
     assert_eq!(made.status, 201);
@@ -193,4 +193,36 @@ async fn sigterm_under_load_answers_what_is_under_way_and_refuses_what_is_new() 
     }
     assert_eq!(program.ended().0, Some(0));
     assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+/// A container runtime kills what has not ended ten seconds after it was asked to.
+#[tokio::test]
+async fn it_ends_within_three_seconds_whatever_is_still_open() {
+    let (plain, told) =
+        tokio::join!(stopped_with_requests_open(&[]), stopped_with_requests_open(&["--grace", "0"]));
+    assert!(plain < Duration::from_secs(3), "{plain:?}");
+    assert!(told < Duration::from_secs(1), "{told:?}");
+}
+
+/// How long the mock takes to end while a request is half sent, one is answered in half a minute, and one waits for
+/// the journal.
+async fn stopped_with_requests_open(arguments: &[&str]) -> Duration {
+    let program = Program::start(arguments);
+    let late = r#"{"latency_ms":30000,"path":"/api/v1/sessions"}"#;
+    let made = send(program.request(Method::POST, "/_mock/workspaces/default/faults").body(late)).await;
+    assert_eq!(made.status, 201);
+    let late = program.request(Method::GET, "/api/v1/sessions").header("X-API-Key", key(READ));
+    let waiting = program.request(Method::GET, "/_mock/workspaces/default/journal/wait?count=9");
+    let open = [tokio::spawn(late.send()), tokio::spawn(waiting.send())];
+    let mut half_sent = std::net::TcpStream::connect(program.url().trim_start_matches("http://")).unwrap();
+    half_sent.write_all(b"POST /api/v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{").unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let begun = Instant::now();
+    program.terminate();
+    let (code, _) = tokio::task::spawn_blocking(|| program.ended()).await.unwrap();
+    assert_eq!(code, Some(0));
+    let taken = begun.elapsed();
+    // The late answer was cut off, so it was under way.
+    assert!(open.into_iter().next().unwrap().await.unwrap().is_err());
+    taken
 }

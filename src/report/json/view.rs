@@ -11,7 +11,7 @@ use crate::scenario::model::Level;
 
 /// The report of one run of `trenchcheck test`.
 #[derive(Serialize, JsonSchema)]
-#[schemars(title = "trenchcheck report")]
+#[schemars(title = "trenchcheck report", extend("$id" = "urn:trenchcheck:schema:report"))]
 pub(in crate::report) struct Document<'a> {
     /// The version of this form. It rises when something is renamed or removed, not when something is added.
     #[schemars(extend("const" = 2))]

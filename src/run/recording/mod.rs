@@ -44,7 +44,7 @@ pub struct Recording(Document);
 /// What `trenchcheck test --evidence` writes and `trenchcheck judge` reads: what a run has sent and seen.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(title = "trenchcheck evidence")]
+#[schemars(title = "trenchcheck evidence", extend("$id" = "urn:trenchcheck:schema:evidence"))]
 struct Document {
     /// What this is.
     #[schemars(extend("const" = "trenchcheck evidence"))]
