@@ -168,12 +168,12 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("keys.env");
-        std::fs::write(&path, "TRENCHCHECK_TEST_OF_AN_ENV_FILE=1").unwrap();
+        std::fs::write(&path, "VARIABLE_OF_A_TEST=1").unwrap();
         for (mode, open) in [(0o600, false), (0o640, true)] {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
             let file = EnvFile::read(&path).unwrap();
             assert_eq!(file.is_open, open);
-            assert_eq!(file.lookup("TRENCHCHECK_TEST_OF_AN_ENV_FILE").unwrap(), "1");
+            assert_eq!(file.lookup("VARIABLE_OF_A_TEST").unwrap(), "1");
         }
     }
 }
