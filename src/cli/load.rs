@@ -113,8 +113,8 @@ fn parse_goose_report(text: &str) -> Result<PathBuf, String> {
 
 fn parse_shard(text: &str) -> Result<Shard, String> {
     text.split_once('/')
-        .and_then(|(number, of)| Some(Shard { number: number.parse().ok()?, of: of.parse().ok()? }))
-        .filter(|shard| (1..=shard.of).contains(&shard.number))
+        .and_then(|(index, of)| Some(Shard { index: index.parse().ok()?, of: of.parse().ok()? }))
+        .filter(|shard| (1..=shard.of).contains(&shard.index))
         .ok_or_else(|| "expected a part and how many there are, such as `1/4`".to_owned())
 }
 
@@ -186,14 +186,14 @@ fn tell(plan: &Plan, url: &str, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{} would send to {url}, in {}:", plan.profile.profile.value, time(plan.length()))?;
     let mut groups: Vec<(&str, usize)> = Vec::new();
     for lane in &plan.lanes {
-        match groups.iter_mut().find(|(group, _)| *group == lane.group) {
+        match groups.iter_mut().find(|(group, _)| *group == lane.record.group) {
             Some((_, keys)) => *keys += 1,
-            None => groups.push((&lane.group, 1)),
+            None => groups.push((&lane.record.group, 1)),
         }
     }
     for (group, keys) in groups {
-        let Some(lane) = plan.lanes.iter().find(|lane| lane.group == group) else { continue };
-        let endpoint = lane.request.endpoint();
+        let Some(lane) = plan.lanes.iter().find(|lane| lane.record.group == group) else { continue };
+        let (endpoint, rates) = (lane.request.endpoint(), &lane.record.window_rates);
         let each = if lane.batch > 0 { format!(" of {}", lane.batch) } else { String::new() };
         writeln!(
             out,
@@ -202,14 +202,14 @@ fn tell(plan: &Plan, url: &str, out: &mut dyn Write) -> io::Result<()> {
             if keys == 1 { "" } else { "s" },
             endpoint.method(),
             endpoint.path(),
-            if lane.rates.iter().any(|rates| Some(rates) != lane.rates.first() || rates.0 != rates.1) {
+            if rates.iter().any(|both| Some(both) != rates.first() || both.0 != both.1) {
                 "up to "
             } else {
                 ""
             },
             grouped(lane.pacer.highest_rate().into()),
             count(lane.pacer.total(), "request"),
-            lane.slots,
+            lane.record.slots,
         )?;
     }
     writeln!(
@@ -233,7 +233,7 @@ mod tests {
         for bad in ["", "5", "s", "0s", "1d", "99999999999999h"] {
             assert!(parse_time(bad).is_err(), "{bad}");
         }
-        assert_eq!(parse_shard("2/4"), Ok(Shard { number: 2, of: 4 }));
+        assert_eq!(parse_shard("2/4"), Ok(Shard { index: 2, of: 4 }));
         for bad in ["0/4", "5/4", "1", "1/0", "a/b"] {
             assert!(parse_shard(bad).is_err(), "{bad}");
         }

@@ -13,7 +13,6 @@ pub mod mock;
 pub mod mutants;
 pub mod pattern;
 pub mod plan;
-pub mod plan_document;
 pub mod report_args;
 #[cfg(test)]
 mod samples;

@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
+use serde::Serialize;
+
 use super::complain;
 use super::deployment::DeploymentArgs;
-use super::plan_document::document;
 use super::selection::SelectionArgs;
 use super::test::JOBS;
 use crate::deployment::TargetInfo;
 use crate::report::ExitCode;
 use crate::report::page::{Page, Tone};
-use crate::report::timeline::scale;
+use crate::report::timeline::{Lane, scale, seconds};
 use crate::report::wording::{count, time};
 use crate::run::{LeftOut, Plan, plan};
 use crate::scenario::Suite;
@@ -134,5 +137,85 @@ fn named(ids: &[&str], most: usize) -> String {
     match ids.len().saturating_sub(most) {
         0 => shown,
         more => format!("{shown} and {more} more"),
+    }
+}
+
+/// What `test` with the same arguments would do. Its form is committed as `schemas/plan.schema.json`.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Document<'a> {
+    /// The target's base URL.
+    target: &'a str,
+    /// Whether waits advance the target's clock instead of taking real time.
+    virtual_time: bool,
+    /// How many checks will be played, at least in part.
+    checks: usize,
+    /// How many cases they have in all.
+    cases: usize,
+    /// Requests that will be sent, positive controls included.
+    requests: u64,
+    /// Events in them.
+    events: u64,
+    /// How long it takes at a deployment that answers quickly and counts in fixed windows.
+    expected_seconds: f64,
+    /// How long it takes at most if the deployment is wrong; absent in virtual time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at_most_seconds: Option<f64>,
+    /// When which key is used for what; empty where every check gets keys of its own.
+    keys: &'a [Lane],
+    /// What will be left out.
+    left_out: &'a [LeftOut],
+}
+
+fn document<'a>(plan: &'a Plan, info: &'a TargetInfo) -> Document<'a> {
+    Document {
+        target: &info.base_url,
+        virtual_time: plan.virtual_time,
+        checks: plan.checks,
+        cases: plan.cases,
+        requests: plan.requests,
+        events: plan.events,
+        expected_seconds: seconds(plan.timeline.takes),
+        at_most_seconds: plan.at_most().map(seconds),
+        keys: &plan.timeline.lanes,
+        left_out: &plan.left_out,
+    }
+}
+
+/// The JSON Schema of the document.
+pub fn plan_schema() -> Schema {
+    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<Document<'_>>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::plan;
+    use crate::scenario::{Source, Suite};
+
+    const COMMITTED: &str = include_str!("../../schemas/plan.schema.json");
+
+    /// `TRENCHCHECK_BLESS=1 cargo test plan_schema` writes the file anew after a change that is meant.
+    #[test]
+    fn the_committed_plan_schema_is_the_one_in_force() {
+        let now = serde_json::to_string_pretty(&plan_schema()).unwrap() + "\n";
+        if std::env::var_os("TRENCHCHECK_BLESS").is_some() {
+            let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/plan.schema.json");
+            std::fs::write(path, &now).unwrap();
+            return;
+        }
+        assert_eq!(now, COMMITTED);
+    }
+
+    #[test]
+    fn a_plan_is_valid_by_its_schema() {
+        let suite = Suite::load(&Source::Builtin).unwrap();
+        let all: Vec<usize> = (0..suite.checks.len()).collect();
+        let info = TargetInfo::embedded();
+        let plan = plan(&suite, &all, &info, &[], 8);
+        let document = document(&plan, &info);
+        let schema = serde_json::from_str(COMMITTED).unwrap();
+        let value = serde_json::to_value(document).unwrap();
+        assert!(jsonschema::is_valid(&schema, &value), "{value:#}");
+        assert!(!jsonschema::is_valid(&schema, &serde_json::json!({"target": 1})));
     }
 }

@@ -26,7 +26,7 @@ use tokio::task_local;
 
 use super::client::{Exchange, LaneClient};
 use super::collect::Bundle;
-use super::ledger::{Sample, Sent, What};
+use super::ledger::{Sample, Sent};
 use super::record::Outcome;
 use super::tickets::{Course, Ticket, Tickets};
 
@@ -198,7 +198,7 @@ async fn send(lane: Arc<LaneInPlay>, shared: Arc<Shared>, tell: Option<Unbounded
     while let Some(Ticket { due, held }) = lane.tickets.take(&shared.course).await {
         let Some(start) = shared.course.start() else { break };
         if waiting.withholds(start + due) {
-            bundle.add(Sample { due, what: What::Withheld });
+            bundle.add(Sample { due, sent: None });
             continue;
         }
         let exchange = tokio::select! {
@@ -221,7 +221,7 @@ async fn send(lane: Arc<LaneInPlay>, shared: Arc<Shared>, tell: Option<Unbounded
             // Goose lets a user go only when it has heard everything.
             let _ = tell.send(Told { time, success, status: exchange.status, fault });
         }
-        bundle.add(Sample { due, what: What::Sent(sent) });
+        bundle.add(Sample { due, sent: Some(sent) });
         lane.client.prepare();
     }
 }

@@ -43,6 +43,7 @@ impl Freshness {
 /// After how many requests a key whose limit cannot be found is left alone: the run will show it.
 pub(crate) fn most_to_use_up(lane: &LanePlan) -> u32 {
     // Of a key that may be on any tier, the limit is that of the largest.
-    let limit = if lane.tier.is_some() { lane.limits } else { Tier::Ingestion.limits() };
-    limit.requests.saturating_mul(2).saturating_add(32)
+    let record = &lane.record;
+    let limit = if record.tier.is_some() { record.requests_limit } else { Tier::Ingestion.limits().requests };
+    limit.saturating_mul(2).saturating_add(32)
 }

@@ -150,8 +150,11 @@ impl Keyring {
                 self.envelope = before;
             }
         }
-        let failed =
-            |what: String| LoadError::Control { lane: lane.name.clone(), url: target.base_url.clone(), what };
+        let failed = |what: String| LoadError::Control {
+            lane: lane.record.name.clone(),
+            url: target.base_url.clone(),
+            what,
+        };
         // A key that is limited works.
         if last.reading.outcome == Outcome::Error {
             return Err(failed(last.reading.fault.unwrap_or_default()));
@@ -204,7 +207,7 @@ fn one_of_each_kind(plan: &Plan) -> Vec<&LanePlan> {
     plan.lanes
         .iter()
         .filter(|lane| {
-            let file = lane.template.as_ref().map(|_| lane.group.as_str());
+            let file = lane.template.as_ref().map(|_| lane.record.group.as_str());
             let kind = (lane.role, lane.request, file);
             let new = !kinds.contains(&kind);
             if new {
@@ -222,7 +225,7 @@ fn choose(given: &[Key], lane: &LanePlan) -> Result<Key, LoadError> {
     fitting.get(lane.nth_of_role as usize).map(|key| (*key).clone()).ok_or_else(|| {
         LoadError::Keys(format!(
             "the lane `{}` needs {} keys of the role {}, and there are {}; export {}=…",
-            lane.name,
+            lane.record.name,
             lane.nth_of_role + 1,
             lane.role,
             fitting.len(),

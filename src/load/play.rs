@@ -16,8 +16,7 @@ use tokio::task::JoinSet;
 
 use super::attack::{LaneInPlay, Ready, Shared, build, execute};
 use super::client::{LaneClient, connect};
-use super::climb::end_with_first_miss;
-use super::collect::keep;
+use super::collect::{Watch, keep};
 use super::descriptors::make_room;
 use super::error::LoadError;
 use super::keys::Keyring;
@@ -27,7 +26,7 @@ use super::plan::{LanePlan, Plan};
 use super::record::{LaneRecord, RunRecord};
 use super::senders::{Sender, Senders};
 use super::tickets::{Course, Part, Tickets, release};
-use super::watch::Watch;
+use super::verdict::end_with_first_miss;
 use crate::deployment::Target;
 use crate::report::Redactor;
 use crate::signals::asked_to_stop;
@@ -143,8 +142,7 @@ async fn conduct_lanes(
     let attack = build(&lanes, &shared, &target.base_url, conduct.goose_report.as_deref())?;
     drop(shared);
 
-    let ledgers: Vec<LaneLedger> =
-        plan.lanes.iter().map(|lane| LaneLedger::new(lane.clone(), plan.window)).collect();
+    let ledgers: Vec<LaneLedger> = plan.lanes.iter().map(|lane| LaneLedger::new(lane.clone())).collect();
     let keeper = {
         let (course, screen, watch) = (course.clone(), screen(conduct.view), Watch::of(&plan.profile));
         thread::spawn(move || keep(ledgers, &bundles, &course, Live::new(screen), watch))
@@ -208,7 +206,7 @@ async fn conduct_lanes(
         target: target.base_url.clone(),
         started_at,
         took: last_answer.saturating_duration_since(start),
-        shard: plan.shard.map(|shard| (shard.number, shard.of)),
+        shard: plan.shard,
         interrupted: interrupted.load(Ordering::Relaxed),
         stop_at_first_miss: plan.profile.stop_at_first_miss,
         lanes,
@@ -264,14 +262,14 @@ async fn schedule(
 
 /// How many threads a lane could keep busy.
 fn threads_for(lane: &LanePlan) -> usize {
-    let wanted = lane.pacer.highest_rate().div_ceil(THREAD_RATE).clamp(1, lane.slots.max(1));
+    let wanted = lane.pacer.highest_rate().div_ceil(THREAD_RATE).clamp(1, lane.record.slots.max(1));
     usize::try_from(wanted).unwrap_or(1)
 }
 
 /// The parts a lane is played in, where there are so many threads, and how many slots each has.
 fn parts_of(lane: &LanePlan, threads: usize) -> impl Iterator<Item = (Part, u32)> + use<> {
     let of = u32::try_from(threads_for(lane).min(threads)).unwrap_or(1).max(1);
-    let slots = lane.slots;
+    let slots = lane.record.slots;
     (0..of).map(move |number| (Part { number, of }, slots / of + u32::from(number < slots % of)))
 }
 
@@ -283,10 +281,10 @@ fn in_play(
     client: LaneClient,
     sender: &Sender,
 ) -> LaneInPlay {
-    let asked = lane.thresholds.over(&plan.profile.thresholds);
+    let asked = lane.record.thresholds.over(&plan.profile.thresholds);
     LaneInPlay {
         index,
-        name: lane.group.clone(),
+        name: lane.record.group.clone(),
         slots,
         waits: lane.waits,
         expects_429: asked.limited != Some(0),
@@ -352,7 +350,7 @@ mod tests {
             let lane = &Plan::new(&shelved, &overrides, &target, None).unwrap().lanes[0];
             let parts: Vec<_> = parts_of(lane, threads).collect();
             assert_eq!(parts.len(), expected);
-            assert_eq!(parts.iter().map(|(_, slots)| slots).sum::<u32>(), lane.slots);
+            assert_eq!(parts.iter().map(|(_, slots)| slots).sum::<u32>(), lane.record.slots);
             assert!(
                 parts
                     .iter()

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::event::{CheckResult, Verdict};
 use crate::scenario::model::Level;
 
@@ -19,7 +21,8 @@ use crate::scenario::model::Level;
 /// | 7 | `invalid-load` | a load run is invalid: the generator fell behind |
 /// | 70 | `internal` | a fault in trenchcheck itself |
 /// | 130 | `interrupted` | Ctrl-C, SIGTERM |
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[repr(u8)]
 pub enum ExitCode {
     /// Everything that gates passed.

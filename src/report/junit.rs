@@ -9,7 +9,7 @@ use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, Te
 use super::event::{CheckResult, Event, RunSummary, Verdict};
 use super::failure;
 use super::page::Page;
-use super::record::Record;
+use super::results::Record;
 use super::save::save;
 use super::sink::Reporter;
 use super::wording::level_word;

@@ -1,29 +1,29 @@
 //! One stream of events in; terminal, JUnit and JSON out.
 
-mod causes;
 mod event;
 mod exit;
 mod failure;
 mod json;
 mod junit;
 pub(crate) mod page;
-mod record;
 mod redact;
+mod results;
 #[cfg(test)]
 pub(crate) mod samples;
 mod save;
 mod sink;
-mod tally;
 mod terminal;
 pub(crate) mod timeline;
 pub(crate) mod wording;
 
-pub use causes::could_not_check;
+pub(crate) use event::millis;
 pub use event::{Cause, CheckResult, Event, Exchange, Failure, KnownDeviation, RunInfo, RunSummary, Verdict};
 pub use exit::ExitCode;
+pub(crate) use json::Tool;
 pub use json::{Json, report_schema};
 pub use junit::Junit;
 pub use redact::Redactor;
+pub use results::could_not_check;
 pub(crate) use save::save;
 pub use sink::{Reporter, Reports};
 pub use terminal::{Terminal, TerminalOptions, Verbosity};

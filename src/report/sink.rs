@@ -68,7 +68,11 @@ impl Reports {
         if exchange && !self.reporters.iter().any(|reporter| reporter.wants_exchanges()) {
             return;
         }
-        let event = self.redactor.event(event);
+        let event = match self.redactor.event(event) {
+            Ok(event) => event,
+            // What cannot be masked is not shown.
+            Err(error) => return self.errors.push(error.into()),
+        };
         let errors = &mut self.errors;
         self.reporters.retain_mut(|reporter| {
             if exchange && !reporter.wants_exchanges() {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 pub use super::expectation::{Agree, Expect, HeaderExpect, Hole, IntegerRange, JsonExpect, Rule};
 pub use super::request::{Body, Credentials, HttpVersion, KeyForm, PathForm, RequestDef, Send};
@@ -14,7 +14,7 @@ pub use super::steps::{Burst, Exhaust, FindSession, Fingerprint, Pace, Poll, Pre
 use super::words::{StatusSet, WaitFor};
 
 /// How much a check weighs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// The page promises it: a failure gates.

@@ -1,14 +1,13 @@
 //! The small words inside scenario values: amounts, times, sets of statuses. Each is one string or number,
 //! read by a parser that says what it expected.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, SeqAccess, Visitor};
+use serde::de::{Error, SeqAccess, Unexpected, Visitor};
 use serde::ser::{Serialize, Serializer};
 use serde_json::{Value, json};
 
@@ -133,11 +132,13 @@ impl StatusSet {
 }
 
 /// A small word: one text or whole number in a file, which a parser of its own reads.
-pub(super) trait Word: Sized {
+pub(crate) trait Word: Sized {
     /// What is written, for messages and the schema.
     const EXPECTED: &'static str;
     /// The same as a regular expression.
     const PATTERN: &'static str;
+    /// Whether numbers below 0 and those with a fraction are read, too.
+    const ANY_NUMBER: bool = false;
 
     fn parse(text: &str) -> Option<Self>;
 
@@ -149,9 +150,13 @@ pub(super) trait Word: Sized {
     fn schema() -> Value {
         json!({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": Self::PATTERN}]})
     }
+
+    fn description() -> String {
+        format!("Written as {}.", Self::EXPECTED)
+    }
 }
 
-struct WordVisitor<T>(PhantomData<T>);
+pub(crate) struct WordVisitor<T>(pub(crate) PhantomData<T>);
 
 impl<'de, T: Word + Deserialize<'de>> Visitor<'de> for WordVisitor<T> {
     type Value = T;
@@ -163,6 +168,20 @@ impl<'de, T: Word + Deserialize<'de>> Visitor<'de> for WordVisitor<T> {
     /// A number may be written as one, as in the JSON of saved load runs.
     fn visit_u64<E: Error>(self, number: u64) -> Result<T, E> {
         self.visit_str(&number.to_string())
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<T, E> {
+        if T::ANY_NUMBER {
+            return self.visit_str(&number.to_string());
+        }
+        Err(E::invalid_type(Unexpected::Signed(number), &self))
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<T, E> {
+        if T::ANY_NUMBER {
+            return self.visit_str(&number.to_string());
+        }
+        Err(E::invalid_type(Unexpected::Float(number), &self))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
@@ -182,25 +201,27 @@ impl<'de, T: Word + Deserialize<'de>> Visitor<'de> for WordVisitor<T> {
 /// Reads a type, and describes it in the schema, as the word it is.
 macro_rules! word {
     ($($word:ident),*) => {$(
-        impl<'de> Deserialize<'de> for $word {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_any(WordVisitor(PhantomData))
+        impl<'de> serde::Deserialize<'de> for $word {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_any($crate::scenario::words::WordVisitor(std::marker::PhantomData))
             }
         }
 
-        impl JsonSchema for $word {
-            fn schema_name() -> Cow<'static, str> {
+        impl schemars::JsonSchema for $word {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
                 stringify!($word).into()
             }
 
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                let mut schema = Schema::try_from(Self::schema()).unwrap_or_default();
-                schema.insert("description".to_owned(), format!("Written as {}.", Self::EXPECTED).into());
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                use $crate::scenario::words::Word as _;
+                let mut schema = schemars::Schema::try_from(Self::schema()).unwrap_or_default();
+                schema.insert("description".to_owned(), Self::description().into());
                 schema
             }
         }
     )*};
 }
+pub(crate) use word;
 
 word!(Amount, Span, Share, StatusSet);
 

@@ -2,9 +2,9 @@
 
 use similar::{ChangeTag, TextDiff};
 
-use super::super::causes::some;
 use super::super::event::{Cause, CheckResult, Exchange, Failure, Verdict};
 use super::super::page::{COLUMNS, Page, Tone};
+use super::super::results::some;
 use super::super::wording::{count, level_word, time};
 use crate::contract::clause;
 

@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use indicatif::ProgressDrawTarget;
 
-use super::causes::causes as all_causes;
 use super::event::{Cause, CheckResult, Event, RunInfo, RunSummary, Verdict};
 use super::failure;
 use super::page::{Page, Tone};
+use super::results::causes as all_causes;
 use super::sink::Reporter;
 use super::timeline::Timeline;
 use super::wording::{count, time};
