@@ -31,19 +31,16 @@
 //!
 //! [`cli`] is the command line, one file a command; `main` parses, dispatches and exits.
 
-mod certificates;
 pub mod cli;
 pub mod contract;
 pub mod deployment;
-mod descriptors;
 pub mod known;
 pub mod load;
 pub mod matrix;
 pub mod mock;
 pub mod mutants;
 mod payload;
-mod random;
 pub mod report;
 pub mod run;
 pub mod scenario;
-mod signals;
+mod system;

@@ -290,7 +290,7 @@ async fn load_goes_nowhere_it_was_not_allowed() {
     target.base_url = "https://app.trenchcoat.example".to_owned();
     target.loopback = false;
     let error = play(plan, &target, quietly(), &Redactor::default()).await.unwrap_err();
-    assert!(matches!(error, LoadError::NotWelcome { .. }));
+    assert!(matches!(error, LoadError::NotWelcome(..)));
     assert_eq!(
         error.to_string(),
         "1000 requests and 100000 events would go to app.trenchcoat.example, which is not this machine: \

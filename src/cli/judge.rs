@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use chrono::DateTime;
 use tokio::sync::mpsc;
 
+use super::args::SelectionArgs;
+use super::args::{ReportArgs, tell, written};
 use super::complain;
-use super::report_args::{ReportArgs, tell, written};
-use super::selection::SelectionArgs;
 use super::test::known_deviations;
 use crate::report::ExitCode;
 use crate::run::{Options, Recording, judge_recording};

@@ -1,4 +1,4 @@
-//! `trenchcheck load`.
+//! `trenchcheck load`, and `trenchcheck merge` of what it left behind on many machines.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::args::{DeploymentArgs, LoadReports, deliver};
 use super::complain;
-use super::deployment::DeploymentArgs;
-use super::load_reports::{LoadReports, deliver};
 use crate::load::profile::{Library, Rate, Shelved};
-use crate::load::{Conduct, Overrides, Plan, Shard, View, play};
-use crate::report::wording::{count, grouped, time};
+use crate::load::{Conduct, Overrides, Plan, Shard, View, merge, play};
+use crate::report::page::{count, grouped, time};
 use crate::report::{ExitCode, Redactor};
 use crate::scenario::Source;
 
@@ -220,6 +219,35 @@ fn tell(plan: &Plan, url: &str, out: &mut dyn Write) -> io::Result<()> {
         count(plan.lanes.len() as u64, "lane"),
         plan.slots()
     )
+}
+
+/// Make one run of the shards of many machines, and judge it as one.
+///
+/// Each directory is what `trenchcheck load --shard I/N --save DIR` left behind. Counts and histograms are
+/// added, percentiles never averaged; reports and exit code are those of `trenchcheck load`. Shards that are
+/// missing, doubled or unlike are refused.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: trenchcheck merge runs/*/ --junit load.xml")]
+pub struct MergeArgs {
+    /// The directory of every shard, in any order.
+    #[arg(value_name = "DIR", required = true)]
+    pub dirs: Vec<PathBuf>,
+
+    /// Where reports go.
+    #[command(flatten)]
+    pub reports: LoadReports,
+}
+
+/// Runs `trenchcheck merge`.
+pub fn run_merge(args: MergeArgs) -> ExitCode {
+    match merge(&args.dirs) {
+        // Every shard has masked its keys; what looks like one is masked again.
+        Ok(whole) => deliver(whole, &Redactor::default(), args.reports),
+        Err(error) => {
+            complain(&format!("trenchcheck: {error}"));
+            ExitCode::Usage
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,23 +1,17 @@
 //! The command line: what can be asked, and one file per command.
 
-pub mod completions;
-pub mod deployment;
+pub mod args;
 pub mod explain;
 pub mod judge;
 pub mod list;
 pub mod load;
-pub mod load_reports;
 pub mod matrix;
-pub mod merge;
 pub mod mock;
 pub mod mutants;
-pub mod pattern;
 pub mod plan;
-pub mod report_args;
 #[cfg(test)]
 mod samples;
 pub mod schema;
-pub mod selection;
 pub mod test;
 
 use std::io::{self, Write};
@@ -25,7 +19,7 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::report::{ExitCode, Redactor};
+use crate::report::{ExitCode, Redactor, TerminalOptions, Verbosity};
 use crate::scenario::{Source, Suite};
 
 /// Checks any deployment of the Trenchcoat API against its documented contract.
@@ -63,7 +57,7 @@ pub enum Command {
     /// Play the suite against every deviation of the mock, and say which of them it misses.
     Mutants(mutants::MutantsArgs),
     /// Make one load run of the shards of many machines, and judge it as one.
-    Merge(merge::MergeArgs),
+    Merge(load::MergeArgs),
     /// Lay reports of several deployments side by side, by clauses of the page.
     Matrix(matrix::MatrixArgs),
     /// List the checks.
@@ -73,7 +67,7 @@ pub enum Command {
     /// Print the JSON Schema of scenario files, target files and others.
     Schema(schema::SchemaArgs),
     /// Print completions for a shell.
-    Completions(completions::CompletionsArgs),
+    Completions(schema::CompletionsArgs),
 }
 
 /// Shows the help that was asked for, or says what is wrong with the command line, without quoting a key.
@@ -123,7 +117,7 @@ pub fn run(cli: Cli) -> ExitCode {
         }
         Command::Merge(args) => {
             drop((out, err));
-            return merge::run(args);
+            return load::run_merge(args);
         }
         Command::List(args) => {
             return with_suite(&source, |suite| finish(list::list(&args, &suite, &mut out, &mut err)));
@@ -136,7 +130,7 @@ pub fn run(cli: Cli) -> ExitCode {
         }
         Command::Matrix(args) => return finish(matrix::run(&args, &mut out)),
         Command::Schema(args) => schema::run(&args, &mut out),
-        Command::Completions(args) => completions::completions(&args, Cli::command(), &mut out),
+        Command::Completions(args) => schema::completions(&args, Cli::command(), &mut out),
     };
     finish(outcome.map(|()| ExitCode::Conforms))
 }
@@ -151,6 +145,13 @@ fn with_suite(source: &Source, then: impl FnOnce(Suite) -> ExitCode) -> ExitCode
             ExitCode::Usage
         }
     }
+}
+
+/// Whether standard output shows colours.
+fn colour() -> bool {
+    let no_color = std::env::var_os("NO_COLOR");
+    let is_terminal = io::IsTerminal::is_terminal(&io::stdout());
+    TerminalOptions::detect(is_terminal, no_color.as_deref(), Verbosity::Normal).colour
 }
 
 /// Runs a future on a runtime of its own.

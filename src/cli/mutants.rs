@@ -1,23 +1,21 @@
 //! `trenchcheck mutants`: does the suite notice every wrong behaviour the mock knows?
 
-mod composed;
-
-use std::io::{self, IsTerminal, Write};
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::complain;
-use super::pattern::IdPattern;
+use super::args::IdPattern;
 use super::test::interruption;
-use crate::deployment::TargetError;
+use super::{colour, complain};
 use crate::mock::Group;
 use crate::mutants::{
-    Examined, Ground, Hunt, HuntError, HuntOptions, Mutant, Nature, Share, Summary, hunt, mutants, print,
-    save_hunt,
+    Composition, CompositionOptions, CompositionSummary, Examined, ExaminedComposition, Ground, HuntError,
+    HuntOptions, Mutant, Nature, Share, Summary, compose, hunt, hunt_compositions, mutants, print,
+    print_compositions, save_compositions, save_hunt,
 };
-use crate::report::{ExitCode, TerminalOptions, Verbosity};
+use crate::report::ExitCode;
 use crate::scenario::Suite;
 
 /// Play the suite against every deviation and legal variant of the mock, and say which of them it misjudges.
@@ -103,10 +101,12 @@ pub async fn run(args: MutantsArgs, suite: Suite) -> ExitCode {
     if args.seed.is_some() && args.pairs.is_none() && args.share.is_none() {
         return refused("--seed is for --pairs and --share".to_owned());
     }
-    match composed::asked_for(&args) {
-        Ok(Some(chosen)) => return composed::run(&args, chosen, suite).await,
-        Ok(None) => {}
+    let composed = match compositions(&args) {
+        Ok(composed) => composed,
         Err(why) => return refused(why),
+    };
+    if let Some(chosen) = composed {
+        return run_compositions(&args, chosen, suite).await;
     }
     let chosen = match choose(&args) {
         Ok(chosen) => chosen,
@@ -116,42 +116,80 @@ pub async fn run(args: MutantsArgs, suite: Suite) -> ExitCode {
         return told(list(&chosen, &mut io::stdout()), ExitCode::Conforms);
     }
     let suite = Arc::new(suite);
-    let hunted = match play(&args, chosen, &suite).await {
-        Ok(hunted) => hunted,
-        Err(error) => {
-            complain(&format!("trenchcheck: {error}"));
-            return ExitCode::Internal;
-        }
-    };
-    let summary = Summary::of(&hunted, &suite);
-    if let Some(path) = &args.json
-        && let Err(error) = save_hunt(path, &hunted, &summary, now())
-    {
-        complain(&format!("a report could not be written: {error}"));
-        return ExitCode::Internal;
-    }
-    let no_color = std::env::var_os("NO_COLOR");
-    let mut out = io::stdout();
-    let colour = TerminalOptions::detect(out.is_terminal(), no_color.as_deref(), Verbosity::Normal).colour;
-    told(print(&hunted, &summary, args.verbose, colour, &mut out), summary.exit)
-}
-
-/// Plays against the mutants, and shows how far it is.
-async fn play(args: &MutantsArgs, chosen: Vec<Mutant>, suite: &Arc<Suite>) -> Result<Hunt, HuntError> {
-    let ground = ground(args).await.map_err(|error| HuntError::Broken(error.to_string()))?;
-    let options = HuntOptions { jobs: jobs(args), whole_suite: args.whole_suite };
+    let options = HuntOptions { jobs: jobs(&args), whole_suite: args.whole_suite };
     let progress = progress(chosen.len(), "mutants");
     let done = |one: &Examined| {
         progress.set_message(one.mutant.name.clone());
         progress.inc(1);
     };
-    let hunted = hunt(Arc::clone(suite), chosen, ground, options, done, interruption()).await;
+    let hunted = match ground(&args).await {
+        Ok(ground) => hunt(Arc::clone(&suite), chosen, ground, options, done, interruption()).await,
+        Err(error) => Err(error),
+    };
     progress.finish_and_clear();
-    hunted
+    let hunted = match hunted {
+        Ok(hunted) => hunted,
+        Err(error) => return broken(&error),
+    };
+    let summary = Summary::of(&hunted, &suite);
+    let save = |path: &Path| save_hunt(path, &hunted, &summary, now());
+    let print = |colour, out: &mut dyn Write| print(&hunted, &summary, args.verbose, colour, out);
+    report(&args, save, print, summary.exit)
 }
 
-async fn ground(args: &MutantsArgs) -> Result<Ground, TargetError> {
-    if args.real_time { Ok(Ground::Deployments) } else { Ground::workspaces().await }
+/// Plays against servers with several deviations, or lists them.
+async fn run_compositions(args: &MutantsArgs, chosen: Vec<Composition>, suite: Suite) -> ExitCode {
+    if args.list {
+        return told(list_compositions(&chosen, &mut io::stdout()), ExitCode::Conforms);
+    }
+    let options = CompositionOptions { jobs: jobs(args), seed: args.pairs.map(|_| args.seed()) };
+    let progress = progress(chosen.len(), "servers");
+    let done = |one: &ExaminedComposition| {
+        progress.set_message(one.composition.to_string());
+        progress.inc(1);
+    };
+    let hunted = match ground(args).await {
+        Ok(ground) => hunt_compositions(Arc::new(suite), chosen, ground, options, done, interruption()).await,
+        Err(error) => Err(error),
+    };
+    progress.finish_and_clear();
+    let hunted = match hunted {
+        Ok(hunted) => hunted,
+        Err(error) => return broken(&error),
+    };
+    let summary = CompositionSummary::of(&hunted);
+    let save = |path: &Path| save_compositions(path, &hunted, &summary, now());
+    let print =
+        |colour, out: &mut dyn Write| print_compositions(&hunted, &summary, args.verbose, colour, out);
+    report(args, save, print, summary.exit)
+}
+
+fn broken(error: &HuntError) -> ExitCode {
+    complain(&format!("trenchcheck: {error}"));
+    ExitCode::Internal
+}
+
+/// Writes what came of it, to a file where that is asked for, and to people.
+fn report(
+    args: &MutantsArgs,
+    save: impl FnOnce(&Path) -> io::Result<()>,
+    print: impl FnOnce(bool, &mut dyn Write) -> io::Result<()>,
+    exit: ExitCode,
+) -> ExitCode {
+    if let Some(path) = &args.json
+        && let Err(error) = save(path)
+    {
+        complain(&format!("a report could not be written: {error}"));
+        return ExitCode::Internal;
+    }
+    told(print(colour(), &mut io::stdout()), exit)
+}
+
+async fn ground(args: &MutantsArgs) -> Result<Ground, HuntError> {
+    if args.real_time {
+        return Ok(Ground::Deployments);
+    }
+    Ground::workspaces().await.map_err(|error| HuntError::Broken(error.to_string()))
 }
 
 /// The time, as reports give it.
@@ -237,4 +275,38 @@ fn told(said: io::Result<()>, exit: ExitCode) -> ExitCode {
             ExitCode::Internal
         }
     }
+}
+
+/// The servers that are asked for; none where single mutants are.
+fn compositions(args: &MutantsArgs) -> Result<Option<Vec<Composition>>, String> {
+    if let Some(count) = args.pairs {
+        if args.real_time && !args.list {
+            return Err("--real-time takes minutes for each server: name those you want, as in \
+                        `trenchcheck mutants --real-time accept-bearer+window-30s`"
+                .to_owned());
+        }
+        return Ok(Some(compose(usize::from(count), args.seed())));
+    }
+    if !args.names.iter().any(|name| Composition::is_meant_by(name.as_str())) {
+        return Ok(None);
+    }
+    if args.share.is_some() || !args.group.is_empty() {
+        return Err("--group and --share are about single mutants".to_owned());
+    }
+    if let Some(single) = args.names.iter().find(|name| !Composition::is_meant_by(name.as_str())) {
+        let single = single.as_str();
+        return Err(format!("`{single}` is a single mutant: ask for those in a run of their own"));
+    }
+    let composed = args.names.iter().map(|name| name.as_str().parse::<Composition>());
+    composed.collect::<Result<_, _>>().map(Some).map_err(|error| error.to_string())
+}
+
+fn list_compositions(chosen: &[Composition], out: &mut dyn Write) -> io::Result<()> {
+    for composition in chosen {
+        writeln!(out, "{composition}")?;
+        for part in composition.parts() {
+            writeln!(out, "    {}: {}", part.name, part.about)?;
+        }
+    }
+    out.flush()
 }

@@ -1,21 +1,21 @@
 //! `trenchcheck plan`: what `test` would send, when and with which keys.
 
 use std::collections::BTreeMap;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
-use super::complain;
-use super::deployment::DeploymentArgs;
-use super::selection::SelectionArgs;
+use super::args::DeploymentArgs;
+use super::args::SelectionArgs;
 use super::test::JOBS;
+use super::{colour, complain};
 use crate::deployment::TargetInfo;
 use crate::report::ExitCode;
 use crate::report::page::{Page, Tone};
+use crate::report::page::{count, time};
 use crate::report::timeline::{Lane, scale, seconds};
-use crate::report::wording::{count, time};
 use crate::run::{LeftOut, Plan, plan};
 use crate::scenario::Suite;
 
@@ -71,8 +71,7 @@ pub fn run(args: &PlanArgs, suite: &Suite, out: &mut dyn Write) -> io::Result<Ex
     if args.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&document(&plan, &info))?)?;
     } else {
-        let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        text(&plan, &info).write(out, colour)?;
+        text(&plan, &info).write(out, colour())?;
     }
     Ok(ExitCode::Conforms)
 }

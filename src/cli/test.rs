@@ -9,17 +9,17 @@ use std::time::Duration;
 use chrono::{Days, NaiveDate, Utc};
 use tokio::sync::{mpsc, watch};
 
+use super::args::DeploymentArgs;
+use super::args::SelectionArgs;
+use super::args::{ReportArgs, tell, written};
 use super::complain;
-use super::deployment::DeploymentArgs;
 use super::load::parse_time;
-use super::report_args::{ReportArgs, tell, written};
-use super::selection::SelectionArgs;
 use crate::known::{Drafted, KnownError, ListedCheck, draft, known};
-use crate::report::wording::count;
+use crate::report::page::count;
 use crate::report::{CheckResult, ExitCode, KnownDeviation};
 use crate::run::{Options, record};
 use crate::scenario::Suite;
-use crate::signals::asked_to_stop;
+use crate::system::asked_to_stop;
 
 /// How many jobs are under way at once. Most of their time is spent waiting for answers.
 pub(super) const JOBS: usize = 8;

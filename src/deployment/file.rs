@@ -8,7 +8,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::environment::{default_keys, merge_same, read_key};
+use super::keys::{default_keys, merge_same, read_key};
 use super::{
     CONTROL_TOKEN_VARIABLE, Control, Envelope, Key, Keys, Role, Target, TargetError, TargetInfo,
     role_variable,
@@ -171,8 +171,8 @@ impl TargetFile {
     /// # Errors
     /// [`TargetError::Unreadable`] and [`TargetError::BadFile`], the latter with every problem in it.
     pub fn read(path: &Path) -> Result<(Self, String), TargetError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|why| TargetError::Unreadable { path: path.to_owned(), why })?;
+        let text =
+            std::fs::read_to_string(path).map_err(|why| TargetError::Unreadable(path.to_owned(), why))?;
         let name = path.display().to_string();
         let file = read_document(&name, &text).map_err(TargetError::BadFile)?;
         Ok((file, text))
@@ -291,7 +291,7 @@ impl TargetFile {
 fn base_url(text: &str) -> Result<(String, bool), TargetError> {
     // What stands in a user name, a query or a fragment may be a secret.
     let shown = if text.contains(['@', '?', '#']) { "<hidden>" } else { text };
-    let bad = |why: &str| TargetError::BadUrl { url: shown.to_owned(), why: why.to_owned() };
+    let bad = |why: &str| TargetError::BadUrl(shown.to_owned(), why.to_owned());
     if text.is_empty() {
         return Err(bad("it is empty; give it with --target or as base_url"));
     }

@@ -25,7 +25,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task_local;
 
 use super::client::{Exchange, LaneClient};
-use super::collect::Bundle;
+use super::ledger::Bundle;
 use super::ledger::{Sample, Sent};
 use super::record::Outcome;
 use super::tickets::{Course, Ticket, Tickets};

@@ -22,16 +22,10 @@
 //! Percentiles are never averaged: what is shown of several keys comes from their histograms, added bucket by
 //! bucket.
 
-mod alarm;
-mod answer;
 mod attack;
 mod client;
-mod collect;
-mod descriptors;
 mod error;
 mod findings;
-mod freshness;
-mod idle;
 mod keys;
 mod ledger;
 mod live;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::descriptors::most;
+use super::error::LoadError;
 use super::pacer::{Pacer, Phase, Segment};
 use super::profile::{Lane, OnLimited, Payload, Profile, Rate, Request, Shelved, Template};
 use super::record::{LaneRecord, Shard};
@@ -16,6 +16,7 @@ use crate::deployment::{Role, Target};
 use crate::scenario::span::{At, Spanned};
 use crate::scenario::words::Span;
 use crate::scenario::{Problem, Problems};
+use crate::system;
 
 /// How many slots a lane has at most that does not ask for more.
 const MOST_SLOTS: u32 = 512;
@@ -336,6 +337,30 @@ fn rates(lane: &Lane, limits: Limits, nth: u32, count: u32) -> (u32, u32) {
     (rate, rate)
 }
 
+/// What else is open: files, pipes, the runtime.
+const OTHERS: u64 = 64;
+
+/// Makes room for so many connections.
+///
+/// # Errors
+/// [`LoadError::Descriptors`] when the system does not allow so many.
+pub(crate) fn make_room(connections: u64) -> Result<(), LoadError> {
+    let allowed = system::raise_descriptors(connections + OTHERS);
+    fits(connections, allowed)
+}
+
+fn fits(connections: u64, allowed: u64) -> Result<(), LoadError> {
+    if connections + OTHERS <= allowed {
+        return Ok(());
+    }
+    Err(LoadError::Descriptors(connections, allowed))
+}
+
+/// How many connections this process may have open at most, its limit raised as far as the system allows.
+pub(crate) fn most() -> u64 {
+    system::most_descriptors().saturating_sub(OTHERS)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -356,5 +381,12 @@ mod tests {
             problem.what,
             "124 requests may be under way at once, and this process may open 123 connections"
         );
+    }
+
+    #[test]
+    fn more_slots_than_files_are_refused() {
+        assert!(fits(100, 164).is_ok());
+        let error = fits(101, 164).unwrap_err().to_string();
+        assert!(error.contains("101 requests") && error.contains("164 files"), "{error}");
     }
 }

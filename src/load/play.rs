@@ -16,12 +16,12 @@ use tokio::task::JoinSet;
 
 use super::attack::{LaneInPlay, Ready, Shared, build, execute};
 use super::client::{LaneClient, connect};
-use super::collect::{Watch, keep};
-use super::descriptors::make_room;
 use super::error::LoadError;
 use super::keys::Keyring;
 use super::ledger::LaneLedger;
+use super::ledger::{Watch, keep};
 use super::live::{Live, Screen};
+use super::plan::make_room;
 use super::plan::{LanePlan, Plan};
 use super::record::{LaneRecord, RunRecord};
 use super::senders::{Sender, Senders};
@@ -29,7 +29,7 @@ use super::tickets::{Course, Part, Tickets, release};
 use super::verdict::end_with_first_miss;
 use crate::deployment::Target;
 use crate::report::Redactor;
-use crate::signals::asked_to_stop;
+use crate::system::asked_to_stop;
 
 /// From the moment all users are up to the first request: goose, having launched its users, goes to rest.
 const LEAD: Duration = Duration::from_millis(200);
@@ -79,7 +79,7 @@ pub async fn play(
 ) -> Result<RunRecord, LoadError> {
     let host = target.host();
     if !target.loopback && !conduct.allowed_hosts.contains(&host) {
-        return Err(LoadError::NotWelcome { host, requests: plan.requests(), events: plan.events() });
+        return Err(LoadError::NotWelcome(host, plan.requests(), plan.events()));
     }
     if plan.lanes.is_empty() {
         return Err(LoadError::EmptyShard);

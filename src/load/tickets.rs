@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
-use super::alarm::Alarm;
-use super::idle::Idle;
 use super::pacer::Pacer;
+use super::senders::Alarm;
+use super::senders::Idle;
 
 /// How long is slept at most before it is looked whether the run was stopped.
 const LONGEST_SLEEP: Duration = Duration::from_millis(50);

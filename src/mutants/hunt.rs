@@ -11,8 +11,8 @@ use super::examine::{JOBS, examine};
 use super::ground::Ground;
 use super::judge::Examined;
 use super::mutant::{Mutant, Nature, mutants};
-use crate::descriptors;
 use crate::scenario::Suite;
+use crate::system;
 
 /// How many jobs of a mutant with slow answers are under way at once, where the system allows so many connections.
 const MOST_JOBS_BESIDE: usize = 24;
@@ -110,7 +110,7 @@ fn jobs_beside(mutants: usize) -> usize {
     }
     let of_each = mutants * FILES_OF_A_JOB;
     let wanted = u64::try_from(of_each * MOST_JOBS_BESIDE).unwrap_or(u64::MAX);
-    let room = usize::try_from(descriptors::raise(wanted)).unwrap_or(usize::MAX);
+    let room = usize::try_from(system::raise_descriptors(wanted)).unwrap_or(usize::MAX);
     (room / of_each).clamp(JOBS, MOST_JOBS_BESIDE)
 }
 

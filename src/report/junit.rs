@@ -9,10 +9,10 @@ use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, Te
 use super::event::{CheckResult, Event, RunSummary, Verdict};
 use super::failure;
 use super::page::Page;
+use super::page::level_word;
 use super::results::Record;
-use super::save::save;
 use super::sink::Reporter;
-use super::wording::level_word;
+use super::sink::save;
 
 /// Writes JUnit XML when the run ends: a suite for each group of checks, a test case for each check.
 ///

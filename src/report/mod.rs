@@ -10,11 +10,9 @@ mod redact;
 mod results;
 #[cfg(test)]
 pub(crate) mod samples;
-mod save;
 mod sink;
 mod terminal;
 pub(crate) mod timeline;
-pub(crate) mod wording;
 
 pub(crate) use event::millis;
 pub use event::{Cause, CheckResult, Event, Exchange, Failure, KnownDeviation, RunInfo, RunSummary, Verdict};
@@ -22,10 +20,10 @@ pub use exit::ExitCode;
 pub(crate) use json::Tool;
 pub use json::{Json, report_schema};
 pub use junit::Junit;
+pub use page::{level_meaning, level_word};
 pub use redact::Redactor;
 pub use results::could_not_check;
-pub(crate) use save::save;
+pub(crate) use sink::save;
 pub use sink::{Reporter, Reports};
 pub use terminal::{Terminal, TerminalOptions, Verbosity};
 pub use timeline::{Lane, Stretch, Timeline};
-pub use wording::{level_meaning, level_word};

@@ -15,9 +15,9 @@ use super::delayed_body::DelayedBody;
 use super::fault::Fault;
 use super::message::{Answer, MOST_BODY_BYTES, Outgoing};
 use super::raw_http::Connection;
-use crate::certificates;
 use crate::deployment::Target;
 use crate::scenario::model::HttpVersion;
+use crate::system;
 
 /// How this program calls itself.
 pub(super) const USER_AGENT: &str = concat!("trenchcheck/", env!("CARGO_PKG_VERSION"));
@@ -55,7 +55,7 @@ impl Clients {
     fn new(site: &Site, version: Option<HttpVersion>) -> Result<Self, Fault> {
         let Site { base_url, limiter, timeout } = site;
         let builder = |idle: usize| {
-            let builder = certificates::where_needed(reqwest::Client::builder(), base_url)
+            let builder = system::certificates_where_needed(reqwest::Client::builder(), base_url)
                 .redirect(Policy::none())
                 .no_proxy()
                 // Other parts of this program need decompression; what is judged is read as it came.
@@ -107,7 +107,7 @@ impl HttpClient {
     /// When the system's certificates cannot be read.
     pub(crate) fn new(target: &Target) -> Result<Self, Fault> {
         let Target { base_url, loopback, timeout, .. } = target;
-        let limiter = (*loopback && certificates::is_plain(base_url)).then(ConnectionLimiter::new);
+        let limiter = (*loopback && system::is_plain(base_url)).then(ConnectionLimiter::new);
         let site = Site { base_url: base_url.clone(), limiter, timeout: *timeout };
         let any = Clients::new(&site, None)?;
         Ok(Self { any, http1: Arc::default(), http2: Arc::default(), site: Arc::new(site) })
@@ -132,7 +132,7 @@ impl HttpClient {
     /// A connection that is surely the same for every request, where the target speaks plain HTTP; elsewhere only the
     /// client library can be asked for one that is open.
     pub(super) fn one_connection(&self) -> Option<Connection> {
-        certificates::is_plain(&self.site.base_url).then(|| Connection::new(self.site.timeout))
+        system::is_plain(&self.site.base_url).then(|| Connection::new(self.site.timeout))
     }
 
     /// Whether the target answers in HTTP/2.

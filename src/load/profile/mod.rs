@@ -4,7 +4,6 @@
 //! one; [`Plan::new`](super::Plan::new) turns it into lanes for a target.
 
 mod check;
-mod fixture;
 mod library;
 mod template;
 

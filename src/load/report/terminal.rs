@@ -10,7 +10,7 @@ use super::super::verdict::LoadVerdict;
 use crate::contract::WINDOW_SECONDS;
 use crate::report::ExitCode;
 use crate::report::page::{Page, Tone};
-use crate::report::wording::{count, grouped, time};
+use crate::report::page::{count, grouped, time};
 
 /// How many reasons are told in full.
 const REASONS: usize = 20;

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::answer::{Reading, read};
 use super::attack::{Waiting, sample};
 use super::client::Exchange;
-use super::collect::Watch;
-use super::freshness::{Freshness, most_to_use_up};
+use super::client::{Reading, read};
+use super::keys::{Freshness, most_to_use_up};
+use super::ledger::Watch;
 use super::ledger::{LaneLedger, Sample};
 use super::profile::{Align, Library, Request as Wish, Shelved};
 use super::*;

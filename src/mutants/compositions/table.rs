@@ -6,8 +6,8 @@ use super::judge::{CompositionOutcome, ExaminedComposition};
 use super::play::CompositionHunt;
 use super::summary::CompositionSummary;
 use crate::mutants::table::{Ending, failing_line};
+use crate::report::page::count;
 use crate::report::page::{Page, Tone};
-use crate::report::wording::count;
 
 /// Writes the table. `every` gives each server its row.
 ///

@@ -1,7 +1,6 @@
 //! The report on a terminal, or in a pipe.
 
 mod causes;
-mod lanes;
 mod progress;
 mod summary;
 
@@ -14,10 +13,10 @@ use indicatif::ProgressDrawTarget;
 use super::event::{Cause, CheckResult, Event, RunInfo, RunSummary, Verdict};
 use super::failure;
 use super::page::{Page, Tone};
+use super::page::{count, time};
 use super::results::causes as all_causes;
 use super::sink::Reporter;
 use super::timeline::Timeline;
-use super::wording::{count, time};
 use progress::Progress;
 
 /// A run that is over sooner needs no word about how long it takes.

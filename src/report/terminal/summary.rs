@@ -3,9 +3,9 @@
 use super::super::event::{Cause, CheckResult, RunSummary, Verdict};
 use super::super::exit::ExitCode;
 use super::super::page::{Page, Tone};
+use super::super::page::{count, time};
 use super::super::results::{ClauseTally, Counts, by_clause};
 use super::super::results::{Open, is_named, open as open_reasons, some};
-use super::super::wording::{count, time};
 
 /// A check is named with so many others that share its reason.
 const NAMED: usize = 3;

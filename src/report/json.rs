@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use super::event::{Cause, CheckResult, Event, RunSummary};
 use super::results::{ClauseTally, Counts, Record, by_clause, causes};
-use super::save::save;
 use super::sink::Reporter;
+use super::sink::save;
 
 /// A program.
 #[derive(Debug, Serialize, JsonSchema)]
