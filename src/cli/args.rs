@@ -123,10 +123,14 @@ impl SelectionArgs {
     /// The places in the suite of the checks that are asked for.
     ///
     /// # Errors
-    /// What to tell the user where an id is unknown or nothing is left.
-    pub fn choose(&self, suite: &Suite) -> Result<Vec<usize>, String> {
-        select(suite, &self.skip).map_err(|error| error.to_string())?;
-        let wanted = select(suite, &self.ids).map_err(|error| error.to_string())?;
+    /// Where an id is unknown or nothing is left, which has been told.
+    pub fn choose(&self, suite: &Suite) -> Result<Vec<usize>, ExitCode> {
+        let refused = |error: NoSuchCheck| {
+            complain(&error.to_string());
+            ExitCode::Usage
+        };
+        select(suite, &self.skip).map_err(refused)?;
+        let wanted = select(suite, &self.ids).map_err(refused)?;
         let chosen: Vec<usize> = suite
             .checks
             .iter()
@@ -138,7 +142,8 @@ impl SelectionArgs {
             .map(|(index, _)| index)
             .collect();
         if chosen.is_empty() {
-            return Err("no check is left to play after --level, --tag and --skip".to_owned());
+            complain("no check is left to play after --level, --tag and --skip");
+            return Err(ExitCode::Usage);
         }
         Ok(chosen)
     }

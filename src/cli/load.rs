@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::args::{DeploymentArgs, LoadReports, deliver};
-use super::complain;
+use super::{Ended, fail, told};
 use crate::load::profile::{Library, Rate, Shelved};
 use crate::load::{Conduct, Overrides, Plan, Shard, View, merge, play};
 use crate::report::page::{count, grouped, time};
@@ -124,32 +124,20 @@ fn parse_instant(text: &str) -> Result<DateTime<Utc>, String> {
 }
 
 /// Runs the command.
-pub async fn run(args: LoadArgs, source: Source) -> ExitCode {
+pub(super) async fn run(args: LoadArgs, source: Source) -> Ended {
     let library = Library(&source);
     if args.list {
-        return match library.all() {
-            Ok(profiles) => super::finish(list(&profiles, &mut io::stdout()).map(|()| ExitCode::Conforms)),
-            Err(error) => usage(&error),
-        };
+        let profiles = library.all().map_err(fail(ExitCode::Usage))?;
+        return Ok(told(list(&profiles, &mut io::stdout()), ExitCode::Conforms));
     }
-    let shelved = match library.find(&args.profile) {
-        Ok(shelved) => shelved,
-        Err(error) => return usage(&error),
-    };
+    let shelved = library.find(&args.profile).map_err(fail(ExitCode::Usage))?;
     // The embedded mock lives as long as this variable.
-    let (target, _mock) = match args.deployment.find().await {
-        Ok(found) => found,
-        Err(error) => return usage(&error),
-    };
+    let (target, _mock) = args.deployment.find().await.map_err(fail(ExitCode::Usage))?;
     let overrides =
         Overrides { rate: args.rate, duration: args.duration, keys: args.key_count, batch: args.batch };
-    let plan = match Plan::new(&shelved, &overrides, &target, args.shard) {
-        Ok(plan) => plan,
-        Err(problems) => return usage(&problems),
-    };
+    let plan = Plan::new(&shelved, &overrides, &target, args.shard).map_err(fail(ExitCode::Usage))?;
     if args.dry_run {
-        let told = tell(&plan, &target.base_url, &mut io::stdout());
-        return super::finish(told.map(|()| ExitCode::Conforms));
+        return Ok(told(tell(&plan, &target.base_url, &mut io::stdout()), ExitCode::Conforms));
     }
     let conduct = Conduct {
         allowed_hosts: args.deployment.allow_host,
@@ -158,18 +146,8 @@ pub async fn run(args: LoadArgs, source: Source) -> ExitCode {
         view: if args.quiet { View::Hidden } else { View::Shown },
     };
     let redactor = Redactor::default();
-    match play(plan, &target, conduct, &redactor).await {
-        Ok(run) => deliver(run, &redactor, args.reports),
-        Err(error) => {
-            complain(&format!("trenchcheck: {error}"));
-            error.exit()
-        }
-    }
-}
-
-fn usage(error: &dyn std::error::Error) -> ExitCode {
-    complain(&format!("trenchcheck: {error}"));
-    ExitCode::Usage
+    let run = play(plan, &target, conduct, &redactor).await.map_err(|error| fail(error.exit())(error))?;
+    Ok(deliver(run, &redactor, args.reports))
 }
 
 fn list(profiles: &[Shelved], out: &mut dyn Write) -> io::Result<()> {
@@ -239,15 +217,10 @@ pub struct MergeArgs {
 }
 
 /// Runs `trenchcheck merge`.
-pub fn run_merge(args: MergeArgs) -> ExitCode {
-    match merge(&args.dirs) {
-        // Every shard has masked its keys; what looks like one is masked again.
-        Ok(whole) => deliver(whole, &Redactor::default(), args.reports),
-        Err(error) => {
-            complain(&format!("trenchcheck: {error}"));
-            ExitCode::Usage
-        }
-    }
+pub(super) fn run_merge(args: MergeArgs) -> Ended {
+    let whole = merge(&args.dirs).map_err(fail(ExitCode::Usage))?;
+    // Every shard has masked its keys; what looks like one is masked again.
+    Ok(deliver(whole, &Redactor::default(), args.reports))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use config::{MadeKey, Watched};
 
+use super::told;
 use crate::contract::{Scope, Tier};
 use crate::mock::{
     CONTROL_PREFIX, ControlToken, Group, LimiterKind, Log, MockError, MockOptions, MockServer, Nature,
@@ -122,7 +123,7 @@ pub async fn run(mut args: MockArgs) -> ExitCode {
 /// Runs the command until `stop` ends, and asks for it again while waiting for requests under way.
 async fn serve(args: MockArgs, out: &mut impl Write, mut stop: impl AsyncFnMut()) -> ExitCode {
     if args.list {
-        return told(list(out));
+        return told(list(out), ExitCode::Conforms);
     }
     let mut watched = match args.config.as_deref().map(Watched::open).transpose() {
         Ok(watched) => watched,
@@ -153,7 +154,7 @@ async fn serve(args: MockArgs, out: &mut impl Write, mut stop: impl AsyncFnMut()
     let url = mock.url();
     let announced = if args.json { announce_json(out, &url, &keys) } else { announce(out, &url, &keys) };
     if let Err(error) = announced {
-        return told(Err(error));
+        return told(Err(error), ExitCode::Conforms);
     }
     tokio::select! {
         () = stop() => {}
@@ -249,19 +250,6 @@ fn list(out: &mut impl Write) -> io::Result<()> {
         writeln!(out)?;
     }
     out.flush()
-}
-
-/// How it ends when all there was to do was to say something.
-fn told(said: io::Result<()>) -> ExitCode {
-    match said {
-        Ok(()) => ExitCode::Conforms,
-        // `mock --list | head` has read enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::Conforms,
-        Err(error) => {
-            complain(&format!("cannot write: {error}"));
-            ExitCode::Internal
-        }
-    }
 }
 
 fn complain(problem: &str) -> ExitCode {

@@ -8,7 +8,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::IdPattern;
 use super::test::interruption;
-use super::{colour, complain};
+use super::{Ended, colour, complain, fail, told};
+use crate::deployment::TargetError;
 use crate::mock::Group;
 use crate::mutants::{
     Composition, CompositionOptions, CompositionSummary, Examined, ExaminedComposition, Ground, HuntError,
@@ -93,80 +94,58 @@ fn parse_group(word: &str) -> Result<Group, String> {
 }
 
 /// Runs the command.
-pub async fn run(args: MutantsArgs, suite: Suite) -> ExitCode {
+pub(super) async fn run(args: MutantsArgs, suite: Suite) -> Ended {
     let refused = |why: String| {
         complain(&format!("error: {why}"));
         ExitCode::Usage
     };
     if args.seed.is_some() && args.pairs.is_none() && args.share.is_none() {
-        return refused("--seed is for --pairs and --share".to_owned());
+        return Err(refused("--seed is for --pairs and --share".to_owned()));
     }
-    let composed = match compositions(&args) {
-        Ok(composed) => composed,
-        Err(why) => return refused(why),
-    };
-    if let Some(chosen) = composed {
+    if let Some(chosen) = compositions(&args).map_err(refused)? {
         return run_compositions(&args, chosen, suite).await;
     }
-    let chosen = match choose(&args) {
-        Ok(chosen) => chosen,
-        Err(why) => return refused(why),
-    };
+    let chosen = choose(&args).map_err(refused)?;
     if args.list {
-        return told(list(&chosen, &mut io::stdout()), ExitCode::Conforms);
+        return Ok(told(list(&chosen, &mut io::stdout()), ExitCode::Conforms));
     }
     let suite = Arc::new(suite);
+    let ground = ground(&args).await?;
     let options = HuntOptions { jobs: jobs(&args), whole_suite: args.whole_suite };
     let progress = progress(chosen.len(), "mutants");
     let done = |one: &Examined| {
         progress.set_message(one.mutant.name.clone());
         progress.inc(1);
     };
-    let hunted = match ground(&args).await {
-        Ok(ground) => hunt(Arc::clone(&suite), chosen, ground, options, done, interruption()).await,
-        Err(error) => Err(error),
-    };
+    let hunted = hunt(Arc::clone(&suite), chosen, ground, options, done, interruption()).await;
     progress.finish_and_clear();
-    let hunted = match hunted {
-        Ok(hunted) => hunted,
-        Err(error) => return broken(&error),
-    };
+    let hunted = hunted.map_err(fail(ExitCode::Internal))?;
     let summary = Summary::of(&hunted, &suite);
     let save = |path: &Path| save_hunt(path, &hunted, &summary, now());
     let print = |colour, out: &mut dyn Write| print(&hunted, &summary, args.verbose, colour, out);
-    report(&args, save, print, summary.exit)
+    Ok(report(&args, save, print, summary.exit))
 }
 
 /// Plays against servers with several deviations, or lists them.
-async fn run_compositions(args: &MutantsArgs, chosen: Vec<Composition>, suite: Suite) -> ExitCode {
+async fn run_compositions(args: &MutantsArgs, chosen: Vec<Composition>, suite: Suite) -> Ended {
     if args.list {
-        return told(list_compositions(&chosen, &mut io::stdout()), ExitCode::Conforms);
+        return Ok(told(list_compositions(&chosen, &mut io::stdout()), ExitCode::Conforms));
     }
+    let ground = ground(args).await?;
     let options = CompositionOptions { jobs: jobs(args), seed: args.pairs.map(|_| args.seed()) };
     let progress = progress(chosen.len(), "servers");
     let done = |one: &ExaminedComposition| {
         progress.set_message(one.composition.to_string());
         progress.inc(1);
     };
-    let hunted = match ground(args).await {
-        Ok(ground) => hunt_compositions(Arc::new(suite), chosen, ground, options, done, interruption()).await,
-        Err(error) => Err(error),
-    };
+    let hunted = hunt_compositions(Arc::new(suite), chosen, ground, options, done, interruption()).await;
     progress.finish_and_clear();
-    let hunted = match hunted {
-        Ok(hunted) => hunted,
-        Err(error) => return broken(&error),
-    };
+    let hunted = hunted.map_err(fail(ExitCode::Internal))?;
     let summary = CompositionSummary::of(&hunted);
     let save = |path: &Path| save_compositions(path, &hunted, &summary, now());
     let print =
         |colour, out: &mut dyn Write| print_compositions(&hunted, &summary, args.verbose, colour, out);
-    report(args, save, print, summary.exit)
-}
-
-fn broken(error: &HuntError) -> ExitCode {
-    complain(&format!("trenchcheck: {error}"));
-    ExitCode::Internal
+    Ok(report(args, save, print, summary.exit))
 }
 
 /// Writes what came of it, to a file where that is asked for, and to people.
@@ -185,11 +164,12 @@ fn report(
     told(print(colour(), &mut io::stdout()), exit)
 }
 
-async fn ground(args: &MutantsArgs) -> Result<Ground, HuntError> {
+async fn ground(args: &MutantsArgs) -> Result<Ground, ExitCode> {
     if args.real_time {
         return Ok(Ground::Deployments);
     }
-    Ground::workspaces().await.map_err(|error| HuntError::Broken(error.to_string()))
+    let broken = |error: TargetError| HuntError::Broken(error.to_string());
+    Ground::workspaces().await.map_err(broken).map_err(fail(ExitCode::Internal))
 }
 
 /// The time, as reports give it.
@@ -263,18 +243,6 @@ fn list(chosen: &[Mutant], out: &mut dyn Write) -> io::Result<()> {
         }
     }
     out.flush()
-}
-
-/// How it ends when all that is left is to say something.
-fn told(said: io::Result<()>, exit: ExitCode) -> ExitCode {
-    match said {
-        Ok(()) => exit,
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => exit,
-        Err(error) => {
-            complain(&format!("cannot write the output: {error}"));
-            ExitCode::Internal
-        }
-    }
 }
 
 /// The servers that are asked for; none where single mutants are.

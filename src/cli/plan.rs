@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::args::DeploymentArgs;
 use super::args::SelectionArgs;
 use super::test::JOBS;
-use super::{colour, complain};
+use super::{Ended, colour, fail, told};
 use crate::deployment::TargetInfo;
 use crate::report::ExitCode;
 use crate::report::page::{Page, Tone};
@@ -49,31 +49,17 @@ pub struct PlanArgs {
 }
 
 /// Runs the command.
-///
-/// # Errors
-/// Those of `out`.
-pub fn run(args: &PlanArgs, suite: &Suite, out: &mut dyn Write) -> io::Result<ExitCode> {
-    let selected = match args.selection.choose(suite) {
-        Ok(selected) => selected,
-        Err(why) => {
-            complain(&why);
-            return Ok(ExitCode::Usage);
-        }
-    };
-    let info = match args.deployment.info() {
-        Ok(info) => info,
-        Err(error) => {
-            complain(&format!("trenchcheck: {error}"));
-            return Ok(ExitCode::Usage);
-        }
-    };
+pub(super) fn run(args: &PlanArgs, suite: &Suite, out: &mut dyn Write) -> Ended {
+    let selected = args.selection.choose(suite)?;
+    let info = args.deployment.info().map_err(fail(ExitCode::Usage))?;
     let plan = plan(suite, &selected, &info, &args.deployment.allow_host, JOBS);
-    if args.json {
-        writeln!(out, "{}", serde_json::to_string_pretty(&document(&plan, &info))?)?;
-    } else {
-        text(&plan, &info).write(out, colour())?;
-    }
-    Ok(ExitCode::Conforms)
+    let said = match args.json {
+        true => serde_json::to_string_pretty(&document(&plan, &info))
+            .map_err(io::Error::from)
+            .and_then(|text| writeln!(out, "{text}")),
+        false => text(&plan, &info).write(out, colour()),
+    };
+    Ok(told(said, ExitCode::Conforms))
 }
 
 /// The plan for people.
@@ -139,7 +125,7 @@ fn named(ids: &[&str], most: usize) -> String {
     }
 }
 
-/// What `test` with the same arguments would do. Its form is committed as `schemas/plan.schema.json`.
+/// What `test` with the same arguments would do.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Document<'a> {
     /// The target's base URL.

@@ -319,13 +319,13 @@ mod tests {
     #[test]
     fn everything_wrong_is_said_at_once() {
         let text = "\
-    deviations:
-      - {check: auth.no-baerer, reason: It is so., expires: 2026-12-31}
-      - {check: limit.body, reason: '  ', expires: 31.12.2026, link: tracker/7}
-      - {check: auth.options, reason: It is so., expires: 2026-12-31}
-      - {check: limit.body, reason: It is so., expires: 2026-12-31}
-      - {check: limit.body, reason: It is so., expires: 2026-12-31, untill: 2027-01-01}
-    ";
+deviations:
+  - {check: auth.no-baerer, reason: It is so., expires: 2026-12-31}
+  - {check: limit.body, reason: '  ', expires: 31.12.2026, link: tracker/7}
+  - {check: auth.options, reason: It is so., expires: 2026-12-31}
+  - {check: limit.body, reason: It is so., expires: 2026-12-31}
+  - {check: limit.body, reason: It is so., expires: 2026-12-31, untill: 2027-01-01}
+";
         insta::assert_snapshot!(at_here(text, "2026-01-01").unwrap_err());
         let text = text.replace(", untill: 2027-01-01", "");
         insta::assert_snapshot!(at_here(&text, "2026-01-01").unwrap_err());

@@ -1,8 +1,8 @@
 //! The ledger: counts by lane and window, times by outcome class.
 //!
 //! A request belongs to the window it was *due* in, whenever it was sent and answered: a window then holds
-//! exactly what was planned for it. One thread keeps the ledger; those who send hand it samples in bundles, so
-//! that no lock they share colours the times they measure.
+//! exactly what was planned for it. One thread keeps the ledger; those who send hand it samples over a
+//! channel without locks, so that nothing they share colours the times they measure.
 //!
 //! The times of a window are kept in full until its last request is accounted for. Then its percentiles are noted, and
 //! its times are added to those of the run: what is kept grows by a few numbers a window.
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::mem::take;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::DateTime;
 
@@ -220,37 +220,27 @@ impl LaneLedger {
     }
 }
 
-/// How often bundles are taken in, and the live view may change.
+/// How often samples are taken in, and the live view may change.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// Samples of one user of one lane.
-#[derive(Debug)]
-pub(crate) struct Bundle {
-    /// The lane's place among those of this process.
-    pub(crate) lane: usize,
-    /// When it was handed over.
-    pub(crate) handed_over: Instant,
-    /// The samples.
-    pub(crate) samples: Vec<Sample>,
-}
-
-/// Keeps the ledgers until every sender is gone. Returns them, with when the last bundle came.
+/// Keeps the ledgers until every sender of samples is gone. Returns them, with when the last answer was complete, counted
+/// from the start of the run.
 pub(crate) fn keep(
     mut ledgers: Vec<LaneLedger>,
-    bundles: &Receiver<Bundle>,
+    samples: &Receiver<(usize, Sample)>,
     course: &Course,
     mut live: Live,
     mut watch: Option<Watch>,
-) -> (Vec<LaneLedger>, Instant) {
-    let mut last = Instant::now();
+) -> (Vec<LaneLedger>, Duration) {
+    let mut last = Duration::ZERO;
     loop {
-        match bundles.try_recv() {
-            Ok(bundle) => {
-                last = last.max(bundle.handed_over);
-                if let Some(ledger) = ledgers.get_mut(bundle.lane) {
-                    for sample in bundle.samples {
-                        ledger.take(sample);
-                    }
+        match samples.try_recv() {
+            Ok((lane, sample)) => {
+                if let Some(sent) = &sample.sent {
+                    last = last.max(sample.due + sent.lag + sent.held + sent.service);
+                }
+                if let Some(ledger) = ledgers.get_mut(lane) {
+                    ledger.take(sample);
                 }
             }
             Err(TryRecvError::Empty) => {
@@ -260,7 +250,7 @@ pub(crate) fn keep(
                         course.stop();
                     }
                 }
-                // To be woken by every bundle would cost those who send more than the bundle itself.
+                // To be woken by every sample would cost those who send more than the sample itself.
                 thread::sleep(LOOK);
             }
             Err(TryRecvError::Disconnected) => break,

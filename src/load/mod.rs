@@ -4,14 +4,12 @@
 //!
 //! 1. [`profile`] reads what is asked for; [`Plan`] lays it out for a target: lanes, each with a schedule;
 //! 2. `keys` gathers the keys, sees that they work, and waits for their fresh windows;
-//! 3. `senders` are the threads that send; in each, `tickets` releases every request when it is due, as [`pacer`] says,
-//!    and `alarm` sleeps until then;
-//! 4. `attack`, on goose, has users whose slots take tickets and send; `client`, over a `wire`, and `answer` say what
-//!    came of it;
-//! 5. `collect` keeps the `ledger` of each lane and shows it `live`;
+//! 3. `senders` are the threads that send; in each, `tickets` releases every request when it is due, as [`pacer`] says;
+//! 4. `attack`, on goose, has users whose slots take tickets and send; `client`, over a `wire`, says what came of it;
+//! 5. `ledger` counts it for each lane, which is shown `live`;
 //! 6. [`play()`] conducts all of them and returns the record.
 //!
-//! A run leaves a [`RunRecord`] behind: counts by lane and window, times by outcome. From there on nothing
+//! A run leaves a [`RunRecord`] behind: counts by lane and window, times by `series`. From there on nothing
 //! knows whether one machine made it or many:
 //!
 //! - [`findings()`] holds every threshold of every lane against the record, and [`judge`] makes one verdict of it:

@@ -11,10 +11,10 @@ use chrono::{DateTime, Utc};
 use futures_util::future::try_join_all;
 use goose::metrics::GooseMetrics;
 use indicatif::{MultiProgress, ProgressDrawTarget};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-use super::attack::{LaneInPlay, Ready, Shared, build, execute};
+use super::attack::{LaneInPlay, STEADY, Shared, build};
 use super::client::{LaneClient, connect};
 use super::error::LoadError;
 use super::keys::Keyring;
@@ -88,6 +88,9 @@ pub async fn play(
         return Err(LoadError::TooLate(start_at));
     }
     make_room(plan.slots())?;
+    // There is one such handler in a process, and goose's would end it at a second Ctrl-C. With one set, goose leaves
+    // the signal to those who listen below.
+    let _ = ctrlc::set_handler(|| {});
     let http = connect(target.timeout)?;
     let mut asked_to_stop = Box::pin(asked_to_stop());
     let keyring = tokio::select! {
@@ -109,11 +112,14 @@ pub async fn play(
     }
     let fresh_from = keyring.fresh_from;
     drop((keyring, clients));
-    // goose itself knows Ctrl-C only.
     let mut stopping = JoinSet::new();
     stopping.spawn(async move {
         if asked_to_stop.await.is_ok() {
-            goose::trigger_killswitch("asked to stop");
+            // Goose forgets what it was told before it began.
+            while !goose::is_killswitch_triggered() {
+                goose::trigger_killswitch("asked to stop");
+                tokio::time::sleep(GRACE).await;
+            }
         }
     });
     conduct_lanes(plan, target, conduct, lanes, &senders, fresh_from).await
@@ -129,9 +135,9 @@ async fn conduct_lanes(
 ) -> Result<RunRecord, LoadError> {
     let course = Arc::new(Course::default());
     let (give_up, give_up_receiver) = watch::channel(false);
-    let users = lanes.iter().map(|lane| lane.slots as usize).sum();
-    let ready = Arc::new(Ready::of(users));
-    let (samples, bundles) = channel();
+    let users = lanes.iter().map(|lane| lane.slots).sum();
+    let ready = Arc::new(Semaphore::new(0));
+    let (samples, received) = channel();
     let shared = Arc::new(Shared {
         course: course.clone(),
         give_up: give_up_receiver,
@@ -145,15 +151,16 @@ async fn conduct_lanes(
     let ledgers: Vec<LaneLedger> = plan.lanes.iter().map(|lane| LaneLedger::new(lane.clone())).collect();
     let keeper = {
         let (course, screen, watch) = (course.clone(), screen(conduct.view), Watch::of(&plan.profile));
-        thread::spawn(move || keep(ledgers, &bundles, &course, Live::new(screen), watch))
+        thread::spawn(move || keep(ledgers, &received, &course, Live::new(screen), watch))
     };
-    let counts = Arc::new(Notify::new());
-    let mut attack = tokio::spawn(execute(attack, counts.clone()));
+    let counts = STEADY.notified();
+    let mut attack = tokio::spawn(attack.execute());
     let up = async {
-        ready.wait().await;
+        // It is never closed.
+        let _ = ready.acquire_many(users).await;
         if conduct.goose_report.is_some() {
             // What comes of a wait that was too long is told at the end.
-            let _ = tokio::time::timeout(COUNTS_WITHIN, counts.notified()).await;
+            let _ = tokio::time::timeout(COUNTS_WITHIN, counts).await;
         }
     };
     tokio::select! {
@@ -205,7 +212,7 @@ async fn conduct_lanes(
         profile_hash: plan.hash,
         target: target.base_url.clone(),
         started_at,
-        took: last_answer.saturating_duration_since(start),
+        took: last_answer,
         shard: plan.shard,
         interrupted: interrupted.load(Ordering::Relaxed),
         stop_at_first_miss: plan.profile.stop_at_first_miss,

@@ -8,19 +8,6 @@ use super::event::{CheckResult, Verdict};
 use crate::scenario::model::Level;
 
 /// The exit codes of trenchcheck. They are part of its interface.
-///
-/// | code | word | when |
-/// |---:|---|---|
-/// | 0 | `conforms` | everything that gates passed |
-/// | 1 | `failed` | a gating check failed |
-/// | 2 | `usage` | the command line, the target or a scenario file is wrong |
-/// | 3 | `unreachable` | the target could not be reached, or a positive control failed |
-/// | 4 | `inconclusive` | nothing ran, or nothing could be concluded |
-/// | 5 | `stale-deviation` | a known deviation is stale: it passed, or it expired |
-/// | 6 | `threshold-missed` | a load threshold was missed |
-/// | 7 | `invalid-load` | a load run is invalid: the generator fell behind |
-/// | 70 | `internal` | a fault in trenchcheck itself |
-/// | 130 | `interrupted` | Ctrl-C, SIGTERM |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[repr(u8)]

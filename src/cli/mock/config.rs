@@ -256,16 +256,16 @@ mod tests {
     use super::*;
 
     const FILE: &str = "\
-    keys:
-      - {env: PLUGIN_KEY, name: plugin, scopes: [write:events, read:analytics]}
-      - {env: READER_KEY, scopes: [read:analytics], plan: premium}
-    limits: {standard: 5/10s, premium: none}
-    limiter: sliding
-    deviations: [constant-60]
-    faults:
-      - {path: /api/v1/events, status: 503, retry_after: 2, first: 3}
-      - {latency_ms: 200, spread_ms: 50, distribution: normal, share: 0.5, seed: 7}
-    ";
+keys:
+  - {env: PLUGIN_KEY, name: plugin, scopes: [write:events, read:analytics]}
+  - {env: READER_KEY, scopes: [read:analytics], plan: premium}
+limits: {standard: 5/10s, premium: none}
+limiter: sliding
+deviations: [constant-60]
+faults:
+  - {path: /api/v1/events, status: 503, retry_after: 2, first: 3}
+  - {latency_ms: 200, spread_ms: 50, distribution: normal, share: 0.5, seed: 7}
+";
 
     #[test]
     fn what_it_says_is_what_the_mock_is_told() {
@@ -298,14 +298,14 @@ mod tests {
     #[test]
     fn everything_that_is_wrong_is_said_at_its_place() {
         let text = "\
-    keys:
-      - {env: 1st, scopes: []}
-    limits: {standard: 5 per minute}
-    limiter: leaky
-    deviations: [constant-61]
-    faults:
-      - {first: 3}
-    ";
+keys:
+  - {env: 1st, scopes: []}
+limits: {standard: 5 per minute}
+limiter: leaky
+deviations: [constant-61]
+faults:
+  - {first: 3}
+";
         let said = MockFile::read("mock.yaml", text).unwrap_err().to_string();
         for words in [
             "mock.yaml:2:",
