@@ -188,15 +188,22 @@ impl TargetFile {
         text: &str,
         lookup: &(dyn Fn(&str) -> Option<OsString> + Sync),
     ) -> Result<Target, TargetError> {
-        let (base_url, loopback, keys) = self.read_keys(name, text, lookup)?;
+        let TargetInfo { base_url, loopback, limits, keys } = self.info(name, text, lookup)?;
         let token = lookup(CONTROL_TOKEN_VARIABLE).filter(|token| !token.is_empty());
         let token = token.map(OsString::into_string).transpose().map_err(|_| TargetError::BadToken)?;
-        let keys = self.choose_keys(&base_url, loopback, keys, token.as_deref()).await?;
+        let no_mock = |error| match self.keys_from {
+            KeysFrom::Auto if token.is_none() => self.no_keys(&base_url),
+            _ => error,
+        };
+        let keys = match keys {
+            Some(keys) => Keys::Environment(keys),
+            None => Keys::Mock(Control::connect_with(&base_url, token.as_deref()).await.map_err(no_mock)?),
+        };
         Ok(Target {
             built_in: false,
             base_url,
             loopback,
-            limits: self.limits.by_tier(),
+            limits,
             paths: self.endpoints.by_endpoint(),
             envelope: self.envelope,
             timeout: self.timeout.map_or(DEFAULT_TIMEOUT, Span::duration),
@@ -216,23 +223,6 @@ impl TargetFile {
         text: &str,
         lookup: &dyn Fn(&str) -> Option<OsString>,
     ) -> Result<TargetInfo, TargetError> {
-        let (base_url, loopback, keys) = self.read_keys(name, text, lookup)?;
-        let keys = match self.keys_from {
-            KeysFrom::Mock => None,
-            KeysFrom::Auto | KeysFrom::Environment if !keys.is_empty() => Some(keys),
-            KeysFrom::Auto if loopback => None,
-            KeysFrom::Auto | KeysFrom::Environment => return Err(self.no_keys(&base_url)),
-        };
-        Ok(TargetInfo { base_url, loopback, limits: self.limits.by_tier(), keys })
-    }
-
-    /// Where the target is, whether that is this machine, and the keys that are given.
-    fn read_keys(
-        &self,
-        name: &str,
-        text: &str,
-        lookup: &dyn Fn(&str) -> Option<OsString>,
-    ) -> Result<(String, bool, Vec<Key>), TargetError> {
         let problems: Vec<_> = self
             .keys
             .iter()
@@ -242,7 +232,6 @@ impl TargetFile {
         if let Some(problems) = Problems::new(problems) {
             return Err(TargetError::BadFile(problems));
         }
-
         let mut keys = Vec::new();
         for entry in &self.keys {
             if let Some(secret) = read_key(&entry.env, lookup)? {
@@ -254,26 +243,14 @@ impl TargetFile {
         }
         let keys = merge_same(keys)?;
         let (base_url, loopback) = base_url(self.base_url.as_ref().map_or("", |url| url.as_str()))?;
-        Ok((base_url, loopback, keys))
-    }
-
-    async fn choose_keys(
-        &self,
-        base_url: &str,
-        loopback: bool,
-        keys: Vec<Key>,
-        token: Option<&str>,
-    ) -> Result<Keys, TargetError> {
-        match self.keys_from {
-            KeysFrom::Mock => Ok(Keys::Mock(Control::connect_with(base_url, token).await?)),
-            KeysFrom::Auto | KeysFrom::Environment if !keys.is_empty() => Ok(Keys::Environment(keys)),
+        let keys = match self.keys_from {
+            KeysFrom::Mock => None,
+            KeysFrom::Auto | KeysFrom::Environment if !keys.is_empty() => Some(keys),
             // Nobody else's machine is asked whether it is a mock.
-            KeysFrom::Auto if loopback => Control::connect_with(base_url, token)
-                .await
-                .map(Keys::Mock)
-                .map_err(|error| if token.is_some() { error } else { self.no_keys(base_url) }),
-            KeysFrom::Auto | KeysFrom::Environment => Err(self.no_keys(base_url)),
-        }
+            KeysFrom::Auto if loopback => None,
+            KeysFrom::Auto | KeysFrom::Environment => return Err(self.no_keys(&base_url)),
+        };
+        Ok(TargetInfo { base_url, loopback, limits: self.limits.by_tier(), keys })
     }
 
     fn no_keys(&self, base_url: &str) -> TargetError {

@@ -24,7 +24,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 use super::client::{Exchange, LaneClient};
 use super::ledger::{Sample, Sent};
 use super::record::Outcome;
-use super::tickets::{Course, Ticket, Tickets};
+use super::tickets::{RunState, Ticket, Tickets};
 
 /// How long a user that is done stays away before it looks whether goose lets it go.
 const COME_BACK: Duration = Duration::from_millis(20);
@@ -54,7 +54,7 @@ pub(crate) struct LaneInPlay {
 #[derive(Debug)]
 pub(crate) struct Shared {
     /// When the run began, and whether it is to end.
-    pub(crate) course: Arc<Course>,
+    pub(crate) state: Arc<RunState>,
     /// Turns true when requests under way are to be given up.
     pub(crate) give_up: watch::Receiver<bool>,
     /// A permit for each user that is up.
@@ -75,9 +75,6 @@ struct Told {
 }
 
 /// Builds the attack. Each lane's users run until its tickets are used up.
-///
-/// # Errors
-/// Goose's.
 pub(crate) fn build(
     lanes: &[Arc<LaneInPlay>],
     shared: &Arc<Shared>,
@@ -148,8 +145,8 @@ async fn send(lane: Arc<LaneInPlay>, shared: Arc<Shared>, tell: Option<Unbounded
     let mut give_up = shared.give_up.clone();
     let mut gave_up = pin!(give_up.wait_for(|now| *now));
     let mut waiting = Waiting::default();
-    while let Some(Ticket { due, held }) = lane.tickets.take(&shared.course).await {
-        let Some(start) = shared.course.start() else { break };
+    while let Some(Ticket { due, held }) = lane.tickets.take(&shared.state).await {
+        let Some(start) = shared.state.start() else { break };
         if waiting.withholds(start + due) {
             hand_over(Sample { due, sent: None });
             continue;

@@ -28,9 +28,6 @@ const MOST_BODY_BYTES: usize = 8 * 1024 * 1024;
 const READY: usize = 2;
 
 /// A client that follows no redirect, undoes no compression and uses no proxy, as the one that checks.
-///
-/// # Errors
-/// The client library's, when the system's certificates cannot be read.
 pub(crate) fn connect(timeout: Duration) -> reqwest::Result<Client> {
     Client::builder()
         .redirect(Policy::none())

@@ -37,9 +37,6 @@ pub(crate) struct Keyring {
 impl Keyring {
     /// Gathers the keys of a plan, sees that each role works, and, where the profile asks for it, uses up the keys
     /// so that it is known when their next windows begin.
-    ///
-    /// # Errors
-    /// [`LoadError`] when a key is missing or does not work.
     pub(crate) async fn gather(plan: &Plan, target: &Target, http: Client) -> Result<Self, LoadError> {
         let payloads = Arc::new(Payloads::new(chrono::Utc::now()));
         let envelope = match target.envelope {
@@ -111,9 +108,6 @@ impl Keyring {
     }
 
     /// The client of a lane, over connections of this one.
-    ///
-    /// # Errors
-    /// [`LoadError::Keys`].
     pub(crate) fn client_over(
         &self,
         http: Client,

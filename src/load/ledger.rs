@@ -22,7 +22,7 @@ use super::profile::Profile;
 use super::record::{LaneRecord, Outcome, RunRecord, WindowCounts, WindowTimes};
 use super::series::{Histograms, Series};
 use super::thresholds::Thresholds;
-use super::tickets::Course;
+use super::tickets::RunState;
 
 /// What became of one ticket.
 #[derive(Debug, Clone)]
@@ -228,7 +228,7 @@ const LOOK: Duration = Duration::from_millis(250);
 pub(crate) fn keep(
     mut ledgers: Vec<LaneLedger>,
     samples: &Receiver<(usize, Sample)>,
-    course: &Course,
+    state: &RunState,
     mut live: Live,
     mut watch: Option<Watch>,
 ) -> (Vec<LaneLedger>, Duration) {
@@ -244,10 +244,10 @@ pub(crate) fn keep(
                 }
             }
             Err(TryRecvError::Empty) => {
-                if let Some(start) = course.start() {
+                if let Some(start) = state.start() {
                     live.show(&ledgers, start.elapsed());
                     if watch.as_mut().is_some_and(|watch| watch.misses(&ledgers, start.elapsed())) {
-                        course.stop();
+                        state.stop();
                     }
                 }
                 // To be woken by every sample would cost those who send more than the sample itself.

@@ -341,9 +341,6 @@ fn rates(lane: &Lane, limits: Limits, nth: u32, count: u32) -> (u32, u32) {
 const OTHERS: u64 = 64;
 
 /// Makes room for so many connections.
-///
-/// # Errors
-/// [`LoadError::Descriptors`] when the system does not allow so many.
 pub(crate) fn make_room(connections: u64) -> Result<(), LoadError> {
     let allowed = system::raise_descriptors(connections + OTHERS);
     fits(connections, allowed)

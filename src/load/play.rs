@@ -25,7 +25,7 @@ use super::plan::make_room;
 use super::plan::{LanePlan, Plan};
 use super::record::{LaneRecord, RunRecord};
 use super::senders::{Sender, Senders};
-use super::tickets::{Course, Part, Tickets, release};
+use super::tickets::{Part, RunState, Tickets, release};
 use super::verdict::end_with_first_miss;
 use crate::deployment::Target;
 use crate::report::Redactor;
@@ -133,13 +133,13 @@ async fn conduct_lanes(
     senders: &Senders,
     fresh_from: Option<Instant>,
 ) -> Result<RunRecord, LoadError> {
-    let course = Arc::new(Course::default());
+    let state = Arc::new(RunState::default());
     let (give_up, give_up_receiver) = watch::channel(false);
     let users = lanes.iter().map(|lane| lane.slots).sum();
     let ready = Arc::new(Semaphore::new(0));
     let (samples, received) = channel();
     let shared = Arc::new(Shared {
-        course: course.clone(),
+        state: state.clone(),
         give_up: give_up_receiver,
         ready: ready.clone(),
         samples,
@@ -150,8 +150,8 @@ async fn conduct_lanes(
 
     let ledgers: Vec<LaneLedger> = plan.lanes.iter().map(|lane| LaneLedger::new(lane.clone())).collect();
     let keeper = {
-        let (course, screen, watch) = (course.clone(), screen(conduct.view), Watch::of(&plan.profile));
-        thread::spawn(move || keep(ledgers, &received, &course, Live::new(screen), watch))
+        let (state, screen, watch) = (state.clone(), screen(conduct.view), Watch::of(&plan.profile));
+        thread::spawn(move || keep(ledgers, &received, &state, Live::new(screen), watch))
     };
     let counts = STEADY.notified();
     let mut attack = tokio::spawn(attack.execute());
@@ -166,7 +166,7 @@ async fn conduct_lanes(
     tokio::select! {
         () = up => {}
         early = &mut attack => {
-            course.stop();
+            state.stop();
             early.map_err(broken)??;
             return Err(LoadError::Interrupted);
         }
@@ -180,15 +180,15 @@ async fn conduct_lanes(
         // Nobody reads a closed stream; the run goes on.
         let _ = writeln!(stderr(), "begins in {seconds} s, when {when}");
     }
-    course.begin(start);
+    state.begin(start);
     let interrupted = Arc::new(AtomicBool::new(false));
     let tickets: Vec<_> = lanes.iter().map(|lane| (lane.index, lane.tickets.clone())).collect();
-    let came_to = schedule(lanes, senders, &course, &interrupted).await?;
+    let came_to = schedule(lanes, senders, &state, &interrupted).await?;
     let grace = async {
         // Requests that fell due late are given the time of one more, and no more: a target that is slower than the
         // schedule would else be sent the rest of it for as long as it likes.
-        tokio::time::sleep(if course.is_stopped() { GRACE } else { target.timeout }).await;
-        course.stop();
+        tokio::time::sleep(if state.is_stopped() { GRACE } else { target.timeout }).await;
+        state.stop();
         give_up.send_replace(true);
         std::future::pending::<()>().await;
     };
@@ -239,7 +239,7 @@ fn compare(goose: &GooseMetrics, lanes: &[LaneRecord]) {
 async fn schedule(
     lanes: Vec<Arc<LaneInPlay>>,
     senders: &Senders,
-    course: &Arc<Course>,
+    state: &Arc<RunState>,
     interrupted: &Arc<AtomicBool>,
 ) -> Result<Vec<Duration>, LoadError> {
     let of_thread = senders.threads().iter().enumerate().map(|(number, sender)| {
@@ -251,7 +251,7 @@ async fn schedule(
             interrupted.fetch_or(triggered, Ordering::Relaxed);
             triggered
         };
-        sender.handle.spawn(release(tickets, course.clone(), is_asked_to_stop))
+        sender.handle.spawn(release(tickets, state.clone(), is_asked_to_stop))
     });
     let of_thread: Vec<_> = of_thread.collect();
     let indices: Vec<usize> = lanes.iter().map(|lane| lane.index).collect();

@@ -31,9 +31,6 @@ pub(crate) struct Senders {
 
 impl Senders {
     /// As many threads as there are processors, and no more than lanes.
-    ///
-    /// # Errors
-    /// The system's, when it has no thread or no event queue to give.
     pub(crate) fn start(lanes: usize) -> io::Result<Self> {
         let processors = thread::available_parallelism().map_or(1, usize::from);
         let (running, over) = watch::channel(());

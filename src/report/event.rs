@@ -252,6 +252,13 @@ pub struct CheckResult {
     pub failures: Vec<Failure>,
 }
 
+impl CheckResult {
+    /// Whether it is listed as a known deviation, and the last day of that has gone by.
+    pub(super) fn is_expired(&self) -> bool {
+        self.known.as_ref().is_some_and(|known| known.expired)
+    }
+}
+
 /// A broken expectation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Failure {

@@ -65,7 +65,7 @@ impl ExitCode {
         let (mut stale, mut a_key_works) = (false, false);
         for result in &results {
             let cause = cause_of(result, &results);
-            stale |= result.known.as_ref().is_some_and(|known| known.expired);
+            stale |= result.is_expired();
             match result.verdict {
                 Verdict::Skipped(_) | Verdict::Inconclusive(_) => {}
                 Verdict::Blocked(_) if cause.is_some() => {}

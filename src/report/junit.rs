@@ -118,7 +118,7 @@ fn case(result: &CheckResult) -> TestCase {
             status
         }
         (Verdict::UnexpectedPass, _) => broken(NonSuccessKind::Failure, result.verdict.word(), known),
-        (Verdict::KnownDeviation, _) if result.known.as_ref().is_some_and(|known| known.expired) => {
+        (Verdict::KnownDeviation, _) if result.is_expired() => {
             broken(NonSuccessKind::Failure, "expired-deviation", known)
         }
         (Verdict::KnownDeviation, _) => skipped(known),

@@ -67,6 +67,9 @@ impl Reports {
             self.redactor.learn(key);
             return;
         }
+        if let Event::Started(info) = event {
+            info.checks.iter().for_each(|id| self.redactor.keep(id));
+        }
         let exchange = matches!(event, Event::Exchange { .. });
         if exchange && !self.reporters.iter().any(|reporter| reporter.wants_exchanges()) {
             return;

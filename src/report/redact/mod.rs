@@ -17,43 +17,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::event::Event;
-use crate::contract::ApiKey;
+use crate::contract::{ApiKey, CLAUSES};
 use reading::Reading;
-
-/// Members of serialised values that hold our own words: ids, clauses, names of files, rows and variables, and words
-/// that stand for something. They are never touched, unless they hold what looks like a key.
-const OWN: [&str; 30] = [
-    "about",
-    "also",
-    "answers",
-    "case",
-    "cause",
-    "check",
-    "checks",
-    "clause",
-    "envelope",
-    "exit",
-    "experiment",
-    "expires",
-    "explains",
-    "file",
-    "fresh",
-    "id",
-    "ingestion",
-    "key",
-    "keys",
-    "level",
-    "name",
-    "premium",
-    "requests",
-    "row",
-    "seen",
-    "source",
-    "standard",
-    "tier",
-    "variable",
-    "verdict",
-];
 
 /// What stands in a report in a secret's place.
 const MASK: &str = "…";
@@ -100,6 +65,11 @@ impl Redactor {
         self.secrets.write().unwrap_or_else(PoisonError::into_inner).learn(key);
     }
 
+    /// Learns a word of our own, such as the id of a check, which stays whole wherever it stands by itself.
+    pub fn keep(&self, word: &str) {
+        self.secrets.write().unwrap_or_else(PoisonError::into_inner).own.insert(word.to_owned());
+    }
+
     /// The text with every secret masked.
     pub fn scrub(&self, text: &str) -> String {
         let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
@@ -111,6 +81,10 @@ impl Redactor {
             for decoded in layer.base64(secrets.shortest()).chain(layer.hex(secrets.shortest())) {
                 secrets.find(&decoded, false, &mut found);
             }
+        }
+        if !found.is_empty() {
+            let own = secrets.own_words(text);
+            found.retain(|range| !own.iter().any(|own| own.start <= range.start && range.end <= own.end));
         }
         if found.is_empty() {
             return text.to_owned();
@@ -132,9 +106,6 @@ impl Redactor {
     }
 
     /// The value with every secret masked in each of its texts but our own words.
-    ///
-    /// # Errors
-    /// Where it cannot be serialised and read again.
     pub(crate) fn masked<T: Serialize + DeserializeOwned>(&self, value: &T) -> serde_json::Result<T> {
         let mut tree = serde_json::to_value(value)?;
         self.mask(&mut tree, "", &mut HashMap::new());
@@ -146,7 +117,7 @@ impl Redactor {
     fn mask(&self, value: &mut Value, name: &str, known: &mut HashMap<String, String>) {
         match value {
             // A user may have written a key where none belongs: into the name of a file.
-            Value::String(text) if OWN.contains(&name) && Self::default().scrub(text) == *text => {}
+            Value::String(text) if is_own(name) && !text.to_ascii_lowercase().contains("ct_live_") => {}
             Value::String(text) => {
                 let masked = known.entry(std::mem::take(text)).or_insert_with_key(|text| match name {
                     // The ids in a command line are ours, the URL is not.
@@ -166,6 +137,15 @@ impl Redactor {
     fn url(&self, word: &str) -> String {
         if word.contains("://") { self.scrub(word) } else { word.to_owned() }
     }
+}
+
+/// Whether a member of serialised values holds our own words: ids, clauses, names of files, rows and variables, and words
+/// that stand for something. They are never touched, unless they hold what looks like a key.
+fn is_own(name: &str) -> bool {
+    const OWN: &str = "about also answers case cause check checks clause envelope exit experiment expires explains \
+        file fresh id ingestion key keys level name premium requests row seen source standard tier \
+        variable verdict";
+    OWN.split(' ').any(|own| own == name)
 }
 
 /// So many characters in a row give a long secret away. Fewer than the twelve that nobody may see: of a dozen in base64
@@ -188,6 +168,8 @@ struct Secrets {
     runs: BTreeMap<usize, HashSet<Box<[u8]>>>,
     /// Secrets too short for runs, in lower case.
     words: BTreeSet<Box<[u8]>>,
+    /// Words of our own that a secret may be a part of; the page's clauses are such, too.
+    own: BTreeSet<String>,
 }
 
 impl Secrets {
@@ -210,6 +192,18 @@ impl Secrets {
     fn add_runs(&mut self, secret: &[u8], length: usize) {
         let runs = self.runs.entry(length).or_default();
         runs.extend(secret.windows(length).map(Box::from));
+    }
+
+    /// Where words of our own stand by themselves.
+    fn own_words(&self, text: &str) -> Vec<Range<usize>> {
+        let clauses = CLAUSES.iter().map(|clause| clause.id);
+        let words = self.own.iter().map(String::as_str).chain(clauses);
+        let inside = |mark: Option<char>| mark.is_some_and(char::is_alphanumeric);
+        let found = words.flat_map(|word| text.match_indices(word).map(|(at, word)| at..at + word.len()));
+        let alone = |at: &Range<usize>| {
+            !inside(text[..at.start].chars().next_back()) && !inside(text[at.end..].chars().next())
+        };
+        found.filter(alone).collect()
     }
 
     /// The fewest bytes in a row that can be found.

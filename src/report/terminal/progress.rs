@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-use crate::report::event::RunInfo;
+use crate::report::event::Event;
 use crate::report::timeline::{Lane, Timeline};
 
 /// So many waits are drawn; the others are counted.
@@ -17,7 +17,7 @@ const NAMED: usize = 3;
 const WORTH_DRAWING: Duration = Duration::from_secs(5);
 const MOST_LANES: usize = 18;
 /// How often a countdown is redrawn.
-pub(super) const TICK: Duration = Duration::from_millis(200);
+const TICK: Duration = Duration::from_millis(200);
 
 /// A line for the whole run, and one for each wait with its countdown.
 pub(super) struct Progress {
@@ -38,47 +38,54 @@ impl Progress {
         Self { lines, run, running: BTreeMap::new(), lanes: None, virtual_time: false }
     }
 
-    pub(super) fn start(&mut self, info: &RunInfo) {
-        self.virtual_time = info.virtual_time;
-        self.run = self.lines.add(self.run.clone());
-        self.run.set_length(info.checks.len() as u64);
-        self.run.enable_steady_tick(TICK);
-    }
-
-    /// Draws a line for each key of a run that takes its time, unless they would fill the screen.
-    pub(super) fn plan(&mut self, timeline: &Timeline) {
-        self.lanes = (timeline.takes >= WORTH_DRAWING && timeline.lanes.len() <= MOST_LANES)
-            .then(|| Lanes::new(&self.lines, timeline));
-    }
-
-    /// A case has these keys now.
-    pub(super) fn lent(&self, id: &str, keys: &[String]) {
-        if let Some(lanes) = &self.lanes {
-            lanes.lent(id, keys);
+    /// Draws what the event changes.
+    pub(super) fn event(&mut self, event: &Event) {
+        match event {
+            Event::Started(info) => {
+                self.virtual_time = info.virtual_time;
+                self.run = self.lines.add(self.run.clone());
+                self.run.set_length(info.checks.len() as u64);
+                self.run.enable_steady_tick(TICK);
+            }
+            // A line for each key of a run that takes its time, unless they would fill the screen.
+            Event::Planned(timeline) => {
+                self.lanes = (timeline.takes >= WORTH_DRAWING && timeline.lanes.len() <= MOST_LANES)
+                    .then(|| Lanes::new(&self.lines, timeline));
+            }
+            Event::CheckStarted { id } => {
+                self.running.entry(id.to_owned()).or_default();
+                self.name_running();
+            }
+            Event::KeysLent { id, keys } => {
+                self.lanes.iter().for_each(|lanes| lanes.lent(id, keys));
+            }
+            Event::KeysBack { keys } => self.lanes.iter().for_each(|lanes| lanes.back(keys)),
+            // Virtual waits are over before they could be read, so they are not drawn.
+            Event::Waiting { id, keys, what, how_long } if !self.virtual_time => match &self.lanes {
+                Some(lanes) => lanes.waiting(id, keys, *how_long),
+                None => self.waiting(id, what, *how_long),
+            },
+            Event::Resumed { id, keys } => match &self.lanes {
+                Some(lanes) => lanes.resumed(keys),
+                None => {
+                    if let Some(wait) = self.running.get_mut(id).and_then(Vec::pop) {
+                        self.remove(wait);
+                    }
+                    self.name_running();
+                }
+            },
+            Event::CheckFinished(result) => {
+                for wait in self.running.remove(&result.id).unwrap_or_default() {
+                    self.remove(wait);
+                }
+                self.run.inc(1);
+                self.name_running();
+            }
+            _ => {}
         }
     }
 
-    /// Nobody has these keys now, or one fewer of those who share them.
-    pub(super) fn back(&self, keys: &[String]) {
-        if let Some(lanes) = &self.lanes {
-            lanes.back(keys);
-        }
-    }
-
-    pub(super) fn running(&mut self, id: &str) {
-        self.running.entry(id.to_owned()).or_default();
-        self.name_running();
-    }
-
-    /// Virtual waits are over before they could be read, so they are not drawn.
-    pub(super) fn waiting(&mut self, id: &str, keys: &[String], what: &str, how_long: Duration) {
-        if self.virtual_time {
-            return;
-        }
-        if let Some(lanes) = &self.lanes {
-            lanes.waiting(id, keys, how_long);
-            return;
-        }
+    fn waiting(&mut self, id: &str, what: &str, how_long: Duration) {
         let drawn = self.running.values().flatten().flatten().count();
         let line = (drawn < WAITS).then(|| {
             let left = move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
@@ -93,25 +100,6 @@ impl Progress {
             line
         });
         self.running.entry(id.to_owned()).or_default().push(line);
-        self.name_running();
-    }
-
-    pub(super) fn resumed(&mut self, id: &str, keys: &[String]) {
-        if let Some(lanes) = &self.lanes {
-            lanes.resumed(keys);
-            return;
-        }
-        if let Some(wait) = self.running.get_mut(id).and_then(Vec::pop) {
-            self.remove(wait);
-        }
-        self.name_running();
-    }
-
-    pub(super) fn done(&mut self, id: &str) {
-        for wait in self.running.remove(id).unwrap_or_default() {
-            self.remove(wait);
-        }
-        self.run.inc(1);
         self.name_running();
     }
 
@@ -154,16 +142,16 @@ impl Progress {
 }
 
 /// A countdown shows what is left rounded up, and so never stands at 0 while it still waits.
-pub(super) fn countdown(left: Duration) -> String {
+fn countdown(left: Duration) -> String {
     format!("{} s", left.as_secs() + u64::from(left.subsec_nanos() > 0))
 }
 
-pub(super) fn visible_line(text: &str) -> String {
+fn visible_line(text: &str) -> String {
     text.chars().filter(|mark| !mark.is_control()).collect()
 }
 
 /// The templates are literals of this file; the tests draw each of them.
-pub(super) fn style(template: &str) -> ProgressStyle {
+fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
@@ -173,7 +161,7 @@ const COLUMNS: usize = 32;
 const NOW: char = '│';
 
 /// The lines of a planned run.
-pub(super) struct Lanes {
+struct Lanes {
     lines: MultiProgress,
     by_key: BTreeMap<String, (ProgressBar, Arc<Mutex<State>>)>,
 }
@@ -201,7 +189,7 @@ impl State {
 }
 
 impl Lanes {
-    pub(super) fn new(lines: &MultiProgress, timeline: &Timeline) -> Self {
+    fn new(lines: &MultiProgress, timeline: &Timeline) -> Self {
         // What all names begin with says nothing.
         let short =
             |key: &str| key.strip_prefix(crate::deployment::KEY_VARIABLE_PREFIX).unwrap_or(key).to_owned();
@@ -229,11 +217,11 @@ impl Lanes {
         Self { lines: lines.clone(), by_key: timeline.lanes.iter().map(line).collect() }
     }
 
-    pub(super) fn lent(&self, id: &str, keys: &[String]) {
+    fn lent(&self, id: &str, keys: &[String]) {
         self.change(keys, |state| state.checks.push(visible_line(id)));
     }
 
-    pub(super) fn back(&self, keys: &[String]) {
+    fn back(&self, keys: &[String]) {
         self.change(keys, |state| {
             // Who shares a key is soon over; which of them it was makes no difference to the line for long.
             if !state.checks.is_empty() {
@@ -242,12 +230,12 @@ impl Lanes {
         });
     }
 
-    pub(super) fn waiting(&self, id: &str, keys: &[String], how_long: Duration) {
+    fn waiting(&self, id: &str, keys: &[String], how_long: Duration) {
         let until = Instant::now() + how_long;
         self.change(keys, |state| state.wait = Some((visible_line(id), until)));
     }
 
-    pub(super) fn resumed(&self, keys: &[String]) {
+    fn resumed(&self, keys: &[String]) {
         self.change(keys, |state| state.wait = None);
     }
 
@@ -258,7 +246,7 @@ impl Lanes {
     }
 
     /// Ends the drawing.
-    pub(super) fn clear(self) {
+    fn clear(self) {
         for (line, _) in self.by_key.into_values() {
             line.finish_and_clear();
             self.lines.remove(&line);

@@ -16,7 +16,7 @@ const LINES: usize = 3;
 
 /// Facts about the target, and of those checks whose lines have not shown them. Beside causes, more than a
 /// few facts of checks are only counted.
-pub(super) fn observed(page: &mut Page, untold: &[&CheckResult], run: &RunSummary, causes: bool) {
+pub(super) fn observed(page: &mut Page, untold: &[CheckResult], run: &RunSummary, causes: bool) {
     let of_checks: Vec<(String, &str)> = untold
         .iter()
         .flat_map(|result| result.facts.iter().map(|fact| (format!("{}: ", result.id), fact.as_str())))
