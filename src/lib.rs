@@ -8,11 +8,13 @@
 //! [`mock`] is the reference API: a pure engine that is told the time, and the server that carries it. It knows
 //! `contract` and nothing else, for it is judged like any other deployment.
 //!
-//! [`scenario`] is the YAML language in which the contract is written, with diagnostics a person can act on. The
-//! shipped scenarios and the literal bodies they expect lie in `scenarios/` and `fixtures/`.
+//! [`yaml`] reads every file a user writes, each value with its place, with diagnostics a person can act on.
 //!
-//! [`deployment`] is what is under test: a base URL, keys by role, and where keys come from. It is the one place
-//! beside the command line and `mutants` that knows `mock`, because the embedded reference is a deployment too.
+//! [`scenario`] is the language in YAML in which the contract is written. The shipped scenarios and the literal bodies
+//! they expect lie in `scenarios/` and `fixtures/`.
+//!
+//! [`deployment`] is what is under test: a base URL, keys by role, and where keys come from. It is the one place beside
+//! the command line that knows `mock`, because the embedded reference is a target too.
 //!
 //! [`run`] plays scenarios against a target and judges what comes back. Judge and judged share the vocabulary and no
 //! code. A wrong count is at first a suspicion; it becomes a failure when no conforming limiter explains it.
@@ -45,3 +47,4 @@ pub mod report;
 pub mod run;
 pub mod scenario;
 mod system;
+pub mod yaml;

@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use trenchcheck::contract::{ApiKey, Scope, Tier};
-use trenchcheck::mock::{Engine, KeySpec, Knobs, Request};
+use trenchcheck::mock::{Behaviour, Engine, KeySpec, Request};
 
 const KEY: &str = "ct_live_q1W2e3R4t5Y6u7I8o9P0a1S2d3F4g5H6";
 const THREADS: usize = 16;
 
 fn engine(scopes: &[Scope], plan: Tier) -> Engine {
-    let engine = Engine::new(Knobs::default(), 0);
+    let engine = Engine::new(Behaviour::default(), 0);
     let spec = KeySpec { name: "shared".to_owned(), scopes: scopes.to_vec(), plan };
     let workspace = engine.default_workspace();
     engine.create_key(&workspace, "key_1".to_owned(), spec, &ApiKey::new(KEY).unwrap(), 0).unwrap();

@@ -14,8 +14,8 @@ use crate::deployment::{Embedded, Key, Keys, KeysFrom, Target, TargetError, Targ
 use crate::load::{Outputs, RunRecord, report};
 use crate::report::{Event, ExitCode, Json, Junit, Redactor, Reports, Terminal, TerminalOptions, Verbosity};
 use crate::scenario::model::Level;
-use crate::scenario::span::{At, Spanned};
 use crate::scenario::{Check, Suite};
+use crate::yaml::{At, Spanned};
 
 /// Which deployment, with which keys.
 #[derive(Debug, Clone, Default, clap::Args)]

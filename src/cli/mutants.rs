@@ -1,7 +1,7 @@
 //! `trenchcheck mutants`: does the suite notice every wrong behaviour the mock knows?
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -9,12 +9,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::args::IdPattern;
 use super::test::interruption;
 use super::{Ended, colour, complain, fail, told};
-use crate::deployment::TargetError;
-use crate::mock::Group;
+use crate::mock::{Group, Nature};
 use crate::mutants::{
-    Composition, CompositionOptions, CompositionSummary, Examined, ExaminedComposition, Ground, HuntError,
-    HuntOptions, Mutant, Nature, Share, Summary, compose, hunt, hunt_compositions, mutants, print,
-    print_compositions, save_compositions, save_hunt,
+    Examined, Ground, HuntError, HuntOptions, Mutant, Share, Summary, compose, hunt, mutants, print,
+    save_hunt,
 };
 use crate::report::ExitCode;
 use crate::scenario::Suite;
@@ -102,17 +100,18 @@ pub(super) async fn run(args: MutantsArgs, suite: Suite) -> Ended {
     if args.seed.is_some() && args.pairs.is_none() && args.share.is_none() {
         return Err(refused("--seed is for --pairs and --share".to_owned()));
     }
-    if let Some(chosen) = compositions(&args).map_err(refused)? {
-        return run_compositions(&args, chosen, suite).await;
-    }
     let chosen = choose(&args).map_err(refused)?;
     if args.list {
         return Ok(told(list(&chosen, &mut io::stdout()), ExitCode::Conforms));
     }
     let suite = Arc::new(suite);
-    let ground = ground(&args).await?;
-    let options = HuntOptions { jobs: jobs(&args), whole_suite: args.whole_suite };
-    let progress = progress(chosen.len(), "mutants");
+    let ground = if args.real_time { Ok(Ground::Deployments) } else { Ground::workspaces().await };
+    let ground = ground.map_err(|error| HuntError::Broken(error.to_string()));
+    let ground = ground.map_err(fail(ExitCode::Internal))?;
+    let seed = args.pairs.map(|_| args.seed());
+    let options = HuntOptions { jobs: jobs(&args), whole_suite: args.whole_suite, seed };
+    let composed = chosen.iter().any(Mutant::is_composed);
+    let progress = progress(chosen.len(), if composed { "servers" } else { "mutants" });
     let done = |one: &Examined| {
         progress.set_message(one.mutant.name.clone());
         progress.inc(1);
@@ -121,55 +120,13 @@ pub(super) async fn run(args: MutantsArgs, suite: Suite) -> Ended {
     progress.finish_and_clear();
     let hunted = hunted.map_err(fail(ExitCode::Internal))?;
     let summary = Summary::of(&hunted, &suite);
-    let save = |path: &Path| save_hunt(path, &hunted, &summary, now());
-    let print = |colour, out: &mut dyn Write| print(&hunted, &summary, args.verbose, colour, out);
-    Ok(report(&args, save, print, summary.exit))
-}
-
-/// Plays against servers with several deviations, or lists them.
-async fn run_compositions(args: &MutantsArgs, chosen: Vec<Composition>, suite: Suite) -> Ended {
-    if args.list {
-        return Ok(told(list_compositions(&chosen, &mut io::stdout()), ExitCode::Conforms));
-    }
-    let ground = ground(args).await?;
-    let options = CompositionOptions { jobs: jobs(args), seed: args.pairs.map(|_| args.seed()) };
-    let progress = progress(chosen.len(), "servers");
-    let done = |one: &ExaminedComposition| {
-        progress.set_message(one.composition.to_string());
-        progress.inc(1);
-    };
-    let hunted = hunt_compositions(Arc::new(suite), chosen, ground, options, done, interruption()).await;
-    progress.finish_and_clear();
-    let hunted = hunted.map_err(fail(ExitCode::Internal))?;
-    let summary = CompositionSummary::of(&hunted);
-    let save = |path: &Path| save_compositions(path, &hunted, &summary, now());
-    let print =
-        |colour, out: &mut dyn Write| print_compositions(&hunted, &summary, args.verbose, colour, out);
-    Ok(report(args, save, print, summary.exit))
-}
-
-/// Writes what came of it, to a file where that is asked for, and to people.
-fn report(
-    args: &MutantsArgs,
-    save: impl FnOnce(&Path) -> io::Result<()>,
-    print: impl FnOnce(bool, &mut dyn Write) -> io::Result<()>,
-    exit: ExitCode,
-) -> ExitCode {
     if let Some(path) = &args.json
-        && let Err(error) = save(path)
+        && let Err(error) = save_hunt(path, &hunted, &summary, now())
     {
         complain(&format!("a report could not be written: {error}"));
-        return ExitCode::Internal;
+        return Err(ExitCode::Internal);
     }
-    told(print(colour(), &mut io::stdout()), exit)
-}
-
-async fn ground(args: &MutantsArgs) -> Result<Ground, ExitCode> {
-    if args.real_time {
-        return Ok(Ground::Deployments);
-    }
-    let broken = |error: TargetError| HuntError::Broken(error.to_string());
-    Ground::workspaces().await.map_err(broken).map_err(fail(ExitCode::Internal))
+    Ok(told(print(&hunted, &summary, args.verbose, colour(), &mut io::stdout()), summary.exit))
 }
 
 /// The time, as reports give it.
@@ -179,6 +136,9 @@ fn now() -> String {
 
 /// The mutants that are asked for.
 fn choose(args: &MutantsArgs) -> Result<Vec<Mutant>, String> {
+    if args.pairs.is_some() || args.names.iter().any(|name| Mutant::is_composition(name.as_str())) {
+        return choose_composed(args);
+    }
     let mut chosen = mutants();
     for pattern in &args.names {
         if !chosen.iter().any(|mutant| pattern.matches(&mutant.name)) {
@@ -192,7 +152,7 @@ fn choose(args: &MutantsArgs) -> Result<Vec<Mutant>, String> {
         }
     }
     let named = |mutant: &Mutant| args.names.iter().any(|pattern| pattern.matches(&mutant.name));
-    let of_group = |mutant: &Mutant| mutant.group.is_some_and(|group| args.group.contains(&group));
+    let of_group = |mutant: &Mutant| args.group.iter().any(|group| mutant.group == Some(group.to_string()));
     chosen.retain(|mutant| args.names.is_empty() || named(mutant));
     chosen.retain(|mutant| args.group.is_empty() || of_group(mutant));
     if chosen.is_empty() {
@@ -207,6 +167,28 @@ fn choose(args: &MutantsArgs) -> Result<Vec<Mutant>, String> {
         chosen = share.of(chosen, args.seed());
     }
     Ok(chosen)
+}
+
+/// The servers with several deviations that are asked for.
+fn choose_composed(args: &MutantsArgs) -> Result<Vec<Mutant>, String> {
+    if let Some(count) = args.pairs {
+        if args.real_time && !args.list {
+            return Err("--real-time takes minutes for each server: name those you want, as in \
+                        `trenchcheck mutants --real-time accept-bearer+window-30s`"
+                .to_owned());
+        }
+        return Ok(compose(usize::from(count), args.seed()));
+    }
+    if args.share.is_some() || !args.group.is_empty() {
+        return Err("--group and --share are about single mutants".to_owned());
+    }
+    let named = args.names.iter().map(|name| match name.as_str() {
+        single if !Mutant::is_composition(single) => {
+            Err(format!("`{single}` is a single mutant: ask for those in a run of their own"))
+        }
+        names => names.parse::<Mutant>().map_err(|error| error.to_string()),
+    });
+    named.collect()
 }
 
 /// In real time they mostly wait; otherwise each needs a processor, and bursts that are held up prove nothing.
@@ -229,51 +211,24 @@ fn progress(count: usize, of_what: &str) -> ProgressBar {
 
 fn list(chosen: &[Mutant], out: &mut dyn Write) -> io::Result<()> {
     for mutant in chosen {
+        let group = mutant.group.as_deref().unwrap_or_default();
+        if mutant.is_composed() {
+            writeln!(out, "{}", mutant.name)?;
+            for change in &mutant.changes {
+                writeln!(out, "    {}: {}", change.name, change.about)?;
+            }
+            continue;
+        }
         writeln!(out, "{}: {}", mutant.name, mutant.about)?;
-        let group = mutant.group.map(|group| group.to_string()).unwrap_or_default();
-        match mutant.nature {
-            Nature::Reference => writeln!(out, "    breaks nothing")?,
-            Nature::Conforming => writeln!(out, "    {group}, breaks nothing")?,
-            Nature::Wrong { breach, checks, also } => {
+        match mutant.changes.first().map(|change| change.nature) {
+            None if mutant.group.is_none() => writeln!(out, "    breaks nothing")?,
+            None | Some(Nature::LegalVariant) => writeln!(out, "    {group}, breaks nothing")?,
+            Some(Nature::Deviation { breach, checks, also }) => {
                 writeln!(out, "    {group}, breaks a {}: {}", breach.as_str(), checks.join(", "))?;
                 if !also.is_empty() {
                     writeln!(out, "    may fail as well: {}", also.join(", "))?;
                 }
             }
-        }
-    }
-    out.flush()
-}
-
-/// The servers that are asked for; none where single mutants are.
-fn compositions(args: &MutantsArgs) -> Result<Option<Vec<Composition>>, String> {
-    if let Some(count) = args.pairs {
-        if args.real_time && !args.list {
-            return Err("--real-time takes minutes for each server: name those you want, as in \
-                        `trenchcheck mutants --real-time accept-bearer+window-30s`"
-                .to_owned());
-        }
-        return Ok(Some(compose(usize::from(count), args.seed())));
-    }
-    if !args.names.iter().any(|name| Composition::is_meant_by(name.as_str())) {
-        return Ok(None);
-    }
-    if args.share.is_some() || !args.group.is_empty() {
-        return Err("--group and --share are about single mutants".to_owned());
-    }
-    if let Some(single) = args.names.iter().find(|name| !Composition::is_meant_by(name.as_str())) {
-        let single = single.as_str();
-        return Err(format!("`{single}` is a single mutant: ask for those in a run of their own"));
-    }
-    let composed = args.names.iter().map(|name| name.as_str().parse::<Composition>());
-    composed.collect::<Result<_, _>>().map(Some).map_err(|error| error.to_string())
-}
-
-fn list_compositions(chosen: &[Composition], out: &mut dyn Write) -> io::Result<()> {
-    for composition in chosen {
-        writeln!(out, "{composition}")?;
-        for part in composition.parts() {
-            writeln!(out, "    {}: {}", part.name, part.about)?;
         }
     }
     out.flush()

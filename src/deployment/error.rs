@@ -36,7 +36,7 @@ pub enum TargetError {
     Unreadable(PathBuf, std::io::Error),
     /// The target file is wrong.
     #[error("{0}")]
-    BadFile(crate::scenario::Problems),
+    BadFile(crate::yaml::Problems),
     /// A mock's control API at this URL did not do what was asked.
     #[error("the mock's control API at {0} {1}")]
     Control(String, String),

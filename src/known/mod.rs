@@ -13,8 +13,8 @@ use serde::Deserialize;
 
 use crate::report::{CheckResult, KnownDeviation, Verdict, save};
 use crate::scenario::model::Level;
-use crate::scenario::span::{At, Spanned};
-use crate::scenario::{Problem, Problems, nearest, read_document};
+use crate::yaml::{At, Spanned};
+use crate::yaml::{Problem, Problems, nearest, read_document};
 
 /// The checks a deployment is known to fail.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]

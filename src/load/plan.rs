@@ -13,10 +13,9 @@ use super::record::{LaneRecord, Shard};
 use super::series::Histograms;
 use crate::contract::Limits;
 use crate::deployment::{Role, Target};
-use crate::scenario::span::{At, Spanned};
 use crate::scenario::words::Span;
-use crate::scenario::{Problem, Problems};
 use crate::system;
+use crate::yaml::{At, Problem, Problems, Spanned};
 
 /// How many slots a lane has at most that does not ask for more.
 const MOST_SLOTS: u32 = 512;

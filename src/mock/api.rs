@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use super::backstage::Backstage;
+use super::handle::MockHandle;
 use super::options::{MockError, MockOptions};
 use super::server::MockServer;
 
@@ -40,7 +40,7 @@ use super::server::MockServer;
 #[derive(Debug)]
 pub struct MockApi {
     server: MockServer,
-    backstage: Backstage,
+    handle: MockHandle,
 }
 
 impl MockApi {
@@ -58,7 +58,7 @@ impl MockApi {
     /// [`MockError`] when the port is taken or a deviation has no such name.
     pub async fn with(options: MockOptions) -> Result<Self, MockError> {
         let server = MockServer::start(options).await?;
-        Ok(Self { backstage: server.backstage(), server })
+        Ok(Self { handle: server.handle(), server })
     }
 
     /// The base URL, such as `http://127.0.0.1:4010`.
@@ -75,9 +75,9 @@ impl MockApi {
 }
 
 impl Deref for MockApi {
-    type Target = Backstage;
+    type Target = MockHandle;
 
-    fn deref(&self) -> &Backstage {
-        &self.backstage
+    fn deref(&self) -> &MockHandle {
+        &self.handle
     }
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::contract::{ErrorCode, Scope};
 
 use super::message::Reply;
-use super::note::Envelopes;
+use super::summary::Envelopes;
 
 #[derive(Serialize)]
 struct Body<'a> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::contract::Endpoint;
 
 use super::engine::Engine;
-use super::note::Note;
+use super::summary::Summary;
 
 /// The statuses that are told apart; 0 stands for a connection that was cut, the last for every other.
 const STATUSES: [(u16, &str); 20] = [
@@ -66,24 +66,24 @@ pub(crate) struct Meters {
 
 impl Meters {
     /// Counts a request and its answer.
-    pub(crate) fn count(&self, note: &Note, status: u16, faulty: bool, took: Duration) {
+    pub(crate) fn count(&self, summary: &Summary, status: u16, faulty: bool, took: Duration) {
         let add = |counter: &AtomicU64, count: u64| {
             if count > 0 {
                 counter.fetch_add(count, Ordering::Relaxed);
             }
         };
-        let endpoint = note.endpoint.map_or(Endpoint::ALL.len(), |endpoint| endpoint as usize);
+        let endpoint = summary.endpoint.map_or(Endpoint::ALL.len(), |endpoint| endpoint as usize);
         let known = STATUSES.iter().position(|(known, _)| *known == status);
         add(&self.requests[endpoint][known.unwrap_or(STATUSES.len() - 1)], 1);
         let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let within = BOUNDS.iter().position(|(bound, _)| us <= *bound);
         add(&self.durations[within.unwrap_or(BOUNDS.len())], 1);
         add(&self.duration_us, us);
-        if note.endpoint == Some(Endpoint::Events) {
-            add(&self.accepted, u64::from(note.accepted));
-            add(&self.repeated, u64::from(note.repeated));
-            add(&self.documented, u64::from(note.envelopes.documented));
-            add(&self.wire, u64::from(note.envelopes.wire));
+        if summary.endpoint == Some(Endpoint::Events) {
+            add(&self.accepted, u64::from(summary.accepted));
+            add(&self.repeated, u64::from(summary.repeated));
+            add(&self.documented, u64::from(summary.envelopes.documented));
+            add(&self.wire, u64::from(summary.envelopes.wire));
         }
         add(&self.faults, u64::from(faulty));
     }

@@ -1,7 +1,7 @@
 //! What a workspace is set to: deviations, limiter, limits. It can be changed while requests come in.
 
-use super::deviations::{UnknownDeviation, knobs};
-use super::knobs::Knobs;
+use super::behaviour::Behaviour;
+use super::deviations::{UnknownDeviation, behaviour};
 use super::limiter::Kind;
 use super::quotas::Quotas;
 
@@ -9,7 +9,7 @@ use super::quotas::Quotas;
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     /// What the names and the limiter come to.
-    pub(super) knobs: Knobs,
+    pub(super) behaviour: Behaviour,
     /// The names of the deviations, in the order in which they apply.
     pub(super) deviations: Vec<String>,
     /// The limiter, where it is not the reference's.
@@ -28,7 +28,7 @@ impl Settings {
         limiter: Option<Kind>,
         quotas: Quotas,
     ) -> Result<Self, UnknownDeviation> {
-        Ok(Self { knobs: knobs(&deviations, limiter)?, deviations, limiter, quotas })
+        Ok(Self { behaviour: behaviour(&deviations, limiter)?, deviations, limiter, quotas })
     }
 
     /// The names of the deviations, in the order in which they apply.
@@ -52,8 +52,8 @@ impl Settings {
     }
 }
 
-impl From<Knobs> for Settings {
-    fn from(knobs: Knobs) -> Self {
-        Self { knobs, ..Self::default() }
+impl From<Behaviour> for Settings {
+    fn from(behaviour: Behaviour) -> Self {
+        Self { behaviour, ..Self::default() }
     }
 }

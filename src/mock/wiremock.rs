@@ -7,10 +7,10 @@ use std::time::Instant;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Respond, ResponseTemplate};
 
-use super::backstage::Backstage;
 use super::engine::Engine;
 use super::errors::error;
-use super::front::{Front, Turn};
+use super::gateway::{Delivery, Gateway};
+use super::handle::MockHandle;
 use super::message::{Reply, Request};
 use super::settings::Settings;
 
@@ -44,12 +44,12 @@ const LAST: u8 = u8::MAX;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
-pub struct Mounted(Backstage);
+pub struct Mounted(MockHandle);
 
 impl Deref for Mounted {
-    type Target = Backstage;
+    type Target = MockHandle;
 
-    fn deref(&self) -> &Backstage {
+    fn deref(&self) -> &MockHandle {
         &self.0
     }
 }
@@ -58,16 +58,16 @@ impl Deref for Mounted {
 /// needs. Of faults, wiremock cannot carry out what happens to a connection: in place of a reset it answers 502, and
 /// bodies come whole and at once.
 pub async fn mount(server: &MockServer) -> Mounted {
-    let engine = Arc::new(Engine::new(Settings::default(), Backstage::epoch_ms()));
-    let backstage = Backstage::new(Arc::clone(&engine), Instant::now());
-    let responder = Responder { front: Front::new(engine, None), backstage: backstage.clone() };
+    let engine = Arc::new(Engine::new(Settings::default(), MockHandle::epoch_ms()));
+    let handle = MockHandle::new(Arc::clone(&engine), Instant::now());
+    let responder = Responder { gateway: Gateway::new(engine, None), handle: handle.clone() };
     Mock::given(any()).respond_with(responder).with_priority(LAST).mount(server).await;
-    Mounted(backstage)
+    Mounted(handle)
 }
 
 struct Responder {
-    front: Front,
-    backstage: Backstage,
+    gateway: Gateway,
+    handle: MockHandle,
 }
 
 impl Respond for Responder {
@@ -82,8 +82,8 @@ impl Respond for Responder {
             body: &request.body,
             ..Request::default()
         };
-        let Turn { reply, delay, damage: _, pending } =
-            self.front.take(&request, self.backstage.now(), Instant::now());
+        let Delivery { reply, delay, damage: _, pending } =
+            self.gateway.take(&request, self.handle.now(), Instant::now());
         let Some(mut reply) = reply else {
             let reply = error(502, "FAULT", "A fault cuts the connection here.");
             pending.answered_otherwise(&reply);

@@ -162,7 +162,7 @@ impl Workspace {
 
     /// Makes a key known in the further forms the deviations ask for.
     pub(super) fn remember_forms(&self, plaintext: &[u8], key: &Arc<KeyEntry>) {
-        for form in &self.settings().knobs.forms {
+        for form in &self.settings().behaviour.forms {
             let known = (form.known)(plaintext);
             write(&self.forms).insert(KeyHash::of(&known), Arc::clone(key));
         }

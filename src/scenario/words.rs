@@ -2,6 +2,7 @@
 //! read by a parser that says what it expected.
 
 use std::fmt;
+use std::iter;
 use std::marker::PhantomData;
 use std::time::Duration;
 
@@ -189,10 +190,7 @@ impl<'de, T: Word + Deserialize<'de>> Visitor<'de> for WordVisitor<T> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<T, A::Error> {
-        let mut all = Vec::new();
-        while let Some(one) = seq.next_element()? {
-            all.push(one);
-        }
+        let all: Vec<T> = iter::from_fn(|| seq.next_element().transpose()).collect::<Result<_, _>>()?;
         let found = if all.is_empty() { "an empty list" } else { "a list" };
         T::all(all).ok_or_else(|| A::Error::custom(format!("found {found}, expected {}", T::EXPECTED)))
     }
@@ -256,12 +254,8 @@ impl Word for Span {
 
     fn parse(text: &str) -> Option<Self> {
         let (number, unit) = text.split_at(text.find(|mark: char| !mark.is_ascii_digit())?);
-        let milliseconds = match unit {
-            "ms" => 1,
-            "s" => 1_000,
-            "m" => 60_000,
-            _ => return None,
-        };
+        let (_, milliseconds) =
+            [("ms", 1), ("s", 1_000), ("m", 60_000)].into_iter().find(|(of, _)| *of == unit)?;
         let time = Duration::from_millis(number.parse::<u64>().ok()?.checked_mul(milliseconds)?);
         (time <= LONGEST).then_some(Self(time))
     }

@@ -6,8 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Lane, Payload, Profile, Template};
-use crate::scenario::span::Spanned;
-use crate::scenario::{Problem, Problems, Source, nearest, shipped_fixture, shipped_fixtures};
+use crate::scenario::{Source, shipped_fixture, shipped_fixtures};
+use crate::yaml::Spanned;
+use crate::yaml::{Problem, Problems, nearest};
 
 /// Why there is no profile.
 #[derive(Debug, thiserror::Error)]

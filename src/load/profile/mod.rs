@@ -16,9 +16,9 @@ use serde::Deserialize;
 use super::thresholds::Thresholds;
 use crate::contract::Endpoint;
 use crate::deployment::Role;
-use crate::scenario::span::Spanned;
 use crate::scenario::words::{Span, Word, word};
-use crate::scenario::{Problems, read_document};
+use crate::yaml::Spanned;
+use crate::yaml::{Problems, read_document};
 
 pub use check::MOST_EVENTS_OF_A_BATCH;
 pub use library::{Library, ProfileError, Shelved};

@@ -21,7 +21,7 @@ use super::profile::{Align, Library, Request as Wish, Shelved};
 use super::*;
 use crate::contract::{ApiKey, Tier};
 use crate::deployment::{Envelope, Keys, Target};
-use crate::mock::{Engine, KeySpec, LimiterKind, Reply, Request, Rules, knobs};
+use crate::mock::{Engine, KeySpec, LimiterKind, Reply, Request, Rules, behaviour};
 use crate::payload::{Mix, Payloads, random_session};
 use crate::scenario::Source;
 
@@ -114,9 +114,9 @@ struct Server<'w> {
 
 impl<'w> Server<'w> {
     fn new(world: &'w World, plan: &Plan) -> Self {
-        let mut knobs = knobs(&world.deviations, world.limiter).unwrap();
-        knobs.rules.push(world.rules);
-        let engine = Engine::with_journals(knobs.into(), EPOCH_MS + world.phase_ms, 0);
+        let mut behaviour = behaviour(&world.deviations, world.limiter).unwrap();
+        behaviour.rules.push(world.rules);
+        let engine = Engine::with_journals(behaviour.into(), EPOCH_MS + world.phase_ms, 0);
         let workspace = engine.default_workspace();
         let mut keys = BTreeMap::new();
         for lane in &plan.lanes {

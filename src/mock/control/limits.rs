@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::contract::Tier;
 use crate::mock::ingest::format_timestamp;
 use crate::mock::keys::KeyEntry;
-use crate::mock::limiter::Use;
+use crate::mock::limiter::Used;
 use crate::mock::workspace::Workspace;
 
 use super::answer::{bad_request, data};
@@ -65,11 +65,11 @@ struct Budget {
 
 fn limits(call: &Call<'_>, workspace: &Arc<Workspace>, key: &Arc<KeyEntry>) -> KeyLimits {
     let engine = &call.control.engine;
-    let (standing, rules) = match engine.standing(workspace, key, call.now) {
-        Some((standing, rules)) => (standing, Some(rules)),
+    let (usage, rules) = match engine.usage(workspace, key, call.now) {
+        Some((usage, rules)) => (usage, Some(rules)),
         None => Default::default(),
     };
-    let budget = |count: Use, limit: Option<u32>| Budget {
+    let budget = |count: Used, limit: Option<u32>| Budget {
         used: count.used,
         limit,
         frees_at: count.frees_at.map(|at| format_timestamp(engine.wall(at))),
@@ -79,7 +79,7 @@ fn limits(call: &Call<'_>, workspace: &Arc<Workspace>, key: &Arc<KeyEntry>) -> K
         name: key.name.to_string(),
         tier: key.tier,
         window_ms: rules.map(|rules| rules.window_ms),
-        requests: budget(standing.requests, rules.map(|rules| rules.requests)),
-        events: budget(standing.events, rules.and_then(|rules| rules.events)),
+        requests: budget(usage.requests, rules.map(|rules| rules.requests)),
+        events: budget(usage.events, rules.and_then(|rules| rules.events)),
     }
 }

@@ -1,13 +1,13 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::*;
-use crate::mock::knobs::Knobs;
+use crate::mock::behaviour::Behaviour;
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 fn control(token: Option<&str>) -> Control {
-    let engine = Arc::new(Engine::new(Knobs::default(), 0));
+    let engine = Arc::new(Engine::new(Behaviour::default(), 0));
     Control::new(engine, Arc::default(), token.and_then(ControlToken::new))
 }
 

@@ -1,251 +1,185 @@
 //! Requests counted wrongly.
 
+use std::time::Duration;
+
 use crate::contract::{Endpoint, Limits, Tier};
-use crate::mock::knobs::{Knobs, Unit};
+use crate::mock::behaviour::CountedFor;
 use crate::mock::limiter::Kind;
-use crate::mock::visit::Visit;
 
-use super::{Entry, Group, must, should};
+use super::Entry;
+use super::aspects::Aspect::*;
+use super::{key_and, legal, must, should};
 
-const GROUP: Group = Group::Limits;
+/// The longest delay of `jitter`, in milliseconds.
+const JITTER: u64 = 400;
 
 pub(super) const ENTRIES: &[Entry] = &[
-    must(GROUP, "standard-limit-59", &["rate.standard"], "Standard gets 59 requests.", |k| {
-        tier(k, |_, tier, limits| if tier == Tier::Standard { requests(limits, 59) } else { limits });
-    }),
-    must(GROUP, "standard-limit-61", &["rate.standard"], "Standard gets 61 requests.", |k| {
-        tier(k, |_, tier, limits| if tier == Tier::Standard { requests(limits, 61) } else { limits });
-    }),
-    must(GROUP, "premium-limit-299", &["rate.premium"], "Premium gets 299 requests.", |k| {
-        tier(k, |_, tier, limits| if tier == Tier::Premium { requests(limits, 299) } else { limits });
-    }),
-    must(GROUP, "premium-limit-301", &["rate.premium"], "Premium gets 301 requests.", |k| {
-        tier(k, |_, tier, limits| if tier == Tier::Premium { requests(limits, 301) } else { limits });
-    }),
-    must(GROUP, "premium-is-standard", &["rate.premium"], "Premium gets what Standard gets.", |k| {
-        tier(k, |_, tier, limits| if tier == Tier::Premium { requests(limits, 60) } else { limits });
-    }),
-    must(GROUP, "ingestion-limit-999", &["rate.ingestion"], "Ingestion gets 999 requests.", |k| {
-        tier(k, |_, tier, limits| if tier == Tier::Ingestion { requests(limits, 999) } else { limits });
-    }),
-    must(GROUP, "ingestion-limit-1001", &["rate.ingestion"], "Ingestion gets 1,001 requests.", |k| {
-        tier(k, |_, tier, limits| if tier == Tier::Ingestion { requests(limits, 1_001) } else { limits });
-    }),
-    must(
-        GROUP,
-        "ingestion-not-automatic",
-        &["rate.ingestion"],
-        "A key that ingests stays on its plan.",
-        |k| tier(k, |_, tier, limits| if tier == Tier::Ingestion { Tier::Standard.limits() } else { limits }),
-    ),
-    must(
-        GROUP,
-        "everybody-on-ingestion",
-        &["rate.standard", "rate.premium"],
-        "Every key gets what Ingestion gets.",
-        |k| tier(k, |_, _, _| Tier::Ingestion.limits()),
-    ),
-    must(GROUP, "no-limit", &["rate.standard", "rate.premium", "rate.bound"], "Nothing is limited.", |k| {
-        tier(k, |_, _, _| Limits { requests: u32::MAX, events: None })
-    }),
-    must(
-        GROUP,
-        "tier-by-route",
-        &["rate.tier-by-key", "rate.premium"],
-        "Reading is limited like Standard, whatever the key's tier.",
-        |k| {
-            tier(k, |visit, _, limits| {
-                let reads = visit.route.endpoint().is_some_and(|endpoint| endpoint.method() == "GET");
-                if reads { requests(limits, 60) } else { limits }
-            });
-        },
-    ),
-    must(
-        GROUP,
-        "leak",
-        &["rate.standard", "rate.premium", "rate.ingestion"],
-        "Every twentieth request over the limit is let through.",
-        |k| k.rules.push(|rules| rules.leak_every = 20),
-    ),
-    must(
-        GROUP,
-        "per-connection",
-        &["rate.connections", "rate.concurrent"],
-        "Every connection has the key's limit to itself.",
-        |k| k.unit = |visit| named(visit, &visit.request.connection.to_string()),
-    ),
-    must(GROUP, "http2-uncounted", &["rate.connections"], "Requests in HTTP/2 are not counted.", |k| {
-        k.free.push(|visit| visit.request.http2)
-    }),
-    must(
-        GROUP,
-        "wrong-keys-refill",
-        &["rate.stays-used-up"],
-        "A 401 begins the window of every key anew.",
-        |k| k.bad_keys_refill = true,
-    ),
-    must(
-        GROUP,
-        "per-endpoint",
-        &["rate.across-endpoints"],
-        "Every endpoint has the key's limit to itself.",
-        |k| {
-            k.unit = |visit| named(visit, visit.route.endpoint().map_or("", Endpoint::name));
-        },
-    ),
-    must(
-        GROUP,
-        "tools-uncounted",
-        &["rate.across-endpoints", "rate.every-endpoint"],
-        "Requests for tool analytics are not counted.",
-        |k| k.free.push(|visit| visit.goes_to(Endpoint::Tools)),
-    ),
-    should(
-        GROUP,
-        "scores-uncounted",
-        &["rate.every-endpoint-scores"],
-        "Evaluation scores are not counted.",
-        |k| k.free.push(|visit| visit.goes_to(Endpoint::Scores)),
-    ),
-    must(
-        GROUP,
-        "one-row-uncounted",
-        &["rate.every-endpoint", "rate.url-variants"],
-        "Requests that ask for one row only are not counted.",
-        |k| k.free.push(|visit| visit.request.parameter("limit").as_deref() == Some("1")),
-    ),
-    must(
-        GROUP,
-        "per-query-string",
-        &["rate.url-variants"],
-        "Every query string has the key's limit to itself.",
-        |k| k.unit = |visit| named(visit, visit.request.query),
-    ),
-    should(
-        GROUP,
-        "slash-uncounted",
-        &["rate.url-variants-path"],
-        "Requests with a slash at the end of the path are not counted.",
-        |k| k.free.push(|visit| visit.request.path.ends_with('/')),
-    ),
-    should(GROUP, "head-uncounted", &["rate.url-variants-head"], "HEAD requests are not counted.", |k| {
-        k.free.push(|visit| visit.request.method == "HEAD");
-    }),
-    must(
-        GROUP,
-        "per-forwarded-for",
-        &["rate.not-by-client"],
-        "Every client named by a proxy's header has the key's limit to itself.",
-        |k| {
-            k.unit = |visit| {
+    must("standard-limit-59", "Standard gets 59 requests.")
+        .breaks(&["rate.standard"], &[Standard])
+        .by(|b| b.limits.push(|_, tier, limits| granted(limits, tier == Tier::Standard, 59))),
+    must("standard-limit-61", "Standard gets 61 requests.")
+        .breaks(&["rate.standard"], &[Standard])
+        .by(|b| b.limits.push(|_, tier, limits| granted(limits, tier == Tier::Standard, 61))),
+    must("premium-limit-299", "Premium gets 299 requests.")
+        .breaks(&["rate.premium"], &[Premium])
+        .by(|b| b.limits.push(|_, tier, limits| granted(limits, tier == Tier::Premium, 299))),
+    must("premium-limit-301", "Premium gets 301 requests.")
+        .breaks(&["rate.premium"], &[Premium])
+        .by(|b| b.limits.push(|_, tier, limits| granted(limits, tier == Tier::Premium, 301))),
+    must("premium-is-standard", "Premium gets what Standard gets.")
+        .breaks(&["rate.premium"], &[Premium])
+        .by(|b| b.limits.push(|_, tier, limits| granted(limits, tier == Tier::Premium, 60))),
+    must("ingestion-limit-999", "Ingestion gets 999 requests.")
+        .breaks(&["rate.ingestion"], &[Ingestion])
+        .by(|b| b.limits.push(|_, tier, limits| granted(limits, tier == Tier::Ingestion, 999))),
+    must("ingestion-limit-1001", "Ingestion gets 1,001 requests.")
+        .breaks(&["rate.ingestion"], &[Ingestion])
+        .by(|b| b.limits.push(|_, tier, limits| granted(limits, tier == Tier::Ingestion, 1_001))),
+    must("ingestion-not-automatic", "A key that ingests stays on its plan.")
+        .breaks(&["rate.ingestion"], &[Ingestion, Events])
+        .by(|b| {
+            b.limits.push(
+                |_, tier, limits| if tier == Tier::Ingestion { Tier::Standard.limits() } else { limits },
+            )
+        }),
+    must("everybody-on-ingestion", "Every key gets what Ingestion gets.")
+        .breaks(&["rate.standard", "rate.premium"], &[Status429, Standard, Premium, Events])
+        .by(|b| b.limits.push(|_, _, _| Tier::Ingestion.limits())),
+    must("no-limit", "Nothing is limited.")
+        .breaks(
+            &["rate.standard", "rate.premium", "rate.bound"],
+            &[Status429, Standard, Premium, Ingestion, Events],
+        )
+        .by(|b| b.limits.push(|_, _, _| Limits { requests: u32::MAX, events: None })),
+    must("tier-by-route", "Reading is limited like Standard, whatever the key's tier.")
+        .breaks(&["rate.tier-by-key", "rate.premium"], &[Standard, Premium, Ingestion, TierByKey])
+        .by(|b| b.limits.push(|context, _, limits| granted(limits, context.reads(), 60))),
+    must("leak", "Every twentieth request over the limit is let through.")
+        .breaks(&["rate.standard", "rate.premium", "rate.ingestion"], &[Standard, Premium, Ingestion])
+        .by(|b| b.rules.push(|rules| rules.leak_every = 20)),
+    must("per-connection", "Every connection has the key's limit to itself.")
+        .breaks(&["rate.connections", "rate.concurrent"], &[Status429, Unit])
+        .by(|b| b.unit = |context| key_and(context, &context.request.connection.to_string())),
+    must("http2-uncounted", "Requests in HTTP/2 are not counted.")
+        .breaks(&["rate.connections"], &[CountedHttp2])
+        .by(|b| b.free.push(|context| context.request.http2)),
+    must("wrong-keys-refill", "A 401 begins the window of every key anew.")
+        .breaks(&["rate.stays-used-up"], &[Unit, BadKeys])
+        .by(|b| b.bad_keys_refill = true),
+    must("per-endpoint", "Every endpoint has the key's limit to itself.")
+        .breaks(&["rate.across-endpoints"], &[Unit, Counted])
+        .by(|b| b.unit = |context| key_and(context, context.route.endpoint().map_or("", Endpoint::name))),
+    must("tools-uncounted", "Requests for tool analytics are not counted.")
+        .breaks(&["rate.across-endpoints", "rate.every-endpoint"], &[Counted])
+        .by(|b| b.free.push(|context| context.goes_to(Endpoint::Tools))),
+    should("scores-uncounted", "Evaluation scores are not counted.")
+        .breaks(&["rate.every-endpoint-scores"], &[CountedScores])
+        .by(|b| b.free.push(|context| context.goes_to(Endpoint::Scores))),
+    must("one-row-uncounted", "Requests that ask for one row only are not counted.")
+        .breaks(&["rate.every-endpoint", "rate.url-variants"], &[Counted])
+        .by(|b| b.free.push(|context| context.request.parameter("limit").as_deref() == Some("1"))),
+    must("per-query-string", "Every query string has the key's limit to itself.")
+        .breaks(&["rate.url-variants"], &[Unit])
+        .by(|b| b.unit = |context| key_and(context, context.request.query)),
+    should("slash-uncounted", "Requests with a slash at the end of the path are not counted.")
+        .breaks(&["rate.url-variants-path"], &[CountedSpelled])
+        .by(|b| b.free.push(|context| context.request.path.ends_with('/'))),
+    should("head-uncounted", "HEAD requests are not counted.")
+        .breaks(&["rate.url-variants-head"], &[CountedHead])
+        .by(|b| b.free.push(|context| context.request.method == "HEAD")),
+    must("per-forwarded-for", "Every client named by a proxy's header has the key's limit to itself.")
+        .breaks(&["rate.not-by-client"], &[Unit])
+        .by(|b| {
+            b.unit = |context| {
                 let headers = ["x-forwarded-for", "forwarded", "x-real-ip"];
-                let client = headers.iter().find_map(|name| visit.request.header_text(name));
-                named(visit, client.unwrap_or_default())
-            };
-        },
-    ),
-    must(
-        GROUP,
-        "per-user-agent",
-        &["rate.not-by-client"],
-        "Every User-Agent has the key's limit to itself.",
-        |k| k.unit = |visit| named(visit, visit.request.header_text("user-agent").unwrap_or_default()),
-    ),
-    must(
-        GROUP,
-        "per-address",
-        &["rate.per-key"],
-        "Requests are counted for the address they come from instead of the key.",
-        |k| {
-            k.unit =
-                |visit| Unit::Named(visit.request.peer.map_or_else(String::new, |peer| peer.to_string()));
-        },
-    )
-    .also(&["rate.per-key-same-owner", "events.per-key"]),
-    must(
-        GROUP,
-        "shared-by-all-keys",
-        &["rate.per-key", "rate.per-key-same-owner"],
-        "All keys of an account share one count.",
-        |k| k.unit = |_| Unit::Named("account".to_owned()),
-    )
-    .also(&["events.per-key"]),
-    must(GROUP, "shared-by-tier", &["rate.per-key"], "All keys of a tier share one count.", |k| {
-        k.unit = |visit| Unit::Named(visit.key.as_ref().map_or_else(String::new, |key| key.tier.to_string()));
-    })
-    .also(&["rate.per-key-same-owner", "events.per-key"]),
-    must(
-        GROUP,
-        "bad-keys-drain",
-        &["rate.bad-keys-drain-nobody"],
-        "Every 401 takes a request from every key.",
-        |k| k.bad_keys_drain = true,
-    ),
-    must(GROUP, "window-30s", &["rate.window-length"], "A window lasts 30 seconds.", |k| {
-        k.rules.push(|rules| rules.window_ms = 30_000)
-    })
-    .also(&["events.window"]),
-    must(GROUP, "window-10s", &["rate.window-length"], "A window lasts 10 seconds.", |k| {
-        k.rules.push(|rules| rules.window_ms = 10_000)
-    })
-    .also(&["events.window"]),
-    must(GROUP, "window-45s", &["rate.window-length"], "A window lasts 45 seconds.", |k| {
-        k.rules.push(|rules| rules.window_ms = 45_000)
-    })
-    .also(&["events.window"]),
-    must(
-        GROUP,
-        "window-90s",
-        &["rate.recovers", "limit.retry-after-range"],
-        "A window lasts 90 seconds.",
-        |k| k.rules.push(|rules| rules.window_ms = 90_000),
-    ),
-    must(
-        GROUP,
-        "token-bucket",
-        &["rate.window-length"],
-        "The limit refills all the time, so that a minute holds more than it.",
-        |k| k.rules.push(|rules| rules.kind = Kind::TokenBucket),
-    ),
-    must(
-        GROUP,
-        "idle-expiry",
-        &["rate.paced"],
-        "A window ends a minute after the last request instead of the first.",
-        |k| k.rules.push(|rules| rules.idle_expiry = true),
-    ),
-    must(
-        GROUP,
-        "later-windows-one-less",
-        &["rate.recovers", "rate.second-window"],
-        "Every window but the first grants one request less.",
-        |k| k.rules.push(|rules| rules.later_windows = -1),
-    ),
-    must(
-        GROUP,
-        "later-windows-one-more",
-        &["rate.recovers", "rate.second-window"],
-        "Every window but the first grants one request more.",
-        |k| k.rules.push(|rules| rules.later_windows = 1),
-    ),
-    should(
-        GROUP,
-        "refusals-extend-ban",
-        &["limit.promise-stable"],
-        "Every 429 starts the minute anew.",
-        |k| k.rules.push(|rules| rules.refusals_extend = true),
-    ),
+                let client = headers.iter().find_map(|name| context.request.header_text(name));
+                key_and(context, client.unwrap_or_default())
+            }
+        }),
+    must("per-user-agent", "Every User-Agent has the key's limit to itself.")
+        .breaks(&["rate.not-by-client"], &[Unit])
+        .by(|b| {
+            b.unit = |context| key_and(context, context.request.header_text("user-agent").unwrap_or_default())
+        }),
+    must("per-address", "Requests are counted for the address they come from instead of the key.")
+        .breaks(&["rate.per-key"], &[Unit, PerKey])
+        .also(&["rate.per-key-same-owner", "events.per-key"])
+        .by(|b| {
+            b.unit = |context| {
+                CountedFor::Named(context.request.peer.map_or_else(String::new, |peer| peer.to_string()))
+            }
+        }),
+    must("shared-by-all-keys", "All keys of an account share one count.")
+        .breaks(&["rate.per-key", "rate.per-key-same-owner"], &[Unit, PerKey])
+        .also(&["events.per-key"])
+        .by(|b| b.unit = |_| CountedFor::Named("account".to_owned())),
+    must("shared-by-tier", "All keys of a tier share one count.")
+        .breaks(&["rate.per-key"], &[Unit, PerKey])
+        .also(&["rate.per-key-same-owner", "events.per-key"])
+        .by(|b| {
+            b.unit = |context| {
+                CountedFor::Named(context.key.as_ref().map_or_else(String::new, |key| key.tier.to_string()))
+            }
+        }),
+    must("bad-keys-drain", "Every 401 takes a request from every key.")
+        .breaks(&["rate.bad-keys-drain-nobody"], &[Unit, BadKeys])
+        .by(|b| b.bad_keys_drain = true),
+    must("window-30s", "A window lasts 30 seconds.")
+        .breaks(&["rate.window-length"], &[Window])
+        .also(&["events.window"])
+        .by(|b| b.rules.push(|rules| rules.window_ms = 30_000)),
+    must("window-10s", "A window lasts 10 seconds.")
+        .breaks(&["rate.window-length"], &[Window])
+        .also(&["events.window"])
+        .by(|b| b.rules.push(|rules| rules.window_ms = 10_000)),
+    must("window-45s", "A window lasts 45 seconds.")
+        .breaks(&["rate.window-length"], &[Window])
+        .also(&["events.window"])
+        .by(|b| b.rules.push(|rules| rules.window_ms = 45_000)),
+    must("window-90s", "A window lasts 90 seconds.")
+        .breaks(&["rate.recovers", "limit.retry-after-range"], &[RetryAfterValue, Window])
+        .by(|b| b.rules.push(|rules| rules.window_ms = 90_000)),
+    must("token-bucket", "The limit refills all the time, so that a minute holds more than it.")
+        .breaks(&["rate.window-length"], &[RetryAfterValue, Standard, Premium, Ingestion, Window])
+        .by(|b| b.rules.push(|rules| rules.kind = Kind::TokenBucket)),
+    must("idle-expiry", "A window ends a minute after the last request instead of the first.")
+        .breaks(&["rate.paced"], &[Window])
+        .by(|b| b.rules.push(|rules| rules.idle_expiry = true)),
+    must("later-windows-one-less", "Every window but the first grants one request less.")
+        .breaks(&["rate.recovers", "rate.second-window"], &[Standard, Premium, Ingestion, Window])
+        .by(|b| b.rules.push(|rules| rules.later_windows = -1)),
+    must("later-windows-one-more", "Every window but the first grants one request more.")
+        .breaks(&["rate.recovers", "rate.second-window"], &[Standard, Premium, Ingestion, Window])
+        .by(|b| b.rules.push(|rules| rules.later_windows = 1)),
+    should("refusals-extend-ban", "Every 429 starts the minute anew.")
+        .breaks(&["limit.promise-stable"], &[RetryAfterValue, Window])
+        .by(|b| b.rules.push(|rules| rules.refusals_extend = true)),
+    legal("aligned-window", "Windows begin with the minutes of the clock.")
+        .by(|b| b.rules.push(|rules| rules.kind = Kind::Aligned)),
+    legal("sliding-log", "Every request is forgotten a minute after it came.")
+        .by(|b| b.rules.push(|rules| rules.kind = Kind::Sliding)),
+    legal("sliding-counter", "Requests are counted and forgotten by the second.")
+        .by(|b| b.rules.push(|rules| rules.kind = Kind::SlidingCounter)),
+    legal("invalid-is-free", "A 400 is not counted.").by(|b| b.invalid_is_free = true),
+    legal("slow-answers", "Every answer takes 300 ms.")
+        .by(|b| b.rewrite(|_, reply| reply.delay += Duration::from_millis(300))),
+    legal("jitter", "Every answer takes up to 400 ms.").by(|b| {
+        b.rewrite(|context, reply| {
+            // 167 is prime to 401, so the delays of neighbours lie far apart and all of them occur.
+            reply.delay += Duration::from_millis((context.ordinal + 1).wrapping_mul(167) % (JITTER + 1));
+        })
+    }),
+    legal("slow-beside-limited", "For a second after a 429 to anybody, every answer takes 250 ms.").by(|b| {
+        b.rewrite(|context, reply| {
+            if context.since_429_ms.is_some_and(|ms| ms < 1_000) {
+                reply.delay += Duration::from_millis(250);
+            }
+        })
+    }),
+    legal("close-after-answer", "The connection is closed after every answer.")
+        .by(|b| b.rewrite(|_, reply| reply.close = true)),
 ];
 
-fn tier(knobs: &mut Knobs, change: fn(&Visit<'_>, Tier, Limits) -> Limits) {
-    knobs.limits.push(change);
-}
-
-fn requests(limits: Limits, requests: u32) -> Limits {
-    Limits { requests, ..limits }
-}
-
-fn named(visit: &Visit<'_>, part: &str) -> Unit {
-    let key = visit.key.as_ref().map_or("", |key| &key.id);
-    Unit::Named(format!("{key} {part}"))
+fn granted(limits: Limits, is_meant: bool, requests: u32) -> Limits {
+    if is_meant { Limits { requests, ..limits } } else { limits }
 }

@@ -2,19 +2,18 @@
 
 mod aspects;
 mod authentication;
-mod bodies;
-mod composed;
-mod concurrency;
 mod events;
 mod limits;
+mod replies;
 mod scopes;
 mod the_429;
-mod variants;
+mod together;
 
 use std::fmt;
 use std::sync::LazyLock;
 
-use super::knobs::Knobs;
+use super::behaviour::{Behaviour, CountedFor};
+use super::context::RequestContext;
 use super::limiter::Kind;
 
 pub use aspects::{Aspect, Clash, aspects, get_along};
@@ -115,13 +114,15 @@ pub struct Entry {
     pub about: &'static str,
     /// Whether it breaks a promise.
     pub nature: Nature,
-    apply: fn(&mut Knobs),
+    /// The aspects it changes, in their order.
+    pub changes: &'static [Aspect],
+    apply: fn(&mut Behaviour),
 }
 
 impl Entry {
-    /// Turns the knobs; several entries may turn the same ones, the last of them wins where they disagree.
-    pub fn apply(&self, knobs: &mut Knobs) {
-        (self.apply)(knobs);
+    /// Changes the behaviour; where several entries change the same part, the last of them wins.
+    pub fn apply(&self, behaviour: &mut Behaviour) {
+        (self.apply)(behaviour);
     }
 
     /// The checks that may fail because of it: those that ought to name it, and those that may fail as well.
@@ -132,64 +133,61 @@ impl Entry {
         }
     }
 
-    /// The same, where these checks may fail as well.
-    const fn also(self, more: &'static [&'static str]) -> Self {
-        let nature = match self.nature {
-            Nature::Deviation { breach, checks, .. } => Nature::Deviation { breach, checks, also: more },
-            Nature::LegalVariant => Nature::LegalVariant,
-        };
-        Self { nature, ..self }
+    const fn new(name: &'static str, about: &'static str, nature: Nature) -> Self {
+        // The catalogue gives each entry the group of its list.
+        Self { name, group: Group::Composed, about, nature, changes: &[], apply: |_| {} }
+    }
+
+    /// The checks that ought to name it, and the aspects it changes.
+    const fn breaks(mut self, named: &'static [&'static str], changes: &'static [Aspect]) -> Self {
+        self.changes = changes;
+        if let Nature::Deviation { checks, .. } = &mut self.nature {
+            *checks = named;
+        }
+        self
+    }
+
+    /// The checks that may fail as well.
+    const fn also(mut self, more: &'static [&'static str]) -> Self {
+        if let Nature::Deviation { also, .. } = &mut self.nature {
+            *also = more;
+        }
+        self
+    }
+
+    const fn by(mut self, apply: fn(&mut Behaviour)) -> Self {
+        self.apply = apply;
+        self
     }
 }
 
-/// Breaks something.
-const fn deviation(
-    group: Group,
-    name: &'static str,
-    breach: Breach,
-    checks: &'static [&'static str],
-    about: &'static str,
-    apply: fn(&mut Knobs),
-) -> Entry {
-    Entry { name, group, about, nature: Nature::Deviation { breach, checks, also: &[] }, apply }
+const fn deviation(name: &'static str, about: &'static str, breach: Breach) -> Entry {
+    Entry::new(name, about, Nature::Deviation { breach, checks: &[], also: &[] })
 }
 
 /// Breaks a `must`.
-const fn must(
-    group: Group,
-    name: &'static str,
-    checks: &'static [&'static str],
-    about: &'static str,
-    apply: fn(&mut Knobs),
-) -> Entry {
-    deviation(group, name, Breach::Must, checks, about, apply)
+const fn must(name: &'static str, about: &'static str) -> Entry {
+    deviation(name, about, Breach::Must)
 }
 
 /// Breaks a `should`.
-const fn should(
-    group: Group,
-    name: &'static str,
-    checks: &'static [&'static str],
-    about: &'static str,
-    apply: fn(&mut Knobs),
-) -> Entry {
-    deviation(group, name, Breach::Should, checks, about, apply)
+const fn should(name: &'static str, about: &'static str) -> Entry {
+    deviation(name, about, Breach::Should)
 }
 
 /// Breaks what HTTP asks for.
-const fn rfc(
-    group: Group,
-    name: &'static str,
-    checks: &'static [&'static str],
-    about: &'static str,
-    apply: fn(&mut Knobs),
-) -> Entry {
-    deviation(group, name, Breach::Rfc, checks, about, apply)
+const fn rfc(name: &'static str, about: &'static str) -> Entry {
+    deviation(name, about, Breach::Rfc)
 }
 
 /// Breaks nothing.
-const fn legal(group: Group, name: &'static str, about: &'static str, apply: fn(&mut Knobs)) -> Entry {
-    Entry { name, group, about, nature: Nature::LegalVariant, apply }
+const fn legal(name: &'static str, about: &'static str) -> Entry {
+    Entry::new(name, about, Nature::LegalVariant)
+}
+
+/// What is counted for a key and something else of the request.
+fn key_and(context: &RequestContext<'_>, part: impl fmt::Display) -> CountedFor {
+    CountedFor::Named(format!("{} at {part}", context.key_id()))
 }
 
 /// Every deviation and every legal variant, by group.
@@ -203,19 +201,18 @@ const fn legal(group: Group, name: &'static str, about: &'static str, apply: fn(
 pub fn catalogue() -> &'static [Entry] {
     static ALL: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         let lists = [
-            authentication::ENTRIES,
-            bodies::ENTRIES,
-            scopes::ENTRIES,
-            limits::ENTRIES,
-            the_429::ENTRIES,
-            events::ENTRIES,
-            concurrency::ENTRIES,
-            composed::ENTRIES,
-            variants::ENTRIES,
+            (Group::Authentication, authentication::ENTRIES),
+            (Group::Scopes, scopes::ENTRIES),
+            (Group::Limits, limits::ENTRIES),
+            (Group::The429, the_429::ENTRIES),
+            (Group::Events, events::ENTRIES),
+            (Group::Concurrency, together::CONCURRENCY),
+            (Group::Composed, together::COMPOSED),
         ];
-        let mut all = lists.concat();
-        all.sort_by_key(|entry| entry.group);
-        all
+        let with_group = |(group, entries): (_, &[Entry])| {
+            entries.iter().map(move |entry| Entry { group, ..*entry }).collect::<Vec<_>>()
+        };
+        lists.into_iter().flat_map(with_group).collect()
     });
     &ALL
 }
@@ -244,24 +241,24 @@ pub fn find(name: &str) -> Result<&'static Entry, UnknownDeviation> {
     Err(UnknownDeviation { name: name.to_owned(), nearest: nearest.map_or("", |entry| entry.name) })
 }
 
-/// The knobs of the reference with these changes and this limiter.
+/// The behaviour of the reference with these changes and this limiter.
 ///
 /// # Errors
 /// [`UnknownDeviation`] for the first name that is none.
-pub fn knobs<S: AsRef<str>>(names: &[S], limiter: Option<Kind>) -> Result<Knobs, UnknownDeviation> {
-    let mut knobs = Knobs::default();
+pub fn behaviour<S: AsRef<str>>(names: &[S], limiter: Option<Kind>) -> Result<Behaviour, UnknownDeviation> {
+    let mut behaviour = Behaviour::default();
     match limiter {
         None => {}
-        Some(Kind::Anchored) => knobs.rules.push(|rules| rules.kind = Kind::Anchored),
-        Some(Kind::Aligned) => knobs.rules.push(|rules| rules.kind = Kind::Aligned),
-        Some(Kind::Sliding) => knobs.rules.push(|rules| rules.kind = Kind::Sliding),
-        Some(Kind::SlidingCounter) => knobs.rules.push(|rules| rules.kind = Kind::SlidingCounter),
-        Some(Kind::TokenBucket) => knobs.rules.push(|rules| rules.kind = Kind::TokenBucket),
+        Some(Kind::Anchored) => behaviour.rules.push(|rules| rules.kind = Kind::Anchored),
+        Some(Kind::Aligned) => behaviour.rules.push(|rules| rules.kind = Kind::Aligned),
+        Some(Kind::Sliding) => behaviour.rules.push(|rules| rules.kind = Kind::Sliding),
+        Some(Kind::SlidingCounter) => behaviour.rules.push(|rules| rules.kind = Kind::SlidingCounter),
+        Some(Kind::TokenBucket) => behaviour.rules.push(|rules| rules.kind = Kind::TokenBucket),
     }
     for name in names {
-        find(name.as_ref())?.apply(&mut knobs);
+        find(name.as_ref())?.apply(&mut behaviour);
     }
-    Ok(knobs)
+    Ok(behaviour)
 }
 
 #[cfg(test)]

@@ -9,11 +9,13 @@ use scenes::{Ask, READ, SCENES, Script, WRITE, play};
 
 #[test]
 fn every_entry_changes_an_answer() {
-    let reference: Vec<String> = SCENES.iter().map(|(_, scene)| play(*scene, &Knobs::default())).collect();
+    let reference: Vec<String> =
+        SCENES.iter().map(|(_, scene)| play(*scene, &Behaviour::default())).collect();
     let mut silent = Vec::new();
     for entry in catalogue() {
-        let knobs = knobs(&[entry.name], None).unwrap();
-        let differs = SCENES.iter().zip(&reference).any(|((_, scene), said)| play(*scene, &knobs) != *said);
+        let behaviour = behaviour(&[entry.name], None).unwrap();
+        let differs =
+            SCENES.iter().zip(&reference).any(|((_, scene), said)| play(*scene, &behaviour) != *said);
         if !differs {
             silent.push(entry.name);
         }
@@ -24,7 +26,7 @@ fn every_entry_changes_an_answer() {
 #[test]
 fn a_change_that_changes_nothing_would_be_noticed() {
     for (name, scene) in SCENES.iter().take(7) {
-        assert_eq!(play(*scene, &Knobs::default()), play(*scene, &Knobs::default()), "{name}");
+        assert_eq!(play(*scene, &Behaviour::default()), play(*scene, &Behaviour::default()), "{name}");
     }
 }
 
@@ -44,8 +46,8 @@ fn names_are_unique_and_in_kebab_case() {
 
 #[test]
 fn deviations_compose() {
-    let knobs = knobs(&["accept-bearer", "no-challenge", "unauthorized-flat"], None).unwrap();
-    let mut script = Script::new(&knobs);
+    let behaviour = behaviour(&["accept-bearer", "no-challenge", "unauthorized-flat"], None).unwrap();
+    let mut script = Script::new(&behaviour);
     let bearer = format!("Bearer {READ}");
     let get = Ask { method: "GET", path: "/api/v1/sessions", ..Ask::default() };
     assert_eq!(script.reply(Ask { headers: &[("authorization", bearer.as_bytes())], ..get }).status, 200);
@@ -63,7 +65,7 @@ fn who_insists_on_seq_takes_only_what_published_clients_write() {
     let bare = format!(r#"{{"event":"error","session_id":"s","ts":"{at}"}}"#);
     let numbered = format!(r#"{{"event":"error","session_id":"s","ts":"{at}","seq":0}}"#);
     let status = |changes: &[&str], event: &str| {
-        let script = Script::new(&knobs(changes, None).unwrap());
+        let script = Script::new(&behaviour(changes, None).unwrap());
         let body = format!(r#"{{"events":[{event}]}}"#);
         let headers: &[_] = &[("x-api-key", WRITE.as_bytes())];
         let path = "/api/v1/events";

@@ -1,279 +1,153 @@
 //! Wrong 429s, and promises in Retry-After that are not kept.
 
-use chrono::DateTime;
-
-use crate::mock::message::Reply;
-
-use super::bodies::{extra_member, flat, plain, replace, status};
-use super::{Entry, Group, must, rfc, should};
-
-const GROUP: Group = Group::The429;
+use super::Entry;
+use super::aspects::Aspect::*;
+use super::replies::{extra_member, flat, http_date, plain, replace, retry_after, seconds};
+use super::{legal, must, rfc, should};
 
 pub(super) const ENTRIES: &[Entry] = &[
-    must(
-        GROUP,
-        "retry-after-missing",
-        &["limit.retry-after-present", "limit.every-429"],
-        "429 has no Retry-After.",
-        |k| {
-            k.rewrite.push(|_, reply| retry_after(reply, |_| None));
-        },
-    ),
-    must(
-        GROUP,
-        "retry-after-sometimes-missing",
-        &["limit.retry-after-present"],
-        "Every tenth 429 has no Retry-After.",
-        |k| {
-            k.rewrite.push(|visit, reply| {
-                if visit.refusal % 10 == 9 {
+    must("retry-after-missing", "429 has no Retry-After.")
+        .breaks(&["limit.retry-after-present", "limit.every-429"], &[RetryAfterForm])
+        .by(|b| b.rewrite(|_, reply| retry_after(reply, |_| None))),
+    must("retry-after-sometimes-missing", "Every tenth 429 has no Retry-After.")
+        .breaks(&["limit.retry-after-present"], &[RetryAfterForm])
+        .by(|b| {
+            b.rewrite(|context, reply| {
+                if context.refusal % 10 == 9 {
                     retry_after(reply, |_| None);
                 }
-            });
-        },
-    ),
-    must(GROUP, "retry-after-date", &["limit.retry-after-integer"], "Retry-After is an HTTP date.", |k| {
-        k.rewrite.push(|visit, reply| {
-            let at = visit.wall_ms.saturating_add_unsigned(visit.wait_ms.unwrap_or(0));
-            let date = http_date(at);
-            if reply.status == 429 {
-                reply.set("retry-after", date);
-            }
-        });
-    }),
-    must(GROUP, "retry-after-fraction", &["limit.retry-after-integer"], "Retry-After has a fraction.", |k| {
-        k.rewrite.push(|_, reply| retry_after(reply, |seconds| Some(format!("{seconds}.5"))));
-    }),
-    must(GROUP, "retry-after-unit", &["limit.retry-after-integer"], "Retry-After has a unit.", |k| {
-        k.rewrite.push(|_, reply| retry_after(reply, |seconds| Some(format!("{seconds}s"))));
-    }),
-    must(GROUP, "retry-after-sign", &["limit.retry-after-integer"], "Retry-After has a plus sign.", |k| {
-        k.rewrite.push(|_, reply| retry_after(reply, |seconds| Some(format!("+{seconds}"))));
-    }),
-    must(GROUP, "retry-after-negative", &["limit.retry-after-integer"], "Retry-After is negative.", |k| {
-        k.rewrite.push(|_, reply| retry_after(reply, |_| Some("-1".to_owned())));
-    }),
-    must(GROUP, "retry-after-list", &["limit.retry-after-integer"], "Retry-After is a list.", |k| {
-        k.rewrite.push(|_, reply| retry_after(reply, |seconds| Some(format!("{seconds}, 60"))));
-    }),
-    must(
-        GROUP,
-        "retry-after-twice",
-        &["limit.retry-after-integer"],
-        "There are two lines of Retry-After.",
-        |k| {
-            k.rewrite.push(|_, reply| {
-                if reply.status == 429 {
-                    reply.push("retry-after", "60");
-                }
-            });
-        },
-    ),
-    must(GROUP, "retry-after-zero", &["limit.retry-after-range"], "Retry-After is 0.", |k| {
-        k.seconds = |_, _| 0;
-    }),
-    must(GROUP, "retry-after-61", &["limit.retry-after-range"], "Retry-After is one second too long.", |k| {
-        k.seconds = |_, _| 61;
-    }),
-    must(GROUP, "retry-after-hour", &["limit.retry-after-range"], "Retry-After is an hour.", |k| {
-        k.seconds = |_, _| 3_600;
-    }),
-    must(
-        GROUP,
-        "retry-after-milliseconds",
-        &["limit.retry-after-range"],
-        "Retry-After counts milliseconds.",
-        |k| {
-            k.seconds = |wait_ms, _| wait_ms;
-        },
-    ),
-    must(
-        GROUP,
-        "retry-after-rounded-down",
-        &["limit.retry-after-honest"],
-        "Retry-After is rounded down.",
-        |k| {
-            k.seconds = |wait_ms, _| (wait_ms / 1_000).max(1);
-        },
-    ),
-    must(
-        GROUP,
-        "retry-after-rounded-to-nearest",
-        &["limit.retry-after-honest"],
-        "Retry-After is rounded to the nearest second.",
-        |k| k.seconds = |wait_ms, _| ((wait_ms + 500) / 1_000).max(1),
-    ),
-    must(
-        GROUP,
-        "retry-after-one-less",
-        &["limit.retry-after-honest"],
-        "Retry-After is a second too short.",
-        |k| {
-            k.seconds = |wait_ms, _| (wait_ms.div_ceil(1_000) - 1).max(1);
-        },
-    ),
-    must(
-        GROUP,
-        "retry-after-always-59",
-        &["limit.retry-after-kept"],
-        "Retry-After is always 59, a second too short at first.",
-        |k| k.seconds = |_, _| 59,
-    ),
-    must(GROUP, "retry-after-always-1", &["limit.retry-after-honest"], "Retry-After is always 1.", |k| {
-        k.seconds = |_, _| 1;
-    }),
-    must(
-        GROUP,
-        "retry-after-half",
-        &["limit.retry-after-honest", "limit.retry-after-kept"],
-        "Retry-After is half of the wait.",
-        |k| {
-            k.seconds = |wait_ms, _| wait_ms.div_ceil(2_000).max(1);
-        },
-    ),
-    must(
-        GROUP,
-        "retry-after-late-half",
-        &["limit.retry-after-late"],
-        "Later than ten seconds into a window Retry-After is half of the wait.",
-        |k| {
-            k.seconds = |wait_ms, window_ms| {
+            })
+        }),
+    must("retry-after-date", "Retry-After is an HTTP date.")
+        .breaks(&["limit.retry-after-integer"], &[RetryAfterForm])
+        .by(|b| {
+            b.rewrite_on(429, |context, reply| reply.set("retry-after", http_date(context.free_at_ms())))
+        }),
+    must("retry-after-fraction", "Retry-After has a fraction.")
+        .breaks(&["limit.retry-after-integer"], &[RetryAfterForm])
+        .by(|b| b.rewrite(|_, reply| retry_after(reply, |seconds| Some(format!("{seconds}.5"))))),
+    must("retry-after-unit", "Retry-After has a unit.")
+        .breaks(&["limit.retry-after-integer"], &[RetryAfterForm])
+        .by(|b| b.rewrite(|_, reply| retry_after(reply, |seconds| Some(format!("{seconds}s"))))),
+    must("retry-after-sign", "Retry-After has a plus sign.")
+        .breaks(&["limit.retry-after-integer"], &[RetryAfterForm])
+        .by(|b| b.rewrite(|_, reply| retry_after(reply, |seconds| Some(format!("+{seconds}"))))),
+    must("retry-after-negative", "Retry-After is negative.")
+        .breaks(&["limit.retry-after-integer"], &[RetryAfterForm])
+        .by(|b| b.rewrite(|_, reply| retry_after(reply, |_| Some("-1".to_owned())))),
+    must("retry-after-list", "Retry-After is a list.")
+        .breaks(&["limit.retry-after-integer"], &[RetryAfterForm])
+        .by(|b| b.rewrite(|_, reply| retry_after(reply, |seconds| Some(format!("{seconds}, 60"))))),
+    must("retry-after-twice", "There are two lines of Retry-After.")
+        .breaks(&["limit.retry-after-integer"], &[RetryAfterForm])
+        .by(|b| b.rewrite_on(429, |_, reply| reply.push("retry-after", "60"))),
+    must("retry-after-zero", "Retry-After is 0.")
+        .breaks(&["limit.retry-after-range"], &[RetryAfterValue])
+        .by(|b| b.seconds = |_, _| 0),
+    must("retry-after-61", "Retry-After is one second too long.")
+        .breaks(&["limit.retry-after-range"], &[RetryAfterValue])
+        .by(|b| b.seconds = |_, _| 61),
+    must("retry-after-hour", "Retry-After is an hour.")
+        .breaks(&["limit.retry-after-range"], &[RetryAfterValue])
+        .by(|b| b.seconds = |_, _| 3_600),
+    must("retry-after-milliseconds", "Retry-After counts milliseconds.")
+        .breaks(&["limit.retry-after-range"], &[RetryAfterValue])
+        .by(|b| b.seconds = |wait_ms, _| wait_ms),
+    must("retry-after-rounded-down", "Retry-After is rounded down.")
+        .breaks(&["limit.retry-after-honest"], &[RetryAfterValue])
+        .by(|b| b.seconds = |wait_ms, _| (wait_ms / 1_000).max(1)),
+    must("retry-after-rounded-to-nearest", "Retry-After is rounded to the nearest second.")
+        .breaks(&["limit.retry-after-honest"], &[RetryAfterValue])
+        .by(|b| b.seconds = |wait_ms, _| ((wait_ms + 500) / 1_000).max(1)),
+    must("retry-after-one-less", "Retry-After is a second too short.")
+        .breaks(&["limit.retry-after-honest"], &[RetryAfterValue])
+        .by(|b| b.seconds = |wait_ms, _| (wait_ms.div_ceil(1_000) - 1).max(1)),
+    must("retry-after-always-59", "Retry-After is always 59, a second too short at first.")
+        .breaks(&["limit.retry-after-kept"], &[RetryAfterValue, RetryAfterMinute])
+        .also(&["events.retry-after", "limit.promise-stable"])
+        .by(|b| b.seconds = |_, _| 59),
+    must("retry-after-always-1", "Retry-After is always 1.")
+        .breaks(&["limit.retry-after-honest"], &[RetryAfterValue])
+        .also(&["limit.retry-after-kept"])
+        .by(|b| b.seconds = |_, _| 1),
+    must("retry-after-half", "Retry-After is half of the wait.")
+        .breaks(&["limit.retry-after-honest", "limit.retry-after-kept"], &[RetryAfterValue])
+        .by(|b| b.seconds = |wait_ms, _| wait_ms.div_ceil(2_000).max(1)),
+    must("retry-after-late-half", "Later than ten seconds into a window Retry-After is half of the wait.")
+        .breaks(&["limit.retry-after-late"], &[RetryAfterValue, RetryAfterMinute])
+        .also(&["limit.retry-after-honest", "limit.retry-after-kept"])
+        .by(|b| {
+            b.seconds = |wait_ms, window_ms| {
                 let late = wait_ms + 10_000 < window_ms;
                 wait_ms.div_ceil(if late { 2_000 } else { 1_000 }).max(1)
-            };
-        },
-    ),
-    should(
-        GROUP,
-        "retry-after-jumps",
-        &["limit.promise-stable"],
-        "Every second Retry-After is up to ten seconds too long.",
-        |k| {
-            k.rewrite.push(|visit, reply| {
-                if visit.refusal % 2 == 1
-                    && reply.status == 429
+            }
+        }),
+    should("retry-after-jumps", "Every second Retry-After is up to ten seconds too long.")
+        .breaks(&["limit.promise-stable"], &[RetryAfterValue])
+        .by(|b| {
+            b.rewrite_on(429, |context, reply| {
+                if context.refusal % 2 == 1
                     && let Some(seconds) = seconds(reply)
                 {
                     let more = (seconds + 10).min(60);
-                    replace(reply, 429, &format!("after {seconds} "), &format!("after {more} "));
+                    replace(reply, &format!("after {seconds} "), &format!("after {more} "));
                     retry_after(reply, |_| Some(more.to_string()));
                 }
-            });
-        },
-    ),
-    should(
-        GROUP,
-        "message-disagrees",
-        &["limit.message-agrees", "limit.every-message-agrees"],
-        "The number in the message is one more than Retry-After.",
-        |k| {
-            k.rewrite.push(|_, reply| {
+            })
+        }),
+    should("message-disagrees", "The number in the message is one more than Retry-After.")
+        .breaks(&["limit.message-agrees", "limit.every-message-agrees"], &[MessageNumber])
+        .by(|b| {
+            b.rewrite_on(429, |_, reply| {
                 if let Some(seconds) = seconds(reply) {
                     let more = format!("after {} seconds", seconds + 1);
-                    replace(reply, 429, &format!("after {seconds} seconds"), &more);
+                    replace(reply, &format!("after {seconds} seconds"), &more);
                 }
-            });
-        },
-    ),
-    must(GROUP, "limited-extra-member", &["limit.body"], "The 429 body has a member more.", |k| {
-        k.rewrite.push(|_, reply| extra_member(reply, 429));
-    }),
-    must(
-        GROUP,
-        "limited-other-code",
-        &["limit.body", "scope.status-and-code-agree"],
-        "The code in the 429 body is TOO_MANY_REQUESTS.",
-        |k| k.rewrite.push(|_, reply| replace(reply, 429, "RATE_LIMITED", "TOO_MANY_REQUESTS")),
-    ),
-    must(GROUP, "limited-other-message", &["limit.body"], "The 429 body has another sentence.", |k| {
-        k.rewrite.push(|_, reply| replace(reply, 429, "Rate limit exceeded. Retry", "Slow down. Retry"));
-    }),
-    must(GROUP, "limited-message-without-number", &["limit.body"], "The 429 message has no number.", |k| {
-        k.rewrite.push(|_, reply| without_number(reply));
-    }),
-    must(
-        GROUP,
-        "limited-message-fraction",
-        &["limit.body"],
-        "The number in the 429 message has a fraction.",
-        |k| {
-            k.rewrite.push(|_, reply| replace(reply, 429, " seconds.", ".0 seconds."));
-        },
-    ),
-    must(GROUP, "limited-flat", &["limit.body"], "The 429 body lacks the `error` around it.", |k| {
-        k.rewrite.push(|_, reply| flat(reply, 429));
-    }),
-    must(
-        GROUP,
-        "limited-plain-text",
-        &["limit.body", "scope.status-and-code-agree"],
-        "The 429 is plain text, as from a proxy.",
-        |k| k.rewrite.push(|_, reply| plain(reply, 429, "Too Many Requests")),
-    ),
-    must(GROUP, "limited-empty", &["limit.body"], "The 429 has no body.", |k| {
-        k.rewrite.push(|_, reply| plain(reply, 429, ""));
-    }),
-    must(
-        GROUP,
-        "limited-as-503",
-        &["rate.standard", "rate.premium", "rate.ingestion"],
-        "Where 429 belongs, 503 is sent.",
-        |k| k.rewrite.push(|_, reply| status(reply, 429, 503)),
-    ),
-    must(
-        GROUP,
-        "limited-as-200",
-        &["rate.standard", "rate.premium", "rate.ingestion"],
-        "Where 429 belongs, 200 is sent, with the error in the body.",
-        |k| k.rewrite.push(|_, reply| status(reply, 429, 200)),
-    ),
-    should(
-        GROUP,
-        "limited-batches-stored",
-        &["limit.not-executed"],
-        "A batch answered 429 is stored.",
-        |k| {
-            k.store_limited = true;
-        },
-    ),
-    rfc(
-        GROUP,
-        "limited-cacheable",
-        &["limit.not-cacheable"],
-        "A 429 may be cached by anybody for a minute.",
-        |k| {
-            k.rewrite.push(|_, reply| {
-                if reply.status == 429 {
-                    reply.set("cache-control", "public, max-age=60");
+            })
+        }),
+    must("limited-extra-member", "The 429 body has a member more.")
+        .breaks(&["limit.body"], &[Body429])
+        .by(|b| b.rewrite_on(429, |_, reply| extra_member(reply))),
+    must("limited-other-code", "The code in the 429 body is TOO_MANY_REQUESTS.")
+        .breaks(&["limit.body", "scope.status-and-code-agree"], &[Body429])
+        .by(|b| b.rewrite_on(429, |_, reply| replace(reply, "RATE_LIMITED", "TOO_MANY_REQUESTS"))),
+    must("limited-other-message", "The 429 body has another sentence.")
+        .breaks(&["limit.body"], &[Body429])
+        .by(|b| {
+            b.rewrite_on(429, |_, reply| replace(reply, "Rate limit exceeded. Retry", "Slow down. Retry"))
+        }),
+    must("limited-message-without-number", "The 429 message has no number.")
+        .breaks(&["limit.body"], &[Body429, MessageNumber])
+        .by(|b| {
+            b.rewrite_on(429, |_, reply| {
+                if let Some(seconds) = seconds(reply) {
+                    replace(reply, &format!(" Retry after {seconds} seconds."), " Retry later.");
                 }
-            });
-        },
-    ),
+            })
+        }),
+    must("limited-message-fraction", "The number in the 429 message has a fraction.")
+        .breaks(&["limit.body"], &[Body429])
+        .by(|b| b.rewrite_on(429, |_, reply| replace(reply, " seconds.", ".0 seconds."))),
+    must("limited-flat", "The 429 body lacks the `error` around it.")
+        .breaks(&["limit.body"], &[Body429])
+        .by(|b| b.rewrite_on(429, |_, reply| flat(reply))),
+    must("limited-plain-text", "The 429 is plain text, as from a proxy.")
+        .breaks(&["limit.body", "scope.status-and-code-agree"], &[Body429])
+        .by(|b| b.rewrite_on(429, |_, reply| plain(reply, "Too Many Requests"))),
+    must("limited-empty", "The 429 has no body.")
+        .breaks(&["limit.body"], &[Body429])
+        .by(|b| b.rewrite_on(429, |_, reply| plain(reply, ""))),
+    must("limited-as-503", "Where 429 belongs, 503 is sent.")
+        .breaks(&["rate.standard", "rate.premium", "rate.ingestion"], &[Status429])
+        .by(|b| b.rewrite_on(429, |_, reply| reply.status = 503)),
+    must("limited-as-200", "Where 429 belongs, 200 is sent, with the error in the body.")
+        .breaks(&["rate.standard", "rate.premium", "rate.ingestion"], &[Status429])
+        .by(|b| b.rewrite_on(429, |_, reply| reply.status = 200)),
+    should("limited-batches-stored", "A batch answered 429 is stored.")
+        .breaks(&["limit.not-executed"], &[Effect429, Events])
+        .by(|b| b.store_limited = true),
+    rfc("limited-cacheable", "A 429 may be cached by anybody for a minute.")
+        .breaks(&["limit.not-cacheable"], &[Cache429])
+        .by(|b| b.rewrite_on(429, |_, reply| reply.set("cache-control", "public, max-age=60"))),
+    legal("constant-60", "Retry-After is always 60.").by(|b| b.seconds = |_, _| 60),
 ];
-
-/// The seconds promised, if the reply promises some.
-fn seconds(reply: &Reply) -> Option<u64> {
-    reply.header("retry-after")?.parse().ok()
-}
-
-/// Writes Retry-After anew, from the seconds it promised.
-pub(super) fn retry_after(reply: &mut Reply, write: impl Fn(u64) -> Option<String>) {
-    let Some(promised) = seconds(reply) else {
-        return;
-    };
-    match write(promised) {
-        Some(value) => reply.set("retry-after", value),
-        None => reply.remove("retry-after"),
-    }
-}
-
-fn without_number(reply: &mut Reply) {
-    if let Some(seconds) = seconds(reply) {
-        replace(reply, 429, &format!(" Retry after {seconds} seconds."), " Retry later.");
-    }
-}
-
-/// An instant in the format of HTTP header fields.
-pub(super) fn http_date(at: i64) -> String {
-    DateTime::from_timestamp_millis(at).unwrap_or_default().format("%a, %d %b %Y %H:%M:%S GMT").to_string()
-}

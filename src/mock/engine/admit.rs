@@ -4,12 +4,12 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use crate::contract::{Limits, Tier};
+use crate::mock::behaviour::{Behaviour, Concurrency, CountedFor, Straddle};
+use crate::mock::context::RequestContext;
 use crate::mock::keys::KeyEntry;
-use crate::mock::knobs::{Counting, Knobs, Straddle, Unit};
 use crate::mock::limiter::{Budget, Decision, Limiter, Rules};
 use crate::mock::message::OnLeave;
 use crate::mock::sync::lock;
-use crate::mock::visit::Visit;
 use crate::mock::workspace::Workspace;
 
 use super::site::Site;
@@ -30,12 +30,12 @@ pub(super) enum Counter {
 }
 
 impl Counter {
-    pub(super) fn of(unit: Unit, site: &Site, key: &Arc<KeyEntry>) -> Self {
+    pub(super) fn of(unit: CountedFor, site: &Site, key: &Arc<KeyEntry>) -> Self {
         match (unit, &site.apart) {
-            (Unit::Key, None) => Self::Own(Arc::clone(key)),
-            (Unit::Key, Some(apart)) => Self::Named(site.counter(format!("{apart}{}", key.id))),
-            (Unit::Named(name), None) => Self::Named(site.counter(name)),
-            (Unit::Named(name), Some(apart)) => Self::Named(site.counter(format!("{apart}{name}"))),
+            (CountedFor::Key, None) => Self::Own(Arc::clone(key)),
+            (CountedFor::Key, Some(apart)) => Self::Named(site.counter(format!("{apart}{}", key.id))),
+            (CountedFor::Named(name), None) => Self::Named(site.counter(name)),
+            (CountedFor::Named(name), Some(apart)) => Self::Named(site.counter(format!("{apart}{name}"))),
         }
     }
 
@@ -48,71 +48,72 @@ impl Counter {
 }
 
 /// The rules for a key in its workspace; none where its tier has no limit.
-pub(super) fn rules(site: &Site, visit: &Visit<'_>, tier: Tier) -> Option<Rules> {
-    let knobs = site.knobs();
+pub(super) fn rules(site: &Site, context: &RequestContext<'_>, tier: Tier) -> Option<Rules> {
+    let behaviour = site.behaviour();
     let quota = site.settings.quotas.of(tier)?;
-    let change =
-        |limits: Limits, change: &fn(&Visit<'_>, Tier, Limits) -> Limits| change(visit, tier, limits);
-    let limits = knobs.limits.iter().fold(quota.limits, change);
+    let change = |limits: Limits, change: &fn(&RequestContext<'_>, Tier, Limits) -> Limits| {
+        change(context, tier, limits)
+    };
+    let limits = behaviour.limits.iter().fold(quota.limits, change);
     let mut rules = Rules { window_ms: quota.window_ms, ..Rules::reference(limits.requests, limits.events) };
-    for change in &knobs.rules {
+    for change in &behaviour.rules {
         change(&mut rules);
     }
-    if knobs.bad_keys_drain {
+    if behaviour.bad_keys_drain {
         rules.requests = rules.requests.saturating_sub(site.bad_keys.load(Ordering::Relaxed));
     }
     // Only its phase within a window matters, so what lies before 1970 may count as 1970.
-    rules.epoch_ms = u64::try_from(visit.wall_ms).unwrap_or(0).saturating_sub(visit.now);
+    rules.epoch_ms = u64::try_from(context.wall_ms).unwrap_or(0).saturating_sub(context.now);
     Some(rules)
 }
 
 /// Asks the limiter for one request with so many events.
 pub(super) fn admit(
     site: &Site,
-    visit: &Visit<'_>,
+    context: &RequestContext<'_>,
     key: &Arc<KeyEntry>,
     events: u32,
     rules: &Rules,
 ) -> Admission {
-    let knobs = site.knobs();
-    if knobs.free.iter().any(|free| free(visit)) {
+    let behaviour = site.behaviour();
+    if behaviour.free.iter().any(|free| free(context)) {
         return Admission { decision: Decision::Admitted, events, on_leave: None };
     }
-    let now = visit.now;
-    let counter = Counter::of((knobs.unit)(visit), site, key);
-    if (knobs.events_bar)(visit) {
+    let now = context.now;
+    let counter = Counter::of((behaviour.unit)(context), site, key);
+    if (behaviour.events_bar)(context) {
         let decision = lock(counter.limiter()).check(now, 1, rules);
         if decision != Decision::Admitted {
             return Admission { decision, events: 0, on_leave: None };
         }
     }
-    match knobs.counting {
-        Counting::StreamsWhenTheReplyLeaves if visit.request.http2 => {
+    match behaviour.counting {
+        Concurrency::StreamsWhenTheReplyLeaves if context.request.http2 => {
             late(counter, now, events, *rules, false)
         }
-        Counting::Exact | Counting::StreamsWhenTheReplyLeaves => match knobs.event_unit {
-            None => exact(knobs, &counter, now, events, rules),
+        Concurrency::Exact | Concurrency::StreamsWhenTheReplyLeaves => match behaviour.event_unit {
+            None => exact(behaviour, &counter, now, events, rules),
             Some(unit) => {
-                let shared = Counter::of(unit(visit), site, key);
-                apart(&counter, &shared, now, events, rules, &knobs.event_rules)
+                let shared = Counter::of(unit(context), site, key);
+                apart(&counter, &shared, now, events, rules, &behaviour.event_rules)
             }
         },
-        Counting::WhenTheReplyLeaves => late(counter, now, events, *rules, false),
-        Counting::EventsWhenTheReplyLeaves => late(counter, now, events, *rules, true),
-        Counting::OneAtATime => one_at_a_time(site, &counter, now, events, rules),
+        Concurrency::WhenTheReplyLeaves => late(counter, now, events, *rules, false),
+        Concurrency::EventsWhenTheReplyLeaves => late(counter, now, events, *rules, true),
+        Concurrency::OneAtATime => one_at_a_time(site, &counter, now, events, rules),
     }
 }
 
 /// The reference: checked and counted under one lock.
-fn exact(knobs: &Knobs, counter: &Counter, now: u64, events: u32, rules: &Rules) -> Admission {
+fn exact(behaviour: &Behaviour, counter: &Counter, now: u64, events: u32, rules: &Rules) -> Admission {
     let mut limiter = lock(counter.limiter());
-    if knobs.one_budget {
+    if behaviour.one_budget {
         let requests = if rules.events.is_some() { u32::MAX } else { rules.requests };
         let decision = limiter.admit(now, events, &Rules { requests, ..*rules });
         return Admission { decision, events, on_leave: None };
     }
     let decision = limiter.admit(now, events, rules);
-    if decision == Decision::Admitted || events == 0 || knobs.straddle == Straddle::Refused {
+    if decision == Decision::Admitted || events == 0 || behaviour.straddle == Straddle::Refused {
         return Admission { decision, events, on_leave: None };
     }
     // At the edge: the largest part of the batch that fits.
@@ -120,7 +121,7 @@ fn exact(knobs: &Knobs, counter: &Counter, now: u64, events: u32, rules: &Rules)
     let Some(part) = part else {
         return Admission { decision, events: 0, on_leave: None };
     };
-    match knobs.straddle {
+    match behaviour.straddle {
         Straddle::Admitted => {
             limiter.count(now, events, rules);
             Admission { decision: Decision::Admitted, events, on_leave: None }

@@ -3,11 +3,11 @@
 use serde::Serialize;
 
 use crate::mock::message::Reply;
-use crate::mock::note::Note;
+use crate::mock::summary::Summary;
 use crate::mock::sync::lock;
 use crate::mock::workspace::Workspace;
 
-use super::parse::Wish;
+use super::command::Command;
 
 #[derive(Serialize)]
 struct Data<T> {
@@ -32,26 +32,31 @@ pub(super) fn data<T: Serialize>(status: u16, data: T) -> Reply {
 }
 
 /// Does what was wished for; of a batch, the first `events`.
-pub(super) fn effect(workspace: &Workspace, wish: Wish<'_>, events: u32, note: &mut Note) -> Reply {
+pub(super) fn effect(
+    workspace: &Workspace,
+    command: Command<'_>,
+    events: u32,
+    summary: &mut Summary,
+) -> Reply {
     let mut store = lock(&workspace.store);
-    match wish {
-        Wish::Ingest(batch) => {
+    match command {
+        Command::Ingest(batch) => {
             let accepted = batch.events.len().min(events as usize);
             let new = store.ingest(&batch.events[..accepted]);
             drop(store);
-            note.accepted = u32::try_from(accepted).unwrap_or(u32::MAX);
-            note.repeated = u32::try_from(accepted - new).unwrap_or(u32::MAX);
+            summary.accepted = u32::try_from(accepted).unwrap_or(u32::MAX);
+            summary.repeated = u32::try_from(accepted - new).unwrap_or(u32::MAX);
             data(200, Accepted { accepted, rejected: batch.events.len() - accepted })
         }
-        Wish::Score(scores) => {
+        Command::Score(scores) => {
             let inserted = scores.len();
             store.score(scores);
             drop(store);
-            note.accepted = u32::try_from(inserted).unwrap_or(u32::MAX);
+            summary.accepted = u32::try_from(inserted).unwrap_or(u32::MAX);
             data(201, Inserted { inserted })
         }
-        Wish::Sessions { range, limit, offset } => data(200, store.sessions(range, limit, offset)),
-        Wish::Overview { range } => data(200, store.overview(range)),
-        Wish::Tools { range, limit } => data(200, store.tools(range, limit)),
+        Command::Sessions { range, limit, offset } => data(200, store.sessions(range, limit, offset)),
+        Command::Overview { range } => data(200, store.overview(range)),
+        Command::Tools { range, limit } => data(200, store.tools(range, limit)),
     }
 }

@@ -5,27 +5,27 @@
 
 mod admit;
 mod authenticate;
+mod command;
 mod effect;
-mod parse;
 mod pipeline;
 mod site;
-mod standing;
+mod usage;
 
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
 use crate::contract::ApiKey;
 
+use super::context::Presented;
 use super::errors;
 use super::faults::Deviating;
 use super::hashed::Hashed;
 use super::journal::Room;
 use super::keys::{KeyEntry, KeyHash, KeySpec};
 use super::message::{Reply, Request};
-use super::note::{Note, Why};
 use super::settings::Settings;
+use super::summary::{Reason, Summary};
 use super::sync::{read, write};
-use super::visit::Presented;
 use super::workspace::Workspace;
 use site::Site;
 
@@ -263,19 +263,19 @@ impl Engine {
         Located { workspace, path: Some(path), key, presented }
     }
 
-    /// Answers a request that was located, with a note.
+    /// Answers a request that was located, with a summary.
     pub(super) fn answer(
         &self,
         located: &Located<'_>,
         request: &Request<'_>,
         deviating: Deviating,
         now: u64,
-    ) -> (Reply, Note) {
+    ) -> (Reply, Summary) {
         match located.path {
             Some(path) => self.serve(&Site::of(&located.workspace, deviating), located, request, path, now),
             None => {
-                let note = Note { why: Some(Why::NoSuchWorkspace), ..Note::default() };
-                (errors::error(404, "NOT_FOUND", "There is no such workspace."), note)
+                let summary = Summary { why: Some(Reason::NoSuchWorkspace), ..Summary::default() };
+                (errors::error(404, "NOT_FOUND", "There is no such workspace."), summary)
             }
         }
     }

@@ -4,27 +4,27 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::contract::{Endpoint, Scope, Tier};
+use crate::mock::behaviour::Stage;
+use crate::mock::context::{Presented, RequestContext, Route};
 use crate::mock::errors::{self, Invalid};
 use crate::mock::keys::{KeyEntry, KeySpec};
-use crate::mock::knobs::Stage;
 use crate::mock::limiter::Decision;
 use crate::mock::message::{OnLeave, Reply, Request};
-use crate::mock::note::{Envelopes, Note, Why};
-use crate::mock::visit::{Presented, Route, Visit};
+use crate::mock::summary::{Envelopes, Reason, Summary};
 
 use super::admit::{admit, rules};
+use super::command::{Command, command};
 use super::effect::effect;
-use super::parse::{Wish, wish};
 use super::site::Site;
 use super::{Engine, Located};
 
 /// What is learnt between two steps.
 struct Progress<'a> {
-    wish: Option<Result<Wish<'a>, Invalid>>,
+    command: Option<Result<Command<'a>, Invalid>>,
     /// How many events of the batch may be stored.
     events: u32,
     on_leave: Option<OnLeave>,
-    note: Note,
+    summary: Summary,
 }
 
 impl Engine {
@@ -35,9 +35,9 @@ impl Engine {
         request: &Request<'_>,
         path: &str,
         now: u64,
-    ) -> (Reply, Note) {
+    ) -> (Reply, Summary) {
         let now = site.time(now);
-        let mut visit = Visit {
+        let mut context = RequestContext {
             request,
             route: Route::of(request.method, path),
             presented: located.presented,
@@ -50,57 +50,64 @@ impl Engine {
             since_429_ms: site.since_429(now),
             wait_ms: None,
         };
-        let (mut reply, mut note) = self.decide(site, &mut visit, located.key.clone());
+        let (mut reply, mut summary) = self.decide(site, &mut context, located.key.clone());
         reply.push("access-control-allow-origin", "*");
         reply.push("access-control-expose-headers", "Retry-After");
-        for rewrite in &site.knobs().rewrite {
-            rewrite(&visit, &mut reply);
+        for (status, rewrite) in &site.behaviour().rewrites {
+            if status.is_none_or(|status| status == reply.status) {
+                rewrite(&context, &mut reply);
+            }
         }
         if request.method == "HEAD" {
             reply.set("content-length", reply.body.len().to_string());
             reply.body = Default::default();
         }
-        note.endpoint = visit.route.endpoint();
-        (reply, note)
+        summary.endpoint = context.route.endpoint();
+        (reply, summary)
     }
 
-    fn decide(&self, site: &Site, visit: &mut Visit<'_>, strict: Option<Arc<KeyEntry>>) -> (Reply, Note) {
-        let knobs = site.knobs();
-        if let Some(reply) = knobs.instead.iter().find_map(|instead| instead(visit)) {
-            return (reply, Note { key: strict, ..Note::default() });
+    fn decide(
+        &self,
+        site: &Site,
+        context: &mut RequestContext<'_>,
+        strict: Option<Arc<KeyEntry>>,
+    ) -> (Reply, Summary) {
+        let behaviour = site.behaviour();
+        if let Some(reply) = behaviour.instead.iter().find_map(|instead| instead(context)) {
+            return (reply, Summary { key: strict, ..Summary::default() });
         }
-        if visit.request.method == "OPTIONS" {
-            return (preflight(), Note::default());
+        if context.request.method == "OPTIONS" {
+            return (preflight(), Summary::default());
         }
-        let found = self.authenticate(site, visit, strict);
-        if visit.key.is_none() && knobs.open.iter().any(|open| open(visit)) {
-            visit.key = Some(anonymous());
+        let found = self.authenticate(site, context, strict);
+        if context.key.is_none() && behaviour.open.iter().any(|open| open(context)) {
+            context.key = Some(anonymous());
         }
-        if let Some(key) = &visit.key {
-            key.used(visit.wall_ms);
+        if let Some(key) = &context.key {
+            key.used(context.wall_ms);
         }
-        let note = Note { key: found, ..Note::default() };
-        let mut progress = Progress { wish: None, events: u32::MAX, on_leave: None, note };
-        for stage in knobs.order {
+        let summary = Summary { key: found, ..Summary::default() };
+        let mut progress = Progress { command: None, events: u32::MAX, on_leave: None, summary };
+        for stage in behaviour.order {
             let refusal = match stage {
-                Stage::Key => key_stage(site, visit, &mut progress),
-                Stage::Path => path_stage(visit, &mut progress),
-                Stage::Scope => scope_stage(site, visit, &mut progress),
-                Stage::Limit => limit_stage(site, visit, &mut progress),
-                Stage::Body => body_stage(site, visit, &mut progress),
+                Stage::Key => key_stage(site, context, &mut progress),
+                Stage::Path => path_stage(context, &mut progress),
+                Stage::Scope => scope_stage(site, context, &mut progress),
+                Stage::Limit => limit_stage(site, context, &mut progress),
+                Stage::Body => body_stage(site, context, &mut progress),
             };
             if let Some(mut reply) = refusal {
                 reply.on_leave = progress.on_leave;
-                return (reply, progress.note);
+                return (reply, progress.summary);
             }
         }
-        let mut reply = match progress.wish {
-            Some(Ok(wish)) => effect(site, wish, progress.events, &mut progress.note),
-            // The body's step is always among the steps and lets only a wish pass.
+        let mut reply = match progress.command {
+            Some(Ok(command)) => effect(site, command, progress.events, &mut progress.summary),
+            // The body's step is always among the steps and lets only a command pass.
             Some(Err(_)) | None => errors::not_found(),
         };
         reply.on_leave = progress.on_leave;
-        (reply, progress.note)
+        (reply, progress.summary)
     }
 }
 
@@ -119,71 +126,75 @@ fn preflight() -> Reply {
     reply
 }
 
-fn key_stage(site: &Site, visit: &Visit<'_>, progress: &mut Progress<'_>) -> Option<Reply> {
-    if visit.key.is_some() {
+fn key_stage(site: &Site, context: &RequestContext<'_>, progress: &mut Progress<'_>) -> Option<Reply> {
+    if context.key.is_some() {
         return None;
     }
-    if site.knobs().bad_keys_refill {
+    if site.behaviour().bad_keys_refill {
         site.forget_windows();
     }
-    if site.knobs().bad_keys_drain {
+    if site.behaviour().bad_keys_drain {
         site.bad_keys.fetch_add(1, Ordering::Relaxed);
     }
-    progress.note.why = Some(match visit.presented {
-        _ if visit.revoked => Why::RevokedKey,
-        Presented::Missing => Why::NoKey,
-        Presented::Conflicting(_) => Why::SeveralKeys,
-        Presented::Key(_) => Why::UnknownKey,
+    progress.summary.why = Some(match context.presented {
+        _ if context.revoked => Reason::RevokedKey,
+        Presented::Missing => Reason::NoKey,
+        Presented::Conflicting(_) => Reason::SeveralKeys,
+        Presented::Key(_) => Reason::UnknownKey,
     });
     Some(errors::unauthorized())
 }
 
-fn path_stage(visit: &Visit<'_>, progress: &mut Progress<'_>) -> Option<Reply> {
-    let (why, reply) = match visit.route {
+fn path_stage(context: &RequestContext<'_>, progress: &mut Progress<'_>) -> Option<Reply> {
+    let (why, reply) = match context.route {
         Route::Found(_) => return None,
-        Route::WrongMethod(_, allow) => (Why::WrongMethod, errors::method_not_allowed(allow)),
-        Route::Unknown => (Why::NoSuchPath, errors::not_found()),
+        Route::WrongMethod(_, allow) => (Reason::WrongMethod, errors::method_not_allowed(allow)),
+        Route::Unknown => (Reason::NoSuchPath, errors::not_found()),
     };
-    progress.note.why = Some(why);
+    progress.summary.why = Some(why);
     Some(reply)
 }
 
-fn scope_stage<'a>(site: &Site, visit: &Visit<'a>, progress: &mut Progress<'a>) -> Option<Reply> {
-    let knobs = site.knobs();
-    let endpoint = visit.route.endpoint()?;
-    let scopes = visit.key.as_ref().map_or(&[][..], |key| &key.scopes);
-    if (knobs.grants)(scopes, endpoint) || knobs.unscoped.iter().any(|unscoped| unscoped(visit)) {
+fn scope_stage<'a>(site: &Site, context: &RequestContext<'a>, progress: &mut Progress<'a>) -> Option<Reply> {
+    let behaviour = site.behaviour();
+    let endpoint = context.route.endpoint()?;
+    let scopes = context.key.as_ref().map_or(&[][..], |key| &key.scopes);
+    if (behaviour.grants)(scopes, endpoint) || behaviour.unscoped.iter().any(|unscoped| unscoped(context)) {
         return None;
     }
-    if knobs.count_forbidden
-        && let Some(key) = &visit.key
-        && let Some(rules) = rules(site, visit, key.tier)
+    if behaviour.count_forbidden
+        && let Some(key) = &context.key
+        && let Some(rules) = rules(site, context, key.tier)
     {
-        admit(site, visit, key, 0, &rules);
+        admit(site, context, key, 0, &rules);
     }
-    if knobs.store_forbidden {
-        store_anyway(site, visit, progress);
+    if behaviour.store_forbidden {
+        store_anyway(site, context, progress);
     }
-    progress.note.why = Some(Why::LacksScope(endpoint.scope()));
+    progress.summary.why = Some(Reason::LacksScope(endpoint.scope()));
     Some(errors::forbidden(endpoint.scope()))
 }
 
-fn limit_stage<'a>(site: &Site, visit: &mut Visit<'a>, progress: &mut Progress<'a>) -> Option<Reply> {
-    let knobs = site.knobs();
-    let key = Arc::clone(visit.key.as_ref()?);
-    let rules = rules(site, visit, key.tier)?;
-    let events = match visit.route {
-        Route::Found(Endpoint::Events) => match read_wish(site, visit, progress) {
-            Some(Ok(Wish::Ingest(batch))) => {
+fn limit_stage<'a>(
+    site: &Site,
+    context: &mut RequestContext<'a>,
+    progress: &mut Progress<'a>,
+) -> Option<Reply> {
+    let behaviour = site.behaviour();
+    let key = Arc::clone(context.key.as_ref()?);
+    let rules = rules(site, context, key.tier)?;
+    let events = match context.route {
+        Route::Found(Endpoint::Events) => match read_command(site, context, progress) {
+            Some(Ok(Command::Ingest(batch))) => {
                 let events = u32::try_from(batch.events.len()).unwrap_or(u32::MAX);
-                (knobs.event_cost)(visit, events)
+                (behaviour.event_cost)(context, events)
             }
-            Some(Err(_)) if knobs.invalid_is_free => return None,
-            _ => (knobs.invalid_cost)(visit),
+            Some(Err(_)) if behaviour.invalid_is_free => return None,
+            _ => (behaviour.invalid_cost)(context),
         },
         _ => 0,
     };
-    let admission = admit(site, visit, &key, events, &rules);
+    let admission = admit(site, context, &key, events, &rules);
     progress.on_leave = admission.on_leave;
     if admission.events < events || admission.decision != Decision::Admitted {
         progress.events = admission.events;
@@ -191,25 +202,25 @@ fn limit_stage<'a>(site: &Site, visit: &mut Visit<'a>, progress: &mut Progress<'
     let Decision::Refused { wait_ms, by } = admission.decision else {
         return None;
     };
-    progress.note.why = Some(Why::UsedUp(by, visit.wall_ms.saturating_add_unsigned(wait_ms)));
-    visit.wait_ms = Some(wait_ms);
-    visit.refusal = site.next_refusal(visit.now);
-    if knobs.store_limited || knobs.straddle == crate::mock::knobs::Straddle::PartlyStored {
-        store_anyway(site, visit, progress);
+    progress.summary.why = Some(Reason::UsedUp(by, context.wall_ms.saturating_add_unsigned(wait_ms)));
+    context.wait_ms = Some(wait_ms);
+    context.refusal = site.next_refusal(context.now);
+    if behaviour.store_limited || behaviour.straddle == crate::mock::behaviour::Straddle::PartlyStored {
+        store_anyway(site, context, progress);
     }
-    Some(errors::rate_limited((knobs.seconds)(wait_ms, rules.window_ms)))
+    Some(errors::rate_limited((behaviour.seconds)(wait_ms, rules.window_ms)))
 }
 
-fn body_stage<'a>(site: &Site, visit: &Visit<'a>, progress: &mut Progress<'a>) -> Option<Reply> {
-    if visit.request.body_too_large {
-        progress.note.why = Some(Why::TooLarge);
+fn body_stage<'a>(site: &Site, context: &RequestContext<'a>, progress: &mut Progress<'a>) -> Option<Reply> {
+    if context.request.body_too_large {
+        progress.summary.why = Some(Reason::TooLarge);
         return Some(errors::too_large());
     }
-    match read_wish(site, visit, progress) {
+    match read_command(site, context, progress) {
         Some(Err(invalid)) => {
             let reply = errors::invalid(invalid);
-            let why = Why::invalid(invalid.message, &invalid.details);
-            progress.note.why = Some(why);
+            let why = Reason::invalid(invalid.message, &invalid.details);
+            progress.summary.why = Some(why);
             Some(reply)
         }
         Some(Ok(_)) | None => None,
@@ -217,29 +228,29 @@ fn body_stage<'a>(site: &Site, visit: &Visit<'a>, progress: &mut Progress<'a>) -
 }
 
 /// Reads what the request asks for, once.
-fn read_wish<'p, 'a>(
+fn read_command<'p, 'a>(
     site: &Site,
-    visit: &Visit<'a>,
+    context: &RequestContext<'a>,
     progress: &'p mut Progress<'a>,
-) -> Option<&'p Result<Wish<'a>, Invalid>> {
-    if progress.wish.is_none() {
-        let endpoint = visit.route.endpoint()?;
-        let wish = wish(endpoint, visit.request, visit.wall_ms, site.knobs());
-        progress.note.envelopes = match &wish {
-            Ok(Wish::Ingest(batch)) => batch.envelopes,
+) -> Option<&'p Result<Command<'a>, Invalid>> {
+    if progress.command.is_none() {
+        let endpoint = context.route.endpoint()?;
+        let command = command(endpoint, context.request, context.wall_ms, site.behaviour());
+        progress.summary.envelopes = match &command {
+            Ok(Command::Ingest(batch)) => batch.envelopes,
             Ok(_) => Envelopes::default(),
             Err(invalid) => invalid.envelopes,
         };
-        progress.wish = Some(wish);
+        progress.command = Some(command);
     }
-    progress.wish.as_ref()
+    progress.command.as_ref()
 }
 
 /// Stores a batch that is refused, where a deviation does.
-fn store_anyway<'a>(site: &Site, visit: &Visit<'a>, progress: &mut Progress<'a>) {
-    read_wish(site, visit, progress);
-    if let Some(Ok(wish @ Wish::Ingest(_))) = progress.wish.take() {
+fn store_anyway<'a>(site: &Site, context: &RequestContext<'a>, progress: &mut Progress<'a>) {
+    read_command(site, context, progress);
+    if let Some(Ok(command @ Command::Ingest(_))) = progress.command.take() {
         // The answer is the refusal; only the effect is wanted.
-        drop(effect(site, wish, progress.events, &mut progress.note));
+        drop(effect(site, command, progress.events, &mut progress.summary));
     }
 }

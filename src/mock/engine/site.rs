@@ -3,8 +3,8 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::mock::behaviour::Behaviour;
 use crate::mock::faults::Deviating;
-use crate::mock::knobs::Knobs;
 use crate::mock::settings::Settings;
 use crate::mock::workspace::Workspace;
 
@@ -24,12 +24,12 @@ impl Site {
             return Self { workspace, settings, apart: None };
         }
         let mut settings = Settings::clone(&settings);
-        entries.iter().for_each(|entry| entry.apply(&mut settings.knobs));
+        entries.iter().for_each(|entry| entry.apply(&mut settings.behaviour));
         Self { workspace, settings: Arc::new(settings), apart: Some(apart) }
     }
 
-    pub(super) fn knobs(&self) -> &Knobs {
-        &self.settings.knobs
+    pub(super) fn behaviour(&self) -> &Behaviour {
+        &self.settings.behaviour
     }
 }
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::contract::{Endpoint, Scope, Tier};
-use crate::mock::knobs::Knobs;
+use crate::mock::behaviour::Behaviour;
 
 const READ: &str = "ct_live_Aq3fT8mZr1LkW6xYc0PdVb5NsHj2GuEe";
 const WRITE: &str = "ct_live_Zx5cVb8nMq2wEr4tYu6iOp1aSd3fGh7j";
@@ -10,7 +10,7 @@ const EPOCH: i64 = 1_774_008_000_000;
 const EVENT: &str = r#"{"events":[{"event":"session_start","session_id":"s","ts":"2026-03-20T10:00:00Z","data":{"name":"x"}}]}"#;
 
 pub(super) fn engine() -> Engine {
-    let engine = Engine::new(Knobs::default(), EPOCH);
+    let engine = Engine::new(Behaviour::default(), EPOCH);
     let workspace = engine.default_workspace();
     add(&engine, &workspace, READ, &[Scope::ReadAnalytics]);
     add(&engine, &workspace, WRITE, &[Scope::WriteEvents]);
@@ -139,7 +139,7 @@ fn wrong_parameters_are_named() {
 #[test]
 fn workspaces_share_neither_keys_nor_sessions_nor_clocks() {
     let engine = engine();
-    let other = engine.create_workspace("ws_1".to_owned(), Knobs::default()).unwrap();
+    let other = engine.create_workspace("ws_1".to_owned(), Behaviour::default()).unwrap();
     let own = "ct_live_M7n8B9v0C1x2Z3l4K5j6H7g8F9d0S1a2";
     add(&engine, &other, own, &[Scope::ReadAnalytics, Scope::WriteEvents]);
     let inside = format!("/w/ws_1{}", Endpoint::Sessions.path());
@@ -178,9 +178,9 @@ fn a_revoked_key_is_unknown_from_then_on() {
 fn there_are_bounds() {
     let engine = engine();
     for number in 0..MAX_WORKSPACES {
-        engine.create_workspace(number.to_string(), Knobs::default()).unwrap();
+        engine.create_workspace(number.to_string(), Behaviour::default()).unwrap();
     }
-    let one_more = engine.create_workspace("more".to_owned(), Knobs::default());
+    let one_more = engine.create_workspace("more".to_owned(), Behaviour::default());
     assert_eq!(one_more.unwrap_err(), CreateError::TooManyWorkspaces);
 }
 

@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Damage, Instead};
+use crate::mock::behaviour::Behaviour;
 use crate::mock::deviations::{Entry, UnknownDeviation, find};
-use crate::mock::knobs::Knobs;
 
 /// The longest a fault holds an answer back, in milliseconds.
 const LONGEST_MS: u64 = 10 * 60 * 1_000;
@@ -146,9 +146,9 @@ pub(super) enum Effect {
 /// The deviation of this name, if it can come and go while there are keys.
 fn for_a_while(name: &str) -> Result<&'static Entry, BadFault> {
     let entry = find(name)?;
-    let mut knobs = Knobs::default();
-    entry.apply(&mut knobs);
-    if knobs.forms.is_empty() { Ok(entry) } else { Err(BadFault::NotForAWhile(entry.name)) }
+    let mut behaviour = Behaviour::default();
+    entry.apply(&mut behaviour);
+    if behaviour.forms.is_empty() { Ok(entry) } else { Err(BadFault::NotForAWhile(entry.name)) }
 }
 
 impl FaultSpec {

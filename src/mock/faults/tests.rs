@@ -4,16 +4,16 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::contract::{ApiKey, Scope, Tier};
+use crate::mock::behaviour::Behaviour;
 use crate::mock::engine::Engine;
 use crate::mock::keys::KeySpec;
-use crate::mock::knobs::Knobs;
 
 const KEYS: [&str; 2] =
     ["ct_live_Aq3fT8mZr1LkW6xYc0PdVb5NsHj2GuEe", "ct_live_Zx5cVb8nMq2wEr4tYu6iOp1aSd3fGh7j"];
 const PATHS: [&str; 3] = ["/api/v1/sessions", "/api/v1/events", "/w/default/api/v1/sessions"];
 
 fn engine() -> Engine {
-    let engine = Engine::new(Knobs::default(), 0);
+    let engine = Engine::new(Behaviour::default(), 0);
     for (name, key) in ["one", "two"].into_iter().zip(KEYS) {
         let spec =
             KeySpec { name: name.to_owned(), scopes: vec![Scope::ReadAnalytics], plan: Tier::Standard };

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::de::{Deserialize, MapAccess};
 
 use crate::mock::errors::{Detail, Invalid};
-use crate::mock::note::Envelopes;
+use crate::mock::summary::Envelopes;
 
 use super::lenient::{Entry, Gather, Lenient, MaybeList, Members};
 use super::timestamp::parse_timestamp;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::mock::note::{Note, Why};
+use crate::mock::summary::{Reason, Summary};
 
 use super::keep::Kept;
 
@@ -18,7 +18,7 @@ pub(crate) struct Entry {
     /// The status of the answer; 0 if there was none.
     pub(crate) status: u16,
     /// What the engine noted.
-    pub(crate) note: Note,
+    pub(crate) summary: Summary,
     /// The faults it met, by id.
     pub(crate) faults: Vec<Arc<str>>,
     pub(crate) ending: Ending,
@@ -64,8 +64,8 @@ pub enum Outcome {
 impl Entry {
     /// About how many bytes it takes.
     pub(crate) fn size(&self) -> usize {
-        let details = match &self.note.why {
-            Some(Why::Invalid(_, details)) => {
+        let details = match &self.summary.why {
+            Some(Reason::Invalid(_, details)) => {
                 details.iter().map(|detail| 48 + detail.field.len() + detail.message.len()).sum()
             }
             _ => 0,
@@ -75,18 +75,22 @@ impl Entry {
 
     /// What became of it.
     pub(crate) fn outcome(&self) -> Outcome {
-        match (&self.note.why, self.status) {
+        match (&self.summary.why, self.status) {
             _ if self.ending == Ending::Cut => Outcome::Fault,
             _ if self.ending == Ending::Abandoned => Outcome::Abandoned,
             (None, 200..=399) => Outcome::Ok,
             (None, _) if !self.faults.is_empty() => Outcome::Fault,
             (None, _) => Outcome::Other,
             (Some(why), _) => match why {
-                Why::NoKey | Why::UnknownKey | Why::SeveralKeys | Why::RevokedKey => Outcome::Unauthorized,
-                Why::LacksScope(_) => Outcome::Forbidden,
-                Why::UsedUp(..) => Outcome::RateLimited,
-                Why::Invalid(..) | Why::TooLarge | Why::TooSlow | Why::BrokeOff => Outcome::Invalid,
-                Why::NoSuchPath | Why::NoSuchWorkspace | Why::WrongMethod => Outcome::NotFound,
+                Reason::NoKey | Reason::UnknownKey | Reason::SeveralKeys | Reason::RevokedKey => {
+                    Outcome::Unauthorized
+                }
+                Reason::LacksScope(_) => Outcome::Forbidden,
+                Reason::UsedUp(..) => Outcome::RateLimited,
+                Reason::Invalid(..) | Reason::TooLarge | Reason::TooSlow | Reason::BrokeOff => {
+                    Outcome::Invalid
+                }
+                Reason::NoSuchPath | Reason::NoSuchWorkspace | Reason::WrongMethod => Outcome::NotFound,
             },
         }
     }

@@ -52,7 +52,7 @@ impl Filter {
     /// Whether all conditions hold.
     pub(crate) fn matches(&self, entry: &Entry) -> bool {
         let key = |wanted: &String| {
-            entry.note.key.as_ref().is_some_and(|key| *key.id == **wanted || *key.name == **wanted)
+            entry.summary.key.as_ref().is_some_and(|key| *key.id == **wanted || *key.name == **wanted)
         };
         self.since.is_none_or(|since| entry.at >= since)
             && self.status.is_none_or(|(from, to)| (from..=to).contains(&entry.status))

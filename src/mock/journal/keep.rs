@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use crate::mock::context::Presented;
 use crate::mock::message::Request;
-use crate::mock::visit::Presented;
 
 use super::mask::{Mask, header, query};
 

@@ -1,7 +1,7 @@
 use super::*;
+use crate::mock::context::Presented;
 use crate::mock::message::Request;
-use crate::mock::note::Note;
-use crate::mock::visit::Presented;
+use crate::mock::summary::Summary;
 
 const KEY: &str = "ct_live_q1W2e3R4t5Y6u7I8o9P0a1S2d3F4g5H6";
 
@@ -10,7 +10,7 @@ fn entry(request: &Request<'_>, status: u16) -> Entry {
         id: 0,
         at: i64::from(status),
         status,
-        note: Note::default(),
+        summary: Summary::default(),
         faults: Vec::new(),
         ending: Ending::Answered,
         took_us: 0,

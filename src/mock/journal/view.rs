@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::mock::errors::Detail;
 use crate::mock::ingest::format_timestamp;
-use crate::mock::note::Why;
+use crate::mock::summary::Reason;
 
 use super::entry::{Entry, Outcome};
 
@@ -110,7 +110,7 @@ pub struct WhyView {
 
 impl From<&Entry> for EntryView {
     fn from(entry: &Entry) -> Self {
-        let (kept, note) = (&entry.kept, &entry.note);
+        let (kept, summary) = (&entry.kept, &entry.summary);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let headers =
             kept.headers().split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).map(|line| {
@@ -124,13 +124,19 @@ impl From<&Entry> for EntryView {
             method: text(kept.method()),
             path: text(kept.path()),
             query: text(kept.query()),
-            key: note.key.as_ref().map(|key| KeyName { id: key.id.to_string(), name: key.name.to_string() }),
+            key: summary
+                .key
+                .as_ref()
+                .map(|key| KeyName { id: key.id.to_string(), name: key.name.to_string() }),
             status: entry.status,
             outcome: entry.outcome(),
-            why: note.why.as_ref().map(WhyView::from),
-            envelopes: EnvelopesView { documented: note.envelopes.documented, wire: note.envelopes.wire },
-            accepted: note.accepted,
-            repeated: note.repeated,
+            why: summary.why.as_ref().map(WhyView::from),
+            envelopes: EnvelopesView {
+                documented: summary.envelopes.documented,
+                wire: summary.envelopes.wire,
+            },
+            accepted: summary.accepted,
+            repeated: summary.repeated,
             faults: entry.faults.iter().map(ToString::to_string).collect(),
             duration_us: entry.took_us,
             headers: headers.collect(),
@@ -144,36 +150,36 @@ impl From<&Entry> for EntryView {
     }
 }
 
-impl From<&Why> for WhyView {
-    fn from(why: &Why) -> Self {
+impl From<&Reason> for WhyView {
+    fn from(why: &Reason) -> Self {
         let mut view =
             Self { message: String::new(), scope: None, limit: None, frees_at: None, fields: Vec::new() };
         view.message = match why {
-            Why::NoKey => "The request has no X-API-Key header.".to_owned(),
-            Why::UnknownKey => "Nobody has this key here.".to_owned(),
-            Why::SeveralKeys => "There are several X-API-Key headers, and they differ.".to_owned(),
-            Why::RevokedKey => "The key has been revoked.".to_owned(),
-            Why::LacksScope(scope) => {
+            Reason::NoKey => "The request has no X-API-Key header.".to_owned(),
+            Reason::UnknownKey => "Nobody has this key here.".to_owned(),
+            Reason::SeveralKeys => "There are several X-API-Key headers, and they differ.".to_owned(),
+            Reason::RevokedKey => "The key has been revoked.".to_owned(),
+            Reason::LacksScope(scope) => {
                 view.scope = Some(scope.as_str());
                 format!("The key lacks the scope {scope}.")
             }
-            Why::UsedUp(budget, until) => {
+            Reason::UsedUp(budget, until) => {
                 view.limit = Some(budget.as_str());
                 let until = format_timestamp(*until);
                 let message = format!("The key's {} are used up until {until}.", budget.as_str());
                 view.frees_at = Some(until);
                 message
             }
-            Why::Invalid(message, details) => {
+            Reason::Invalid(message, details) => {
                 view.fields.clone_from(details);
                 (*message).to_owned()
             }
-            Why::NoSuchPath => "There is no such endpoint.".to_owned(),
-            Why::NoSuchWorkspace => "There is no such workspace.".to_owned(),
-            Why::WrongMethod => "The endpoint does not take this method.".to_owned(),
-            Why::TooLarge => "The body is larger than 4 MiB.".to_owned(),
-            Why::TooSlow => "The body took too long to arrive.".to_owned(),
-            Why::BrokeOff => "The client went away before its body had arrived.".to_owned(),
+            Reason::NoSuchPath => "There is no such endpoint.".to_owned(),
+            Reason::NoSuchWorkspace => "There is no such workspace.".to_owned(),
+            Reason::WrongMethod => "The endpoint does not take this method.".to_owned(),
+            Reason::TooLarge => "The body is larger than 4 MiB.".to_owned(),
+            Reason::TooSlow => "The body took too long to arrive.".to_owned(),
+            Reason::BrokeOff => "The client went away before its body had arrived.".to_owned(),
         };
         view
     }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::standing::{Standing, Use};
+use super::usage::{Usage, Used};
 use super::{Decision, Rules};
 
 /// The width of a bucket in milliseconds.
@@ -54,12 +54,12 @@ impl Buckets {
         self.events = self.events.saturating_add(events);
     }
 
-    pub(super) fn standing(&mut self, now: u64, rules: &Rules) -> Standing {
+    pub(super) fn usage(&mut self, now: u64, rules: &Rules) -> Usage {
         self.forget(now, rules);
         let first = |bucket: Option<&Bucket>| bucket.map_or(0, |bucket| bucket.start + rules.window_ms);
-        Standing {
-            requests: Use::until(self.requests, first(self.seconds.front())),
-            events: Use::until(self.events, first(self.seconds.iter().find(|bucket| bucket.events > 0))),
+        Usage {
+            requests: Used::until(self.requests, first(self.seconds.front())),
+            events: Used::until(self.events, first(self.seconds.iter().find(|bucket| bucket.events > 0))),
         }
     }
 

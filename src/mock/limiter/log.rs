@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::standing::{Standing, Use};
+use super::usage::{Usage, Used};
 use super::{Decision, Rules};
 
 /// The admitted requests, oldest first. Never longer than the limit of requests.
@@ -35,12 +35,12 @@ impl Log {
         self.events = self.events.saturating_add(events);
     }
 
-    pub(super) fn standing(&mut self, now: u64, rules: &Rules) -> Standing {
+    pub(super) fn usage(&mut self, now: u64, rules: &Rules) -> Usage {
         self.forget(now, rules);
         let first = |entry: Option<&(u64, u32)>| entry.map_or(0, |(at, _)| at + rules.window_ms);
-        Standing {
-            requests: Use::until(self.entries.len() as u32, first(self.entries.front())),
-            events: Use::until(self.events, first(self.entries.iter().find(|(_, events)| *events > 0))),
+        Usage {
+            requests: Used::until(self.entries.len() as u32, first(self.entries.front())),
+            events: Used::until(self.events, first(self.entries.iter().find(|(_, events)| *events > 0))),
         }
     }
 

@@ -5,15 +5,15 @@
 
 mod buckets;
 mod log;
-mod standing;
 mod tokens;
+mod usage;
 mod window;
 
 use std::str::FromStr;
 
 use crate::contract::WINDOW_SECONDS;
 
-pub use standing::{Standing, Use};
+pub use usage::{Usage, Used};
 
 /// The documented window in milliseconds.
 pub const WINDOW_MS: u64 = WINDOW_SECONDS * 1_000;

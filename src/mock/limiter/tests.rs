@@ -138,8 +138,8 @@ proptest! {
         let mut now = 0;
         for (step, events) in arrivals {
             now += step;
-            let before = limiter.standing(now, &rules);
-            prop_assert_eq!(before, limiter.standing(now, &rules), "asking counts nothing");
+            let before = limiter.usage(now, &rules);
+            prop_assert_eq!(before, limiter.usage(now, &rules), "asking counts nothing");
             let fits = before.requests.used < rules.requests
                 && (events == 0 || before.events.used + events <= rules.events.unwrap());
             let decision = limiter.admit(now, events, &rules);
@@ -147,16 +147,16 @@ proptest! {
             if let Decision::Refused { by, .. } = decision {
                 prop_assert_eq!(by == Budget::Requests, before.requests.used >= rules.requests);
             }
-            let after = limiter.standing(now, &rules);
+            let after = limiter.usage(now, &rules);
             prop_assert_eq!(after.requests.used, before.requests.used + u32::from(fits));
             if let Some(frees_at) = after.requests.frees_at {
                 prop_assert!((now + 1..=now + WINDOW_MS).contains(&frees_at));
             }
         }
-        let standing = limiter.standing(now, &rules);
-        if let Some(frees_at) = standing.requests.frees_at {
-            prop_assert_eq!(limiter.standing(frees_at - 1, &rules).requests.used, standing.requests.used);
-            prop_assert!(limiter.standing(frees_at, &rules).requests.used < standing.requests.used);
+        let usage = limiter.usage(now, &rules);
+        if let Some(frees_at) = usage.requests.frees_at {
+            prop_assert_eq!(limiter.usage(frees_at - 1, &rules).requests.used, usage.requests.used);
+            prop_assert!(limiter.usage(frees_at, &rules).requests.used < usage.requests.used);
         }
     }
 

@@ -1,6 +1,6 @@
 //! The token bucket: a burst is granted again bit by bit, so one minute can hold almost twice the limit.
 
-use super::standing::{Standing, Use};
+use super::usage::{Usage, Used};
 use super::{Budget, Decision, Rules};
 
 /// What was taken and not yet refilled, in units of 1/window: a whole request is `window_ms` of them.
@@ -34,13 +34,13 @@ impl Tokens {
         self.events += u64::from(events) * rules.window_ms;
     }
 
-    pub(super) fn standing(&mut self, now: u64, rules: &Rules) -> Standing {
+    pub(super) fn usage(&mut self, now: u64, rules: &Rules) -> Usage {
         self.refill(now, rules);
         let whole = |taken: u64| u32::try_from(taken.div_ceil(rules.window_ms)).unwrap_or(u32::MAX);
         let refilled = |taken: u64, limit: u32| now + taken.div_ceil(u64::from(limit.max(1)));
-        Standing {
-            requests: Use::until(whole(self.requests), refilled(self.requests, rules.requests)),
-            events: Use::until(whole(self.events), refilled(self.events, rules.events.unwrap_or(0))),
+        Usage {
+            requests: Used::until(whole(self.requests), refilled(self.requests, rules.requests)),
+            events: Used::until(whole(self.events), refilled(self.events, rules.events.unwrap_or(0))),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The fixed window, anchored at the first counted request or aligned to the clock.
 
-use super::standing::{Standing, Use};
+use super::usage::{Usage, Used};
 use super::{Decision, Kind, Rules};
 
 /// Counts since the window began.
@@ -50,9 +50,9 @@ impl Window {
         self.events = self.events.saturating_add(events);
     }
 
-    pub(super) fn standing(&self, now: u64) -> Standing {
+    pub(super) fn usage(&self, now: u64) -> Usage {
         let (requests, events) = if now < self.ends { (self.requests, self.events) } else { (0, 0) };
-        Standing { requests: Use::until(requests, self.ends), events: Use::until(events, self.ends) }
+        Usage { requests: Used::until(requests, self.ends), events: Used::until(events, self.ends) }
     }
 
     fn limit(&self, rules: &Rules, earlier: u32) -> u32 {

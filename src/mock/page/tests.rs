@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::*;
 use crate::mock::control::ControlToken;
 use crate::mock::engine::Engine;
-use crate::mock::front::Front;
+use crate::mock::gateway::Gateway;
 use crate::mock::settings::Settings;
 use crate::mock::well_known::WELL_KNOWN_KEYS;
 
@@ -15,7 +15,7 @@ const HOSTILE: &str = "<script>alert('x')</script>\"&<b>";
 
 /// A mock without a server.
 struct Mock {
-    front: Front,
+    gateway: Gateway,
     control: Control,
     /// The server's time in milliseconds.
     now: Cell<u64>,
@@ -24,18 +24,22 @@ struct Mock {
 impl Mock {
     fn new(token: Option<&str>) -> Self {
         let engine = Arc::new(Engine::new(Settings::default(), 1_769_860_800_000));
-        let front = Front::new(Arc::clone(&engine), None);
+        let gateway = Gateway::new(Arc::clone(&engine), None);
         let token = token.and_then(ControlToken::new);
-        Self { control: Control::new(engine, Arc::clone(&front.meters), token), front, now: Cell::new(1_000) }
+        Self {
+            control: Control::new(engine, Arc::clone(&gateway.meters), token),
+            gateway,
+            now: Cell::new(1_000),
+        }
     }
 
     /// Sends a request to the product API.
     fn send(&self, path: &str, query: &str, headers: &[(&str, &[u8])], body: &[u8]) -> u16 {
         let method = if body.is_empty() { "GET" } else { "POST" };
         let request = Request { method, path, query, headers, body, ..Request::default() };
-        let turn = self.front.take(&request, self.now.get(), Instant::now());
-        turn.pending.answered();
-        turn.reply.unwrap().status
+        let delivery = self.gateway.take(&request, self.now.get(), Instant::now());
+        delivery.pending.answered();
+        delivery.reply.unwrap().status
     }
 
     fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {

@@ -101,13 +101,13 @@ struct Open(Arc<Shared>);
 
 impl Open {
     fn count(shared: &Arc<Shared>) -> Self {
-        shared.front.meters.connections.fetch_add(1, Ordering::Relaxed);
+        shared.gateway.meters.connections.fetch_add(1, Ordering::Relaxed);
         Self(Arc::clone(shared))
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.front.meters.connections.fetch_sub(1, Ordering::Relaxed);
+        self.0.gateway.meters.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -14,10 +14,10 @@ use hyper::body::{Body, Incoming};
 use crate::mock::control::{Answer, CONTROL_PREFIX, Follow, Wait};
 use crate::mock::errors;
 use crate::mock::faults::Damage;
-use crate::mock::front::Turn;
+use crate::mock::gateway::Delivery;
 use crate::mock::message::{Reply, Request};
-use crate::mock::note::Why;
 use crate::mock::page;
+use crate::mock::summary::Reason;
 
 use super::activity::UnderWay;
 use super::body::{Read, read};
@@ -29,7 +29,7 @@ const FEW: usize = 24;
 
 /// What is to be done next about a request.
 enum Next {
-    Answer(Turn),
+    Answer(Delivery),
     Reply(Reply),
     Wait(Wait),
     Follow(Follow),
@@ -51,8 +51,8 @@ pub(super) async fn handle(
     };
     let version = head.version;
     match next(&under_way, head, body, since, arrived) {
-        Next::Answer(turn) if turn.is_plain() => at_once(turn, version, under_way),
-        Next::Answer(turn) => Box::pin(answer(turn, version, under_way)).await,
+        Next::Answer(delivery) if delivery.is_plain() => at_once(delivery, version, under_way),
+        Next::Answer(delivery) => Box::pin(answer(delivery, version, under_way)).await,
         Next::Reply(reply) => Ok(response(reply, version).map(whole)),
         Next::Wait(asked) => {
             let reply = Box::pin(wait(under_way.shared(), asked)).await;
@@ -105,20 +105,20 @@ fn next(
     let now = shared.time(arrived);
     let broken = match body {
         Read::Whole(_) | Read::TooLarge => None,
-        Read::TooSlow => Some(Why::TooSlow),
-        Read::Broken => Some(Why::BrokeOff),
+        Read::TooSlow => Some(Reason::TooSlow),
+        Read::Broken => Some(Reason::BrokeOff),
     };
     if let Some(why) = broken {
         let reply = broken_reply(&why);
-        shared.front.take_broken(&request, now, since, why, &reply);
+        shared.gateway.take_broken(&request, now, since, why, &reply);
         return Next::Reply(reply);
     }
-    let backstage = if page::is_page(request.path) {
+    let control_answer = if page::is_page(request.path) {
         Some(page::handle(&shared.control, &request, now))
     } else {
         request.path.starts_with(CONTROL_PREFIX).then(|| shared.control.handle(&request, now))
     };
-    if let Some(answer) = backstage {
+    if let Some(answer) = control_answer {
         return match answer {
             Answer::Reply(reply) => Next::Reply(reply),
             Answer::Wait(asked) => Next::Wait(asked),
@@ -128,12 +128,16 @@ fn next(
     if request.path == crate::mock::product::PATH && matches!(request.method, "GET" | "HEAD") {
         return Next::Reply(crate::mock::product::reply());
     }
-    Next::Answer(shared.front.take(&request, now, since))
+    Next::Answer(shared.gateway.take(&request, now, since))
 }
 
 /// Gives the reply as it is.
-fn at_once(turn: Turn, version: Version, mut under_way: UnderWay) -> Result<Response<Outgoing>, Severed> {
-    let Turn { reply, pending, .. } = turn;
+fn at_once(
+    delivery: Delivery,
+    version: Version,
+    mut under_way: UnderWay,
+) -> Result<Response<Outgoing>, Severed> {
+    let Delivery { reply, pending, .. } = delivery;
     let mut reply = reply.ok_or(Severed)?;
     if let Some(on_leave) = reply.on_leave.take() {
         on_leave();
@@ -143,8 +147,12 @@ fn at_once(turn: Turn, version: Version, mut under_way: UnderWay) -> Result<Resp
 }
 
 /// Carries out what is to be done about a request.
-async fn answer(turn: Turn, version: Version, under_way: UnderWay) -> Result<Response<Outgoing>, Severed> {
-    let Turn { reply, delay, damage, pending } = turn;
+async fn answer(
+    delivery: Delivery,
+    version: Version,
+    under_way: UnderWay,
+) -> Result<Response<Outgoing>, Severed> {
+    let Delivery { reply, delay, damage, pending } = delivery;
     let delay = delay + reply.as_ref().map_or(Duration::ZERO, |reply| reply.delay);
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
@@ -182,8 +190,8 @@ fn sized(mut response: Response<Bytes>) -> Response<Bytes> {
     response
 }
 
-fn broken_reply(why: &Why) -> Reply {
-    if *why == Why::TooSlow {
+fn broken_reply(why: &Reason) -> Reply {
+    if *why == Reason::TooSlow {
         let mut reply = errors::error(408, "REQUEST_TIMEOUT", "The request body took too long.");
         reply.close = true;
         return reply;

@@ -18,11 +18,11 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::contract::ApiKey;
 
-use super::backstage::Backstage;
 use super::configuration::{Configuration, InForce};
 use super::control::Control;
 use super::engine::Engine;
-use super::front::Front;
+use super::gateway::Gateway;
+use super::handle::MockHandle;
 use super::keys::KeySpec;
 use super::options::{MockError, MockOptions};
 use super::settings::Settings;
@@ -42,7 +42,7 @@ const BACKLOG: u32 = 4_096;
 /// What all connections share.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) front: Front,
+    pub(super) gateway: Gateway,
     pub(super) control: Control,
     pub(super) body_timeout: Duration,
     /// True when the server stops.
@@ -95,14 +95,14 @@ impl MockServer {
         let listener = listen(wanted).map_err(bind_error)?;
         let address = listener.local_addr().map_err(bind_error)?;
         let (stop, stopped) = watch::channel(false);
-        let front = Front::new(Arc::clone(&engine), options.log.clone());
+        let gateway = Gateway::new(Arc::clone(&engine), options.log.clone());
         let shared = Arc::new(Shared {
             control: Control::new(
                 Arc::clone(&engine),
-                Arc::clone(&front.meters),
+                Arc::clone(&gateway.meters),
                 options.control_token.clone(),
             ),
-            front,
+            gateway,
             body_timeout: options.body_timeout,
             stopping: stopped.clone(),
             started: Instant::now(),
@@ -135,8 +135,8 @@ impl MockServer {
     }
 
     /// What a test does to it besides sending requests.
-    pub(super) fn backstage(&self) -> Backstage {
-        Backstage::new(Arc::clone(&self.engine), self.shared.started)
+    pub(super) fn handle(&self) -> MockHandle {
+        MockHandle::new(Arc::clone(&self.engine), self.shared.started)
     }
 
     /// The engine behind it.
@@ -172,7 +172,7 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 /// An engine with the well-known keys.
 fn engine(options: &MockOptions) -> Result<Engine, MockError> {
     let settings = Settings::new(options.deviations.clone(), options.limiter, options.quotas)?;
-    let engine = Engine::with_journals(settings, Backstage::epoch_ms(), options.journal);
+    let engine = Engine::with_journals(settings, MockHandle::epoch_ms(), options.journal);
     let workspace = engine.default_workspace();
     for (number, key) in WELL_KNOWN_KEYS.iter().enumerate() {
         let plaintext = ApiKey::new(key.plaintext).map_err(|error| MockError::Keys(error.to_string()))?;

@@ -12,15 +12,15 @@ pub(super) fn mask(evidence: &mut Evidence, redactor: &Redactor) {
     *evidence = redactor
         .masked(evidence)
         .unwrap_or_else(|error| unreachable!("evidence is read as it was written: {error}"));
-    keep_apart(&mut evidence.looks, &before, evidence.deployment.extra_members_allowed);
+    keep_apart(&mut evidence.looks, &before);
 }
 
 /// Bodies that had to be the same and were not must not become so.
-fn keep_apart(looks: &mut [Look], before: &[Look], extra_members_allowed: bool) {
+fn keep_apart(looks: &mut [Look], before: &[Look]) {
     if looks.iter().zip(before).all(|(after, before)| after.body == before.body) {
         return;
     }
-    let told = |look: &Look| compared(look, extra_members_allowed).to_string();
+    let told = |look: &Look| compared(look).to_string();
     let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (look, before) in looks.iter_mut().zip(before) {
         let group = groups.entry(told(look)).or_default();

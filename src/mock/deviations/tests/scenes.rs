@@ -7,9 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as STANDARD_BASE64;
 
 use crate::contract::{ApiKey, Endpoint, Scope, Tier};
+use crate::mock::behaviour::Behaviour;
 use crate::mock::engine::Engine;
 use crate::mock::keys::KeySpec;
-use crate::mock::knobs::Knobs;
 use crate::mock::message::{Reply, Request};
 
 pub(super) const READ: &str = "ct_live_Aq3fT8mZr1LkW6xYc0PdVb5NsHj2GuEe";
@@ -42,8 +42,8 @@ pub(super) struct Ask<'a> {
 }
 
 impl Script {
-    pub(super) fn new(knobs: &Knobs) -> Self {
-        let engine = Engine::new(knobs.clone(), EPOCH);
+    pub(super) fn new(behaviour: &Behaviour) -> Self {
+        let engine = Engine::new(behaviour.clone(), EPOCH);
         let workspace = engine.default_workspace();
         let (read, write) = (Scope::ReadAnalytics, Scope::WriteEvents);
         for (number, (plaintext, scopes, plan)) in [
@@ -336,8 +336,8 @@ pub(super) const SCENES: &[(&str, Scene)] = &[
     ("events", events),
 ];
 
-pub(super) fn play(scene: Scene, knobs: &Knobs) -> String {
-    let mut script = Script::new(knobs);
+pub(super) fn play(scene: Scene, behaviour: &Behaviour) -> String {
+    let mut script = Script::new(behaviour);
     scene(&mut script);
     script.said
 }

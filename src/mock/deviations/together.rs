@@ -1,0 +1,101 @@
+//! What goes wrong only when requests come together, and several deviations at once.
+
+use std::time::Duration;
+
+use crate::contract::{Limits, Tier};
+use crate::mock::behaviour::{Behaviour, Concurrency};
+use crate::mock::context::Presented;
+
+use super::Entry;
+use super::aspects::Aspect::*;
+use super::replies::replace;
+use super::{key_and, must};
+
+/// Answers are held back a little, so that requests come together: long enough for dozens of them to arrive in the
+/// meantime, short enough not to be noticed otherwise.
+const RACE: Duration = Duration::from_millis(8);
+
+pub(super) const CONCURRENCY: &[Entry] = &[
+    must("racy-counter", "A request is checked when it arrives and counted when it is answered.")
+        .breaks(&["rate.concurrent"], &[Unit, Counting, Standard, Premium, Ingestion])
+        .by(|b| race(b, Concurrency::WhenTheReplyLeaves)),
+    must("racy-streams", "A request in HTTP/2 is checked when it arrives and counted when it is answered.")
+        .breaks(&["rate.multiplexed"], &[Counting, CountedHttp2])
+        .by(|b| race(b, Concurrency::StreamsWhenTheReplyLeaves)),
+    must("racy-events", "Events are checked when a batch arrives and counted when it is answered.")
+        .breaks(&["events.concurrent", "events.never-over"], &[Counting, Events])
+        .by(|b| race(b, Concurrency::EventsWhenTheReplyLeaves)),
+    must("one-at-a-time", "A request is answered 429 while another one is under way.")
+        .breaks(&["rate.concurrent"], &[RetryAfterValue, Unit, Counting, Standard, Premium, Ingestion])
+        .by(|b| race(b, Concurrency::OneAtATime)),
+    must("two-replicas", "Two replicas take turns, and each counts for itself.")
+        .breaks(&["rate.standard", "rate.premium", "rate.ingestion", "events.over"], &[Unit])
+        .by(|b| b.unit = |context| key_and(context, context.ordinal % 2)),
+    must("replica-by-connection", "Connections are spread over four replicas, and each counts for itself.")
+        .breaks(&["rate.connections", "rate.concurrent"], &[Status429, Unit])
+        .by(|b| b.unit = |context| key_and(context, context.request.connection % 4)),
+];
+
+pub(super) const COMPOSED: &[Entry] = &[
+    must("lax-startup", "A young service that outgrew its page: a 401 for every cause, another 403, a bare 429, request ids in all errors, \
+     200 requests a minute by route on both upper tiers, no limit of events.").breaks(&[
+        "auth.body",
+        "auth.body-uniform",
+        "auth.body-uniform-revoked",
+        "scope.body-read",
+        "scope.body-write",
+        "limit.body",
+        "rate.across-endpoints",
+        "limit.retry-after-present",
+        "rate.premium",
+        "rate.ingestion",
+        "events.over",
+    ], &[]).by(lax_startup),
+];
+
+fn race(behaviour: &mut Behaviour, counting: Concurrency) {
+    behaviour.counting = counting;
+    behaviour.rewrite(|_, reply| {
+        if reply.status < 300 {
+            reply.delay += RACE;
+        }
+    });
+}
+
+/// The requests a minute that both upper tiers are given, whatever the page says.
+const UPPER: u32 = 200;
+
+fn lax_startup(behaviour: &mut Behaviour) {
+    behaviour.limits.push(|_, tier, limits| match tier {
+        Tier::Standard => limits,
+        Tier::Premium | Tier::Ingestion => Limits { requests: UPPER, events: None },
+    });
+    behaviour.unit = |context| key_and(context, context.request.path);
+    behaviour.rewrite_on(401, |context, reply| {
+        let cause = match context.presented {
+            Presented::Missing => "No API key was sent.",
+            _ if context.revoked => "This API key has been revoked.",
+            Presented::Key(_) | Presented::Conflicting(_) => "This API key does not exist.",
+        };
+        replace(reply, "Missing or invalid API key.", cause);
+    });
+    behaviour.rewrite_on(403, |_, reply| {
+        let words = "Insufficient permissions, required scope";
+        replace(reply, "This API key does not have the required scope", words);
+    });
+    behaviour.rewrite_on(429, |_, reply| {
+        reply.remove("retry-after");
+        let message = reply
+            .text()
+            .split("\"message\":\"")
+            .nth(1)
+            .and_then(|rest| rest.split('"').next())
+            .map(str::to_owned);
+        replace(reply, &message.unwrap_or_default(), "Too many requests");
+    });
+    behaviour.rewrite(|context, reply| {
+        if reply.status >= 400 {
+            replace(reply, "\"}}", &format!("\",\"request_id\":\"req_{}\"}}}}", context.ordinal));
+        }
+    });
+}
