@@ -71,7 +71,9 @@ async fn ours(address: SocketAddr, rate: u64, lanes: usize) -> Cost {
     let sent: u64 = run.lanes.iter().map(|lane| lane.windows[0].sent).sum();
     let sent = sent as f64;
     let lane = &run.lanes[0];
-    let ms = |quantile| lane.send_lag.value_at_quantile(quantile) as f64 / 1_000.0;
+    let ms = |quantile| {
+        lane.times[trenchcheck::load::Series::SendLag].value_at_quantile(quantile) as f64 / 1_000.0
+    };
     Cost { cpu_us: spent / sent, rate: sent / run.took.as_secs_f64(), lag_ms: (ms(0.5), ms(0.99)) }
 }
 

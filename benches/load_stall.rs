@@ -10,7 +10,7 @@ mod support;
 use std::time::{Duration, SystemTime};
 
 use support::{Server, play_text, target};
-use trenchcheck::load::Outcome;
+use trenchcheck::load::{Outcome, Series};
 
 #[tokio::main]
 async fn main() {
@@ -21,7 +21,7 @@ async fn main() {
     let profile = "profile: stall\nabout: x\nwindows: 1\nlanes:\n  \
                    - {name: both, key: both, request: list-sessions, rate: 6000, slots: 300}\n";
     let run = play_text(profile, &target).await;
-    let response = &run.lanes[0].latencies[&Outcome::Admitted].response;
+    let response = &run.lanes[0].times[Series::Response(Outcome::Admitted)];
     println!("         reported      true   ratio");
     for (name, quantile, truth) in [("p99", 0.99, 1.40), ("p99.9", 0.999, 1.94), ("max", 1.0, 2.0)] {
         let reported = response.value_at_quantile(quantile) as f64 / 1e6;

@@ -20,7 +20,8 @@
 //! code. A wrong count is at first a suspicion; it becomes a failure when no conforming limiter explains it.
 //!
 //! [`load`] holds keys at a rate and judges every window: a pure pacer, tickets from one precise thread, goose's users,
-//! a ledger, and a verdict that is the same for one machine and for many.
+//! a ledger, and a verdict that is the same for one machine and for many. One record is collected, saved, merged, judged
+//! and written.
 //!
 //! [`known`] is the list of checks a deployment is known to fail, with reasons and last days.
 //!
@@ -31,22 +32,19 @@
 //!
 //! [`matrix`] lays reports of several deployments side by side, by clauses of the page.
 //!
-//! [`cli`] is the command line, one file a command; `main` parses, dispatches and exits.
+//! [`cli`] is the command line, one file a command, and `args` for what several have; `main` parses, dispatches, exits.
 
-mod certificates;
 pub mod cli;
 pub mod contract;
 pub mod deployment;
-mod descriptors;
 pub mod known;
 pub mod load;
 pub mod matrix;
 pub mod mock;
 pub mod mutants;
 mod payload;
-mod random;
 pub mod report;
 pub mod run;
 pub mod scenario;
-mod signals;
+mod system;
 pub mod yaml;

@@ -169,7 +169,7 @@ impl Payloads {
 
 /// A random UUID, version 4: what the documented envelope asks of a session id.
 pub(crate) fn random_session() -> String {
-    let mut bytes = crate::random::bytes::<16>();
+    let mut bytes = crate::system::random_bytes::<16>();
     bytes[6] = (bytes[6] & 0x0f) | 0x40;
     bytes[8] = (bytes[8] & 0x3f) | 0x80;
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();

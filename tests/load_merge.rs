@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use assert_cmd::Command;
 use trenchcheck::contract::Tier;
-use trenchcheck::load::{LaneRecord, Outcome, RunRecord, Thresholds, Times, WindowCounts, store};
+use trenchcheck::load::{
+    Histograms, LaneRecord, Outcome, RunRecord, Series, Shard, Thresholds, WindowCounts, store,
+};
 
 /// One premium key for three windows; the answers of key `place` take `place` + 1 to `place` + 300 ms.
 fn lane(place: u32, admitted: u64) -> LaneRecord {
@@ -26,10 +28,8 @@ fn lane(place: u32, admitted: u64) -> LaneRecord {
         whole_windows: 3,
         windows: vec![counts; 3],
         window_times: Vec::new(),
-        latencies: BTreeMap::new(),
-        window_latencies: Vec::new(),
-        send_lag: Times::default(),
-        slot_wait: Times::default(),
+        times: Histograms::default(),
+        times_by_window: Vec::new(),
         slots: 12,
         slots_suffice: true,
         held_up: false,
@@ -42,13 +42,13 @@ fn lane(place: u32, admitted: u64) -> LaneRecord {
     for at in (0..300).cycle().take(900) {
         let outcome = if at < admitted { Outcome::Admitted } else { Outcome::Limited };
         let service = Duration::from_millis(u64::from(place) + at + 1);
-        lane.latencies.entry(outcome).or_default().record(service + Duration::from_micros(80), service);
-        lane.send_lag.record(Duration::from_micros(80));
+        lane.times.record(outcome, service + Duration::from_micros(80), service);
+        lane.times[Series::SendLag].record(Duration::from_micros(80));
     }
     lane
 }
 
-fn run(lanes: Vec<LaneRecord>, shard: Option<(u32, u32)>) -> RunRecord {
+fn run(lanes: Vec<LaneRecord>, shard: Option<Shard>) -> RunRecord {
     RunRecord {
         profile: "sustain-premium".to_owned(),
         profile_hash: "77aa".to_owned(),
@@ -69,7 +69,7 @@ fn four_shards(folder: &Path, admitted: &[u64]) -> Vec<PathBuf> {
         let lanes = admitted.iter().zip(0..).filter(|(_, place)| place % 4 == index - 1);
         let lanes = lanes.map(|(admitted, place)| lane(place, *admitted)).collect();
         let directory = folder.join(index.to_string());
-        store(&run(lanes, Some((index, 4))), &directory).unwrap();
+        store(&run(lanes, Some(Shard { index, of: 4 })), &directory).unwrap();
         directory
     };
     (1..=4).map(save).collect()
@@ -142,7 +142,7 @@ fn shards_that_make_no_run_are_refused_with_the_mend() {
         refusal(&doubled),
         "trenchcheck: RUNS/2 and RUNS/2 both hold shard 2 of 4; leave one of them out\n"
     );
-    let mut other = run(vec![lane(3, 300)], Some((4, 4)));
+    let mut other = run(vec![lane(3, 300)], Some(Shard { index: 4, of: 4 }));
     other.profile_hash = "77ab".to_owned();
     store(&other, &all[3]).unwrap();
     assert_eq!(

@@ -9,7 +9,7 @@ use trenchcheck::deployment::{Embedded, Key, Keys, Role, Target};
 use trenchcheck::load::profile::{Library, Profile, Shelved};
 use trenchcheck::load::{
     About, Conduct, Finding, LoadError, LoadVerdict, Outcome, OutcomeLimits, Overrides, Plan, RunRecord,
-    View, findings, judge, play,
+    Series, View, findings, judge, play,
 };
 use trenchcheck::report::Redactor;
 use trenchcheck::scenario::Source;
@@ -234,9 +234,9 @@ async fn a_target_that_takes_every_slot_is_missed_by_what_it_was_asked() {
     let run = overload(25, Duration::from_secs(1), Duration::from_secs(10)).await;
     let lane = &run.lanes[0];
     assert_eq!((lane.windows[0].sent, lane.slots_suffice), (100, true));
-    assert!(lane.slot_wait.len() > 40, "{}", lane.slot_wait.len());
+    assert!(lane.times[Series::SlotWait].len() > 40, "{}", lane.times[Series::SlotWait].len());
     // What was waited for belongs to the response, and to nothing we did.
-    let response = &lane.latencies[&Outcome::Admitted].response;
+    let response = &lane.times[Series::Response(Outcome::Admitted)];
     assert!(response.value_at_quantile(1.0) > 2_500_000, "{}", response.value_at_quantile(1.0));
     let LoadVerdict::Missed { reasons } = judge(&run) else { panic!("{:?}", judge(&run)) };
     assert!(reasons[0].to_string().starts_with("standard: response.admitted.p50_ms "), "{reasons:?}");
@@ -269,7 +269,7 @@ async fn every_window_has_percentiles_of_its_own() {
     // Together they are the run's.
     let longest =
         lane.window_times.iter().filter_map(|times| Some(times.response.get(&Outcome::Admitted)?.max));
-    let all = &lane.latencies[&Outcome::Admitted].response;
+    let all = &lane.times[Series::Response(Outcome::Admitted)];
     assert_eq!((all.len(), all.value_at_quantile(1.0)), (60, longest.max().unwrap()));
 }
 
@@ -290,7 +290,7 @@ async fn load_goes_nowhere_it_was_not_allowed() {
     target.base_url = "https://app.trenchcoat.example".to_owned();
     target.loopback = false;
     let error = play(plan, &target, quietly(), &Redactor::default()).await.unwrap_err();
-    assert!(matches!(error, LoadError::NotWelcome { .. }));
+    assert!(matches!(error, LoadError::NotWelcome(..)));
     assert_eq!(
         error.to_string(),
         "1000 requests and 100000 events would go to app.trenchcoat.example, which is not this machine: \

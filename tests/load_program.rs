@@ -103,15 +103,19 @@ fn bad_flags_are_refused_like_bad_profiles() {
 #[test]
 fn who_is_asked_to_stop_reports_what_was_measured_and_judges_nothing() {
     use rustix::process::Signal;
-    let ended: Vec<_> = [Signal::INT, Signal::TERM]
-        .map(|signal| std::thread::spawn(move || reports_what_was_measured_at(signal)))
+    let ended: Vec<_> = [&[Signal::INT][..], &[Signal::TERM], &[Signal::INT, Signal::INT]]
+        .map(|signals| std::thread::spawn(move || reports_what_was_measured_at(signals)))
         .into();
     ended.into_iter().for_each(|thread| thread.join().unwrap());
 }
 
 #[cfg(unix)]
-fn reports_what_was_measured_at(signal: rustix::process::Signal) {
-    let mut child = trenchcheck(&["load", "sustain-standard", "--rate", "600"])
+/// At one signal, or at several 150 ms apart.
+fn reports_what_was_measured_at(signals: &[rustix::process::Signal]) {
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("load.json");
+    let mut child = trenchcheck(&["load", "sustain-standard", "--rate", "600", "--json"])
+        .arg(&report)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -120,11 +124,16 @@ fn reports_what_was_measured_at(signal: rustix::process::Signal) {
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     assert!(lines.next().unwrap().unwrap().starts_with("00:10 standard"));
     let pid = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(pid, signal).unwrap();
+    for signal in signals {
+        // The process may have ended before the second of them.
+        let _ = rustix::process::kill_process(pid, *signal);
+        std::thread::sleep(Duration::from_millis(150));
+    }
     let output = child.wait_with_output().unwrap();
     let out = text(&output.stdout);
     assert_eq!(output.status.code(), Some(130), "{out}");
     assert!(out.contains("no threshold is judged"), "{out}");
+    assert_eq!(json(&report)["verdict"]["exit_code"], 130);
 }
 
 /// A mock that is stopped with the test.

@@ -1,4 +1,4 @@
-//! The arguments that say which deployment a command goes to.
+//! The arguments that say which deployment a command goes to, and how it is reached.
 
 use std::path::{Path, PathBuf};
 
@@ -189,7 +189,7 @@ fn url(given: &str) -> Result<Option<String>, TargetError> {
     }
     if port.is_some() || is_address.is_ok() {
         let why = format!("its scheme is missing: https://{given}, or http://{given}");
-        return Err(TargetError::BadUrl { url: given.to_owned(), why });
+        return Err(TargetError::BadUrl(given.to_owned(), why));
     }
     Ok(None)
 }

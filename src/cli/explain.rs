@@ -5,8 +5,8 @@ use std::io::{self, Write};
 
 use clap::Args;
 
+use super::args::{did_you_mean, nearest};
 use super::list::table;
-use super::pattern::{did_you_mean, nearest};
 use super::without_keys;
 use crate::contract::{CLAUSES, Clause, Coverage, Endpoint, clause};
 use crate::report::{ExitCode, level_meaning, level_word};

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use chrono::DateTime;
 use tokio::sync::mpsc;
 
-use super::complain;
-use super::report_args::{ReportArgs, tell_all, written};
-use super::selection::SelectionArgs;
+use super::args::SelectionArgs;
+use super::reports::{ReportArgs, tell_all, written};
 use super::test::known_deviations;
+use super::{Ended, complain, fail};
 use crate::report::ExitCode;
 use crate::run::{Options, Recording, judge_recording};
 use crate::scenario::Suite;
@@ -51,42 +51,28 @@ pub struct JudgeArgs {
 }
 
 /// Runs the command.
-pub fn run(args: &JudgeArgs, suite: &Suite) -> ExitCode {
-    let prepared = prepared(args, suite).and_then(|prepared| {
-        let reports = args.reports.reports(&[], None).map_err(|why| format!("trenchcheck: {why}"))?;
-        Ok((prepared, reports))
-    });
-    match prepared {
-        Ok(((recording, selected, options), reports)) => {
-            let (sender, receiver) = mpsc::unbounded_channel();
-            let (_, exit) = judge_recording(suite, &recording, &selected, &options, &sender);
-            drop(sender);
-            let all_is_written = written(tell_all(reports, receiver));
-            if exit == ExitCode::Conforms && !all_is_written { ExitCode::Internal } else { exit }
-        }
-        Err(why) => {
-            complain(&why);
-            ExitCode::Usage
-        }
-    }
-}
-
-/// What is judged, or what is wrong with the arguments.
-fn prepared(args: &JudgeArgs, suite: &Suite) -> Result<(Recording, Vec<usize>, Options), String> {
-    let recording = Recording::read(&args.file).map_err(|error| format!("trenchcheck: {error}"))?;
+pub(super) fn run(args: &JudgeArgs, suite: &Suite) -> Ended {
+    let recording = Recording::read(&args.file).map_err(fail(ExitCode::Usage))?;
     let mut selected = args.selection.choose(suite)?;
     if args.selection.ids.is_empty() {
         let played = recording.checks_in(suite);
         selected.retain(|check| played.contains(check));
     }
     if selected.is_empty() {
-        return Err(format!("none of the checks played for {} is left to judge", args.file.display()));
+        complain(&format!("none of the checks played for {} is left to judge", args.file.display()));
+        return Err(ExitCode::Usage);
     }
     let info = recording.info();
     // A recording whose beginning is no time cannot be read.
     let day = DateTime::parse_from_rfc3339(&info.started_at).unwrap_or_default().to_utc().date_naive();
     let known = known_deviations(args.deviations.as_deref(), suite, &info.target, day)
-        .map_err(|error| format!("trenchcheck: {error}"))?;
+        .map_err(fail(ExitCode::Usage))?;
     let (strict, rfc) = (args.strict || info.strict, args.rfc || info.rfc);
-    Ok((recording, selected, Options { strict, rfc, known, ..Options::default() }))
+    let options = Options { strict, rfc, known, ..Options::default() };
+    let reports = args.reports.reports(&[], None).map_err(fail(ExitCode::Usage))?;
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let (_, exit) = judge_recording(suite, &recording, &selected, &options, &sender);
+    drop(sender);
+    let all_is_written = written(tell_all(reports, receiver));
+    Ok(if exit == ExitCode::Conforms && !all_is_written { ExitCode::Internal } else { exit })
 }

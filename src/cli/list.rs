@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use clap::Args;
 use serde::Serialize;
 
-use super::pattern::{IdPattern, select};
+use super::args::{IdPattern, select};
 use super::without_keys;
 use crate::report::{ExitCode, level_word};
 use crate::scenario::model::Level;

@@ -1,4 +1,4 @@
-//! `trenchcheck load`.
+//! `trenchcheck load`, and `trenchcheck merge` of what it left behind on many machines.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::complain;
 use super::deployment::DeploymentArgs;
-use super::load_reports::{LoadReports, deliver};
+use super::reports::{LoadReports, deliver};
+use super::{Ended, fail, told};
 use crate::load::profile::{Library, Rate, Shelved};
-use crate::load::{Conduct, Overrides, Plan, Shard, View, play};
-use crate::report::wording::{count, grouped, time};
+use crate::load::{Conduct, Overrides, Plan, Shard, View, merge, play};
+use crate::report::page::{count, grouped, time};
 use crate::report::{ExitCode, Redactor};
 use crate::scenario::Source;
 
@@ -113,8 +113,8 @@ fn parse_goose_report(text: &str) -> Result<PathBuf, String> {
 
 fn parse_shard(text: &str) -> Result<Shard, String> {
     text.split_once('/')
-        .and_then(|(number, of)| Some(Shard { number: number.parse().ok()?, of: of.parse().ok()? }))
-        .filter(|shard| (1..=shard.of).contains(&shard.number))
+        .and_then(|(index, of)| Some(Shard { index: index.parse().ok()?, of: of.parse().ok()? }))
+        .filter(|shard| (1..=shard.of).contains(&shard.index))
         .ok_or_else(|| "expected a part and how many there are, such as `1/4`".to_owned())
 }
 
@@ -125,32 +125,20 @@ fn parse_instant(text: &str) -> Result<DateTime<Utc>, String> {
 }
 
 /// Runs the command.
-pub async fn run(args: LoadArgs, source: Source) -> ExitCode {
+pub(super) async fn run(args: LoadArgs, source: Source) -> Ended {
     let library = Library(&source);
     if args.list {
-        return match library.all() {
-            Ok(profiles) => super::finish(list(&profiles, &mut io::stdout()).map(|()| ExitCode::Conforms)),
-            Err(error) => usage(&error),
-        };
+        let profiles = library.all().map_err(fail(ExitCode::Usage))?;
+        return Ok(told(list(&profiles, &mut io::stdout()), ExitCode::Conforms));
     }
-    let shelved = match library.find(&args.profile) {
-        Ok(shelved) => shelved,
-        Err(error) => return usage(&error),
-    };
+    let shelved = library.find(&args.profile).map_err(fail(ExitCode::Usage))?;
     // The embedded mock lives as long as this variable.
-    let (target, _mock) = match args.deployment.find().await {
-        Ok(found) => found,
-        Err(error) => return usage(&error),
-    };
+    let (target, _mock) = args.deployment.find().await.map_err(fail(ExitCode::Usage))?;
     let overrides =
         Overrides { rate: args.rate, duration: args.duration, keys: args.key_count, batch: args.batch };
-    let plan = match Plan::new(&shelved, &overrides, &target, args.shard) {
-        Ok(plan) => plan,
-        Err(problems) => return usage(&problems),
-    };
+    let plan = Plan::new(&shelved, &overrides, &target, args.shard).map_err(fail(ExitCode::Usage))?;
     if args.dry_run {
-        let told = tell(&plan, &target.base_url, &mut io::stdout());
-        return super::finish(told.map(|()| ExitCode::Conforms));
+        return Ok(told(tell(&plan, &target.base_url, &mut io::stdout()), ExitCode::Conforms));
     }
     let conduct = Conduct {
         allowed_hosts: args.deployment.allow_host,
@@ -159,18 +147,8 @@ pub async fn run(args: LoadArgs, source: Source) -> ExitCode {
         view: if args.quiet { View::Hidden } else { View::Shown },
     };
     let redactor = Redactor::default();
-    match play(plan, &target, conduct, &redactor).await {
-        Ok(run) => deliver(run, &redactor, args.reports),
-        Err(error) => {
-            complain(&format!("trenchcheck: {error}"));
-            error.exit()
-        }
-    }
-}
-
-fn usage(error: &dyn std::error::Error) -> ExitCode {
-    complain(&format!("trenchcheck: {error}"));
-    ExitCode::Usage
+    let run = play(plan, &target, conduct, &redactor).await.map_err(|error| fail(error.exit())(error))?;
+    Ok(deliver(run, &redactor, args.reports))
 }
 
 fn list(profiles: &[Shelved], out: &mut dyn Write) -> io::Result<()> {
@@ -186,14 +164,14 @@ fn tell(plan: &Plan, url: &str, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{} would send to {url}, in {}:", plan.profile.profile.value, time(plan.length()))?;
     let mut groups: Vec<(&str, usize)> = Vec::new();
     for lane in &plan.lanes {
-        match groups.iter_mut().find(|(group, _)| *group == lane.group) {
+        match groups.iter_mut().find(|(group, _)| *group == lane.record.group) {
             Some((_, keys)) => *keys += 1,
-            None => groups.push((&lane.group, 1)),
+            None => groups.push((&lane.record.group, 1)),
         }
     }
     for (group, keys) in groups {
-        let Some(lane) = plan.lanes.iter().find(|lane| lane.group == group) else { continue };
-        let endpoint = lane.request.endpoint();
+        let Some(lane) = plan.lanes.iter().find(|lane| lane.record.group == group) else { continue };
+        let (endpoint, rates) = (lane.request.endpoint(), &lane.record.window_rates);
         let each = if lane.batch > 0 { format!(" of {}", lane.batch) } else { String::new() };
         writeln!(
             out,
@@ -202,14 +180,14 @@ fn tell(plan: &Plan, url: &str, out: &mut dyn Write) -> io::Result<()> {
             if keys == 1 { "" } else { "s" },
             endpoint.method(),
             endpoint.path(),
-            if lane.rates.iter().any(|rates| Some(rates) != lane.rates.first() || rates.0 != rates.1) {
+            if rates.iter().any(|both| Some(both) != rates.first() || both.0 != both.1) {
                 "up to "
             } else {
                 ""
             },
             grouped(lane.pacer.highest_rate().into()),
             count(lane.pacer.total(), "request"),
-            lane.slots,
+            lane.record.slots,
         )?;
     }
     writeln!(
@@ -220,6 +198,30 @@ fn tell(plan: &Plan, url: &str, out: &mut dyn Write) -> io::Result<()> {
         count(plan.lanes.len() as u64, "lane"),
         plan.slots()
     )
+}
+
+/// Make one run of the shards of many machines, and judge it as one.
+///
+/// Each directory is what `trenchcheck load --shard I/N --save DIR` left behind. Counts and histograms are
+/// added, percentiles never averaged; reports and exit code are those of `trenchcheck load`. Shards that are
+/// missing, doubled or unlike are refused.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: trenchcheck merge runs/*/ --junit load.xml")]
+pub struct MergeArgs {
+    /// The directory of every shard, in any order.
+    #[arg(value_name = "DIR", required = true)]
+    pub dirs: Vec<PathBuf>,
+
+    /// Where reports go.
+    #[command(flatten)]
+    pub reports: LoadReports,
+}
+
+/// Runs `trenchcheck merge`.
+pub(super) fn run_merge(args: MergeArgs) -> Ended {
+    let whole = merge(&args.dirs).map_err(fail(ExitCode::Usage))?;
+    // Every shard has masked its keys; what looks like one is masked again.
+    Ok(deliver(whole, &Redactor::default(), args.reports))
 }
 
 #[cfg(test)]
@@ -233,7 +235,7 @@ mod tests {
         for bad in ["", "5", "s", "0s", "1d", "99999999999999h"] {
             assert!(parse_time(bad).is_err(), "{bad}");
         }
-        assert_eq!(parse_shard("2/4"), Ok(Shard { number: 2, of: 4 }));
+        assert_eq!(parse_shard("2/4"), Ok(Shard { index: 2, of: 4 }));
         for bad in ["0/4", "5/4", "1", "1/0", "a/b"] {
             assert!(parse_shard(bad).is_err(), "{bad}");
         }

@@ -1,9 +1,9 @@
 //! `trenchcheck matrix`.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
-use super::{complain, without_keys};
+use super::{Ended, fail, told, without_keys};
 use crate::matrix::{Matrix, markdown, read, save_matrix};
 use crate::report::ExitCode;
 
@@ -23,33 +23,14 @@ pub struct MatrixArgs {
 }
 
 /// Runs the command; every file that is no report is told of.
-///
-/// # Errors
-/// Where `out` cannot be written to.
-pub fn run(args: &MatrixArgs, out: &mut dyn Write) -> io::Result<ExitCode> {
-    let mut reports = Vec::new();
-    let mut refused = false;
-    for path in &args.reports {
-        match read(path) {
-            Ok(report) => reports.push(report),
-            Err(error) => {
-                refused = true;
-                complain(&format!("trenchcheck: {error}"));
-            }
-        }
-    }
-    if refused {
-        return Ok(ExitCode::Usage);
-    }
+pub(super) fn run(args: &MatrixArgs, out: &mut dyn Write) -> Ended {
+    let read: Vec<_> = args.reports.iter().map(|path| read(path).map_err(fail(ExitCode::Usage))).collect();
+    let reports = read.into_iter().collect::<Result<Vec<_>, _>>()?;
     let matrix = Matrix::of(&reports);
-    if let Some(path) = &args.json
-        && let Err(error) = save_matrix(path, &matrix)
-    {
-        complain(&format!("trenchcheck: {error}"));
-        return Ok(ExitCode::Internal);
+    if let Some(path) = &args.json {
+        save_matrix(path, &matrix).map_err(fail(ExitCode::Internal))?;
     }
     // Reports are written without keys; one that somebody put into them since goes no further.
-    out.write_all(without_keys(&markdown(&matrix)).as_bytes())?;
-    out.flush()?;
-    Ok(ExitCode::Conforms)
+    let said = out.write_all(without_keys(&markdown(&matrix)).as_bytes()).and_then(|()| out.flush());
+    Ok(told(said, ExitCode::Conforms))
 }

@@ -1,26 +1,26 @@
 //! `trenchcheck mock`: the reference API on a port, until a signal stops it.
 
-mod announce;
-mod config;
-mod healthcheck;
-mod watch;
-
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::contract::Tier;
+pub use config::MockFile;
+use serde::Serialize;
+
+use config::{MadeKey, Watched};
+
+use super::told;
+use crate::contract::{Scope, Tier};
 use crate::mock::{
-    ControlToken, Group, LimiterKind, Log, MockError, MockOptions, MockServer, Nature, QuotaText, Quotas,
-    Settings, catalogue,
+    CONTROL_PREFIX, ControlToken, Group, LimiterKind, Log, MockError, MockOptions, MockServer, Nature,
+    QuotaText, Quotas, Settings, WELL_KNOWN_KEYS, catalogue,
 };
 use crate::report::ExitCode;
-use crate::signals::Signals;
-use announce::{announce, announce_json};
-pub use config::MockFile;
-use watch::Watched;
+use crate::system::Signals;
+
+mod config;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -86,7 +86,7 @@ pub struct MockArgs {
 #[derive(Debug, clap::Subcommand)]
 pub enum Action {
     /// Ask a running mock whether it is well: for containers
-    Healthcheck(healthcheck::HealthcheckArgs),
+    Healthcheck(HealthcheckArgs),
 }
 
 /// A limit for a tier.
@@ -111,7 +111,7 @@ impl FromStr for LimitArg {
 /// Runs the command until SIGINT or SIGTERM; a second signal does not wait for anybody.
 pub async fn run(mut args: MockArgs) -> ExitCode {
     if let Some(Action::Healthcheck(asked)) = args.action.take() {
-        return healthcheck::run(&asked).await;
+        return healthcheck(&asked).await;
     }
     // Listening begins before anything is announced: who reads the announcement may send a signal at once.
     match Signals::listen() {
@@ -126,7 +126,7 @@ pub async fn run(mut args: MockArgs) -> ExitCode {
 /// Runs the command until `stop` ends, and asks for it again while waiting for requests under way.
 async fn serve(args: MockArgs, out: &mut impl Write, mut stop: impl AsyncFnMut()) -> ExitCode {
     if args.list {
-        return told(list(out));
+        return told(list(out), ExitCode::Conforms);
     }
     let mut watched = match args.config.as_deref().map(Watched::open).transpose() {
         Ok(watched) => watched,
@@ -157,7 +157,7 @@ async fn serve(args: MockArgs, out: &mut impl Write, mut stop: impl AsyncFnMut()
     let url = mock.url();
     let announced = if args.json { announce_json(out, &url, &keys) } else { announce(out, &url, &keys) };
     if let Err(error) = announced {
-        return told(Err(error));
+        return told(Err(error), ExitCode::Conforms);
     }
     tokio::select! {
         () = stop() => {}
@@ -255,23 +255,120 @@ fn list(out: &mut impl Write) -> io::Result<()> {
     out.flush()
 }
 
-/// How it ends when all there was to do was to say something.
-fn told(said: io::Result<()>) -> ExitCode {
-    match said {
-        Ok(()) => ExitCode::Conforms,
-        // `mock --list | head` has read enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::Conforms,
-        Err(error) => {
-            complain(&format!("cannot write: {error}"));
-            ExitCode::Internal
-        }
-    }
-}
-
 fn complain(problem: &str) -> ExitCode {
     // Where even the error channel is closed, the exit code has to do.
     let _ = writeln!(io::stderr(), "error: {problem}");
     ExitCode::Usage
+}
+
+#[derive(Serialize)]
+struct Ready<'a> {
+    ready: bool,
+    url: &'a str,
+    /// Where a person can look at what is sent.
+    page: String,
+    keys: Vec<ReadyKey<'a>>,
+}
+
+#[derive(Serialize)]
+struct ReadyKey<'a> {
+    variable: &'a str,
+    /// Nothing for a key that came from the environment: it may open more than a mock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+    tier: Tier,
+    scopes: Vec<&'static str>,
+}
+
+/// Every key there is, the configuration's after the well-known ones.
+fn keys<'a>(made: &'a [MadeKey]) -> Vec<ReadyKey<'a>> {
+    let names = |scopes: &[Scope]| scopes.iter().map(|scope| scope.as_str()).collect();
+    let known = WELL_KNOWN_KEYS.iter().map(|key| ReadyKey {
+        variable: key.variable,
+        key: Some(key.plaintext),
+        tier: key.tier(),
+        scopes: names(key.scopes),
+    });
+    let made = made.iter().map(|key| ReadyKey {
+        variable: &key.variable,
+        key: key.made_up.as_ref().map(|key| key.reveal()),
+        tier: Tier::of(&key.spec.scopes, key.spec.plan),
+        scopes: names(&key.spec.scopes),
+    });
+    known.chain(made).collect()
+}
+
+fn page(url: &str) -> String {
+    format!("{url}{CONTROL_PREFIX}")
+}
+
+/// The URL as a comment, so that a shell can read all of it.
+fn announce(out: &mut impl Write, url: &str, made: &[MadeKey]) -> io::Result<()> {
+    writeln!(out, "# The mock listens at {url}; its page is {}", page(url))?;
+    writeln!(out, "# Its keys, which open nothing else:")?;
+    writeln!(out, "export TRENCHCHECK_URL={url}")?;
+    for ReadyKey { variable, key, tier, scopes } in keys(made) {
+        let what = format!("{tier}, {}", scopes.join(" "));
+        match key {
+            Some(key) => writeln!(out, "export {variable}={key}  # {what}")?,
+            None => writeln!(out, "# {variable} as it was set: {what}")?,
+        }
+    }
+    writeln!(out, "# Ctrl-C stops it.")?;
+    out.flush()
+}
+
+/// The same in one line of JSON.
+fn announce_json(out: &mut impl Write, url: &str, made: &[MadeKey]) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, &Ready { ready: true, url, page: page(url), keys: keys(made) })?;
+    writeln!(out)?;
+    out.flush()
+}
+
+/// How long the mock may take to answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Asks a running mock whether it is well; exits with 0 if it is, else with 3.
+#[derive(Debug, clap::Args)]
+pub struct HealthcheckArgs {
+    /// Where it listens
+    #[arg(long, default_value = "http://127.0.0.1:4010")]
+    pub url: String,
+    /// Variable holding its control token
+    #[arg(long, value_name = "VAR")]
+    pub control_token_env: Option<String>,
+}
+
+/// Asks.
+async fn healthcheck(args: &HealthcheckArgs) -> ExitCode {
+    let token = match token(args.control_token_env.as_deref()) {
+        Ok(token) => token,
+        Err(problem) => return complain(&problem),
+    };
+    match ask(&args.url, token).await {
+        Ok(()) => ExitCode::Conforms,
+        Err(problem) => {
+            complain(&format!("{}: {problem}", args.url));
+            ExitCode::Unreachable
+        }
+    }
+}
+
+async fn ask(url: &str, token: Option<String>) -> Result<(), String> {
+    let client = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build();
+    let client = client.map_err(|error| error.to_string())?;
+    let mut request = client.get(format!("{}/_mock/health", url.trim_end_matches('/')));
+    if let Some(token) = token {
+        request = request.bearer_auth(token);
+    }
+    let answer = request.send().await.map_err(|error| format!("it does not answer: {error}"))?;
+    let status = answer.status();
+    let body = answer.text().await.map_err(|error| format!("its answer broke off: {error}"))?;
+    if status.is_success() && body.contains("\"name\":\"trenchcheck-mock\"") {
+        Ok(())
+    } else {
+        Err(format!("something else answers there, with {status}"))
+    }
 }
 
 #[cfg(test)]

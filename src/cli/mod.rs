@@ -1,28 +1,25 @@
 //! The command line: what can be asked, and one file per command.
 
+pub mod args;
 pub mod completions;
 pub mod deployment;
 pub mod explain;
 pub mod judge;
 pub mod list;
 pub mod load;
-pub mod load_reports;
 pub mod man;
 pub mod matrix;
-pub mod merge;
 pub mod mock;
 pub mod mutants;
-pub mod pattern;
 pub mod plan;
-pub mod plan_document;
-pub mod report_args;
+pub mod reports;
 #[cfg(test)]
 mod samples;
 pub mod scenarios;
 pub mod schema;
-pub mod selection;
 pub mod test;
 
+use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -72,7 +69,7 @@ pub enum Command {
     /// Play the suite against every deviation of the mock, and say which of them it misses.
     Mutants(mutants::MutantsArgs),
     /// Make one load run of the shards of many machines, and judge it as one.
-    Merge(merge::MergeArgs),
+    Merge(load::MergeArgs),
     /// Lay reports of several deployments side by side, by clauses of the page.
     Matrix(matrix::MatrixArgs),
     /// List the checks.
@@ -124,10 +121,10 @@ pub fn run(cli: Cli) -> ExitCode {
         }
         Command::Judge(args) => {
             drop((out, err));
-            return with_suite(&source, |suite| judge::run(&args, &suite));
+            return with_suite(&source, |suite| ended(judge::run(&args, &suite)));
         }
         Command::Plan(args) => {
-            return with_suite(&source, |suite| finish(plan::run(&args, &suite, &mut out)));
+            return with_suite(&source, |suite| ended(plan::run(&args, &suite, &mut out)));
         }
         Command::Load(args) => {
             drop((out, err));
@@ -135,7 +132,7 @@ pub fn run(cli: Cli) -> ExitCode {
         }
         Command::Mock(args) => {
             drop((out, err));
-            return on_runtime(mock::run(args));
+            return on_runtime(async { Ok(mock::run(args).await) });
         }
         Command::Mutants(args) => {
             drop((out, err));
@@ -143,7 +140,7 @@ pub fn run(cli: Cli) -> ExitCode {
         }
         Command::Merge(args) => {
             drop((out, err));
-            return merge::run(args);
+            return ended(load::run_merge(args));
         }
         Command::List(args) => {
             return with_suite(&source, |suite| finish(list::list(&args, &suite, &mut out, &mut err)));
@@ -154,7 +151,7 @@ pub fn run(cli: Cli) -> ExitCode {
                 finish(explain::explain(&args, &suite, &text_of, &mut out, &mut err))
             });
         }
-        Command::Matrix(args) => return finish(matrix::run(&args, &mut out)),
+        Command::Matrix(args) => return ended(matrix::run(&args, &mut out)),
         Command::Schema(args) => schema::run(&args, &mut out),
         Command::Scenarios(args) => return finish(scenarios::run(&args, &mut err)),
         Command::Completions(args) => completions::registration(&args, &mut out),
@@ -194,13 +191,13 @@ fn is_coloured(stream: &impl RawStream) -> bool {
 }
 
 /// Runs a future on a runtime of its own.
-fn on_runtime(future: impl Future<Output = ExitCode>) -> ExitCode {
+fn on_runtime(future: impl Future<Output = Ended>) -> ExitCode {
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => {
             let code = runtime.block_on(future);
             // A look-up of a name cannot be called off, and nobody should wait for it.
             runtime.shutdown_background();
-            code
+            ended(code)
         }
         Err(error) => {
             complain(&format!("the runtime did not start: {error}"));
@@ -209,15 +206,34 @@ fn on_runtime(future: impl Future<Output = ExitCode>) -> ExitCode {
     }
 }
 
-/// A closed pipe is no fault of ours; anything else that stops the output is told.
+/// How a command ends; an error has been told.
+type Ended = Result<ExitCode, ExitCode>;
+
+fn ended(how: Ended) -> ExitCode {
+    how.unwrap_or_else(|exit| exit)
+}
+
+/// Tells what is wrong, for a command that ends with it.
+fn fail<E: Display>(exit: ExitCode) -> impl Fn(E) -> ExitCode {
+    move |error| {
+        complain(&format!("trenchcheck: {error}"));
+        exit
+    }
+}
+
 fn finish(outcome: io::Result<ExitCode>) -> ExitCode {
-    match outcome {
-        Ok(code) => code,
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::Conforms,
-        Err(error) => {
+    outcome.unwrap_or_else(|error| told(Err(error), ExitCode::Conforms))
+}
+
+/// How it ends when all that is left is to say something. A closed pipe is no fault of ours; anything else that stops
+/// the output is told.
+fn told(said: io::Result<()>, exit: ExitCode) -> ExitCode {
+    match said {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             complain(&format!("cannot write the output: {error}"));
             ExitCode::Internal
         }
+        _ => exit,
     }
 }
 

@@ -1,20 +1,20 @@
 //! `trenchcheck mutants`: does the suite notice every wrong behaviour the mock knows?
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::complain;
-use super::pattern::IdPattern;
+use super::args::IdPattern;
 use super::test::interruption;
+use super::{Ended, complain, fail, is_coloured, told};
 use crate::mock::{Group, Nature};
 use crate::mutants::{
-    Examined, Ground, Hunt, HuntError, HuntOptions, Mutant, Share, Summary, compose, hunt, mutants, print,
+    Examined, Ground, HuntError, HuntOptions, Mutant, Share, Summary, compose, hunt, mutants, print,
     save_hunt,
 };
-use crate::report::{ExitCode, TerminalOptions, Verbosity};
+use crate::report::ExitCode;
 use crate::scenario::Suite;
 
 /// Play the suite against every deviation and legal variant of the mock, and say which of them it misjudges.
@@ -92,57 +92,44 @@ fn parse_group(word: &str) -> Result<Group, String> {
 }
 
 /// Runs the command.
-pub async fn run(args: MutantsArgs, suite: Suite) -> ExitCode {
+pub(super) async fn run(args: MutantsArgs, suite: Suite) -> Ended {
     let refused = |why: String| {
         complain(&format!("error: {why}"));
         ExitCode::Usage
     };
     if args.seed.is_some() && args.pairs.is_none() && args.share.is_none() {
-        return refused("--seed is for --pairs and --share".to_owned());
+        return Err(refused("--seed is for --pairs and --share".to_owned()));
     }
-    let chosen = match choose(&args) {
-        Ok(chosen) => chosen,
-        Err(why) => return refused(why),
-    };
+    let chosen = choose(&args).map_err(refused)?;
     if args.list {
-        return told(list(&chosen, &mut io::stdout()), ExitCode::Conforms);
+        return Ok(told(list(&chosen, &mut io::stdout()), ExitCode::Conforms));
     }
     let suite = Arc::new(suite);
-    let hunted = match play(&args, chosen, &suite).await {
-        Ok(hunted) => hunted,
-        Err(error) => {
-            complain(&format!("trenchcheck: {error}"));
-            return ExitCode::Internal;
-        }
-    };
-    let summary = Summary::of(&hunted, &suite);
-    if let Some(path) = &args.json
-        && let Err(error) = save_hunt(path, &hunted, &summary, now())
-    {
-        complain(&format!("a report could not be written: {error}"));
-        return ExitCode::Internal;
-    }
-    let no_color = std::env::var_os("NO_COLOR");
-    let mut out = io::stdout();
-    let colour = TerminalOptions::detect(out.is_terminal(), no_color.as_deref(), Verbosity::Normal).colour;
-    told(print(&hunted, &summary, args.verbose, colour, &mut out), summary.exit)
-}
-
-/// Plays against the mutants, and shows how far it is.
-async fn play(args: &MutantsArgs, chosen: Vec<Mutant>, suite: &Arc<Suite>) -> Result<Hunt, HuntError> {
     let ground = if args.real_time { Ok(Ground::Deployments) } else { Ground::workspaces().await };
-    let ground = ground.map_err(|error| HuntError::Broken(error.to_string()))?;
+    let ground = ground.map_err(|error| HuntError::Broken(error.to_string()));
+    let ground = ground.map_err(fail(ExitCode::Internal))?;
     let seed = args.pairs.map(|_| args.seed());
-    let options = HuntOptions { jobs: jobs(args), whole_suite: args.whole_suite, seed };
+    let options = HuntOptions { jobs: jobs(&args), whole_suite: args.whole_suite, seed };
     let composed = chosen.iter().any(Mutant::is_composed);
     let progress = progress(chosen.len(), if composed { "servers" } else { "mutants" });
     let done = |one: &Examined| {
         progress.set_message(one.mutant.name.clone());
         progress.inc(1);
     };
-    let hunted = hunt(Arc::clone(suite), chosen, ground, options, done, interruption()).await;
+    let hunted = hunt(Arc::clone(&suite), chosen, ground, options, done, interruption()).await;
     progress.finish_and_clear();
-    hunted
+    let hunted = hunted.map_err(fail(ExitCode::Internal))?;
+    let summary = Summary::of(&hunted, &suite);
+    if let Some(path) = &args.json
+        && let Err(error) = save_hunt(path, &hunted, &summary, now())
+    {
+        complain(&format!("a report could not be written: {error}"));
+        return Err(ExitCode::Internal);
+    }
+    Ok(told(
+        print(&hunted, &summary, args.verbose, is_coloured(&io::stdout()), &mut io::stdout()),
+        summary.exit,
+    ))
 }
 
 /// The time, as reports give it.
@@ -248,16 +235,4 @@ fn list(chosen: &[Mutant], out: &mut dyn Write) -> io::Result<()> {
         }
     }
     out.flush()
-}
-
-/// How it ends when all that is left is to say something.
-fn told(said: io::Result<()>, exit: ExitCode) -> ExitCode {
-    match said {
-        Ok(()) => exit,
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => exit,
-        Err(error) => {
-            complain(&format!("cannot write the output: {error}"));
-            ExitCode::Internal
-        }
-    }
 }

@@ -1,18 +1,21 @@
 //! `trenchcheck plan`: what `test` would send, when and with which keys.
 
 use std::collections::BTreeMap;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
-use super::complain;
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
+use serde::Serialize;
+
+use super::args::SelectionArgs;
 use super::deployment::DeploymentArgs;
-use super::plan_document::document;
-use super::selection::SelectionArgs;
 use super::test::JOBS;
+use super::{Ended, fail, is_coloured, told};
 use crate::deployment::TargetInfo;
 use crate::report::ExitCode;
 use crate::report::page::{Page, Tone};
-use crate::report::timeline::scale;
-use crate::report::wording::{count, time};
+use crate::report::page::{count, time};
+use crate::report::timeline::{Lane, scale, seconds};
 use crate::run::{LeftOut, Plan, plan};
 use crate::scenario::Suite;
 
@@ -46,32 +49,17 @@ pub struct PlanArgs {
 }
 
 /// Runs the command.
-///
-/// # Errors
-/// Those of `out`.
-pub fn run(args: &PlanArgs, suite: &Suite, out: &mut dyn Write) -> io::Result<ExitCode> {
-    let selected = match args.selection.choose(suite) {
-        Ok(selected) => selected,
-        Err(why) => {
-            complain(&why);
-            return Ok(ExitCode::Usage);
-        }
-    };
-    let info = match args.deployment.info() {
-        Ok(info) => info,
-        Err(error) => {
-            complain(&format!("trenchcheck: {error}"));
-            return Ok(ExitCode::Usage);
-        }
-    };
+pub(super) fn run(args: &PlanArgs, suite: &Suite, out: &mut dyn Write) -> Ended {
+    let selected = args.selection.choose(suite)?;
+    let info = args.deployment.info().map_err(fail(ExitCode::Usage))?;
     let plan = plan(suite, &selected, &info, &args.deployment.allow_host, JOBS);
-    if args.json {
-        writeln!(out, "{}", serde_json::to_string_pretty(&document(&plan, &info))?)?;
-    } else {
-        let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        text(&plan, &info).write(out, colour)?;
-    }
-    Ok(ExitCode::Conforms)
+    let said = match args.json {
+        true => serde_json::to_string_pretty(&document(&plan, &info))
+            .map_err(io::Error::from)
+            .and_then(|text| writeln!(out, "{text}")),
+        false => text(&plan, &info).write(out, is_coloured(&io::stdout())),
+    };
+    Ok(told(said, ExitCode::Conforms))
 }
 
 /// The plan for people.
@@ -134,5 +122,85 @@ fn named(ids: &[&str], most: usize) -> String {
     match ids.len().saturating_sub(most) {
         0 => shown,
         more => format!("{shown} and {more} more"),
+    }
+}
+
+/// What `test` with the same arguments would do.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Document<'a> {
+    /// The target's base URL.
+    target: &'a str,
+    /// Whether waits advance the target's clock instead of taking real time.
+    virtual_time: bool,
+    /// How many checks will be played, at least in part.
+    checks: usize,
+    /// How many cases they have in all.
+    cases: usize,
+    /// Requests that will be sent, positive controls included.
+    requests: u64,
+    /// Events in them.
+    events: u64,
+    /// How long it takes at a deployment that answers quickly and counts in fixed windows.
+    expected_seconds: f64,
+    /// How long it takes at most if the deployment is wrong; absent in virtual time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at_most_seconds: Option<f64>,
+    /// When which key is used for what; empty where every check gets keys of its own.
+    keys: &'a [Lane],
+    /// What will be left out.
+    left_out: &'a [LeftOut],
+}
+
+fn document<'a>(plan: &'a Plan, info: &'a TargetInfo) -> Document<'a> {
+    Document {
+        target: &info.base_url,
+        virtual_time: plan.virtual_time,
+        checks: plan.checks,
+        cases: plan.cases,
+        requests: plan.requests,
+        events: plan.events,
+        expected_seconds: seconds(plan.timeline.takes),
+        at_most_seconds: plan.at_most().map(seconds),
+        keys: &plan.timeline.lanes,
+        left_out: &plan.left_out,
+    }
+}
+
+/// The JSON Schema of the document.
+pub fn plan_schema() -> Schema {
+    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<Document<'_>>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::plan;
+    use crate::scenario::{Source, Suite};
+
+    const COMMITTED: &str = include_str!("../../schemas/plan.schema.json");
+
+    /// `TRENCHCHECK_BLESS=1 cargo test plan_schema` writes the file anew after a change that is meant.
+    #[test]
+    fn the_committed_plan_schema_is_the_one_in_force() {
+        let now = serde_json::to_string_pretty(&plan_schema()).unwrap() + "\n";
+        if std::env::var_os("TRENCHCHECK_BLESS").is_some() {
+            let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/plan.schema.json");
+            std::fs::write(path, &now).unwrap();
+            return;
+        }
+        assert_eq!(now, COMMITTED);
+    }
+
+    #[test]
+    fn a_plan_is_valid_by_its_schema() {
+        let suite = Suite::load(&Source::Builtin).unwrap();
+        let all: Vec<usize> = (0..suite.checks.len()).collect();
+        let info = TargetInfo::embedded();
+        let plan = plan(&suite, &all, &info, &[], 8);
+        let document = document(&plan, &info);
+        let schema = serde_json::from_str(COMMITTED).unwrap();
+        let value = serde_json::to_value(document).unwrap();
+        assert!(jsonschema::is_valid(&schema, &value), "{value:#}");
+        assert!(!jsonschema::is_valid(&schema, &serde_json::json!({"target": 1})));
     }
 }

@@ -9,17 +9,17 @@ use std::time::Duration;
 use chrono::{Days, NaiveDate, Utc};
 use tokio::sync::{mpsc, watch};
 
-use super::complain;
+use super::args::SelectionArgs;
 use super::deployment::DeploymentArgs;
 use super::load::parse_time;
-use super::report_args::{ReportArgs, tell, written};
-use super::selection::SelectionArgs;
-use crate::known::{Drafted, KnownError, ListedCheck, draft, known};
-use crate::report::wording::count;
+use super::reports::{ReportArgs, tell, written};
+use super::{Ended, complain, fail};
+use crate::known::{DraftError, Drafted, KnownError, ListedCheck, draft, known};
+use crate::report::page::count;
 use crate::report::{CheckResult, ExitCode, KnownDeviation};
 use crate::run::{Options, record};
 use crate::scenario::Suite;
-use crate::signals::asked_to_stop;
+use crate::system::asked_to_stop;
 
 /// How many jobs are under way at once. Most of their time is spent waiting for answers.
 pub(super) const JOBS: usize = 8;
@@ -80,39 +80,17 @@ pub struct TestArgs {
 }
 
 /// Runs the command.
-pub async fn run(args: TestArgs, suite: Suite) -> ExitCode {
-    let selected = match args.selection.choose(&suite) {
-        Ok(selected) => selected,
-        Err(why) => {
-            complain(&why);
-            return ExitCode::Usage;
-        }
-    };
+pub(super) async fn run(args: TestArgs, suite: Suite) -> Ended {
+    let selected = args.selection.choose(&suite)?;
     // The embedded mock lives as long as this variable.
-    let (target, _mock) = match args.deployment.find().await {
-        Ok(found) => found,
-        Err(error) => {
-            complain(&format!("trenchcheck: {error}"));
-            return ExitCode::Usage;
-        }
-    };
+    let (target, _mock) = args.deployment.find().await.map_err(fail(ExitCode::Usage))?;
     let today = Utc::now().date_naive();
-    let known = match known_deviations(args.deviations.as_deref(), &suite, &target.base_url, today) {
-        Ok(known) => known,
-        Err(error) => {
-            complain(&format!("trenchcheck: {error}"));
-            return ExitCode::Usage;
-        }
-    };
+    let known = known_deviations(args.deviations.as_deref(), &suite, &target.base_url, today)
+        .map_err(fail(ExitCode::Usage))?;
     let further: Vec<&Path> = args.evidence.iter().map(PathBuf::as_path).collect();
     let target_file = args.deployment.target.as_deref().filter(|target| !target.contains("://"));
-    let reports = match args.reports.reports(&further, target_file.map(Path::new)) {
-        Ok(reports) => reports,
-        Err(why) => {
-            complain(&format!("trenchcheck: {why}"));
-            return ExitCode::Usage;
-        }
-    };
+    let reports =
+        args.reports.reports(&further, target_file.map(Path::new)).map_err(fail(ExitCode::Usage))?;
     let own_url = args.deployment.target.is_some().then(|| target.base_url.clone());
     let (sender, receiver) = mpsc::unbounded_channel();
     let runtime = tokio::runtime::Handle::current();
@@ -129,21 +107,13 @@ pub async fn run(args: TestArgs, suite: Suite) -> ExitCode {
     };
     let played = record(Arc::new(suite), Arc::new(target), &selected, options, sender, interruption()).await;
     let mut unwritten = reporting.await.unwrap_or_else(|error| vec![io::Error::other(error)]);
-    let (results, exit, recording) = match played {
-        Ok(played) => played,
-        Err(fault) => {
-            complain(&format!("trenchcheck: {fault}"));
-            return ExitCode::Internal;
-        }
-    };
+    let (results, exit, recording) = played.map_err(fail(ExitCode::Internal))?;
     unwritten.extend(args.evidence.as_deref().and_then(|path| recording.save(path).err()));
     let all_is_written = written(unwritten);
-    if let Some(path) = &args.write_deviations
-        && !drafted(path, &results, own_url.as_deref())
-    {
-        return ExitCode::Internal;
+    if let Some(path) = &args.write_deviations {
+        drafted(path, &results, own_url.as_deref()).map_err(fail(ExitCode::Internal))?;
     }
-    if exit == ExitCode::Conforms && !all_is_written { ExitCode::Internal } else { exit }
+    Ok(if exit == ExitCode::Conforms && !all_is_written { ExitCode::Internal } else { exit })
 }
 
 /// What is known to fail at the target with this base URL.
@@ -159,24 +129,22 @@ pub(super) fn known_deviations(
     known(path, &checks, base_url, today)
 }
 
-/// Adds what failed to a list, and says what is left to do. Whether that went well.
-fn drafted(path: &Path, results: &[CheckResult], base_url: Option<&str>) -> bool {
+/// Adds what failed to a list, and says what is left to do.
+fn drafted(path: &Path, results: &[CheckResult], base_url: Option<&str>) -> Result<(), DraftError> {
     /// How long a new entry holds: long enough to mend things, short enough not to be forgotten.
     const DAYS: Days = Days::new(90);
     let today = Utc::now().date_naive();
     let shown = path.display();
-    match draft(path, results, base_url, today.checked_add_days(DAYS).unwrap_or(today)) {
-        Ok(Drafted { added: 0, .. }) => complain(&format!("{shown}: nothing to add")),
-        Ok(Drafted { added, kept }) => complain(&format!(
+    let Drafted { added, kept } =
+        draft(path, results, base_url, today.checked_add_days(DAYS).unwrap_or(today))?;
+    complain(&match added {
+        0 => format!("{shown}: nothing to add"),
+        _ => format!(
             "{shown}: {} added, {kept} left as they were; fill in the reasons, then play with --deviations {shown}",
             count(added as u64, "check")
-        )),
-        Err(error) => {
-            complain(&format!("trenchcheck: {error}"));
-            return false;
-        }
-    }
-    true
+        ),
+    });
+    Ok(())
 }
 
 /// Turns true when the command is asked to stop.

@@ -1,5 +1,7 @@
 //! The codes and messages of the documented error bodies.
 
+use std::time::Duration;
+
 use super::Scope;
 
 /// The `code` of an error body, with the status it belongs to (clauses `error.401`, `error.403`, `error.429`).
@@ -47,4 +49,30 @@ impl ErrorCode {
     pub fn rate_limited_message(seconds: u64) -> String {
         format!("Rate limit exceeded. Retry after {seconds} seconds.")
     }
+}
+
+/// Why a Retry-After cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetryAfterFault {
+    /// There is none.
+    Missing,
+    /// There are several.
+    Several,
+    /// It is no whole number of seconds.
+    NoNumber,
+}
+
+/// Reads the lines of a Retry-After (clause `error.retry-after`): one, with a whole number of seconds.
+///
+/// # Errors
+/// [`RetryAfterFault`].
+pub fn retry_after<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Result<Duration, RetryAfterFault> {
+    let mut lines = lines.into_iter();
+    let line = lines.next().ok_or(RetryAfterFault::Missing)?;
+    if lines.next().is_some() {
+        return Err(RetryAfterFault::Several);
+    }
+    let digits = std::str::from_utf8(line).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let seconds = digits.and_then(|text| text.parse().ok()).ok_or(RetryAfterFault::NoNumber)?;
+    Ok(Duration::from_secs(seconds))
 }

@@ -13,7 +13,7 @@ mod scope;
 
 pub use clause::{CLAUSES, Clause, Coverage, clause};
 pub use endpoint::Endpoint;
-pub use error_body::ErrorCode;
+pub use error_body::{ErrorCode, RetryAfterFault, retry_after};
 pub use key::{ApiKey, InvalidApiKey};
 pub use limits::{Limits, Tier, WINDOW_SECONDS};
 pub use scope::{Scope, UnknownScope};

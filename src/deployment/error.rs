@@ -2,17 +2,14 @@
 
 use std::path::PathBuf;
 
+use super::CONTROL_TOKEN_VARIABLE;
+
 /// Why there is no target to judge.
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
-    /// The base URL cannot be read.
-    #[error("`{url}` is no base URL ({why}); expected something like https://app.trenchcoat.com")]
-    BadUrl {
-        /// What was given.
-        url: String,
-        /// What is wrong with it.
-        why: String,
-    },
+    /// This is no base URL, for this reason.
+    #[error("`{0}` is no base URL ({1}); expected something like https://app.trenchcoat.com")]
+    BadUrl(String, String),
     /// No key variable is set and the target is no mock.
     #[error(
         "no keys for {url}: none of the variables {variables} is set, and it is no mock on this machine; \
@@ -26,43 +23,23 @@ pub enum TargetError {
         /// One to begin with.
         example: String,
     },
-    /// A variable holds something that is no key.
-    #[error("the variable {variable} holds no usable key: {why}")]
-    BadKey {
-        /// The variable.
-        variable: String,
-        /// What is wrong with its value, which is not shown.
-        why: crate::contract::InvalidApiKey,
-    },
-    /// One key is given for two tiers.
+    /// This variable holds something that is no key, and is not shown.
+    #[error("the variable {0} holds no usable key: {1}")]
+    BadKey(String, crate::contract::InvalidApiKey),
+    /// These two variables hold one key, for two tiers.
     #[error(
-        "the variables {first} and {second} hold the same key, and a key is on one tier only; set just one of them"
+        "the variables {0} and {1} hold the same key, and a key is on one tier only; set just one of them"
     )]
-    TwoTiers {
-        /// A variable.
-        first: String,
-        /// Another one.
-        second: String,
-    },
+    TwoTiers(String, String),
     /// The target file cannot be read.
-    #[error("cannot read the target file {}: {why}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        why: std::io::Error,
-    },
+    #[error("cannot read the target file {path}: {1}", path = .0.display())]
+    Unreadable(PathBuf, std::io::Error),
     /// The target file is wrong.
     #[error("{0}")]
     BadFile(crate::yaml::Problems),
-    /// A mock's control API did not do what was asked.
-    #[error("the mock's control API at {url} {what}")]
-    Control {
-        /// The URL that was called.
-        url: String,
-        /// What happened.
-        what: String,
-    },
+    /// A mock's control API at this URL did not do what was asked.
+    #[error("the mock's control API at {0} {1}")]
+    Control(String, String),
     /// The file with variables is wrong.
     #[error(transparent)]
     EnvFile(#[from] super::env_file::EnvFileError),
@@ -70,10 +47,7 @@ pub enum TargetError {
     #[error(transparent)]
     Reach(#[from] super::reach::ReachError),
     /// A control token is no token.
-    #[error(
-        "the variable {} holds no usable token: use visible ASCII characters",
-        super::CONTROL_TOKEN_VARIABLE
-    )]
+    #[error("the variable {CONTROL_TOKEN_VARIABLE} holds no usable token: use visible ASCII characters")]
     BadToken,
     /// The embedded mock did not start.
     #[error("the embedded mock did not start: {0}")]

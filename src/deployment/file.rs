@@ -8,8 +8,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::environment::{default_keys, merge_same, read_key};
-use super::reach::{HttpVersions, Reach, ReachEntry};
+use super::keys::{default_keys, merge_same, read_key};
+use super::reach::{HttpVersions, ReachEntry};
 use super::{
     CONTROL_TOKEN_VARIABLE, Control, Envelope, Key, Keys, Role, Target, TargetError, TargetInfo,
     role_variable,
@@ -193,8 +193,8 @@ impl TargetFile {
     /// # Errors
     /// [`TargetError::Unreadable`] and [`TargetError::BadFile`], the latter with every problem in it.
     pub fn read(path: &Path) -> Result<(Self, String), TargetError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|why| TargetError::Unreadable { path: path.to_owned(), why })?;
+        let text =
+            std::fs::read_to_string(path).map_err(|why| TargetError::Unreadable(path.to_owned(), why))?;
         let name = path.display().to_string();
         let file = read_document(&name, &text).map_err(TargetError::BadFile)?;
         Ok((file, text))
@@ -212,17 +212,26 @@ impl TargetFile {
         flags: &ReachEntry,
         lookup: &(dyn Fn(&str) -> Option<OsString> + Sync),
     ) -> Result<Target, TargetError> {
-        let (base_url, loopback, keys) = self.read_keys(name, text, lookup)?;
+        let TargetInfo { base_url, loopback, limits, keys } = self.info(name, text, lookup)?;
         let folder = Path::new(name).parent().unwrap_or(Path::new(""));
         let reach = self.reach().overridden(flags).resolve(folder, lookup)?;
         let token = lookup(CONTROL_TOKEN_VARIABLE).filter(|token| !token.is_empty());
         let token = token.map(OsString::into_string).transpose().map_err(|_| TargetError::BadToken)?;
-        let keys = self.choose_keys(&base_url, loopback, keys, &reach, token.as_deref()).await?;
+        let no_mock = |error| match self.keys_from {
+            KeysFrom::Auto if token.is_none() => self.no_keys(&base_url),
+            _ => error,
+        };
+        let keys = match keys {
+            Some(keys) => Keys::Environment(keys),
+            None => {
+                Keys::Mock(Control::connect_with(&base_url, &reach, token.as_deref()).await.map_err(no_mock)?)
+            }
+        };
         Ok(Target {
             built_in: false,
             base_url,
             loopback,
-            limits: self.limits.by_tier(),
+            limits,
             paths: self.endpoints.by_endpoint(),
             envelope: self.envelope,
             timeout: self.timeout.map_or(DEFAULT_TIMEOUT, Span::duration),
@@ -256,23 +265,6 @@ impl TargetFile {
         text: &str,
         lookup: &dyn Fn(&str) -> Option<OsString>,
     ) -> Result<TargetInfo, TargetError> {
-        let (base_url, loopback, keys) = self.read_keys(name, text, lookup)?;
-        let keys = match self.keys_from {
-            KeysFrom::Mock => None,
-            KeysFrom::Auto | KeysFrom::Environment if !keys.is_empty() => Some(keys),
-            KeysFrom::Auto if loopback => None,
-            KeysFrom::Auto | KeysFrom::Environment => return Err(self.no_keys(&base_url)),
-        };
-        Ok(TargetInfo { base_url, loopback, limits: self.limits.by_tier(), keys })
-    }
-
-    /// Where the target is, whether that is this machine, and the keys that are given.
-    fn read_keys(
-        &self,
-        name: &str,
-        text: &str,
-        lookup: &dyn Fn(&str) -> Option<OsString>,
-    ) -> Result<(String, bool, Vec<Key>), TargetError> {
         let problems: Vec<_> = self
             .keys
             .iter()
@@ -282,7 +274,6 @@ impl TargetFile {
         if let Some(problems) = Problems::new(problems) {
             return Err(TargetError::BadFile(problems));
         }
-
         let mut keys = Vec::new();
         for entry in &self.keys {
             if let Some(secret) = read_key(&entry.env, lookup)? {
@@ -294,27 +285,14 @@ impl TargetFile {
         }
         let keys = merge_same(keys)?;
         let (base_url, loopback) = base_url(self.base_url.as_ref().map_or("", |url| url.as_str()))?;
-        Ok((base_url, loopback, keys))
-    }
-
-    async fn choose_keys(
-        &self,
-        base_url: &str,
-        loopback: bool,
-        keys: Vec<Key>,
-        reach: &Reach,
-        token: Option<&str>,
-    ) -> Result<Keys, TargetError> {
-        match self.keys_from {
-            KeysFrom::Mock => Ok(Keys::Mock(Control::connect_with(base_url, reach, token).await?)),
-            KeysFrom::Auto | KeysFrom::Environment if !keys.is_empty() => Ok(Keys::Environment(keys)),
+        let keys = match self.keys_from {
+            KeysFrom::Mock => None,
+            KeysFrom::Auto | KeysFrom::Environment if !keys.is_empty() => Some(keys),
             // Nobody else's machine is asked whether it is a mock.
-            KeysFrom::Auto if loopback => Control::connect_with(base_url, reach, token)
-                .await
-                .map(Keys::Mock)
-                .map_err(|error| if token.is_some() { error } else { self.no_keys(base_url) }),
-            KeysFrom::Auto | KeysFrom::Environment => Err(self.no_keys(base_url)),
-        }
+            KeysFrom::Auto if loopback => None,
+            KeysFrom::Auto | KeysFrom::Environment => return Err(self.no_keys(&base_url)),
+        };
+        Ok(TargetInfo { base_url, loopback, limits: self.limits.by_tier(), keys })
     }
 
     fn no_keys(&self, base_url: &str) -> TargetError {
@@ -332,7 +310,7 @@ impl TargetFile {
 fn base_url(text: &str) -> Result<(String, bool), TargetError> {
     // What stands in a user name, a query or a fragment may be a secret.
     let shown = if text.contains(['@', '?', '#']) { "<hidden>" } else { text };
-    let bad = |why: &str| TargetError::BadUrl { url: shown.to_owned(), why: why.to_owned() };
+    let bad = |why: &str| TargetError::BadUrl(shown.to_owned(), why.to_owned());
     if text.is_empty() {
         return Err(bad("it is empty; give it with --target or as base_url"));
     }

@@ -5,29 +5,23 @@
 //! advanced; the third is a real deployment with real minutes.
 
 mod control;
-mod embedded;
 mod env_file;
-mod environment;
 mod error;
 mod file;
-mod info;
+mod keys;
 mod reach;
-mod role;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::contract::{Endpoint, Limits, Tier};
 
-pub use control::{CONTROL_TOKEN_VARIABLE, Control, Workspace};
-pub use embedded::Embedded;
+pub use control::{CONTROL_TOKEN_VARIABLE, Control, Embedded, Workspace};
 pub use env_file::{EnvFile, EnvFileError};
-pub use environment::{KEY_VARIABLE_PREFIX, role_variable};
 pub use error::TargetError;
 pub use file::{KeysFrom, TargetFile};
-pub use info::TargetInfo;
+pub use keys::{KEY_VARIABLE_PREFIX, Key, Role, role_variable};
 pub use reach::{HttpVersions, Reach, ReachEntry, ReachError};
-pub use role::{Key, Role};
 
 /// How events are written; two envelopes are in use.
 #[derive(
@@ -114,4 +108,54 @@ impl Target {
 
 fn host(base_url: &str) -> String {
     reqwest::Url::parse(base_url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// A target as it looks from here: enough to plan a run.
+#[derive(Debug, Clone)]
+pub struct TargetInfo {
+    /// Without a trailing slash.
+    pub base_url: String,
+    /// Whether the host is this machine.
+    pub loopback: bool,
+    /// Limits by tier, where they differ from the documented ones.
+    pub limits: BTreeMap<Tier, Limits>,
+    /// The keys there are; `None` where a mock makes them as they are needed, with a clock that can be moved.
+    pub keys: Option<Vec<Key>>,
+}
+
+impl TargetInfo {
+    /// The mock in this process.
+    pub fn embedded() -> Self {
+        Self {
+            base_url: "the built-in reference".to_owned(),
+            loopback: true,
+            limits: BTreeMap::new(),
+            keys: None,
+        }
+    }
+
+    /// The limits of a tier on this target.
+    pub fn limits(&self, tier: Tier) -> Limits {
+        self.limits.get(&tier).copied().unwrap_or_else(|| tier.limits())
+    }
+
+    /// The host, as the user would name it with `--allow-host`.
+    pub fn host(&self) -> String {
+        host(&self.base_url)
+    }
+}
+
+impl Target {
+    /// What is known of it before anything is sent to it.
+    pub fn info(&self) -> TargetInfo {
+        TargetInfo {
+            base_url: self.base_url.clone(),
+            loopback: self.loopback,
+            limits: self.limits.clone(),
+            keys: match &self.keys {
+                Keys::Environment(keys) => Some(keys.clone()),
+                Keys::Mock(_) => None,
+            },
+        }
+    }
 }

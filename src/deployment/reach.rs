@@ -189,8 +189,8 @@ impl Reach {
     /// # Errors
     /// [`ReachError::Proxy`].
     pub(crate) fn apply(&self, builder: ClientBuilder, base_url: &str) -> Result<ClientBuilder, ReachError> {
-        let mut builder = crate::certificates::where_needed(builder, base_url);
-        if !crate::certificates::is_plain(base_url) {
+        let mut builder = crate::system::certificates_where_needed(builder, base_url);
+        if !crate::system::is_plain(base_url) {
             if !self.authorities.is_empty() {
                 builder = builder.tls_certs_merge(self.authorities.iter().cloned());
             }

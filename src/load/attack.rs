@@ -10,30 +10,21 @@
 
 use std::path::Path;
 use std::pin::pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use goose::config::GooseConfiguration;
 use goose::goose::{GooseUser, Scenario, Transaction, TransactionResult};
-use goose::metrics::GooseMetrics;
 use goose::{GooseAttack, GooseError};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
-use tokio::sync::{Notify, watch};
-use tokio::task_local;
+use tokio::sync::{Notify, Semaphore, watch};
 
 use super::client::{Exchange, LaneClient};
-use super::collect::Bundle;
-use super::ledger::{Sample, Sent, What};
+use super::ledger::{Sample, Sent};
 use super::record::Outcome;
-use super::tickets::{Course, Ticket, Tickets};
-
-/// A bundle is handed over when it has so many samples …
-const BUNDLE: usize = 64;
-/// … or was begun so long ago.
-const BUNDLE_AGE: Duration = Duration::from_millis(200);
+use super::tickets::{RunState, Ticket, Tickets};
 
 /// How long a user that is done stays away before it looks whether goose lets it go.
 const COME_BACK: Duration = Duration::from_millis(20);
@@ -63,13 +54,13 @@ pub(crate) struct LaneInPlay {
 #[derive(Debug)]
 pub(crate) struct Shared {
     /// When the run began, and whether it is to end.
-    pub(crate) course: Arc<Course>,
+    pub(crate) state: Arc<RunState>,
     /// Turns true when requests under way are to be given up.
     pub(crate) give_up: watch::Receiver<bool>,
-    /// How many users are up.
-    pub(crate) ready: Arc<Ready>,
-    /// Where samples go.
-    pub(crate) samples: Sender<Bundle>,
+    /// A permit for each user that is up.
+    pub(crate) ready: Arc<Semaphore>,
+    /// Where samples go, each with the place of its lane among those of this process.
+    pub(crate) samples: Sender<(usize, Sample)>,
     /// Whether goose is told of each request: only its own report needs that.
     pub(crate) goose_reports: bool,
 }
@@ -83,36 +74,7 @@ struct Told {
     fault: Option<String>,
 }
 
-/// Counts users until all are up.
-#[derive(Debug, Default)]
-pub(crate) struct Ready {
-    up: AtomicUsize,
-    all_up: Notify,
-    expected: usize,
-}
-
-impl Ready {
-    /// Waits for so many.
-    pub(crate) fn of(expected: usize) -> Self {
-        Self { expected, ..Self::default() }
-    }
-
-    fn one_more(&self) {
-        if self.up.fetch_add(1, Ordering::AcqRel) + 1 == self.expected {
-            self.all_up.notify_one();
-        }
-    }
-
-    /// Waits until all are up.
-    pub(crate) async fn wait(&self) {
-        self.all_up.notified().await;
-    }
-}
-
 /// Builds the attack. Each lane's users run until its tickets are used up.
-///
-/// # Errors
-/// Goose's.
 pub(crate) fn build(
     lanes: &[Arc<LaneInPlay>],
     shared: &Arc<Shared>,
@@ -149,21 +111,8 @@ pub(crate) fn build(
     Ok(attack)
 }
 
-/// Runs an attack to its end. `counts` is told when goose begins to count.
-///
-/// # Errors
-/// Goose's.
-pub(crate) async fn execute(attack: GooseAttack, counts: Arc<Notify>) -> Result<GooseMetrics, GooseError> {
-    COUNTS.scope(counts, attack.execute()).await
-}
-
-task_local! {
-    /// Told when the attack of this task has started its metrics anew.
-    static COUNTS: Arc<Notify>;
-}
-
-/// What goose logs when it is through with that.
-const STEADY: &str = "entering GooseAttack phase: Maintain";
+/// Told when an attack has started its metrics anew.
+pub(crate) static STEADY: Notify = Notify::const_new();
 
 /// One user: waits while its slot sends, and tells goose of each request where goose is to report them.
 async fn drive(user: &mut GooseUser, lane: &Arc<LaneInPlay>, shared: &Arc<Shared>) -> TransactionResult {
@@ -190,15 +139,16 @@ async fn drive(user: &mut GooseUser, lane: &Arc<LaneInPlay>, shared: &Arc<Shared
 /// One slot: takes tickets and sends, until there are no more.
 async fn send(lane: Arc<LaneInPlay>, shared: Arc<Shared>, tell: Option<UnboundedSender<Told>>) {
     lane.client.prepare();
-    shared.ready.one_more();
-    let mut bundle = Bundler::new(lane.index, shared.samples.clone());
+    shared.ready.add_permits(1);
+    // Nobody takes samples any more when the run is being torn down.
+    let hand_over = |sample| drop(shared.samples.send((lane.index, sample)));
     let mut give_up = shared.give_up.clone();
     let mut gave_up = pin!(give_up.wait_for(|now| *now));
     let mut waiting = Waiting::default();
-    while let Some(Ticket { due, held }) = lane.tickets.take(&shared.course).await {
-        let Some(start) = shared.course.start() else { break };
+    while let Some(Ticket { due, held }) = lane.tickets.take(&shared.state).await {
+        let Some(start) = shared.state.start() else { break };
         if waiting.withholds(start + due) {
-            bundle.add(Sample { due, what: What::Withheld });
+            hand_over(Sample { due, sent: None });
             continue;
         }
         let exchange = tokio::select! {
@@ -221,7 +171,7 @@ async fn send(lane: Arc<LaneInPlay>, shared: Arc<Shared>, tell: Option<Unbounded
             // Goose lets a user go only when it has heard everything.
             let _ = tell.send(Told { time, success, status: exchange.status, fault });
         }
-        bundle.add(Sample { due, what: What::Sent(sent) });
+        hand_over(Sample { due, sent: Some(sent) });
         lane.client.prepare();
     }
 }
@@ -274,43 +224,8 @@ impl Waiting {
     }
 }
 
-/// Gathers the samples of one user.
-struct Bundler {
-    lane: usize,
-    samples: Vec<Sample>,
-    last: Instant,
-    to: Sender<Bundle>,
-}
-
-impl Bundler {
-    fn new(lane: usize, to: Sender<Bundle>) -> Self {
-        Self { lane, samples: Vec::new(), last: Instant::now(), to }
-    }
-
-    fn add(&mut self, sample: Sample) {
-        self.samples.push(sample);
-        if self.samples.len() >= BUNDLE || self.last.elapsed() >= BUNDLE_AGE {
-            self.hand_over();
-        }
-    }
-
-    fn hand_over(&mut self) {
-        self.last = Instant::now();
-        // Nobody takes them any more when the run is being torn down.
-        let samples = std::mem::take(&mut self.samples);
-        let _ = self.to.send(Bundle { lane: self.lane, handed_over: self.last, samples });
-    }
-}
-
-impl Drop for Bundler {
-    fn drop(&mut self) {
-        if !self.samples.is_empty() {
-            self.hand_over();
-        }
-    }
-}
-
-/// Goose logs to the terminal unless a logger is there before it; what it has to say is in our own reports.
+/// Goose logs to the terminal unless a logger is there before it; what it has to say is in our own reports. One line is
+/// of use: that it is through with starting its metrics anew, of which goose 0.19 has no other sign.
 fn keep_goose_quiet() {
     struct Ear;
     impl log::Log for Ear {
@@ -318,24 +233,17 @@ fn keep_goose_quiet() {
             metadata.target() == "goose"
         }
         fn log(&self, record: &log::Record<'_>) {
-            if self.enabled(record.metadata()) {
-                // Only the task of an attack has somebody to tell.
-                let _ = COUNTS.try_with(|counts| {
-                    if record.args().to_string() == STEADY {
-                        counts.notify_one();
-                    }
-                });
+            const LINE: &str = "entering GooseAttack phase: Maintain";
+            if self.enabled(record.metadata()) && record.args().to_string() == LINE {
+                STEADY.notify_waiters();
             }
         }
         fn flush(&self) {}
     }
-    static LOGGER: Once = Once::new();
-    LOGGER.call_once(|| {
-        // Where the program has a logger of its own, goose's lines go there.
-        if log::set_logger(&Ear).is_ok() {
-            log::set_max_level(log::LevelFilter::Info);
-        }
-    });
+    // Where the program has a logger of its own, goose's lines go there.
+    if log::set_logger(&Ear).is_ok() {
+        log::set_max_level(log::LevelFilter::Info);
+    }
 }
 
 #[cfg(test)]
@@ -361,9 +269,9 @@ mod tests {
         let transaction = Transaction::new(Arc::new(|user| Box::pin(rest(user))));
         let attack = GooseAttack::initialize_with_config(configuration).unwrap();
         let attack = attack.register_scenario(Scenario::new("rests").register_transaction(transaction));
-        let counts = Arc::new(Notify::new());
-        let attack = tokio::spawn(execute(attack, counts.clone()));
-        counts.notified().await;
+        let counts = STEADY.notified();
+        let attack = tokio::spawn(attack.execute());
+        counts.await;
         assert!(!attack.is_finished());
         attack.await.unwrap().unwrap();
     }

@@ -9,30 +9,17 @@ use crate::report::ExitCode;
 /// Why there is no run.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The host has not been allowed.
+    /// The host has not been allowed; so many requests and events would have been sent.
     #[error(
-        "{requests} requests and {events} events would go to {host}, which is not this machine: \
-         allow it with --allow-host {host}"
+        "{1} requests and {2} events would go to {0}, which is not this machine: allow it with --allow-host {0}"
     )]
-    NotWelcome {
-        /// The host.
-        host: String,
-        /// Requests that would have been sent.
-        requests: u64,
-        /// Events that would have been sent.
-        events: u64,
-    },
-    /// Too many connections.
+    NotWelcome(String, u64, u64),
+    /// So many connections may be needed, and so many files may be open.
     #[error(
-        "{connections} requests may be under way at once, and this process may open {allowed} files: \
+        "{0} requests may be under way at once, and this process may open {1} files: \
          raise the limit with `ulimit -n`, or lower `slots` or `keys`"
     )]
-    Descriptors {
-        /// Connections that may be needed.
-        connections: u64,
-        /// Files that may be open.
-        allowed: u64,
-    },
+    Descriptors(u64, u64),
     /// The shard has nothing to do.
     #[error("this shard has no key: the profile has fewer keys than there are shards")]
     EmptyShard,
@@ -42,16 +29,9 @@ pub enum LoadError {
     /// The target or its control API.
     #[error(transparent)]
     Target(#[from] TargetError),
-    /// The positive control failed.
-    #[error("the key of the lane `{lane}` does not work at {url}: {what}")]
-    Control {
-        /// The lane.
-        lane: String,
-        /// The target.
-        url: String,
-        /// What came instead of a success.
-        what: String,
-    },
+    /// The positive control of this lane failed at this URL: what came instead of a success.
+    #[error("the key of the lane `{0}` does not work at {1}: {2}")]
+    Control(String, String, String),
     /// The start time has passed.
     #[error("the start time {0} has passed; give one that leaves time to get ready")]
     TooLate(DateTime<Utc>),
@@ -82,13 +62,13 @@ impl LoadError {
     /// The exit code.
     pub const fn exit(&self) -> ExitCode {
         match self {
-            Self::NotWelcome { .. }
-            | Self::Descriptors { .. }
+            Self::NotWelcome(..)
+            | Self::Descriptors(..)
             | Self::EmptyShard
             | Self::Keys(_)
             | Self::Target(_)
             | Self::TooLate(_) => ExitCode::Usage,
-            Self::Control { .. } => ExitCode::Unreachable,
+            Self::Control(..) => ExitCode::Unreachable,
             Self::Senders(_) | Self::Client(_) | Self::Goose(_) | Self::Broken(_) => ExitCode::Internal,
             Self::Interrupted => ExitCode::Interrupted,
         }

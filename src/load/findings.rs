@@ -1,17 +1,17 @@
 //! What was asked of each lane, and where it did not hold.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::latency;
-use super::quantile::{Quantile, ms, quantile};
-use super::record::{LaneRecord, RunRecord, WindowCounts};
-use super::thresholds::{ACHIEVED_RATE, Thresholds};
+use super::record::{LaneRecord, Outcome, RunRecord, WindowCounts, groups};
+use super::series::{Quantile, Series, ms};
+use super::thresholds::{ACHIEVED_RATE, Beside, Thresholds, TimeLimit};
 use super::times::Times;
-use crate::report::wording::{count, grouped, time};
+use crate::report::page::{count, grouped, time};
 use crate::scenario::words::Amount;
 
 /// What a threshold says something about.
@@ -102,7 +102,7 @@ fn of_lane(run: &RunRecord, lane: &LaneRecord, asked: &Thresholds) -> Vec<Findin
         let exact = Exact { name: "events_admitted", amount, limit: lane.events_limit };
         found.extend(exact.judge(lane, |counts| (counts.events_admitted, counts.events_sent)));
     }
-    found.extend(latency::judge(run, lane, asked));
+    found.extend(latencies(run, lane, asked));
     found
 }
 
@@ -131,7 +131,7 @@ fn in_windows(
 /// unless it was the target that held the request back.
 fn unless_late(lane: &LaneRecord, limited: Finding) -> Finding {
     let longest = |times: &Times| Duration::from_micros(times.value_at_quantile(1.0));
-    let (latest, held) = (longest(&lane.send_lag), longest(&lane.slot_wait));
+    let (latest, held) = (longest(&lane.times[Series::SendLag]), longest(&lane.times[Series::SlotWait]));
     if limited.held() || lane.rest.is_zero() || latest.max(held) <= lane.rest {
         return limited;
     }
@@ -180,9 +180,9 @@ fn few_slots(lane: &LaneRecord) -> String {
 }
 
 fn send_lag(lane: &LaneRecord, most: f64) -> Finding {
-    let seen = quantile(&lane.send_lag, Quantile::P99);
+    let seen = Quantile::P99.of(&lane.times[Series::SendLag]);
     let late = seen.filter(|seen| *seen > most);
-    let why = match lane.slots_suffice || lane.slot_wait.is_empty() {
+    let why = match lane.slots_suffice || lane.times[Series::SlotWait].is_empty() {
         true => String::new(),
         false => few_slots(lane),
     };
@@ -253,5 +253,95 @@ impl Exact {
             }
             (Amount::Limit(_) | Amount::Left(_), None) => None,
         }
+    }
+}
+
+/// Every limit on a time that a lane is asked to keep: by clock, outcome and percentile.
+fn latencies(run: &RunRecord, lane: &LaneRecord, asked: &Thresholds) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (clock, limits, series) in [
+        ("response", &asked.response, Series::Response as fn(Outcome) -> Series),
+        ("service", &asked.service, Series::Service),
+    ] {
+        for outcome in Outcome::ALL {
+            for which in Quantile::ALL {
+                let Some(limit) = limits.of(outcome).of(which) else { continue };
+                let threshold = format!("{clock}.{}.{}_ms", outcome.word(), which.word());
+                found.push(
+                    Asked { run, lane, limit, outcome, series: series(outcome), which }.judge(threshold),
+                );
+            }
+        }
+    }
+    found
+}
+
+/// One limit on one percentile of a lane.
+struct Asked<'a> {
+    run: &'a RunRecord,
+    lane: &'a LaneRecord,
+    limit: &'a TimeLimit,
+    outcome: Outcome,
+    series: Series,
+    which: Quantile,
+}
+
+impl Asked<'_> {
+    fn judge(&self, threshold: String) -> Finding {
+        let (most, expected) = self.allowed();
+        let misses = if self.run.stop_at_first_miss {
+            let missed = |(window, _)| {
+                let seen = self.missed(self.lane.of_window(self.series, window), most)?;
+                Some(Miss { window: Some(window + 1), seen })
+            };
+            self.lane.judged().filter_map(missed).collect()
+        } else {
+            let seen = self.missed(Some(&self.lane.times[self.series]), most);
+            seen.map(|seen| Miss { window: None, seen }).into_iter().collect()
+        };
+        Finding { lane: self.lane.name.clone(), threshold, about: About::Target, expected, misses }
+    }
+
+    /// What was seen, where that is not allowed.
+    fn missed(&self, times: Option<&Times>, most: Option<f64>) -> Option<String> {
+        match (times.and_then(|times| self.which.of(times)), most) {
+            (Some(time), Some(most)) if time <= most => None,
+            (Some(time), _) => Some(ms(time)),
+            // No admitted request at all cannot have been quick enough.
+            (None, _) if self.outcome == Outcome::Admitted => {
+                Some("unknown, for nothing was admitted".to_owned())
+            }
+            (None, _) => None,
+        }
+    }
+
+    /// What the limit comes to, in milliseconds and in words; no number where the other lane has nothing to compare with.
+    fn allowed(&self) -> (Option<f64>, String) {
+        let limit = self.limit;
+        let Some(Beside { times, lane: other }) = &limit.beside else {
+            let most = limit.ms.unwrap_or_default();
+            return (Some(most), format!("at most {}", ms(most)));
+        };
+        let theirs = self.other_lane(other).and_then(|other| self.which.of(&other.times[self.series]));
+        let Some(theirs) = theirs else {
+            return (limit.ms, format!("at most {limit}, and {other} has no such time"));
+        };
+        // To the microsecond: that is what is known of either.
+        let multiple = (theirs * times * 1_000.0).round() / 1_000.0;
+        let most = limit.ms.map_or(multiple, |ms| ms.max(multiple));
+        (Some(most), format!("at most {} ({limit}, which took {})", ms(most), ms(theirs)))
+    }
+
+    /// The lane that this one is compared with: the one of the same number among those of its group, or all of them
+    /// together where the groups are not of one size.
+    fn other_lane(&self, group: &str) -> Option<Cow<'_, LaneRecord>> {
+        let of = |group: &str| self.run.lanes.iter().filter(|lane| lane.group == group).collect::<Vec<_>>();
+        let (mine, theirs) = (of(&self.lane.group), of(group));
+        if mine.len() == theirs.len() {
+            let place = mine.iter().position(|one| one.place == self.lane.place)?;
+            return theirs.get(place).map(|lane| Cow::Borrowed(*lane));
+        }
+        let sum = groups(&self.run.lanes).into_iter().find(|sum| sum.sum.group == group)?;
+        Some(Cow::Owned(sum.sum))
     }
 }

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use reqwest::Client;
 
-use super::client::LaneClient;
+use super::client::{Exchange, LaneClient};
 use super::error::LoadError;
-use super::freshness::{Freshness, most_to_use_up};
 use super::plan::{LanePlan, Plan};
 use super::profile::{Align, Request};
 use super::record::Outcome;
+use crate::contract::{Tier, WINDOW_SECONDS};
 use crate::deployment::{Envelope, Key, Keys, Role, Target, role_variable};
 use crate::payload::Payloads;
 
@@ -37,9 +37,6 @@ pub(crate) struct Keyring {
 impl Keyring {
     /// Gathers the keys of a plan, sees that each role works, and, where the profile asks for it, uses up the keys
     /// so that it is known when their next windows begin.
-    ///
-    /// # Errors
-    /// [`LoadError`] when a key is missing or does not work.
     pub(crate) async fn gather(plan: &Plan, target: &Target, http: Client) -> Result<Self, LoadError> {
         let payloads = Arc::new(Payloads::new(chrono::Utc::now()));
         let envelope = match target.envelope {
@@ -111,9 +108,6 @@ impl Keyring {
     }
 
     /// The client of a lane, over connections of this one.
-    ///
-    /// # Errors
-    /// [`LoadError::Keys`].
     pub(crate) fn client_over(
         &self,
         http: Client,
@@ -150,8 +144,7 @@ impl Keyring {
                 self.envelope = before;
             }
         }
-        let failed =
-            |what: String| LoadError::Control { lane: lane.name.clone(), url: target.base_url.clone(), what };
+        let failed = |what| LoadError::Control(lane.record.name.clone(), target.base_url.clone(), what);
         // A key that is limited works.
         if last.reading.outcome == Outcome::Error {
             return Err(failed(last.reading.fault.unwrap_or_default()));
@@ -204,7 +197,7 @@ fn one_of_each_kind(plan: &Plan) -> Vec<&LanePlan> {
     plan.lanes
         .iter()
         .filter(|lane| {
-            let file = lane.template.as_ref().map(|_| lane.group.as_str());
+            let file = lane.template.as_ref().map(|_| lane.record.group.as_str());
             let kind = (lane.role, lane.request, file);
             let new = !kinds.contains(&kind);
             if new {
@@ -222,11 +215,52 @@ fn choose(given: &[Key], lane: &LanePlan) -> Result<Key, LoadError> {
     fitting.get(lane.nth_of_role as usize).map(|key| (*key).clone()).ok_or_else(|| {
         LoadError::Keys(format!(
             "the lane `{}` needs {} keys of the role {}, and there are {}; export {}=…",
-            lane.name,
+            lane.record.name,
             lane.nth_of_role + 1,
             lane.role,
             fitting.len(),
             role_variable(lane.role, lane.nth_of_role + 1)
         ))
     })
+}
+
+/// What is known of a key that is being used up.
+#[derive(Debug, Default)]
+pub(crate) struct Freshness {
+    promise: Option<Instant>,
+    last_429: Option<Instant>,
+}
+
+impl Freshness {
+    /// Takes note of an answer.
+    pub(crate) fn learn(&mut self, exchange: &Exchange) {
+        if exchange.reading.outcome != Outcome::Limited {
+            return;
+        }
+        self.last_429 = self.last_429.max(Some(exchange.answered));
+        let promise = exchange.reading.retry_after.map(|wait| exchange.answered + wait);
+        self.promise = match (self.promise, promise) {
+            (Some(known), Some(new)) => Some(known.min(new)),
+            (known, new) => known.or(new),
+        };
+    }
+
+    /// Whether a 429 has come.
+    pub(crate) const fn is_used_up(&self) -> bool {
+        self.last_429.is_some()
+    }
+
+    /// When its window is fresh: at the earliest promise; where the 429s promise nothing that can be, after a
+    /// minute of silence. `None` where no 429 has come, and so no window is known to have begun.
+    pub(crate) fn from(&self) -> Option<Instant> {
+        self.promise.or_else(|| Some(self.last_429? + Duration::from_secs(WINDOW_SECONDS)))
+    }
+}
+
+/// After how many requests a key whose limit cannot be found is left alone: the run will show it.
+pub(crate) fn most_to_use_up(lane: &LanePlan) -> u32 {
+    // Of a key that may be on any tier, the limit is that of the largest.
+    let record = &lane.record;
+    let limit = if record.tier.is_some() { record.requests_limit } else { Tier::Ingestion.limits().requests };
+    limit.saturating_mul(2).saturating_add(32)
 }

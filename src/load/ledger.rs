@@ -1,37 +1,36 @@
 //! The ledger: counts by lane and window, times by outcome class.
 //!
 //! A request belongs to the window it was *due* in, whenever it was sent and answered: a window then holds
-//! exactly what was planned for it. One thread keeps the ledger; those who send hand it samples in bundles, so
-//! that no lock they share colours the times they measure.
+//! exactly what was planned for it. One thread keeps the ledger; those who send hand it samples over a
+//! channel without locks, so that nothing they share colours the times they measure.
 //!
 //! The times of a window are kept in full until its last request is accounted for. Then its percentiles are noted, and
 //! its times are added to those of the run: what is kept grows by a few numbers a window.
 
 use std::collections::BTreeMap;
 use std::mem::take;
+use std::sync::mpsc::{Receiver, TryRecvError};
+use std::thread;
 use std::time::Duration;
 
+use chrono::DateTime;
+
+use super::findings::findings;
+use super::live::Live;
 use super::plan::LanePlan;
-use super::profile::Request;
-use super::record::{LaneRecord, Latencies, Outcome, Percentiles, WindowCounts, WindowTimes};
-use super::times::Times;
+use super::profile::Profile;
+use super::record::{LaneRecord, Outcome, RunRecord, WindowCounts, WindowTimes};
+use super::series::{Histograms, Series};
+use super::thresholds::Thresholds;
+use super::tickets::RunState;
 
 /// What became of one ticket.
 #[derive(Debug, Clone)]
 pub(crate) struct Sample {
     /// When the request was due, counted from the start of the run.
     pub(crate) due: Duration,
-    /// What happened.
-    pub(crate) what: What,
-}
-
-/// What became of a ticket.
-#[derive(Debug, Clone)]
-pub(crate) enum What {
-    /// It was dropped, for the lane was waiting what a 429 had told it to.
-    Withheld,
-    /// It was sent.
-    Sent(Sent),
+    /// The request; `None` where it was dropped, for the lane was waiting what a 429 had told it to.
+    pub(crate) sent: Option<Sent>,
 }
 
 /// A request that was sent.
@@ -57,96 +56,39 @@ pub(crate) struct Sent {
 #[derive(Debug, Clone)]
 pub(crate) struct LaneLedger {
     plan: LanePlan,
-    window: Duration,
-    windows: Vec<WindowCounts>,
+    /// What the lane leaves behind, as far as it is known: of the windows that are closed also their times.
+    record: LaneRecord,
     withheld: Vec<u64>,
     /// How many requests each window is to have.
     planned: Vec<u64>,
-    /// The percentiles of the windows that are closed.
-    window_times: Vec<WindowTimes>,
-    /// The times of the windows that are closed, where windows are told apart.
-    window_latencies: Vec<BTreeMap<Outcome, Latencies>>,
-    /// The windows with requests that are not accounted for yet.
-    open: BTreeMap<usize, Open>,
-    /// One that was closed, for the room it has.
-    spare: Open,
-    /// The times of all windows that are closed, the warm-up left out.
-    closed: Open,
-    faults: BTreeMap<String, u64>,
-}
-
-/// Times that are kept in full.
-#[derive(Debug, Clone, Default)]
-struct Open {
-    latencies: BTreeMap<Outcome, Latencies>,
-    send_lag: Times,
-    slot_wait: Times,
-}
-
-impl Open {
-    /// Takes a request's times. Where a lane has too few slots, nobody else is to blame for a wait.
-    fn take(&mut self, sent: &Sent, slots_suffice: bool) {
-        let late = sent.lag + sent.held;
-        self.latencies.entry(sent.outcome).or_default().record(late + sent.service, sent.service);
-        self.send_lag.record(if slots_suffice { sent.lag } else { late });
-        if !sent.held.is_zero() {
-            self.slot_wait.record(sent.held);
-        }
-    }
-
-    fn add(&mut self, more: &Self) {
-        for (outcome, latencies) in &more.latencies {
-            let sum = self.latencies.entry(*outcome).or_default();
-            sum.response += &latencies.response;
-            sum.service += &latencies.service;
-        }
-        self.send_lag += &more.send_lag;
-        self.slot_wait += &more.slot_wait;
-    }
-
-    fn percentiles(&self) -> WindowTimes {
-        let of = |clock: fn(&Latencies) -> &Times| {
-            let some = self.latencies.iter();
-            some.filter_map(|(outcome, times)| Some((*outcome, Percentiles::of(clock(times))?))).collect()
-        };
-        WindowTimes {
-            response: of(|times| &times.response),
-            service: of(|times| &times.service),
-            send_lag: Percentiles::of(&self.send_lag),
-        }
-    }
-
-    fn clear(&mut self) {
-        for latencies in self.latencies.values_mut() {
-            latencies.response.clear();
-            latencies.service.clear();
-        }
-        self.send_lag.clear();
-        self.slot_wait.clear();
-    }
+    /// The times of the windows with requests that are not accounted for yet.
+    open: BTreeMap<usize, Histograms>,
+    /// Those of one that was closed, for the room they have.
+    spare: Histograms,
 }
 
 impl LaneLedger {
     /// An empty ledger for a lane.
-    pub(crate) fn new(plan: LanePlan, window: Duration) -> Self {
-        let windows = vec![WindowCounts::default(); plan.windows as usize];
-        let told_apart = if plan.by_window { windows.len() } else { 0 };
-        let by = |nth: usize| {
-            plan.pacer.planned_before(plan.start + window * u32::try_from(nth).unwrap_or(u32::MAX))
-        };
-        Self {
-            withheld: vec![0; windows.len()],
-            planned: (0..windows.len()).map(|nth| by(nth + 1) - by(nth)).collect(),
-            window_times: vec![WindowTimes::default(); windows.len()],
+    pub(crate) fn new(plan: LanePlan) -> Self {
+        let (mut record, windows) = (plan.record.clone(), plan.record.window_rates.len());
+        record.windows = vec![WindowCounts::default(); windows];
+        record.window_times = vec![WindowTimes::default(); windows];
+        record.times_by_window = vec![Histograms::default(); if plan.by_window { windows } else { 0 }];
+        let mut ledger = Self {
+            record,
+            withheld: vec![0; windows],
+            planned: Vec::new(),
             open: BTreeMap::new(),
-            spare: Open::default(),
-            closed: Open::default(),
-            windows,
-            window,
-            window_latencies: vec![BTreeMap::new(); told_apart],
-            faults: BTreeMap::new(),
+            spare: Histograms::default(),
             plan,
+        };
+        let mut before = 0;
+        for window in 0..windows {
+            let by_then = ledger.plan.pacer.planned_before(ledger.end_of(window));
+            ledger.planned.push(by_then - before);
+            before = by_then;
         }
+        ledger
     }
 
     /// The lane.
@@ -157,42 +99,31 @@ impl LaneLedger {
     /// The number of the window a time belongs to.
     pub(crate) fn window_of(&self, due: Duration) -> usize {
         let since = due.saturating_sub(self.plan.start).as_nanos();
-        let window = usize::try_from(since / self.window.as_nanos().max(1)).unwrap_or(usize::MAX);
-        window.min(self.windows.len().saturating_sub(1))
+        let window = usize::try_from(since / self.record.window.as_nanos().max(1)).unwrap_or(usize::MAX);
+        window.min(self.record.windows.len().saturating_sub(1))
+    }
+
+    /// When a window ends, counted from the start of the run.
+    pub(crate) fn end_of(&self, window: usize) -> Duration {
+        self.plan.start + self.record.window * u32::try_from(window + 1).unwrap_or(u32::MAX)
     }
 
     /// The counts of a window.
     pub(crate) fn counts(&self, window: usize) -> WindowCounts {
-        self.windows.get(window).copied().unwrap_or_default()
+        self.record.windows.get(window).copied().unwrap_or_default()
     }
 
     /// The counts of all windows together.
     pub(crate) fn totals(&self) -> WindowCounts {
-        self.windows.iter().fold(WindowCounts::default(), |mut sum, window| {
-            sum.sent += window.sent;
-            sum.admitted += window.admitted;
-            sum.limited += window.limited;
-            sum.errors += window.errors;
-            sum.events_admitted += window.events_admitted;
-            sum
-        })
+        let mut sum = WindowCounts::default();
+        self.record.windows.iter().for_each(|window| sum += *window);
+        sum
     }
 
-    /// Adds the response times of an outcome so far, and how late requests were sent, to these; the warm-up left out.
-    pub(crate) fn add_times(&self, outcome: Outcome, response: &mut Times, send_lag: &mut Times) {
-        let judged = self.open.range(self.plan.warm_up as usize..).map(|(_, open)| open);
-        for times in judged.chain([&self.closed]) {
-            if let Some(latencies) = times.latencies.get(&outcome) {
-                *response += &latencies.response;
-            }
-            *send_lag += &times.send_lag;
-        }
-    }
-
-    /// How many requests waited for the target to free a slot so far; the warm-up left out.
-    pub(crate) fn slot_waits(&self) -> u64 {
-        let judged = self.open.range(self.plan.warm_up as usize..).map(|(_, open)| open);
-        judged.chain([&self.closed]).map(|times| times.slot_wait.len()).sum()
+    /// The times so far, the warm-up left out.
+    pub(crate) fn times(&self) -> impl Iterator<Item = &Histograms> {
+        let judged = self.open.range(self.record.warm_up_windows as usize..).map(|(_, open)| open);
+        judged.chain([&self.record.times])
     }
 
     /// How many requests the schedule has asked for by `time`, those that were withheld left out.
@@ -204,17 +135,18 @@ impl LaneLedger {
     /// Takes a sample.
     pub(crate) fn take(&mut self, sample: Sample) {
         let window = self.window_of(sample.due);
-        let sent = match sample.what {
-            What::Sent(sent) => sent,
-            What::Withheld => {
-                if let Some(count) = self.withheld.get_mut(window) {
-                    *count += 1;
-                }
-                self.close_if_whole(window);
-                return;
-            }
-        };
-        if let Some(counts) = self.windows.get_mut(window) {
+        if let Some(sent) = sample.sent {
+            self.take_sent(window, sent);
+        } else if let Some(count) = self.withheld.get_mut(window) {
+            *count += 1;
+        }
+        if self.is_settled(window) {
+            self.close_window(window);
+        }
+    }
+
+    fn take_sent(&mut self, window: usize, sent: Sent) {
+        if let Some(counts) = self.record.windows.get_mut(window) {
             counts.sent += 1;
             counts.events_sent += u64::from(sent.events);
             counts.events_admitted += u64::from(sent.accepted);
@@ -228,40 +160,31 @@ impl LaneLedger {
             }
         }
         let open = self.open.entry(window).or_insert_with(|| take(&mut self.spare));
-        open.take(&sent, self.plan.slots_suffice);
+        let late = sent.lag + sent.held;
+        open.record(sent.outcome, late + sent.service, sent.service);
+        // Where a lane has too few slots, nobody else is to blame for a wait.
+        open[Series::SendLag].record(if self.record.slots_suffice { sent.lag } else { late });
+        if !sent.held.is_zero() {
+            open[Series::SlotWait].record(sent.held);
+        }
         if let Some(fault) = sent.fault {
-            *self.faults.entry(fault).or_default() += 1;
+            *self.record.faults.entry(fault).or_default() += 1;
         }
-        self.close_if_whole(window);
-    }
-
-    /// Closes a window whose every request is accounted for.
-    fn close_if_whole(&mut self, window: usize) {
-        if !self.is_settled(window) {
-            return;
-        }
-        self.close_window(window);
     }
 
     fn close_window(&mut self, window: usize) {
         let Some(mut open) = self.open.remove(&window) else { return };
-        if let Some(times) = self.window_times.get_mut(window) {
-            *times = open.percentiles();
+        if let Some(times) = self.record.window_times.get_mut(window) {
+            *times = WindowTimes::of(&open);
         }
-        if let Some(latencies) = self.window_latencies.get_mut(window) {
-            let some = open.latencies.iter().filter(|(_, times)| !times.response.is_empty());
-            *latencies = some.map(|(outcome, times)| (*outcome, times.clone())).collect();
+        if let Some(times) = self.record.times_by_window.get_mut(window) {
+            times.clone_from(&open);
         }
-        if window >= self.plan.warm_up as usize {
-            self.closed.add(&open);
+        if window >= self.record.warm_up_windows as usize {
+            self.record.times += &open;
         }
         open.clear();
         self.spare = open;
-    }
-
-    /// When a window ends, counted from the start of the run.
-    pub(crate) fn end_of(&self, window: usize) -> Duration {
-        self.plan.start + self.window * u32::try_from(window + 1).unwrap_or(u32::MAX)
     }
 
     /// Whether everything that was due in a window has come to something.
@@ -277,48 +200,125 @@ impl LaneLedger {
         }
         let begun = if came_to <= self.plan.start { 0 } else { self.window_of(came_to) + 1 };
         let mut before = 0;
-        for (nth, (counts, withheld)) in self.windows.iter_mut().zip(&self.withheld).enumerate() {
-            let end = self.plan.start + self.window * u32::try_from(nth + 1).unwrap_or(u32::MAX);
-            let by_then = self.plan.pacer.planned_before(end.min(came_to));
-            counts.planned = (by_then - before).saturating_sub(*withheld);
+        for (window, withheld) in self.withheld.iter().enumerate() {
+            let by_then = self.plan.pacer.planned_before(self.end_of(window).min(came_to));
+            if let Some(counts) = self.record.windows.get_mut(window) {
+                counts.planned = (by_then - before).saturating_sub(*withheld);
+            }
             before = by_then;
         }
+        let mut record = self.record;
         // A request due at the very end of what was played has been sent, and its window is one more.
-        let sent = self.windows.iter().rposition(|counts| counts.sent > 0).map_or(0, |last| last + 1);
-        self.windows.truncate(begun.max(sent));
-        self.window_times.truncate(self.windows.len());
-        self.window_latencies.truncate(self.windows.len());
-        let mut window_rates = self.plan.rates;
-        window_rates.truncate(self.windows.len());
-        // An outcome that came in the warm-up alone has left room and no times.
-        self.closed.latencies.retain(|_, times| !times.response.is_empty());
-        let whole = came_to.saturating_sub(self.plan.start).as_nanos() / self.window.as_nanos().max(1);
-        let whole = u32::try_from(whole).unwrap_or(u32::MAX);
-        LaneRecord {
-            place: self.plan.place,
-            name: self.plan.name,
-            group: self.plan.group,
-            tier: self.plan.tier,
-            requests_limit: self.plan.limits.requests,
-            events_limit: self.plan.limits.events,
-            window: self.window,
-            rest: self.plan.rest,
-            warm_up_windows: self.plan.warm_up,
-            whole_windows: whole.min(self.plan.whole_windows),
-            windows: self.windows,
-            window_times: self.window_times,
-            latencies: self.closed.latencies,
-            window_latencies: self.window_latencies,
-            send_lag: self.closed.send_lag,
-            slot_wait: self.closed.slot_wait,
-            slots: self.plan.slots,
-            slots_suffice: self.plan.slots_suffice,
-            held_up: false,
-            faults: self.faults,
-            planned_rate_per_minute: f64::from(self.plan.pacer.highest_rate()),
-            window_rates,
-            events_per_request: if self.plan.request == Request::PostEvents { self.plan.batch } else { 0 },
-            thresholds: self.plan.thresholds,
+        let sent = record.windows.iter().rposition(|counts| counts.sent > 0).map_or(0, |last| last + 1);
+        record.windows.truncate(begun.max(sent));
+        record.window_times.truncate(record.windows.len());
+        record.times_by_window.truncate(record.windows.len());
+        record.window_rates.truncate(record.windows.len());
+        let whole = came_to.saturating_sub(self.plan.start).as_nanos() / record.window.as_nanos().max(1);
+        record.whole_windows = record.whole_windows.min(u32::try_from(whole).unwrap_or(u32::MAX));
+        record
+    }
+}
+
+/// How often samples are taken in, and the live view may change.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Keeps the ledgers until every sender of samples is gone. Returns them, with when the last answer was complete, counted
+/// from the start of the run.
+pub(crate) fn keep(
+    mut ledgers: Vec<LaneLedger>,
+    samples: &Receiver<(usize, Sample)>,
+    state: &RunState,
+    mut live: Live,
+    mut watch: Option<Watch>,
+) -> (Vec<LaneLedger>, Duration) {
+    let mut last = Duration::ZERO;
+    loop {
+        match samples.try_recv() {
+            Ok((lane, sample)) => {
+                if let Some(sent) = &sample.sent {
+                    last = last.max(sample.due + sent.lag + sent.held + sent.service);
+                }
+                if let Some(ledger) = ledgers.get_mut(lane) {
+                    ledger.take(sample);
+                }
+            }
+            Err(TryRecvError::Empty) => {
+                if let Some(start) = state.start() {
+                    live.show(&ledgers, start.elapsed());
+                    if watch.as_mut().is_some_and(|watch| watch.misses(&ledgers, start.elapsed())) {
+                        state.stop();
+                    }
+                }
+                // To be woken by every sample would cost those who send more than the sample itself.
+                thread::sleep(LOOK);
+            }
+            Err(TryRecvError::Disconnected) => break,
         }
+    }
+    live.end();
+    (ledgers, last)
+}
+
+/// Judges each window of each lane once: when it is over and all its answers are there.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    thresholds: Thresholds,
+    /// How many windows of each lane have been judged.
+    judged: Vec<usize>,
+}
+
+impl Watch {
+    /// One for a profile that asks for it.
+    pub(crate) fn of(profile: &Profile) -> Option<Self> {
+        let thresholds = profile.thresholds.value.clone();
+        profile.stop_at_first_miss.then_some(Self { thresholds, judged: Vec::new() })
+    }
+
+    /// Whether a window that was not judged before has missed; `now` is a time of the run.
+    pub(crate) fn misses(&mut self, ledgers: &[LaneLedger], now: Duration) -> bool {
+        self.judged.resize(ledgers.len(), 0);
+        for (at, ledger) in ledgers.iter().enumerate() {
+            let Some(window) = self.judged.get(at).copied() else { continue };
+            let whole = ledger.plan().record.whole_windows as usize;
+            if window >= whole || ledger.end_of(window) > now || !ledger.is_settled(window) {
+                continue;
+            }
+            if let Some(judged) = self.judged.get_mut(at) {
+                *judged += 1;
+            }
+            // The others as they stand: times may be compared with theirs.
+            let lanes = ledgers.iter().map(|ledger| ledger.clone().close(now));
+            let mut run = unfinished(lanes.collect(), self.thresholds.clone());
+            if let Some(lane) = run.lanes.get_mut(at) {
+                *lane = ledger.clone().close(ledger.end_of(window));
+            }
+            let name = &ledger.plan().record.name;
+            let missed = findings(&run).into_iter().any(|finding| {
+                // What holds of the run as a whole, such as how late it was sent, stops it as well.
+                let here = |at: Option<usize>| at.is_none_or(|at| at == window + 1);
+                finding.lane == *name && finding.misses.iter().any(|miss| here(miss.window))
+            });
+            if missed {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// A run that is going on, as far as it can be judged: its lanes and what is asked of them.
+fn unfinished(lanes: Vec<LaneRecord>, thresholds: Thresholds) -> RunRecord {
+    RunRecord {
+        profile: String::new(),
+        profile_hash: String::new(),
+        target: String::new(),
+        started_at: DateTime::UNIX_EPOCH,
+        took: Duration::ZERO,
+        shard: None,
+        interrupted: false,
+        stop_at_first_miss: true,
+        thresholds,
+        lanes,
     }
 }

@@ -9,6 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::ledger::LaneLedger;
 use super::record::{Outcome, WindowCounts};
+use super::series::Series;
 use super::times::Times;
 
 /// How often a pipe gets a line.
@@ -113,14 +114,14 @@ fn groups(ledgers: &[LaneLedger], now: Duration) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for ledger in ledgers {
         let plan = ledger.plan();
-        let at = groups.iter().position(|group| group.name == plan.group).unwrap_or_else(|| {
+        let at = groups.iter().position(|group| group.name == plan.record.group).unwrap_or_else(|| {
             groups.push(Group {
-                name: plan.group.clone(),
+                name: plan.record.group.clone(),
                 lanes: 0,
                 totals: WindowCounts::default(),
                 window_number: 0,
                 in_window: 0,
-                limit: plan.tier.map(|_| 0),
+                limit: plan.record.tier.map(|_| 0),
                 response: Times::default(),
                 send_lag: Times::default(),
                 slot_waits: 0,
@@ -132,18 +133,18 @@ fn groups(ledgers: &[LaneLedger], now: Duration) -> Vec<Group> {
         let Some(group) = groups.get_mut(at) else { continue };
         let totals = ledger.totals();
         group.lanes += 1;
+        group.totals += totals;
         group.totals.planned += ledger.planned_by(now);
-        group.totals.sent += totals.sent;
-        group.totals.admitted += totals.admitted;
-        group.totals.limited += totals.limited;
-        group.totals.errors += totals.errors;
         group.window_number = ledger.window_of(now);
         group.in_window += ledger.counts(group.window_number).admitted;
-        group.limit = group.limit.map(|limit| limit + u64::from(plan.limits.requests));
-        group.slot_waits += ledger.slot_waits();
+        group.limit = group.limit.map(|limit| limit + u64::from(plan.record.requests_limit));
         group.begins = group.begins.min(plan.start);
         group.ends = group.ends.max(plan.pacer.length());
-        ledger.add_times(Outcome::Admitted, &mut group.response, &mut group.send_lag);
+        for times in ledger.times() {
+            group.response += &times[Series::Response(Outcome::Admitted)];
+            group.send_lag += &times[Series::SendLag];
+            group.slot_waits += times[Series::SlotWait].len();
+        }
     }
     groups
 }

@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::climb::end_with_first_miss;
-use super::record::RunRecord;
+use super::record::{RunRecord, Shard};
 use super::store::{StoreError, read_back};
+use super::verdict::end_with_first_miss;
 
-/// Why shards do not make one run.
+/// Why shards do not make one run. Shards are named by their directories.
 #[derive(Debug, thiserror::Error)]
 pub enum MergeError {
     /// There are none.
@@ -23,81 +23,37 @@ pub enum MergeError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A directory holds a whole run.
-    #[error("{} holds a whole run, not a shard; leave it out, or run it with --shard", directory.display())]
-    Whole {
-        /// The directory.
-        directory: PathBuf,
-    },
+    #[error("{} holds a whole run, not a shard; leave it out, or run it with --shard", .0.display())]
+    Whole(PathBuf),
     /// A shard that cannot be.
-    #[error("{} holds shard {index} of {of}, which there is not; run it again", directory.display())]
-    Impossible {
-        /// The directory.
-        directory: PathBuf,
-        /// Its number.
-        index: u32,
-        /// How many there would be.
-        of: u32,
-    },
+    #[error("{} holds shard {} of {}, which there is not; run it again", .0.display(), .1.index, .1.of)]
+    Impossible(PathBuf, Shard),
     /// Two directories hold the same shard.
     #[error(
-        "{} and {} both hold shard {index} of {of}; leave one of them out",
-        first.display(), second.display()
+        "{} and {} both hold shard {} of {}; leave one of them out",
+        .0.display(), .1.display(), .2.index, .2.of
     )]
-    Doubled {
-        /// One directory.
-        first: PathBuf,
-        /// The other.
-        second: PathBuf,
-        /// The shard's number.
-        index: u32,
-        /// How many there are.
-        of: u32,
-    },
-    /// Some shards are not there.
+    Doubled(PathBuf, PathBuf, Shard),
+    /// These shards of so many are not there.
     #[error(
-        "shard {} of {of} is missing among {}; add {}, or run what is missing again",
-        list(missing), paths(directories), if missing.len() == 1 { "its directory" } else { "their directories" }
+        "shard {} of {} is missing among {}; add {}, or run what is missing again",
+        list(.0), .1, paths(.2), if .0.len() == 1 { "its directory" } else { "their directories" }
     )]
-    Missing {
-        /// The numbers that are missing.
-        missing: Vec<u32>,
-        /// How many there are.
-        of: u32,
-        /// What was given.
-        directories: Vec<PathBuf>,
-    },
-    /// Two directories hold shards of different runs.
+    Missing(Vec<u32>, u32, Vec<PathBuf>),
+    /// Two directories hold shards of different runs; what differs, with its verb, and what it is in each.
     #[error(
-        "{} and {} are no shards of one run: {what} `{one}` in the first and `{other}` in the second; \
-         merge only shards that were started alike",
-        first.display(), second.display()
+        "{} and {} are no shards of one run: {} `{}` in the first and `{}` in the second; merge only shards \
+         that were started alike",
+        .0.display(), .1.display(), .2, .3, .4
     )]
-    Unlike {
-        /// One directory.
-        first: PathBuf,
-        /// The other.
-        second: PathBuf,
-        /// What differs, with its verb: `the profile is`.
-        what: &'static str,
-        /// What it is in the first.
-        one: String,
-        /// What it is in the second.
-        other: String,
-    },
+    Unlike(PathBuf, PathBuf, &'static str, String, String),
     /// Two shards have the same lane.
     #[error(
-        "{} and {} both have the lane {lane}, and a key belongs to one shard; run them again with one \
-         version of trenchcheck",
-        first.display(), second.display()
+        "{} and {} both have the lane {}, and a key belongs to one shard; run them again with one version of \
+         trenchcheck",
+        .0.display(), .1.display(), .2
     )]
-    SharedLane {
-        /// One directory.
-        first: PathBuf,
-        /// The other.
-        second: PathBuf,
-        /// The lane.
-        lane: String,
-    },
+    SharedLane(PathBuf, PathBuf, String),
 }
 
 fn list(numbers: &[u32]) -> String {
@@ -123,36 +79,26 @@ pub fn merge(directories: &[PathBuf]) -> Result<RunRecord, MergeError> {
 pub(super) fn merge_records(shards: Vec<(PathBuf, RunRecord)>) -> Result<RunRecord, MergeError> {
     let Some((first_directory, first)) = shards.first() else { return Err(MergeError::Nothing) };
     let mut seen: BTreeMap<u32, &Path> = BTreeMap::new();
-    let mut count = 0;
+    let (mut count, mut doubled) = (0, None);
     for (directory, shard) in &shards {
-        let directory = directory.clone();
-        let Some((index, of)) = shard.shard else { return Err(MergeError::Whole { directory }) };
-        if index == 0 || index > of {
-            return Err(MergeError::Impossible { directory, index, of });
+        let Some(part) = shard.shard else { return Err(MergeError::Whole(directory.clone())) };
+        if part.index == 0 || part.index > part.of {
+            return Err(MergeError::Impossible(directory.clone(), part));
         }
         if let Some((what, one, other)) = difference(first, shard) {
-            return Err(MergeError::Unlike {
-                first: first_directory.clone(),
-                second: directory,
-                what,
-                one,
-                other,
-            });
+            return Err(MergeError::Unlike(first_directory.clone(), directory.clone(), what, one, other));
         }
-        count = of;
-    }
-    for (directory, shard) in &shards {
-        let index = shard.shard.map_or(0, |(index, _)| index);
-        if let Some(before) = seen.insert(index, directory) {
-            let (first, second) = (before.to_owned(), directory.clone());
-            return Err(MergeError::Doubled { first, second, index, of: count });
+        count = part.of;
+        if let Some(before) = seen.insert(part.index, directory) {
+            doubled.get_or_insert_with(|| MergeError::Doubled(before.to_owned(), directory.clone(), part));
         }
     }
+    doubled.map_or(Ok(()), Err)?;
     // One number too many is enough to know; a count out of a broken file may be anything.
     let missing: Vec<u32> = (1..=count).filter(|index| !seen.contains_key(index)).take(LISTED).collect();
     if !missing.is_empty() {
         let directories = shards.iter().map(|(directory, _)| directory.clone()).collect();
-        return Err(MergeError::Missing { missing, of: count, directories });
+        return Err(MergeError::Missing(missing, count, directories));
     }
     shared_lane(&shards)?;
     let mut shards = shards.into_iter().map(|(_, shard)| shard);
@@ -169,7 +115,7 @@ const LISTED: usize = 20;
 
 /// The first thing in which two shards differ, and must not.
 fn difference(one: &RunRecord, other: &RunRecord) -> Option<(&'static str, String, String)> {
-    let of = |run: &RunRecord| run.shard.map_or(0, |(_, of)| of).to_string();
+    let of = |run: &RunRecord| run.shard.map_or(0, |shard| shard.of).to_string();
     let asked = |run: &RunRecord| serde_json::to_string(&run.thresholds).unwrap_or_default();
     let pairs = [
         ("the number of shards is", of(one), of(other)),
@@ -187,8 +133,7 @@ fn shared_lane(shards: &[(PathBuf, RunRecord)]) -> Result<(), MergeError> {
         for lane in &shard.lanes {
             let before = [by_place.insert(lane.place, directory), by_name.insert(&lane.name, directory)];
             if let Some(before) = before.into_iter().flatten().next() {
-                let (first, second) = (before.clone(), directory.clone());
-                return Err(MergeError::SharedLane { first, second, lane: lane.name.clone() });
+                return Err(MergeError::SharedLane(before.clone(), directory.clone(), lane.name.clone()));
             }
         }
     }

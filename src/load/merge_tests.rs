@@ -3,11 +3,11 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::load::samples::{GOOD, buckets, climbing, lane, run};
-use crate::load::series::Series;
+use crate::load::record::groups;
+use crate::load::report::json;
+use crate::load::samples::{GOOD, climbing, lane, run};
 use crate::load::store::store;
-use crate::load::totals::groups;
-use crate::load::{LaneRecord, WindowCounts, document, findings, judge};
+use crate::load::{Histograms, LaneRecord, WindowCounts, findings, judge};
 
 const SUSTAIN: &str = r#"{"admitted": "limit", "response": {"admitted": {"p99_ms": 60}}}"#;
 
@@ -16,7 +16,7 @@ fn shards(whole: &RunRecord, of: u32) -> Vec<(PathBuf, RunRecord)> {
     let shard = |index: u32| {
         let lanes: Vec<LaneRecord> =
             whole.lanes.iter().filter(|lane| lane.place % of == index - 1).cloned().collect();
-        let shard = RunRecord { shard: Some((index, of)), lanes, ..whole.clone() };
+        let shard = RunRecord { shard: Some(Shard { index, of }), lanes, ..whole.clone() };
         (PathBuf::from(format!("runs/{index}")), shard)
     };
     (1..=of).map(shard).collect()
@@ -31,17 +31,14 @@ fn four() -> Vec<(PathBuf, RunRecord)> {
 }
 
 fn assert_same(one: &RunRecord, other: &RunRecord) {
-    assert_eq!(document::text(one).unwrap(), document::text(other).unwrap());
+    assert_eq!(json(one).unwrap(), json(other).unwrap());
     assert_eq!(findings(one), findings(other));
     assert_eq!(judge(one), judge(other));
     let [ones, others] = [one, other].map(|run| groups(&run.lanes));
     assert_eq!(ones.len(), others.len());
     for (one, other) in ones.iter().zip(&others) {
         assert_eq!(one.sum.windows, other.sum.windows);
-        for series in Series::all() {
-            let of = |lane| series.of(lane).map(buckets).unwrap_or_default();
-            assert_eq!(of(&one.sum), of(&other.sum), "{}", series.name());
-        }
+        assert!(one.sum.times == other.sum.times);
     }
 }
 
@@ -148,7 +145,7 @@ fn what_is_no_shard_is_refused() {
         "runs/4 holds a whole run, not a shard; leave it out, or run it with --shard"
     );
     for index in [0, 5] {
-        shards[3].1.shard = Some((index, 4));
+        shards[3].1.shard = Some(Shard { index, of: 4 });
         assert_eq!(
             refusal(shards.clone()),
             format!("runs/4 holds shard {index} of 4, which there is not; run it again")
@@ -168,7 +165,7 @@ fn shards_of_different_runs_are_refused_with_what_differs() {
     };
     let says = |text: String, what: &str| assert!(text.contains(what), "{text}");
     says(
-        refusal_after(|run| run.shard = Some((3, 5))),
+        refusal_after(|run| run.shard = Some(Shard { index: 3, of: 5 })),
         "the number of shards is `4` in the first and `5` in the",
     );
     says(refusal_after(|run| run.profile = "obey".to_owned()), "the profile is `sustain-standard`");
@@ -191,31 +188,17 @@ fn windows_told_apart_stay_apart_through_the_disk() {
     let mut whole = climbing();
     whole.lanes[0].warm_up_windows = 1;
     // The warm-up is in the windows and not in the whole.
-    let mut latencies = BTreeMap::new();
-    for window in &whole.lanes[0].window_latencies[1..] {
-        for (outcome, times) in window {
-            let sum: &mut crate::load::Latencies = latencies.entry(*outcome).or_default();
-            sum.response += &times.response;
-            sum.service += &times.service;
-        }
-    }
-    whole.lanes[0].latencies = latencies;
+    let lane = &mut whole.lanes[0];
+    lane.times = Histograms::default();
+    lane.times_by_window[1..].iter().for_each(|window| lane.times += window);
     let folder = tempfile::tempdir().unwrap();
-    let shard = RunRecord { shard: Some((1, 1)), ..whole.clone() };
+    let shard = RunRecord { shard: Some(Shard { index: 1, of: 1 }), ..whole.clone() };
     store(&shard, folder.path()).unwrap();
     let merged = merge(&[folder.path().to_owned()]).unwrap();
     assert_same(&merged, &whole);
     assert_eq!(judge(&merged).climb(&merged), judge(&whole).climb(&whole));
-    for (one, other) in merged.lanes[0].window_latencies.iter().zip(&whole.lanes[0].window_latencies) {
-        let of = |latencies: &BTreeMap<_, crate::load::Latencies>| {
-            latencies
-                .iter()
-                .map(|(of, times)| (*of, buckets(&times.response), buckets(&times.service)))
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(of(one), of(other));
-    }
-    assert_eq!(merged.lanes[0].window_latencies.len(), 3);
+    assert!(merged.lanes[0].times_by_window == whole.lanes[0].times_by_window);
+    assert_eq!(merged.lanes[0].times_by_window.len(), 3);
 }
 
 #[test]
@@ -226,11 +209,11 @@ fn a_climb_in_shards_ends_where_the_first_key_misses() {
     (lane.place, lane.name, lane.whole_windows) = (1, "standard-2".to_owned(), 5);
     lane.windows.extend([GOOD, WindowCounts { admitted: 50, limited: 10, ..GOOD }]);
     lane.window_rates.extend([(400, 400), (500, 500)]);
-    lane.window_latencies = vec![lane.window_latencies[0].clone(); 5];
+    lane.times_by_window = vec![lane.times_by_window[0].clone(); 5];
     let alone = judge(&second);
     assert!(alone.climb(&second).unwrap().to_string().contains("in window 5"), "{alone:?}");
     let shard = |run: RunRecord, number: u32| {
-        (PathBuf::from(number.to_string()), RunRecord { shard: Some((number, 2)), ..run })
+        (PathBuf::from(number.to_string()), RunRecord { shard: Some(Shard { index: number, of: 2 }), ..run })
     };
     let merged = merge_records(vec![shard(second, 2), shard(first, 1)]).unwrap();
     let verdict = judge(&merged);

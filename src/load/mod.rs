@@ -4,14 +4,12 @@
 //!
 //! 1. [`profile`] reads what is asked for; [`Plan`] lays it out for a target: lanes, each with a schedule;
 //! 2. `keys` gathers the keys, sees that they work, and waits for their fresh windows;
-//! 3. `senders` are the threads that send; in each, `tickets` releases every request when it is due, as [`pacer`] says,
-//!    and `alarm` sleeps until then;
-//! 4. `attack`, on goose, has users whose slots take tickets and send; `client`, over a `wire`, and `answer` say what
-//!    came of it;
-//! 5. `collect` keeps the `ledger` of each lane and shows it `live`;
+//! 3. `senders` are the threads that send; in each, `tickets` releases every request when it is due, as [`pacer`] says;
+//! 4. `attack`, on goose, has users whose slots take tickets and send; `client`, over a `wire`, says what came of it;
+//! 5. `ledger` counts it for each lane, which is shown `live`;
 //! 6. [`play()`] conducts all of them and returns the record.
 //!
-//! A run leaves a [`RunRecord`] behind: counts by lane and window, times by outcome. From there on nothing
+//! A run leaves a [`RunRecord`] behind: counts by lane and window, times by `series`. From there on nothing
 //! knows whether one machine made it or many:
 //!
 //! - [`findings()`] holds every threshold of every lane against the record, and [`judge`] makes one verdict of it:
@@ -22,21 +20,11 @@
 //! Percentiles are never averaged: what is shown of several keys comes from their histograms, added bucket by
 //! bucket.
 
-mod alarm;
-mod answer;
 mod attack;
 mod client;
-mod climb;
-mod collect;
-mod descriptors;
-mod document;
 mod error;
 mod findings;
-mod freshness;
-mod idle;
-mod interval_log;
 mod keys;
-mod latency;
 mod ledger;
 mod live;
 mod merge;
@@ -44,7 +32,6 @@ pub mod pacer;
 mod plan;
 mod play;
 pub mod profile;
-mod quantile;
 mod record;
 mod report;
 #[cfg(test)]
@@ -52,29 +39,23 @@ mod samples;
 mod senders;
 mod series;
 mod store;
-mod stored;
 mod thresholds;
 mod tickets;
-mod time_limit;
 mod times;
-mod totals;
 mod verdict;
 #[cfg(test)]
 mod virtual_time;
-mod watch;
 mod wire;
 
-pub use climb::{Climb, Step};
-pub use document::load_schema;
 pub use error::LoadError;
 pub use findings::{About, Finding, Miss, findings};
 pub use merge::{MergeError, merge};
-pub use plan::{LanePlan, Overrides, Plan, Shard};
+pub use plan::{LanePlan, Overrides, Plan};
 pub use play::{Conduct, View, play};
-pub use record::{LaneRecord, Latencies, Outcome, Percentiles, RunRecord, WindowCounts, WindowTimes};
-pub use report::{Outputs, Reported, report};
+pub use record::{LaneRecord, Outcome, RunRecord, Shard, WindowCounts, WindowTimes};
+pub use report::{Outputs, Reported, load_schema, report};
+pub use series::{Histograms, Percentiles, Series};
 pub use store::{StoreError, read_back, store};
-pub use thresholds::{LatencyLimits, OutcomeLimits, Thresholds};
-pub use time_limit::{Beside, TimeLimit};
+pub use thresholds::{Beside, LatencyLimits, OutcomeLimits, Thresholds, TimeLimit};
 pub use times::Times;
-pub use verdict::{LoadVerdict, Unjudged, judge};
+pub use verdict::{Climb, LoadVerdict, Step, Unjudged, judge};

@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::descriptors::most;
+use super::error::LoadError;
 use super::pacer::{Pacer, Phase, Segment};
 use super::profile::{Lane, OnLimited, Payload, Profile, Rate, Request, Shelved, Template};
-use super::thresholds::Thresholds;
-use crate::contract::{Limits, Tier};
+use super::record::{LaneRecord, Shard};
+use super::series::Histograms;
+use crate::contract::Limits;
 use crate::deployment::{Role, Target};
 use crate::scenario::words::Span;
+use crate::system;
 use crate::yaml::{At, Problem, Problems, Spanned};
 
 /// How many slots a lane has at most that does not ask for more.
@@ -31,40 +33,17 @@ pub struct Overrides {
     pub batch: Option<u32>,
 }
 
-/// Which keys of a run are played here: those whose place, divided by the number of shards, leaves this one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shard {
-    /// From 1.
-    pub number: u32,
-    /// How many there are.
-    pub of: u32,
-}
-
-impl Shard {
-    const fn owns(self, key: u32) -> bool {
-        key % self.of == self.number - 1
-    }
-}
-
 /// One lane, ready to be played.
 #[derive(Debug, Clone)]
 pub struct LanePlan {
-    /// Its place among all lanes of the run, those of other shards included.
-    pub place: u32,
-    /// Its name: that of its group, numbered where the group has several.
-    pub name: String,
-    /// The profile's lane.
-    pub group: String,
+    /// The record it will leave behind, with everything that is known beforehand; no window has been played.
+    pub record: LaneRecord,
     /// The place of its key among all keys of the run.
     pub key: u32,
     /// How many keys of the same role come before it in the run.
     pub nth_of_role: u32,
     /// The role of its key.
     pub role: Role,
-    /// The tier of its key, where the role tells.
-    pub tier: Option<Tier>,
-    /// What its key is granted.
-    pub limits: Limits,
     /// What is requested.
     pub request: Request,
     /// How many events or scores a request carries; 0 for a request that carries none.
@@ -77,27 +56,10 @@ pub struct LanePlan {
     pub pacer: Pacer,
     /// When its first window begins.
     pub start: Duration,
-    /// Requests a minute at the beginning and at the end of each window.
-    pub rates: Vec<(u32, u32)>,
-    /// How long nothing is sent at the end of each window.
-    pub rest: Duration,
-    /// How many windows it has, a last one that is cut short included.
-    pub windows: u32,
-    /// How many of them are played to their end.
-    pub whole_windows: u32,
-    /// How many of them are warm-up.
-    pub warm_up: u32,
-    /// How many requests may be under way at once.
-    pub slots: u32,
-    /// Whether those are enough to hold the target to account when it takes them all: what half a second brings, or as
-    /// many as a lane has at most.
-    pub slots_suffice: bool,
     /// Whether it waits what a 429 tells it to.
     pub waits: bool,
     /// Whether times are kept for each window by itself.
     pub by_window: bool,
-    /// What must hold in it.
-    pub thresholds: Thresholds,
 }
 
 /// A whole run.
@@ -109,8 +71,6 @@ pub struct Plan {
     pub hash: String,
     /// The lanes of this shard.
     pub lanes: Vec<LanePlan>,
-    /// The length of a window.
-    pub window: Duration,
     /// The shard.
     pub shard: Option<Shard>,
 }
@@ -207,8 +167,7 @@ impl Plan {
                 place += 1;
             }
         }
-        let window = profile.window.length();
-        let plan = Self { profile, hash, lanes, window, shard };
+        let plan = Self { profile, hash, lanes, shard };
         match plan.too_many_slots(shelved, most()) {
             Some(problem) => Err(problem.into()),
             None => Ok(plan),
@@ -222,8 +181,8 @@ impl Plan {
             return None;
         }
         let of = |lane: &Lane| -> u64 {
-            let group = self.lanes.iter().filter(|plan| plan.group == lane.name.value);
-            group.map(|plan| u64::from(plan.slots)).sum()
+            let group = self.lanes.iter().filter(|plan| plan.record.group == lane.name.value);
+            group.map(|plan| u64::from(plan.record.slots)).sum()
         };
         let widest = self.profile.lanes.iter().max_by_key(|lane| of(lane))?;
         let at = widest.slots.as_ref().or(widest.keys.as_ref()).map_or(widest.name.at, |given| given.at);
@@ -258,7 +217,7 @@ impl Plan {
 
     /// How many requests may be under way at once.
     pub fn slots(&self) -> u64 {
-        self.lanes.iter().map(|lane| u64::from(lane.slots)).sum()
+        self.lanes.iter().map(|lane| u64::from(lane.record.slots)).sum()
     }
 }
 
@@ -286,45 +245,57 @@ fn lane_plan(profile: &Profile, lane: &Lane, target: &Target, place: u32, keys: 
     let start = window * lane.after.value;
     let last = lane.lasts.as_ref().map_or(end, |lasts| (start + window * lasts.value).min(end));
     let segments = segments(profile, lane, limits, last - start.min(last));
-    let windows = u32::try_from(segments.len()).unwrap_or(u32::MAX);
     let whole = segments.iter().filter(|segment| segment.length() == window).count();
-    let rates = segments.iter().map(|segment| (segment.from, segment.to)).collect();
+    let window_rates = segments.iter().map(|segment| (segment.from, segment.to)).collect();
     // By its place among all lanes, those of other shards included: a shard sends what the whole run would.
     let pacer = Pacer::shifted(start, Phase::of(place), segments);
+    let rate = pacer.highest_rate();
     let waits = lane.on_limited == OnLimited::Wait;
     let slots = match &lane.slots {
         _ if waits => 1,
         Some(slots) => slots.value,
         // What two seconds bring: a target that slow does not hold the schedule back.
-        None => (pacer.highest_rate().div_ceil(30) + 2).clamp(4, MOST_SLOTS),
+        None => (rate.div_ceil(30) + 2).clamp(4, MOST_SLOTS),
     };
-    // One that waits sends nothing before it has its answer, and is meant to.
-    let slots_suffice = waits || slots >= pacer.highest_rate().div_ceil(120).min(MOST_SLOTS);
-    LanePlan {
+    let batch = lane.carries().map_or(0, |batch| batch.value);
+    let record = LaneRecord {
         place,
         name: if keys.count == 1 { group.clone() } else { format!("{group}-{}", nth + 1) },
         group,
+        tier,
+        requests_limit: limits.requests,
+        events_limit: limits.events,
+        window,
+        rest: profile.window.rest.duration(),
+        warm_up_windows: profile.warm_up.value.saturating_sub(lane.after.value),
+        whole_windows: u32::try_from(whole).unwrap_or(u32::MAX),
+        planned_rate_per_minute: f64::from(rate),
+        window_rates,
+        events_per_request: if lane.request.value == Request::PostEvents { batch } else { 0 },
+        slots,
+        // One that waits sends nothing before it has its answer, and is meant to.
+        slots_suffice: waits || slots >= rate.div_ceil(120).min(MOST_SLOTS),
+        held_up: false,
+        thresholds: lane.thresholds.value.clone(),
+        windows: Vec::new(),
+        window_times: Vec::new(),
+        faults: BTreeMap::new(),
+        times: Histograms::default(),
+        times_by_window: Vec::new(),
+    };
+    LanePlan {
+        record,
         key: keys.first + nth,
         nth_of_role: keys.of_role + nth,
         role,
-        tier,
-        limits,
         request: lane.request.value,
-        batch: lane.carries().map_or(0, |batch| batch.value),
+        batch,
         payload: lane.payload.as_ref().map_or(Payload::default(), |payload| payload.value.clone()),
         template: lane.template.clone(),
         pacer,
         start,
-        rates,
-        rest: profile.window.rest.duration(),
-        windows,
-        whole_windows: u32::try_from(whole).unwrap_or(u32::MAX),
-        warm_up: profile.warm_up.value.saturating_sub(lane.after.value),
-        slots,
-        slots_suffice,
         waits,
         by_window: profile.stop_at_first_miss,
-        thresholds: lane.thresholds.value.clone(),
     }
 }
 
@@ -365,6 +336,27 @@ fn rates(lane: &Lane, limits: Limits, nth: u32, count: u32) -> (u32, u32) {
     (rate, rate)
 }
 
+/// What else is open: files, pipes, the runtime.
+const OTHERS: u64 = 64;
+
+/// Makes room for so many connections.
+pub(crate) fn make_room(connections: u64) -> Result<(), LoadError> {
+    let allowed = system::raise_descriptors(connections + OTHERS);
+    fits(connections, allowed)
+}
+
+fn fits(connections: u64, allowed: u64) -> Result<(), LoadError> {
+    if connections + OTHERS <= allowed {
+        return Ok(());
+    }
+    Err(LoadError::Descriptors(connections, allowed))
+}
+
+/// How many connections this process may have open at most, its limit raised as far as the system allows.
+pub(crate) fn most() -> u64 {
+    system::most_descriptors().saturating_sub(OTHERS)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -385,5 +377,12 @@ mod tests {
             problem.what,
             "124 requests may be under way at once, and this process may open 123 connections"
         );
+    }
+
+    #[test]
+    fn more_slots_than_files_are_refused() {
+        assert!(fits(100, 164).is_ok());
+        let error = fits(101, 164).unwrap_err().to_string();
+        assert!(error.contains("101 requests") && error.contains("164 files"), "{error}");
     }
 }

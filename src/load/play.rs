@@ -11,26 +11,25 @@ use chrono::{DateTime, Utc};
 use futures_util::future::try_join_all;
 use goose::metrics::GooseMetrics;
 use indicatif::{MultiProgress, ProgressDrawTarget};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-use super::attack::{LaneInPlay, Ready, Shared, build, execute};
+use super::attack::{LaneInPlay, STEADY, Shared, build};
 use super::client::{LaneClient, connect};
-use super::climb::end_with_first_miss;
-use super::collect::keep;
-use super::descriptors::make_room;
 use super::error::LoadError;
 use super::keys::Keyring;
 use super::ledger::LaneLedger;
+use super::ledger::{Watch, keep};
 use super::live::{Live, Screen};
+use super::plan::make_room;
 use super::plan::{LanePlan, Plan};
 use super::record::{LaneRecord, RunRecord};
 use super::senders::{Sender, Senders};
-use super::tickets::{Course, Part, Tickets, release};
-use super::watch::Watch;
+use super::tickets::{Part, RunState, Tickets, release};
+use super::verdict::end_with_first_miss;
 use crate::deployment::Target;
 use crate::report::Redactor;
-use crate::signals::asked_to_stop;
+use crate::system::asked_to_stop;
 
 /// From the moment all users are up to the first request: goose, having launched its users, goes to rest.
 const LEAD: Duration = Duration::from_millis(200);
@@ -80,7 +79,7 @@ pub async fn play(
 ) -> Result<RunRecord, LoadError> {
     let host = target.host();
     if !target.loopback && !conduct.allowed_hosts.contains(&host) {
-        return Err(LoadError::NotWelcome { host, requests: plan.requests(), events: plan.events() });
+        return Err(LoadError::NotWelcome(host, plan.requests(), plan.events()));
     }
     if plan.lanes.is_empty() {
         return Err(LoadError::EmptyShard);
@@ -89,6 +88,9 @@ pub async fn play(
         return Err(LoadError::TooLate(start_at));
     }
     make_room(plan.slots())?;
+    // There is one such handler in a process, and goose's would end it at a second Ctrl-C. With one set, goose leaves
+    // the signal to those who listen below.
+    let _ = ctrlc::set_handler(|| {});
     let http = connect(target)?;
     let mut asked_to_stop = Box::pin(asked_to_stop());
     let keyring = tokio::select! {
@@ -111,11 +113,14 @@ pub async fn play(
     }
     let fresh_from = keyring.fresh_from;
     drop((keyring, clients));
-    // goose itself knows Ctrl-C only.
     let mut stopping = JoinSet::new();
     stopping.spawn(async move {
         if asked_to_stop.await.is_ok() {
-            goose::trigger_killswitch("asked to stop");
+            // Goose forgets what it was told before it began.
+            while !goose::is_killswitch_triggered() {
+                goose::trigger_killswitch("asked to stop");
+                tokio::time::sleep(GRACE).await;
+            }
         }
     });
     conduct_lanes(plan, target, conduct, lanes, &senders, fresh_from).await
@@ -129,13 +134,13 @@ async fn conduct_lanes(
     senders: &Senders,
     fresh_from: Option<Instant>,
 ) -> Result<RunRecord, LoadError> {
-    let course = Arc::new(Course::default());
+    let state = Arc::new(RunState::default());
     let (give_up, give_up_receiver) = watch::channel(false);
-    let users = lanes.iter().map(|lane| lane.slots as usize).sum();
-    let ready = Arc::new(Ready::of(users));
-    let (samples, bundles) = channel();
+    let users = lanes.iter().map(|lane| lane.slots).sum();
+    let ready = Arc::new(Semaphore::new(0));
+    let (samples, received) = channel();
     let shared = Arc::new(Shared {
-        course: course.clone(),
+        state: state.clone(),
         give_up: give_up_receiver,
         ready: ready.clone(),
         samples,
@@ -144,25 +149,25 @@ async fn conduct_lanes(
     let attack = build(&lanes, &shared, &target.base_url, conduct.goose_report.as_deref())?;
     drop(shared);
 
-    let ledgers: Vec<LaneLedger> =
-        plan.lanes.iter().map(|lane| LaneLedger::new(lane.clone(), plan.window)).collect();
+    let ledgers: Vec<LaneLedger> = plan.lanes.iter().map(|lane| LaneLedger::new(lane.clone())).collect();
     let keeper = {
-        let (course, screen, watch) = (course.clone(), screen(conduct.view), Watch::of(&plan.profile));
-        thread::spawn(move || keep(ledgers, &bundles, &course, Live::new(screen), watch))
+        let (state, screen, watch) = (state.clone(), screen(conduct.view), Watch::of(&plan.profile));
+        thread::spawn(move || keep(ledgers, &received, &state, Live::new(screen), watch))
     };
-    let counts = Arc::new(Notify::new());
-    let mut attack = tokio::spawn(execute(attack, counts.clone()));
+    let counts = STEADY.notified();
+    let mut attack = tokio::spawn(attack.execute());
     let up = async {
-        ready.wait().await;
+        // It is never closed.
+        let _ = ready.acquire_many(users).await;
         if conduct.goose_report.is_some() {
             // What comes of a wait that was too long is told at the end.
-            let _ = tokio::time::timeout(COUNTS_WITHIN, counts.notified()).await;
+            let _ = tokio::time::timeout(COUNTS_WITHIN, counts).await;
         }
     };
     tokio::select! {
         () = up => {}
         early = &mut attack => {
-            course.stop();
+            state.stop();
             early.map_err(broken)??;
             return Err(LoadError::Interrupted);
         }
@@ -176,15 +181,15 @@ async fn conduct_lanes(
         // Nobody reads a closed stream; the run goes on.
         let _ = writeln!(stderr(), "begins in {seconds} s, when {when}");
     }
-    course.begin(start);
+    state.begin(start);
     let interrupted = Arc::new(AtomicBool::new(false));
     let tickets: Vec<_> = lanes.iter().map(|lane| (lane.index, lane.tickets.clone())).collect();
-    let came_to = schedule(lanes, senders, &course, &interrupted).await?;
+    let came_to = schedule(lanes, senders, &state, &interrupted).await?;
     let grace = async {
         // Requests that fell due late are given the time of one more, and no more: a target that is slower than the
         // schedule would else be sent the rest of it for as long as it likes.
-        tokio::time::sleep(if course.is_stopped() { GRACE } else { target.timeout }).await;
-        course.stop();
+        tokio::time::sleep(if state.is_stopped() { GRACE } else { target.timeout }).await;
+        state.stop();
         give_up.send_replace(true);
         std::future::pending::<()>().await;
     };
@@ -208,8 +213,8 @@ async fn conduct_lanes(
         profile_hash: plan.hash,
         target: target.base_url.clone(),
         started_at,
-        took: last_answer.saturating_duration_since(start),
-        shard: plan.shard.map(|shard| (shard.number, shard.of)),
+        took: last_answer,
+        shard: plan.shard,
         interrupted: interrupted.load(Ordering::Relaxed),
         stop_at_first_miss: plan.profile.stop_at_first_miss,
         lanes,
@@ -235,7 +240,7 @@ fn compare(goose: &GooseMetrics, lanes: &[LaneRecord]) {
 async fn schedule(
     lanes: Vec<Arc<LaneInPlay>>,
     senders: &Senders,
-    course: &Arc<Course>,
+    state: &Arc<RunState>,
     interrupted: &Arc<AtomicBool>,
 ) -> Result<Vec<Duration>, LoadError> {
     let of_thread = senders.threads().iter().enumerate().map(|(number, sender)| {
@@ -247,7 +252,7 @@ async fn schedule(
             interrupted.fetch_or(triggered, Ordering::Relaxed);
             triggered
         };
-        sender.handle.spawn(release(tickets, course.clone(), is_asked_to_stop))
+        sender.handle.spawn(release(tickets, state.clone(), is_asked_to_stop))
     });
     let of_thread: Vec<_> = of_thread.collect();
     let indices: Vec<usize> = lanes.iter().map(|lane| lane.index).collect();
@@ -265,14 +270,14 @@ async fn schedule(
 
 /// How many threads a lane could keep busy.
 fn threads_for(lane: &LanePlan) -> usize {
-    let wanted = lane.pacer.highest_rate().div_ceil(THREAD_RATE).clamp(1, lane.slots.max(1));
+    let wanted = lane.pacer.highest_rate().div_ceil(THREAD_RATE).clamp(1, lane.record.slots.max(1));
     usize::try_from(wanted).unwrap_or(1)
 }
 
 /// The parts a lane is played in, where there are so many threads, and how many slots each has.
 fn parts_of(lane: &LanePlan, threads: usize) -> impl Iterator<Item = (Part, u32)> + use<> {
     let of = u32::try_from(threads_for(lane).min(threads)).unwrap_or(1).max(1);
-    let slots = lane.slots;
+    let slots = lane.record.slots;
     (0..of).map(move |number| (Part { number, of }, slots / of + u32::from(number < slots % of)))
 }
 
@@ -284,10 +289,10 @@ fn in_play(
     client: LaneClient,
     sender: &Sender,
 ) -> LaneInPlay {
-    let asked = lane.thresholds.over(&plan.profile.thresholds);
+    let asked = lane.record.thresholds.over(&plan.profile.thresholds);
     LaneInPlay {
         index,
-        name: lane.group.clone(),
+        name: lane.record.group.clone(),
         slots,
         waits: lane.waits,
         expects_429: asked.limited != Some(0),
@@ -353,7 +358,7 @@ mod tests {
             let lane = &Plan::new(&shelved, &overrides, &target, None).unwrap().lanes[0];
             let parts: Vec<_> = parts_of(lane, threads).collect();
             assert_eq!(parts.len(), expected);
-            assert_eq!(parts.iter().map(|(_, slots)| slots).sum::<u32>(), lane.slots);
+            assert_eq!(parts.iter().map(|(_, slots)| slots).sum::<u32>(), lane.record.slots);
             assert!(
                 parts
                     .iter()

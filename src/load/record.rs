@@ -1,6 +1,7 @@
-//! What a run leaves behind: counts by lane and window, times by outcome class.
+//! What a run leaves behind: collected lane by lane, saved, merged, judged and reported in this one form.
 
 use std::collections::BTreeMap;
+use std::iter::zip;
 use std::ops::AddAssign;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::series::{Histograms, Percentiles, Series};
 use super::thresholds::Thresholds;
 use super::times::Times;
 use crate::contract::Tier;
@@ -72,55 +74,6 @@ impl AddAssign for WindowCounts {
     }
 }
 
-/// How long requests of one outcome took, in microseconds.
-#[derive(Debug, Clone, Default)]
-pub struct Latencies {
-    /// From the moment a request was due to the end of its answer: what a user would have waited.
-    pub response: Times,
-    /// From the moment a request was sent to the end of its answer.
-    pub service: Times,
-}
-
-impl Latencies {
-    /// Takes the times of one request.
-    pub fn record(&mut self, response: Duration, service: Duration) {
-        self.response.record(response);
-        self.service.record(service);
-    }
-}
-
-/// The percentiles of some times, in microseconds. They are what is kept of a window, and are never averaged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-pub struct Percentiles {
-    /// How many times there were.
-    pub samples: u64,
-    /// The median.
-    pub p50: u64,
-    /// What nine in ten stay within.
-    pub p90: u64,
-    /// What 99 in 100 stay within.
-    pub p99: u64,
-    /// What 999 in 1,000 stay within.
-    pub p99_9: u64,
-    /// The longest.
-    pub max: u64,
-}
-
-impl Percentiles {
-    /// Those of these times; `None` of none.
-    pub fn of(times: &Times) -> Option<Self> {
-        let at = |share| times.value_at_quantile(share);
-        (!times.is_empty()).then(|| Self {
-            samples: times.len(),
-            p50: at(0.5),
-            p90: at(0.9),
-            p99: at(0.99),
-            p99_9: at(0.999),
-            max: at(1.0),
-        })
-    }
-}
-
 /// The times of one window of one lane, in microseconds.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct WindowTimes {
@@ -135,28 +88,23 @@ pub struct WindowTimes {
     pub send_lag: Option<Percentiles>,
 }
 
-impl Percentiles {
-    /// Each of the two, whichever is higher.
-    const fn slower(self, other: Self) -> Self {
-        const fn higher(one: u64, other: u64) -> u64 {
-            if one > other { one } else { other }
-        }
+impl WindowTimes {
+    /// The percentiles of these times.
+    pub(super) fn of(times: &Histograms) -> Self {
+        let by_outcome = |series: fn(Outcome) -> Series| {
+            let of = |outcome| Some((outcome, Percentiles::of(&times[series(outcome)])?));
+            Outcome::ALL.into_iter().filter_map(of).collect()
+        };
         Self {
-            samples: self.samples + other.samples,
-            p50: higher(self.p50, other.p50),
-            p90: higher(self.p90, other.p90),
-            p99: higher(self.p99, other.p99),
-            p99_9: higher(self.p99_9, other.p99_9),
-            max: higher(self.max, other.max),
+            response: by_outcome(Series::Response),
+            service: by_outcome(Series::Service),
+            send_lag: Percentiles::of(&times[Series::SendLag]),
         }
     }
-}
 
-impl WindowTimes {
     /// Keeps of each percentile the higher one.
-    pub(super) fn keep_slower(&mut self, other: &Self) {
-        let clocks = [(&mut self.response, &other.response), (&mut self.service, &other.service)];
-        for (mine, others) in clocks {
+    fn keep_slower(&mut self, other: &Self) {
+        for (mine, others) in [(&mut self.response, &other.response), (&mut self.service, &other.service)] {
             for (outcome, times) in others {
                 mine.entry(*outcome).and_modify(|kept| *kept = kept.slower(*times)).or_insert(*times);
             }
@@ -168,8 +116,8 @@ impl WindowTimes {
     }
 }
 
-/// One lane: one key held at one rate.
-#[derive(Debug, Clone)]
+/// One key held at one rate.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct LaneRecord {
     /// Its place among all lanes of the run, those of other shards included; from 0.
     pub place: u32,
@@ -181,44 +129,53 @@ pub struct LaneRecord {
     pub tier: Option<Tier>,
     /// Requests the key is granted in a window.
     pub requests_limit: u32,
-    /// Events the key is granted in a window.
+    /// Events the key is granted in a window; `null` where no limit is stated.
     pub events_limit: Option<u32>,
-    /// The length of a window, the silence at its end included.
+    /// The length of a window in milliseconds, the silence at its end included.
+    #[serde(rename = "window_ms", with = "crate::report::millis")]
+    #[schemars(with = "u64")]
     pub window: Duration,
-    /// How long nothing was sent at the end of each window.
+    /// How long nothing was sent at the end of each window, in milliseconds.
+    #[serde(rename = "rest_ms", with = "crate::report::millis", default)]
+    #[schemars(with = "u64")]
     pub rest: Duration,
     /// How many windows at the beginning are never judged.
     pub warm_up_windows: u32,
     /// How many windows, the warm-up among them, were played to their end.
     pub whole_windows: u32,
-    /// The windows in order, from the first of the warm-up to the last that was begun.
-    pub windows: Vec<WindowCounts>,
-    /// The times of each of these windows.
-    pub window_times: Vec<WindowTimes>,
-    /// Times by outcome, those of the warm-up left out.
-    pub latencies: BTreeMap<Outcome, Latencies>,
-    /// The same for each window by itself, the warm-up included; empty where windows are not told apart.
-    pub window_latencies: Vec<BTreeMap<Outcome, Latencies>>,
-    /// How long after its due time a request was sent by the generator's doing, in microseconds; the warm-up left out.
-    pub send_lag: Times,
-    /// How long requests waited because the target held every slot, those alone that did; the warm-up left out.
-    pub slot_wait: Times,
-    /// How many requests could be under way at once.
-    pub slots: u32,
-    /// Whether those are as many as half a second brings. With fewer, waiting for one is send lag.
-    pub slots_suffice: bool,
-    /// Whether requests that were never sent waited for the target, which held every slot to the end.
-    pub held_up: bool,
-    /// What the errors and the wrong 429s were, and how many of each. Holds no keys.
-    pub faults: BTreeMap<String, u64>,
-    /// The rate the profile asks for; of a ramp, the highest.
+    /// The rate the profile asks for, in requests a minute; of a ramp, the highest.
     pub planned_rate_per_minute: f64,
     /// Requests a minute at the beginning and at the end of each window.
+    #[serde(default)]
     pub window_rates: Vec<(u32, u32)>,
-    /// Events in each request.
+    /// Events in each request; 0 where it carries none.
+    #[serde(default)]
     pub events_per_request: u32,
+    /// How many requests could be under way at once.
+    #[serde(default)]
+    pub slots: u32,
+    /// Whether those are as many as half a second brings. With fewer, waiting for one is send lag.
+    #[serde(default)]
+    pub slots_suffice: bool,
+    /// Whether requests that were never sent waited for the target, which held every slot to the end.
+    #[serde(default)]
+    pub held_up: bool,
     /// What the profile asks of this lane in particular; goes before [`RunRecord::thresholds`].
     pub thresholds: Thresholds,
+    /// The counts of each window, from the first of the warm-up to the last that was begun.
+    pub windows: Vec<WindowCounts>,
+    /// The percentiles of each window, in microseconds.
+    #[serde(default)]
+    pub window_times: Vec<WindowTimes>,
+    /// What the errors and the wrong 429s were, and how many of each. Holds no keys.
+    pub faults: BTreeMap<String, u64>,
+    /// How many times each histogram holds, by the name of its interval log; the warm-up left out.
+    #[serde(rename = "samples", skip_deserializing)]
+    #[schemars(with = "BTreeMap<String, u64>")]
+    pub times: Histograms,
+    /// The times of each window by itself, the warm-up included; empty where windows are not told apart.
+    #[serde(skip)]
+    pub times_by_window: Vec<Histograms>,
 }
 
 impl LaneRecord {
@@ -232,10 +189,65 @@ impl LaneRecord {
         let whole = self.whole_windows as usize;
         self.windows.iter().enumerate().take(whole).skip(self.warm_up_windows as usize)
     }
+
+    /// Where windows are told apart: the times of one of them, counted from 0.
+    pub(super) fn of_window(&self, series: Series, window: usize) -> Option<&Times> {
+        self.times_by_window.get(window).filter(|_| series.has_windows()).map(|times| &times[series])
+    }
+}
+
+/// The lanes of one group of a profile, as one.
+#[derive(Debug, Clone)]
+pub(super) struct Group {
+    /// How many keys there are in it.
+    pub(super) keys: u32,
+    /// Counts added up window by window and times bucket by bucket, under the name of the group. Windows are whole
+    /// where they are of all keys, and their percentiles are each the highest that any key had: those do not add up.
+    pub(super) sum: LaneRecord,
+}
+
+/// The groups of a run, in the order of their first lanes.
+pub(super) fn groups(lanes: &[LaneRecord]) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut places = BTreeMap::new();
+    for lane in lanes {
+        match places.get(&lane.group).and_then(|place: &usize| groups.get_mut(*place)) {
+            Some(group) => group.add(lane),
+            None => {
+                places.insert(&lane.group, groups.len());
+                let sum = LaneRecord { name: lane.group.clone(), ..lane.clone() };
+                groups.push(Group { keys: 1, sum });
+            }
+        }
+    }
+    groups
+}
+
+impl Group {
+    fn add(&mut self, lane: &LaneRecord) {
+        fn room<T: Clone + Default>(sums: &mut Vec<T>, more: &[T]) {
+            sums.resize(sums.len().max(more.len()), T::default());
+        }
+        let sum = &mut self.sum;
+        self.keys += 1;
+        sum.whole_windows = sum.whole_windows.min(lane.whole_windows);
+        sum.slots += lane.slots;
+        sum.planned_rate_per_minute += lane.planned_rate_per_minute;
+        room(&mut sum.windows, &lane.windows);
+        zip(&mut sum.windows, &lane.windows).for_each(|(sum, counts)| *sum += *counts);
+        room(&mut sum.window_times, &lane.window_times);
+        zip(&mut sum.window_times, &lane.window_times).for_each(|(slowest, of)| slowest.keep_slower(of));
+        room(&mut sum.times_by_window, &lane.times_by_window);
+        zip(&mut sum.times_by_window, &lane.times_by_window).for_each(|(sum, times)| *sum += times);
+        sum.times += &lane.times;
+        for (fault, times) in &lane.faults {
+            *sum.faults.entry(fault.clone()).or_default() += times;
+        }
+    }
 }
 
 /// One run, or one shard of it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct RunRecord {
     /// The profile's name.
     pub profile: String,
@@ -243,36 +255,92 @@ pub struct RunRecord {
     pub profile_hash: String,
     /// The target's base URL.
     pub target: String,
-    /// When the schedule began.
+    /// When the schedule began, RFC 3339 in UTC.
+    #[serde(with = "instant")]
+    #[schemars(with = "String")]
     pub started_at: DateTime<Utc>,
-    /// From then to the last answer.
+    /// From then to the last answer, in milliseconds.
+    #[serde(rename = "took_ms", with = "crate::report::millis")]
+    #[schemars(with = "u64")]
     pub took: Duration,
-    /// Which part of how many, from 1; `None` for a whole run.
-    pub shard: Option<(u32, u32)>,
+    /// Which part of the run this is; `null` for a whole run.
+    pub shard: Option<Shard>,
     /// Whether Ctrl-C ended it.
     pub interrupted: bool,
     /// Whether it was to end with the first window that misses a threshold; times are judged by window then.
+    #[serde(default)]
     pub stop_at_first_miss: bool,
-    /// What was done, lane by lane, in the order of their places.
-    pub lanes: Vec<LaneRecord>,
     /// What the profile asks for.
     pub thresholds: Thresholds,
+    /// What was done, lane by lane, in the order of their places.
+    pub lanes: Vec<LaneRecord>,
 }
 
-impl RunRecord {
-    /// A run that is going on, as far as it can be judged: its lanes and what is asked of them.
-    pub(crate) fn unfinished(lanes: Vec<LaneRecord>, thresholds: Thresholds) -> Self {
-        Self {
-            profile: String::new(),
-            profile_hash: String::new(),
-            target: String::new(),
-            started_at: DateTime::UNIX_EPOCH,
-            took: Duration::ZERO,
-            shard: None,
-            interrupted: false,
-            stop_at_first_miss: true,
-            lanes,
-            thresholds,
+/// A part of a run: the keys whose place, divided by the number of shards, leaves this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Shard {
+    /// Which one, from 1.
+    pub index: u32,
+    /// Of how many.
+    pub of: u32,
+}
+
+impl Shard {
+    /// Whether the key at this place among all keys of the run is played in it.
+    pub(super) const fn owns(self, key: u32) -> bool {
+        key % self.of == self.index - 1
+    }
+}
+
+/// A time as RFC 3339 in UTC, to the millisecond.
+mod instant {
+    use chrono::{DateTime, SecondsFormat, Utc};
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(time: &DateTime<Utc>, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Millis, true))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<DateTime<Utc>, D::Error> {
+        let text = String::deserialize(from)?;
+        let bad = |_| D::Error::custom(format!("`started_at` is `{text}`, expected a time in RFC 3339"));
+        DateTime::parse_from_rfc3339(&text).map(|time| time.to_utc()).map_err(bad)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::samples::{GOOD, lane};
+
+    #[test]
+    fn of_a_window_the_slowest_key_is_shown() {
+        let few = WindowCounts { sent: 2, admitted: 2, ..GOOD };
+        let groups = groups(&[lane(0, &[few, GOOD]), lane(1, &[GOOD, few])]);
+        let p99s: Vec<u64> =
+            groups[0].sum.window_times.iter().map(|times| times.response[&Outcome::Admitted].p99).collect();
+        // Of sixty requests the slowest took 60 ms, of two 2 ms.
+        assert!(p99s.iter().all(|p99| (60_000..60_200).contains(p99)), "{p99s:?}");
+    }
+
+    #[test]
+    fn counts_add_up_by_window_and_times_by_bucket() {
+        let all_limited = WindowCounts { admitted: 0, limited: 60, events_admitted: 0, ..GOOD };
+        let mut other = lane(2, &[GOOD]);
+        other.group = "premium".to_owned();
+        let lanes = [lane(0, &[all_limited, GOOD]), lane(1, &[GOOD]), other];
+        let groups = groups(&lanes);
+        let [standard, premium] = groups.as_slice() else { panic!("{groups:#?}") };
+        assert_eq!((standard.keys, premium.keys), (2, 1));
+        assert_eq!(standard.sum.windows.iter().map(|counts| counts.planned).collect::<Vec<_>>(), [120, 60]);
+        assert_eq!(standard.sum.whole_windows, 1);
+        for series in Series::ALL {
+            let mut expected = BTreeMap::new();
+            for (value, times) in lanes[..2].iter().flat_map(|lane| lane.times[series].buckets()) {
+                *expected.entry(value).or_insert(0) += times;
+            }
+            let seen: Vec<_> = standard.sum.times[series].buckets().collect();
+            assert_eq!(seen, expected.into_iter().collect::<Vec<_>>(), "{}", series.name());
         }
     }
 }

@@ -35,10 +35,8 @@ pub(super) fn lane(place: u32, windows: &[WindowCounts]) -> LaneRecord {
         whole_windows: u32::try_from(windows.len()).unwrap(),
         windows: windows.to_vec(),
         window_times: Vec::new(),
-        latencies: BTreeMap::new(),
-        window_latencies: Vec::new(),
-        send_lag: Times::default(),
-        slot_wait: Times::default(),
+        times: Histograms::default(),
+        times_by_window: Vec::new(),
         slots: 4,
         slots_suffice: true,
         held_up: false,
@@ -52,14 +50,14 @@ pub(super) fn lane(place: u32, windows: &[WindowCounts]) -> LaneRecord {
         let mut of_window = WindowTimes::default();
         let mut admitted = Times::default();
         for at in 0..counts.sent {
-            record.send_lag.record(Duration::from_micros(50));
+            record.times[Series::SendLag].record(Duration::from_micros(50));
             let (outcome, time) = match at {
                 admitted if admitted < counts.admitted => (Outcome::Admitted, admitted % 60 + 1),
                 rest if rest < counts.admitted + counts.limited => (Outcome::Limited, 1),
                 _ => (Outcome::Error, 2_000),
             };
             let service = Duration::from_millis(time);
-            record.latencies.entry(outcome).or_default().record(service + Duration::from_micros(50), service);
+            record.times.record(outcome, service + Duration::from_micros(50), service);
             if outcome == Outcome::Admitted {
                 admitted.record(service + Duration::from_micros(50));
             }
@@ -86,24 +84,16 @@ pub(super) fn run(lanes: Vec<LaneRecord>, thresholds: &str) -> RunRecord {
     }
 }
 
-/// The values in a histogram with their counts, whatever the histogram has room for besides.
-pub(super) fn buckets(times: &Times) -> Vec<(u64, u64)> {
-    times.buckets().collect()
-}
-
 /// A run whose rate rises by a hundred a window; its requests take 20 ms, and in the third window 400 ms.
 pub(super) fn climbing() -> RunRecord {
     let windows = [100, 200, 300].map(|sent| WindowCounts { planned: sent, sent, admitted: sent, ..GOOD });
     let mut record = lane(0, &windows);
-    record.latencies.clear();
-    record.send_lag = Times::default();
+    record.times = Histograms::default();
     for (counts, millis) in windows.iter().zip([20, 20, 400]) {
-        let (time, mut latencies) = (Duration::from_millis(millis), Latencies::default());
-        for _ in 0..counts.sent {
-            latencies.record(time, time);
-            record.latencies.entry(Outcome::Admitted).or_default().record(time, time);
-        }
-        record.window_latencies.push(BTreeMap::from([(Outcome::Admitted, latencies)]));
+        let (time, mut times) = (Duration::from_millis(millis), Histograms::default());
+        (0..counts.sent).for_each(|_| times.record(Outcome::Admitted, time, time));
+        record.times += &times;
+        record.times_by_window.push(times);
     }
     record.planned_rate_per_minute = 300.0;
     record.window_rates = vec![(100, 100), (200, 200), (300, 300)];

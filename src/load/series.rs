@@ -1,119 +1,227 @@
-//! The histograms of a lane by name, as they are written and read.
+//! The histograms of a lane by name, and the percentiles that are judged and shown of them.
 
 use std::collections::BTreeMap;
+use std::iter::zip;
+use std::ops::{AddAssign, Index, IndexMut};
+use std::time::Duration;
 
-use super::interval_log::Interval;
-use super::record::{LaneRecord, Latencies, Outcome};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::record::Outcome;
 use super::times::Times;
 
-/// Which moment a time counts from.
+/// One kind of time that is taken in every lane, in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Clock {
-    /// From when the request was due.
-    Response,
-    /// From when it was sent.
-    Service,
-}
-
-impl Clock {
-    pub(super) const ALL: [Self; 2] = [Self::Response, Self::Service];
-
-    const fn of(self, latencies: &Latencies) -> &Times {
-        match self {
-            Self::Response => &latencies.response,
-            Self::Service => &latencies.service,
-        }
-    }
-
-    const fn of_mut(self, latencies: &mut Latencies) -> &mut Times {
-        match self {
-            Self::Response => &mut latencies.response,
-            Self::Service => &mut latencies.service,
-        }
-    }
-
-    pub(super) const fn word(self) -> &'static str {
-        match self {
-            Self::Response => "response",
-            Self::Service => "service",
-        }
-    }
-}
-
-/// One kind of histogram that every lane has, if only an empty one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Series {
-    Times(Outcome, Clock),
+pub enum Series {
+    /// From when a request was due to the end of its answer: what a user would have waited.
+    Response(Outcome),
+    /// From when it was sent to the end of its answer.
+    Service(Outcome),
+    /// How long after its due time a request was sent, by the generator's doing.
     SendLag,
+    /// How long a request waited because the target held every slot; of those alone that did.
     SlotWait,
 }
 
 impl Series {
-    /// Every series.
-    pub(super) fn all() -> impl Iterator<Item = Self> {
-        let times = Outcome::ALL.into_iter().flat_map(|of| Clock::ALL.map(|clock| Self::Times(of, clock)));
-        times.chain([Self::SendLag, Self::SlotWait])
+    /// Every series, in the order of reports.
+    pub const ALL: [Self; 8] = [
+        Self::Response(Outcome::Admitted),
+        Self::Service(Outcome::Admitted),
+        Self::Response(Outcome::Limited),
+        Self::Service(Outcome::Limited),
+        Self::Response(Outcome::Error),
+        Self::Service(Outcome::Error),
+        Self::SendLag,
+        Self::SlotWait,
+    ];
+
+    const fn place(self) -> usize {
+        match self {
+            Self::Response(outcome) => outcome as usize * 2,
+            Self::Service(outcome) => outcome as usize * 2 + 1,
+            Self::SendLag => 6,
+            Self::SlotWait => 7,
+        }
     }
 
     /// `admitted.response`, `send-lag`, `slot-wait`.
     pub(super) fn name(self) -> String {
         match self {
-            Self::Times(outcome, clock) => format!("{}.{}", outcome.word(), clock.word()),
+            Self::Response(outcome) => format!("{}.response", outcome.word()),
+            Self::Service(outcome) => format!("{}.service", outcome.word()),
             Self::SendLag => "send-lag".to_owned(),
             Self::SlotWait => "slot-wait".to_owned(),
         }
     }
 
-    /// The lane's histogram, where it has one.
-    pub(super) fn of(self, lane: &LaneRecord) -> Option<&Times> {
+    /// Whether its times are kept by window, too, where windows are told apart.
+    pub(super) const fn has_windows(self) -> bool {
+        matches!(self, Self::Response(_) | Self::Service(_))
+    }
+}
+
+/// The times of a lane, or of one of its windows: a histogram for each series. What is written of them beside the
+/// interval logs is how many times each holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Histograms([Times; 8]);
+
+impl Index<Series> for Histograms {
+    type Output = Times;
+
+    fn index(&self, series: Series) -> &Times {
+        &self.0[series.place()]
+    }
+}
+
+impl IndexMut<Series> for Histograms {
+    fn index_mut(&mut self, series: Series) -> &mut Times {
+        &mut self.0[series.place()]
+    }
+}
+
+impl AddAssign<&Self> for Histograms {
+    fn add_assign(&mut self, more: &Self) {
+        zip(&mut self.0, &more.0).for_each(|(sum, more)| *sum += more);
+    }
+}
+
+impl Histograms {
+    /// Takes the times of one answer.
+    pub fn record(&mut self, outcome: Outcome, response: Duration, service: Duration) {
+        self[Series::Response(outcome)].record(response);
+        self[Series::Service(outcome)].record(service);
+    }
+
+    /// Forgets everything but the room it took.
+    pub(super) fn clear(&mut self) {
+        self.0.iter_mut().for_each(Times::clear);
+    }
+}
+
+impl Serialize for Histograms {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let counts: BTreeMap<String, u64> =
+            Series::ALL.into_iter().map(|series| (series.name(), self[series].len())).collect();
+        counts.serialize(serializer)
+    }
+}
+
+/// A percentile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Quantile {
+    P50,
+    P90,
+    P99,
+    P999,
+    Max,
+}
+
+impl Quantile {
+    /// All, in rising order.
+    pub(super) const ALL: [Self; 5] = [Self::P50, Self::P90, Self::P99, Self::P999, Self::Max];
+
+    /// The word for it, as in profiles.
+    pub(super) const fn word(self) -> &'static str {
         match self {
-            Self::Times(outcome, clock) => lane.latencies.get(&outcome).map(|times| clock.of(times)),
-            Self::SendLag => Some(&lane.send_lag),
-            Self::SlotWait => Some(&lane.slot_wait),
+            Self::P50 => "p50",
+            Self::P90 => "p90",
+            Self::P99 => "p99",
+            Self::P999 => "p99_9",
+            Self::Max => "max",
         }
     }
 
-    /// The histogram of one of the lane's windows, counted from 0, where windows are told apart.
-    pub(super) fn of_window(self, lane: &LaneRecord, window: usize) -> Option<&Times> {
-        match self {
-            Self::Times(outcome, clock) => {
-                lane.window_latencies.get(window)?.get(&outcome).map(|times| clock.of(times))
-            }
-            Self::SendLag | Self::SlotWait => None,
-        }
+    /// That of some times, in microseconds; 0 of nothing.
+    fn micros(self, times: &Times) -> u64 {
+        times.value_at_quantile(match self {
+            Self::P50 => 0.5,
+            Self::P90 => 0.9,
+            Self::P99 => 0.99,
+            Self::P999 => 0.999,
+            Self::Max => 1.0,
+        })
     }
 
-    /// Gives the lane what its interval log holds: its windows, where they are told apart, or the whole of it.
-    pub(super) fn put_intervals(self, lane: &mut LaneRecord, told_apart: bool, intervals: Vec<Interval>) {
-        let mut whole: Option<Times> = None;
-        for Interval { begins, times, .. } in intervals {
-            let window = (begins.as_secs_f64() / lane.window.as_secs_f64().max(1e-9)).round() as usize;
-            if !told_apart || window >= lane.warm_up_windows as usize {
-                match &mut whole {
-                    Some(whole) => *whole += &times,
-                    None => whole = Some(times.clone()),
-                }
-            }
-            if let (Self::Times(outcome, clock), true) = (self, told_apart) {
-                // As many as there are counts of, and no more, whatever a log says.
-                lane.window_latencies.resize(lane.windows.len(), BTreeMap::new());
-                let Some(latencies) = lane.window_latencies.get_mut(window) else { continue };
-                *clock.of_mut(latencies.entry(outcome).or_default()) = times;
-            }
-        }
-        if let Some(whole) = whole {
-            self.put(lane, whole);
-        }
+    /// That of some times, in milliseconds; `None` of nothing.
+    pub(super) fn of(self, times: &Times) -> Option<f64> {
+        (!times.is_empty()).then(|| self.micros(times) as f64 / 1_000.0)
+    }
+}
+
+/// The percentiles of some times, in microseconds. They are what is kept of a window, and are never averaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Percentiles {
+    /// How many times there were.
+    pub samples: u64,
+    /// The median.
+    pub p50: u64,
+    /// What nine in ten stay within.
+    pub p90: u64,
+    /// What 99 in 100 stay within.
+    pub p99: u64,
+    /// What 999 in 1,000 stay within.
+    pub p99_9: u64,
+    /// The longest.
+    pub max: u64,
+}
+
+impl Percentiles {
+    /// Those of these times; `None` of none.
+    pub fn of(times: &Times) -> Option<Self> {
+        let [p50, p90, p99, p99_9, max] = Quantile::ALL.map(|which| which.micros(times));
+        (!times.is_empty()).then_some(Self { samples: times.len(), p50, p90, p99, p99_9, max })
     }
 
-    /// Gives the lane this histogram.
-    pub(super) fn put(self, lane: &mut LaneRecord, histogram: Times) {
-        match self {
-            Self::Times(outcome, clock) => {
-                *clock.of_mut(lane.latencies.entry(outcome).or_default()) = histogram;
-            }
-            Self::SendLag => lane.send_lag = histogram,
-            Self::SlotWait => lane.slot_wait = histogram,
+    /// Each of the two, whichever is higher.
+    pub(super) fn slower(self, other: Self) -> Self {
+        Self {
+            samples: self.samples + other.samples,
+            p50: self.p50.max(other.p50),
+            p90: self.p90.max(other.p90),
+            p99: self.p99.max(other.p99),
+            p99_9: self.p99_9.max(other.p99_9),
+            max: self.max.max(other.max),
         }
+    }
+}
+
+/// `1.25 ms`, to the microsecond: a reason must show by how little a limit was missed.
+pub(super) fn ms(millis: f64) -> String {
+    format!("{millis} ms")
+}
+
+/// Milliseconds for a table: the three digits a histogram knows.
+pub(super) fn digits(millis: f64) -> String {
+    match millis {
+        small if small < 0.0005 => "0".to_owned(),
+        small if small < 10.0 => format!("{small:.2}"),
+        middle if middle < 100.0 => format!("{middle:.1}"),
+        large => format!("{large:.0}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_series_has_a_place_of_its_own() {
+        assert_eq!(Series::ALL.map(Series::place), [0, 1, 2, 3, 4, 5, 6, 7]);
+    }
+
+    #[test]
+    fn percentiles_are_those_of_the_values() {
+        let times: Times = (1..=1_000).map(std::time::Duration::from_micros).collect();
+        let all = Quantile::ALL.map(|which| which.of(&times).unwrap());
+        assert_eq!(all, [0.5, 0.9, 0.99, 0.999, 1.0]);
+        assert_eq!(Quantile::Max.of(&Times::default()), None);
+    }
+
+    #[test]
+    fn times_have_as_many_digits_as_are_known() {
+        let all = [0.0, 0.25, 9.999, 12.34, 1_400.4].map(digits);
+        assert_eq!(all, ["0", "0.25", "10.00", "12.3", "1400"]);
     }
 }

@@ -1,15 +1,24 @@
-//! A run in a directory: `run.json`, and an interval log for each series.
+//! A run in a directory: `run.json`, and an HdrHistogram V2 interval log for each series, with one tagged interval for
+//! each lane, or one for each of its windows where windows are told apart. The usual tools read the logs;
+//! `HistogramLogProcessor -alltags` adds up the lanes.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{fs, io};
 
-use super::document::{self, SCHEMA};
-use super::interval_log::{self, Interval};
-use super::record::RunRecord;
-use super::series::Series;
-use super::stored::StoredRun;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::interval_log::{
+    IntervalLogIterator, IntervalLogWriterBuilder, IntervalLogWriterError, LogEntry, Tag,
+};
+use hdrhistogram::serialization::{Deserializer, V2DeflateSerializer};
+
+use super::record::{LaneRecord, RunRecord};
+use super::report::{SCHEMA, json};
+use super::series::{Histograms, Series};
+use super::times::Times;
 use crate::report::save;
 
 /// The file with the counts. It is written last: where it is, the run is whole.
@@ -19,40 +28,20 @@ const COUNTS: &str = "run.json";
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// A file cannot be read.
-    #[error("cannot read {}: {why}; a directory that `trenchcheck load --save` wrote to is expected", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// The system's reason.
-        why: io::Error,
-    },
-    /// `run.json` is none.
-    #[error("{} is no record of a load run: {why}; copy the whole directory again, or run the shard again", path.display())]
-    NoRecord {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// `run.json` was written by another version.
+    #[error("cannot read {path}: {1}; a directory that `trenchcheck load --save` wrote to is expected", path = .0.display())]
+    Unreadable(PathBuf, io::Error),
+    /// `run.json` is none, for this reason.
     #[error(
-        "{} has schema {found} and this trenchcheck reads {SCHEMA}; use one version on all machines",
-        path.display()
+        "{path} is no record of a load run: {1}; copy the whole directory again, or run the shard again",
+        path = .0.display()
     )]
-    OtherVersion {
-        /// The file.
-        path: PathBuf,
-        /// Its schema.
-        found: u64,
-    },
+    NoRecord(PathBuf, String),
+    /// `run.json` has a schema of another version.
+    #[error("{path} has schema {1} and this trenchcheck reads {SCHEMA}; use one version on all machines", path = .0.display())]
+    OtherVersion(PathBuf, u64),
     /// An interval log cannot be read, or is not the one `run.json` tells of.
-    #[error("{} does not go with {COUNTS} beside it: {why}; copy the whole directory again", path.display())]
-    BadLog {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: String,
-    },
+    #[error("{path} does not go with {COUNTS} beside it: {1}; copy the whole directory again", path = .0.display())]
+    BadLog(PathBuf, String),
 }
 
 /// Leaves a run in a directory, which is made where it is missing.
@@ -70,10 +59,10 @@ pub fn store(run: &RunRecord, directory: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(named(error)),
         _ => {}
     }
-    for series in Series::all() {
-        save(&log_path(directory, series), &interval_log::write(run, series)?)?;
+    for series in Series::ALL {
+        save(&log_path(directory, series), &write_log(run, series)?)?;
     }
-    save(&counts, document::text(run)?.as_bytes())
+    save(&counts, json(run)?.as_bytes())
 }
 
 /// Reads a run from a directory.
@@ -83,35 +72,39 @@ pub fn store(run: &RunRecord, directory: &Path) -> io::Result<()> {
 pub fn read_back(directory: &Path) -> Result<RunRecord, StoreError> {
     let path = directory.join(COUNTS);
     let text = read(&path)?;
-    let no_record = |why: String| StoreError::NoRecord { path: path.clone(), why };
+    let no_record = |why: String| StoreError::NoRecord(path.clone(), why);
     let mut document: serde_json::Value =
         serde_json::from_slice(&text).map_err(|error| no_record(error.to_string()))?;
     match document["schema"].as_u64() {
         Some(found) if found == u64::from(SCHEMA) => {}
-        Some(found) => return Err(StoreError::OtherVersion { path, found }),
+        Some(found) => return Err(StoreError::OtherVersion(path, found)),
         None => return Err(no_record("it has no `schema`".to_owned())),
     }
-    let stored: StoredRun =
+    let samples: Vec<serde_json::Value> = document["run"]["lanes"]
+        .as_array_mut()
+        .map(|lanes| lanes.iter_mut().map(|lane| lane["samples"].take()).collect())
+        .unwrap_or_default();
+    let mut run: RunRecord =
         serde_json::from_value(document["run"].take()).map_err(|error| no_record(error.to_string()))?;
-    let (mut run, lanes) = stored.into_record().map_err(no_record)?;
-    for series in Series::all() {
+    let told_apart = run.stop_at_first_miss;
+    for series in Series::ALL {
         let path = log_path(directory, series);
-        let bad = |why| StoreError::BadLog { path: path.clone(), why };
+        let bad = |why| StoreError::BadLog(path.clone(), why);
         let mut intervals: BTreeMap<u32, Vec<Interval>> = BTreeMap::new();
-        for interval in interval_log::read(&read(&path)?).map_err(bad)? {
+        for interval in read_log(&read(&path)?).map_err(bad)? {
             let of_lane = intervals.entry(interval.place).or_default();
             if of_lane.iter().any(|before| before.begins == interval.begins) {
                 return Err(bad(format!("lane {} is in it twice", interval.place)));
             }
             of_lane.push(interval);
         }
-        for (lane, stored) in run.lanes.iter_mut().zip(&lanes) {
-            let of_lane = intervals.remove(&stored.place).unwrap_or_default();
-            series.put_intervals(lane, run.stop_at_first_miss, of_lane);
-            let expected = stored.samples.get(&series.name()).copied().unwrap_or(0);
-            let found = series.of(lane).map_or(0, |histogram| histogram.len());
+        for (lane, samples) in run.lanes.iter_mut().zip(&samples) {
+            for interval in intervals.remove(&lane.place).unwrap_or_default() {
+                take_in(lane, series, told_apart, interval);
+            }
+            let (found, expected) = (lane.times[series].len(), samples[series.name()].as_u64().unwrap_or(0));
             if found != expected {
-                return Err(bad(format!("it holds {found} times of {}, expected {expected}", stored.name)));
+                return Err(bad(format!("it holds {found} times of {}, expected {expected}", lane.name)));
             }
         }
         if let Some(place) = intervals.keys().next() {
@@ -121,12 +114,99 @@ pub fn read_back(directory: &Path) -> Result<RunRecord, StoreError> {
     Ok(run)
 }
 
+/// Gives a lane what its log holds: a window, where they are told apart, or the whole of it.
+fn take_in(
+    lane: &mut LaneRecord,
+    series: Series,
+    told_apart: bool,
+    Interval { begins, times, .. }: Interval,
+) {
+    let window = (begins.as_secs_f64() / lane.window.as_secs_f64().max(1e-9)).round() as usize;
+    if !told_apart || window >= lane.warm_up_windows as usize {
+        lane.times[series] += &times;
+    }
+    if series.has_windows() && told_apart {
+        // As many as there are counts of, and no more, whatever a log says.
+        lane.times_by_window.resize(lane.windows.len(), Histograms::default());
+        if let Some(by_window) = lane.times_by_window.get_mut(window) {
+            by_window[series] = times;
+        }
+    }
+}
+
 fn read(path: &Path) -> Result<Vec<u8>, StoreError> {
-    fs::read(path).map_err(|why| StoreError::Unreadable { path: path.to_owned(), why })
+    fs::read(path).map_err(|why| StoreError::Unreadable(path.to_owned(), why))
 }
 
 fn log_path(directory: &Path, series: Series) -> PathBuf {
     directory.join(format!("{}.hlog", series.name()))
+}
+
+/// Writes one series of every lane that has it.
+fn write_log(run: &RunRecord, series: Series) -> io::Result<Vec<u8>> {
+    let mut out = Vec::new();
+    let mut serializer = V2DeflateSerializer::new();
+    let mut log = IntervalLogWriterBuilder::new()
+        .add_comment("[Histogram log format version 1.3]")
+        .add_comment(&format!("trenchcheck load, {}: microseconds; a tag is PLACE:LANE", series.name()))
+        .with_start_time(run.started_at.into())
+        .with_base_time(run.started_at.into())
+        .begin_log_with(&mut out, &mut serializer)?;
+    for lane in &run.lanes {
+        let name =
+            lane.name.replace(|mark: char| mark == ',' || mark.is_whitespace() || mark.is_control(), "_");
+        let tag = format!("{}:{name}", lane.place);
+        let mut intervals: Vec<(Duration, Duration, &Times)> = (0..lane.times_by_window.len())
+            .filter_map(|at| Some((at, lane.of_window(series, at)?)))
+            .map(|(at, times)| (lane.window * u32::try_from(at).unwrap_or(u32::MAX), lane.window, times))
+            .filter(|(.., times)| !times.is_empty())
+            .collect();
+        if intervals.is_empty() && !lane.times[series].is_empty() {
+            intervals.push((Duration::ZERO, run.took, &lane.times[series]));
+        }
+        for (begins, length, times) in intervals {
+            log.write_histogram(&times.to_histogram(), begins, length, Tag::new(&tag)).map_err(|error| {
+                match error {
+                    IntervalLogWriterError::IoError(error) => error,
+                    IntervalLogWriterError::SerializeError(error) => io::Error::other(error),
+                }
+            })?;
+        }
+    }
+    Ok(out)
+}
+
+/// An interval of a log.
+struct Interval {
+    /// The place of its lane.
+    place: u32,
+    /// When it begins, counted from the beginning of the lane.
+    begins: Duration,
+    /// The times.
+    times: Times,
+}
+
+/// Reads one series. The error says what is wrong with the text.
+fn read_log(text: &[u8]) -> Result<Vec<Interval>, String> {
+    let mut found = Vec::new();
+    let mut deserializer = Deserializer::new();
+    for entry in IntervalLogIterator::new(text) {
+        let interval = match entry {
+            Ok(LogEntry::Interval(interval)) => interval,
+            Ok(LogEntry::StartTime(_) | LogEntry::BaseTime(_)) => continue,
+            Err(_) => return Err("a line is no interval".to_owned()),
+        };
+        let tag = interval.tag().map(|tag| tag.as_str()).unwrap_or_default();
+        let place = tag.split(':').next().and_then(|place| place.parse().ok());
+        let place = place.ok_or_else(|| format!("the tag `{tag}` names no lane"))?;
+        let broken =
+            |error: &dyn std::fmt::Display| format!("the histogram tagged `{tag}` is broken: {error}");
+        let bytes = STANDARD.decode(interval.encoded_histogram()).map_err(|error| broken(&error))?;
+        let histogram: Histogram<u64> =
+            deserializer.deserialize(&mut bytes.as_slice()).map_err(|error| broken(&error))?;
+        found.push(Interval { place, begins: interval.start_timestamp(), times: Times::from(&histogram) });
+    }
+    Ok(found)
 }
 
 #[cfg(test)]

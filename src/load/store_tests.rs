@@ -1,6 +1,6 @@
 use super::*;
-use crate::load::samples::{GOOD, buckets, lane, run};
-use crate::load::{WindowCounts, judge};
+use crate::load::samples::{GOOD, lane, run};
+use crate::load::{Outcome, Shard, WindowCounts, judge};
 
 fn shard() -> RunRecord {
     let few = WindowCounts { admitted: 50, limited: 9, errors: 1, wrong_429: 2, ..GOOD };
@@ -10,7 +10,7 @@ fn shard() -> RunRecord {
     second.thresholds = serde_json::from_str(r#"{"limited": 9}"#).unwrap();
     let mut record =
         run(vec![lane(1, &[GOOD]), second], r#"{"admitted": "limit - 1", "achieved_rate": 0.99}"#);
-    record.shard = Some((2, 4));
+    record.shard = Some(Shard { index: 2, of: 4 });
     record
 }
 
@@ -36,13 +36,12 @@ fn a_run_comes_back_as_it_was() {
     let before = shard();
     store(&before, &directory).unwrap();
     let after = read_back(&directory).unwrap();
-    assert_eq!(document::text(&before).unwrap(), document::text(&after).unwrap());
+    assert_eq!(json(&before).unwrap(), json(&after).unwrap());
     assert_eq!(judge(&before), judge(&after));
     assert_eq!((before.started_at, before.took), (after.started_at, after.took));
-    for series in Series::all() {
+    for series in Series::ALL {
         for (before, after) in before.lanes.iter().zip(&after.lanes) {
-            let of = |lane| series.of(lane).map(buckets).unwrap_or_default();
-            assert_eq!(of(before), of(after), "{}", series.name());
+            assert_eq!(before.times[series], after.times[series], "{}", series.name());
         }
     }
 }
@@ -112,4 +111,53 @@ fn a_place_that_cannot_be_written_is_named() {
     fs::write(&file, "").unwrap();
     let error = store(&shard(), &file.join("run")).unwrap_err().to_string();
     assert!(error.starts_with("cannot save the run in ") && error.contains("file/run"), "{error}");
+}
+
+const ADMITTED: Series = Series::Response(Outcome::Admitted);
+
+#[test]
+fn every_bucket_comes_back() {
+    let mut strange = lane(7, &[GOOD, GOOD]);
+    strange.name = "a lane, with\nstrange marks".to_owned();
+    let record = run(vec![lane(0, &[GOOD]), strange], "{}");
+    for series in Series::ALL {
+        let read = read_log(&write_log(&record, series).unwrap()).unwrap();
+        let lanes = record.lanes.iter().map(|lane| (lane.place, &lane.times[series]));
+        let lanes = lanes.filter(|(_, histogram)| !histogram.is_empty());
+        let before: Vec<_> =
+            lanes.map(|(place, histogram)| (place, histogram.buckets().collect::<Vec<_>>())).collect();
+        let after: Vec<_> = read
+            .iter()
+            .map(|interval| (interval.place, interval.times.buckets().collect::<Vec<_>>()))
+            .collect();
+        assert_eq!(before, after, "{}", series.name());
+    }
+}
+
+#[test]
+fn the_head_says_what_it_is_and_since_when() {
+    let text = String::from_utf8(write_log(&run(vec![lane(3, &[GOOD])], "{}"), ADMITTED).unwrap()).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(
+        lines[..4],
+        [
+            "#[Histogram log format version 1.3]",
+            "#trenchcheck load, admitted.response: microseconds; a tag is PLACE:LANE",
+            "#[StartTime: 1790000000.000 (seconds since epoch)]",
+            "#[BaseTime: 1790000000.000 (seconds since epoch)]"
+        ]
+    );
+    // The compressed V2 encoding, by its cookie.
+    assert!(lines[4].starts_with("Tag=3:standard-4,0.000,180.250,60063.000,HISTFAAA"), "{}", lines[4]);
+}
+
+#[test]
+fn a_broken_log_says_what_is_wrong() {
+    let whole = String::from_utf8(write_log(&run(vec![lane(0, &[GOOD])], "{}"), ADMITTED).unwrap()).unwrap();
+    let error = |text: &str| read_log(text.as_bytes()).err().unwrap();
+    let cut = error(&whole[..whole.find("HISTFAAA").unwrap() + 40]);
+    assert_eq!(cut, "a line is no interval");
+    let spoilt = error(&whole.replace("HISTFAAA", "AAAAAAAA"));
+    assert!(spoilt.contains("`0:standard-1` is broken"), "{spoilt}");
+    assert_eq!(error(&whole.replace("Tag=0:standard-1,", "")), "the tag `` names no lane");
 }

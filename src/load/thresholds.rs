@@ -1,12 +1,15 @@
 //! What a profile asks of a run.
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::de::{Deserializer, Error};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Value, json};
 
 use super::record::Outcome;
-use super::time_limit::TimeLimit;
-use crate::scenario::words::Amount;
+use super::series::Quantile;
+use crate::scenario::words::{Amount, Word, word};
 
 /// The share of the planned requests that must have been sent, unless the profile says otherwise.
 pub(super) const ACHIEVED_RATE: f64 = 0.995;
@@ -159,9 +162,20 @@ impl OutcomeLimits {
 }
 
 impl LatencyLimits {
+    /// What is allowed for a percentile.
+    pub(super) const fn of(&self, which: Quantile) -> Option<&TimeLimit> {
+        match which {
+            Quantile::P50 => self.p50_ms.as_ref(),
+            Quantile::P90 => self.p90_ms.as_ref(),
+            Quantile::P99 => self.p99_ms.as_ref(),
+            Quantile::P999 => self.p99_9_ms.as_ref(),
+            Quantile::Max => self.max_ms.as_ref(),
+        }
+    }
+
     /// The limits that are given.
     pub(super) fn given(&self) -> impl Iterator<Item = &TimeLimit> {
-        [&self.p50_ms, &self.p90_ms, &self.p99_ms, &self.p99_9_ms, &self.max_ms].into_iter().flatten()
+        Quantile::ALL.into_iter().filter_map(|which| self.of(which))
     }
 
     fn over(&self, others: &Self) -> Self {
@@ -178,6 +192,87 @@ impl LatencyLimits {
 
     fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+/// The longest time allowed. With both parts, the larger one counts: three times next to nothing is next to
+/// nothing, and says little.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TimeLimit {
+    /// Milliseconds.
+    pub ms: Option<f64>,
+    /// What the same percentile of another lane allows.
+    pub beside: Option<Beside>,
+}
+
+/// A multiple of what another lane shows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Beside {
+    /// How many times as long it may take.
+    pub times: f64,
+    /// The lane of the profile.
+    pub lane: String,
+}
+
+impl TimeLimit {
+    /// So many milliseconds.
+    pub const fn ms(ms: f64) -> Self {
+        Self { ms: Some(ms), beside: None }
+    }
+}
+
+word!(TimeLimit);
+
+impl Word for TimeLimit {
+    const EXPECTED: &str = "a number of milliseconds, 0 or more, such as `250`, a multiple of the same time in another \
+                            lane, such as `3 x alone`, or the larger of the two, such as `50 or 3 x alone`";
+    const PATTERN: &str = r"^\d+(\.\d+)?( or \d+(\.\d+)? x .+| x .+)?$";
+    const ANY_NUMBER: bool = true;
+
+    fn parse(text: &str) -> Option<Self> {
+        let (ms, beside) = match text.split_once(" or ") {
+            Some((ms, beside)) => (Some(amount(ms)?), Some(beside)),
+            None if text.contains(" x ") => (None, Some(text)),
+            None => (Some(amount(text)?), None),
+        };
+        let beside = match beside.map(|beside| beside.split_once(" x ")) {
+            Some(Some((times, lane))) if !lane.trim().is_empty() => Some(Beside {
+                times: amount(times).filter(|times| *times > 0.0)?,
+                lane: lane.trim().to_owned(),
+            }),
+            Some(_) => return None,
+            None => None,
+        };
+        Some(Self { ms, beside })
+    }
+
+    fn schema() -> Value {
+        json!({"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": Self::PATTERN}]})
+    }
+}
+
+fn amount(text: &str) -> Option<f64> {
+    text.trim().parse().ok().filter(|amount: &f64| (0.0..=f64::MAX).contains(amount))
+}
+
+/// As it is written in profiles.
+impl fmt::Display for TimeLimit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.ms, &self.beside) {
+            (Some(ms), None) => write!(formatter, "{ms}"),
+            (Some(ms), Some(beside)) => write!(formatter, "{ms} or {} x {}", beside.times, beside.lane),
+            (None, Some(beside)) => write!(formatter, "{} x {}", beside.times, beside.lane),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+impl Serialize for TimeLimit {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match (self.ms, &self.beside) {
+            (Some(ms), None) => serializer.serialize_f64(ms),
+            _ => serializer.collect_str(self),
+        }
     }
 }
 
@@ -226,5 +321,20 @@ mod tests {
         assert_eq!(read(r#"{"achieved_rate": null}"#).unwrap(), Thresholds::default());
         let yaml = serde_yaml::from_str::<Thresholds>("response: {admitted: {p99_ms: .nan}}").unwrap_err();
         assert!(yaml.to_string().contains("expected a number of milliseconds"), "{yaml}");
+    }
+
+    #[test]
+    fn a_limit_is_a_time_a_multiple_of_another_lanes_or_the_larger_of_both() {
+        for text in ["250", "2.5", "0", "3 x alone", "1.5 x a lane", "50 or 3 x alone"] {
+            let limit = TimeLimit::parse(text).unwrap_or_else(|| panic!("{text}"));
+            assert_eq!(limit.to_string(), text);
+        }
+        let both = TimeLimit::parse("50 or 3 x alone").unwrap();
+        assert_eq!((both.ms, both.beside.map(|beside| beside.times)), (Some(50.0), Some(3.0)));
+        for bad in
+            ["", "-1", "NaN", "fast", "3 x ", "x alone", "0 x alone", "3x alone", "50 or 3", "3 x a or 5"]
+        {
+            assert_eq!(TimeLimit::parse(bad), None, "{bad}");
+        }
     }
 }

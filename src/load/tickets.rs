@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
-use super::alarm::Alarm;
-use super::idle::Idle;
 use super::pacer::Pacer;
+use super::senders::Alarm;
+use super::senders::Idle;
 
 /// How long is slept at most before it is looked whether the run was stopped.
 const LONGEST_SLEEP: Duration = Duration::from_millis(50);
@@ -25,12 +25,12 @@ const AT_ONCE: u32 = 64;
 
 /// When a run began, and whether it is to end.
 #[derive(Debug, Default)]
-pub(crate) struct Course {
+pub(crate) struct RunState {
     start: OnceLock<Instant>,
     stopped: AtomicBool,
 }
 
-impl Course {
+impl RunState {
     /// Sets the beginning. The first call decides.
     pub(crate) fn begin(&self, start: Instant) {
         let _ = self.start.set(start);
@@ -121,7 +121,7 @@ impl Tickets {
     }
 
     /// Waits for the next ticket and takes it. `None` when there are no more.
-    pub(crate) async fn take(&self, course: &Course) -> Option<Ticket> {
+    pub(crate) async fn take(&self, state: &RunState) -> Option<Ticket> {
         let mut released_late = None;
         if let Ok(permit) = self.released.try_acquire() {
             permit.forget();
@@ -130,11 +130,11 @@ impl Tickets {
             self.queue().free += 1;
             self.released.acquire().await.ok()?.forget();
         }
-        if course.is_stopped() {
+        if state.is_stopped() {
             return None;
         }
         let due = self.due(self.next.fetch_add(1, Ordering::Relaxed))?;
-        let waits = |late: Duration| course.start().map(|start| (start + due + late).elapsed());
+        let waits = |late: Duration| state.start().map(|start| (start + due + late).elapsed());
         Some(Ticket { due, held: released_late.and_then(waits).unwrap_or_default() })
     }
 
@@ -201,11 +201,11 @@ impl Tickets {
 /// stopped, just beyond the last ticket.
 pub(crate) async fn release(
     lanes: Vec<Arc<Tickets>>,
-    course: Arc<Course>,
+    state: Arc<RunState>,
     interrupted: impl Fn() -> bool + Send,
 ) -> Duration {
     let alarm = Alarm::new();
-    let start = course.start().unwrap_or_else(Instant::now);
+    let start = state.start().unwrap_or_else(Instant::now);
     let due = |lane: usize, number: u64| lanes.get(lane).and_then(|tickets| tickets.due(number));
     let mut coming: BinaryHeap<Reverse<(Duration, usize, u64)>> =
         (0..lanes.len()).filter_map(|lane| Some(Reverse((due(lane, 0)?, lane, 0)))).collect();
@@ -213,8 +213,8 @@ pub(crate) async fn release(
     let mut at_once = 0;
     while let Some(Reverse((time, lane, number))) = coming.pop() {
         let slept = Instant::now() < start + time;
-        if !sleep_until(start + time, &alarm, &course, &interrupted).await {
-            course.stop();
+        if !sleep_until(start + time, &alarm, &state, &interrupted).await {
+            state.stop();
             break;
         }
         at_once = if slept { 1 } else { at_once + 1 };
@@ -231,7 +231,7 @@ pub(crate) async fn release(
     for tickets in &lanes {
         tickets.end();
     }
-    if course.is_stopped() {
+    if state.is_stopped() {
         came_to
     } else {
         lanes.iter().map(|tickets| tickets.pacer.length()).max().unwrap_or_default()
@@ -239,9 +239,14 @@ pub(crate) async fn release(
 }
 
 /// Whether `time` was reached before the run was stopped.
-async fn sleep_until(time: Instant, alarm: &Alarm, course: &Course, interrupted: &impl Fn() -> bool) -> bool {
+async fn sleep_until(
+    time: Instant,
+    alarm: &Alarm,
+    state: &RunState,
+    interrupted: &impl Fn() -> bool,
+) -> bool {
     loop {
-        if course.is_stopped() || interrupted() {
+        if state.is_stopped() || interrupted() {
             return false;
         }
         let now = Instant::now();
@@ -262,9 +267,9 @@ mod tests {
         Pacer::new(Duration::ZERO, [Segment { from: rate, to: rate, send, rest: Duration::ZERO }])
     }
 
-    async fn drain(tickets: Arc<Tickets>, course: Arc<Course>) -> Vec<Duration> {
+    async fn drain(tickets: Arc<Tickets>, state: Arc<RunState>) -> Vec<Duration> {
         let mut taken = Vec::new();
-        while let Some(due) = tickets.take(&course).await {
+        while let Some(due) = tickets.take(&state).await {
             taken.push(due.due);
         }
         taken
@@ -272,8 +277,8 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn every_ticket_is_taken_once_and_none_beyond() {
-        let course = Arc::new(Course::default());
-        course.begin(Instant::now());
+        let state = Arc::new(RunState::default());
+        state.begin(Instant::now());
         let whole = Part { number: 0, of: 1 };
         let halves = [0, 1].map(|number| Part { number, of: 2 });
         let lanes: Vec<_> = [(60_000, 50, halves[0]), (60_000, 50, halves[1]), (6_000, 100, whole)]
@@ -283,9 +288,9 @@ mod tests {
             .into();
         let takers: Vec<_> = lanes
             .iter()
-            .flat_map(|lane| (0..3).map(|_| tokio::spawn(drain(lane.clone(), course.clone()))))
+            .flat_map(|lane| (0..3).map(|_| tokio::spawn(drain(lane.clone(), state.clone()))))
             .collect();
-        let released = tokio::spawn(release(lanes, course.clone(), || false));
+        let released = tokio::spawn(release(lanes, state.clone(), || false));
         let mut taken = Vec::new();
         for taker in takers {
             taken.push(taker.await.unwrap());
@@ -300,13 +305,13 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_stopped_run_gives_no_further_ticket() {
-        let course = Arc::new(Course::default());
-        course.begin(Instant::now());
+        let state = Arc::new(RunState::default());
+        state.begin(Instant::now());
         let whole = Part { number: 0, of: 1 };
         let lane = Arc::new(Tickets::new(pacer(60, 3_600_000), whole, 1, Arc::new(Idle::new())));
-        let taker = tokio::spawn(drain(lane.clone(), course.clone()));
-        let released = tokio::spawn(release(vec![lane], course.clone(), || false));
-        course.stop();
+        let taker = tokio::spawn(drain(lane.clone(), state.clone()));
+        let released = tokio::spawn(release(vec![lane], state.clone(), || false));
+        state.stop();
         assert!(taker.await.unwrap().len() <= 1);
         assert!(released.await.unwrap() < Duration::from_secs(60));
     }
@@ -318,12 +323,12 @@ mod tests {
         idle.time(&mut builder);
         let runtime = builder.enable_all().build().unwrap();
         runtime.block_on(async {
-            let course = Arc::new(Course::default());
-            course.begin(Instant::now());
+            let state = Arc::new(RunState::default());
+            state.begin(Instant::now());
             let lane = Arc::new(Tickets::new(pacer(6_000, 100), Part { number: 0, of: 1 }, 1, idle));
-            let released = tokio::spawn(release(vec![lane.clone()], course.clone(), || false));
+            let released = tokio::spawn(release(vec![lane.clone()], state.clone(), || false));
             let mut taken = Vec::new();
-            while let Some(ticket) = lane.take(&course).await {
+            while let Some(ticket) = lane.take(&state).await {
                 taken.push(ticket);
                 spend().await;
             }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::load::samples::{GOOD, lane, run};
-use crate::load::{LaneRecord, Outcome, WindowCounts};
+use crate::load::{LaneRecord, Outcome, Series, WindowCounts};
 
 const SUSTAIN: &str = r#"{"admitted": "limit", "limited": 0}"#;
 
@@ -126,7 +126,7 @@ fn requests_never_sent_are_no_shortfall_of_the_target() {
 fn a_late_generator_invalidates_the_run() {
     let mut late = lane(0, &[GOOD]);
     for _ in 0..10 {
-        late.send_lag.record(Duration::from_millis(7));
+        late.times[Series::SendLag].record(Duration::from_millis(7));
     }
     assert_eq!(of(vec![late.clone()], "{}").0, "met");
     assert_eq!(
@@ -207,19 +207,19 @@ fn every_threshold_asked_for_is_found_whether_it_held_or_not() {
     );
     assert!(found.iter().all(Finding::held));
     assert_eq!(found[4].to_string(), "standard-1: admitted is all that were sent");
-    assert_eq!(record.lanes[0].latencies[&Outcome::Admitted].response.len(), 60);
+    assert_eq!(record.lanes[0].times[Series::Response(Outcome::Admitted)].len(), 60);
 }
 
 #[test]
 fn what_is_limited_after_a_request_that_came_too_late_is_not_held_against_the_target() {
     let mut late = lane(0, &[GOOD, WindowCounts { admitted: 59, limited: 1, ..GOOD }]);
     late.rest = Duration::from_secs(2);
-    late.send_lag.record(Duration::from_millis(1_900));
+    late.times[Series::SendLag].record(Duration::from_millis(1_900));
     assert_eq!(
         of(vec![late.clone()], r#"{"limited": 0}"#),
         missed("standard-1, window 2: limited 1, expected at most 0")
     );
-    late.send_lag.record(Duration::from_millis(2_300));
+    late.times[Series::SendLag].record(Duration::from_millis(2_300));
     assert_eq!(
         of(vec![late.clone()], r#"{"limited": 0}"#),
         (
@@ -250,7 +250,7 @@ fn times_are_held_against_those_of_another_lane() {
     assert_eq!(both(&beside), ("met", vec![]));
     for _ in 0..60 {
         let time = Duration::from_millis(100);
-        beside.latencies.get_mut(&Outcome::Admitted).unwrap().record(time, time);
+        beside.times.record(Outcome::Admitted, time, time);
     }
     let expected = "standard-2: response.admitted.p99_ms 100.031 ms, expected at most 90.095 ms (1.5 x alone, which \
                     took 60.063 ms)";
@@ -289,12 +289,12 @@ fn a_target_that_holds_every_slot_to_the_end_misses_the_rate_unless_slots_are_fe
 fn a_wait_for_the_target_is_no_lag_of_ours_unless_slots_are_few() {
     let mut held = lane(0, &[GOOD]);
     for _ in 0..10 {
-        held.slot_wait.record(Duration::from_millis(900));
+        held.times[Series::SlotWait].record(Duration::from_millis(900));
     }
     assert_eq!(of(vec![held.clone()], r#"{"send_lag_p99_ms": 5}"#), ("met", vec![]));
     // The ledger of such a lane counts the wait as lag.
     held.slots_suffice = false;
-    held.send_lag = held.slot_wait.clone();
+    held.times[Series::SendLag] = held.times[Series::SlotWait].clone();
     let words = "standard-1: send_lag_p99_ms 900.095 ms; 4 slots are few for 60 requests a minute, expected at most 5 ms";
     assert_eq!(of(vec![held], r#"{"send_lag_p99_ms": 5}"#), ("invalid", vec![words.to_owned()]));
 }
@@ -303,7 +303,7 @@ fn a_wait_for_the_target_is_no_lag_of_ours_unless_slots_are_few() {
 fn what_is_limited_after_the_target_held_a_request_back_is_held_against_it() {
     let mut late = lane(0, &[GOOD, WindowCounts { admitted: 59, limited: 1, ..GOOD }]);
     late.rest = Duration::from_secs(2);
-    late.slot_wait.record(Duration::from_millis(2_300));
+    late.times[Series::SlotWait].record(Duration::from_millis(2_300));
     assert_eq!(
         of(vec![late], r#"{"limited": 0}"#),
         missed(

@@ -3,12 +3,335 @@
 //! Its rows are the clauses in the page's order, each with its checks; its columns are JSON reports of
 //! `trenchcheck test`. A clause that nothing sent over the API can show has its row too, and says so.
 
-mod build;
-mod markdown;
 mod read;
-mod view;
 
-pub use build::{CheckRow, ClauseRow, Column, Matrix, Standing};
-pub use markdown::markdown;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::io;
+use std::path::Path;
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
+use serde::{Serialize, Serializer};
+
+use crate::contract::{CLAUSES, Coverage};
+use crate::report::save;
+use read::Check;
 pub use read::{MatrixError, Report, read};
-pub use view::{matrix_schema, save_matrix};
+
+/// The matrix.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Matrix {
+    /// The reports; every list of cells follows their order.
+    #[serde(rename = "reports")]
+    pub columns: Vec<Column>,
+    /// Every clause of the page, in the page's order, then those of scenarios of somebody's own.
+    pub clauses: Vec<ClauseRow>,
+}
+
+/// A report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Column {
+    /// What its column is called: the target, with the file where several reports are of one target.
+    pub name: String,
+    /// The file.
+    pub file: String,
+    /// The target's base URL.
+    pub target: String,
+    /// When the run began, RFC 3339 in UTC.
+    pub started_at: String,
+    /// What the run came to, in a word.
+    pub outcome: String,
+}
+
+/// A clause.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ClauseRow {
+    /// Its id.
+    pub id: String,
+    /// What the page promises; null for a clause the page does not have.
+    pub promise: Option<&'static str>,
+    /// Why nothing sent over the API can show it, where that is so.
+    pub not_observable: Option<&'static str>,
+    /// How it stands in each report.
+    #[schemars(with = "Vec<String>", extend("items" = {"enum": [
+        "kept", "kept in part", "kept, with advice", "known deviation", "broken", "open", "not checked",
+        "not observable over the API"
+    ]}))]
+    pub cells: Vec<Standing>,
+    /// The checks that enforce it, by id.
+    pub checks: Vec<CheckRow>,
+}
+
+/// A check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct CheckRow {
+    /// Its id.
+    pub id: String,
+    /// How much it weighs.
+    pub level: String,
+    /// Its verdict in each report; null where the report does not have it.
+    pub cells: Vec<Option<String>>,
+}
+
+/// How a clause stands in one report. Checks that only observe do not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Every check of it passed.
+    Kept,
+    /// Those that were judged passed, and some were not judged.
+    KeptInPart,
+    /// Nothing that gates failed, and something that does not gate in that run did.
+    KeptWithAdvice,
+    /// Checks fail, and every one of them is a known deviation.
+    KnownDeviation,
+    /// A check fails.
+    Broken,
+    /// There are checks of it, and none was judged.
+    Open,
+    /// The report has no check of it.
+    NotChecked,
+    /// Nothing sent over the API can show it.
+    NotObservable,
+}
+
+impl Serialize for Standing {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.words())
+    }
+}
+
+impl Standing {
+    /// The words for it.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::KeptInPart => "kept in part",
+            Self::KeptWithAdvice => "kept, with advice",
+            Self::KnownDeviation => "known deviation",
+            Self::Broken => "broken",
+            Self::Open => "open",
+            Self::NotChecked => "not checked",
+            Self::NotObservable => "not observable over the API",
+        }
+    }
+
+    /// `cause` gives the verdict of the check that names a cause.
+    fn of<'a>(checks: impl Iterator<Item = &'a Check>, cause: impl Fn(&str) -> Option<&'a str>) -> Self {
+        let weighed = |check: &'a Check| match check.verdict.as_str() {
+            // It is broken, too, and weighs what its cause weighs; below `must` no more than advice.
+            "explained" => match check.cause.as_deref().and_then(&cause) {
+                Some("known-deviation") => "known-deviation",
+                Some("advisory") => "advisory",
+                _ if check.level != "must" => "advisory",
+                _ => "fail",
+            },
+            verdict => verdict,
+        };
+        let verdicts: Vec<&str> = checks.filter(|check| check.level != "observe").map(weighed).collect();
+        let has = |wanted: &str| verdicts.contains(&wanted);
+        let kept = has("pass") || has("unexpected-pass");
+        let open = has("skipped") || has("blocked") || has("inconclusive");
+        match () {
+            () if verdicts.is_empty() => Self::NotChecked,
+            () if has("fail") => Self::Broken,
+            () if has("known-deviation") => Self::KnownDeviation,
+            () if has("advisory") => Self::KeptWithAdvice,
+            () if kept && open => Self::KeptInPart,
+            () if kept => Self::Kept,
+            () => Self::Open,
+        }
+    }
+}
+
+impl Matrix {
+    /// The matrix of these reports.
+    pub fn of(reports: &[Report]) -> Self {
+        let page = CLAUSES.iter().map(|clause| {
+            let not_observable = match clause.coverage {
+                Coverage::Checked => None,
+                Coverage::NotObservable(why) => Some(why),
+            };
+            row(reports, clause.id, Some(clause.promise), not_observable)
+        });
+        let mut clauses: Vec<ClauseRow> = page.collect();
+        for check in reports.iter().flat_map(|report| &report.checks) {
+            if !clauses.iter().any(|clause| clause.id == check.clause) {
+                clauses.push(row(reports, &check.clause, None, None));
+            }
+        }
+        Self { columns: reports.iter().map(|report| column(report, reports)).collect(), clauses }
+    }
+}
+
+fn column(report: &Report, all: &[Report]) -> Column {
+    let target = &report.run.target;
+    let alone = all.iter().filter(|other| other.run.target == *target).count() == 1;
+    Column {
+        name: if alone { target.clone() } else { format!("{target} ({})", report.file) },
+        file: report.file.clone(),
+        target: target.clone(),
+        started_at: report.run.started_at.clone(),
+        outcome: report.outcome.word.clone(),
+    }
+}
+
+fn row(
+    reports: &[Report],
+    id: &str,
+    promise: Option<&'static str>,
+    not_observable: Option<&'static str>,
+) -> ClauseRow {
+    let of_clause = |report: &'_ Report| -> Vec<Check> {
+        report.checks.iter().filter(|check| check.clause == id).cloned().collect()
+    };
+    let by_report: Vec<Vec<Check>> = reports.iter().map(of_clause).collect();
+    let mut levels: BTreeMap<&str, &str> = BTreeMap::new();
+    for check in by_report.iter().flatten() {
+        levels.insert(&check.id, &check.level);
+    }
+    let cell = |(report, checks): (&Report, &Vec<Check>)| match (not_observable, checks.is_empty()) {
+        (Some(_), true) => Standing::NotObservable,
+        _ => Standing::of(checks.iter(), |id| report.verdict(id)),
+    };
+    let verdict = |id: &str, checks: &[Check]| {
+        checks.iter().find(|check| check.id == id).map(|check| check.verdict.clone())
+    };
+    ClauseRow {
+        id: id.to_owned(),
+        promise,
+        not_observable,
+        cells: reports.iter().zip(&by_report).map(cell).collect(),
+        checks: levels
+            .into_iter()
+            .map(|(id, level)| CheckRow {
+                id: id.to_owned(),
+                level: level.to_owned(),
+                cells: by_report.iter().map(|checks| verdict(id, checks)).collect(),
+            })
+            .collect(),
+    }
+}
+
+/// The matrix as one Markdown document.
+pub fn markdown(matrix: &Matrix) -> String {
+    let mut out = String::from("# Conformance matrix\n\n");
+    for column in &matrix.columns {
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            out,
+            "- {}: {}, from {} ({})",
+            cell(&column.name),
+            cell(&column.outcome),
+            cell(&column.started_at),
+            cell(&column.file)
+        );
+    }
+    let names: Vec<String> = matrix.columns.iter().map(|column| cell(&column.name)).collect();
+    let _ = writeln!(out, "\n| clause, and its checks | {} |", names.join(" | "));
+    let _ = writeln!(out, "|---|{}", "---|".repeat(names.len()));
+    for clause in &matrix.clauses {
+        let promise = clause.promise.map(|promise| format!(" {}", cell(promise))).unwrap_or_default();
+        let why = clause.not_observable.map(|why| format!(" *({})*", cell(why))).unwrap_or_default();
+        let cells: Vec<&str> = clause.cells.iter().map(|standing| standing.words()).collect();
+        let _ = writeln!(out, "| **{}**{promise}{why} | {} |", cell(&clause.id), cells.join(" | "));
+        for check in &clause.checks {
+            let cells: Vec<String> =
+                check.cells.iter().map(|verdict| verdict.as_deref().map_or("·".to_owned(), cell)).collect();
+            let _ = writeln!(out, "| {} ({}) | {} |", cell(&check.id), cell(&check.level), cells.join(" | "));
+        }
+    }
+    out
+}
+
+/// A text that stays within its cell.
+fn cell(text: &str) -> String {
+    text.replace(['\n', '\r'], " ").replace('\\', "\\\\").replace('|', "\\|").replace('<', "&lt;")
+}
+
+/// The matrix of some reports of `trenchcheck test`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "trenchcheck conformance matrix", extend("$id" = "urn:trenchcheck:schema:matrix"))]
+struct Document<'a> {
+    /// The version of this form. It rises when something is renamed or removed, not when something is added.
+    #[schemars(extend("const" = 1))]
+    schema: u8,
+    #[serde(flatten)]
+    matrix: &'a Matrix,
+}
+
+/// Writes the matrix as JSON.
+///
+/// # Errors
+/// Where the file could not be written.
+pub fn save_matrix(path: &Path, matrix: &Matrix) -> io::Result<()> {
+    let mut text = serde_json::to_string_pretty(&Document { schema: 1, matrix })?;
+    text.push('\n');
+    save(path, text.as_bytes())
+}
+
+/// The JSON Schema of the matrix, committed as `schemas/matrix.schema.json`.
+pub fn matrix_schema() -> Schema {
+    let settings = SchemaSettings::draft2020_12().for_serialize();
+    settings.into_generator().into_root_schema_for::<Document<'_>>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn standing(verdicts: &[(&str, &str)]) -> Standing {
+        because_of("fail", verdicts)
+    }
+
+    fn because_of(cause: &str, verdicts: &[(&str, &str)]) -> Standing {
+        let checks: Vec<Check> = verdicts
+            .iter()
+            .map(|(level, verdict)| Check {
+                id: "a.b".to_owned(),
+                clause: "error.401".to_owned(),
+                level: (*level).to_owned(),
+                verdict: (*verdict).to_owned(),
+                cause: Some("c.d".to_owned()),
+            })
+            .collect();
+        Standing::of(checks.iter(), |id| (id == "c.d").then_some(cause))
+    }
+
+    #[test]
+    fn a_clause_stands_as_badly_as_its_worst_check() {
+        let must = |verdict: &'static str| ("must", verdict);
+        assert_eq!(standing(&[must("pass"), must("unexpected-pass")]), Standing::Kept);
+        assert_eq!(standing(&[must("pass"), must("skipped")]), Standing::KeptInPart);
+        assert_eq!(standing(&[must("pass"), ("should", "advisory")]), Standing::KeptWithAdvice);
+        assert_eq!(standing(&[must("pass"), must("known-deviation")]), Standing::KnownDeviation);
+        assert_eq!(standing(&[must("known-deviation"), must("fail")]), Standing::Broken);
+        assert_eq!(standing(&[must("blocked"), must("inconclusive")]), Standing::Open);
+        assert_eq!(standing(&[("observe", "pass")]), Standing::NotChecked);
+        assert_eq!(standing(&[]), Standing::NotChecked);
+    }
+
+    #[test]
+    fn what_is_explained_stands_as_its_cause_does() {
+        let explained = [("must", "explained"), ("must", "pass")];
+        assert_eq!(because_of("fail", &explained), Standing::Broken);
+        assert_eq!(because_of("known-deviation", &explained), Standing::KnownDeviation);
+        assert_eq!(because_of("advisory", &explained), Standing::KeptWithAdvice);
+        assert_eq!(because_of("fail", &[("should", "explained")]), Standing::KeptWithAdvice);
+        assert_eq!(because_of("fail", &[("observe", "explained")]), Standing::NotChecked);
+    }
+
+    #[test]
+    fn what_a_report_says_does_not_leave_its_cell() {
+        let column = Column {
+            name: "http://a|b\n# c".to_owned(),
+            file: "a.json".to_owned(),
+            target: String::new(),
+            started_at: String::new(),
+            outcome: "<b>".to_owned(),
+        };
+        let text = markdown(&Matrix { columns: vec![column], clauses: Vec::new() });
+        assert!(text.contains("| clause, and its checks | http://a\\|b # c |"), "{text}");
+        assert!(!text.contains('<'), "{text}");
+    }
+}

@@ -55,42 +55,21 @@ pub(super) struct Check {
 #[derive(Debug, thiserror::Error)]
 pub enum MatrixError {
     /// It cannot be read.
-    #[error("cannot read {}: {why}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        why: io::Error,
-    },
-    /// It is something else.
+    #[error("cannot read {path}: {1}", path = .0.display())]
+    Unreadable(PathBuf, io::Error),
+    /// It is something else, for this reason.
     #[error(
-        "{} is no JSON report of `trenchcheck test`: {why}; `trenchcheck test --json FILE` writes one",
-        path.display()
+        "{path} is no JSON report of `trenchcheck test`: {1}; `trenchcheck test --json FILE` writes one",
+        path = .0.display()
     )]
-    NoReport {
-        /// The file.
-        path: PathBuf,
-        /// What is not as it should be.
-        why: String,
-    },
-    /// It is a report of another form.
+    NoReport(PathBuf, String),
+    /// It is a report of another form, by this version, where it says so.
     #[error(
-        "{} is a report of form {found}, and this trenchcheck ({}) reads forms {} to {}; write it anew with this \
+        "{} is a report of form {}, and this trenchcheck ({}) reads forms {} to {}; write it anew with this \
          version, or read it with the one that wrote it{}",
-        path.display(),
-        env!("CARGO_PKG_VERSION"),
-        FORMS.start(),
-        FORMS.end(),
-        writer(.version)
+        .0.display(), .1, env!("CARGO_PKG_VERSION"), FORMS.start(), FORMS.end(), writer(.2)
     )]
-    OtherForm {
-        /// The file.
-        path: PathBuf,
-        /// The form.
-        found: u64,
-        /// The version that wrote it, where it says so.
-        version: Option<String>,
-    },
+    OtherForm(PathBuf, u64, Option<String>),
 }
 
 fn writer(version: &Option<String>) -> String {
@@ -102,12 +81,12 @@ fn writer(version: &Option<String>) -> String {
 /// # Errors
 /// [`MatrixError`].
 pub fn read(path: &Path) -> Result<Report, MatrixError> {
-    let text = std::fs::read(path).map_err(|why| MatrixError::Unreadable { path: path.to_owned(), why })?;
+    let text = std::fs::read(path).map_err(|why| MatrixError::Unreadable(path.to_owned(), why))?;
     parse(path, &text)
 }
 
 fn parse(path: &Path, text: &[u8]) -> Result<Report, MatrixError> {
-    let no_report = |why: String| MatrixError::NoReport { path: path.to_owned(), why };
+    let no_report = |why: String| MatrixError::NoReport(path.to_owned(), why);
     let value: Value = serde_json::from_slice(text).map_err(|error| no_report(format!("{error}")))?;
     if value["tool"]["name"] != env!("CARGO_PKG_NAME") {
         return Err(no_report("it does not name the tool that wrote it as trenchcheck".to_owned()));
@@ -116,7 +95,7 @@ fn parse(path: &Path, text: &[u8]) -> Result<Report, MatrixError> {
         Some(form) if FORMS.contains(&form) => {}
         Some(found) => {
             let version = value["tool"]["version"].as_str().map(str::to_owned);
-            return Err(MatrixError::OtherForm { path: path.to_owned(), found, version });
+            return Err(MatrixError::OtherForm(path.to_owned(), found, version));
         }
         None => return Err(no_report("it does not say of which form it is".to_owned())),
     }

@@ -40,7 +40,7 @@ impl MockHandle {
     /// # Errors
     /// [`CreateError`] when there are too many keys.
     pub fn key(&self, scopes: &[Scope]) -> Result<String, CreateError> {
-        let letters = crate::random::letters_and_digits;
+        let letters = crate::system::letters_and_digits;
         let plaintext = format!("ct_live_{}", letters(32));
         let key = ApiKey::new(plaintext.clone()).map_err(|_| CreateError::Exists)?;
         let name = scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" ");

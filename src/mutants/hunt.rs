@@ -12,10 +12,10 @@ use tokio::task::JoinSet;
 use super::judge::{Examined, Outcome, judge, millis};
 use super::mutant::{Mutant, mutants};
 use crate::deployment::{Embedded, Target, TargetError};
-use crate::descriptors;
 use crate::report::{CheckResult, ExitCode};
 use crate::run::{Options, play};
 use crate::scenario::Suite;
+use crate::system;
 
 /// How many jobs of one mutant are under way at once.
 const JOBS: usize = 8;
@@ -157,7 +157,7 @@ fn jobs_beside(mutants: usize) -> usize {
     }
     let of_each = mutants * FILES_OF_A_JOB;
     let wanted = u64::try_from(of_each * MOST_JOBS_BESIDE).unwrap_or(u64::MAX);
-    let room = usize::try_from(descriptors::raise(wanted)).unwrap_or(usize::MAX);
+    let room = usize::try_from(system::raise_descriptors(wanted)).unwrap_or(usize::MAX);
     (room / of_each).clamp(JOBS, MOST_JOBS_BESIDE)
 }
 

@@ -8,7 +8,7 @@ use super::judge::{Examined, Outcome};
 use super::summary::{GroupCount, Summary};
 use crate::report::ExitCode;
 use crate::report::page::{Page, Tone};
-use crate::report::wording::{count, time};
+use crate::report::page::{count, time};
 
 /// Writes the table. `every` gives each mutant its row.
 ///

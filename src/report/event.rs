@@ -3,25 +3,32 @@
 use std::fmt;
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use super::timeline::Timeline;
 use crate::contract::ApiKey;
 use crate::scenario::model::Level;
 
-/// One thing that happened in a run.
-#[derive(Debug, Clone)]
+/// One thing that happened in a run. Those that are not serialised hold our own words alone.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Event {
     /// The run begins.
     Started(RunInfo),
     /// A key that from now on must be recognised wherever it turns up. No reporter ever sees this event.
+    #[serde(skip)]
     Secret(ApiKey),
     /// When which key will be used for what, where time is real.
+    #[serde(skip)]
     Planned(Timeline),
     /// A check begins; the first of its cases.
+    #[serde(skip)]
     CheckStarted {
         /// The check's id.
         id: String,
     },
     /// A case has these keys from now on, alone or beside others.
+    #[serde(skip)]
     KeysLent {
         /// The check's id.
         id: String,
@@ -29,6 +36,7 @@ pub enum Event {
         keys: Vec<String>,
     },
     /// The case is over, and its keys are free for others.
+    #[serde(skip)]
     KeysBack {
         /// The variables that hold them.
         keys: Vec<String>,
@@ -52,6 +60,7 @@ pub enum Event {
         how_long: Duration,
     },
     /// The wait is over.
+    #[serde(skip)]
     Resumed {
         /// The check's id.
         id: String,
@@ -72,7 +81,7 @@ pub enum Event {
 }
 
 /// What is being run against what.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RunInfo {
     /// The target's base URL.
     pub target: String,
@@ -91,7 +100,8 @@ pub struct RunInfo {
 }
 
 /// What a check came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(into = "VerdictForm", try_from = "VerdictForm")]
 pub enum Verdict {
     /// The promise is kept.
     Pass,
@@ -142,14 +152,53 @@ impl Verdict {
     }
 }
 
-/// What the user's list says about a check that is known to fail.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A verdict as it is written.
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct VerdictForm {
+    /// What it came to.
+    #[schemars(extend("enum" = [
+        "pass", "fail", "advisory", "explained", "skipped", "blocked", "inconclusive", "known-deviation",
+        "unexpected-pass"
+    ]))]
+    verdict: String,
+    /// Why, where it was explained, skipped, blocked or inconclusive.
+    reason: Option<String>,
+}
+
+impl From<Verdict> for VerdictForm {
+    fn from(verdict: Verdict) -> Self {
+        Self { verdict: verdict.word().to_owned(), reason: verdict.reason().map(str::to_owned) }
+    }
+}
+
+impl TryFrom<VerdictForm> for Verdict {
+    type Error = String;
+
+    fn try_from(VerdictForm { verdict, reason }: VerdictForm) -> Result<Self, String> {
+        let reason = reason.unwrap_or_default();
+        Ok(match verdict.as_str() {
+            "pass" => Self::Pass,
+            "fail" => Self::Fail,
+            "advisory" => Self::Advisory,
+            "explained" => Self::Explained(reason),
+            "skipped" => Self::Skipped(reason),
+            "blocked" => Self::Blocked(reason),
+            "inconclusive" => Self::Inconclusive(reason),
+            "known-deviation" => Self::KnownDeviation,
+            "unexpected-pass" => Self::UnexpectedPass,
+            _ => return Err(format!("no verdict is called `{verdict}`")),
+        })
+    }
+}
+
+/// An entry of the list of known deviations.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KnownDeviation {
     /// Why it is accepted.
     pub reason: String,
     /// Where the mend is tracked.
     pub link: Option<String>,
-    /// The last day on which it is accepted, as `2026-12-31`, in UTC.
+    /// The last day on which it is accepted, in UTC: `2026-12-31`.
     pub expires: String,
     /// Whether that day has gone by.
     pub expired: bool,
@@ -168,7 +217,7 @@ impl fmt::Display for KnownDeviation {
 }
 
 /// A finished check.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct CheckResult {
     /// Stable id.
     pub id: String,
@@ -178,36 +227,47 @@ pub struct CheckResult {
     pub also: Vec<String>,
     /// How much it weighs.
     pub level: Level,
+    /// What it came to.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    /// The check that names the cause, where this one is explained or blocked by it.
+    pub cause: Option<String>,
+    /// What the list of known deviations says about it, whatever it came to.
+    #[serde(rename = "deviation")]
+    pub known: Option<KnownDeviation>,
     /// What it says.
     pub about: String,
-    /// The page it comes from, where that is not the *Authentication* page.
+    /// The page it comes from, where that is not the Authentication page.
     pub source: Option<String>,
     /// The scenario file.
     pub file: String,
     /// The line of the check in it.
     pub line: u32,
-    /// What it came to.
-    pub verdict: Verdict,
-    /// The check that names the cause, where this one is explained or blocked by it.
-    pub cause: Option<String>,
-    /// What the list of known deviations says about it, whatever it came to.
-    pub known: Option<KnownDeviation>,
-    /// What was wrong; empty unless the verdict is `fail`, `advisory`, `explained` or `known-deviation`.
-    pub failures: Vec<Failure>,
-    /// Facts seen on the way (`observe:` steps, the accepted envelope, how a limiter behaves).
-    pub facts: Vec<String>,
-    /// Cases that could not be played while others were, with the reason.
-    pub not_played: Vec<String>,
-    /// How many cases were played.
-    pub cases: u32,
+    /// Wall time in milliseconds.
+    #[serde(rename = "took_ms", with = "millis")]
+    #[schemars(with = "u64")]
+    pub took: Duration,
     /// Requests sent, positive controls included.
     pub requests: u64,
-    /// Wall time.
-    pub took: Duration,
+    /// How many cases were played.
+    pub cases: u32,
+    /// Cases that could not be played, with the reason.
+    pub not_played: Vec<String>,
+    /// Facts seen on the way.
+    pub facts: Vec<String>,
+    /// What was wrong; empty unless the verdict is `fail`, `advisory`, `explained` or `known-deviation`.
+    pub failures: Vec<Failure>,
 }
 
-/// One broken expectation.
-#[derive(Debug, Clone, PartialEq)]
+impl CheckResult {
+    /// Whether it is listed as a known deviation, and the last day of that has gone by.
+    pub(super) fn is_expired(&self) -> bool {
+        self.known.as_ref().is_some_and(|known| known.expired)
+    }
+}
+
+/// A broken expectation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Failure {
     /// The row of `for_each`, such as `name=api_key`; empty where there is none.
     pub case: String,
@@ -219,16 +279,16 @@ pub struct Failure {
     pub actual: String,
     /// The line of the step in the scenario file.
     pub line: u32,
-    /// Facts about time and counts that help to understand it.
+    /// Facts about time and counts.
     pub facts: Vec<String>,
-    /// The exchange that shows it, where one does.
+    /// The exchange that shows it.
     pub exchange: Option<Exchange>,
-    /// A command that sends the same request again, with a variable for the key.
+    /// A command that sends the request again, with a variable for the key.
     pub curl: Option<String>,
 }
 
 /// One thing that is wrong with the deployment, named by one check.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Cause {
     /// The check that names it.
     pub check: String,
@@ -236,37 +296,39 @@ pub struct Cause {
     pub clause: String,
     /// What this deployment does instead, in one sentence.
     pub says: String,
-    /// The failure that shows it best, with its exchange.
-    pub failure: Failure,
-    /// How many further failures of that check there are.
-    pub more: u32,
-    /// A command line that shows it again, such as `trenchcheck test --target URL rate.standard`.
-    pub again: String,
     /// Whether it gates.
     pub gates: bool,
-    /// Checks that it explains: broken too, or not to be judged, because of it.
+    /// How many further failures of that check there are.
+    pub more: u32,
+    /// A command line that shows it again.
+    pub again: String,
+    /// Ids of the checks that it explains: broken too, or not to be judged, because of it.
     pub explains: Vec<String>,
+    /// The failure that shows it best.
+    pub failure: Failure,
 }
 
-/// A request and its answer, as shown to people. Reporters see it after redaction only.
-#[derive(Debug, Clone, PartialEq)]
+/// A request and its answer, with secrets masked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Exchange {
-    /// `GET http://…/api/v1/sessions`.
+    /// Method and URL.
     pub request: String,
-    /// Header fields sent.
+    /// Header fields sent, as pairs of name and value.
     pub request_headers: Vec<(String, String)>,
     /// The status, or what went wrong on the way.
     pub outcome: String,
-    /// Header fields received.
+    /// Header fields received, as pairs of name and value.
     pub response_headers: Vec<(String, String)>,
     /// The beginning of the body received.
     pub body: String,
-    /// From the request leaving to the whole answer read.
+    /// From the request leaving to the whole answer read, in milliseconds.
+    #[serde(rename = "took_ms", with = "millis")]
+    #[schemars(with = "u64")]
     pub took: Duration,
 }
 
 /// The end of a run.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RunSummary {
     /// Wall time.
     pub took: Duration,
@@ -282,4 +344,19 @@ pub struct RunSummary {
     pub could_not_check: Vec<String>,
     /// Facts about the target as a whole, such as the accepted event envelope.
     pub facts: Vec<String>,
+}
+
+/// Times as whole milliseconds, in serialised forms. One beyond 2⁶⁴ of them does not occur.
+pub(crate) mod millis {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u64(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        u64::deserialize(from).map(Duration::from_millis)
+    }
 }

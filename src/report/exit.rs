@@ -2,24 +2,14 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::event::{CheckResult, Verdict};
 use crate::scenario::model::Level;
 
 /// The exit codes of trenchcheck. They are part of its interface.
-///
-/// | code | word | when |
-/// |---:|---|---|
-/// | 0 | `conforms` | everything that gates passed |
-/// | 1 | `failed` | a gating check failed |
-/// | 2 | `usage` | the command line, the target or a scenario file is wrong |
-/// | 3 | `unreachable` | the target could not be reached, or a positive control failed |
-/// | 4 | `inconclusive` | nothing ran, or nothing could be concluded |
-/// | 5 | `stale-deviation` | a known deviation is stale: it passed, or it expired |
-/// | 6 | `threshold-missed` | a load threshold was missed |
-/// | 7 | `invalid-load` | a load run is invalid: the generator fell behind |
-/// | 70 | `internal` | a fault in trenchcheck itself |
-/// | 130 | `interrupted` | Ctrl-C, SIGTERM |
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[repr(u8)]
 pub enum ExitCode {
     /// Everything that gates passed.
@@ -75,7 +65,7 @@ impl ExitCode {
         let (mut stale, mut a_key_works) = (false, false);
         for result in &results {
             let cause = cause_of(result, &results);
-            stale |= result.known.as_ref().is_some_and(|known| known.expired);
+            stale |= result.is_expired();
             match result.verdict {
                 Verdict::Skipped(_) | Verdict::Inconclusive(_) => {}
                 Verdict::Blocked(_) if cause.is_some() => {}

@@ -4,7 +4,7 @@ use similar::{ChangeTag, TextDiff};
 
 use super::event::{CheckResult, Exchange, Failure, Verdict};
 use super::page::{Page, Tone};
-use super::wording::{level_word, time};
+use super::page::{level_word, time};
 use crate::contract::clause;
 
 /// So many lines of a body are shown.

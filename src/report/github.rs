@@ -5,9 +5,9 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::causes::causes;
 use super::event::{Cause, Event, RunSummary};
 use super::rendered::{Heard, Template, in_full};
+use super::results::causes;
 use super::sink::Reporter;
 
 /// Writes workflow commands when the run ends: an annotation for each cause, and below it a folded group with the failure in

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::causes::causes;
 use super::event::{Cause, Event, RunSummary};
-use super::record::Record;
+use super::results::Record;
+use super::results::causes;
 use super::save::save;
 use super::sink::Reporter;
 

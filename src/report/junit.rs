@@ -9,10 +9,10 @@ use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, Te
 use super::event::{CheckResult, Event, RunSummary, Verdict};
 use super::failure;
 use super::page::Page;
-use super::record::Record;
+use super::page::level_word;
+use super::results::Record;
 use super::save::save;
 use super::sink::Reporter;
-use super::wording::level_word;
 
 /// Writes JUnit XML when the run ends: a suite for each group of checks, a test case for each check.
 ///
@@ -89,59 +89,47 @@ fn named(id: &str, status: TestCaseStatus) -> TestCase {
 }
 
 fn case(result: &CheckResult) -> TestCase {
-    let mut status = match result.verdict {
-        Verdict::Pass | Verdict::Advisory => TestCaseStatus::success(),
-        Verdict::Fail | Verdict::UnexpectedPass => TestCaseStatus::non_success(NonSuccessKind::Failure),
-        Verdict::KnownDeviation if is_expired(result) => TestCaseStatus::non_success(NonSuccessKind::Failure),
-        Verdict::Explained(_) | Verdict::Skipped(_) | Verdict::KnownDeviation => TestCaseStatus::skipped(),
-        Verdict::Blocked(_) | Verdict::Inconclusive(_) if result.cause.is_some() => TestCaseStatus::skipped(),
-        Verdict::Blocked(_) | Verdict::Inconclusive(_) => TestCaseStatus::non_success(NonSuccessKind::Error),
-    };
+    let known = result.known.as_ref().map(ToString::to_string);
     let full = (!result.failures.is_empty()).then(|| {
         let mut page = Page::default();
         failure::check_in_full(&mut page, result);
         page.text()
     });
-    match (result.verdict.reason(), &result.cause) {
-        (Some(reason), Some(cause)) => {
-            status.set_message(format!("explained by {cause}: {reason}"));
+    let told = |mut status: TestCaseStatus, message: Option<String>| {
+        if let Some(message) = message {
+            status.set_message(message);
         }
-        (Some(reason), None) => {
-            status.set_message(reason);
-        }
-        (None, _) => {}
-    }
-    if let (Verdict::KnownDeviation | Verdict::UnexpectedPass, Some(known)) = (&result.verdict, &result.known)
-    {
-        status.set_message(known.to_string());
-    }
-    match &result.verdict {
-        Verdict::Fail => {
-            status.set_type(&result.clause);
-            if let Some(failure) = result.failures.first() {
-                status.set_message(&failure.what);
-            }
+        status
+    };
+    let skipped = |message| told(TestCaseStatus::skipped(), message);
+    let broken = |kind, word: &str, message| {
+        let mut status = told(TestCaseStatus::non_success(kind), message);
+        status.set_type(word);
+        status
+    };
+    let status = match (&result.verdict, &result.cause) {
+        (Verdict::Pass | Verdict::Advisory, _) => TestCaseStatus::success(),
+        (Verdict::Fail, _) => {
+            let what = result.failures.first().map(|failure| failure.what.clone());
+            let mut status = broken(NonSuccessKind::Failure, &result.clause, what);
             if let Some(full) = &full {
                 status.set_description(full);
             }
+            status
         }
-        Verdict::Blocked(_) | Verdict::Inconclusive(_) if result.cause.is_none() => {
-            status.set_type(result.verdict.word());
+        (Verdict::UnexpectedPass, _) => broken(NonSuccessKind::Failure, result.verdict.word(), known),
+        (Verdict::KnownDeviation, _) if result.is_expired() => {
+            broken(NonSuccessKind::Failure, "expired-deviation", known)
         }
-        Verdict::UnexpectedPass => {
-            status.set_type(result.verdict.word());
+        (Verdict::KnownDeviation, _) => skipped(known),
+        (Verdict::Blocked(reason) | Verdict::Inconclusive(reason), None) => {
+            broken(NonSuccessKind::Error, result.verdict.word(), Some(reason.clone()))
         }
-        Verdict::KnownDeviation if is_expired(result) => {
-            status.set_type("expired-deviation");
+        (verdict, Some(cause)) => {
+            skipped(verdict.reason().map(|reason| format!("explained by {cause}: {reason}")))
         }
-        Verdict::Pass
-        | Verdict::Advisory
-        | Verdict::Explained(_)
-        | Verdict::Skipped(_)
-        | Verdict::Blocked(_)
-        | Verdict::Inconclusive(_)
-        | Verdict::KnownDeviation => {}
-    }
+        (verdict, None) => skipped(verdict.reason().map(str::to_owned)),
+    };
     let mut case = named(&result.id, status);
     case.set_time(result.took);
     case.add_property(Property::new("clause", &result.clause));
@@ -156,10 +144,6 @@ fn case(result: &CheckResult) -> TestCase {
         case.set_system_out(out.join("\n"));
     }
     case
-}
-
-fn is_expired(result: &CheckResult) -> bool {
-    result.known.as_ref().is_some_and(|known| known.expired)
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! One stream of events in; reports for people, programs and CI systems out.
 
-mod causes;
 mod event;
 mod exit;
 mod failure;
@@ -10,29 +9,29 @@ mod json;
 mod junit;
 mod key_use;
 pub(crate) mod page;
-mod record;
 mod redact;
 mod rendered;
+mod results;
 #[cfg(test)]
 pub(crate) mod samples;
 mod save;
 mod sink;
-mod tally;
 mod terminal;
 pub(crate) mod timeline;
-pub(crate) mod wording;
 
-pub use causes::could_not_check;
+pub(crate) use event::millis;
 pub use event::{Cause, CheckResult, Event, Exchange, Failure, KnownDeviation, RunInfo, RunSummary, Verdict};
 pub use exit::ExitCode;
 pub use github::Github;
 pub use gitlab::CodeQuality;
+pub(crate) use json::Tool;
 pub use json::{Json, report_schema};
 pub use junit::Junit;
+pub use page::{level_meaning, level_word};
 pub use redact::Redactor;
 pub use rendered::{Rendered, Template};
+pub use results::could_not_check;
 pub(crate) use save::{save, try_out};
 pub use sink::{Reporter, Reports};
 pub use terminal::{Terminal, TerminalOptions, Verbosity};
 pub use timeline::{Lane, Stretch, Timeline};
-pub use wording::{level_meaning, level_word};

@@ -72,11 +72,18 @@ impl Reports {
             self.redactor.learn(key);
             return;
         }
+        if let Event::Started(info) = event {
+            info.checks.iter().for_each(|id| self.redactor.keep(id));
+        }
         let exchange = matches!(event, Event::Exchange { .. });
         if exchange && !self.reporters.iter().any(|reporter| reporter.wants_exchanges()) {
             return;
         }
-        let event = self.redactor.event(event);
+        let event = match self.redactor.event(event) {
+            Ok(event) => event,
+            // What cannot be masked is not shown.
+            Err(error) => return self.errors.push(error.into()),
+        };
         let errors = &mut self.errors;
         self.reporters.retain_mut(|reporter| {
             if exchange && !reporter.wants_exchanges() {

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::{Serialize, Serializer};
+
 /// A run as planned: one lane for each key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Timeline {
@@ -11,29 +14,37 @@ pub struct Timeline {
     pub lanes: Vec<Lane>,
 }
 
-/// What a key is used for.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// A key's uses.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Lane {
     /// The variable that holds the key.
+    #[serde(rename = "variable")]
     pub key: String,
     /// Its uses, by their beginnings.
+    #[serde(rename = "uses")]
     pub stretches: Vec<Stretch>,
 }
 
-/// One case's use of a key. Times count from the beginning of the run.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// One case's use of a key. Times are seconds from the beginning of the run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Stretch {
     /// The check's id.
     pub check: String,
     /// The checks that are judged by the same requests.
     pub with: Vec<String>,
     /// Its beginning.
+    #[serde(serialize_with = "in_seconds")]
+    #[schemars(with = "f64")]
     pub from: Duration,
     /// Its end.
+    #[serde(serialize_with = "in_seconds")]
+    #[schemars(with = "f64")]
     pub until: Duration,
-    /// When the case does nothing but wait.
+    /// When the case does nothing but wait: beginnings and ends.
+    #[serde(serialize_with = "pairs_in_seconds")]
+    #[schemars(with = "Vec<[f64; 2]>")]
     pub waits: Vec<(Duration, Duration)>,
-    /// Whether nobody else may use the key meanwhile.
+    /// Whether nobody else uses the key meanwhile.
     pub alone: bool,
 }
 
@@ -106,6 +117,19 @@ pub(crate) fn scale(whole: Duration, columns: usize) -> String {
         }
     }
     line
+}
+
+/// Seconds, to the millisecond.
+pub(crate) fn seconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1_000.0).round() / 1_000.0
+}
+
+fn in_seconds<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_f64(seconds(*time))
+}
+
+fn pairs_in_seconds<S: Serializer>(times: &[(Duration, Duration)], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(times.iter().map(|(from, until)| [seconds(*from), seconds(*until)]))
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use http::{HeaderName, HeaderValue, header};
 
 use super::message::{Content, Outgoing};
 use crate::contract::ApiKey;
-use crate::random;
 use crate::scenario::model::{Credentials, KeyForm};
+use crate::system;
 
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
@@ -26,7 +26,7 @@ pub(crate) fn form(key: &ApiKey, form: KeyForm) -> Result<Vec<u8>, Unfit> {
         KeyForm::Valid => text.to_owned(),
         KeyForm::Empty => String::new(),
         KeyForm::Blank => " ".to_owned(),
-        KeyForm::Unknown => format!("ct_live_{}", random::letters_and_digits(random.len().clamp(16, 64))),
+        KeyForm::Unknown => format!("ct_live_{}", system::letters_and_digits(random.len().clamp(16, 64))),
         KeyForm::LastChanged => {
             let mut marks: Vec<char> = text.chars().collect();
             if let Some(last) = marks.last_mut() {

@@ -15,9 +15,9 @@ use super::delayed_body::DelayedBody;
 use super::fault::Fault;
 use super::message::{Answer, MOST_BODY_BYTES, Outgoing};
 use super::raw_http::Connection;
-use crate::certificates;
 use crate::deployment::{Reach, Target};
 use crate::scenario::model::HttpVersion;
+use crate::system;
 
 /// How this program calls itself.
 pub(super) const USER_AGENT: &str = concat!("trenchcheck/", env!("CARGO_PKG_VERSION"));
@@ -107,7 +107,7 @@ impl HttpClient {
     /// When the system's certificates cannot be read.
     pub(crate) fn new(target: &Target) -> Result<Self, Fault> {
         let Target { base_url, loopback, timeout, reach, .. } = target;
-        let limiter = (*loopback && certificates::is_plain(base_url)).then(ConnectionLimiter::new);
+        let limiter = (*loopback && system::is_plain(base_url)).then(ConnectionLimiter::new);
         let (base_url, reach) = (base_url.clone(), reach.clone());
         let site = Site { base_url, limiter, timeout: *timeout, reach };
         let any = Clients::new(&site, None)?;
@@ -134,7 +134,7 @@ impl HttpClient {
     /// client library can be asked for one that is open.
     pub(super) fn one_connection(&self) -> Option<Connection> {
         let Site { base_url, reach, .. } = &*self.site;
-        let direct = certificates::is_plain(base_url) && reach.is_direct(base_url);
+        let direct = system::is_plain(base_url) && reach.is_direct(base_url);
         direct.then(|| self.by_hand())
     }
 

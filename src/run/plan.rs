@@ -43,7 +43,7 @@ impl Plan {
 }
 
 /// Cases that will not be played, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct LeftOut {
     /// The check's id.
     pub check: String,

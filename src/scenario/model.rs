@@ -16,7 +16,7 @@ use super::words::{Amount, Span, StatusSet};
 use crate::yaml::Spanned;
 
 /// How much a check weighs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// The page promises it: a failure gates.

@@ -1,15 +1,14 @@
 //! The small words inside scenario values: amounts, times, sets of statuses. Each is one string or number,
 //! read by a parser that says what it expected.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::iter;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, SeqAccess, Visitor};
+use serde::de::{Error, SeqAccess, Unexpected, Visitor};
 use serde::ser::{Serialize, Serializer};
 use serde_json::{Value, json};
 
@@ -134,11 +133,13 @@ impl StatusSet {
 }
 
 /// A small word: one text or whole number in a file, which a parser of its own reads.
-pub(super) trait Word: Sized {
+pub(crate) trait Word: Sized {
     /// What is written, for messages and the schema.
     const EXPECTED: &'static str;
     /// The same as a regular expression.
     const PATTERN: &'static str;
+    /// Whether numbers below 0 and those with a fraction are read, too.
+    const ANY_NUMBER: bool = false;
 
     fn parse(text: &str) -> Option<Self>;
 
@@ -150,34 +151,13 @@ pub(super) trait Word: Sized {
     fn schema() -> Value {
         json!({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": Self::PATTERN}]})
     }
+
+    fn description() -> String {
+        format!("Written as {}.", Self::EXPECTED)
+    }
 }
 
-/// Reads a type, and describes it in the schema, as the word it is.
-macro_rules! word {
-    ($($word:ident),*) => {$(
-        impl<'de> Deserialize<'de> for $word {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_any(WordVisitor(PhantomData))
-            }
-        }
-
-        impl JsonSchema for $word {
-            fn schema_name() -> Cow<'static, str> {
-                stringify!($word).into()
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                let mut schema = Schema::try_from(Self::schema()).unwrap_or_default();
-                schema.insert("description".to_owned(), format!("Written as {}.", Self::EXPECTED).into());
-                schema
-            }
-        }
-    )*};
-}
-
-word!(Amount, Span, Share, StatusSet);
-
-struct WordVisitor<T>(PhantomData<T>);
+pub(crate) struct WordVisitor<T>(pub(crate) PhantomData<T>);
 
 impl<'de, T: Word + Deserialize<'de>> Visitor<'de> for WordVisitor<T> {
     type Value = T;
@@ -191,6 +171,20 @@ impl<'de, T: Word + Deserialize<'de>> Visitor<'de> for WordVisitor<T> {
         self.visit_str(&number.to_string())
     }
 
+    fn visit_i64<E: Error>(self, number: i64) -> Result<T, E> {
+        if T::ANY_NUMBER {
+            return self.visit_str(&number.to_string());
+        }
+        Err(E::invalid_type(Unexpected::Signed(number), &self))
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<T, E> {
+        if T::ANY_NUMBER {
+            return self.visit_str(&number.to_string());
+        }
+        Err(E::invalid_type(Unexpected::Float(number), &self))
+    }
+
     fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
         T::parse(text).ok_or_else(|| E::custom(format!("found `{text}`, expected {}", T::EXPECTED)))
     }
@@ -201,6 +195,33 @@ impl<'de, T: Word + Deserialize<'de>> Visitor<'de> for WordVisitor<T> {
         T::all(all).ok_or_else(|| A::Error::custom(format!("found {found}, expected {}", T::EXPECTED)))
     }
 }
+
+/// Reads a type, and describes it in the schema, as the word it is.
+macro_rules! word {
+    ($($word:ident),*) => {$(
+        impl<'de> serde::Deserialize<'de> for $word {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_any($crate::scenario::words::WordVisitor(std::marker::PhantomData))
+            }
+        }
+
+        impl schemars::JsonSchema for $word {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($word).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                use $crate::scenario::words::Word as _;
+                let mut schema = schemars::Schema::try_from(Self::schema()).unwrap_or_default();
+                schema.insert("description".to_owned(), Self::description().into());
+                schema
+            }
+        }
+    )*};
+}
+pub(crate) use word;
+
+word!(Amount, Span, Share, StatusSet);
 
 impl Word for Amount {
     const EXPECTED: &str =

@@ -35,6 +35,10 @@ fn dresses(text: &str) -> Vec<String> {
         percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string(),
         each(|byte| format!("%{byte:02x}")),
         each(|byte| format!("\\u{byte:04x}")),
+        each(|byte| format!("{byte:02x}")),
+        each(|byte| format!("{byte:02X}")),
+        each(|byte| format!("&#{byte};")),
+        each(|byte| format!("&#x{byte:X};")),
         text.to_uppercase(),
         STANDARD.encode(text.to_uppercase()),
     ]

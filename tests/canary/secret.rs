@@ -38,6 +38,9 @@ impl Traces {
         let mut plain = each(|byte| char::from(byte.to_ascii_lowercase()).to_string());
         plain.extend(each(|byte| format!("%{byte:02x}")));
         plain.extend(each(|byte| format!("\\u{byte:04x}")));
+        plain.extend(each(|byte| format!("{byte:02x}")));
+        plain.extend(each(|byte| format!("&#{byte};")));
+        plain.extend(each(|byte| format!("&#x{byte:x};")));
         let mut exact = Vec::new();
         for run in &runs {
             for run in [(*run).to_owned(), run.to_uppercase(), run.to_lowercase()] {
@@ -103,6 +106,9 @@ fn every_dress_is_recognised() {
         STANDARD.encode(format!("user:{key}").to_uppercase()),
         key.bytes().map(|byte| format!("%{byte:02X}")).collect(),
         key.bytes().map(|byte| format!("\\u{byte:04x}")).collect(),
+        key.bytes().map(|byte| format!("{byte:02X}")).collect(),
+        key.bytes().map(|byte| format!("&#{byte};")).collect(),
+        key.bytes().map(|byte| format!("&#x{byte:X};")).collect(),
     ];
     for dress in dresses {
         let traces = Traces::of(&key);

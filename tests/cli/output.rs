@@ -4,7 +4,8 @@ use std::io::Read as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::target::{deployment, keyless, run};
+use crate::program::trenchcheck;
+use crate::target::{deployment, folder, keyless, run};
 
 const COMMANDS: [&str; 8] = ["test", "mock", "mutants", "matrix", "list", "explain", "schema", "completions"];
 
@@ -22,6 +23,20 @@ fn a_wrong_argument_is_a_usage_error() {
         let ran = keyless(words).ended_with(2);
         assert!(ran.out.is_empty() && !ran.err.is_empty(), "{words:?}: {}", ran.out);
     }
+}
+
+#[test]
+fn a_pipe_gets_colours_only_where_somebody_says_so() {
+    let coloured = |flags: &[&str], variables: &[(&str, &str)]| {
+        let words = [&["test", "auth.missing"], flags].concat();
+        trenchcheck(folder().path(), &words, variables).ended_with(0).out.contains('\u{1b}')
+    };
+    assert!(!coloured(&[], &[]));
+    assert!(coloured(&["--color", "always"], &[("NO_COLOR", "1")]));
+    assert!(coloured(&[], &[("FORCE_COLOR", "1")]) && coloured(&[], &[("CLICOLOR_FORCE", "1")]));
+    assert!(!coloured(&[], &[("FORCE_COLOR", "0")]));
+    assert!(!coloured(&[], &[("FORCE_COLOR", "1"), ("NO_COLOR", "1")]));
+    assert!(!coloured(&["--color", "never"], &[("FORCE_COLOR", "1")]));
 }
 
 /// Also with waits, which a terminal would show.

@@ -4,10 +4,7 @@
 //! one; [`Plan::new`](super::Plan::new) turns it into lanes for a target.
 
 mod check;
-mod fixture;
 mod library;
-mod payload;
-mod rate;
 mod template;
 
 use std::sync::Arc;
@@ -19,13 +16,12 @@ use serde::Deserialize;
 use super::thresholds::Thresholds;
 use crate::contract::Endpoint;
 use crate::deployment::Role;
-use crate::scenario::words::Span;
-use crate::yaml::{Problems, Spanned, read_document};
+use crate::scenario::words::{Span, Word, word};
+use crate::yaml::Spanned;
+use crate::yaml::{Problems, read_document};
 
 pub use check::MOST_EVENTS_OF_A_BATCH;
 pub use library::{Library, ProfileError, Shelved};
-pub use payload::Payload;
-pub use rate::Rate;
 pub use template::Template;
 
 /// A load profile.
@@ -151,6 +147,98 @@ pub struct Ramp {
     pub to: Rate,
 }
 
+/// So many a minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rate {
+    /// A number.
+    PerMinute(u32),
+    /// A percentage of the key's limit: `limit`, `3 x limit`, `90% of limit`.
+    OfLimit(u32),
+}
+
+impl Rate {
+    /// The number a minute, given the key's limit. A part of a request is a request.
+    pub fn resolve(self, limit: u32) -> u32 {
+        match self {
+            Self::PerMinute(number) => number,
+            Self::OfLimit(percent) => {
+                let number = (u64::from(limit) * u64::from(percent)).div_ceil(100);
+                u32::try_from(number).unwrap_or(u32::MAX)
+            }
+        }
+    }
+
+    /// Whether the key's limit is needed to know it.
+    pub const fn needs_limit(self) -> bool {
+        matches!(self, Self::OfLimit(_))
+    }
+}
+
+impl Word for Rate {
+    const EXPECTED: &str = "a number a minute, `limit`, `3 x limit` or `90% of limit`";
+    const PATTERN: &str = r"^(\d+|limit|\d+ x limit|\d+% of limit)$";
+
+    fn parse(text: &str) -> Option<Self> {
+        if text == "limit" {
+            return Some(Self::OfLimit(100));
+        }
+        if let Some(times) = text.strip_suffix(" x limit") {
+            return times.parse::<u32>().ok()?.checked_mul(100).map(Self::OfLimit);
+        }
+        match text.strip_suffix("% of limit") {
+            Some(percent) => percent.parse().ok().map(Self::OfLimit),
+            None => text.parse().ok().map(Self::PerMinute),
+        }
+    }
+}
+
+impl std::str::FromStr for Rate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::parse(text).ok_or_else(|| format!("found `{text}`, expected {}", Self::EXPECTED))
+    }
+}
+
+/// Which events are sent.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Payload {
+    /// Whole sessions: tools used with their results, sub-agents, pauses, an end.
+    #[default]
+    Sessions,
+    /// Nothing but uses of a tool.
+    ToolUses,
+    /// Those of a file, by its path from the profile's folder, or by the name of a shipped fixture.
+    File(String),
+}
+
+impl Word for Payload {
+    const EXPECTED: &str = "`sessions`, `tool-uses` or a file of events that ends in `.json`";
+    const PATTERN: &str = r"^(sessions|tool-uses|.*\.json)$";
+
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "sessions" => Some(Self::Sessions),
+            "tool-uses" => Some(Self::ToolUses),
+            file if file.ends_with(".json") => Some(Self::File(file.to_owned())),
+            _ => None,
+        }
+    }
+
+    fn schema() -> serde_json::Value {
+        serde_json::json!({"type": "string", "pattern": Self::PATTERN})
+    }
+
+    fn description() -> String {
+        "Which events: `sessions` for whole generated sessions, `tool-uses` for nothing but uses of a tool, or a file \
+         of events that ends in `.json`, by its path from the profile's folder or by the name of a shipped fixture. A \
+         file is sent as it is written, but for sessions and times, which are fresh in every request."
+            .to_owned()
+    }
+}
+
+word!(Rate, Payload);
+
 /// What is requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -228,6 +316,23 @@ impl Lane {
         match (&self.template, &self.payload) {
             (Some(template), Some(payload)) => Some(Spanned { value: template.events(), at: payload.at }),
             _ => self.batch.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_a_number_or_a_share_of_the_limit() {
+        let rows =
+            [("250", 250), ("limit", 60), ("3 x limit", 180), ("90% of limit", 54), ("1% of limit", 1)];
+        for (text, expected) in rows {
+            assert_eq!(text.parse::<Rate>().unwrap().resolve(60), expected, "{text}");
+        }
+        for bad in ["", "limit x 3", "-1", "3x limit", "% of limit", "1.5 x limit", "99999999999"] {
+            assert!(bad.parse::<Rate>().unwrap_err().contains("expected a number a minute"), "{bad}");
         }
     }
 }

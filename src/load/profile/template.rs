@@ -132,9 +132,6 @@ impl Template {
     }
 
     /// Whether a target that takes this envelope takes every event.
-    ///
-    /// # Errors
-    /// [`Problem`] at the first event that is written otherwise.
     pub(crate) fn suits(&self, envelope: Envelope) -> Result<(), Problem> {
         let other = match envelope {
             Envelope::Auto => return Ok(()),

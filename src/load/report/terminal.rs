@@ -4,16 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::super::findings::findings;
-use super::super::quantile::{Quantile, digits, quantile};
-use super::super::record::{LaneRecord, Outcome, Percentiles, RunRecord, WindowCounts};
-use super::super::series::{Clock, Series};
-use super::super::totals::{Group, groups};
+use super::super::record::{Group, LaneRecord, Outcome, RunRecord, WindowCounts, groups};
+use super::super::series::{Percentiles, Quantile, Series, digits};
 use super::super::verdict::LoadVerdict;
-use super::table::Table;
 use crate::contract::WINDOW_SECONDS;
 use crate::report::ExitCode;
 use crate::report::page::{Page, Tone};
-use crate::report::wording::{count, grouped, time};
+use crate::report::page::{count, grouped, time};
 
 /// How many reasons are told in full.
 const REASONS: usize = 20;
@@ -59,7 +56,7 @@ pub(super) fn page(run: &RunRecord, verdict: &LoadVerdict) -> Page {
 }
 
 fn head(page: &mut Page, run: &RunRecord) {
-    let shard = run.shard.map_or(String::new(), |(index, of)| format!(", shard {index} of {of}"));
+    let shard = run.shard.map_or(String::new(), |shard| format!(", shard {} of {}", shard.index, shard.of));
     let keys = count(run.lanes.len() as u64, "key");
     let text = format!("  against {}, {keys} for {}{shard}", run.target, time(run.took));
     page.line(0, &[(Tone::Strong, &run.profile), (Tone::Plain, &text)]);
@@ -112,7 +109,7 @@ fn lane(page: &mut Page, group: &Group, broken: Option<&BTreeSet<usize>>, unjudg
 
 fn windows(group: &Group, broken: Option<&BTreeSet<usize>>, unjudged: &str) -> Table {
     let sum = &group.sum;
-    let told_apart = !sum.window_latencies.is_empty();
+    let told_apart = !sum.times_by_window.is_empty();
     // Of several keys it is known what none of them exceeded, unless their times were kept in full.
     let most = if group.keys > 1 && !told_apart { "≤" } else { "" };
     let mut head = vec!["window", "planned", "sent", "admitted", "limited", "errors", "wrong 429", "events"];
@@ -153,7 +150,7 @@ fn step(sum: &LaneRecord, window: usize) -> String {
 /// The median, the p99 and the longest of the response times of what a window admitted.
 fn quickness(sum: &LaneRecord, window: usize, most: &str) -> [String; 3] {
     let kept = sum.window_times.get(window).and_then(|times| times.response.get(&Outcome::Admitted).copied());
-    let whole = Series::Times(Outcome::Admitted, Clock::Response).of_window(sum, window);
+    let whole = sum.of_window(Series::Response(Outcome::Admitted), window);
     let shown = whole.and_then(Percentiles::of).or(kept);
     shown.map_or_else(Default::default, |of| {
         [of.p50, of.p99, of.max].map(|micros| format!("{most}{}", digits(micros as f64 / 1_000.0)))
@@ -178,16 +175,16 @@ fn row(window: String, counts: &WindowCounts) -> Vec<String> {
 /// A row for each clock of each outcome that occurred: the admitted by themselves, and the rest too.
 fn times(sum: &LaneRecord) -> Table {
     let mut table = Table::new(2, &["in ms", "", "count", "p50", "p90", "p99", "p99.9", "max"]);
-    for series in Series::all() {
-        let Some(histogram) = series.of(sum).filter(|times| !times.is_empty()) else { continue };
+    for series in Series::ALL.into_iter().filter(|series| !sum.times[*series].is_empty()) {
+        let times = &sum.times[series];
         let (what, clock) = match series {
-            Series::Times(outcome, Clock::Response) => (outcome.word(), "response"),
-            Series::Times(_, Clock::Service) => ("", "service"),
+            Series::Response(outcome) => (outcome.word(), "response"),
+            Series::Service(_) => ("", "service"),
             Series::SendLag => ("send lag", ""),
             Series::SlotWait => ("wait for a slot", ""),
         };
-        let mut cells = vec![what.to_owned(), clock.to_owned(), grouped(histogram.len())];
-        cells.extend(Quantile::ALL.iter().filter_map(|which| quantile(histogram, *which)).map(digits));
+        let mut cells = vec![what.to_owned(), clock.to_owned(), grouped(times.len())];
+        cells.extend(Quantile::ALL.iter().filter_map(|which| which.of(times)).map(digits));
         table.row(Tone::Plain, cells);
     }
     table
@@ -224,4 +221,46 @@ fn last_line(page: &mut Page, verdict: &LoadVerdict) {
     };
     let exit: ExitCode = verdict.exit();
     page.line(0, &[(tone, &text), (Tone::Plain, &format!(" (exit code {})", exit.code()))]);
+}
+
+/// Rows of cells: words to the left, numbers to the right.
+struct Table {
+    words: usize,
+    rows: Vec<(Tone, Vec<String>)>,
+}
+
+impl Table {
+    /// A table whose first `words` columns hold words, and the others numbers. A last cell beyond the head
+    /// is a remark.
+    fn new(words: usize, head: &[&str]) -> Self {
+        Self { words, rows: vec![(Tone::Dim, head.iter().map(|cell| (*cell).to_owned()).collect())] }
+    }
+
+    /// Adds a row.
+    fn row(&mut self, tone: Tone, cells: Vec<String>) {
+        self.rows.push((tone, cells));
+    }
+
+    /// Puts it on a page.
+    fn show(&self, page: &mut Page, indent: usize) {
+        let columns = self.rows.first().map_or(0, |(_, head)| head.len());
+        let widths: Vec<usize> = (0..columns)
+            .map(|at| {
+                let cells = self.rows.iter().filter_map(|(_, cells)| cells.get(at));
+                cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+            })
+            .collect();
+        for (tone, cells) in &self.rows {
+            let padded: Vec<String> = cells
+                .iter()
+                .enumerate()
+                .map(|(at, cell)| match widths.get(at) {
+                    Some(width) if at < self.words => format!("{cell:<width$}"),
+                    Some(width) => format!("{cell:>width$}"),
+                    None => cell.clone(),
+                })
+                .collect();
+            page.line(indent, &[(*tone, &padded.join("  "))]);
+        }
+    }
 }

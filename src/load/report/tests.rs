@@ -6,7 +6,7 @@ use quick_junit::Report;
 use super::*;
 use crate::contract::ApiKey;
 use crate::load::samples::{GOOD, climbing, lane, run};
-use crate::load::{LaneRecord, WindowCounts};
+use crate::load::{LaneRecord, Shard, WindowCounts};
 
 const SUSTAIN: &str = r#"{"admitted": "limit", "response": {"admitted": {"p99_ms": 100}}}"#;
 
@@ -132,7 +132,7 @@ fn a_rising_rate_is_told_by_its_steps_and_where_it_broke() {
 fn good_interrupted_and_empty_runs_end_in_words() {
     let mut record = run(vec![lane(0, &[GOOD])], SUSTAIN);
     assert!(shown(&record).ends_with("\nmet: every threshold held (exit code 0)\n"));
-    record.shard = Some((2, 4));
+    record.shard = Some(Shard { index: 2, of: 4 });
     assert!(
         shown(&record).starts_with(
             "sustain-standard  against http://127.0.0.1:8080, 1 key for 3 min 0 s, shard 2 of 4\n"
@@ -246,4 +246,74 @@ fn keys_stay_out_of_every_report() {
         let text = String::from_utf8(text).unwrap();
         assert!(!text.contains("kW2mN5vB1x") && !text.contains("a1b2c3d4"), "{text}");
     }
+}
+
+const COMMITTED: &str = include_str!("../../../schemas/load.schema.json");
+
+/// `TRENCHCHECK_BLESS=1 cargo test load_schema` writes the file anew after a change that is meant.
+#[test]
+fn the_committed_load_schema_is_the_one_in_force() {
+    let now = serde_json::to_string_pretty(&load_schema()).unwrap() + "\n";
+    if std::env::var_os("TRENCHCHECK_BLESS").is_some() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/load.schema.json");
+        std::fs::write(path, &now).unwrap();
+        return;
+    }
+    assert!(COMMITTED == now, "run this test with TRENCHCHECK_BLESS=1 if the change is meant");
+}
+
+fn document(run: &RunRecord) -> serde_json::Value {
+    serde_json::from_str(&json(run).unwrap()).unwrap()
+}
+
+#[test]
+fn what_is_written_is_valid_by_the_schema() {
+    let few = WindowCounts { admitted: 50, limited: 9, errors: 1, ..GOOD };
+    let mut shard = run(
+        vec![lane(0, &[GOOD, few]), lane(1, &[])],
+        r#"{"admitted": "limit - 1", "response": {"admitted": {"p99_9_ms": 3}}}"#,
+    );
+    shard.shard = Some(Shard { index: 1, of: 4 });
+    let schema = serde_json::from_str(COMMITTED).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    for run in [climbing(), run(vec![], "{}"), run(vec![lane(0, &[GOOD])], r#"{"admitted": 60}"#), shard] {
+        let document = document(&run);
+        let errors: Vec<String> = validator
+            .iter_errors(&document)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
+        assert!(errors.is_empty(), "{errors:#?}");
+    }
+}
+
+#[test]
+fn the_document_says_where_a_rising_rate_broke() {
+    let step = |window: u32, rate: u32| {
+        serde_json::json!({
+            "window": window,
+            "requests_per_minute": [rate, rate],
+            "events_per_minute": [rate * 100, rate * 100]
+        })
+    };
+    let climb = serde_json::json!({"lane": "standard-1", "held": step(2, 200), "broke": step(3, 300)});
+    assert_eq!(document(&climbing())["climb"], climb);
+    let plain = document(&run(vec![lane(0, &[GOOD])], "{}"));
+    assert!(plain["climb"].is_null(), "{plain}");
+}
+
+#[test]
+fn the_document_says_what_the_run_came_to() {
+    let few = WindowCounts { admitted: 50, limited: 10, ..GOOD };
+    let document = document(&run(vec![lane(0, &[few])], r#"{"admitted": "limit"}"#));
+    assert_eq!(
+        document["verdict"],
+        serde_json::json!({
+            "word": "missed",
+            "exit_code": 6,
+            "reasons": ["standard-1, window 1: admitted 50, expected exactly 60 (limit)"]
+        })
+    );
+    assert_eq!(document["times"][0]["series"], "admitted.response");
+    assert_eq!(document["times"][0]["samples"], 50);
+    assert_eq!(document["times"][2]["series"], "limited.response");
 }

@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::answer::{Reading, read};
 use super::attack::{Waiting, sample};
 use super::client::Exchange;
-use super::freshness::{Freshness, most_to_use_up};
-use super::ledger::{LaneLedger, Sample, What};
+use super::client::{Reading, read};
+use super::keys::{Freshness, most_to_use_up};
+use super::ledger::Watch;
+use super::ledger::{LaneLedger, Sample};
 use super::profile::{Align, Library, Request as Wish, Shelved};
-use super::watch::Watch;
 use super::*;
 use crate::contract::{ApiKey, Tier};
 use crate::deployment::{Envelope, Keys, Target};
@@ -124,7 +124,7 @@ impl<'w> Server<'w> {
                 let plaintext = format!("ct_live_{:032}", lane.key);
                 let plan = lane.role.tier().filter(|tier| *tier != Tier::Ingestion);
                 let plan = plan.unwrap_or(Tier::Standard);
-                let spec = KeySpec { name: lane.name.clone(), scopes: lane.role.scopes(), plan };
+                let spec = KeySpec { name: lane.record.name.clone(), scopes: lane.role.scopes(), plan };
                 let key = ApiKey::new(plaintext.clone()).unwrap();
                 engine.create_key(&workspace, format!("key_{}", lane.key), spec, &key, 0).unwrap();
                 plaintext
@@ -196,7 +196,7 @@ impl<'w> Server<'w> {
 
     fn run(&mut self, plan: &Plan, start: Duration) -> Vec<LaneRecord> {
         let mut ledgers: Vec<LaneLedger> =
-            plan.lanes.iter().map(|lane| LaneLedger::new(lane.clone(), plan.window)).collect();
+            plan.lanes.iter().map(|lane| LaneLedger::new(lane.clone())).collect();
         let mut waiting: Vec<Waiting> = plan.lanes.iter().map(|_| Waiting::default()).collect();
         // When each request arrives; of a lane that waits, one request follows the other.
         let mut coming = BinaryHeap::new();
@@ -222,14 +222,14 @@ impl<'w> Server<'w> {
             if lane.waits {
                 waiting[place].heed(&exchange, &mut taken);
             }
-            ledgers[place].take(Sample { due, what: What::Sent(taken) });
+            ledgers[place].take(Sample { due, sent: Some(taken) });
             if !lane.waits {
                 continue;
             }
             for next in ticket + 1..lane.pacer.total() {
                 let due = lane.pacer.due(next).unwrap();
                 if waiting[place].withholds(self.zero + start + due) {
-                    ledgers[place].take(Sample { due, what: What::Withheld });
+                    ledgers[place].take(Sample { due, sent: None });
                     continue;
                 }
                 let sent = (start + due).max(exchange.done - self.zero);

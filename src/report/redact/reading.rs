@@ -1,4 +1,4 @@
-//! One way to read a text: as it stands, unescaped, or base64-decoded.
+//! One way to read a text: as it stands, unescaped, or decoded from base64 or hexadecimal digits.
 
 use std::ops::Range;
 
@@ -45,7 +45,7 @@ impl Reading {
         layers
     }
 
-    /// Percent-encoding and JSON escapes taken off once; `None` where there are none.
+    /// Percent-encoding, JSON escapes and HTML entities taken off once; `None` where there are none.
     fn unescaped(&self) -> Option<Self> {
         let units = &self.0;
         let mut out = Vec::with_capacity(units.len());
@@ -67,6 +67,18 @@ impl Reading {
             .split(|unit| sextet(unit.byte).is_none())
             .filter(move |stretch| stretch.len() * 6 >= shortest * 8)
             .flat_map(|stretch| (0..4.min(stretch.len())).map(|skip| decoded(&stretch[skip..])))
+    }
+
+    /// Every stretch that could be `shortest` bytes or more in hexadecimal digits, decoded from both places in a pair.
+    pub(super) fn hex(&self, shortest: usize) -> impl Iterator<Item = Self> {
+        self.0
+            .split(|unit| !unit.byte.is_ascii_hexdigit())
+            .filter(move |stretch| stretch.len() >= shortest * 2)
+            .flat_map(|stretch| (0..2).map(|skip| &stretch[skip..]))
+            .map(|stretch| {
+                let pairs = stretch.chunks_exact(2);
+                Self(pairs.filter_map(|pair| unit(pair, (hex(pair, 0, 2)? & 0xff) as u8)).collect())
+            })
     }
 
     /// The text with what overlaps `found` replaced by `mask`, together with adjoining letters and digits.
@@ -124,8 +136,42 @@ fn escape(units: &[Unit], out: &mut Vec<Unit>) -> usize {
         },
         (Some(b'\\'), Some(mark @ (b'"' | b'\\' | b'/'))) => put(&[mark], 2),
         (Some(b'\\'), Some(b'b' | b'f' | b'n' | b'r' | b't')) => put(b" ", 2),
+        (Some(b'&'), _) => match entity(units) {
+            Some((mark, taken)) => put(mark.encode_utf8(&mut [0; 4]).as_bytes(), taken),
+            None => 0,
+        },
         _ => 0,
     }
+}
+
+/// The mark that an HTML entity at the beginning of `units` stands for, and how many units it takes.
+fn entity(units: &[Unit]) -> Option<(char, usize)> {
+    /// The longest of those below, zeros before a number aside.
+    const LONGEST: usize = 12;
+    let end = units.iter().take(LONGEST).position(|unit| unit.byte == b';')?;
+    let name: String = units[1..end].iter().map(|unit| char::from(unit.byte)).collect();
+    let mark = match (name.as_str(), name.strip_prefix(['#'])) {
+        (_, Some(number)) => {
+            let code = match number.strip_prefix(['x', 'X']) {
+                Some(digits) => u32::from_str_radix(digits, 16).ok(),
+                None => number.parse().ok(),
+            };
+            char::from_u32(code?)?
+        }
+        ("amp", _) => '&',
+        ("lt", _) => '<',
+        ("gt", _) => '>',
+        ("quot", _) => '"',
+        ("apos", _) => '\'',
+        ("lowbar", _) => '_',
+        _ => return None,
+    };
+    Some((mark, end + 1))
+}
+
+/// A byte that these units are read as.
+fn unit(units: &[Unit], byte: u8) -> Option<Unit> {
+    Some(Unit { byte, from: units.first()?.from, to: units.last()?.to })
 }
 
 /// The number that `count` hexadecimal digits from `at` on stand for.

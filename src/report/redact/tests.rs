@@ -31,6 +31,11 @@ fn dresses(secret: &str) -> Vec<String> {
         serde_json::to_string(secret).unwrap(),
         serde_json::to_string(&serde_json::to_string(secret).unwrap()).unwrap(),
         escaped,
+        secret.bytes().map(|byte| format!("{byte:02x}")).collect(),
+        secret.bytes().map(|byte| format!("{byte:02X}")).collect(),
+        secret.bytes().map(|byte| format!("&#{byte};")).collect(),
+        secret.bytes().map(|byte| format!("&#x{byte:x};")).collect(),
+        secret.replace('_', "&lowbar;").replace('a', "&#97;"),
     ];
     for credentials in [
         secret.to_owned(),
@@ -50,7 +55,7 @@ fn dresses(secret: &str) -> Vec<String> {
 fn readings(text: &str) -> Vec<Vec<u8>> {
     let mut layers = vec![Reading::plain(text)];
     layers.extend(layers[0].layers());
-    let decoded: Vec<_> = layers.iter().flat_map(|layer| layer.base64(1)).collect();
+    let decoded: Vec<_> = layers.iter().flat_map(|layer| layer.base64(1).chain(layer.hex(1))).collect();
     layers.iter().chain(&decoded).map(Reading::folded).collect()
 }
 
@@ -194,4 +199,24 @@ fn a_mask_beside_an_escape_leaves_the_escape_whole() {
 fn a_key_that_is_not_ascii_is_masked_at_character_boundaries() {
     let redactor = knowing(&["schlüsselgeheimnisß"]);
     assert_eq!(redactor.scrub("äschlüsselgeheimnisßä"), "ä…ä");
+}
+
+#[test]
+fn own_words_stay_whole_and_what_comes_from_outside_does_not() {
+    let redactor = knowing(&["ct_live_standard"]);
+    redactor.keep("rate.standard");
+    let text = "rate.standard (limit.standard) says: the standard key, xrate.standard";
+    assert_eq!(redactor.scrub(text), "rate.standard (limit.standard) says: the … key, xrate.…");
+    let event = |text: &str| {
+        let result = crate::report::samples::result(
+            "rate.standard",
+            crate::scenario::model::Level::Must,
+            crate::report::Verdict::Blocked(text.to_owned()),
+        );
+        Event::CheckFinished(Box::new(result))
+    };
+    let Event::CheckFinished(after) = redactor.event(&event("no standard")).unwrap() else { panic!() };
+    assert_eq!(after.id, "rate.standard");
+    assert_eq!(after.verdict, crate::report::Verdict::Blocked("no …".to_owned()));
+    assert_eq!(after.file, "scenarios/auth/no-query.yaml");
 }

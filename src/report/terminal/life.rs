@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::super::event::Event;
+use super::super::page::{count, time};
 use super::super::timeline::Timeline;
-use super::super::wording::{count, time};
 
 /// How often there is one.
 pub(super) const EVERY: Duration = Duration::from_secs(30);

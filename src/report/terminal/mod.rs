@@ -1,24 +1,22 @@
 //! The report on a terminal, or in a pipe.
 
 mod causes;
-mod lanes;
 mod life;
 mod progress;
 mod summary;
 
-use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use indicatif::ProgressDrawTarget;
 
-use super::causes::causes as all_causes;
-use super::event::{Cause, CheckResult, Event, RunInfo, RunSummary, Verdict};
+use super::event::{CheckResult, Event, RunInfo, RunSummary, Verdict};
 use super::failure;
 use super::page::{Page, Tone};
+use super::page::{count, time};
+use super::results::causes as all_causes;
 use super::sink::Reporter;
 use super::timeline::Timeline;
-use super::wording::{count, time};
 use life::Life;
 use progress::Progress;
 
@@ -46,24 +44,6 @@ pub struct TerminalOptions {
     pub colour: bool,
     /// How much is told.
     pub verbosity: Verbosity,
-}
-
-impl TerminalOptions {
-    /// Progress and colours on a terminal only, and no colours where `NO_COLOR` is set to anything.
-    ///
-    /// ```
-    /// use trenchcheck::report::{TerminalOptions, Verbosity};
-    ///
-    /// let options = TerminalOptions::detect(true, Some("1".as_ref()), Verbosity::Normal);
-    /// assert!(options.interactive && !options.colour);
-    /// ```
-    pub fn detect(is_terminal: bool, no_color: Option<&OsStr>, verbosity: Verbosity) -> Self {
-        Self {
-            interactive: is_terminal && verbosity != Verbosity::Quiet,
-            colour: is_terminal && no_color.is_none_or(OsStr::is_empty),
-            verbosity,
-        }
-    }
 }
 
 /// Reports to people: a line for each check that fails, then the causes, then a summary.
@@ -109,19 +89,13 @@ impl Terminal {
     fn started(&mut self, info: &RunInfo) -> io::Result<()> {
         self.info = Some(info.clone());
         self.width = info.checks.iter().map(String::len).max().unwrap_or(0);
-        if let Some(progress) = &mut self.progress {
-            progress.start(info);
-        }
         let mut page = Page::default();
         if self.options.verbosity != Verbosity::Quiet {
             let clock = if info.virtual_time { "virtual time" } else { "real time" };
-            let mut header = format!("{}, keys: {}, {clock}", count_checks(info), info.keys);
-            for (set, flag) in [(info.strict, "--strict"), (info.rfc, "--rfc")] {
-                if set {
-                    header.push_str(", ");
-                    header.push_str(flag);
-                }
-            }
+            let checks = count(info.checks.len() as u64, "check");
+            let strict = if info.strict { ", --strict" } else { "" };
+            let rfc = if info.rfc { ", --rfc" } else { "" };
+            let header = format!("{checks}, keys: {}, {clock}{strict}{rfc}", info.keys);
             page.line(0, &[(Tone::Strong, &info.target), (Tone::Plain, "  "), (Tone::Plain, &header)]);
             page.gap();
         }
@@ -129,9 +103,6 @@ impl Terminal {
     }
 
     fn planned(&mut self, timeline: &Timeline) -> io::Result<()> {
-        if let Some(progress) = &mut self.progress {
-            progress.plan(timeline);
-        }
         let mut page = Page::default();
         if self.options.verbosity != Verbosity::Quiet && timeline.takes >= WORTH_TELLING {
             page.line(0, &[(Tone::Dim, &format!("expected to take {}", time(timeline.takes)))]);
@@ -175,9 +146,6 @@ impl Terminal {
             self.told = true;
         }
         self.results.push(result.clone());
-        if let Some(progress) = &mut self.progress {
-            progress.done(&result.id);
-        }
         self.show(&page)
     }
 
@@ -185,13 +153,14 @@ impl Terminal {
         if let Some(progress) = self.progress.take() {
             progress.clear();
         }
-        let verbosity = self.options.verbosity;
-        let causes = all_causes(&self.results, self.info.as_ref(), run);
+        let (quiet, verbose) =
+            (self.options.verbosity == Verbosity::Quiet, self.options.verbosity == Verbosity::Verbose);
+        let mut causes = all_causes(&self.results, self.info.as_ref(), run);
         let mut page = Page::default();
-        if verbosity == Verbosity::Quiet {
-            let gating: Vec<Cause> = causes.into_iter().filter(|cause| cause.gates).collect();
-            causes::causes(&mut page, &gating, &self.results);
-            if !gating.is_empty() {
+        if quiet {
+            causes.retain(|cause| cause.gates);
+            causes::causes(&mut page, &causes, &self.results);
+            if !causes.is_empty() {
                 page.gap();
             }
         } else {
@@ -199,15 +168,12 @@ impl Terminal {
                 page.gap();
                 causes::causes(&mut page, &causes, &self.results);
             }
-            if verbosity == Verbosity::Verbose {
-                for result in self.results.iter().filter(|result| !result.failures.is_empty()) {
-                    page.gap();
-                    failure::check_in_full(&mut page, result);
-                }
+            for result in self.results.iter().filter(|result| verbose && !result.failures.is_empty()) {
+                page.gap();
+                failure::check_in_full(&mut page, result);
             }
-            let verbose = verbosity == Verbosity::Verbose;
-            let untold: Vec<&CheckResult> = self.results.iter().filter(|_| !verbose).collect();
-            summary::observed(&mut page, &untold, run, !causes.is_empty());
+            let untold: &[CheckResult] = if verbose { &[] } else { &self.results };
+            summary::observed(&mut page, untold, run, !causes.is_empty());
             summary::clauses(&mut page, &self.results);
             summary::open(&mut page, &self.results, &causes, run);
             summary::counts(&mut page, &self.results, run, verbose);
@@ -223,46 +189,23 @@ impl Terminal {
 impl Reporter for Terminal {
     fn event(&mut self, event: &Event) -> io::Result<()> {
         self.life.keep(event, self.begun.elapsed());
+        if let Some(progress) = &mut self.progress {
+            progress.event(event);
+        }
         match event {
-            Event::Started(info) => return self.started(info),
-            Event::Secret(_) => {}
-            Event::Planned(timeline) => return self.planned(timeline),
-            Event::CheckStarted { id } => {
-                if let Some(progress) = &mut self.progress {
-                    progress.running(id);
-                }
-            }
-            Event::KeysLent { id, keys } => {
-                if let Some(progress) = &mut self.progress {
-                    progress.lent(id, keys);
-                }
-            }
-            Event::KeysBack { keys } => {
-                if let Some(progress) = &mut self.progress {
-                    progress.back(keys);
-                }
-            }
-            Event::PlayedAgain { id, why } => return self.again(id, why),
-            Event::Waiting { id, keys, what, how_long } => {
-                if let Some(progress) = &mut self.progress {
-                    progress.waiting(id, keys, what, *how_long);
-                }
-            }
-            Event::Resumed { id, keys } => {
-                if let Some(progress) = &mut self.progress {
-                    progress.resumed(id, keys);
-                }
-            }
+            Event::Started(info) => self.started(info),
+            Event::Planned(timeline) => self.planned(timeline),
+            Event::PlayedAgain { id, why } => self.again(id, why),
             Event::Exchange { id, exchange } => {
                 let mut page = Page::default();
                 page.line(0, &[(Tone::Dim, id)]);
                 failure::exchange(&mut page, 2, exchange);
-                return self.show(&page);
+                self.show(&page)
             }
-            Event::CheckFinished(result) => return self.finished(result),
-            Event::Finished(run) => return self.ended(run),
+            Event::CheckFinished(result) => self.finished(result),
+            Event::Finished(run) => self.ended(run),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn wants_exchanges(&self) -> bool {
@@ -280,10 +223,6 @@ impl Reporter for Terminal {
     }
 }
 
-fn count_checks(info: &RunInfo) -> String {
-    count(info.checks.len() as u64, "check")
-}
-
 /// `PASS    auth.no-query  (12 ms)`, and below it what a list says of it; where all is told, also what was observed.
 fn verdict_line(page: &mut Page, result: &CheckResult, width: usize, full: bool) {
     let (word, tone) = match result.verdict {
@@ -294,7 +233,7 @@ fn verdict_line(page: &mut Page, result: &CheckResult, width: usize, full: bool)
         Verdict::Skipped(_) => ("SKIP   ", Tone::Dim),
         Verdict::Blocked(_) => ("BLOCKED", Tone::Warn),
         Verdict::Inconclusive(_) => ("UNSURE ", Tone::Warn),
-        Verdict::KnownDeviation if is_stale(result) => ("STALE  ", Tone::Bad),
+        Verdict::KnownDeviation if result.is_expired() => ("STALE  ", Tone::Bad),
         Verdict::KnownDeviation => ("KNOWN  ", Tone::Dim),
         Verdict::UnexpectedPass => ("STALE  ", Tone::Bad),
     };
@@ -322,10 +261,6 @@ fn verdict_line(page: &mut Page, result: &CheckResult, width: usize, full: bool)
     for case in &result.not_played {
         page.block(8, Tone::Dim, &format!("not played: {case}"));
     }
-}
-
-fn is_stale(result: &CheckResult) -> bool {
-    result.known.as_ref().is_some_and(|known| known.expired)
 }
 
 #[cfg(test)]

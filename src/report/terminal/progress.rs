@@ -1,13 +1,13 @@
 //! What is going on, drawn below the report while it goes on.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-use super::super::event::RunInfo;
-use super::super::timeline::Timeline;
-use super::lanes::Lanes;
+use crate::report::event::Event;
+use crate::report::timeline::{Lane, Timeline};
 
 /// So many waits are drawn; the others are counted.
 const WAITS: usize = 6;
@@ -17,7 +17,7 @@ const NAMED: usize = 3;
 const WORTH_DRAWING: Duration = Duration::from_secs(5);
 const MOST_LANES: usize = 18;
 /// How often a countdown is redrawn.
-pub(super) const TICK: Duration = Duration::from_millis(200);
+const TICK: Duration = Duration::from_millis(200);
 
 /// A line for the whole run, and one for each wait with its countdown.
 pub(super) struct Progress {
@@ -38,47 +38,54 @@ impl Progress {
         Self { lines, run, running: BTreeMap::new(), lanes: None, virtual_time: false }
     }
 
-    pub(super) fn start(&mut self, info: &RunInfo) {
-        self.virtual_time = info.virtual_time;
-        self.run = self.lines.add(self.run.clone());
-        self.run.set_length(info.checks.len() as u64);
-        self.run.enable_steady_tick(TICK);
-    }
-
-    /// Draws a line for each key of a run that takes its time, unless they would fill the screen.
-    pub(super) fn plan(&mut self, timeline: &Timeline) {
-        self.lanes = (timeline.takes >= WORTH_DRAWING && timeline.lanes.len() <= MOST_LANES)
-            .then(|| Lanes::new(&self.lines, timeline));
-    }
-
-    /// A case has these keys now.
-    pub(super) fn lent(&self, id: &str, keys: &[String]) {
-        if let Some(lanes) = &self.lanes {
-            lanes.lent(id, keys);
+    /// Draws what the event changes.
+    pub(super) fn event(&mut self, event: &Event) {
+        match event {
+            Event::Started(info) => {
+                self.virtual_time = info.virtual_time;
+                self.run = self.lines.add(self.run.clone());
+                self.run.set_length(info.checks.len() as u64);
+                self.run.enable_steady_tick(TICK);
+            }
+            // A line for each key of a run that takes its time, unless they would fill the screen.
+            Event::Planned(timeline) => {
+                self.lanes = (timeline.takes >= WORTH_DRAWING && timeline.lanes.len() <= MOST_LANES)
+                    .then(|| Lanes::new(&self.lines, timeline));
+            }
+            Event::CheckStarted { id } => {
+                self.running.entry(id.to_owned()).or_default();
+                self.name_running();
+            }
+            Event::KeysLent { id, keys } => {
+                self.lanes.iter().for_each(|lanes| lanes.lent(id, keys));
+            }
+            Event::KeysBack { keys } => self.lanes.iter().for_each(|lanes| lanes.back(keys)),
+            // Virtual waits are over before they could be read, so they are not drawn.
+            Event::Waiting { id, keys, what, how_long } if !self.virtual_time => match &self.lanes {
+                Some(lanes) => lanes.waiting(id, keys, *how_long),
+                None => self.waiting(id, what, *how_long),
+            },
+            Event::Resumed { id, keys } => match &self.lanes {
+                Some(lanes) => lanes.resumed(keys),
+                None => {
+                    if let Some(wait) = self.running.get_mut(id).and_then(Vec::pop) {
+                        self.remove(wait);
+                    }
+                    self.name_running();
+                }
+            },
+            Event::CheckFinished(result) => {
+                for wait in self.running.remove(&result.id).unwrap_or_default() {
+                    self.remove(wait);
+                }
+                self.run.inc(1);
+                self.name_running();
+            }
+            _ => {}
         }
     }
 
-    /// Nobody has these keys now, or one fewer of those who share them.
-    pub(super) fn back(&self, keys: &[String]) {
-        if let Some(lanes) = &self.lanes {
-            lanes.back(keys);
-        }
-    }
-
-    pub(super) fn running(&mut self, id: &str) {
-        self.running.entry(id.to_owned()).or_default();
-        self.name_running();
-    }
-
-    /// Virtual waits are over before they could be read, so they are not drawn.
-    pub(super) fn waiting(&mut self, id: &str, keys: &[String], what: &str, how_long: Duration) {
-        if self.virtual_time {
-            return;
-        }
-        if let Some(lanes) = &self.lanes {
-            lanes.waiting(id, keys, how_long);
-            return;
-        }
+    fn waiting(&mut self, id: &str, what: &str, how_long: Duration) {
         let drawn = self.running.values().flatten().flatten().count();
         let line = (drawn < WAITS).then(|| {
             let left = move |state: &ProgressState, out: &mut dyn std::fmt::Write| {
@@ -93,25 +100,6 @@ impl Progress {
             line
         });
         self.running.entry(id.to_owned()).or_default().push(line);
-        self.name_running();
-    }
-
-    pub(super) fn resumed(&mut self, id: &str, keys: &[String]) {
-        if let Some(lanes) = &self.lanes {
-            lanes.resumed(keys);
-            return;
-        }
-        if let Some(wait) = self.running.get_mut(id).and_then(Vec::pop) {
-            self.remove(wait);
-        }
-        self.name_running();
-    }
-
-    pub(super) fn done(&mut self, id: &str) {
-        for wait in self.running.remove(id).unwrap_or_default() {
-            self.remove(wait);
-        }
-        self.run.inc(1);
         self.name_running();
     }
 
@@ -154,15 +142,153 @@ impl Progress {
 }
 
 /// A countdown shows what is left rounded up, and so never stands at 0 while it still waits.
-pub(super) fn countdown(left: Duration) -> String {
+fn countdown(left: Duration) -> String {
     format!("{} s", left.as_secs() + u64::from(left.subsec_nanos() > 0))
 }
 
-pub(super) fn visible_line(text: &str) -> String {
+fn visible_line(text: &str) -> String {
     text.chars().filter(|mark| !mark.is_control()).collect()
 }
 
 /// The templates are literals of this file; the tests draw each of them.
-pub(super) fn style(template: &str) -> ProgressStyle {
+fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
+/// Columns of the timeline.
+const COLUMNS: usize = 32;
+/// Where the run stands.
+const NOW: char = '│';
+
+/// The lines of a planned run.
+struct Lanes {
+    lines: MultiProgress,
+    by_key: BTreeMap<String, (ProgressBar, Arc<Mutex<State>>)>,
+}
+
+/// What a key is used for now.
+#[derive(Debug, Default)]
+struct State {
+    /// The checks that have it.
+    checks: Vec<String>,
+    /// Who waits, and until when.
+    wait: Option<(String, Instant)>,
+}
+
+impl State {
+    fn text(&self, now: Instant) -> String {
+        match (&self.wait, self.checks.as_slice()) {
+            (Some((id, until)), _) => {
+                format!("{id} waits {}", countdown(until.saturating_duration_since(now)))
+            }
+            (None, []) => String::new(),
+            (None, [only]) => only.clone(),
+            (None, [first, others @ ..]) => format!("{first} and {} more", others.len()),
+        }
+    }
+}
+
+impl Lanes {
+    fn new(lines: &MultiProgress, timeline: &Timeline) -> Self {
+        // What all names begin with says nothing.
+        let short =
+            |key: &str| key.strip_prefix(crate::deployment::KEY_VARIABLE_PREFIX).unwrap_or(key).to_owned();
+        let width = timeline.lanes.iter().map(|lane| short(&lane.key).chars().count()).max().unwrap_or(0);
+        let line = |lane: &Lane| {
+            let state = Arc::new(Mutex::new(State::default()));
+            let (drawn, takes, shown) =
+                (lane.drawn(timeline.takes, COLUMNS), timeline.takes, Arc::clone(&state));
+            let begun = Instant::now();
+            let bar = move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
+                // A redraw that fails is drawn again at the next tick.
+                let _ = out.write_str(&at(&drawn, begun.elapsed(), takes));
+            };
+            let doing = move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
+                let _ = out.write_str(&locked(&shown).text(Instant::now()));
+            };
+            let line = lines.add(ProgressBar::new_spinner());
+            line.set_style(
+                style("  {prefix} {bar_of_key} {doing}").with_key("bar_of_key", bar).with_key("doing", doing),
+            );
+            line.set_prefix(visible_line(&format!("{:width$}", short(&lane.key))));
+            line.enable_steady_tick(TICK);
+            (lane.key.clone(), (line, state))
+        };
+        Self { lines: lines.clone(), by_key: timeline.lanes.iter().map(line).collect() }
+    }
+
+    fn lent(&self, id: &str, keys: &[String]) {
+        self.change(keys, |state| state.checks.push(visible_line(id)));
+    }
+
+    fn back(&self, keys: &[String]) {
+        self.change(keys, |state| {
+            // Who shares a key is soon over; which of them it was makes no difference to the line for long.
+            if !state.checks.is_empty() {
+                state.checks.remove(0);
+            }
+        });
+    }
+
+    fn waiting(&self, id: &str, keys: &[String], how_long: Duration) {
+        let until = Instant::now() + how_long;
+        self.change(keys, |state| state.wait = Some((visible_line(id), until)));
+    }
+
+    fn resumed(&self, keys: &[String]) {
+        self.change(keys, |state| state.wait = None);
+    }
+
+    fn change(&self, keys: &[String], change: impl Fn(&mut State)) {
+        for (_, state) in keys.iter().filter_map(|key| self.by_key.get(key)) {
+            change(&mut locked(state));
+        }
+    }
+
+    /// Ends the drawing.
+    fn clear(self) {
+        for (line, _) in self.by_key.into_values() {
+            line.finish_and_clear();
+            self.lines.remove(&line);
+        }
+    }
+}
+
+fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    // A panic elsewhere leaves nothing half-written here.
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The drawn lane with a mark where the run stands.
+fn at(drawn: &str, elapsed: Duration, takes: Duration) -> String {
+    let share = elapsed.as_secs_f64() / takes.as_secs_f64().max(f64::MIN_POSITIVE);
+    let now = ((share * COLUMNS as f64) as usize).min(COLUMNS);
+    let mut marks: Vec<char> = format!("{drawn:COLUMNS$} ").chars().collect();
+    marks[now] = NOW;
+    marks.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mark_moves_from_the_beginning_to_the_end_and_stays_there() {
+        let minute = Duration::from_secs(60);
+        assert!(at("█──", Duration::ZERO, minute).starts_with("│──"));
+        let half = at("█──", minute / 2, minute);
+        assert_eq!(half.chars().position(|mark| mark == NOW), Some(COLUMNS / 2));
+        assert_eq!(at("", 3 * minute, minute).chars().last(), Some(NOW));
+    }
+
+    #[test]
+    fn a_line_says_who_has_the_key_and_how_long_it_waits() {
+        let now = Instant::now();
+        let mut state = State::default();
+        assert_eq!(state.text(now), "");
+        state.checks = vec!["auth.missing".to_owned(), "auth.empty".to_owned()];
+        assert_eq!(state.text(now), "auth.missing and 1 more");
+        state.wait = Some(("rate.standard".to_owned(), now + Duration::from_secs(42)));
+        assert_eq!(state.text(now), "rate.standard waits 42 s");
+    }
 }

@@ -1,11 +1,11 @@
 //! The end of the report: what was observed, what each clause came to, what stays open, the outcome.
 
-use super::super::causes::{Open, is_named, open as open_reasons, some};
 use super::super::event::{Cause, CheckResult, RunSummary, Verdict};
 use super::super::exit::ExitCode;
 use super::super::page::{Page, Tone};
-use super::super::tally::{ClauseTally, Counts, by_clause};
-use super::super::wording::{count, time};
+use super::super::page::{count, time};
+use super::super::results::{ClauseTally, Counts, by_clause};
+use super::super::results::{Open, is_named, open as open_reasons, some};
 
 /// A check is named with so many others that share its reason.
 const NAMED: usize = 3;
@@ -16,7 +16,7 @@ const LINES: usize = 3;
 
 /// Facts about the target, and of those checks whose lines have not shown them. Beside causes, more than a
 /// few facts of checks are only counted.
-pub(super) fn observed(page: &mut Page, untold: &[&CheckResult], run: &RunSummary, causes: bool) {
+pub(super) fn observed(page: &mut Page, untold: &[CheckResult], run: &RunSummary, causes: bool) {
     let of_checks: Vec<(String, &str)> = untold
         .iter()
         .flat_map(|result| result.facts.iter().map(|fact| (format!("{}: ", result.id), fact.as_str())))

@@ -5,6 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::contract::retry_after;
 use crate::run::clock::{Instant, nanoseconds};
 
 /// How an answer looks; answers that look alike share one.
@@ -38,12 +39,7 @@ impl Look {
 
     /// The seconds of a single, well-written Retry-After.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
-        let mut lines = self.lines("retry-after");
-        let line = lines.next()?;
-        if lines.next().is_some() || line.is_empty() || !line.bytes().all(|byte| byte.is_ascii_digit()) {
-            return None;
-        }
-        line.parse().ok().map(Duration::from_secs)
+        retry_after(self.lines("retry-after").map(str::as_bytes)).ok()
     }
 
     /// The body as JSON.

@@ -1,187 +1,35 @@
-//! Keeps keys out of evidence. Each type is taken apart in full, so that a new field cannot be forgotten here. What stays as
-//! it is are our own words: names of experiments, rows, requests, rules, and of the variables that hold keys.
+//! Keeps keys out of evidence: whatever came from outside is masked.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use crate::report::Redactor;
-use crate::run::admissions::Most;
-use crate::run::evidence::{
-    Burst, Deployment, Evidence, Gap, Look, NotPlayed, Observation, Paced, Play, Polled, Request, Sent,
-};
-use crate::run::judge::{Finding, compared};
-use crate::run::learned::Learned;
-use crate::run::trace::RunWide;
+use crate::run::evidence::{Evidence, Look};
+use crate::run::judge::compared;
 
 /// Masks every secret that the redactor knows in all that was sent and seen.
 pub(super) fn mask(evidence: &mut Evidence, redactor: &Redactor) {
-    let Evidence { deployment, looks, plays, not_played, run, learned } = evidence;
-    let mut mask = Mask { redactor, known: HashMap::new() };
-    let Deployment { base_url, extra_members_allowed: _, virtual_time: _, built_in: _ } = deployment;
-    mask.text(base_url);
-    mask.looks(looks);
-    for play in plays {
-        mask.play(play);
-    }
-    for NotPlayed { experiment: _, row: _, why } in not_played {
-        mask.gap(why);
-    }
-    mask.run(run);
-    mask.learned(learned);
+    let before = evidence.looks.clone();
+    *evidence = redactor
+        .masked(evidence)
+        .unwrap_or_else(|error| unreachable!("evidence is read as it was written: {error}"));
+    keep_apart(&mut evidence.looks, &before);
 }
 
-struct Mask<'a> {
-    redactor: &'a Redactor,
-    /// What became of texts that came up before: most of them come up again and again.
-    known: HashMap<String, String>,
-}
-
-impl Mask<'_> {
-    fn text(&mut self, text: &mut String) {
-        match self.known.get(text) {
-            Some(masked) => text.clone_from(masked),
-            None => {
-                let masked = self.redactor.scrub(text);
-                let before = std::mem::replace(text, masked.clone());
-                self.known.insert(before, masked);
-            }
-        }
+/// Bodies that had to be the same and were not must not become so.
+fn keep_apart(looks: &mut [Look], before: &[Look]) {
+    if looks.iter().zip(before).all(|(after, before)| after.body == before.body) {
+        return;
     }
-
-    fn fields(&mut self, fields: &mut [(String, String)]) {
-        for (name, value) in fields {
-            self.text(name);
-            self.text(value);
-        }
-    }
-
-    fn looks(&mut self, looks: &mut [Look]) {
-        let before: Vec<Look> = looks.to_vec();
-        for look in looks.iter_mut() {
-            let Look { status: _, headers, body, garbled: _, compressed: _, alike: _ } = look;
-            self.fields(headers);
-            self.text(body);
-        }
-        if looks.iter().zip(&before).all(|(after, before)| after.body == before.body) {
-            return;
-        }
-        // Bodies that had to be the same and were not must not become so.
-        let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for (look, before) in looks.iter_mut().zip(&before) {
-            let told = |look: &Look| compared(look).to_string();
-            let group = groups.entry(told(look)).or_default();
-            let own = told(before);
-            let place = group.iter().position(|other| *other == own).unwrap_or_else(|| {
-                group.push(own);
-                group.len() - 1
-            });
-            look.alike = u32::try_from(place).unwrap_or(u32::MAX);
-        }
-    }
-
-    fn play(&mut self, play: &mut Play) {
-        let Play { experiment: _, row: _, keys: _, silence: _, seen, requests: _, took: _ } = play;
-        for seen in seen {
-            match seen {
-                Observation::Nothing | Observation::UsedUp(_) => {}
-                Observation::Missing(gap) => self.gap(gap),
-                Observation::Answer(sent) => self.sent(sent),
-                Observation::Burst(burst) => self.burst(burst),
-                Observation::Paced(paced) => {
-                    let Paced { key: _, answers: _, before: _, private: _ } = &**paced;
-                }
-                Observation::Polled(polled) => {
-                    let Polled { key: _, over: _, began: _, early: _, refusals: _, last: _ } = &**polled;
-                }
-                Observation::Listed { session, found: _ } => self.text(session),
-                Observation::Limiter(what) => self.text(what),
-            }
-        }
-    }
-
-    fn sent(&mut self, sent: &mut Sent) {
-        let Sent {
-            request,
-            name: _,
-            outcome,
-            key: _,
-            counted: _,
-            on_promise: _,
-            silence: _,
-            since: _,
-            let_in_while_used_up: _,
-            gives_back: _,
-        } = sent;
-        let Request { method, url, headers, curl } = request;
-        for text in [method, url, curl] {
-            self.text(text);
-        }
-        self.fields(headers);
-        if let Err(why) = outcome {
-            self.text(why);
-        }
-    }
-
-    fn burst(&mut self, burst: &mut Burst) {
-        let Burst {
-            key: _,
-            answers: _,
-            faults,
-            batches: _,
-            from: _,
-            to: _,
-            left_within: _,
-            counted: _,
-            together: _,
-            in_flight: _,
-            fresh: _,
-            since: _,
-            spent: _,
-            silence: _,
-            trickles: _,
-            private: _,
-            notes,
-        } = burst;
-        faults.iter_mut().chain(notes).for_each(|text| self.text(text));
-    }
-
-    fn gap(&mut self, gap: &mut Gap) {
-        let (Gap::Blocked(why)
-        | Gap::NotAdmitted(why)
-        | Gap::Skipped(why)
-        | Gap::Inconclusive(why)
-        | Gap::Noise(why)
-        | Gap::NeverLimited(why)) = gap;
-        self.text(why);
-    }
-
-    fn run(&mut self, run: &mut RunWide) {
-        let RunWide { breaches, limited: _, answers: _, most } = run;
-        for Finding { what, expected, actual } in breaches.values_mut().flat_map(|(_, findings)| findings) {
-            for text in [what, expected, actual] {
-                self.text(text);
-            }
-        }
-        for most in most {
-            let Most { variable: _, admitted: _, limit: _, tier: _, from: _ } = most;
-        }
-    }
-
-    fn learned(&mut self, learned: &mut Learned) {
-        let Learned {
-            envelope: _,
-            http2: _,
-            offers: _,
-            keys: _,
-            requests: _,
-            refusal: _,
-            sharing: _,
-            slides: _,
-            compressed: _,
-            unreachable,
-        } = learned;
-        if let Some(why) = unreachable {
-            self.text(why);
-        }
+    let told = |look: &Look| compared(look).to_string();
+    let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (look, before) in looks.iter_mut().zip(before) {
+        let group = groups.entry(told(look)).or_default();
+        let own = told(before);
+        let place = group.iter().position(|other| *other == own).unwrap_or_else(|| {
+            group.push(own);
+            group.len() - 1
+        });
+        look.alike = u32::try_from(place).unwrap_or(u32::MAX);
     }
 }
 
@@ -190,8 +38,12 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::contract::ApiKey;
+    use crate::contract::{ApiKey, Tier};
     use crate::run::clock::Instant;
+    use crate::run::evidence::{Burst, Deployment, Fresh, Gap, NotPlayed, Observation, Play, Request, Sent};
+    use crate::run::judge::Finding;
+    use crate::run::learned::{Learned, Quota};
+    use crate::run::trace::RunWide;
     use crate::scenario::model::Rule;
 
     const KEYS: [&str; 2] =
@@ -255,6 +107,34 @@ mod tests {
         let text = serde_json::to_string(&evidence).unwrap();
         assert!(KEYS.iter().all(|key| !text.contains(&key[8..20])), "{text}");
         assert!(text.contains("\"auth.missing\"") && text.contains("ct_live_…"), "{text}");
+    }
+
+    /// Whose random part is a word that evidence is written in.
+    #[test]
+    fn a_key_that_is_one_of_our_words_spoils_nothing() {
+        let burst = Burst { key: "own".to_owned(), fresh: Some(Fresh::Unused), ..Burst::default() };
+        let play = Play {
+            experiment: "rate.standard".to_owned(),
+            row: vec![("tier".to_owned(), "standard".to_owned())],
+            keys: BTreeMap::new(),
+            silence: None,
+            seen: vec![Observation::Nothing, Observation::Burst(Box::new(burst))],
+            requests: 1,
+            took: Duration::ZERO,
+        };
+        let learned = Learned { requests: [(Tier::Standard, Quota::Endless)].into(), ..Learned::default() };
+        let before = Evidence { plays: vec![play], learned, ..Evidence::default() };
+        for word in ["standard", "unused", "nothing", "endless", "own", "tier"] {
+            let redactor = Redactor::default();
+            redactor.learn(&ApiKey::new(format!("ct_live_{word}")).unwrap());
+            let mut after = before.clone();
+            mask(&mut after, &redactor);
+            assert_eq!(
+                serde_json::to_value(&after).unwrap(),
+                serde_json::to_value(&before).unwrap(),
+                "{word}"
+            );
+        }
     }
 
     #[test]

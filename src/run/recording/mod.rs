@@ -132,6 +132,7 @@ impl Recording {
     /// What is to be kept of a run of the checks at these places. Keys are masked.
     pub(super) fn of(run: &Run, selected: &[usize], ended: Ended) -> Self {
         let Ended { info, took, requests, interrupted, facts, mut evidence } = ended;
+        run.suite.checks.iter().for_each(|check| run.redactor.keep(&check.id));
         mask::mask(&mut evidence, &run.redactor);
         let suite = &run.suite;
         let planned = |place: job::Place| {

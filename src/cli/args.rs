@@ -1,14 +1,68 @@
-//! Choosing checks by their ids.
+//! The arguments that say which checks: ids, patterns, levels, tags.
 
 use std::convert::Infallible;
 use std::str::FromStr;
 
+use super::complain;
+use super::list::parse_level;
+use crate::report::ExitCode;
+use crate::scenario::model::Level;
 use crate::scenario::{Check, Suite};
+
+/// Which checks.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct SelectionArgs {
+    /// Ids of checks, or patterns such as 'auth.*'; all without one.
+    #[arg(value_name = "ID")]
+    pub ids: Vec<IdPattern>,
+
+    /// Only checks of this level: must, should, rfc, observe.
+    #[arg(long, value_name = "LEVEL", value_parser = parse_level)]
+    pub level: Vec<Level>,
+
+    /// Only checks with this tag.
+    #[arg(long, value_name = "TAG")]
+    pub tag: Vec<String>,
+
+    /// Leaves out these ids or patterns.
+    #[arg(long, value_name = "ID")]
+    pub skip: Vec<IdPattern>,
+}
+
+impl SelectionArgs {
+    /// The places in the suite of the checks that are asked for.
+    ///
+    /// # Errors
+    /// Where an id is unknown or nothing is left, which has been told.
+    pub fn choose(&self, suite: &Suite) -> Result<Vec<usize>, ExitCode> {
+        let refused = |error: NoSuchCheck| {
+            complain(&error.to_string());
+            ExitCode::Usage
+        };
+        select(suite, &self.skip).map_err(refused)?;
+        let wanted = select(suite, &self.ids).map_err(refused)?;
+        let chosen: Vec<usize> = suite
+            .checks
+            .iter()
+            .enumerate()
+            .filter(|(_, check)| wanted.iter().any(|wanted| wanted.id == check.id))
+            .filter(|(_, check)| !self.skip.iter().any(|pattern| pattern.matches(&check.id)))
+            .filter(|(_, check)| self.level.is_empty() || self.level.contains(&check.level))
+            .filter(|(_, check)| self.tag.is_empty() || check.tags.iter().any(|tag| self.tag.contains(tag)))
+            .map(|(index, _)| index)
+            .collect();
+        if chosen.is_empty() {
+            complain("no check is left to play after --level, --tag and --skip");
+            return Err(ExitCode::Usage);
+        }
+        Ok(chosen)
+    }
+}
 
 /// A check's id, or a glob: `*` stands for any characters, dots included.
 ///
 /// ```
-/// use trenchcheck::cli::pattern::IdPattern;
+/// use trenchcheck::cli::args::IdPattern;
 ///
 /// let pattern: IdPattern = "auth.no-*".into();
 /// assert!(pattern.matches("auth.no-query"));

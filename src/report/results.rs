@@ -1,7 +1,143 @@
-//! What is wrong, cause by cause, and what could not be checked without a cause that answers for it.
+//! The results of a run so far: counted, clause by clause, and by what is wrong.
 
-use super::event::{Cause, CheckResult, RunInfo, RunSummary, Verdict};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::event::{Cause, CheckResult, Event, RunInfo, RunSummary, Verdict};
+use crate::contract::{CLAUSES, Clause, Coverage};
 use crate::scenario::model::Level;
+
+/// What has been heard of a run.
+#[derive(Default)]
+pub(super) struct Record {
+    pub(super) info: Option<RunInfo>,
+    pub(super) results: Vec<CheckResult>,
+}
+
+impl Record {
+    /// Keeps what the event says for later.
+    pub(super) fn keep(&mut self, event: &Event) {
+        match event {
+            Event::Started(info) => self.info = Some(info.clone()),
+            // By id, so that two runs can be compared line by line whichever check was ready first.
+            Event::CheckFinished(result) => {
+                let place = self.results.partition_point(|earlier| earlier.id < result.id);
+                self.results.insert(place, result.as_ref().clone());
+            }
+            _ => {}
+        }
+    }
+
+    /// Checks that were to be played and have no verdict: the run was interrupted.
+    pub(super) fn unfinished(&self) -> impl Iterator<Item = &str> {
+        let planned = self.info.iter().flat_map(|info| &info.checks);
+        planned.map(String::as_str).filter(|id| !self.results.iter().any(|result| result.id == *id))
+    }
+}
+
+/// Numbers of checks, by verdict.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+pub(super) struct Counts {
+    /// The promise is kept.
+    pub(super) pass: u32,
+    /// The promise is broken, and that gates.
+    pub(super) fail: u32,
+    /// The promise is broken at a level that did not gate.
+    pub(super) advisory: u32,
+    /// The promise is broken too, and another check names the cause.
+    pub(super) explained: u32,
+    /// Not played.
+    pub(super) skipped: u32,
+    /// Not judged: the positive control failed.
+    pub(super) blocked: u32,
+    /// Played, and nothing follows.
+    pub(super) inconclusive: u32,
+    /// Broken, and the list of known deviations says so.
+    pub(super) known_deviation: u32,
+    /// Kept, though listed as a known deviation.
+    pub(super) unexpected_pass: u32,
+}
+
+impl Counts {
+    /// Counts the verdicts of `results`.
+    pub(super) fn of<'a>(results: impl IntoIterator<Item = &'a CheckResult>) -> Self {
+        let mut counts = Self::default();
+        for result in results {
+            *match result.verdict {
+                Verdict::Pass => &mut counts.pass,
+                Verdict::Fail => &mut counts.fail,
+                Verdict::Advisory => &mut counts.advisory,
+                Verdict::Explained(_) => &mut counts.explained,
+                Verdict::Skipped(_) => &mut counts.skipped,
+                Verdict::Blocked(_) => &mut counts.blocked,
+                Verdict::Inconclusive(_) => &mut counts.inconclusive,
+                Verdict::KnownDeviation => &mut counts.known_deviation,
+                Verdict::UnexpectedPass => &mut counts.unexpected_pass,
+            } += 1;
+        }
+        counts
+    }
+
+    /// Checks of which the promise was seen to be kept.
+    pub(super) fn passed(&self) -> u32 {
+        self.pass + self.unexpected_pass
+    }
+
+    /// Whether no check came to anything else.
+    pub(super) fn all_passed(&self) -> bool {
+        *self == Self { pass: self.pass, unexpected_pass: self.unexpected_pass, ..Self::default() }
+    }
+
+    /// Checks that came to no judgement.
+    pub(super) fn open(&self) -> u32 {
+        self.skipped + self.blocked + self.inconclusive
+    }
+}
+
+/// A clause of the page, or one that a scenario of the user's own names.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ClauseTally {
+    /// Stable id.
+    pub(super) id: String,
+    /// What the page promises; null for a clause the page does not have.
+    promise: Option<&'static str>,
+    /// The checks that enforce it, by verdict.
+    #[serde(rename = "checks")]
+    pub(super) counts: Counts,
+    /// Ids of further checks that touch it.
+    touched_by: Vec<String>,
+    /// Why nothing sent over the API can show it, where that is so.
+    pub(super) not_observable: Option<&'static str>,
+}
+
+/// Every clause of the page in the page's order, then those the results name besides.
+pub(super) fn by_clause(results: &[CheckResult]) -> Vec<ClauseTally> {
+    let mut tallies: Vec<ClauseTally> =
+        CLAUSES.iter().map(|clause| tally(clause.id, Some(clause), results)).collect();
+    for result in results {
+        if !tallies.iter().any(|tally| tally.id == result.clause) {
+            tallies.push(tally(&result.clause, None, results));
+        }
+    }
+    tallies
+}
+
+fn tally(id: &str, clause: Option<&'static Clause>, results: &[CheckResult]) -> ClauseTally {
+    ClauseTally {
+        id: id.to_owned(),
+        promise: clause.map(|clause| clause.promise),
+        not_observable: clause.and_then(|clause| match clause.coverage {
+            Coverage::Checked => None,
+            Coverage::NotObservable(why) => Some(why),
+        }),
+        counts: Counts::of(results.iter().filter(|result| result.clause == id)),
+        touched_by: results
+            .iter()
+            .filter(|result| result.also.iter().any(|also| also == id))
+            .map(|result| result.id.clone())
+            .collect(),
+    }
+}
 
 /// Every cause of the run: those it names, the gravest first, then the failures that none of them speaks of, each as a
 /// cause of its own. A broken promise is never left out because nobody named its cause.

@@ -9,8 +9,9 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::{complain, is_coloured};
+use crate::load::{Outputs, RunRecord, report};
 use crate::report::{
-    CodeQuality, Event, Github, Json, Junit, Redactor, Rendered, Reports, Template, Terminal,
+    CodeQuality, Event, ExitCode, Github, Json, Junit, Redactor, Rendered, Reports, Template, Terminal,
     TerminalOptions, Verbosity, try_out,
 };
 
@@ -214,6 +215,33 @@ pub(super) fn written(mut unwritten: Vec<io::Error>) -> bool {
         complain(&format!("a report could not be written: {error}"));
     }
     unwritten.is_empty()
+}
+
+/// Where reports go besides the terminal.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct LoadReports {
+    /// Writes a JUnit report.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+
+    /// Writes a JSON report (see schemas/load.schema.json).
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+
+    /// Leaves the run in this directory: run.json for `trenchcheck merge`, and HdrHistogram interval logs.
+    #[arg(long, value_name = "DIR")]
+    pub save: Option<PathBuf>,
+}
+
+/// Judges and reports a run, without the keys the redactor knows.
+pub fn deliver(run: RunRecord, redactor: &Redactor, to: LoadReports) -> ExitCode {
+    let LoadReports { junit, json, save } = to;
+    let reported =
+        report(run, redactor, &Outputs { json, junit, save }, &mut io::stdout(), is_coloured(&io::stdout()));
+    for error in &reported.unwritten {
+        complain(&format!("a report could not be written: {error}"));
+    }
+    reported.exit()
 }
 
 #[cfg(test)]
