@@ -7,11 +7,12 @@ use std::time::Instant;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Respond, ResponseTemplate};
 
+use super::api::MockHandle;
+use super::clock::epoch_ms;
 use super::engine::Engine;
-use super::errors::error;
 use super::gateway::{Delivery, Gateway};
-use super::handle::MockHandle;
-use super::message::{Reply, Request};
+use super::reply::{Reply, error};
+use super::request::Request;
 use super::settings::Settings;
 
 /// The lowest priority there is, so that every stub of the author comes before the engine.
@@ -58,7 +59,7 @@ impl Deref for Mounted {
 /// needs. Of faults, wiremock cannot carry out what happens to a connection: in place of a reset it answers 502, and
 /// bodies come whole and at once.
 pub async fn mount(server: &MockServer) -> Mounted {
-    let engine = Arc::new(Engine::new(Settings::default(), MockHandle::epoch_ms()));
+    let engine = Arc::new(Engine::new(Settings::default(), epoch_ms()));
     let handle = MockHandle::new(Arc::clone(&engine), Instant::now());
     let responder = Responder { gateway: Gateway::new(engine, None), handle: handle.clone() };
     Mock::given(any()).respond_with(responder).with_priority(LAST).mount(server).await;

@@ -9,8 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
-use crate::mock::errors::error;
-use crate::mock::message::{Reply, Request};
+use crate::mock::reply::{Reply, error};
+use crate::mock::request::Request;
 
 /// A token for the control API, of which only a hash is kept.
 #[derive(Clone, PartialEq, Eq)]
@@ -29,7 +29,6 @@ impl fmt::Debug for ControlToken {
     }
 }
 
-/// Refuses who may not use the control API.
 pub(super) fn check(request: &Request<'_>, token: Option<&ControlToken>) -> Result<(), Reply> {
     let Some(token) = token else {
         return check_machine(request);

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::tests::{BOTH, ask, engine, get};
-use super::*;
+use super::{BOTH, ask, engine, get};
+use crate::mock::engine::*;
 
 const UUID: &str = "0b8f9a52-6c1d-4e0e-9d0a-3f1f6f0b7c11";
 
