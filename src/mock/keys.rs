@@ -1,7 +1,7 @@
 //! A key as the mock knows it: its hash, what it may do, and its own small limiter; and the keys every mock knows.
 
 use std::fmt;
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -32,19 +32,11 @@ impl Hash for KeyHash {
     }
 }
 
-/// A table of what is a hash already: hashing it once more would only cost time.
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Hashed;
-
-impl BuildHasher for Hashed {
-    type Hasher = Same;
-
-    fn build_hasher(&self) -> Same {
-        Same(0)
-    }
-}
+/// For tables of what is a hash already: hashing it once more would only cost time.
+pub(super) type Hashed = BuildHasherDefault<Same>;
 
 /// The number that was written last.
+#[derive(Debug, Default)]
 pub(super) struct Same(u64);
 
 impl Hasher for Same {

@@ -52,5 +52,5 @@ pub use server::{BODY_LIMIT, MockServer};
 pub use settings::{NoQuota, Quota, QuotaText, Quotas, Settings};
 pub use summary::{Detail, Envelopes};
 #[cfg(feature = "wiremock")]
-pub use wiremock::{Mounted, mount};
+pub use wiremock::mount;
 pub use workspace::Workspace;

@@ -115,20 +115,13 @@ impl Quotas {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct QuotaText(Option<Written>);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Written {
-    requests: u32,
-    events: Option<u32>,
-    window_ms: u64,
-}
+pub struct QuotaText(Option<Quota>);
 
 impl QuotaText {
     /// The quota it means for a tier; what it does not say about events is as documented.
     pub fn quota(self, tier: Tier) -> Option<Quota> {
-        let Written { requests, events, window_ms } = self.0?;
-        Some(Quota { limits: Limits { requests, events: events.or(tier.limits().events) }, window_ms })
+        let Quota { limits, window_ms } = self.0?;
+        Some(Quota { limits: Limits { events: limits.events.or(tier.limits().events), ..limits }, window_ms })
     }
 }
 
@@ -150,16 +143,16 @@ impl FromStr for QuotaText {
         let (counts, window) = text.split_once('/').unwrap_or((text, "60s"));
         let (requests, events) =
             counts.split_once(',').map_or((counts, None), |(requests, events)| (requests, Some(events)));
-        let written = || {
+        let quota = || {
             let requests = number(requests).filter(|count| (1..=MOST_REQUESTS).contains(count))?;
             let events = match events {
                 None => None,
                 Some(text) => Some(number(text).filter(|&count| count > 0)?),
             };
             let window_ms = milliseconds(window).filter(|ms| (1_000..=LONGEST_MS).contains(ms))?;
-            Some(Written { requests, events, window_ms })
+            Some(Quota { limits: Limits { requests, events }, window_ms })
         };
-        written().map(|written| Self(Some(written))).ok_or_else(|| NoQuota(text.to_owned()))
+        quota().map(|quota| Self(Some(quota))).ok_or_else(|| NoQuota(text.to_owned()))
     }
 }
 

@@ -1,6 +1,5 @@
 //! The engine on a `wiremock::MockServer`.
 
-use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -18,7 +17,9 @@ use super::settings::Settings;
 /// The lowest priority there is, so that every stub of the author comes before the engine.
 const LAST: u8 = u8::MAX;
 
-/// The engine, mounted. It answers as long as the server does.
+/// Mounts the reference on a server, below all stubs. There is no control API over HTTP: the handle does what a test
+/// needs. Of faults, wiremock cannot carry out what happens to a connection: in place of a reset it answers 502, and
+/// bodies come whole and at once.
 ///
 /// ```
 /// use trenchcheck::contract::Scope;
@@ -44,26 +45,12 @@ const LAST: u8 = u8::MAX;
 /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone)]
-pub struct Mounted(MockHandle);
-
-impl Deref for Mounted {
-    type Target = MockHandle;
-
-    fn deref(&self) -> &MockHandle {
-        &self.0
-    }
-}
-
-/// Mounts the reference on a server, below all stubs. There is no control API over HTTP: [`Mounted`] does what a test
-/// needs. Of faults, wiremock cannot carry out what happens to a connection: in place of a reset it answers 502, and
-/// bodies come whole and at once.
-pub async fn mount(server: &MockServer) -> Mounted {
+pub async fn mount(server: &MockServer) -> MockHandle {
     let engine = Arc::new(Engine::new(Settings::default(), epoch_ms()));
     let handle = MockHandle::new(Arc::clone(&engine), Instant::now());
     let responder = Responder { gateway: Gateway::new(engine, None), handle: handle.clone() };
     Mock::given(any()).respond_with(responder).with_priority(LAST).mount(server).await;
-    Mounted(handle)
+    handle
 }
 
 struct Responder {

@@ -39,7 +39,8 @@ pub(crate) struct Fault {
     /// When it ends, in milliseconds of the workspace's clock.
     pub(crate) ends: Option<u64>,
     effect: Effect,
-    origin: Origin,
+    /// Whether the configuration asked for it, and not somebody over the control API.
+    is_configured: bool,
     /// How many requests matched it so far.
     pub(crate) matched: AtomicU64,
     /// How many of them it met.
@@ -109,15 +110,6 @@ pub(crate) enum NotAdded {
     TooMany,
 }
 
-/// Who asked for a fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Origin {
-    /// Somebody over the control API.
-    Call,
-    /// The configuration.
-    Configuration,
-}
-
 impl Faults {
     /// Adds a fault at `now`, in milliseconds of the workspace's clock.
     pub(crate) fn add(&self, spec: FaultSpec, now: u64) -> Result<Arc<Fault>, NotAdded> {
@@ -127,7 +119,7 @@ impl Faults {
         if list.len() >= MAX_FAULTS {
             return Err(NotAdded::TooMany);
         }
-        let fault = self.make(spec, effect, Origin::Call, now);
+        let fault = self.make(spec, effect, false, now);
         list.push(Arc::clone(&fault));
         self.count.store(list.len(), Ordering::Release);
         Ok(fault)
@@ -137,10 +129,9 @@ impl Faults {
     /// since the configuration was checked.
     pub(crate) fn configure(&self, specs: &[FaultSpec], now: u64) {
         let mut list = write(&self.list);
-        list.retain(|fault| fault.origin == Origin::Call);
-        let made = specs.iter().filter_map(|spec| {
-            Some(self.make(spec.clone(), spec.effect().ok()?, Origin::Configuration, now))
-        });
+        list.retain(|fault| !fault.is_configured);
+        let made =
+            specs.iter().filter_map(|spec| Some(self.make(spec.clone(), spec.effect().ok()?, true, now)));
         let made: Vec<_> = made.collect();
         list.splice(..0, made);
         self.count.store(list.len(), Ordering::Release);
@@ -150,21 +141,21 @@ impl Faults {
     pub(crate) fn reset(&self, now: u64) {
         let configured: Vec<FaultSpec> = read(&self.list)
             .iter()
-            .filter(|fault| fault.origin == Origin::Configuration)
+            .filter(|fault| fault.is_configured)
             .map(|fault| fault.spec.clone())
             .collect();
         self.clear();
         self.configure(&configured, now);
     }
 
-    fn make(&self, spec: FaultSpec, effect: Effect, origin: Origin, now: u64) -> Arc<Fault> {
+    fn make(&self, spec: FaultSpec, effect: Effect, is_configured: bool, now: u64) -> Arc<Fault> {
         let number = self.made.fetch_add(1, Ordering::Relaxed) + 1;
         Arc::new(Fault {
             id: format!("fault_{number}").into(),
             ends: spec.for_ms.map(|ms| now.saturating_add(ms)),
             spec,
             effect,
-            origin,
+            is_configured,
             matched: AtomicU64::new(0),
             met: AtomicU64::new(0),
         })
