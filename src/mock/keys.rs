@@ -12,8 +12,8 @@ use crate::contract::{Scope, Tier};
 
 use super::limiter::Limiter;
 
-/// The first half of the SHA-256 of a key, which is all that is ever stored of it (layer 2: "only a hash of a key is
-/// stored"). Nobody finds another key for 128 bits.
+/// The first half of the SHA-256 of a key, which is all that is ever stored of it. Nobody finds another key for 128
+/// bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyHash(u128);
 

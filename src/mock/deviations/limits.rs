@@ -59,7 +59,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         .by(|b| b.rules.push(|rules| rules.leak_every = 20)),
     must("per-connection", "Every connection has the key's limit to itself.")
         .breaks(&["rate.connections", "rate.concurrent"], &[Status429, Unit])
-        .by(|b| b.unit = |context| key_and(context, &context.request.connection.to_string())),
+        .by(|b| b.unit = |context| key_and(context, context.request.connection)),
     must("http2-uncounted", "Requests in HTTP/2 are not counted.")
         .breaks(&["rate.connections"], &[CountedHttp2])
         .by(|b| b.free.push(|context| context.request.http2)),

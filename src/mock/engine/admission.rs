@@ -125,12 +125,12 @@ impl Handling<'_> {
     }
 
     /// Requests and events counted for different units, one after the other.
-    fn apart(&self, requests: &Counter, shared: &Counter, events: u32, rules: &Rules) -> Admission {
+    fn apart(&self, requests: &Counter, for_events: &Counter, events: u32, rules: &Rules) -> Admission {
         let now = self.context.now;
         let mut only_events = Rules { requests: u32::MAX, ..*rules };
         self.behaviour().event_rules.iter().for_each(|change| change(&mut only_events));
         if events > 0 {
-            let decision = lock(shared.limiter()).check(now, events, &only_events);
+            let decision = lock(for_events.limiter()).check(now, events, &only_events);
             if decision != Decision::Admitted {
                 return Admission::at_once(decision, events);
             }
@@ -138,7 +138,7 @@ impl Handling<'_> {
         let only_requests = Rules { events: None, ..*rules };
         let decision = lock(requests.limiter()).admit(now, 0, &only_requests);
         if decision == Decision::Admitted && events > 0 {
-            lock(shared.limiter()).count(now, events, &only_events);
+            lock(for_events.limiter()).count(now, events, &only_events);
         }
         Admission::at_once(decision, events)
     }

@@ -17,6 +17,7 @@ use super::request::Request;
 use super::sync::{read, write};
 
 pub use spec::{BadFault, Distribution, FaultSpec, ResetWhen};
+pub(crate) use spec::{Damage, Instead};
 use spec::{Effect, happens, latency_ms};
 
 /// The most faults a workspace may have.
@@ -77,26 +78,6 @@ impl Deviating {
         self.apart.push_str(fault);
         self.apart.push(' ');
     }
-}
-
-/// What a client gets in place of an answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Instead {
-    /// An answer that no API gave.
-    Answer { status: u16, retry_after: Option<u64>, body: String },
-    /// Nothing: the connection is cut.
-    Reset,
-}
-
-/// What becomes of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Damage {
-    /// The connection is cut instead of sending it.
-    Reset,
-    /// The connection is cut after so many bytes of its body.
-    Truncate(usize),
-    /// Its body takes so long.
-    Slow(Duration),
 }
 
 /// Why a fault was not made.

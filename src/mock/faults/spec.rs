@@ -8,8 +8,6 @@ use serde::{Deserialize, Serialize};
 use crate::mock::behaviour::Behaviour;
 use crate::mock::deviations::{Entry, UnknownDeviation, find};
 
-use super::{Damage, Instead};
-
 /// The longest a fault holds an answer back, in milliseconds.
 const LONGEST_MS: u64 = 10 * 60 * 1_000;
 
@@ -124,6 +122,26 @@ pub enum BadFault {
         "`deviate`: {0} takes keys in another form, which must be known when they are made; set it for a workspace"
     )]
     NotForAWhile(&'static str),
+}
+
+/// What a client gets in place of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Instead {
+    /// An answer that no API gave.
+    Answer { status: u16, retry_after: Option<u64>, body: String },
+    /// Nothing: the connection is cut.
+    Reset,
+}
+
+/// What becomes of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Damage {
+    /// The connection is cut instead of sending it.
+    Reset,
+    /// The connection is cut after so many bytes of its body.
+    Truncate(usize),
+    /// Its body takes so long.
+    Slow(Duration),
 }
 
 /// What a fault does.

@@ -6,9 +6,8 @@ use serde::de::{Deserialize, MapAccess};
 
 use crate::mock::summary::{Detail, Envelopes, Invalid};
 
-use super::lenient::{Entry, Gather, Lenient, List, Members};
+use super::lenient::{Entry, Gather, Lenient, List, MAX_BATCH, MAX_DETAILS, Members};
 use super::timestamp::parse_timestamp;
-use super::{MAX_BATCH, MAX_DETAILS};
 
 /// The types of events on the page and in the clients.
 const TYPES: [&str; 11] = [

@@ -6,6 +6,12 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+/// The most entries one request may carry.
+pub(super) const MAX_BATCH: usize = 1_000;
+
+/// The most problems one answer lists.
+pub(super) const MAX_DETAILS: usize = 100;
+
 /// A member's value: text is kept, of the rest only what it is.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) enum Lenient<'a> {
@@ -197,7 +203,7 @@ pub(super) enum List<G> {
     /// The member is not there.
     #[default]
     Absent,
-    /// What became of the first [`super::MAX_BATCH`] entries, and how many there are in all.
+    /// What became of the first [`MAX_BATCH`] entries, and how many there are in all.
     Entries(G, usize),
     Other,
 }
@@ -230,7 +236,7 @@ impl<'de, G: Gather<'de>> Visitor<'de> for ListVisitor<G> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<List<G>, A::Error> {
         let (mut gathered, mut entry, mut total) = (G::default(), G::Entry::default(), 0);
         // What is beyond the limit is counted and not kept: four megabytes of `{}` would be a gigabyte of entries.
-        while total < super::MAX_BATCH {
+        while total < MAX_BATCH {
             let Some(is_object) = seq.next_element_seed(Place(&mut entry))? else {
                 return Ok(List::Entries(gathered, total));
             };

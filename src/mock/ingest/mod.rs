@@ -7,15 +7,10 @@ mod timestamp;
 use serde::Deserialize;
 
 use super::summary::{Detail, Invalid};
+use lenient::{MAX_BATCH, MAX_DETAILS};
 
 pub(crate) use batch::{Batch, Event, EventType, parse_events};
 pub(crate) use timestamp::{DAY_MS, format_timestamp, parse_date};
-
-/// The most entries one request may carry (layer 2).
-pub(crate) const MAX_BATCH: usize = 1_000;
-
-/// The most problems one answer lists.
-const MAX_DETAILS: usize = 100;
 
 /// The longest name of a metric, in characters.
 const MAX_METRIC: usize = 64;

@@ -10,8 +10,10 @@ use hyper::body::{Body, Frame, Incoming};
 
 use crate::mock::summary::Reason;
 
-use super::BODY_LIMIT;
-use super::connection::UnderWay;
+use super::state::UnderWay;
+
+/// The largest body the server reads.
+pub const BODY_LIMIT: usize = 4 * 1024 * 1024;
 
 /// How much of a body that is too large is read and thrown away. A client that is still sending when the
 /// connection closes may never see the answer.

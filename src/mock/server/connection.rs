@@ -4,11 +4,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use http::Version;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -18,8 +17,8 @@ use tokio::sync::watch;
 
 use crate::mock::options::MockOptions;
 
-use super::ServerState;
 use super::handler::handle;
+use super::state::{Connection, Idle, ServerState, UnderWay};
 
 /// How often HTTP/2 peers are asked whether they are still there.
 const PING: Duration = Duration::from_secs(20);
@@ -74,8 +73,8 @@ impl Acceptor {
                     handle(UnderWay::begin(&connection, request.version()), request)
                 })
             };
-            let line = Socket { stream, connection: Arc::clone(&connection) };
-            let mut serving = Box::pin(protocol.serve_connection(TokioIo::new(line), service));
+            let socket = Socket { stream, connection: Arc::clone(&connection) };
+            let mut serving = Box::pin(protocol.serve_connection(TokioIo::new(socket), service));
             let mut watch_idle = tokio::time::interval(idle.shortest().max(Duration::from_millis(4)) / 4);
             let mut ending = false;
             loop {
@@ -87,7 +86,7 @@ impl Acceptor {
                         serving.as_mut().graceful_shutdown();
                     }
                     _ = watch_idle.tick() => {
-                        // Idle means that nothing is answered, so nothing is lost by cutting the line, whatever
+                        // Idle means that nothing is answered, so nothing is lost by cutting the connection, whatever
                         // half a request or half-read reply it holds.
                         if connection.is_idle(idle) {
                             break;
@@ -112,100 +111,6 @@ impl Open {
 impl Drop for Open {
     fn drop(&mut self) {
         self.0.gateway.meters.connections.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// How long a connection may have nothing under way.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Idle {
-    /// Until the header of a request is there.
-    pub(super) header: Duration,
-    pub(super) connection: Duration,
-}
-
-impl Idle {
-    pub(super) fn shortest(self) -> Duration {
-        self.header.min(self.connection)
-    }
-}
-
-/// What is known about a connection while it is open.
-#[derive(Debug)]
-pub(super) struct Connection {
-    pub(super) state: Arc<ServerState>,
-    /// Which connection it is, and whose.
-    pub(super) number: u64,
-    pub(super) peer: SocketAddr,
-    under_way: AtomicUsize,
-    last_ms: AtomicU64,
-    http2: AtomicBool,
-    severed: AtomicBool,
-}
-
-impl Connection {
-    pub(super) fn new(state: Arc<ServerState>, number: u64, peer: SocketAddr) -> Self {
-        Self {
-            last_ms: AtomicU64::new(state.now()),
-            state,
-            number,
-            peer,
-            under_way: AtomicUsize::new(0),
-            http2: AtomicBool::new(false),
-            severed: AtomicBool::new(false),
-        }
-    }
-
-    /// Whether nothing has been under way for longer than the rule allows: without a request under way, HTTP/1.1 waits
-    /// for the header of the next one.
-    pub(super) fn is_idle(&self, rule: Idle) -> bool {
-        let most = if self.http2.load(Ordering::Relaxed) { rule.connection } else { rule.shortest() };
-        let now = self.state.now();
-        let idle = now.saturating_sub(self.last_ms.load(Ordering::Acquire));
-        self.under_way.load(Ordering::Acquire) == 0 && u128::from(idle) >= most.as_millis()
-    }
-
-    /// Whether it ends with a reset instead of a close.
-    pub(super) fn is_severed(&self) -> bool {
-        self.severed.load(Ordering::Acquire)
-    }
-}
-
-/// A request under way. It ends however it ends, also when the client goes away in the middle of it.
-pub(super) struct UnderWay {
-    connection: Arc<Connection>,
-    ended: Option<Instant>,
-}
-
-impl UnderWay {
-    pub(super) fn begin(connection: &Arc<Connection>, version: Version) -> Self {
-        connection.under_way.fetch_add(1, Ordering::AcqRel);
-        connection.http2.store(version == Version::HTTP_2, Ordering::Relaxed);
-        Self { connection: Arc::clone(connection), ended: None }
-    }
-
-    pub(super) fn connection(&self) -> &Connection {
-        &self.connection
-    }
-
-    pub(super) fn state(&self) -> &ServerState {
-        &self.connection.state
-    }
-
-    /// It ends now, at this instant: who knows the time need not ask for it again.
-    pub(super) fn ends(&mut self, now: Instant) {
-        self.ended = Some(now);
-    }
-
-    pub(super) fn sever(&self) {
-        self.connection.severed.store(true, Ordering::Release);
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        let now = self.ended.unwrap_or_else(Instant::now);
-        self.connection.last_ms.store(self.connection.state.time(now), Ordering::Release);
-        self.connection.under_way.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

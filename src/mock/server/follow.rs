@@ -13,9 +13,8 @@ use crate::mock::control::{Follow, Wait, WaitView};
 use crate::mock::journal::{Entry, EntryView};
 use crate::mock::reply::Reply;
 
-use super::ServerState;
 use super::bodies::{Outgoing, pieces};
-use super::connection::UnderWay;
+use super::state::{ServerState, UnderWay};
 
 /// How often a silent stream says that it is still there.
 const SILENCE: Duration = Duration::from_secs(15);

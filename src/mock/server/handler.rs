@@ -20,8 +20,8 @@ use crate::mock::request::Request;
 use crate::mock::summary::Reason;
 
 use super::bodies::{Outgoing, Severed, cut_off, read, slow, whole};
-use super::connection::UnderWay;
 use super::follow::{follow, wait};
+use super::state::UnderWay;
 
 /// The most header lines for which no memory is asked for.
 const FEW: usize = 24;

@@ -4,6 +4,7 @@ mod bodies;
 mod connection;
 mod follow;
 mod handler;
+mod state;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
@@ -24,38 +25,15 @@ use super::options::{Configuration, InForce, MockError, MockOptions};
 use super::settings::Settings;
 use super::sync::lock;
 use connection::Acceptor;
+use state::ServerState;
 
-/// The largest body the server reads.
-pub const BODY_LIMIT: usize = 4 * 1024 * 1024;
+pub use bodies::BODY_LIMIT;
 
 /// How long to pause when the system has no connection to give, such as when it is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// How many connections may wait to be taken up, where the system allows it.
 const BACKLOG: u32 = 4_096;
-
-/// What all connections share.
-#[derive(Debug)]
-pub(super) struct ServerState {
-    pub(super) gateway: Gateway,
-    pub(super) control: Control,
-    pub(super) body_timeout: Duration,
-    /// True when the server stops.
-    pub(super) stopping: watch::Receiver<bool>,
-    started: Instant,
-}
-
-impl ServerState {
-    /// The server's time in milliseconds. It never goes back.
-    pub(super) fn now(&self) -> u64 {
-        self.time(Instant::now())
-    }
-
-    /// The server's time at an instant.
-    pub(super) fn time(&self, at: Instant) -> u64 {
-        u64::try_from(at.saturating_duration_since(self.started).as_millis()).unwrap_or(u64::MAX)
-    }
-}
 
 /// A running mock. Dropping it stops it at once; [`MockServer::stop`] lets requests under way finish.
 ///

@@ -1,4 +1,4 @@
-//! Layer 2 of the contract, bullet by bullet, as a client sees it.
+//! What bodies hold and answers say, point by point, as a client sees it.
 
 use serde_json::{Value, json};
 
