@@ -8,10 +8,12 @@
 //! [`mock`] is the reference API: a pure engine that is told the time, and the server that carries it. It knows
 //! `contract` and nothing else, for it is judged like any other deployment.
 //!
-//! [`scenario`] is the YAML language in which the contract is written, with diagnostics a person can act on. The
-//! shipped scenarios and the literal bodies they expect lie in `scenarios/` and `fixtures/`.
+//! [`yaml`] reads every file a user writes, each value with its place, with diagnostics a person can act on.
 //!
-//! [`target`] is what is under test: a base URL, keys by role, and where keys come from. It is the one place beside
+//! [`scenario`] is the language in YAML in which the contract is written. The shipped scenarios and the literal bodies
+//! they expect lie in `scenarios/` and `fixtures/`.
+//!
+//! [`deployment`] is what is under test: a base URL, keys by role, and where keys come from. It is the one place beside
 //! the command line that knows `mock`, because the embedded reference is a target too.
 //!
 //! [`run`] plays scenarios against a target and judges what comes back. Judge and judged share the vocabulary and no
@@ -34,6 +36,7 @@
 mod certificates;
 pub mod cli;
 pub mod contract;
+pub mod deployment;
 mod descriptors;
 pub mod known;
 pub mod load;
@@ -46,4 +49,4 @@ pub mod report;
 pub mod run;
 pub mod scenario;
 mod signals;
-pub mod target;
+pub mod yaml;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use chrono::{DateTime, Duration, Utc};
 
-use crate::target::Envelope;
+use crate::deployment::Envelope;
 
 /// Which events a batch is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

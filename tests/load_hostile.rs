@@ -9,10 +9,10 @@ use api::{Api, Grant, Reply};
 use http::{Connection, Head, Server};
 use tokio::io::AsyncWriteExt as _;
 use trenchcheck::contract::{ApiKey, Tier};
+use trenchcheck::deployment::{Envelope, Key, Keys, Role, Target};
 use trenchcheck::load::profile::{Profile, Shelved};
 use trenchcheck::load::{About, Conduct, Finding, Overrides, Plan, RunRecord, View, findings, play};
 use trenchcheck::report::Redactor;
-use trenchcheck::target::{Envelope, Key, Keys, Role, Target};
 
 #[path = "common/api.rs"]
 mod api;

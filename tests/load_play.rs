@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use trenchcheck::contract::{ApiKey, Scope, Tier};
+use trenchcheck::deployment::{Embedded, Key, Keys, Role, Target};
 use trenchcheck::load::profile::{Library, Profile, Shelved};
 use trenchcheck::load::{
     About, Conduct, Finding, LoadError, LoadVerdict, Outcome, OutcomeLimits, Overrides, Plan, RunRecord,
@@ -12,7 +13,6 @@ use trenchcheck::load::{
 };
 use trenchcheck::report::Redactor;
 use trenchcheck::scenario::Source;
-use trenchcheck::target::{Embedded, Key, Keys, Role, Target};
 
 /// A shipped profile, made short.
 #[derive(Clone, Copy)]

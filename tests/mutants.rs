@@ -3,10 +3,7 @@
 
 use std::sync::Arc;
 
-use trenchcheck::mutants::{
-    CompositionHunt, CompositionOptions, CompositionSummary, Ground, Hunt, HuntOptions, Outcome, Summary,
-    hunt, hunt_compositions, mutants,
-};
+use trenchcheck::mutants::{Ground, Hunt, HuntOptions, Outcome, Summary, hunt, mutants};
 use trenchcheck::report::ExitCode;
 use trenchcheck::scenario::{Source, Suite};
 
@@ -43,7 +40,7 @@ async fn hunted(names: &[&str], without: &[&str], ground: Ground) -> (Hunt, Summ
         mutants().into_iter().filter(|mutant| names.contains(&mutant.name.as_str())).collect();
     assert_eq!(chosen.len(), names.len(), "{names:?}");
     let (_alive, interrupted) = tokio::sync::watch::channel(false);
-    let options = HuntOptions { jobs: 2, whole_suite: false };
+    let options = HuntOptions { jobs: 2, ..HuntOptions::default() };
     let mut told = 0;
     let hunt = hunt(Arc::clone(&suite), chosen, ground, options, |_| told += 1, interrupted).await.unwrap();
     assert_eq!(told, hunt.examined.len());
@@ -51,8 +48,8 @@ async fn hunted(names: &[&str], without: &[&str], ground: Ground) -> (Hunt, Summ
     (hunt, summary)
 }
 
-fn outcome<'a>(hunt: &'a Hunt, name: &str) -> &'a Outcome {
-    &hunt.examined.iter().find(|one| one.mutant.name == name).unwrap().outcome
+fn outcome(hunt: &Hunt, name: &str) -> Outcome {
+    hunt.examined.iter().find(|one| one.mutant.name == name).unwrap().outcome
 }
 
 /// With the whole suite, each is caught by the check that is about it, and nothing else needs to be played.
@@ -61,7 +58,7 @@ async fn the_suite_as_it_is_catches_them() {
     let names = ["accept-bearer", "any-key-opens", "forbidden-extra-member", "retry-after-missing"];
     let (hunt, summary) = hunted(&names, &[], Ground::workspaces().await.unwrap()).await;
     for name in names {
-        assert_eq!(*outcome(&hunt, name), Outcome::Caught, "{name}");
+        assert_eq!(outcome(&hunt, name), Outcome::Caught, "{name}");
     }
     assert!(hunt.examined.iter().all(|one| !one.whole_suite && one.missed_by.is_empty()));
     assert_eq!((summary.exit, hunt.complete), (ExitCode::Conforms, false));
@@ -72,23 +69,23 @@ async fn a_check_that_is_taken_out_leaves_a_survivor_or_a_weak_kill() {
     let names = ["accept-bearer", "any-key-opens"];
     let without = ["auth.no-bearer", "auth.only-header-for-scores", "auth.unknown"];
     let (hunt, summary) = hunted(&names, &without, Ground::workspaces().await.unwrap()).await;
-    assert_eq!(*outcome(&hunt, "accept-bearer"), Outcome::Survived);
+    assert_eq!(outcome(&hunt, "accept-bearer"), Outcome::Survived);
     // Checks about neighbouring promises trip over it.
-    assert_eq!(*outcome(&hunt, "any-key-opens"), Outcome::Weak);
+    assert_eq!(outcome(&hunt, "any-key-opens"), Outcome::Weak);
     assert_eq!(summary.exit, ExitCode::Failed);
 }
 
 /// Plays what the suite says about keys against one server with these deviations.
-async fn composed(names: &str, without: &[&str]) -> (CompositionHunt, CompositionSummary) {
+async fn composed(names: &str, without: &[&str]) -> (Hunt, Summary) {
     let mut suite = Suite::load(&Source::Builtin).unwrap();
     keep(&mut suite, |id| id.starts_with("auth.") && !without.contains(&id));
     let (_alive, interrupted) = tokio::sync::watch::channel(false);
-    let options = CompositionOptions { jobs: 1, seed: None };
+    let options = HuntOptions { jobs: 1, ..HuntOptions::default() };
     let ground = Ground::workspaces().await.unwrap();
     let chosen = vec![names.parse().unwrap()];
-    let hunt =
-        hunt_compositions(Arc::new(suite), chosen, ground, options, |_| (), interrupted).await.unwrap();
-    let summary = CompositionSummary::of(&hunt);
+    let suite = Arc::new(suite);
+    let hunt = hunt(Arc::clone(&suite), chosen, ground, options, |_| (), interrupted).await.unwrap();
+    let summary = Summary::of(&hunt, &suite);
     (hunt, summary)
 }
 
@@ -104,10 +101,7 @@ async fn deviations_in_one_server_are_each_named_by_checks_of_their_own() {
 async fn a_deviation_behind_a_check_that_is_taken_out_is_missed() {
     let (hunt, summary) = composed("accept-cookie+no-challenge", &["auth.challenge"]).await;
     let one = &hunt.examined[0];
-    assert_eq!(
-        (one.named.as_slice(), one.missed[0].name.as_str()),
-        (&["accept-cookie".to_owned()][..], "no-challenge")
-    );
+    assert_eq!((one.named.as_slice(), one.missed[0].name), (&["accept-cookie"][..], "no-challenge"));
     assert_eq!((one.missed[0].checks[0].verdict, summary.exit), ("absent", ExitCode::Failed));
 }
 
@@ -126,7 +120,7 @@ async fn what_was_known_before_ctrl_c_is_kept() {
     let (stop, interrupted) = tokio::sync::watch::channel(false);
     let ground = Ground::workspaces().await.unwrap();
     let chosen = mutants().into_iter().filter(|mutant| mutant.name.starts_with("accept-")).collect();
-    let options = HuntOptions { jobs: 1, whole_suite: false };
+    let options = HuntOptions { jobs: 1, ..HuntOptions::default() };
     let done = |_: &_| {
         stop.send_replace(true);
     };

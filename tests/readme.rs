@@ -7,9 +7,9 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
+use trenchcheck::deployment::TargetFile;
 use trenchcheck::load::profile::Profile;
 use trenchcheck::scenario::{Source, Suite};
-use trenchcheck::target::TargetFile;
 
 /// The port the README uses, and which may be taken on this machine.
 const SHOWN_PORT: &str = "4010";

@@ -8,8 +8,8 @@ use std::path::Path;
 use proptest::prelude::*;
 use serde::Deserialize;
 use serde_json::Value;
-use trenchcheck::scenario::span::{At, Spanned};
-use trenchcheck::scenario::{Problem, Problems, Source, Suite, mask_key_literals, read_document};
+use trenchcheck::scenario::{Source, Suite};
+use trenchcheck::yaml::{At, Problem, Problems, Spanned, mask_key_literals, read_document};
 
 #[derive(Debug, Deserialize)]
 struct Target {

@@ -12,10 +12,10 @@ use std::time::SystemTime;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use trenchcheck::contract::{ApiKey, Scope};
+use trenchcheck::deployment::{Envelope, Key, Keys, Role, Target};
 use trenchcheck::load::profile::{Profile, Shelved};
 use trenchcheck::load::{Conduct, Overrides, Plan, RunRecord, View, play};
 use trenchcheck::report::Redactor;
-use trenchcheck::target::{Envelope, Key, Keys, Role, Target};
 
 /// What every request is answered with.
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";

@@ -1,8 +1,8 @@
 //! The arguments that say which deployment a command goes to.
 
 use super::complain;
-use crate::scenario::span::{At, Spanned};
-use crate::target::{Embedded, Key, Keys, KeysFrom, Target, TargetError, TargetFile, TargetInfo};
+use crate::deployment::{Embedded, Key, Keys, KeysFrom, Target, TargetError, TargetFile, TargetInfo};
+use crate::yaml::{At, Spanned};
 
 /// Which deployment, with which keys.
 #[derive(Debug, Clone, Default, clap::Args)]

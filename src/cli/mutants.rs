@@ -1,7 +1,5 @@
 //! `trenchcheck mutants`: does the suite notice every wrong behaviour the mock knows?
 
-mod composed;
-
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,14 +9,13 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::complain;
 use super::pattern::IdPattern;
 use super::test::interruption;
-use crate::mock::Group;
+use crate::mock::{Group, Nature};
 use crate::mutants::{
-    Examined, Ground, Hunt, HuntError, HuntOptions, Mutant, Nature, Share, Summary, hunt, mutants, print,
+    Examined, Ground, Hunt, HuntError, HuntOptions, Mutant, Share, Summary, compose, hunt, mutants, print,
     save_hunt,
 };
 use crate::report::{ExitCode, TerminalOptions, Verbosity};
 use crate::scenario::Suite;
-use crate::target::TargetError;
 
 /// Play the suite against every deviation and legal variant of the mock, and say which of them it misjudges.
 ///
@@ -103,11 +100,6 @@ pub async fn run(args: MutantsArgs, suite: Suite) -> ExitCode {
     if args.seed.is_some() && args.pairs.is_none() && args.share.is_none() {
         return refused("--seed is for --pairs and --share".to_owned());
     }
-    match composed::asked_for(&args) {
-        Ok(Some(chosen)) => return composed::run(&args, chosen, suite).await,
-        Ok(None) => {}
-        Err(why) => return refused(why),
-    }
     let chosen = match choose(&args) {
         Ok(chosen) => chosen,
         Err(why) => return refused(why),
@@ -138,9 +130,12 @@ pub async fn run(args: MutantsArgs, suite: Suite) -> ExitCode {
 
 /// Plays against the mutants, and shows how far it is.
 async fn play(args: &MutantsArgs, chosen: Vec<Mutant>, suite: &Arc<Suite>) -> Result<Hunt, HuntError> {
-    let ground = ground(args).await.map_err(|error| HuntError::Broken(error.to_string()))?;
-    let options = HuntOptions { jobs: jobs(args), whole_suite: args.whole_suite };
-    let progress = progress(chosen.len(), "mutants");
+    let ground = if args.real_time { Ok(Ground::Deployments) } else { Ground::workspaces().await };
+    let ground = ground.map_err(|error| HuntError::Broken(error.to_string()))?;
+    let seed = args.pairs.map(|_| args.seed());
+    let options = HuntOptions { jobs: jobs(args), whole_suite: args.whole_suite, seed };
+    let composed = chosen.iter().any(Mutant::is_composed);
+    let progress = progress(chosen.len(), if composed { "servers" } else { "mutants" });
     let done = |one: &Examined| {
         progress.set_message(one.mutant.name.clone());
         progress.inc(1);
@@ -150,10 +145,6 @@ async fn play(args: &MutantsArgs, chosen: Vec<Mutant>, suite: &Arc<Suite>) -> Re
     hunted
 }
 
-async fn ground(args: &MutantsArgs) -> Result<Ground, TargetError> {
-    if args.real_time { Ok(Ground::Deployments) } else { Ground::workspaces().await }
-}
-
 /// The time, as reports give it.
 fn now() -> String {
     chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
@@ -161,6 +152,9 @@ fn now() -> String {
 
 /// The mutants that are asked for.
 fn choose(args: &MutantsArgs) -> Result<Vec<Mutant>, String> {
+    if args.pairs.is_some() || args.names.iter().any(|name| Mutant::is_composition(name.as_str())) {
+        return choose_composed(args);
+    }
     let mut chosen = mutants();
     for pattern in &args.names {
         if !chosen.iter().any(|mutant| pattern.matches(&mutant.name)) {
@@ -174,7 +168,7 @@ fn choose(args: &MutantsArgs) -> Result<Vec<Mutant>, String> {
         }
     }
     let named = |mutant: &Mutant| args.names.iter().any(|pattern| pattern.matches(&mutant.name));
-    let of_group = |mutant: &Mutant| mutant.group.is_some_and(|group| args.group.contains(&group));
+    let of_group = |mutant: &Mutant| args.group.iter().any(|group| mutant.group == Some(group.to_string()));
     chosen.retain(|mutant| args.names.is_empty() || named(mutant));
     chosen.retain(|mutant| args.group.is_empty() || of_group(mutant));
     if chosen.is_empty() {
@@ -189,6 +183,28 @@ fn choose(args: &MutantsArgs) -> Result<Vec<Mutant>, String> {
         chosen = share.of(chosen, args.seed());
     }
     Ok(chosen)
+}
+
+/// The servers with several deviations that are asked for.
+fn choose_composed(args: &MutantsArgs) -> Result<Vec<Mutant>, String> {
+    if let Some(count) = args.pairs {
+        if args.real_time && !args.list {
+            return Err("--real-time takes minutes for each server: name those you want, as in \
+                        `trenchcheck mutants --real-time accept-bearer+window-30s`"
+                .to_owned());
+        }
+        return Ok(compose(usize::from(count), args.seed()));
+    }
+    if args.share.is_some() || !args.group.is_empty() {
+        return Err("--group and --share are about single mutants".to_owned());
+    }
+    let named = args.names.iter().map(|name| match name.as_str() {
+        single if !Mutant::is_composition(single) => {
+            Err(format!("`{single}` is a single mutant: ask for those in a run of their own"))
+        }
+        names => names.parse::<Mutant>().map_err(|error| error.to_string()),
+    });
+    named.collect()
 }
 
 /// In real time they mostly wait; otherwise each needs a processor, and bursts that are held up prove nothing.
@@ -211,12 +227,19 @@ fn progress(count: usize, of_what: &str) -> ProgressBar {
 
 fn list(chosen: &[Mutant], out: &mut dyn Write) -> io::Result<()> {
     for mutant in chosen {
+        let group = mutant.group.as_deref().unwrap_or_default();
+        if mutant.is_composed() {
+            writeln!(out, "{}", mutant.name)?;
+            for change in &mutant.changes {
+                writeln!(out, "    {}: {}", change.name, change.about)?;
+            }
+            continue;
+        }
         writeln!(out, "{}: {}", mutant.name, mutant.about)?;
-        let group = mutant.group.map(|group| group.to_string()).unwrap_or_default();
-        match mutant.nature {
-            Nature::Reference => writeln!(out, "    breaks nothing")?,
-            Nature::Conforming => writeln!(out, "    {group}, breaks nothing")?,
-            Nature::Wrong { breach, checks, also } => {
+        match mutant.changes.first().map(|change| change.nature) {
+            None if mutant.group.is_none() => writeln!(out, "    breaks nothing")?,
+            None | Some(Nature::LegalVariant) => writeln!(out, "    {group}, breaks nothing")?,
+            Some(Nature::Deviation { breach, checks, also }) => {
                 writeln!(out, "    {group}, breaks a {}: {}", breach.as_str(), checks.join(", "))?;
                 if !also.is_empty() {
                     writeln!(out, "    may fail as well: {}", also.join(", "))?;

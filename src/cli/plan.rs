@@ -8,13 +8,13 @@ use super::deployment::DeploymentArgs;
 use super::plan_document::document;
 use super::selection::SelectionArgs;
 use super::test::JOBS;
+use crate::deployment::TargetInfo;
 use crate::report::ExitCode;
 use crate::report::page::{Page, Tone};
 use crate::report::timeline::scale;
 use crate::report::wording::{count, time};
 use crate::run::{LeftOut, Plan, plan};
 use crate::scenario::Suite;
-use crate::target::TargetInfo;
 
 /// Columns of the timeline.
 const COLUMNS: usize = 36;

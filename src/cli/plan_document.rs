@@ -5,8 +5,8 @@ use std::time::Duration;
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
+use crate::deployment::TargetInfo;
 use crate::run::Plan;
-use crate::target::TargetInfo;
 
 /// What `test` with the same arguments would do.
 #[derive(Debug, Serialize, JsonSchema)]

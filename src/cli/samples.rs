@@ -1,8 +1,8 @@
 //! A small suite for the tests of commands.
 
 use crate::scenario::model::Level;
-use crate::scenario::span::At;
 use crate::scenario::{Check, Suite};
+use crate::yaml::At;
 
 /// Three checks, sorted by id.
 pub(super) fn suite() -> Suite {

@@ -3,11 +3,11 @@
 use std::io;
 
 use super::mock::MockFile;
+use crate::deployment::TargetFile;
 use crate::known::DeviationsFile;
 use crate::load::profile::Profile;
 use crate::run::evidence_schema;
 use crate::scenario::{requests_schema, schema};
-use crate::target::TargetFile;
 
 /// Prints the JSON Schema of scenario files, target files, load profiles, configurations of the mock or evidence.
 ///

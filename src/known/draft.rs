@@ -7,8 +7,7 @@ use chrono::NaiveDate;
 
 use super::file::{DeviationsFile, Entry};
 use crate::report::{CheckResult, Verdict, save};
-use crate::scenario::span::Spanned;
-use crate::scenario::{Problems, read_document};
+use crate::yaml::{Problems, Spanned, read_document};
 
 const HEADER: &str = "\
 # Checks that are known to fail, why that is accepted, and until when.

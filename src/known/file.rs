@@ -10,8 +10,7 @@ use serde::Deserialize;
 
 use crate::report::KnownDeviation;
 use crate::scenario::model::Level;
-use crate::scenario::span::{At, Spanned};
-use crate::scenario::{Problem, Problems, nearest, read_document};
+use crate::yaml::{At, Problem, Problems, Spanned, nearest, read_document};
 
 /// The checks a deployment is known to fail.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]

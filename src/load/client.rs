@@ -17,8 +17,8 @@ use super::plan::LanePlan;
 use super::profile::{Payload, Request, Template};
 use super::record::Outcome;
 use super::wire::{KEPT_IDLE, Wire, WireError};
+use crate::deployment::{Envelope, Key, Target};
 use crate::payload::{Mix, Payloads, random_session};
-use crate::target::{Envelope, Key, Target};
 
 /// The most of a body that is read.
 const MOST_BODY_BYTES: usize = 8 * 1024 * 1024;

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use goose::GooseError;
 
+use crate::deployment::TargetError;
 use crate::report::ExitCode;
-use crate::target::TargetError;
 
 /// Why there is no run.
 #[derive(Debug, thiserror::Error)]

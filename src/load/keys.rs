@@ -14,8 +14,8 @@ use super::freshness::{Freshness, most_to_use_up};
 use super::plan::{LanePlan, Plan};
 use super::profile::{Align, Request};
 use super::record::Outcome;
+use crate::deployment::{Envelope, Key, Keys, Role, Target, role_variable};
 use crate::payload::Payloads;
-use crate::target::{Envelope, Key, Keys, Role, Target, role_variable};
 
 /// How many requests are under way at once while a key is used up.
 const ABREAST: u32 = 32;

@@ -11,10 +11,9 @@ use super::pacer::{Pacer, Phase, Segment};
 use super::profile::{Lane, OnLimited, Payload, Profile, Rate, Request, Shelved, Template};
 use super::thresholds::Thresholds;
 use crate::contract::{Limits, Tier};
-use crate::scenario::span::{At, Spanned};
+use crate::deployment::{Role, Target};
 use crate::scenario::words::Span;
-use crate::scenario::{Problem, Problems};
-use crate::target::{Role, Target};
+use crate::yaml::{At, Problem, Problems, Spanned};
 
 /// How many slots a lane has at most that does not ask for more.
 const MOST_SLOTS: u32 = 512;

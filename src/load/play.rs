@@ -28,9 +28,9 @@ use super::record::{LaneRecord, RunRecord};
 use super::senders::{Sender, Senders};
 use super::tickets::{Course, Part, Tickets, release};
 use super::watch::Watch;
+use crate::deployment::Target;
 use crate::report::Redactor;
 use crate::signals::asked_to_stop;
-use crate::target::Target;
 
 /// From the moment all users are up to the first request: goose, having launched its users, goes to rest.
 const LEAD: Duration = Duration::from_millis(200);
@@ -340,9 +340,9 @@ mod tests {
     fn a_lane_too_quick_for_a_thread_is_played_in_parts_and_keeps_its_slots() {
         let shelved = Library(&Source::Builtin).find("sustain-standard").unwrap();
         let target = Target {
-            envelope: crate::target::Envelope::Documented,
+            envelope: crate::deployment::Envelope::Documented,
             timeout: Duration::from_secs(1),
-            ..Target::on_this_machine("http://127.0.0.1:1", crate::target::Keys::Environment(Vec::new()))
+            ..Target::on_this_machine("http://127.0.0.1:1", crate::deployment::Keys::Environment(Vec::new()))
         };
         for (rate, threads, expected) in
             [("60", 8, 1), ("600001", 8, 2), ("3000000", 8, 5), ("3000000", 2, 2)]

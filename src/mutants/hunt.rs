@@ -1,45 +1,90 @@
-//! Playing against many mutants side by side.
+//! Playing the suite against many mutants side by side.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use tokio::sync::watch;
+use schemars::JsonSchema;
+use serde::Serialize;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 
-use super::crew::side_by_side;
-use super::examine::{JOBS, examine};
-use super::ground::Ground;
-use super::judge::Examined;
-use super::mutant::{Mutant, Nature, mutants};
+use super::judge::{Examined, Outcome, judge, millis};
+use super::mutant::{Mutant, mutants};
+use crate::deployment::{Embedded, Target, TargetError};
 use crate::descriptors;
+use crate::report::{CheckResult, ExitCode};
+use crate::run::{Options, play};
 use crate::scenario::Suite;
 
+/// How many jobs of one mutant are under way at once.
+const JOBS: usize = 8;
 /// How many jobs of a mutant with slow answers are under way at once, where the system allows so many connections.
 const MOST_JOBS_BESIDE: usize = 24;
 
+/// Where mutants are played against.
+#[derive(Debug)]
+pub enum Ground {
+    /// Workspaces of one mock, whose clocks are moved.
+    Workspaces(Box<Embedded>),
+    /// A mock for each of them that is treated like any deployment: its well-known keys, and real minutes.
+    Deployments,
+}
+
+impl Ground {
+    /// A mock in this process, with clocks that are moved.
+    ///
+    /// # Errors
+    /// [`TargetError::Embedded`] when no port can be had.
+    pub async fn workspaces() -> Result<Self, TargetError> {
+        Embedded::start().await.map(|mock| Self::Workspaces(Box::new(mock)))
+    }
+
+    /// The mutant as a target; the mock behind it lives as long as the second value.
+    async fn target(&self, mutant: &Mutant) -> Result<(Target, Option<Embedded>), TargetError> {
+        let changes: Vec<String> = mutant.changes.iter().map(|change| change.name.to_owned()).collect();
+        match self {
+            Self::Workspaces(mock) => Ok((mock.target(&changes, mutant.limiter), None)),
+            Self::Deployments => {
+                let (target, mock) = Embedded::deployment(&changes, mutant.limiter).await?;
+                Ok((target, Some(mock)))
+            }
+        }
+    }
+}
+
 /// How a hunt goes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct HuntOptions {
     /// How many mutants that keep a processor busy are played against at once, at least 1. Bursts that share a machine
     /// disturb each other. Those whose answers are slow are played against beside them.
     pub jobs: usize,
-    /// Whether every mutant meets every check, also after it was caught.
+    /// Whether every mutant meets every check, also after it was caught; those with several deviations always do.
     pub whole_suite: bool,
+    /// The seed that servers with several deviations were chosen by, where it was one.
+    pub seed: Option<u64>,
 }
 
 /// What came of a hunt.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Hunt {
-    /// Every mutant that was played against to its end, in the order of [`mutants`].
+    /// Every mutant that was played against to its end, in the order they were given.
+    #[serde(skip)]
     pub examined: Vec<Examined>,
-    /// Whether these are all mutants there are.
+    /// Whether they are servers with several deviations.
+    #[serde(skip)]
+    pub composed: bool,
+    /// The seed these were chosen by, where it was one.
+    #[serde(skip)]
+    pub seed: Option<u64>,
+    /// Wall time in milliseconds.
+    pub took_ms: u64,
+    /// Whether waits moved a clock instead of taking real time.
+    pub virtual_time: bool,
+    /// Whether every mutant was played against.
     pub complete: bool,
     /// Whether Ctrl-C ended it early.
     pub interrupted: bool,
-    /// Whether waits moved a clock instead of taking real time.
-    pub virtual_time: bool,
-    /// Wall time.
-    pub took: Duration,
 }
 
 /// Why a hunt had to be given up.
@@ -72,32 +117,34 @@ pub async fn hunt(
     interrupted: watch::Receiver<bool>,
 ) -> Result<Hunt, HuntError> {
     let begun = Instant::now();
-    let all = mutants();
-    let complete = all.iter().all(|mutant| chosen.contains(mutant));
-    let virtual_time = ground.is_virtual();
+    let complete = mutants().iter().all(|mutant| chosen.contains(mutant));
+    let virtual_time = matches!(ground, Ground::Workspaces(_));
     let ground = Arc::new(ground);
-    let mut waiting: VecDeque<Mutant> = chosen.into();
+    let mut waiting: VecDeque<Mutant> = chosen.clone().into();
     // A minute that takes a minute is waited for with any of them.
     let is_beside = |mutant: &Mutant| virtual_time && mutant.is_unhurried();
     // Those that take longest should not be left over at the end: the slow ones, then those that meet the whole suite.
-    waiting
-        .make_contiguous()
-        .sort_by_key(|mutant| (!is_beside(mutant), matches!(mutant.nature, Nature::Wrong { .. })));
+    waiting.make_contiguous().sort_by_key(|mutant| (!is_beside(mutant), mutant.is_wrong()));
     let jobs_beside = jobs_beside(waiting.iter().filter(|mutant| is_beside(mutant)).count());
     let play = |mutant: Mutant, is_beside: bool| {
         let (suite, ground, interrupted) = (Arc::clone(&suite), Arc::clone(&ground), interrupted.clone());
-        let (whole_suite, jobs) = (options.whole_suite, if is_beside { jobs_beside } else { JOBS });
-        async move { examine(&mutant, &suite, &ground, whole_suite, jobs, &interrupted).await }
+        let jobs = if is_beside { jobs_beside } else { JOBS };
+        async move {
+            Runner { mutant: &mutant, suite, ground: &ground, jobs, interrupted }
+                .examine(options.whole_suite)
+                .await
+        }
     };
-    let (mut examined, was_interrupted) = side_by_side(waiting, options.jobs, is_beside, play, done).await?;
-    let place = |one: &Examined| all.iter().position(|mutant| *mutant == one.mutant);
-    examined.sort_by_key(place);
+    let (mut examined, interrupted) = side_by_side(waiting, options.jobs, is_beside, play, done).await?;
+    examined.sort_by_key(|one| chosen.iter().position(|mutant| *mutant == one.mutant));
     Ok(Hunt {
         examined,
-        complete: complete && !was_interrupted,
-        interrupted: was_interrupted,
+        composed: chosen.iter().any(Mutant::is_composed),
+        seed: options.seed,
+        complete: complete && !interrupted,
+        interrupted,
         virtual_time,
-        took: begun.elapsed(),
+        took_ms: millis(begun.elapsed()),
     })
 }
 
@@ -114,8 +161,106 @@ fn jobs_beside(mutants: usize) -> usize {
     (room / of_each).clamp(JOBS, MOST_JOBS_BESIDE)
 }
 
+/// Plays what is `waiting`, in its order and at most so many at once, and tells `done` of each result as it is there.
+/// Those that `is_beside` says take no processor, and are not counted. Once one of them was interrupted, no other one
+/// is begun. Gives the results as they came, and whether it was interrupted.
+///
+/// # Errors
+/// The first of `play`, or [`HuntError::Broken`] where one of them panicked.
+async fn side_by_side<T, R, F>(
+    mut waiting: VecDeque<T>,
+    most: usize,
+    is_beside: impl Fn(&T) -> bool,
+    play: impl Fn(T, bool) -> F,
+    mut done: impl FnMut(&R),
+) -> Result<(Vec<R>, bool), HuntError>
+where
+    R: Send + 'static,
+    F: Future<Output = Result<Option<R>, HuntError>> + Send + 'static,
+{
+    let mut playing = JoinSet::new();
+    let (mut busy, mut was_interrupted) = (0, false);
+    let mut results = Vec::new();
+    loop {
+        while !was_interrupted
+            && let Some(next) = waiting.pop_front_if(|next| is_beside(next) || busy < most.max(1))
+        {
+            let beside = is_beside(&next);
+            busy += usize::from(!beside);
+            let played = play(next, beside);
+            playing.spawn(async move { (beside, played.await) });
+        }
+        match playing.join_next().await {
+            None => return Ok((results, was_interrupted)),
+            Some(Err(error)) => return Err(HuntError::Broken(error.to_string())),
+            Some(Ok((was_beside, came_of_it))) => {
+                busy -= usize::from(!was_beside);
+                match came_of_it? {
+                    Some(one) => {
+                        done(&one);
+                        results.push(one);
+                    }
+                    None => was_interrupted = true,
+                }
+            }
+        }
+    }
+}
+
+/// What it takes to play against one mutant.
+struct Runner<'a> {
+    mutant: &'a Mutant,
+    suite: Arc<Suite>,
+    ground: &'a Ground,
+    /// How many jobs are under way at once.
+    jobs: usize,
+    interrupted: watch::Receiver<bool>,
+}
+
+impl Runner<'_> {
+    /// Plays against the mutant. A deviation meets the checks that name it first: when one of them fails, nothing more has
+    /// to be known, unless the `whole_suite` is asked for. None when the run was interrupted.
+    async fn examine(&self, whole_suite: bool) -> Result<Option<Examined>, HuntError> {
+        let (begun, mutant) = (Instant::now(), self.mutant);
+        let names_it = mutant.checks();
+        let is_named = |place: &usize| names_it.contains(&self.suite.checks[*place].id.as_str());
+        let in_parts = mutant.is_wrong() && !mutant.is_composed() && !whole_suite;
+        let (first, rest): (Vec<usize>, Vec<usize>) =
+            (0..self.suite.checks.len()).partition(|place| !in_parts || is_named(place));
+        let Some(mut results) = self.play(&first).await? else { return Ok(None) };
+        if in_parts {
+            let examined = judge(mutant, &results, false, begun.elapsed());
+            if examined.outcome == Outcome::Caught {
+                return Ok(Some(examined));
+            }
+            let Some(more) = self.play(&rest).await? else { return Ok(None) };
+            results.extend(more);
+        }
+        Ok(Some(judge(mutant, &results, true, begun.elapsed())))
+    }
+
+    /// Plays the checks at these places of the suite. None when the run was interrupted.
+    async fn play(&self, places: &[usize]) -> Result<Option<Vec<CheckResult>>, HuntError> {
+        if places.is_empty() {
+            return Ok(Some(Vec::new()));
+        }
+        let unplayable = |why: String| HuntError::Unplayable { mutant: self.mutant.name.clone(), why };
+        let target = self.ground.target(self.mutant).await;
+        let (target, _mock) = target.map_err(|error| unplayable(error.to_string()))?;
+        let options = Options { strict: true, rfc: true, jobs: self.jobs, ..Options::default() };
+        // Nobody listens: what counts is what it comes to.
+        let (events, _) = mpsc::unbounded_channel();
+        let (suite, interrupted) = (Arc::clone(&self.suite), self.interrupted.clone());
+        let played = play(suite, Arc::new(target), places, options, events, interrupted).await;
+        let (results, exit) = played.map_err(|fault| unplayable(fault.to_string()))?;
+        Ok((exit != ExitCode::Interrupted).then_some(results))
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     #[test]
@@ -124,5 +269,37 @@ mod tests {
         let alone = jobs_beside(1);
         assert!((JOBS..=MOST_JOBS_BESIDE).contains(&alone));
         assert_eq!(jobs_beside(usize::MAX / 10_000), JOBS);
+    }
+
+    #[tokio::test]
+    async fn no_more_than_allowed_are_under_way_and_those_beside_are_not_counted() {
+        let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let play = |number: usize, beside: bool| {
+            let (now, most) = (Arc::clone(&now), Arc::clone(&most));
+            async move {
+                if !beside {
+                    most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    tokio::task::yield_now().await;
+                    now.fetch_sub(1, Ordering::SeqCst);
+                }
+                Ok(Some(number))
+            }
+        };
+        let mut told = 0;
+        let (mut results, interrupted) =
+            side_by_side((0..20).collect(), 3, |number| *number < 5, play, |_| told += 1).await.unwrap();
+        results.sort_unstable();
+        assert_eq!((results, interrupted, told), ((0..20).collect(), false, 20));
+        assert_eq!(most.load(Ordering::SeqCst), 3);
+    }
+
+    #[tokio::test]
+    async fn after_an_interruption_nothing_is_begun() {
+        let play = |number: usize, _| async move { Ok((number != 2).then_some(number)) };
+        let played = side_by_side((0..20).collect(), 1, |_| false, play, |_| ()).await;
+        assert_eq!(played, Ok((vec![0, 1], true)));
+        let broken = |_: usize, _| async { Err::<Option<()>, _>(HuntError::Broken("it".to_owned())) };
+        let played = side_by_side((0..20).collect(), 1, |_| false, broken, |_| ()).await;
+        assert_eq!(played, Err(HuntError::Broken("it".to_owned())));
     }
 }

@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
-use super::mutant::{Mutant, Nature};
-use crate::report::{CheckResult, Verdict};
-use crate::scenario::model::Level;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::mutant::{Mutant, checks};
+use crate::mock::Entry;
+use crate::report::{CheckResult, Verdict, level_word};
 
 /// What came of a mutant.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Outcome {
     /// It breaks nothing, and nothing that the page promises is held against it.
     Passed,
@@ -15,180 +19,258 @@ pub enum Outcome {
     Accused,
     /// It is wrong, and a check that is about what it breaks fails.
     Caught,
-    /// It is wrong, a check that is about what it breaks fails, and so do checks that it does not declare.
+    /// It has several deviations, each of them is named, and nobody else is blamed.
+    Named,
+    /// It is wrong, each deviation is named by a check that is about it, and checks fail that none of them declares.
     Foreign,
     /// It is wrong, and only checks about something else fail.
     Weak,
     /// It is wrong, and no check fails.
     Survived,
+    /// It has several deviations, and one of them is not named.
+    Missed,
     /// Checks that would decide came to no verdict.
-    Undecided(String),
+    Undecided,
 }
 
 impl Outcome {
     /// The word for it, as in the table and the JSON.
-    pub const fn word(&self) -> &'static str {
+    pub const fn word(self) -> &'static str {
         match self {
             Self::Passed => "passed",
             Self::Accused => "accused",
             Self::Caught => "caught",
+            Self::Named => "named",
             Self::Foreign => "foreign",
             Self::Weak => "weak",
             Self::Survived => "survived",
-            Self::Undecided(_) => "undecided",
+            Self::Missed => "missed",
+            Self::Undecided => "undecided",
         }
     }
 
     /// Whether this is how it should be.
-    pub const fn is_in_order(&self) -> bool {
-        matches!(self, Self::Passed | Self::Caught)
+    pub const fn is_in_order(self) -> bool {
+        matches!(self, Self::Passed | Self::Caught | Self::Named)
     }
 }
 
 /// A check that did not pass.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "HeldView")]
 pub struct Held {
     /// Its id.
     pub check: String,
     /// How much it weighs.
-    pub level: Level,
-    /// The word for its verdict.
+    #[schemars(extend("enum" = ["must", "should", "rfc", "observe"]))]
+    pub level: &'static str,
+    /// What it came to.
+    #[schemars(extend("enum" = ["fail", "advisory", "explained", "blocked", "inconclusive"]))]
     pub verdict: &'static str,
     /// What broke first, or why there is no verdict.
     pub says: String,
 }
 
-/// A mutant that was played against.
-#[derive(Debug, Clone)]
+/// A check that ought to name a deviation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "CameToView")]
+pub struct CameTo {
+    /// Its id.
+    pub check: &'static str,
+    /// The word for its verdict; `absent` where the suite has no such check.
+    pub verdict: &'static str,
+    /// Why, where it says so; else empty.
+    pub why: String,
+}
+
+/// A deviation that no check names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "MissedView")]
+pub struct Missed {
+    /// Its name.
+    pub name: &'static str,
+    /// The checks that ought to name it.
+    pub checks: Vec<CameTo>,
+}
+
+/// A mutant.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "MutantView")]
 pub struct Examined {
     /// The mutant.
+    #[serde(flatten)]
     pub mutant: Mutant,
     /// What came of it.
+    #[schemars(with = "String", extend("enum" = ["passed", "accused", "caught", "foreign", "weak", "survived", "undecided"]))]
     pub outcome: Outcome,
-    /// The checks that name it and failed.
+    /// Why there is no verdict.
+    pub reason: Option<String>,
+    /// The checks that are about what it breaks and failed.
     pub caught_by: Vec<String>,
-    /// The checks that ought to have noticed it and did not; those the suite does not have are among them.
-    pub missed_by: Vec<String>,
-    /// Checks that failed and that it does not declare: somebody else is blamed.
+    /// The checks that are about what it breaks and did not fail.
+    // Those that are explained by one that failed are not among them; of several deviations, each only has to be named.
+    pub missed_by: Vec<&'static str>,
+    /// The names of its deviations that a check names.
+    #[serde(skip)]
+    pub named: Vec<&'static str>,
+    /// Its deviations that none does.
+    #[serde(skip)]
+    pub missed: Vec<Missed>,
+    /// Checks that failed and that it does not declare.
     pub foreign: Vec<Held>,
-    /// Everything else that did not pass.
-    pub held: Vec<Held>,
-    /// Whether the whole suite was played, not only the checks that name the mutant.
+    /// How many checks failed.
+    // What another one explains does not fail, so every failure is a cause.
+    pub failing: usize,
+    /// Whether it met every check, not only those.
     pub whole_suite: bool,
+    /// Other checks that it met and that did not pass.
+    pub held: Vec<Held>,
     /// Requests sent.
     pub requests: u64,
-    /// Wall time.
-    pub took: Duration,
-}
-
-impl Examined {
-    /// How many checks failed.
-    pub fn failing(&self) -> usize {
-        let more = self.held.iter().filter(|held| held.verdict == "fail").count();
-        self.caught_by.len() + self.foreign.len() + more
-    }
-}
-
-/// Whether a check that is about something noticed it: it failed, or another one that failed explains why it need not.
-pub(super) fn noticed(result: &CheckResult) -> bool {
-    result.verdict == Verdict::Fail || result.verdict.word() == "explained"
+    /// Wall time in milliseconds.
+    pub took_ms: u64,
 }
 
 /// Judges one mutant by the results of its checks, everything gating that can gate.
 pub(super) fn judge(mutant: &Mutant, results: &[CheckResult], whole_suite: bool, took: Duration) -> Examined {
-    let declared = |result: &&CheckResult| mutant.checks().contains(&result.id.as_str());
+    let is_wrong = mutant.is_wrong();
+    let named_by = mutant.checks();
     let failed = |result: &&CheckResult| result.verdict == Verdict::Fail;
-    let of_check = |id: &str| results.iter().find(|result| result.id == id);
-    let caught_by = results.iter().filter(declared).filter(failed).map(|result| result.id.clone()).collect();
-    let missed_by = mutant.checks().iter().filter(|id| !of_check(id).is_some_and(noticed));
-    let is_foreign = |result: &&CheckResult| {
-        matches!(mutant.nature, Nature::Wrong { .. }) && failed(result) && !mutant.declares(&result.id)
-    };
+    let came_to = |id: &str| results.iter().find(|result| result.id == id);
+    // It failed, or another one that failed explains why it need not.
+    let noticed = |result: &CheckResult| failed(&result) || result.verdict.word() == "explained";
+    let catches = |result: &&CheckResult| failed(result) && named_by.contains(&result.id.as_str());
+    let caught_by: Vec<String> = results.iter().filter(catches).map(|result| result.id.clone()).collect();
+    let missed_by = named_by.iter().filter(|id| !mutant.is_composed() && !came_to(id).is_some_and(noticed));
+    let (named, missed): (Vec<&Entry>, Vec<&Entry>) = mutant
+        .changes
+        .iter()
+        .filter(|_| is_wrong)
+        .partition(|change| checks(change).iter().any(|id| caught_by.iter().any(|caught| caught == id)));
+    let missed = missed.into_iter().map(|change| Missed {
+        name: change.name,
+        checks: checks(change).iter().map(|id| CameTo::of(id, came_to(id))).collect(),
+    });
     let not_passed = results
         .iter()
-        .filter(|result| !(declared(result) && failed(result)))
-        .filter(|result| !matches!(result.verdict, Verdict::Pass | Verdict::Skipped(_)));
+        .filter(|result| !catches(result) && !matches!(result.verdict, Verdict::Pass | Verdict::Skipped(_)));
+    let is_foreign = |result: &&CheckResult| is_wrong && failed(result) && !mutant.declares(&result.id);
     let (foreign, others): (Vec<&CheckResult>, Vec<&CheckResult>) = not_passed.partition(is_foreign);
     let mut examined = Examined {
         outcome: Outcome::Passed,
+        reason: None,
+        missed_by: missed_by.copied().collect(),
         caught_by,
-        missed_by: missed_by.map(|id| (*id).to_owned()).collect(),
-        foreign: foreign.into_iter().map(held).collect(),
-        held: others.into_iter().map(held).collect(),
+        named: named.into_iter().map(|change| change.name).collect(),
+        missed: missed.collect(),
+        foreign: foreign.into_iter().map(Held::of).collect(),
+        held: others.into_iter().map(Held::of).collect(),
+        failing: results.iter().filter(failed).count(),
         whole_suite,
         requests: results.iter().map(|result| result.requests).sum(),
-        took,
+        took_ms: millis(took),
         mutant: mutant.clone(),
     };
-    examined.outcome = outcome(&examined);
+    (examined.outcome, examined.reason) = examined.outcome();
     examined
 }
 
-fn outcome(one: &Examined) -> Outcome {
-    match one.mutant.nature {
-        Nature::Wrong { .. } if !one.caught_by.is_empty() && one.foreign.is_empty() => Outcome::Caught,
-        Nature::Wrong { .. } if !one.caught_by.is_empty() => Outcome::Foreign,
-        Nature::Wrong { .. } if one.failing() > 0 => Outcome::Weak,
-        Nature::Wrong { .. } => undecided(&one.held).unwrap_or(Outcome::Survived),
-        Nature::Reference => conforming(&one.held, |_| true),
+/// Whole milliseconds; a time beyond 2⁶⁴ of them does not occur.
+pub(super) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Examined {
+    /// What came of it, and why there is no verdict.
+    fn outcome(&self) -> (Outcome, Option<String>) {
+        let (is_wrong, is_composed) = (self.mutant.is_wrong(), self.mutant.is_composed());
         // What another level asks for is advice, which a conforming deployment may not follow.
-        Nature::Conforming => conforming(&one.held, |level| level == Level::Must),
+        let accuses = |held: &Held| {
+            held.verdict == "fail" && (self.mutant.nature == "reference" || held.level == "must")
+        };
+        let (outcome, open) = match () {
+            () if !is_wrong && self.held.iter().any(accuses) => (Outcome::Accused, None),
+            () if !is_wrong => (Outcome::Passed, self.undecided()),
+            () if self.missed.is_empty() && !self.foreign.is_empty() => (Outcome::Foreign, None),
+            () if self.missed.is_empty() && is_composed => (Outcome::Named, None),
+            () if self.missed.is_empty() => (Outcome::Caught, None),
+            () if is_composed => (Outcome::Missed, self.undecided_part()),
+            () if self.failing > 0 => (Outcome::Weak, None),
+            () => (Outcome::Survived, self.undecided()),
+        };
+        (if open.is_some() { Outcome::Undecided } else { outcome }, open)
+    }
+
+    /// The first gating check without a verdict.
+    fn undecided(&self) -> Option<String> {
+        let is_open =
+            |held: &&Held| held.level != "observe" && matches!(held.verdict, "blocked" | "inconclusive");
+        let open = self.held.iter().find(is_open)?;
+        Some(format!("{} is {}: {}", open.check, open.verdict, open.says))
+    }
+
+    /// The first check without a verdict, where each deviation that is not named has one. What is blocked, or explained
+    /// by what fails, is a miss: these deviations are said to show beside each other.
+    fn undecided_part(&self) -> Option<String> {
+        let is_open = |check: &&CameTo| check.verdict == "inconclusive";
+        let open: Option<Vec<&CameTo>> =
+            self.missed.iter().map(|missed| missed.checks.iter().find(is_open)).collect();
+        let first = *open?.first()?;
+        Some(format!("{} is inconclusive: {}", first.check, first.why))
     }
 }
 
-fn conforming(held: &[Held], accuses: impl Fn(Level) -> bool) -> Outcome {
-    if held.iter().any(|held| held.verdict == "fail" && accuses(held.level)) {
-        return Outcome::Accused;
+impl Held {
+    fn of(result: &CheckResult) -> Self {
+        let broken = result.failures.first().map(|failure| match failure.case.as_str() {
+            "" => failure.what.clone(),
+            case => format!("{} ({case})", failure.what),
+        });
+        Self {
+            check: result.id.clone(),
+            level: level_word(result.level),
+            verdict: result.verdict.word(),
+            says: broken.or_else(|| result.verdict.reason().map(str::to_owned)).unwrap_or_default(),
+        }
     }
-    undecided(held).unwrap_or(Outcome::Passed)
 }
 
-/// The first gating check without a verdict.
-fn undecided(held: &[Held]) -> Option<Outcome> {
-    let open = held
-        .iter()
-        .find(|held| held.level != Level::Observe && matches!(held.verdict, "blocked" | "inconclusive"))?;
-    Some(Outcome::Undecided(format!("{} is {}: {}", open.check, open.verdict, open.says)))
-}
-
-pub(super) fn held(result: &CheckResult) -> Held {
-    let broken = result.failures.first().map(|failure| match failure.case.as_str() {
-        "" => failure.what.clone(),
-        case => format!("{} ({case})", failure.what),
-    });
-    Held {
-        check: result.id.clone(),
-        level: result.level,
-        verdict: result.verdict.word(),
-        says: broken.or_else(|| result.verdict.reason().map(str::to_owned)).unwrap_or_default(),
+impl CameTo {
+    fn of(check: &'static str, result: Option<&CheckResult>) -> Self {
+        let verdict = result.map(|result| &result.verdict);
+        Self {
+            check,
+            verdict: verdict.map_or("absent", Verdict::word),
+            why: verdict.and_then(Verdict::reason).unwrap_or_default().to_owned(),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mock::{Breach, Group};
+    use crate::mutants::mutants;
     use crate::report::samples::result;
+    use crate::scenario::model::Level;
 
-    fn mutant(nature: Nature) -> Mutant {
-        Mutant { name: "m".to_owned(), group: Some(Group::Scopes), about: "A.", nature, limiter: None }
+    fn mutant(name: &str) -> Mutant {
+        mutants().into_iter().find(|mutant| mutant.name == name).unwrap()
     }
 
-    const WRONG: Nature = Nature::Wrong {
-        breach: Breach::Must,
-        checks: &["scope.named", "scope.absent"],
-        also: &["rate.tolerated"],
-    };
+    /// Breaks `rate.per-key` and `rate.per-key-same-owner`; `events.per-key` may fail as well.
+    const WRONG: &str = "shared-by-all-keys";
+    const CONFORMING: &str = "slow-answers";
+    const REFERENCE: &str = "reference";
 
-    fn outcome(nature: Nature, results: &[CheckResult]) -> Outcome {
-        judge(&mutant(nature), results, true, Duration::ZERO).outcome
+    fn outcome(name: &str, results: &[CheckResult]) -> Outcome {
+        judge(&mutant(name), results, true, Duration::ZERO).outcome
     }
 
     #[test]
     fn a_named_check_catches_and_another_one_only_weakly() {
-        let named = || result("scope.named", Level::Must, Verdict::Fail);
+        let named = || result("rate.per-key", Level::Must, Verdict::Fail);
         let other = || result("auth.other", Level::Must, Verdict::Fail);
-        let held = || result("scope.named", Level::Must, Verdict::Pass);
+        let held = || result("rate.per-key", Level::Must, Verdict::Pass);
         assert_eq!(outcome(WRONG, &[named()]), Outcome::Caught);
         assert_eq!(outcome(WRONG, &[held(), other()]), Outcome::Weak);
         assert_eq!(outcome(WRONG, &[held()]), Outcome::Survived);
@@ -198,40 +280,80 @@ mod tests {
     fn who_is_blamed_besides_is_foreign_unless_that_was_declared() {
         let fail = |id: &str| result(id, Level::Must, Verdict::Fail);
         let said = |results: &[CheckResult]| judge(&mutant(WRONG), results, true, Duration::ZERO);
-        let one = said(&[fail("scope.named"), fail("auth.other"), fail("rate.tolerated")]);
-        assert_eq!((one.failing(), &one.outcome), (3, &Outcome::Foreign));
+        let one = said(&[fail("rate.per-key"), fail("auth.other"), fail("events.per-key")]);
+        assert_eq!((one.failing, &one.outcome), (3, &Outcome::Foreign));
         assert_eq!(
             (one.caught_by, one.missed_by),
-            (vec!["scope.named".to_owned()], vec!["scope.absent".to_owned()])
+            (vec!["rate.per-key".to_owned()], vec!["rate.per-key-same-owner"])
         );
         assert_eq!(one.foreign.iter().map(|held| held.check.as_str()).collect::<Vec<_>>(), ["auth.other"]);
-        assert_eq!(one.held.iter().map(|held| held.check.as_str()).collect::<Vec<_>>(), ["rate.tolerated"]);
+        assert_eq!(one.held.iter().map(|held| held.check.as_str()).collect::<Vec<_>>(), ["events.per-key"]);
 
-        let tolerated = said(&[fail("scope.named"), fail("rate.tolerated")]);
-        assert_eq!((tolerated.failing(), tolerated.outcome), (2, Outcome::Caught));
-        assert_eq!(said(&[fail("rate.tolerated")]).outcome, Outcome::Weak, "it does not name it");
-        let conforming = judge(&mutant(Nature::Conforming), &[fail("auth.other")], true, Duration::ZERO);
+        let tolerated = said(&[fail("rate.per-key"), fail("events.per-key")]);
+        assert_eq!((tolerated.failing, tolerated.outcome), (2, Outcome::Caught));
+        assert_eq!(said(&[fail("events.per-key")]).outcome, Outcome::Weak, "it does not name it");
+        let conforming = judge(&mutant(CONFORMING), &[fail("auth.other")], true, Duration::ZERO);
         assert_eq!((conforming.outcome, conforming.foreign.len()), (Outcome::Accused, 0));
     }
 
     #[test]
     fn what_came_to_no_verdict_is_no_survivor() {
-        let unsure = result("scope.named", Level::Must, Verdict::Inconclusive("slow".to_owned()));
+        let unsure = result("rate.per-key", Level::Must, Verdict::Inconclusive("slow".to_owned()));
         assert!(
-            matches!(outcome(WRONG, std::slice::from_ref(&unsure)), Outcome::Undecided(why) if why.contains("slow"))
+            judge(&mutant(WRONG), std::slice::from_ref(&unsure), true, Duration::ZERO)
+                .reason
+                .is_some_and(|why| why.contains("slow"))
         );
-        assert!(matches!(outcome(Nature::Conforming, &[unsure]), Outcome::Undecided(_)));
+        assert_eq!(outcome(CONFORMING, &[unsure]), Outcome::Undecided);
         let observed = result("scope.seen", Level::Observe, Verdict::Blocked("dead".to_owned()));
-        assert_eq!(outcome(Nature::Conforming, &[observed]), Outcome::Passed);
+        assert_eq!(outcome(CONFORMING, &[observed]), Outcome::Passed);
     }
 
     #[test]
     fn the_conforming_may_ignore_advice_and_the_reference_may_not() {
         let advice = result("limit.agrees", Level::Should, Verdict::Fail);
         let promise = result("limit.body", Level::Must, Verdict::Fail);
-        assert_eq!(outcome(Nature::Conforming, std::slice::from_ref(&advice)), Outcome::Passed);
-        assert_eq!(outcome(Nature::Conforming, &[promise]), Outcome::Accused);
-        assert_eq!(outcome(Nature::Reference, &[advice]), Outcome::Accused);
-        assert_eq!(outcome(Nature::Reference, &[]), Outcome::Passed);
+        assert_eq!(outcome(CONFORMING, std::slice::from_ref(&advice)), Outcome::Passed);
+        assert_eq!(outcome(CONFORMING, &[promise]), Outcome::Accused);
+        assert_eq!(outcome(REFERENCE, &[advice]), Outcome::Accused);
+        assert_eq!(outcome(REFERENCE, &[]), Outcome::Passed);
+    }
+
+    /// Two deviations; the second has a check that may fail as well.
+    const BOTH: &str = "accept-bearer+window-30s";
+
+    fn both_said(results: &[(&str, Verdict)]) -> Examined {
+        let of = |(id, verdict): &(&str, Verdict)| result(id, Level::Must, verdict.clone());
+        let results: Vec<CheckResult> = results.iter().map(of).collect();
+        judge(&BOTH.parse().unwrap(), &results, true, Duration::ZERO)
+    }
+
+    const BEARER: (&str, Verdict) = ("auth.no-bearer", Verdict::Fail);
+    const WINDOW: (&str, Verdict) = ("rate.window-length", Verdict::Fail);
+
+    #[test]
+    fn all_are_named_and_what_is_declared_is_not_foreign() {
+        let one =
+            both_said(&[BEARER, WINDOW, ("events.window", Verdict::Fail), ("auth.missing", Verdict::Pass)]);
+        assert_eq!((one.outcome, one.missed.len(), one.foreign.len()), (Outcome::Named, 0, 0));
+        assert_eq!((one.named.len(), one.failing, one.failing, one.requests), (2, 3, 3, 8));
+        let one = both_said(&[BEARER, WINDOW, ("auth.missing", Verdict::Fail)]);
+        assert_eq!((one.outcome, one.foreign[0].check.as_str()), (Outcome::Foreign, "auth.missing"));
+    }
+
+    #[test]
+    fn who_is_not_named_by_a_check_of_its_own_is_missed() {
+        let blocked = Verdict::Blocked("dead".to_owned());
+        let one = both_said(&[BEARER, ("rate.window-length", blocked), ("events.window", Verdict::Fail)]);
+        assert_eq!((one.outcome, one.named.len(), one.missed.len()), (Outcome::Missed, 1, 1));
+        let check = &one.missed[0].checks[0];
+        assert_eq!(
+            (one.missed[0].name, check.verdict, check.why.as_str()),
+            ("window-30s", "blocked", "dead")
+        );
+        assert_eq!(both_said(&[WINDOW]).missed[0].checks[0].verdict, "absent");
+        let open = Verdict::Inconclusive("slow".to_owned());
+        let one = both_said(&[BEARER, ("rate.window-length", open)]);
+        assert!(one.outcome == Outcome::Undecided && one.reason.is_some_and(|why| why.contains("slow")));
     }
 }

@@ -4,35 +4,23 @@
 //! variants, which nothing may be held against, and the deviations, each of which some check has to name. [`hunt()`]
 //! plays the suite against them and says which deviation survived, and which check never caught one.
 //!
-//! A [`Composition`] is one server with several deviations that show beside each other: each has to be named, and no
-//! check may fail that is about none of them.
+//! A mutant may also be one server with several deviations that show beside each other: each has to be named, and no check
+//! may fail that is about none of them.
 //!
 //! This is the one place that knows both the mock's catalogue and the judge. They still know nothing of each other.
 
-mod compositions;
-mod crew;
-mod dice;
-mod examine;
-mod ground;
 mod hunt;
 mod judge;
 mod mutant;
 #[cfg(test)]
 mod samples;
-mod share;
 mod summary;
 mod table;
 mod view;
 
-pub use compositions::{
-    BadComposition, CameTo, Composition, CompositionHunt, CompositionOptions, CompositionOutcome,
-    CompositionSummary, ExaminedComposition, Missed, compose, hunt_compositions, print_compositions,
-};
-pub use ground::Ground;
-pub use hunt::{Hunt, HuntError, HuntOptions, hunt};
-pub use judge::{Examined, Held, Outcome};
-pub use mutant::{Mutant, Nature, mutants};
-pub use share::{NoShare, Share};
+pub use hunt::{Ground, Hunt, HuntError, HuntOptions, hunt};
+pub use judge::{CameTo, Examined, Held, Missed, Outcome};
+pub use mutant::{BadComposition, Mutant, NoShare, Share, compose, mutants};
 pub use summary::{Failing, GroupCount, IdleCheck, Summary};
 pub use table::print;
-pub use view::{hunt_schema, save_compositions, save_hunt};
+pub use view::{hunt_schema, save_hunt};

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::compositions::{CompositionHunt, ExaminedComposition, judge_composition};
 use super::hunt::Hunt;
 use super::judge::{Examined, judge};
 use super::mutant::mutants;
@@ -22,10 +21,12 @@ pub(super) fn examined(name: &str, verdicts: &[(&str, Level, Verdict)]) -> Exami
 pub(super) fn hunt(examined: Vec<Examined>) -> Hunt {
     Hunt {
         examined,
+        composed: false,
+        seed: None,
         complete: false,
         interrupted: false,
         virtual_time: true,
-        took: Duration::from_millis(1_234),
+        took_ms: 1_234,
     }
 }
 
@@ -49,14 +50,14 @@ pub(super) fn mixed() -> Hunt {
 }
 
 /// The server with these deviations, after these checks came to these verdicts.
-pub(super) fn composed(names: &str, verdicts: &[(&str, Verdict)]) -> ExaminedComposition {
+pub(super) fn composed(names: &str, verdicts: &[(&str, Verdict)]) -> Examined {
     let results: Vec<_> =
         verdicts.iter().map(|(id, verdict)| result(id, Level::Must, verdict.clone())).collect();
-    judge_composition(&names.parse().unwrap(), &results, Duration::from_millis(12))
+    judge(&names.parse().unwrap(), &results, true, Duration::from_millis(12))
 }
 
 /// One server of each kind of outcome.
-pub(super) fn composed_hunt() -> CompositionHunt {
+pub(super) fn composed_hunt() -> Hunt {
     let (fail, pass) = (Verdict::Fail, Verdict::Pass);
     let unsure = Verdict::Inconclusive("three bursts crossed a reset".to_owned());
     let examined = vec![
@@ -83,11 +84,13 @@ pub(super) fn composed_hunt() -> CompositionHunt {
             ],
         ),
     ];
-    CompositionHunt {
+    Hunt {
         examined,
+        composed: true,
         seed: Some(7),
+        complete: false,
         interrupted: false,
         virtual_time: true,
-        took: Duration::from_millis(2_345),
+        took_ms: 2_345,
     }
 }

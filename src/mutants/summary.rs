@@ -1,8 +1,10 @@
 //! A hunt in numbers, and how it ends.
 
+use schemars::JsonSchema;
+use serde::{Serialize, Serializer};
+
 use super::hunt::Hunt;
 use super::judge::{Examined, Outcome};
-use super::mutant::Nature;
 use crate::mock::Group;
 use crate::report::ExitCode;
 use crate::scenario::Suite;
@@ -14,14 +16,15 @@ const BEYOND_THE_MOCK: &[(&str, &str)] = &[(
     "the mock's HTTP library shows header names in small letters only; tests/contract shows it failing",
 )];
 
-/// One group of the catalogue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A group of the catalogue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "GroupView")]
 pub struct GroupCount {
-    /// The group.
-    pub group: Group,
+    /// Its name.
+    pub group: String,
     /// Deviations played against.
     pub deviations: usize,
-    /// Of these, caught by a check that names them.
+    /// Of these, caught by a check that is about what they break.
     pub caught: usize,
     /// Of these, caught as well, with checks failing that they do not declare.
     pub foreign: usize,
@@ -37,17 +40,39 @@ pub struct GroupCount {
     pub undecided: usize,
 }
 
-/// A gating check that failed against no deviation that names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+impl GroupCount {
+    fn of(group: Group, examined: &[Examined]) -> Self {
+        let group = group.to_string();
+        let of_group = || examined.iter().filter(|one| one.mutant.group.as_deref() == Some(&group));
+        let wrong = of_group().filter(|one| one.mutant.is_wrong()).count();
+        let came_to = |wanted: Outcome| of_group().filter(|one| one.outcome == wanted).count();
+        Self {
+            deviations: wrong,
+            caught: came_to(Outcome::Caught),
+            foreign: came_to(Outcome::Foreign),
+            weak: came_to(Outcome::Weak),
+            survived: came_to(Outcome::Survived),
+            conforming: of_group().count() - wrong,
+            passed: came_to(Outcome::Passed),
+            undecided: came_to(Outcome::Undecided),
+            group,
+        }
+    }
+}
+
+/// A gating check that caught nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "IdleView")]
 pub struct IdleCheck {
     /// Its id.
     pub check: String,
-    /// Why no deviation of the mock can break it, where that is so.
+    /// Why no mutant can break it, where that is so.
     pub why: Option<&'static str>,
 }
 
-/// How many checks fail because of one thing that is wrong.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// How many checks fail because of one deviation, or one server with several.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "FailingView")]
 pub struct Failing {
     /// On average.
     pub mean: f64,
@@ -59,64 +84,67 @@ pub struct Failing {
 
 impl Failing {
     /// Counts; none where there is nothing to count.
-    pub fn of(numbers: impl Iterator<Item = usize>) -> Option<Self> {
+    fn of(numbers: impl Iterator<Item = usize>) -> Option<Self> {
         let mut sorted: Vec<usize> = numbers.collect();
         sorted.sort_unstable();
         let most = *sorted.last()?;
-        let middle = sorted.len() / 2;
-        let middles = if sorted.len().is_multiple_of(2) {
-            &sorted[middle - 1..=middle]
-        } else {
-            &sorted[middle..=middle]
-        };
+        let middles = &sorted[(sorted.len() - 1) / 2..=sorted.len() / 2];
         let mean = |numbers: &[usize]| numbers.iter().sum::<usize>() as f64 / numbers.len() as f64;
         Some(Self { mean: mean(&sorted), median: mean(middles), most })
     }
 }
 
 /// A hunt in numbers.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Summary {
-    /// Each group of which something was played against.
-    pub groups: Vec<GroupCount>,
-    /// How many checks fail because of one deviation; none is known unless the whole suite was played against them.
-    pub failing: Option<Failing>,
-    /// Gating checks that caught nothing; none is known unless every mutant was played against.
-    pub idle: Option<Vec<IdleCheck>>,
-    /// How it ends.
+    /// The number the process exits with.
+    #[serde(rename = "exit_code", serialize_with = "number")]
+    #[schemars(with = "u8")]
     pub exit: ExitCode,
+    /// The catalogue's groups, in numbers.
+    // Only those of which something was played against.
+    pub groups: Vec<GroupCount>,
+    /// How many checks failed because of one of them; null unless the whole suite was played against all of them.
+    pub failing: Option<Failing>,
+    /// Gating checks that caught nothing; null unless every mutant was played against.
+    #[serde(rename = "idle_checks")]
+    pub idle: Option<Vec<IdleCheck>>,
+    /// The deviations that the servers have together.
+    #[serde(skip)]
+    pub constituents: usize,
+    /// Of these, named by a check that is about what it breaks.
+    #[serde(skip)]
+    pub named: usize,
+    /// Checks that failed at a server that does not declare them.
+    #[serde(skip)]
+    pub foreign: usize,
+    /// Servers at which as many checks fail as there are deviations.
+    #[serde(skip)]
+    pub causes_agree: usize,
+}
+
+fn number<S: Serializer>(exit: &ExitCode, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u8(exit.code())
 }
 
 impl Summary {
     /// Counts a hunt.
     pub fn of(hunt: &Hunt, suite: &Suite) -> Self {
-        let groups = Group::ALL.into_iter().map(|group| count(group, &hunt.examined));
-        let wrong = |one: &&Examined| matches!(one.mutant.nature, Nature::Wrong { .. });
-        let whole = hunt.examined.iter().filter(wrong).all(|one| one.whole_suite);
+        let examined = || hunt.examined.iter();
+        let wrong = || examined().filter(|one| one.mutant.is_wrong());
+        let groups = Group::ALL.into_iter().map(|group| GroupCount::of(group, &hunt.examined));
         let idle = hunt.complete.then(|| idle(hunt, suite));
         Self {
             groups: groups.filter(|count| count.deviations + count.conforming > 0).collect(),
-            failing: Failing::of(hunt.examined.iter().filter(wrong).map(Examined::failing)).filter(|_| whole),
+            constituents: wrong().map(|one| one.mutant.changes.len()).sum(),
+            named: examined().map(|one| one.named.len()).sum(),
+            foreign: examined().map(|one| one.foreign.len()).sum(),
+            causes_agree: wrong().filter(|one| one.failing == one.mutant.changes.len()).count(),
+            failing: Failing::of(wrong().map(|one| one.failing))
+                .filter(|_| wrong().all(|one| one.whole_suite)),
             exit: exit(hunt, idle.as_deref().unwrap_or_default()),
             idle,
         }
-    }
-}
-
-fn count(group: Group, examined: &[Examined]) -> GroupCount {
-    let of_group = || examined.iter().filter(|one| one.mutant.group == Some(group));
-    let wrong = |one: &&Examined| matches!(one.mutant.nature, Nature::Wrong { .. });
-    let came_to = |wanted: &str| of_group().filter(|one| one.outcome.word() == wanted).count();
-    GroupCount {
-        group,
-        deviations: of_group().filter(wrong).count(),
-        caught: came_to(Outcome::Caught.word()),
-        foreign: came_to(Outcome::Foreign.word()),
-        weak: came_to(Outcome::Weak.word()),
-        survived: came_to(Outcome::Survived.word()),
-        conforming: of_group().filter(|one| !wrong(one)).count(),
-        passed: came_to(Outcome::Passed.word()),
-        undecided: of_group().filter(|one| matches!(one.outcome, Outcome::Undecided(_))).count(),
     }
 }
 
@@ -126,21 +154,20 @@ fn idle(hunt: &Hunt, suite: &Suite) -> Vec<IdleCheck> {
         one.caught_by.iter().any(|by| by == id)
             || one.held.iter().any(|held| held.check == id && held.verdict == "explained")
     };
-    let catches = |id: &str| hunt.examined.iter().any(|one| noticed(one, id));
-    let gating = suite.checks.iter().filter(|check| check.level != Level::Observe);
-    gating
-        .filter(|check| !catches(&check.id))
-        .map(|check| IdleCheck {
-            check: check.id.clone(),
-            why: BEYOND_THE_MOCK.iter().find(|(id, _)| *id == check.id).map(|(_, why)| *why),
-        })
-        .collect()
+    let is_idle = |id: &str| !hunt.examined.iter().any(|one| noticed(one, id));
+    let gating = suite.checks.iter().filter(|check| check.level != Level::Observe && is_idle(&check.id));
+    let idle = gating.map(|check| IdleCheck {
+        check: check.id.clone(),
+        why: BEYOND_THE_MOCK.iter().find(|(id, _)| *id == check.id).map(|(_, why)| *why),
+    });
+    idle.collect()
 }
 
 fn exit(hunt: &Hunt, idle: &[IdleCheck]) -> ExitCode {
     let wrong = |one: &Examined| {
-        matches!(one.outcome, Outcome::Accused | Outcome::Foreign | Outcome::Weak | Outcome::Survived)
+        !one.outcome.is_in_order() && !matches!(one.outcome, Outcome::Undecided)
             || !one.missed_by.is_empty()
+            || !one.foreign.is_empty()
     };
     match () {
         () if hunt.interrupted => ExitCode::Interrupted,
@@ -157,7 +184,7 @@ fn exit(hunt: &Hunt, idle: &[IdleCheck]) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mutants::samples::{examined, hunt, mixed};
+    use crate::mutants::samples::{composed, composed_hunt, examined, hunt, mixed};
     use crate::report::Verdict;
     use crate::scenario::Source;
 
@@ -168,9 +195,9 @@ mod tests {
     #[test]
     fn groups_are_counted_and_those_not_played_left_out() {
         let summary = Summary::of(&mixed(), &suite());
-        let groups: Vec<Group> = summary.groups.iter().map(|count| count.group).collect();
-        assert_eq!(groups, [Group::Authentication, Group::Scopes, Group::Limits]);
-        let first = summary.groups[0];
+        let groups: Vec<&str> = summary.groups.iter().map(|count| count.group.as_str()).collect();
+        assert_eq!(groups, ["authentication", "scopes", "limits"]);
+        let first = &summary.groups[0];
         assert_eq!((first.deviations, first.caught, first.foreign, first.survived), (3, 1, 1, 1));
         assert_eq!((first.conforming, first.passed), (2, 1));
         assert_eq!((summary.groups[1].weak, summary.groups[2].undecided), (1, 1));
@@ -217,8 +244,7 @@ mod tests {
 
     #[test]
     fn what_is_beyond_the_mock_is_a_check_of_the_suite_that_no_mutant_names() {
-        let named: Vec<&str> =
-            crate::mutants::mutants().iter().flat_map(|mutant| mutant.checks().to_vec()).collect();
+        let named: Vec<&str> = crate::mutants::mutants().iter().flat_map(|mutant| mutant.checks()).collect();
         for (id, _) in BEYOND_THE_MOCK {
             assert!(suite().checks.iter().any(|check| check.id == *id), "{id}");
             assert!(!named.contains(id), "{id}");
@@ -241,5 +267,34 @@ mod tests {
         let in_part = Examined { whole_suite: false, ..caught };
         assert_eq!(Summary::of(&hunt(vec![in_part, blamed]), &suite()).failing, None);
         assert_eq!(Failing::of([7, 1, 3].into_iter()).map(|failing| failing.median), Some(3.0));
+    }
+
+    #[test]
+    fn constituents_and_foreign_failures_are_counted() {
+        let hunt = composed_hunt();
+        let summary = Summary::of(&hunt, &suite());
+        assert_eq!((hunt.examined.len(), summary.constituents, summary.named), (4, 9, 7));
+        assert_eq!((summary.foreign, summary.causes_agree, summary.exit), (2, 2, ExitCode::Failed));
+        assert_eq!(summary.failing.map(|failing| failing.most), Some(3));
+    }
+
+    #[test]
+    fn misses_and_foreign_failures_fail_it_and_no_verdict_is_no_pass() {
+        let exit = |results: &[(&str, Verdict)]| {
+            let examined = vec![composed("accept-bearer+accept-cookie", results)];
+            Summary::of(&Hunt { examined, ..composed_hunt() }, &suite()).exit
+        };
+        let bearer = ("auth.no-bearer", Verdict::Fail);
+        let cookie = |verdict| ("auth.no-cookie", verdict);
+        let open = || Verdict::Inconclusive("slow".to_owned());
+        assert_eq!(exit(&[bearer.clone(), cookie(Verdict::Fail)]), ExitCode::Conforms);
+        assert_eq!(exit(&[bearer.clone(), cookie(Verdict::Pass)]), ExitCode::Failed);
+        assert_eq!(exit(&[bearer.clone(), cookie(open())]), ExitCode::Inconclusive);
+        assert_eq!(exit(&[bearer.clone(), cookie(open()), ("auth.body", Verdict::Fail)]), ExitCode::Failed);
+        assert_eq!(exit(&[bearer, cookie(Verdict::Fail), ("auth.body", Verdict::Fail)]), ExitCode::Failed);
+        let none = Hunt { examined: Vec::new(), ..composed_hunt() };
+        assert_eq!(Summary::of(&none, &suite()).exit, ExitCode::Inconclusive);
+        let stopped = Hunt { interrupted: true, ..composed_hunt() };
+        assert_eq!(Summary::of(&stopped, &suite()).exit, ExitCode::Interrupted);
     }
 }

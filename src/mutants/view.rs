@@ -7,12 +7,10 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
-use super::compositions::{CompositionHunt, CompositionSummary, CompositionView};
 use super::hunt::Hunt;
-use super::judge::{Examined, Held, Outcome};
-use super::mutant::Nature;
-use super::summary::{Failing, GroupCount, IdleCheck, Summary};
-use crate::report::{level_word, save};
+use super::judge::{Examined, Held, Missed};
+use super::summary::Summary;
+use crate::report::save;
 
 /// The report of one run of `trenchcheck mutants`.
 #[derive(Serialize, JsonSchema)]
@@ -25,124 +23,44 @@ struct Document<'a> {
     version: &'static str,
     /// When it was written, RFC 3339 in UTC.
     written_at: String,
-    /// Wall time in milliseconds.
-    took_ms: u64,
-    /// Whether waits moved a clock instead of taking real time.
-    virtual_time: bool,
-    /// Whether every mutant was played against.
-    complete: bool,
-    /// Whether Ctrl-C ended it early.
-    interrupted: bool,
-    /// The number the process exits with.
-    exit_code: u8,
-    /// The catalogue's groups, in numbers.
-    groups: Vec<GroupView>,
-    /// How many checks failed because of one of them; null unless the whole suite was played against all of them.
-    failing: Option<FailingView>,
-    /// Gating checks that caught nothing; null unless every mutant was played against.
-    idle_checks: Option<Vec<IdleView<'a>>>,
+    #[serde(flatten)]
+    hunt: &'a Hunt,
+    #[serde(flatten)]
+    summary: &'a Summary,
     /// Every mutant that was played against.
-    mutants: Vec<MutantView<'a>>,
+    mutants: Vec<&'a Examined>,
     /// The seed by which servers with several deviations were chosen.
     seed: Option<u64>,
     /// Every server with several deviations that was played against; a run has either these or mutants.
     compositions: Vec<CompositionView<'a>>,
 }
 
-/// A group of the catalogue.
+/// A server with several deviations.
 #[derive(Serialize, JsonSchema)]
-struct GroupView {
-    /// Its name.
-    group: String,
-    /// Deviations played against.
-    deviations: usize,
-    /// Of these, caught by a check that is about what they break.
-    caught: usize,
-    /// Of these, caught as well, with checks failing that they do not declare.
-    foreign: usize,
-    /// Of these, caught by checks about something else only.
-    weak: usize,
-    /// Of these, not caught.
-    survived: usize,
-    /// Limiters and legal variants played against.
-    conforming: usize,
-    /// Of these, passed.
-    passed: usize,
-    /// Of both, those without a verdict.
-    undecided: usize,
-}
-
-/// How many checks fail because of one deviation, or one server with several.
-#[derive(Serialize, JsonSchema)]
-struct FailingView {
-    /// On average.
-    mean: f64,
-    /// In the middle.
-    median: f64,
-    /// At most.
-    most: usize,
-}
-
-/// A gating check that caught nothing.
-#[derive(Serialize, JsonSchema)]
-struct IdleView<'a> {
-    /// Its id.
-    check: &'a str,
-    /// Why no mutant can break it, where that is so.
-    why: Option<&'static str>,
-}
-
-/// A mutant.
-#[derive(Serialize, JsonSchema)]
-struct MutantView<'a> {
-    /// Its name.
+struct CompositionView<'a> {
+    /// What `trenchcheck mutants` takes to play against it again.
     name: &'a str,
-    /// Its group; null for the reference.
-    group: Option<String>,
-    /// What it does.
-    about: &'static str,
-    /// Whether it breaks a promise.
-    #[schemars(extend("enum" = ["reference", "conforming", "wrong"]))]
-    nature: &'static str,
-    /// The greatest weight among the promises it breaks.
-    #[schemars(extend("enum" = ["must", "should", "rfc", null]))]
-    breaks: Option<&'static str>,
+    /// The deviations.
+    constituents: Vec<&'static str>,
     /// What came of it.
-    #[schemars(extend("enum" = ["passed", "accused", "caught", "foreign", "weak", "survived", "undecided"]))]
+    #[schemars(extend("enum" = ["named", "foreign", "missed", "undecided"]))]
     outcome: &'static str,
     /// Why there is no verdict.
     reason: Option<&'a str>,
-    /// The checks that are about what it breaks and failed.
-    caught_by: &'a [String],
-    /// The checks that are about what it breaks and did not fail.
-    missed_by: &'a [String],
-    /// Checks that failed and that it does not declare.
-    foreign: Vec<HeldView<'a>>,
+    /// The deviations that are named.
+    named: &'a [&'static str],
+    /// Those that are not.
+    missed: &'a [Missed],
+    /// Checks that failed and that none of the deviations declares.
+    foreign: &'a [Held],
     /// How many checks failed.
     failing: usize,
-    /// Whether it met every check, not only those.
-    whole_suite: bool,
-    /// Other checks that it met and that did not pass.
-    held: Vec<HeldView<'a>>,
+    /// How many causes the results speak of; there should be as many as there are deviations.
+    causes: usize,
     /// Requests sent.
     requests: u64,
     /// Wall time in milliseconds.
     took_ms: u64,
-}
-
-/// A check that did not pass.
-#[derive(Serialize, JsonSchema)]
-pub(super) struct HeldView<'a> {
-    /// Its id.
-    check: &'a str,
-    /// How much it weighs.
-    #[schemars(extend("enum" = ["must", "should", "rfc", "observe"]))]
-    level: &'static str,
-    /// What it came to.
-    #[schemars(extend("enum" = ["fail", "advisory", "explained", "blocked", "inconclusive"]))]
-    verdict: &'static str,
-    /// What broke first, or why there is no verdict.
-    says: &'a str,
 }
 
 /// Writes the report as JSON; `written_at` is the time in RFC 3339.
@@ -150,24 +68,19 @@ pub(super) struct HeldView<'a> {
 /// # Errors
 /// Where the file could not be written.
 pub fn save_hunt(path: &Path, hunt: &Hunt, summary: &Summary, written_at: String) -> io::Result<()> {
-    write(path, &document(hunt, summary, written_at))
-}
-
-/// Writes the report on servers with several deviations as JSON; `written_at` is the time in RFC 3339.
-///
-/// # Errors
-/// Where the file could not be written.
-pub fn save_compositions(
-    path: &Path,
-    hunt: &CompositionHunt,
-    summary: &CompositionSummary,
-    written_at: String,
-) -> io::Result<()> {
-    write(path, &document_of_compositions(hunt, summary, written_at))
-}
-
-fn write(path: &Path, document: &Document<'_>) -> io::Result<()> {
-    let mut text = serde_json::to_string_pretty(document)?;
+    let (composed, mutants): (Vec<&Examined>, Vec<&Examined>) =
+        hunt.examined.iter().partition(|one| one.mutant.is_composed());
+    let document = Document {
+        schema: 1,
+        version: env!("CARGO_PKG_VERSION"),
+        written_at,
+        hunt,
+        summary,
+        mutants,
+        seed: hunt.seed,
+        compositions: composed.into_iter().map(CompositionView::from).collect(),
+    };
+    let mut text = serde_json::to_string_pretty(&document)?;
     text.push('\n');
     save(path, text.as_bytes())
 }
@@ -178,107 +91,22 @@ pub fn hunt_schema() -> Schema {
     settings.into_generator().into_root_schema_for::<Document<'_>>()
 }
 
-fn document<'a>(hunt: &'a Hunt, summary: &'a Summary, written_at: String) -> Document<'a> {
-    Document {
-        schema: 1,
-        version: env!("CARGO_PKG_VERSION"),
-        written_at,
-        took_ms: millis(hunt.took),
-        virtual_time: hunt.virtual_time,
-        complete: hunt.complete,
-        interrupted: hunt.interrupted,
-        exit_code: summary.exit.code(),
-        groups: summary.groups.iter().map(group).collect(),
-        failing: summary.failing.as_ref().map(failing),
-        idle_checks: summary.idle.as_ref().map(|idle| idle.iter().map(idle_check).collect()),
-        mutants: hunt.examined.iter().map(mutant).collect(),
-        seed: None,
-        compositions: Vec::new(),
+impl<'a> From<&'a Examined> for CompositionView<'a> {
+    fn from(one: &'a Examined) -> Self {
+        Self {
+            name: &one.mutant.name,
+            constituents: one.mutant.changes.iter().map(|change| change.name).collect(),
+            outcome: one.outcome.word(),
+            reason: one.reason.as_deref(),
+            named: &one.named,
+            missed: &one.missed,
+            foreign: &one.foreign,
+            failing: one.failing,
+            causes: one.failing,
+            requests: one.requests,
+            took_ms: one.took_ms,
+        }
     }
-}
-
-fn document_of_compositions<'a>(
-    hunt: &'a CompositionHunt,
-    summary: &CompositionSummary,
-    written_at: String,
-) -> Document<'a> {
-    Document {
-        schema: 1,
-        version: env!("CARGO_PKG_VERSION"),
-        written_at,
-        took_ms: millis(hunt.took),
-        virtual_time: hunt.virtual_time,
-        complete: false,
-        interrupted: hunt.interrupted,
-        exit_code: summary.exit.code(),
-        groups: Vec::new(),
-        failing: summary.failing.as_ref().map(failing),
-        idle_checks: None,
-        mutants: Vec::new(),
-        seed: hunt.seed,
-        compositions: hunt.examined.iter().map(CompositionView::from).collect(),
-    }
-}
-
-fn group(count: &GroupCount) -> GroupView {
-    let GroupCount { group, deviations, caught, foreign, weak, survived, conforming, passed, undecided } =
-        *count;
-    GroupView {
-        group: group.to_string(),
-        deviations,
-        caught,
-        foreign,
-        weak,
-        survived,
-        conforming,
-        passed,
-        undecided,
-    }
-}
-
-fn failing(failing: &Failing) -> FailingView {
-    FailingView { mean: failing.mean, median: failing.median, most: failing.most }
-}
-
-fn idle_check(idle: &IdleCheck) -> IdleView<'_> {
-    IdleView { check: &idle.check, why: idle.why }
-}
-
-fn mutant(one: &Examined) -> MutantView<'_> {
-    let (nature, breaks) = match one.mutant.nature {
-        Nature::Reference => ("reference", None),
-        Nature::Conforming => ("conforming", None),
-        Nature::Wrong { breach, .. } => ("wrong", Some(breach.as_str())),
-    };
-    MutantView {
-        name: &one.mutant.name,
-        group: one.mutant.group.map(|group| group.to_string()),
-        about: one.mutant.about,
-        nature,
-        breaks,
-        outcome: one.outcome.word(),
-        reason: match &one.outcome {
-            Outcome::Undecided(why) => Some(why),
-            _ => None,
-        },
-        caught_by: &one.caught_by,
-        missed_by: &one.missed_by,
-        foreign: one.foreign.iter().map(held).collect(),
-        failing: one.failing(),
-        whole_suite: one.whole_suite,
-        held: one.held.iter().map(held).collect(),
-        requests: one.requests,
-        took_ms: millis(one.took),
-    }
-}
-
-pub(super) fn held(held: &Held) -> HeldView<'_> {
-    HeldView { check: &held.check, level: level_word(held.level), verdict: held.verdict, says: &held.says }
-}
-
-/// Whole milliseconds; a time beyond 2⁶⁴ of them does not occur.
-pub(super) fn millis(time: std::time::Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::job::{Job, KeyNeed};
-use crate::target::{Key, Role, role_variable};
+use crate::deployment::{Key, Role, role_variable};
 
 /// Leases keys to jobs.
 #[derive(Debug, Clone)]

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Options;
 use super::judge::Judged;
+use crate::contract::Scope;
 use crate::report::{Cause, CheckResult, Failure, KnownDeviation, Verdict};
 use crate::scenario::Suite;
 use crate::scenario::model::Level;
@@ -70,11 +71,10 @@ impl<'a> Search<'a> {
             return self.needed(judged, seen).find_map(|(need, _)| self.root(need, &mut seen.clone()));
         }
         let explains = |failure: &Failure| {
-            let alike = judged
-                .like
-                .iter()
-                .filter_map(|like| self.other(like, judged, seen))
-                .find(|(_, other)| other.failures.iter().any(|other| other.what == failure.what));
+            let alike =
+                judged.like.iter().filter_map(|like| self.other(like, judged, seen)).find(|(_, other)| {
+                    other.failures.iter().any(|other| is_said_of_both(&other.what, &failure.what))
+                });
             let needed = || {
                 self.needed(judged, seen).find(|(_, needed)| {
                     needed.failures.is_empty()
@@ -111,6 +111,15 @@ impl<'a> Search<'a> {
         let hides = !judged.failures.is_empty() && weight(judged) && !weight(other);
         (is_open(other) && !hides && !seen.contains(id)).then_some((*id, *other))
     }
+}
+
+/// Whether two failures are told in the same words, whichever scope each is about.
+fn is_said_of_both(one: &str, other: &str) -> bool {
+    let of_any_scope = |text: &str| {
+        let scopes = [Scope::ReadAnalytics, Scope::WriteEvents];
+        scopes.iter().fold(text.to_owned(), |text, scope| text.replace(scope.as_str(), "{scope}"))
+    };
+    of_any_scope(one) == of_any_scope(other)
 }
 
 /// Whether two failures may be of one case: where their tables share a variable, it has the same value in both.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::target::{TargetError, Workspace};
+use crate::deployment::{TargetError, Workspace};
 
 /// An instant on an environment's time line: time since the environment was set up, advanced time included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, JsonSchema)]

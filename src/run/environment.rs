@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::clock::Clock;
 use super::keys::KeyState;
-use crate::target::{TargetError, Workspace};
+use crate::deployment::{TargetError, Workspace};
 
 /// The name steps use for a case's main key.
 pub(crate) const OWN: &str = "own";

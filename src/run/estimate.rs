@@ -8,19 +8,16 @@ use std::time::Duration;
 
 use super::credentials::counts_against_key;
 use super::environment::OWN;
-use super::job::is_measured;
-use super::keys::{WINDOW, fresh_by_silence, is_little};
-use super::limiters::{LONG_SILENCE, SHORT_SILENCE};
-use super::survey;
+use super::keys::{WINDOW, is_little};
+use super::{steps, survey};
 use crate::contract::{Limits, Scope};
-use crate::scenario::model::{Action, Body, Burst, Case, Credentials, Pace, Poll, RequestDef};
-use crate::scenario::span::Spanned;
-use crate::scenario::words::WaitFor;
+use crate::scenario::model::{Body, Case, Credentials, RequestDef};
+use crate::yaml::Spanned;
 
 /// How long an answer to one request is assumed to take.
-const ALONE: Duration = Duration::from_millis(5);
+pub(super) const ALONE: Duration = Duration::from_millis(5);
 /// How long each of many requests is assumed to take.
-const TOGETHER: Duration = Duration::from_micros(800);
+pub(super) const TOGETHER: Duration = Duration::from_micros(800);
 /// How long an event in a batch is assumed to take.
 const EVENT: Duration = Duration::from_micros(10);
 
@@ -44,14 +41,14 @@ pub(crate) type Requests = BTreeMap<String, Spanned<RequestDef>>;
 /// run.
 #[derive(Debug, Clone)]
 pub(crate) struct KeyModel {
-    limits: Limits,
+    pub(super) limits: Limits,
     scopes: Vec<Scope>,
     /// When the open window ends, if one is open.
-    ends: Option<Duration>,
+    pub(super) ends: Option<Duration>,
     requests: u32,
     events: u32,
     /// When the last request was answered.
-    last: Option<Duration>,
+    pub(super) last: Option<Duration>,
     /// Whether something was refused since the window opened, so that nobody can tell what was spent of it.
     unsure: bool,
 }
@@ -80,17 +77,17 @@ impl KeyModel {
         !self.used_up(now) && self.left(now).0 >= more
     }
 
-    fn began(&self, now: Duration) -> Duration {
+    pub(super) fn began(&self, now: Duration) -> Duration {
         self.ends(now).map_or(now, |ends| ends.saturating_sub(WINDOW))
     }
 
     /// Whether the key is answered 429 at `now`.
-    fn used_up(&self, now: Duration) -> bool {
+    pub(super) fn used_up(&self, now: Duration) -> bool {
         self.ends(now).is_some() && (self.left(now).0 == 0 || self.left(now).1 == 0)
     }
 
     /// The requests and events that the key has left at `now`.
-    fn left(&self, now: Duration) -> (u32, u32) {
+    pub(super) fn left(&self, now: Duration) -> (u32, u32) {
         let events = self.limits.events.unwrap_or(u32::MAX);
         match self.ends(now) {
             Some(_) => {
@@ -157,23 +154,24 @@ pub(crate) fn estimate(
     for (place, step) in case.steps.iter().take(steps).enumerate() {
         walk.refused = is_refused(case, place);
         walk.next = super::job::next_to_send(case, place);
-        walk.step(&step.value.action);
+        steps::of(&step.value.action).cost(&mut walk);
     }
     walk.cost.until = walk.now;
     walk.cost
 }
 
-struct Walk<'a> {
-    case: &'a Case,
+/// A walk through a case's steps.
+pub(super) struct Walk<'a> {
+    pub(super) case: &'a Case,
     requests: &'a Requests,
-    keys: &'a mut BTreeMap<String, KeyModel>,
-    now: Duration,
-    is_virtual: bool,
-    last_burst: Duration,
+    pub(super) keys: &'a mut BTreeMap<String, KeyModel>,
+    pub(super) now: Duration,
+    pub(super) is_virtual: bool,
+    pub(super) last_burst: Duration,
     /// Whether what the step sends is refused, and not for want of quota.
     refused: bool,
     /// The key that the next step sends with.
-    next: &'a str,
+    pub(super) next: &'a str,
     cost: Cost,
 }
 
@@ -187,149 +185,18 @@ fn is_refused(case: &Case, step: usize) -> bool {
 }
 
 impl Walk<'_> {
-    fn step(&mut self, action: &Action) {
-        match action {
-            Action::Send(send) => {
-                let name = name(send.key.as_ref());
-                let events = send.body.as_ref().and_then(Body::events);
-                let request = send.request.as_ref();
-                self.requests(&name, request, 1, events, send.credentials.as_ref(), ALONE);
-            }
-            Action::Burst(burst) => self.burst(burst),
-            Action::Pace(pace) => self.pace(pace),
-            Action::Poll(poll) => self.poll(poll),
-            Action::Exhaust(exhaust) => {
-                let collect = exhaust.collect.unwrap_or(1);
-                self.use_up(&name(exhaust.key.as_ref()), exhaust.request.as_ref(), collect, None);
-            }
-            Action::Fingerprint(fingerprint) => {
-                self.fingerprint(&name(fingerprint.key.as_ref()), fingerprint.request.as_ref());
-            }
-            Action::Wait(wait) => self.wait(*wait),
-            Action::Revoke(_) => {}
-            Action::FindSession(find) => {
-                self.requests(&name(find.key.as_ref()), find.request.as_ref(), 1, None, None, ALONE);
-            }
-        }
-    }
-
-    fn burst(&mut self, burst: &Burst) {
-        let name = name(burst.key.as_ref());
-        let Some(key) = self.keys.get(&name) else { return };
-        let (limits, left) = (key.limits, key.left(self.now));
-        let (count, batch) = match (burst.events, burst.count) {
-            (Some(events), _) => {
-                let batch = burst.batch.unwrap_or(1).max(1);
-                let limit = limits.events.unwrap_or(0);
-                (events.resolve(limit, left.1, limit).div_ceil(batch), Some(batch))
-            }
-            (None, count) => (
-                count.map_or(0, |count| count.resolve(limits.requests, left.0, limits.requests)),
-                burst.batch,
-            ),
-        };
-        let begun = self.now;
-        self.requests(&name, burst.request.as_ref(), count, batch, burst.credentials.as_ref(), TOGETHER);
-        self.last_burst = self.now - begun;
-    }
-
-    fn pace(&mut self, pace: &Pace) {
-        let name = name(pace.key.as_ref());
-        let Some(limit) = self.keys.get(&name).map(|key| key.limits.requests) else { return };
-        let over = pace.over.duration();
-        let count = match (pace.share, pace.count) {
-            (Some(share), _) => share.over(limit, over),
-            (None, count) => count.map_or(0, |count| count.resolve(limit, limit, limit)),
-        };
-        let begun = self.now;
-        for place in 0..count {
-            self.now = self.now.max(begun + over.mul_f64(f64::from(place) / f64::from(count)));
-            self.requests(&name, pace.request.as_ref(), 1, None, None, ALONE);
-        }
-    }
-
-    fn poll(&mut self, poll: &Poll) {
-        let name = name(poll.key.as_ref());
-        let (every, over) = (poll.every.duration(), poll.over.duration());
-        // Counted from when the window began.
-        let end = self.keys.get(&name).map_or(self.now, |key| key.began(self.now)) + over;
-        while self.now < end {
-            let next = self.now + every;
-            self.requests(&name, poll.request.as_ref(), 1, None, None, ALONE);
-            self.wait_until(next.min(end));
-        }
-    }
-
-    fn fingerprint(&mut self, name: &str, request: Option<&Spanned<String>>) {
-        use super::steps::fingerprint::{APART, EVERY, OFF_THE_CLOCK, OVER, SETTLED};
-        let Some(limit) = self.keys.get(name).map(|key| key.limits.requests) else { return };
-        self.wait_until(self.now + OFF_THE_CLOCK);
-        let first = self.now;
-        self.requests(name, request, limit / 2, None, None, TOGETHER);
-        self.wait_until(first + APART);
-        self.requests(name, request, limit + OVER, None, None, TOGETHER);
-        while self.now < first + WINDOW {
-            self.wait_until(self.now + EVERY);
-            self.requests(name, request, 1, None, None, ALONE);
-        }
-        self.wait_until(self.now + SETTLED);
-        self.requests(name, request, limit, None, None, TOGETHER);
-    }
-
-    fn wait(&mut self, wait: WaitFor) {
-        let ends = self.keys.get(self.next).and_then(|key| key.ends(self.now)).unwrap_or(self.now);
-        let last = self.keys.values().filter_map(|key| key.last).max().unwrap_or(self.now);
-        match wait {
-            WaitFor::FreshWindow => self.fresh_window(),
-            WaitFor::SilentWindow => self.wait_until(last + WINDOW),
-            WaitFor::Promise | WaitFor::FirstPromise => self.wait_until(ends),
-            WaitFor::Settled => self.wait_until(self.now + self.last_burst),
-        }
-    }
-
-    fn fresh_window(&mut self) {
-        let measured: Vec<String> =
-            self.keys.keys().filter(|name| is_measured(self.case, name)).cloned().collect();
-        if !self.is_virtual && measured.iter().all(|name| self.keys[name].hardly_used(self.now)) {
-            return;
-        }
-        let mut ready = self.now;
-        for name in measured {
-            let Some(key) = self.keys.get(&name) else { continue };
-            if self.is_virtual {
-                ready = ready.max(key.last.map_or(self.now, |last| last + LONG_SILENCE));
-                continue;
-            }
-            match fresh_by_silence(key.last, key.ends, self.now) {
-                Some(fresh) if !key.used_up(self.now) && fresh <= self.now + SHORT_SILENCE / 2 => {
-                    ready = ready.max(fresh);
-                }
-                _ => {
-                    if !key.used_up(self.now) {
-                        self.use_up(&name, None, 1, None);
-                    }
-                    let ends = self.keys.get(&name).and_then(|key| key.ends(self.now));
-                    ready = ready.max(ends.unwrap_or(self.now));
-                }
-            }
-        }
-        self.wait_until(ready);
-    }
-
-    fn use_up(&mut self, name: &str, request: Option<&Spanned<String>>, collect: u32, batch: Option<u32>) {
+    /// Uses a key up and collects refusals.
+    pub(super) fn use_up(&mut self, name: &str, request: Option<&str>, collect: u32) {
         let Some(key) = self.keys.get(name) else { return };
-        let quota = match batch {
-            _ if key.used_up(self.now) => 0,
-            Some(batch) => key.limits.events.unwrap_or(0).div_ceil(batch.max(1)),
-            None => key.limits.requests,
-        };
+        let quota = if key.used_up(self.now) { 0 } else { key.limits.requests };
         if quota > 0 || collect > 1 {
-            self.requests(name, request, quota.saturating_add(collect.max(1)), batch, None, TOGETHER);
+            self.requests(name, request, quota.saturating_add(collect.max(1)), None, None, TOGETHER);
         }
-        self.requests(name, request, 1, batch, None, ALONE);
+        self.requests(name, request, 1, None, None, ALONE);
     }
 
-    fn wait_until(&mut self, moment: Duration) {
+    /// Waits, where the moment is still to come.
+    pub(super) fn wait_until(&mut self, moment: Duration) {
         if moment > self.now {
             self.cost.waits.push((self.now, moment));
             self.now = moment;
@@ -337,10 +204,10 @@ impl Walk<'_> {
     }
 
     /// Requests of one kind; with `events`, batches of so many instead of the request's own body.
-    fn requests(
+    pub(super) fn requests(
         &mut self,
         name: &str,
-        request: Option<&Spanned<String>>,
+        request: Option<&str>,
         count: u32,
         events: Option<u32>,
         credentials: Option<&Credentials>,
@@ -349,7 +216,7 @@ impl Walk<'_> {
         let Some(key) = self.keys.get_mut(name) else { return };
         let usual = || survey::granted(self.requests, &key.scopes).next().map(|(_, def)| def);
         let def = match request {
-            Some(request) => self.requests.get(request.as_str()).map(|def| &def.value),
+            Some(request) => self.requests.get(request).map(|def| &def.value),
             None => usual(),
         };
         let own = def.and_then(|def| def.body.as_ref()).and_then(Body::events);
@@ -370,18 +237,14 @@ impl Walk<'_> {
     }
 }
 
-fn name(name: Option<&Spanned<String>>) -> String {
-    name.map_or_else(|| OWN.to_owned(), |name| name.value.clone())
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
     use crate::contract::Tier;
+    use crate::deployment::Role;
     use crate::scenario::{Source, Suite};
-    use crate::target::Role;
 
     fn at(seconds: u64) -> Duration {
         Duration::from_secs(seconds)

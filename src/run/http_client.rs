@@ -16,8 +16,8 @@ use super::fault::Fault;
 use super::message::{Answer, MOST_BODY_BYTES, Outgoing};
 use super::raw_http::Connection;
 use crate::certificates;
+use crate::deployment::Target;
 use crate::scenario::model::HttpVersion;
-use crate::target::Target;
 
 /// How this program calls itself.
 pub(super) const USER_AGENT: &str = concat!("trenchcheck/", env!("CARGO_PKG_VERSION"));

@@ -7,10 +7,11 @@ use super::credentials::counts_against_key;
 use super::environment::OWN;
 use super::keys::WINDOW;
 use super::runner::Attempt;
+use super::steps::revoke::CANNOT_REVOKE;
+use super::steps::{self, Step};
+use crate::deployment::{Role, TargetInfo};
 use crate::scenario::Suite;
 use crate::scenario::model::{Action, Case, Item};
-use crate::scenario::words::WaitFor;
-use crate::target::{Role, TargetInfo};
 
 /// How many cases that only send a few requests are played one after the other: a new workspace costs the mock a little,
 /// and a target with slow answers should not be waited for longer than its longest case.
@@ -143,7 +144,7 @@ pub(crate) fn jobs(suite: &Suite, places: Vec<(Place, Attempt)>) -> Vec<Job> {
 
 /// How many windows a case is likely to take: none where it sends a few requests, more where it waits.
 fn weight(case: &Case) -> u32 {
-    let waits = case.steps.iter().filter(|step| usage_of(&step.action) == Use::Waits).count();
+    let waits = case.steps.iter().filter(|step| steps::of(&step.action).usage() == Use::Waits).count();
     u32::try_from(waits).unwrap_or(u32::MAX).saturating_add(u32::from(usage(case) != Use::Shares))
 }
 
@@ -160,34 +161,15 @@ pub(crate) fn keys_needed(case: &Case) -> Vec<KeyNeed> {
         .collect()
 }
 
-/// The name of the key an action sends with; none where it sends nothing.
-pub(crate) fn sends_with(action: &Action) -> Option<&str> {
-    let key = match action {
-        Action::Send(send) => &send.key,
-        Action::Burst(burst) => &burst.key,
-        Action::Pace(pace) => &pace.key,
-        Action::Poll(poll) => &poll.key,
-        Action::Exhaust(exhaust) => &exhaust.key,
-        Action::Fingerprint(fingerprint) => &fingerprint.key,
-        Action::FindSession(find) => &find.key,
-        Action::Wait(_) | Action::Revoke(_) => return None,
-    };
-    Some(key.as_ref().map_or(OWN, |key| key.as_str()))
-}
-
 /// The key that the next step after this one sends with: it is that one's promise that is waited for.
 pub(crate) fn next_to_send(case: &Case, place: usize) -> &str {
-    case.steps.iter().skip(place + 1).find_map(|step| sends_with(&step.value.action)).unwrap_or(OWN)
-}
-
-/// The name of the key an action counts with.
-fn counts_with(action: &Action) -> Option<&str> {
-    sends_with(action).filter(|_| !matches!(action, Action::Send(_) | Action::FindSession(_)))
+    case.steps.iter().skip(place + 1).find_map(|step| steps::of(&step.value.action).key()).unwrap_or(OWN)
 }
 
 /// Whether a case counts what the key of this name may do; with the others it sends a few requests.
 pub(crate) fn is_measured(case: &Case, name: &str) -> bool {
-    name == OWN || case.steps.iter().any(|step| counts_with(&step.action) == Some(name))
+    let counts_with = |step: &dyn Step| step.counts() && step.key() == Some(name);
+    name == OWN || case.steps.iter().any(|step| counts_with(steps::of(&step.action)))
 }
 
 /// Whether a case needs no room in the quota before it begins: because it uses its keys up, finds a fresh window of
@@ -235,19 +217,7 @@ fn first_exhaustion(case: &Case) -> Option<String> {
 
 /// How a case uses its keys.
 pub(crate) fn usage(case: &Case) -> Use {
-    case.steps.iter().map(|step| usage_of(&step.action)).max().unwrap_or(Use::Shares)
-}
-
-fn usage_of(action: &Action) -> Use {
-    match action {
-        // A burst without the key spends nothing of what others count.
-        Action::Burst(burst) if !counts_against_key(burst.credentials.as_ref()) => Use::Shares,
-        Action::Burst(_) | Action::Pace(_) | Action::Poll(_) | Action::Fingerprint(_) | Action::Wait(_) => {
-            Use::Waits
-        }
-        Action::Exhaust(_) => Use::UsesUp,
-        Action::Send(_) | Action::Revoke(_) | Action::FindSession(_) => Use::Shares,
-    }
+    case.steps.iter().map(|step| steps::of(&step.action).usage()).max().unwrap_or(Use::Shares)
 }
 
 /// How many requests the case sends that count against the quota of one of its keys, as far as it shares them.
@@ -260,33 +230,13 @@ fn counted(case: &Case) -> u32 {
     u32::try_from(counts.count()).unwrap_or(u32::MAX).saturating_add(2)
 }
 
-/// The request that an action names.
-pub(crate) fn request_of(action: &Action) -> Option<&str> {
-    let request = match action {
-        Action::Send(send) => &send.request,
-        Action::Burst(burst) => &burst.request,
-        Action::Pace(pace) => &pace.request,
-        Action::Exhaust(exhaust) => &exhaust.request,
-        _ => return None,
-    };
-    request.as_ref().map(|name| name.as_str())
-}
-
-/// Why a case that revokes is not played at a deployment.
-pub(crate) const CANNOT_REVOKE: &str = "keys of this target cannot be revoked by a program";
-
 /// What keeps a case from being played at a deployment, as far as that is known before.
 pub(crate) fn obstacle(case: &Case, target: &TargetInfo, allowed_hosts: &[String]) -> Option<String> {
     if case.steps.iter().any(|step| matches!(step.action, Action::Revoke(_))) {
         return Some(CANNOT_REVOKE.to_owned());
     }
-    let sends_many = |action: &Action| match action {
-        Action::Burst(_) | Action::Exhaust(_) | Action::Pace(_) | Action::Fingerprint(_) => true,
-        Action::Wait(wait) => *wait == WaitFor::FreshWindow,
-        _ => false,
-    };
     no_bursts(&target.host(), target.loopback, allowed_hosts)
-        .filter(|_| case.steps.iter().any(|step| sends_many(&step.action)))
+        .filter(|_| case.steps.iter().any(|step| steps::of(&step.action).sends_many()))
 }
 
 /// Why bursts do not go to this host, if they do not.
@@ -321,6 +271,7 @@ pub(crate) fn steps_needed(case: &Case, selected: &[usize]) -> usize {
 mod tests {
     use super::*;
     use crate::scenario::Source;
+    use crate::scenario::words::WaitFor;
 
     #[test]
     fn a_promise_is_waited_for_with_the_key_that_is_asked_next() {
@@ -331,7 +282,7 @@ mod tests {
             for (place, step) in case.steps.iter().enumerate() {
                 if matches!(step.value.action, Action::Wait(WaitFor::Promise)) {
                     let next = next_to_send(case, place);
-                    assert_eq!(sends_with(&case.steps[place + 1].value.action), Some(next));
+                    assert_eq!(steps::of(&case.steps[place + 1].value.action).key(), Some(next));
                     asked.push(next);
                 }
             }

@@ -8,7 +8,7 @@ use super::clock::Instant;
 use super::evidence::Answer;
 use super::limiters::Span;
 use crate::contract::{Limits, WINDOW_SECONDS};
-use crate::target::Key;
+use crate::deployment::Key;
 
 /// The documented window.
 pub(crate) const WINDOW: Duration = Duration::from_secs(WINDOW_SECONDS);

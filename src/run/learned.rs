@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::contract::{Limits, Tier};
-use crate::target::Envelope;
+use crate::deployment::Envelope;
 
 /// So many quotas in one window, and no refusal, are no quota at all.
 pub(crate) const MOST_QUOTAS: u32 = 3;

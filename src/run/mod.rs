@@ -51,9 +51,9 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
+use crate::deployment::{Envelope, Key, Target, role_variable};
 use crate::report::{Event, KnownDeviation, Redactor};
 use crate::scenario::Suite;
-use crate::target::{Envelope, Key, Target, role_variable};
 
 pub use fault::Fault;
 pub use plan::{LeftOut, Plan, plan};
@@ -112,7 +112,7 @@ struct Run {
 }
 
 /// How the requests of a burst left.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Departure {
     experiment: String,
     requests: usize,
@@ -263,8 +263,11 @@ impl Run {
             format!("the {which}, {requests} requests of {experiment}, left within {} ms", within.as_millis())
         };
         let (largest, widest) = (transport.largest_burst.as_ref()?, transport.widest_burst.as_ref()?);
-        let (largest, widest) = (told("largest", largest), told("widest", widest));
-        Some(format!("bursts: {}; {largest}; {widest}", transport.bursts))
+        let bursts = transport.bursts;
+        if largest == widest {
+            return Some(format!("bursts: {bursts}; {}", told("largest and widest", largest)));
+        }
+        Some(format!("bursts: {bursts}; {}; {}", told("largest", largest), told("widest", widest)))
     }
 
     /// Bursts go only where they are welcome.

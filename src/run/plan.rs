@@ -12,9 +12,9 @@ use super::limiters::LONG_SILENCE;
 use super::runner::{Attempt, PHASE};
 use super::schedule::Schedule;
 use crate::contract::{Limits, Tier};
+use crate::deployment::{Key, TargetInfo};
 use crate::report::{Lane, Stretch, Timeline};
 use crate::scenario::Suite;
-use crate::target::{Key, TargetInfo};
 
 /// What a run will do.
 #[derive(Debug, Clone)]
@@ -60,7 +60,7 @@ pub struct LeftOut {
 /// ```
 /// use trenchcheck::run::plan;
 /// use trenchcheck::scenario::{Source, Suite};
-/// use trenchcheck::target::TargetInfo;
+/// use trenchcheck::deployment::TargetInfo;
 ///
 /// let suite = Suite::load(&Source::Builtin).unwrap();
 /// let all: Vec<usize> = (0..suite.checks.len()).collect();
@@ -382,8 +382,8 @@ mod tests {
 
     use super::*;
     use crate::contract::ApiKey;
+    use crate::deployment::{Role, role_variable};
     use crate::scenario::Source;
-    use crate::target::{Role, role_variable};
 
     fn suite() -> Suite {
         Suite::load(&Source::Builtin).unwrap()

@@ -22,9 +22,9 @@ use super::runner::Attempt;
 use super::schedule::Schedule;
 use super::{Fault, Options, Run, judge, plan, survey};
 use crate::contract::Tier;
+use crate::deployment::{Key, Keys, Role, Target, TargetError};
 use crate::report::{CheckResult, Event, ExitCode, RunInfo};
 use crate::scenario::Suite;
-use crate::target::{Key, Keys, Role, Target, TargetError};
 
 /// Plays the checks at `selected` places of the suite and tells `events` everything. Ends early, with what was judged until
 /// then, when `interrupted` turns true, when the time of the options is over, and at a deployment when it has taken as long as
@@ -396,8 +396,8 @@ impl RunState {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deployment::Embedded;
     use crate::scenario::Source;
-    use crate::target::Embedded;
 
     /// A run of one check, with an hour as the time it was given.
     fn state(target: Target, check: &str) -> RunState {

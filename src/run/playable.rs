@@ -9,7 +9,7 @@ use super::evidence::{Gap, NotPlayed};
 use super::job::{self, Job, KeyNeed, Place};
 use super::play::RunState;
 use super::runner::{Attempt, Runner};
-use crate::target::Key;
+use crate::deployment::Key;
 
 impl RunState {
     /// The cases that can be played with the keys that work, and why the others cannot.

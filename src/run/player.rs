@@ -11,9 +11,9 @@ use super::job::{self, Job, KeyNeed};
 use super::keys::KeyState;
 use super::runner::Runner;
 use crate::contract::Tier;
+use crate::deployment::{Key, Keys, Role, Target, TargetError};
 use crate::report::Event;
 use crate::scenario::model::Case;
-use crate::target::{Key, Keys, Role, Target, TargetError};
 
 /// What came of a job: its plays, or why there are none.
 pub(super) type Played = (Job, Vec<usize>, Result<Vec<Play>, TargetError>);

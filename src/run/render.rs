@@ -22,7 +22,7 @@ pub(super) fn request(outgoing: &Outgoing, curl: String) -> Request {
 /// A request and its answer.
 pub(super) fn exchange(request: &Request, answer: &Answer, look: &Look) -> Exchange {
     Exchange {
-        request: format!("{} {}", request.method, request.url),
+        request: format!("{} {}", request.method, request.url).trim_start().to_owned(),
         request_headers: request.headers.clone(),
         outcome: format!("status {}", look.status),
         response_headers: look.headers.clone(),
@@ -39,7 +39,7 @@ pub(super) fn exchange_without_answer(outgoing: &Outgoing, fault: &Fault) -> Exc
 /// A request that got no answer, for this reason.
 pub(super) fn unanswered(request: &Request, why: &str) -> Exchange {
     Exchange {
-        request: format!("{} {}", request.method, request.url),
+        request: format!("{} {}", request.method, request.url).trim_start().to_owned(),
         request_headers: request.headers.clone(),
         outcome: why.to_owned(),
         response_headers: Vec::new(),

@@ -9,9 +9,9 @@ use http::{HeaderName, HeaderValue, Method};
 use super::credentials::{Unfit, add_query, dress};
 use super::message::{Content, Outgoing};
 use crate::contract::Endpoint;
+use crate::deployment::{Envelope, Key, Target};
 use crate::payload::Payloads;
 use crate::scenario::model::{Body, Credentials, HttpVersion, KeyForm, PathForm, RequestDef};
-use crate::target::{Envelope, Key, Target};
 
 /// Everything that makes up a request.
 #[derive(Debug, Clone, Copy)]

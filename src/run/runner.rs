@@ -16,11 +16,11 @@ use super::limiters::{self, Suspicion};
 use super::message::Outgoing;
 use super::request::Recipe;
 use crate::contract::{Limits, Scope};
+use crate::deployment::{Role, TargetError};
 use crate::payload::random_session;
 use crate::report::Event;
 use crate::scenario::model::{Action, Case, Experiment, Fact, RequestDef};
-use crate::scenario::span::Spanned;
-use crate::target::{Role, TargetError};
+use crate::yaml::Spanned;
 
 /// How many requests are under way at once at a target that turns slow when there are more: a server whose queue of
 /// waiting connections is short makes the others wait for whole seconds.
@@ -291,7 +291,7 @@ impl<'a> Runner<'a> {
 
     /// Makes sure that the deployment offers the endpoints of this case that the contract does not demand.
     fn check_offers(&self) -> Result<(), Gap> {
-        for name in self.case.steps.iter().filter_map(|step| super::job::request_of(&step.value.action)) {
+        for name in self.case.steps.iter().filter_map(|step| super::steps::of(&step.value.action).request()) {
             if !self.request(name)?.optional {
                 continue;
             }

@@ -102,10 +102,10 @@ mod tests {
 
     use super::*;
     use crate::contract::ApiKey;
+    use crate::deployment::{Key, Role, TargetInfo, role_variable};
     use crate::run::job::{self, Use};
     use crate::run::runner::Attempt;
     use crate::scenario::{Source, Suite};
-    use crate::target::{Key, Role, TargetInfo, role_variable};
 
     fn key(role: Role, nth: u32) -> Key {
         Key {

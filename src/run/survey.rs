@@ -11,10 +11,10 @@ use super::keys::KeyState;
 use super::learned::KeyFacts;
 use super::request::Recipe;
 use crate::contract::{Endpoint, Scope};
+use crate::deployment::{Envelope, Key};
 use crate::payload::random_session;
 use crate::scenario::model::{Credentials, RequestDef};
-use crate::scenario::span::Spanned;
-use crate::target::{Envelope, Key};
+use crate::yaml::Spanned;
 
 /// The scope of a request's endpoint, where it has one.
 pub(super) fn scope_of(def: &RequestDef) -> Option<Scope> {

@@ -2,18 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::digest::digest;
-use super::file::{ExperimentFile, ReadingFile, RequestsFile};
-use super::form::{self, Form, READ};
+use sha2::{Digest as _, Sha256};
+
+use super::file::{ExperimentFile, Form, READ, ReadingFile, RequestsFile, misplaced_words};
 use super::model::{Case, Experiment, Item, Reading, RequestDef, Step};
-use super::problem::{Problem, Problems};
-use super::rows::{self, fill, label};
+use super::rows::{fill, label, rows};
 use super::rules::{self, Known};
 use super::source::{Found, Source};
-use super::span::{At, Spanned};
-use super::text::Text;
-use super::tree::{Kind, Node};
-use super::{Check, Suite, de};
+use super::{Check, Suite};
+use crate::yaml::{At, Kind, Node, Problem, Problems, Spanned, Text, read};
 
 /// A file as it was read.
 pub(super) struct Loaded {
@@ -49,7 +46,7 @@ impl Suite {
         let (all, mut files) = (found.len(), Vec::new());
         for file in found {
             match Text::new(&file.name, &file.bytes) {
-                Ok(text) => files.push(read(text, &file, &known)),
+                Ok(text) => files.push(Loaded::read(text, &file, &known)),
                 Err(problem) => problems.push(problem),
             }
         }
@@ -60,37 +57,14 @@ impl Suite {
         }
         rules::suite(&files, complete);
         problems.extend(files.iter().flat_map(|file| file.text.take_problems()));
-        match Problems::new(problems) {
-            Some(problems) => Err(problems),
-            None => {
-                let mut suite = Self::of(files);
-                suite.requests = requests.unwrap_or_default();
-                suite.fixtures =
-                    bodies.into_iter().filter_map(|(name, body)| Some((name, body.ok()?))).collect();
-                Ok(suite)
-            }
+        if let Some(problems) = Problems::new(problems) {
+            return Err(problems);
         }
-    }
-
-    /// The suite out of its files, in which nothing is wrong.
-    fn of(files: Vec<Loaded>) -> Self {
-        let mut suite = Self::default();
-        for file in &files {
-            for reading in file.cases.iter().flat_map(|case| &case.file.checks) {
-                if suite.checks.iter().all(|known| known.id != reading.check.value) {
-                    suite.checks.extend(home(file, reading));
-                }
-            }
-        }
-        suite.checks.sort_by(|a, b| a.id.cmp(&b.id));
-        for file in files {
-            let Some(CaseFile { file: first, .. }) = file.cases.first() else { continue };
-            let (name, about) = (first.experiment.clone(), first.about.clone());
-            let cases = file.cases.into_iter().map(|case| case.built(file.form, &suite.checks)).collect();
-            suite.experiments.push(Experiment { name, about, file: file.text.file, cases });
-        }
-        suite.experiments.sort_by(|a, b| a.name.cmp(&b.name));
-        suite
+        let fixtures = bodies.into_iter().filter_map(|(name, body)| Some((name, body.ok()?))).collect();
+        let checks = checks(&files);
+        let mut experiments: Vec<_> = files.into_iter().filter_map(|file| file.built(&checks)).collect();
+        experiments.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(Self { checks, experiments, requests: requests.unwrap_or_default(), fixtures })
     }
 }
 
@@ -102,7 +76,7 @@ fn requests(source: &Source, problems: &mut Vec<Problem>) -> Option<BTreeMap<Str
     let Some(found) = found.first() else { return is_known.then(BTreeMap::new) };
     let text = Text::new(&found.name, &found.bytes).map_err(|problem| problems.push(problem)).ok()?;
     let file = text.parse().and_then(|root| {
-        let file: RequestsFile = de::read(&text, &root)?;
+        let file: RequestsFile = read(&text, &root)?;
         rules::requests(&text, &root);
         Some(file)
     });
@@ -110,31 +84,69 @@ fn requests(source: &Source, problems: &mut Vec<Problem>) -> Option<BTreeMap<Str
     file.map(|file| file.requests)
 }
 
-fn read(text: Text, found: &Found, known: &Known<'_>) -> Loaded {
-    let root = text.parse();
-    let form = root.as_ref().map_or(Form::Check, Form::of);
-    let named = root.as_ref().map(|root| named(root, form)).unwrap_or_default();
-    let cases = root.and_then(|root| cases(&text, root, form, known)).unwrap_or_default();
-    let folder = found.path.split_once('/').map(|(folder, _)| folder.to_owned());
-    Loaded { text, folder, form, named, cases }
+/// Every check with its head, from files in which nothing is wrong, by id.
+fn checks(files: &[Loaded]) -> Vec<Check> {
+    let mut checks: BTreeMap<String, Check> = BTreeMap::new();
+    for file in files {
+        for reading in file.cases.iter().flat_map(|case| &case.file.checks) {
+            if let (false, Some(check)) = (checks.contains_key(&reading.check.value), file.home(reading)) {
+                checks.insert(check.id.clone(), check);
+            }
+        }
+    }
+    checks.into_values().collect()
+}
+
+impl Loaded {
+    fn read(text: Text, found: &Found, known: &Known<'_>) -> Self {
+        let root = text.parse();
+        let form = root.as_ref().map_or(Form::Check, Form::of);
+        let named = root.as_ref().map(|root| named(root, form)).unwrap_or_default();
+        let cases = root.and_then(|root| cases(&text, root, form, known)).unwrap_or_default();
+        let folder = found.path.split_once('/').map(|(folder, _)| folder.to_owned());
+        Self { text, folder, form, named, cases }
+    }
+
+    /// The check, if it is at home here.
+    fn home(&self, reading: &ReadingFile) -> Option<Check> {
+        let mut tags = reading.tags.clone();
+        tags.extend(self.folder.clone().filter(|folder| !reading.tags.contains(folder)));
+        Some(Check {
+            id: reading.check.value.clone(),
+            clause: reading.clause.clone()?,
+            also: reading.also.clone(),
+            level: reading.level?,
+            about: reading.about.clone()?,
+            tags,
+            source: reading.source.clone(),
+            file: self.text.file.clone(),
+            at: reading.check.at,
+        })
+    }
+
+    fn built(self, checks: &[Check]) -> Option<Experiment> {
+        let first = &self.cases.first()?.file;
+        let (name, about) = (first.experiment.clone(), first.about.clone());
+        let cases = self.cases.into_iter().map(|case| case.built(self.form, checks)).collect();
+        Some(Experiment { name, about, file: self.text.file, cases })
+    }
 }
 
 /// Reads a file with each of its rows filled in.
 fn cases(text: &Text, root: Node, form: Form, known: &Known<'_>) -> Option<Vec<CaseFile>> {
-    form::misplaced_words(text, &root, form);
-    let rows = rows::rows(text, &root);
+    misplaced_words(text, &root, form);
+    let rows = rows(text, &root);
     if rows.is_empty() {
         // With no rows nothing can be said about the steps, but about the rest.
-        de::read::<ExperimentFile>(text, &form.experiment(text, without_steps(root)));
+        read::<ExperimentFile>(text, &form.experiment(text, without_steps(root)));
         return None;
     }
     let mut cases = Vec::new();
     for row in &rows {
         let tree = form.experiment(text, fill(text, &root, row));
-        let file = de::read(text, &tree)?;
-        let row =
-            row.iter().map(|(name, value)| ((*name).to_owned(), value.text().unwrap_or_default().to_owned()));
-        cases.push(CaseFile { row: row.collect(), tree, file });
+        let file = read(text, &tree)?;
+        let row = row.iter().map(|(name, value)| ((*name).to_owned(), value.written().to_owned())).collect();
+        cases.push(CaseFile { row, tree, file });
     }
     rules::file(text, (&root, form), &rows, &cases, known);
     Some(cases)
@@ -142,8 +154,8 @@ fn cases(text: &Text, root: Node, form: Form, known: &Known<'_>) -> Option<Vec<C
 
 fn without_steps(mut root: Node) -> Node {
     if let Kind::Mapping(pairs) = &mut root.kind {
-        pairs.retain(|(key, _)| !matches!(key.text(), Some("key" | "keys")));
-        for (_, value) in pairs.iter_mut().filter(|(key, _)| matches!(key.text(), Some("steps" | "checks"))) {
+        pairs.retain(|(key, _)| !key.is_one_of(&["key", "keys"]));
+        for (_, value) in pairs.iter_mut().filter(|(key, _)| key.is_one_of(&["steps", "checks"])) {
             value.kind = Kind::Sequence(Vec::new());
         }
     }
@@ -158,69 +170,49 @@ fn named(root: &Node, form: Form) -> Vec<(Node, bool)> {
     ids.filter(|(id, _)| id.text().is_some()).collect()
 }
 
-/// The check, if it is at home here.
-fn home(file: &Loaded, reading: &ReadingFile) -> Option<Check> {
-    let mut tags = reading.tags.clone();
-    tags.extend(file.folder.clone().filter(|folder| !reading.tags.contains(folder)));
-    Some(Check {
-        id: reading.check.value.clone(),
-        clause: reading.clause.clone()?,
-        also: reading.also.clone(),
-        level: reading.level?,
-        about: reading.about.clone()?,
-        tags,
-        source: reading.source.clone(),
-        file: file.text.file.clone(),
-        at: reading.check.at,
-    })
-}
-
 impl CaseFile {
+    /// The case, where nothing is wrong: then the tree has as many steps and checks as were read.
     fn built(self, form: Form, checks: &[Check]) -> Case {
-        let readings = self.file.checks.iter().map(|reading| Reading {
-            check: checks.binary_search_by(|check| check.id.cmp(&reading.check.value)).unwrap_or_default(),
-            needs: reading.needs.clone(),
-            like: reading.like.clone(),
-            learns: reading.learns,
-            items: self.items(reading, form),
-        });
-        let readings = readings.collect();
-        let digest = digest(&self.tree);
         let Self { row, tree, file } = self;
-        let steps = file.steps.into_iter().filter_map(|Spanned { value, at }| {
-            let own_row = tree.element_at("steps", at).and_then(|step| step.get("rows")?.elements().first());
-            let action = value.action()?;
-            // The steps of a file of one check are named for its own sake.
-            let name = value.name.filter(|_| form == Form::Experiment);
-            Some(Spanned { value: Step { name, row: own_row.map(label).unwrap_or_default(), action }, at })
+        let readings = file.checks.into_iter().zip(tree.list("checks")).map(|(reading, node)| Reading {
+            check: checks.binary_search_by(|check| check.id.cmp(&reading.check.value)).unwrap_or_default(),
+            items: items(&reading, node, tree.list("steps"), form),
+            needs: reading.needs,
+            like: reading.like,
+            learns: reading.learns,
         });
-        let steps = steps.collect();
+        let steps = file.steps.into_iter().zip(tree.list("steps")).filter_map(|(mut step, node)| {
+            // The steps of a file of one check are named for its own sake.
+            let name = step.name.take().filter(|_| form == Form::Experiment);
+            let row = node.list("rows").first().map(label).unwrap_or_default();
+            Some(Spanned { value: Step { name, row, action: step.action()? }, at: node.at })
+        });
+        let (readings, steps) = (readings.collect(), steps.collect());
+        let digest = digest(&tree);
         Case { row, key: file.key, keys: file.keys, one_account: file.one_account, steps, readings, digest }
     }
+}
 
-    /// What a check reads by the names of the evidence, in the order of the steps.
-    fn items(&self, reading: &Spanned<ReadingFile>, form: Form) -> Vec<Item> {
-        let Some(node) = self.tree.element_at("checks", reading.at) else { return Vec::new() };
-        let item = |name: &str| {
-            let steps = self.tree.list("steps");
-            let named = steps.iter().enumerate().filter(|(_, step)| is_called(step, name));
-            let places: Vec<usize> = named.map(|(place, _)| place).collect();
-            let at = match (form, places.first()) {
-                (Form::Check, Some(first)) => steps[*first].at,
-                _ => place_of(node, name),
-            };
-            Item {
-                line: at.line,
-                steps: places,
-                given: reading.given.get(name).cloned(),
-                expect: reading.expect.get(name).cloned(),
-                observe: reading.observe.get(name).cloned(),
-            }
+/// What a check reads by the names of the evidence, in the order of the steps.
+fn items(reading: &ReadingFile, check: &Node, steps: &[Node], form: Form) -> Vec<Item> {
+    let item = |name: &str| {
+        let named = steps.iter().enumerate().filter(|(_, step)| is_called(step, name));
+        let named: Vec<usize> = named.map(|(place, _)| place).collect();
+        let at = match (form, named.first()) {
+            (Form::Check, Some(first)) => steps[*first].at,
+            _ => place_of(check, name),
         };
-        let mut items: Vec<Item> = names_read(node).into_iter().map(item).collect();
-        items.sort_by_key(|item| item.steps.first().copied().unwrap_or(usize::MAX));
-        items
-    }
+        Item {
+            line: at.line,
+            steps: named,
+            given: reading.given.get(name).cloned(),
+            expect: reading.expect.get(name).cloned(),
+            observe: reading.observe.get(name).cloned(),
+        }
+    };
+    let mut items: Vec<Item> = names_read(check).into_iter().map(item).collect();
+    items.sort_by_key(|item| item.steps.first().copied().unwrap_or(usize::MAX));
+    items
 }
 
 /// Whether the evidence of a step has a name.
@@ -228,15 +220,93 @@ pub(super) fn is_called(step: &Node, name: &str) -> bool {
     step.get("as").and_then(Node::text) == Some(name)
 }
 
+/// The names of all evidence that a check reads, each where it stands.
+fn evidence_read(check: &Node) -> impl Iterator<Item = &Node> {
+    let by_name = READ.iter().flat_map(|field| check.pairs_at(field)).map(|(name, _)| name);
+    by_name.chain(check.list("reads"))
+}
+
 /// The names of all evidence that a check reads.
 pub(super) fn names_read(check: &Node) -> BTreeSet<&str> {
-    let named = READ.iter().filter_map(|field| check.get(field)).flat_map(Node::pairs).map(|(name, _)| name);
-    named.chain(check.list("reads")).filter_map(Node::text).collect()
+    evidence_read(check).filter_map(Node::text).collect()
 }
 
 /// Where a check names a piece of evidence: first of all where it expects something of it.
 fn place_of(check: &Node, name: &str) -> At {
-    let named = READ.iter().filter_map(|field| check.get(field)).find(|names| names.has(name));
-    let read = check.list("reads").iter().find(|read| read.text() == Some(name));
-    named.map(|names| names.key_place(name)).or(read.map(|read| read.at)).unwrap_or(check.at)
+    evidence_read(check).find(|read| read.text() == Some(name)).map_or(check.at, |read| read.at)
+}
+
+/// A number for what a case sends: another one when the keys or the steps are, and the same whatever is expected of them,
+/// however they are called, and wherever they stand. What the shared requests are is not in it.
+fn digest(filled: &Node) -> String {
+    let mut sent = String::new();
+    for (field, value) in
+        ["key", "keys", "steps"].into_iter().filter_map(|field| Some((field, filled.get(field)?)))
+    {
+        sent += field;
+        match field {
+            "steps" => value
+                .elements()
+                .iter()
+                .for_each(|step| tell(step, &[&READ[..], &["as", "rows"]].concat(), &mut sent)),
+            _ => tell(value, &[], &mut sent),
+        }
+    }
+    Sha256::digest(sent).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Adds a value, its mappings in the order of their names, without the pairs of these names.
+fn tell(node: &Node, without: &[&str], sent: &mut String) {
+    match &node.kind {
+        Kind::Scalar { text, plain: true } => *sent += &format!("|{text}|"),
+        Kind::Scalar { text, plain: false } => *sent += &format!("{text:?}"),
+        Kind::Sequence(elements) => {
+            sent.push('[');
+            elements.iter().for_each(|element| tell(element, &[], sent));
+            sent.push(']');
+        }
+        Kind::Mapping(pairs) => {
+            let mut pairs: Vec<_> = pairs.iter().filter(|(name, _)| !name.is_one_of(without)).collect();
+            pairs.sort_by_key(|(name, _)| name.written());
+            sent.push('{');
+            for (name, value) in pairs {
+                *sent += &format!("{:?}:", name.written());
+                tell(value, &[], sent);
+            }
+            sent.push('}');
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::scenario::{Source, Suite};
+
+    /// The digests of the cases of a check with these steps.
+    fn of(steps: &str) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let head = "check: my.check\nclause: error.401\nlevel: must\nabout: It is so.\nkey: read\n";
+        std::fs::write(folder.path().join("mine.yaml"), format!("{head}{steps}")).unwrap();
+        let requests = "requests:\n  sessions: {endpoint: sessions}\n";
+        std::fs::write(folder.path().join("requests.yaml"), requests).unwrap();
+        let suite = Suite::load(&Source::Directory(folder.path().to_owned())).unwrap();
+        suite.experiments[0].cases.iter().map(|case| case.digest.clone()).collect()
+    }
+
+    #[test]
+    fn it_depends_on_what_is_sent_and_on_nothing_else() {
+        let one = of("steps:\n  - {send: {request: sessions}, expect: {status: 200}}\n");
+        let moved =
+            of("# A word.\nsteps:\n\n  - expect: {status: 401}\n    send:\n      request: sessions\n");
+        assert_eq!(one, moved);
+        let twice = of(
+            "steps:\n  - {send: {request: sessions}}\n  - {send: {request: sessions}, expect: {status: 200}}\n",
+        );
+        assert_ne!(one, twice);
+        let headed = of(
+            "for_each: {value: [a, b]}\nsteps:\n  - send: {request: sessions, headers: {x-own: '{value}'}}\n    expect: {status: 200}\n",
+        );
+        assert_eq!(headed.len(), 2);
+        assert_ne!(headed[0], headed[1]);
+    }
 }

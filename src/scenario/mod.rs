@@ -2,12 +2,11 @@
 //!
 //! A file goes through it in this order; each stage reports what is wrong and goes on where it can:
 //!
-//! 1. `source` finds the files, `text` refuses what is no text;
-//! 2. `tree` keeps every value with its place, and a file with a written-out key goes no further;
-//! 3. `rows` fills the rows of tables into the steps and into what checks read;
-//! 4. `form` brings a file of one check into the form of an experiment, and `de` reads the types of `file` and [`model`];
-//! 5. `rules` checks what types cannot say: that names name something and parts belong together, at last over all files;
-//! 6. `load` builds the suite out of files in which nothing is wrong.
+//! 1. `source` finds the files, and [`crate::yaml`] makes trees of them in which every value has its place;
+//! 2. `rows` fills the rows of tables into the steps and into what checks read;
+//! 3. `file` brings a file of one check into the form of an experiment, and has the types that are read;
+//! 4. `rules` checks what types cannot say: that names name something and parts belong together, at last over all files;
+//! 5. `load` builds the suite of [`model`] out of files in which nothing is wrong.
 //!
 //! ```
 //! use trenchcheck::scenario::{Source, Suite};
@@ -18,37 +17,25 @@
 //! }
 //! ```
 
-mod de;
-mod digest;
-mod expectation;
 mod file;
-mod form;
 mod load;
 pub mod model;
-mod problem;
-mod request;
 mod rows;
 mod rules;
-mod scalar;
 mod schema;
 mod source;
-pub mod span;
 mod steps;
-mod text;
-mod tree;
 pub mod words;
 
-pub(crate) use problem::nearest;
-pub use problem::{Problem, Problems, mask_key_literals};
 pub use schema::{requests_schema, schema};
 pub use source::Source;
 pub(crate) use source::{shipped_fixture, shipped_fixtures};
-pub use text::read_document;
 
-use model::{Experiment, Level, RequestDef};
-use span::{At, Spanned};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use crate::yaml::{At, Spanned};
+use model::{Experiment, Level, RequestDef};
 
 /// One check of the contract.
 #[derive(Debug, Clone)]

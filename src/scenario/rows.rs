@@ -5,10 +5,7 @@ use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
-use super::problem::{holds_key_literal, nearest, word, words};
-use super::span::At;
-use super::text::Text;
-use super::tree::{Kind, Node};
+use crate::yaml::{At, Kind, Node, Text, holds_key_literal, nearest, word, words};
 
 /// More cases than these are a slip: every variable multiplies.
 const MOST_ROWS: usize = 1_000;
@@ -33,12 +30,14 @@ pub(super) fn rows<'n>(text: &Text, root: &'n Node) -> Vec<Row<'n>> {
         (Some(table), None) => combined(text, table),
         (None, Some(list)) => listed(text, list),
     };
-    let is_filled = |(name, _): &&(Node, Node)| name.is_one_of(&FILLED);
-    let is_filled_in = |(name, _): &&(Node, Node)| name.is_one_of(&FILLED_IN_CHECKS);
-    let checks = root.list("checks").iter().flat_map(Node::pairs).filter(is_filled_in);
-    let filled = root.pairs().iter().filter(is_filled).chain(checks);
-    report_unused(text, rows.first(), filled.map(|(_, value)| value));
+    let checks = root.list("checks").iter().flat_map(|check| fields(check, &FILLED_IN_CHECKS));
+    report_unused(text, rows.first(), fields(root, &FILLED).chain(checks));
     rows
+}
+
+/// The values of some fields.
+fn fields<'n>(node: &'n Node, names: &[&str]) -> impl Iterator<Item = &'n Node> {
+    node.pairs().iter().filter(|(name, _)| name.is_one_of(names)).map(|(_, value)| value)
 }
 
 fn refuse<T>(text: &Text, at: At, what: impl AsRef<str>) -> Vec<T> {
@@ -49,20 +48,17 @@ fn refuse<T>(text: &Text, at: At, what: impl AsRef<str>) -> Vec<T> {
 fn combined<'n>(text: &Text, table: &'n Node) -> Vec<Row<'n>> {
     let mut rows: Vec<Row<'n>> = vec![Vec::new()];
     for (name, values) in table.pairs() {
-        let variable = name.text().unwrap_or_default();
-        let values_at = values.at;
+        let (variable, at) = (name.written(), values.at);
         let values = values.elements();
         if !is_variable(variable) {
             return refuse(text, name.at, "a variable's name is made of small letters and `_`");
         } else if values.is_empty() {
-            return refuse(text, values_at, "a variable needs a list of at least one value");
+            return refuse(text, at, "a variable needs a list of at least one value");
         } else if rows.len() * values.len() > MOST_ROWS {
-            return refuse(text, values_at, "the table makes more than 1,000 cases");
+            return refuse(text, at, "the table makes more than 1,000 cases");
         }
-        let with_each = |row: &Row<'n>| -> Vec<Row<'n>> {
-            values.iter().map(|value| row.iter().copied().chain([(variable, value)]).collect()).collect()
-        };
-        rows = rows.iter().flat_map(with_each).collect();
+        let with = |row: &Row<'n>, value| row.iter().copied().chain([(variable, value)]).collect();
+        rows = rows.iter().flat_map(|row| values.iter().map(|value| with(row, value))).collect();
     }
     rows
 }
@@ -96,8 +92,8 @@ fn listed<'n>(text: &Text, list: &'n Node) -> Vec<Row<'n>> {
 
 /// Reports the variables of a table that stand nowhere in what its rows are filled into.
 fn report_unused<'n>(text: &Text, row: Option<&Row<'_>>, filled: impl Iterator<Item = &'n Node>) {
-    let scalars = filled.flat_map(Node::scalars).filter_map(Node::text);
-    let used: BTreeSet<String> = scalars.flat_map(placeholders).collect();
+    let used: BTreeSet<String> =
+        filled.flat_map(Node::scalars).flat_map(|scalar| placeholders(scalar.written())).collect();
     for (variable, value) in row.into_iter().flatten().filter(|(variable, _)| !used.contains(*variable)) {
         let help = format!("write {} where its values belong", word(&format!("{{{variable}}}")));
         text.wrong(value.at, format!("the variable {} is used nowhere", word(variable)), help);
@@ -109,25 +105,23 @@ pub(super) fn fill(text: &Text, root: &Node, row: &Row<'_>) -> Node {
     let mut filled = root.clone();
     let Kind::Mapping(pairs) = &mut filled.kind else { return filled };
     for (key, value) in pairs {
-        match (key.text(), &mut value.kind) {
-            (Some("steps"), Kind::Sequence(all)) => {
+        match (key.written(), &mut value.kind) {
+            ("steps", Kind::Sequence(all)) => {
                 *all = all.iter().flat_map(|step| with_own_rows(text, step, row)).collect();
             }
-            (Some("checks"), Kind::Sequence(all)) => {
+            ("checks", Kind::Sequence(all)) => {
                 all.retain(|check| reads(check, row));
-                all.iter_mut().for_each(|check| fill_fields(text, check, &FILLED_IN_CHECKS, row));
+                for check in all {
+                    let Kind::Mapping(pairs) = &mut check.kind else { continue };
+                    let filled = pairs.iter_mut().filter(|(key, _)| key.is_one_of(&FILLED_IN_CHECKS));
+                    filled.for_each(|(_, value)| fill_in(text, value, row));
+                }
             }
-            _ if key.is_one_of(&FILLED) => walk(text, value, row),
+            _ if key.is_one_of(&FILLED) => fill_in(text, value, row),
             _ => {}
         }
     }
     filled
-}
-
-fn fill_fields(text: &Text, node: &mut Node, fields: &[&str], row: &Row<'_>) {
-    let Kind::Mapping(pairs) = &mut node.kind else { return };
-    let chosen = pairs.iter_mut().filter(|(key, _)| key.is_one_of(fields));
-    chosen.for_each(|(_, value)| walk(text, value, row));
 }
 
 /// Whether a check reads a row: its `where` has the row's values, or a list with each of them.
@@ -135,11 +129,14 @@ pub(super) fn reads(check: &Node, row: &Row<'_>) -> bool {
     let has = |wanted: &Node, value: &Node| {
         wanted.text() == value.text() || wanted.elements().iter().any(|one| one.text() == value.text())
     };
-    let asked = check.get("where").map(Node::pairs).unwrap_or_default();
-    asked.iter().all(|(name, wanted)| {
-        let value = row.iter().find(|(variable, _)| Some(*variable) == name.text());
-        value.is_none_or(|(_, value)| has(wanted, value))
-    })
+    check
+        .pairs_at("where")
+        .iter()
+        .all(|(name, wanted)| value_in(row, name.written()).is_none_or(|value| has(wanted, value)))
+}
+
+fn value_in<'n>(row: &Row<'n>, name: &str) -> Option<&'n Node> {
+    row.iter().find(|(variable, _)| *variable == name).map(|(_, value)| *value)
 }
 
 /// A step with the file's row filled in, once for each row of its own; each of these stands where its row does and keeps
@@ -147,17 +144,17 @@ pub(super) fn reads(check: &Node, row: &Row<'_>) -> bool {
 fn with_own_rows(text: &Text, step: &Node, row: &Row<'_>) -> Vec<Node> {
     let Some(list) = step.get("rows") else {
         let mut step = step.clone();
-        walk(text, &mut step, row);
+        fill_in(text, &mut step, row);
         return vec![step];
     };
     let mut list = list.clone();
-    walk(text, &mut list, row);
+    fill_in(text, &mut list, row);
     let own = listed(text, &list);
     let filled = step.pairs().iter().filter(|(name, _)| name.text() != Some("rows"));
     report_unused(text, own.first(), filled.map(|(_, value)| value));
     let mut steps = Vec::new();
     for (own, place) in own.iter().zip(list.elements()) {
-        if let Some((name, value)) = own.iter().find(|(name, _)| row.iter().any(|(taken, _)| taken == name)) {
+        if let Some((name, value)) = own.iter().find(|(name, _)| value_in(row, name).is_some()) {
             let what = format!("{} is a variable of the file's table already", word(name));
             text.wrong(value.at, what, "give this one another name");
         }
@@ -165,9 +162,9 @@ fn with_own_rows(text: &Text, step: &Node, row: &Row<'_>) -> Vec<Node> {
         let mut step = Node { at: place.at, kind: step.kind.clone() };
         let Kind::Mapping(pairs) = &mut step.kind else { continue };
         for (name, value) in pairs {
-            match name.text() {
-                Some("rows") => value.kind = Kind::Sequence(vec![place.clone()]),
-                _ => walk(text, value, &both),
+            match name.written() {
+                "rows" => value.kind = Kind::Sequence(vec![place.clone()]),
+                _ => fill_in(text, value, &both),
             }
         }
         steps.push(step);
@@ -177,38 +174,36 @@ fn with_own_rows(text: &Text, step: &Node, row: &Row<'_>) -> Vec<Node> {
 
 /// A row as a reader sees it: `name=value name=value`.
 pub(super) fn label(row: &Node) -> String {
-    let text = |node: &Node| node.text().unwrap_or_default().to_owned();
-    let pairs = row.pairs().iter().map(|(name, value)| format!("{}={}", text(name), text(value)));
+    let pairs = row.pairs().iter().map(|(name, value)| format!("{}={}", name.written(), value.written()));
     pairs.collect::<Vec<_>>().join(" ")
 }
 
-fn walk(text: &Text, node: &mut Node, row: &Row<'_>) {
+/// Fills a row into everything in a value, names included.
+fn fill_in(text: &Text, node: &mut Node, row: &Row<'_>) {
     match &mut node.kind {
-        Kind::Scalar { .. } => scalar(text, node, row),
-        Kind::Sequence(elements) => elements.iter_mut().for_each(|element| walk(text, element, row)),
+        Kind::Scalar { .. } => fill_scalar(text, node, row),
+        Kind::Sequence(elements) => elements.iter_mut().for_each(|element| fill_in(text, element, row)),
         Kind::Mapping(pairs) => {
             let mut names = BTreeSet::new();
             for (key, value) in pairs {
-                scalar(text, key, row);
-                walk(text, value, row);
-                if !names.insert(key.text().map(str::to_owned)) {
-                    let what = format!("{} is given twice", word(key.text().unwrap_or_default()));
-                    text.report(text.problem(key.at, what));
+                fill_scalar(text, key, row);
+                fill_in(text, value, row);
+                if !names.insert(key.written().to_owned()) {
+                    text.report(text.problem(key.at, format!("{} is given twice", word(key.written()))));
                 }
             }
         }
     }
 }
 
-fn scalar(text: &Text, node: &mut Node, row: &Row<'_>) {
+fn fill_scalar(text: &Text, node: &mut Node, row: &Row<'_>) {
     let (Kind::Scalar { text: written, .. }, Some(pattern)) = (&mut node.kind, PLACEHOLDER.as_ref()) else {
         return;
     };
-    let valued = |name: &str| row.iter().find(|(variable, _)| *variable == name).map(|(_, value)| *value);
     // YAML wants `{name}` in quotes, so these say nothing: the value counts as it stands in the table.
     let whole = written.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-    if let Some(value) = whole.and_then(valued) {
-        if let Kind::Scalar { .. } = value.kind {
+    if let Some(value) = whole.and_then(|name| value_in(row, name)) {
+        if value.text().is_some() {
             node.kind = value.kind.clone();
         }
         return;
@@ -218,13 +213,11 @@ fn scalar(text: &Text, node: &mut Node, row: &Row<'_>) {
         let Some(name) = found.get(2).map(|name| name.as_str()) else {
             return format!("{{{}}}", &found[1]);
         };
-        match valued(name) {
-            Some(value) => value.text().unwrap_or_default().to_owned(),
-            None => {
-                unknown = Some(name.to_owned());
-                found[0].to_owned()
-            }
+        let value = value_in(row, name);
+        if value.is_none() {
+            unknown = Some(name.to_owned());
         }
+        value.map_or(&found[0], Node::written).to_owned()
     });
     if let Some(name) = unknown {
         report_unknown(text, node.at, &name, row);

@@ -1,13 +1,12 @@
 //! The language as JSON Schema, for editors.
 
 use schemars::generate::SchemaSettings;
-use schemars::transform::{Transform, transform_subschemas};
+use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
-use super::file::{ExperimentFile, RequestsFile};
-use super::form::{BODY, HEAD, READ};
-use super::rules::{ACTIONS, ROLES};
+use super::file::{ACTIONS, BODY, ExperimentFile, HEAD, READ, RequestsFile};
+use super::rules::ROLES;
 use crate::contract::{CLAUSES, Endpoint};
 
 /// A text with a variable of `for_each` in it.
@@ -28,7 +27,7 @@ pub fn schema() -> Value {
             with_variables(definition);
         }
     }
-    schema["$defs"]["StepFile"]["oneOf"] = required(&ACTIONS);
+    schema["$defs"]["StepFile"]["oneOf"] = required(ACTIONS);
     let clauses = json!(CLAUSES.iter().map(|clause| clause.id).collect::<Vec<_>>());
     restrict(&mut schema, "/$defs/ReadingFile/properties/clause", "enum", &clauses);
     restrict(&mut schema, "/$defs/ReadingFile/properties/also/items", "enum", &clauses);
@@ -77,25 +76,19 @@ fn required(fields: &[&str]) -> Value {
 }
 
 fn described<T: JsonSchema>() -> Value {
-    let settings = SchemaSettings::draft2020_12().with_transform(AsRead);
+    let settings = SchemaSettings::draft2020_12().with_transform(RecursiveTransform(as_read));
     settings.into_generator().into_root_schema_for::<T>().to_value()
 }
 
 /// What a reader of YAML does otherwise than one of JSON: a field is left out rather than null, and a text may
 /// be a number or a boolean written without quotes.
-#[derive(Clone)]
-struct AsRead;
-
-impl Transform for AsRead {
-    fn transform(&mut self, schema: &mut Schema) {
-        transform_subschemas(self, schema);
-        let Some(object) = schema.as_object_mut() else { return };
-        without_null(object);
-        let is_free_text = object.get("type") == Some(&json!("string"))
-            && !["pattern", "const", "enum"].iter().any(|narrow| object.contains_key(*narrow));
-        if is_free_text {
-            object.insert("type".to_owned(), json!(["string", "integer", "boolean"]));
-        }
+fn as_read(schema: &mut Schema) {
+    let Some(object) = schema.as_object_mut() else { return };
+    without_null(object);
+    let is_free_text = object.get("type") == Some(&json!("string"))
+        && !["pattern", "const", "enum"].iter().any(|narrow| object.contains_key(*narrow));
+    if is_free_text {
+        object.insert("type".to_owned(), json!(["string", "integer", "boolean"]));
     }
 }
 

@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 use include_dir::{Dir, include_dir};
 use serde_json::Value;
 
-use super::problem::{Problem, Problems};
-use super::span::At;
+use crate::yaml::{At, Problem, Problems};
 
 /// The contract, as this project writes it.
 static SCENARIOS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/scenarios");
@@ -150,42 +149,37 @@ fn json_in(file: &str, bytes: &[u8]) -> Result<Value, Problem> {
 
 /// Every file of a folder of the binary.
 fn embedded(folder: &Dir<'static>, root: &str) -> Vec<Found> {
-    let found = folder.files().map(|file| {
-        let parts: Vec<_> = file.path().iter().map(|part| part.to_string_lossy()).collect();
-        let path = parts.join("/");
+    let files = folder.find("**/*").into_iter().flatten().filter_map(|entry| entry.as_file());
+    let found = files.map(|file| {
+        let path = file.path().iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/");
         Found { name: format!("{root}{path}"), path, bytes: file.contents().to_vec() }
     });
-    found.chain(folder.dirs().flat_map(|folder| embedded(folder, root))).collect()
+    found.collect()
 }
 
 /// Adds the files of a folder that are wanted; `below` is its own path, with a slash behind it.
 fn walk(folder: &Path, below: &str, wanted: fn(&str) -> bool, files: &mut Files) {
-    let unreadable = |path: &Path, error: io::Error| {
-        Problem::in_file(&path.to_string_lossy(), At::default(), format!("it cannot be read: {error}"))
-    };
+    let about = |path: &Path, what: &str| Problem::in_file(&path.to_string_lossy(), At::default(), what);
+    let unreadable = |path: &Path, error: io::Error| about(path, &format!("it cannot be read: {error}"));
     let entries = match fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
         Ok(entries) => entries,
         Err(error) => return files.1.push(unreadable(folder, error)),
     };
     for entry in entries {
-        let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
-        let shown = path.to_string_lossy().into_owned();
-        let relative = format!("{below}{name}");
+        let (file, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+        let path = format!("{below}{name}");
         // Kubernetes mounts a ConfigMap as links into hidden folders beside them: each file once is enough.
         if name.starts_with('.') {
             continue;
         }
-        if path.is_dir() {
-            match below.matches('/').count() {
-                DEEPEST.. => {
-                    files.1.push(Problem::in_file(&shown, At::default(), "this folder lies too deep"))
-                }
-                _ => walk(&path, &format!("{relative}/"), wanted, files),
-            }
-        } else if wanted(&relative) {
-            match fs::read(&path) {
-                Ok(bytes) => files.0.push(Found { name: shown, path: relative, bytes }),
-                Err(error) => files.1.push(unreadable(&path, error)),
+        if file.is_dir() && below.matches('/').count() >= DEEPEST {
+            files.1.push(about(&file, "this folder lies too deep"));
+        } else if file.is_dir() {
+            walk(&file, &format!("{path}/"), wanted, files);
+        } else if wanted(&path) {
+            match fs::read(&file) {
+                Ok(bytes) => files.0.push(Found { name: file.to_string_lossy().into_owned(), path, bytes }),
+                Err(error) => files.1.push(unreadable(&file, error)),
             }
         }
     }

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::iter;
 use std::marker::PhantomData;
 use std::time::Duration;
 
@@ -151,34 +152,6 @@ pub(super) trait Word: Sized {
     }
 }
 
-struct WordVisitor<T>(PhantomData<T>);
-
-impl<'de, T: Word + Deserialize<'de>> Visitor<'de> for WordVisitor<T> {
-    type Value = T;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(T::EXPECTED)
-    }
-
-    /// A number may be written as one, as in the JSON of saved load runs.
-    fn visit_u64<E: Error>(self, number: u64) -> Result<T, E> {
-        self.visit_str(&number.to_string())
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
-        T::parse(text).ok_or_else(|| E::custom(format!("found `{text}`, expected {}", T::EXPECTED)))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<T, A::Error> {
-        let mut all = Vec::new();
-        while let Some(one) = seq.next_element()? {
-            all.push(one);
-        }
-        let found = if all.is_empty() { "an empty list" } else { "a list" };
-        T::all(all).ok_or_else(|| A::Error::custom(format!("found {found}, expected {}", T::EXPECTED)))
-    }
-}
-
 /// Reads a type, and describes it in the schema, as the word it is.
 macro_rules! word {
     ($($word:ident),*) => {$(
@@ -203,6 +176,31 @@ macro_rules! word {
 }
 
 word!(Amount, Span, Share, StatusSet);
+
+struct WordVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Word + Deserialize<'de>> Visitor<'de> for WordVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(T::EXPECTED)
+    }
+
+    /// A number may be written as one, as in the JSON of saved load runs.
+    fn visit_u64<E: Error>(self, number: u64) -> Result<T, E> {
+        self.visit_str(&number.to_string())
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        T::parse(text).ok_or_else(|| E::custom(format!("found `{text}`, expected {}", T::EXPECTED)))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<T, A::Error> {
+        let all: Vec<T> = iter::from_fn(|| seq.next_element().transpose()).collect::<Result<_, _>>()?;
+        let found = if all.is_empty() { "an empty list" } else { "a list" };
+        T::all(all).ok_or_else(|| A::Error::custom(format!("found {found}, expected {}", T::EXPECTED)))
+    }
+}
 
 impl Word for Amount {
     const EXPECTED: &str =
@@ -235,12 +233,8 @@ impl Word for Span {
 
     fn parse(text: &str) -> Option<Self> {
         let (number, unit) = text.split_at(text.find(|mark: char| !mark.is_ascii_digit())?);
-        let milliseconds = match unit {
-            "ms" => 1,
-            "s" => 1_000,
-            "m" => 60_000,
-            _ => return None,
-        };
+        let (_, milliseconds) =
+            [("ms", 1), ("s", 1_000), ("m", 60_000)].into_iter().find(|(of, _)| *of == unit)?;
         let time = Duration::from_millis(number.parse::<u64>().ok()?.checked_mul(milliseconds)?);
         (time <= LONGEST).then_some(Self(time))
     }

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use trenchcheck::deployment::Embedded;
 use trenchcheck::mock::{Nature, catalogue};
 use trenchcheck::report::Verdict;
-use trenchcheck::target::Embedded;
 
 use crate::playing::{SUITE, play_checks, said};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use trenchcheck::contract::{ApiKey, Scope, Tier};
-use trenchcheck::target::{Key, Keys, Role, Target, role_variable};
+use trenchcheck::deployment::{Key, Keys, Role, Target, role_variable};
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 

@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 
+use trenchcheck::deployment::Embedded;
 use trenchcheck::report::{CheckResult, Verdict};
 use trenchcheck::scenario::model::{Action, Case, Expect, Item, Level, Reading};
 use trenchcheck::scenario::words::{Amount, WaitFor};
-use trenchcheck::target::Embedded;
 
 use crate::api::unauthorized;
 use crate::deployment::{start, target};

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
+use trenchcheck::deployment::Target;
 use trenchcheck::report::CheckResult;
 use trenchcheck::run::{Options, play};
 use trenchcheck::scenario::model::{Action, Case};
 use trenchcheck::scenario::{Source, Suite};
-use trenchcheck::target::Target;
 
 /// The suite that is compiled into the program.
 pub(crate) static SUITE: LazyLock<Arc<Suite>> =

@@ -9,9 +9,9 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use tokio::net::TcpListener;
+use trenchcheck::deployment::{Control, Embedded, Keys};
 use trenchcheck::mock::{MockOptions, MockServer};
 use trenchcheck::report::Verdict;
-use trenchcheck::target::{Control, Embedded, Keys};
 
 use crate::playing::{SUITE, play_suite, said};
 

@@ -7,9 +7,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use trenchcheck::deployment::Embedded;
 use trenchcheck::run::Recording;
 use trenchcheck::scenario::Suite;
-use trenchcheck::target::Embedded;
 
 use crate::playing::{SUITE, judged, places, recorded};
 

@@ -3,10 +3,10 @@
 use std::sync::{Arc, LazyLock};
 
 use tokio::sync::{mpsc, watch};
+use trenchcheck::deployment::Target;
 use trenchcheck::report::{Event, ExitCode, RunSummary};
 use trenchcheck::run::{Options, Recording, judge_recording, record};
 use trenchcheck::scenario::{Source, Suite};
-use trenchcheck::target::Target;
 
 /// The suite that is compiled into the program.
 pub(crate) static SUITE: LazyLock<Arc<Suite>> =

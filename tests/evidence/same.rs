@@ -1,8 +1,8 @@
 //! A run, and the judgement of its file, tell the same.
 
+use trenchcheck::deployment::{Embedded, Target};
 use trenchcheck::report::ExitCode;
 use trenchcheck::run::Recording;
-use trenchcheck::target::{Embedded, Target};
 
 use crate::playing::{SUITE, judged, places, recorded};
 

@@ -5,11 +5,11 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
+use trenchcheck::deployment::{Control, Keys, Target};
 use trenchcheck::report::{CheckResult, Verdict};
 use trenchcheck::run::{Options, play};
 use trenchcheck::scenario::model::{Action, Case};
 use trenchcheck::scenario::{Source, Suite};
-use trenchcheck::target::{Control, Keys, Target};
 
 use crate::server::Outsider;
 use crate::site::Nature;

@@ -7,8 +7,7 @@ use serde::Deserialize;
 
 use crate::contract::{ApiKey, Scope, Tier};
 use crate::mock::{Configuration, FaultSpec, KeySpec, LimiterKind, QuotaText, Quotas, Settings, find};
-use crate::scenario::span::Spanned;
-use crate::scenario::{Problem, Problems, read_document};
+use crate::yaml::{Problem, Problems, Spanned, read_document};
 
 /// The most faults a file may ask for.
 const MAX_FAULTS: usize = 50;

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Lane, Payload, Profile, Template};
-use crate::scenario::span::Spanned;
-use crate::scenario::{Problem, Problems, nearest, shipped_fixture, shipped_fixtures};
+use crate::scenario::{shipped_fixture, shipped_fixtures};
+use crate::yaml::{Problem, Problems, Spanned, nearest};
 
 /// The most of a file that is read: a thousand events are far below it.
 const MOST_BYTES: u64 = 16 * 1024 * 1024;

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::Profile;
-use crate::scenario::{Problems, Source};
+use crate::scenario::Source;
+use crate::yaml::Problems;
 
 /// Why there is no profile.
 #[derive(Debug, thiserror::Error)]

@@ -18,10 +18,9 @@ use serde::Deserialize;
 
 use super::thresholds::Thresholds;
 use crate::contract::Endpoint;
-use crate::scenario::span::Spanned;
+use crate::deployment::Role;
 use crate::scenario::words::Span;
-use crate::scenario::{Problems, read_document};
-use crate::target::Role;
+use crate::yaml::{Problems, Spanned, read_document};
 
 pub use check::MOST_EVENTS_OF_A_BATCH;
 pub use library::{Library, ProfileError, Shelved};

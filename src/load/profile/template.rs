@@ -14,10 +14,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::MOST_EVENTS_OF_A_BATCH;
+use crate::deployment::Envelope;
 use crate::payload::random_session;
-use crate::scenario::span::At;
-use crate::scenario::{Problem, Problems, mask_key_literals, nearest};
-use crate::target::Envelope;
+use crate::yaml::{At, Problem, Problems, mask_key_literals, nearest};
 
 /// The event types of the page and of the published clients.
 const TYPES: [&str; 11] = [

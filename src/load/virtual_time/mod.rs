@@ -20,10 +20,10 @@ use super::profile::{Align, Library, Request as Wish, Shelved};
 use super::watch::Watch;
 use super::*;
 use crate::contract::{ApiKey, Tier};
+use crate::deployment::{Envelope, Keys, Target};
 use crate::mock::{Engine, KeySpec, LimiterKind, Reply, Request, Rules, behaviour};
 use crate::payload::{Mix, Payloads, random_session};
 use crate::scenario::Source;
-use crate::target::{Envelope, Keys, Target};
 
 /// 2026-01-01T00:00:00Z, and so the beginning of a minute.
 const EPOCH_MS: i64 = 1_767_225_600_000;

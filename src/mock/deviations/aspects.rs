@@ -58,7 +58,7 @@ aspects! {
     /// What becomes of revoked keys.
     RevokedKey: [UnknownKey, Body401, Reads],
     /// Whether Bearer credentials are taken.
-    Bearer: [NoKey],
+    Bearer: [NoKey, Reads],
     /// Whether Basic credentials are taken.
     Basic: [NoKey],
     /// Whether keys in other headers are taken.
@@ -96,7 +96,7 @@ aspects! {
     /// What a key may do.
     Grants: [Status403, Reads, Posts],
     /// That whoever lacks a scope is answered 403.
-    Status403: [Posts],
+    Status403: [Reads, Posts],
     /// What the body of a 403 says.
     Body403: [Grants],
     /// Whether a 403 leaves something behind.

@@ -64,15 +64,18 @@ pub(super) const ENTRIES: &[Entry] = &[
         .by(|b| b.seconds = |wait_ms, _| (wait_ms.div_ceil(1_000) - 1).max(1)),
     must("retry-after-always-59", "Retry-After is always 59, a second too short at first.")
         .breaks(&["limit.retry-after-kept"], &[RetryAfterValue, RetryAfterMinute])
+        .also(&["events.retry-after", "limit.promise-stable"])
         .by(|b| b.seconds = |_, _| 59),
     must("retry-after-always-1", "Retry-After is always 1.")
         .breaks(&["limit.retry-after-honest"], &[RetryAfterValue])
+        .also(&["limit.retry-after-kept"])
         .by(|b| b.seconds = |_, _| 1),
     must("retry-after-half", "Retry-After is half of the wait.")
         .breaks(&["limit.retry-after-honest", "limit.retry-after-kept"], &[RetryAfterValue])
         .by(|b| b.seconds = |wait_ms, _| wait_ms.div_ceil(2_000).max(1)),
     must("retry-after-late-half", "Later than ten seconds into a window Retry-After is half of the wait.")
         .breaks(&["limit.retry-after-late"], &[RetryAfterValue, RetryAfterMinute])
+        .also(&["limit.retry-after-honest", "limit.retry-after-kept"])
         .by(|b| {
             b.seconds = |wait_ms, window_ms| {
                 let late = wait_ms + 10_000 < window_ms;

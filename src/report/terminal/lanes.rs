@@ -46,7 +46,7 @@ impl Lanes {
     pub(super) fn new(lines: &MultiProgress, timeline: &Timeline) -> Self {
         // What all names begin with says nothing.
         let short =
-            |key: &str| key.strip_prefix(crate::target::KEY_VARIABLE_PREFIX).unwrap_or(key).to_owned();
+            |key: &str| key.strip_prefix(crate::deployment::KEY_VARIABLE_PREFIX).unwrap_or(key).to_owned();
         let width = timeline.lanes.iter().map(|lane| short(&lane.key).chars().count()).max().unwrap_or(0);
         let line = |lane: &Lane| {
             let state = Arc::new(Mutex::new(State::default()));

@@ -92,8 +92,11 @@ impl Burst {
                 _ => false,
             });
         let beyond = (self.spent.0 + self.admitted()).saturating_sub(limit);
-        let most = f64::from(limit) * (self.to - self.since).as_secs_f64() / 60.0;
-        if came_back && f64::from(beyond) <= most { beyond } else { 0 }
+        let refills = |from: Instant| f64::from(limit) * (self.to - from).as_secs_f64() / 60.0;
+        // What passes by count instead of by time comes too often after the first refusal.
+        let after = self.count(|answer| answer.admitted() && answer.sent >= first);
+        let slowly = f64::from(beyond) <= refills(self.since) && f64::from(after) <= refills(first) + 1.0;
+        if came_back && slowly { beyond } else { 0 }
     }
 
     /// How many requests there were.
@@ -128,5 +131,40 @@ impl Burst {
 
     fn count(&self, wanted: impl Fn(&Answer) -> bool) -> u32 {
         u32::try_from(self.answers.iter().filter(|(_, answer)| wanted(answer)).count()).unwrap_or(u32::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// So many requests one after the other within `ms`, of which those in `refused` were.
+    fn burst(all: usize, ms: u64, refused: impl Fn(usize) -> bool) -> Burst {
+        let at = |place: usize| Instant(Duration::from_micros(ms * 1_000 * place as u64 / all as u64));
+        let answer = |place: usize| {
+            let limited = refused(place);
+            let (sent, answered, done) = (at(place), at(place + 1), at(place + 1));
+            let status = if limited { 429 } else { 200 };
+            (place, Answer { look: 0, status, limited, accepted: None, promise: None, sent, answered, done })
+        };
+        Burst { answers: (0..all).map(answer).collect(), to: at(all), ..Burst::default() }
+    }
+
+    #[test]
+    fn what_passes_by_time_was_refilled_and_what_passes_by_count_was_not() {
+        let play = Play {
+            experiment: "two-windows".to_owned(),
+            row: Vec::new(),
+            keys: std::collections::BTreeMap::new(),
+            silence: None,
+            seen: Vec::new(),
+            requests: 0,
+            took: Duration::ZERO,
+        };
+        // 300 a minute are one each 200 ms, which are 66 requests here.
+        let refills = burst(400, 1_200, |place| place > 303 && place % 66 != 5);
+        assert_eq!(refills.refilled(300, &play), refills.admitted() - 300);
+        let leaks = burst(400, 1_200, |place| place >= 300 && place % 20 != 0);
+        assert_eq!((leaks.admitted(), leaks.refilled(300, &play)), (305, 0));
     }
 }

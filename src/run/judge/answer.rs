@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::body::{Holes, compare, drop_extra_members};
 use super::{Judgement, header, pretty};
+use crate::report::wording::count;
 use crate::run::evidence::Look;
 use crate::scenario::model::Expect;
 use crate::scenario::words::{StatusPattern, StatusSet};
@@ -62,7 +63,7 @@ pub(crate) fn judge_answer(expect: &Expect, answer: &Look, rules: Rules<'_>) -> 
                     (Some(what), None) => {
                         let more = match outcome.differences.len() - 1 {
                             0 => String::new(),
-                            more => format!(" (and {more} more differences)"),
+                            more => format!(" (and {})", count(more as u64, "more difference")),
                         };
                         judgement.broke(
                             format!("the body is not the documented object: {what}{more}"),

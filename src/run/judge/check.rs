@@ -301,13 +301,13 @@ fn with_plays(mut failures: Vec<Failure>, plays: usize) -> Vec<Failure> {
 mod tests {
     use super::super::learn;
     use super::*;
+    use crate::deployment::Role;
     use crate::run::clock::Instant;
     use crate::run::environment::OWN;
     use crate::run::evidence::{Answer, Burst, Fresh, KeyInfo, NotPlayed};
     use crate::run::learned::Quota;
     use crate::scenario::Source;
     use crate::scenario::model::Action;
-    use crate::target::Role;
 
     /// A check, with the first case it reads.
     struct Bench {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::promise::{broken_promise, spread};
-use super::reading::{Context, Lack, Outcome};
+use super::reading::{Context, Lack, Outcome, no_promise};
 use super::{Finding, excerpt};
 use crate::run::clock::Instant;
 use crate::run::evidence::{Answer, Burst, Fresh, KeyInfo, Observation, Paced, Polled};
@@ -362,7 +362,7 @@ fn refused_in_pace(context: &Context<'_>, first: usize, paced: &Paced, key: &Key
 pub(super) fn polled(context: &Context<'_>, expect: &Expect, found: &Polled, key: &KeyInfo) -> Outcome {
     if expect.promises_kept == Some(true) {
         if found.refusals.iter().all(|answer| answer.promise.is_none()) {
-            return Outcome::Blocked("no 429 carried a Retry-After that can be read".to_owned());
+            return no_promise(context);
         }
         if let Some((promise, answer)) = broken_promise(&found.refusals) {
             let look = context.look(answer.look);

@@ -265,9 +265,7 @@ fn read_step<'a>(
                     let seconds = format!("{:.1}", before.as_secs_f64());
                     facts.push(text.replace("<status>", &status.to_string()).replace("<seconds>", &seconds));
                 }
-                (Some(_), None) => {
-                    return Outcome::Blocked("no 429 carried a Retry-After that can be read".to_owned());
-                }
+                (Some(_), None) => return no_promise(context),
                 (None, _) => {}
             }
             let (Some(key), Some(expect)) = (context.key(&polled.key), expect) else { return Outcome::Held };
@@ -333,7 +331,7 @@ fn sent_once(
     let for_a_promise = waited
         .is_some_and(|step| matches!(step.action, Action::Wait(WaitFor::Promise | WaitFor::FirstPromise)));
     if for_a_promise && !sent.on_promise {
-        return Outcome::Blocked("no 429 carried a Retry-After that can be read".to_owned());
+        return no_promise(context);
     }
     let look = context.look(answer.look);
     let head = sent.request.method == "HEAD";
@@ -371,6 +369,15 @@ fn sent_once(
         };
     }
     suspected(context, expect, sent, answer, failures)
+}
+
+/// What follows where a promise was to be seen and there was none.
+pub(super) fn no_promise(context: &Context<'_>) -> Outcome {
+    let answers = &context.evidence.run.limited;
+    if answers.iter().any(|answer| answer.promise.is_some()) {
+        return Outcome::Inconclusive("no 429 promised anything at that time".to_owned());
+    }
+    Outcome::Blocked("no 429 carried a Retry-After that can be read".to_owned())
 }
 
 /// Whether the case uses a key up before this step, so that a window's end may lie in between.
@@ -444,7 +451,7 @@ fn differs_from_first(
     look: &Look,
     bodies: &mut FirstBodies,
 ) -> Result<Option<Finding>, String> {
-    let seen = compared(look, context.evidence.deployment.extra_members_allowed);
+    let seen = compared(look);
     let entry = bodies.entry((context.reading.check, name.to_owned()));
     let (status, alike, first) = entry.or_insert_with(|| (look.status, look.alike, seen.clone()));
     if *status != look.status {
@@ -457,23 +464,19 @@ fn differs_from_first(
     }))
 }
 
-/// What of a body has to be the same in several answers.
-pub(crate) fn compared(look: &Look, extra_members_allowed: bool) -> Value {
+/// What of a body has to be the same in several answers: of an error, what the page shows. Whether there may be more is
+/// another check's to say.
+pub(crate) fn compared(look: &Look) -> Value {
     let mut seen = look.json().unwrap_or_else(|_| Value::String(excerpt(look)));
-    if extra_members_allowed {
-        documented_members_only(&mut seen);
-    }
-    seen
-}
-
-/// Leaves of an error body what the page shows: what is allowed beside that may differ from answer to answer.
-fn documented_members_only(body: &mut Value) {
-    if let Value::Object(members) = body {
+    if let Value::Object(members) = &mut seen
+        && members.contains_key("error")
+    {
         members.retain(|name, _| name == "error");
         if let Some(Value::Object(error)) = members.get_mut("error") {
             error.retain(|name, _| matches!(name.as_str(), "code" | "message"));
         }
     }
+    seen
 }
 
 /// Judges every 429 among the answers.

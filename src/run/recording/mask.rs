@@ -16,9 +16,9 @@ use crate::run::trace::RunWide;
 pub(super) fn mask(evidence: &mut Evidence, redactor: &Redactor) {
     let Evidence { deployment, looks, plays, not_played, run, learned } = evidence;
     let mut mask = Mask { redactor, known: HashMap::new() };
-    let Deployment { base_url, extra_members_allowed, virtual_time: _, built_in: _ } = deployment;
+    let Deployment { base_url, extra_members_allowed: _, virtual_time: _, built_in: _ } = deployment;
     mask.text(base_url);
-    mask.looks(looks, *extra_members_allowed);
+    mask.looks(looks);
     for play in plays {
         mask.play(play);
     }
@@ -54,7 +54,7 @@ impl Mask<'_> {
         }
     }
 
-    fn looks(&mut self, looks: &mut [Look], extra_members_allowed: bool) {
+    fn looks(&mut self, looks: &mut [Look]) {
         let before: Vec<Look> = looks.to_vec();
         for look in looks.iter_mut() {
             let Look { status: _, headers, body, garbled: _, compressed: _, alike: _ } = look;
@@ -67,7 +67,7 @@ impl Mask<'_> {
         // Bodies that had to be the same and were not must not become so.
         let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (look, before) in looks.iter_mut().zip(&before) {
-            let told = |look: &Look| compared(look, extra_members_allowed).to_string();
+            let told = |look: &Look| compared(look).to_string();
             let group = groups.entry(told(look)).or_default();
             let own = told(before);
             let place = group.iter().position(|other| *other == own).unwrap_or_else(|| {

@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::deployment::Embedded;
 use crate::run::record;
 use crate::scenario::Source;
-use crate::target::Embedded;
 
 const COMMITTED: &str = include_str!("../../../schemas/evidence.schema.json");
 

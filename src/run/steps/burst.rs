@@ -4,10 +4,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::{Step, key_name, request_name};
 use crate::payload::random_session;
 use crate::run::credentials::counts_against_key;
+use crate::run::estimate::{TOGETHER, Walk};
 use crate::run::evidence::{Answer, Burst as Observation, Gap};
 use crate::run::http_client::Connections;
+use crate::run::job::Use;
 use crate::run::keys::KeyState;
 use crate::run::learned::MOST_QUOTAS;
 use crate::run::limiters::Suspicion;
@@ -28,6 +31,45 @@ const SEEN_TO_TRICKLE: u32 = 12;
 
 /// One way a request of a burst may go: what is asked, and in which version of HTTP.
 type Way<'a> = (&'a RequestDef, Option<HttpVersion>);
+
+impl Step for Burst {
+    fn key(&self) -> Option<&str> {
+        Some(key_name(self.key.as_ref()))
+    }
+
+    fn request(&self) -> Option<&str> {
+        request_name(self.request.as_ref())
+    }
+
+    fn usage(&self) -> Use {
+        // Without the key it spends nothing of what others count.
+        if counts_against_key(self.credentials.as_ref()) { Use::Waits } else { Use::Shares }
+    }
+
+    fn sends_many(&self) -> bool {
+        true
+    }
+
+    fn cost(&self, walk: &mut Walk<'_>) {
+        let name = key_name(self.key.as_ref());
+        let Some(key) = walk.keys.get(name) else { return };
+        let (limits, left) = (key.limits, key.left(walk.now));
+        let (count, batch) = match (self.events, self.count) {
+            (Some(events), _) => {
+                let batch = self.batch.unwrap_or(1).max(1);
+                let limit = limits.events.unwrap_or(0);
+                (events.resolve(limit, left.1, limit).div_ceil(batch), Some(batch))
+            }
+            (None, count) => {
+                let count = count.map_or(0, |count| count.resolve(limits.requests, left.0, limits.requests));
+                (count, self.batch)
+            }
+        };
+        let begun = walk.now;
+        walk.requests(name, self.request(), count, batch, self.credentials.as_ref(), TOGETHER);
+        walk.last_burst = walk.now - begun;
+    }
+}
 
 impl<'a> Runner<'a> {
     /// Sends a burst. Where a whole quota was admitted without a refusal it goes on until there is one, or until there

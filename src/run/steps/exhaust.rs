@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use super::{Step, key_name, request_name};
+use crate::run::estimate::Walk;
 use crate::run::evidence::{Answer, Gap};
 use crate::run::http_client::Connections;
+use crate::run::job::Use;
 use crate::run::keys::{KeyState, WINDOW};
 use crate::run::runner::Runner;
 use crate::scenario::model::{Exhaust, RequestDef};
@@ -20,6 +23,28 @@ const MOST_WAVES_OF_A_LIMIT: u32 = 12;
 
 /// A quota that takes so long to be used up cannot be used up within a minute.
 const TOO_SLOW: Duration = Duration::from_secs(WINDOW.as_secs() - 10);
+
+impl Step for Exhaust {
+    fn key(&self) -> Option<&str> {
+        Some(key_name(self.key.as_ref()))
+    }
+
+    fn request(&self) -> Option<&str> {
+        request_name(self.request.as_ref())
+    }
+
+    fn usage(&self) -> Use {
+        Use::UsesUp
+    }
+
+    fn sends_many(&self) -> bool {
+        true
+    }
+
+    fn cost(&self, walk: &mut Walk<'_>) {
+        walk.use_up(key_name(self.key.as_ref()), self.request(), self.collect.unwrap_or(1));
+    }
+}
 
 impl Runner<'_> {
     /// Sends until the key is used up and enough refusals are collected.

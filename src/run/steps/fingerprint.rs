@@ -3,8 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::{Step, key_name, request_name};
+use crate::run::estimate::{ALONE, TOGETHER, Walk};
 use crate::run::evidence::{Answer, Gap};
 use crate::run::http_client::Connections;
+use crate::run::job::Use;
 use crate::run::keys::KeyState;
 use crate::run::keys::WINDOW;
 use crate::run::limiters::Span;
@@ -67,6 +70,40 @@ impl fmt::Display for Algorithm {
             Self::NotAsDocumented => "none of the usual limiters",
             Self::NeverBack => "one that also counts the requests it refuses",
         })
+    }
+}
+
+impl Step for Fingerprint {
+    fn key(&self) -> Option<&str> {
+        Some(key_name(self.key.as_ref()))
+    }
+
+    fn request(&self) -> Option<&str> {
+        request_name(self.request.as_ref())
+    }
+
+    fn usage(&self) -> Use {
+        Use::Waits
+    }
+
+    fn sends_many(&self) -> bool {
+        true
+    }
+
+    fn cost(&self, walk: &mut Walk<'_>) {
+        let (name, request) = (key_name(self.key.as_ref()), self.request());
+        let Some(limit) = walk.keys.get(name).map(|key| key.limits.requests) else { return };
+        walk.wait_until(walk.now + OFF_THE_CLOCK);
+        let first = walk.now;
+        walk.requests(name, request, limit / 2, None, None, TOGETHER);
+        walk.wait_until(first + APART);
+        walk.requests(name, request, limit + OVER, None, None, TOGETHER);
+        while walk.now < first + WINDOW {
+            walk.wait_until(walk.now + EVERY);
+            walk.requests(name, request, 1, None, None, ALONE);
+        }
+        walk.wait_until(walk.now + SETTLED);
+        walk.requests(name, request, limit, None, None, TOGETHER);
     }
 }
 

@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
+use super::{Step, key_name, request_name};
+use crate::run::estimate::{ALONE, Walk};
 use crate::run::evidence::{Gap, Observation};
 use crate::run::http_client::Connections;
+use crate::run::job::Use;
 use crate::run::request::Recipe;
 use crate::run::runner::{Runner, Session};
 use crate::scenario::model::{FindSession, Presence};
@@ -21,6 +24,28 @@ const ABOUT: TimeDelta = TimeDelta::seconds(2);
 /// How often a deployment that takes its time to show new sessions is asked again, and after how long.
 const LOOKS: u32 = 3;
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+
+impl Step for FindSession {
+    fn key(&self) -> Option<&str> {
+        Some(key_name(self.key.as_ref()))
+    }
+
+    fn request(&self) -> Option<&str> {
+        request_name(self.request.as_ref())
+    }
+
+    fn usage(&self) -> Use {
+        Use::Shares
+    }
+
+    fn counts(&self) -> bool {
+        false
+    }
+
+    fn cost(&self, walk: &mut Walk<'_>) {
+        walk.requests(key_name(self.key.as_ref()), self.request(), 1, None, None, ALONE);
+    }
+}
 
 impl Runner<'_> {
     /// Looks for the session in the list, again where it should be there and a deployment takes its time to show it.

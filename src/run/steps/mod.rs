@@ -1,19 +1,77 @@
-//! The steps of the scenario language, one file each: what a step does, and what it is expected to cost.
+//! The steps of the scenario language, one file each: which key a step uses and how, what it costs, how it is done, and the
+//! evidence it leaves.
 
 mod burst;
 mod exhaust;
-pub(super) mod fingerprint;
+mod fingerprint;
 mod listed;
 mod pace;
 mod poll;
+pub(super) mod revoke;
 mod send;
 mod wait;
 
+use super::environment::OWN;
+use super::estimate::Walk;
 use super::evidence::{Gap, Observation};
-use super::job::{self, CANNOT_REVOKE};
+use super::job::{self, Use};
 use super::runner::Runner;
 use crate::scenario::model::Action;
-use crate::scenario::span::Spanned;
+use crate::yaml::Spanned;
+
+/// What is known of a step before it is done.
+pub(super) trait Step {
+    /// The name of the key it sends with; none where it sends nothing.
+    fn key(&self) -> Option<&str> {
+        None
+    }
+
+    /// The request it names.
+    fn request(&self) -> Option<&str> {
+        None
+    }
+
+    /// How it uses its key, as far as others are concerned.
+    fn usage(&self) -> Use;
+
+    /// Whether it counts what the key may do; otherwise it sends a few requests.
+    fn counts(&self) -> bool {
+        true
+    }
+
+    /// Whether it sends so many requests that its host has to welcome them.
+    fn sends_many(&self) -> bool {
+        false
+    }
+
+    /// Does it on paper.
+    fn cost(&self, walk: &mut Walk<'_>);
+}
+
+/// What is known of a step before it is done.
+pub(super) fn of(action: &Action) -> &dyn Step {
+    match action {
+        Action::Send(step) => step,
+        Action::Burst(step) => step,
+        Action::Pace(step) => step,
+        Action::Poll(step) => step,
+        Action::Exhaust(step) => step,
+        Action::Fingerprint(step) => step,
+        Action::Wait(step) => step,
+        Action::Revoke(step) => step,
+        Action::FindSession(step) => step,
+    }
+}
+
+/// The name of a key, where a step may leave it out.
+fn key_name(name: Option<&Spanned<String>>) -> &str {
+    name.map_or(OWN, |name| name.as_str())
+}
+
+/// The name of a request, where a step may leave it out.
+fn request_name(name: Option<&Spanned<String>>) -> Option<&str> {
+    name.map(|name| name.as_str())
+}
 
 impl Runner<'_> {
     /// Does what the step at this place of its case says.
@@ -35,14 +93,5 @@ impl Runner<'_> {
             }
             Action::FindSession(find) => self.find_session(find).await?,
         })
-    }
-
-    /// Revokes a key where the target can.
-    async fn revoke(&mut self, name: &Spanned<String>) -> Result<(), Gap> {
-        let key = self.key(Some(name))?;
-        match (&self.environment.workspace, &key.key.mock_id) {
-            (Some(workspace), Some(id)) => Ok(workspace.revoke(id).await?),
-            _ => Err(Gap::Skipped(CANNOT_REVOKE.to_owned())),
-        }
     }
 }

@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use tokio::task::{JoinError, JoinHandle};
 
+use super::{Step, key_name, request_name};
 use crate::report::Event;
 use crate::run::clock::Instant;
 use crate::run::environment::variables;
+use crate::run::estimate::{ALONE, Walk};
 use crate::run::evidence::{Answer, Gap, Paced};
 use crate::run::fault::Fault;
 use crate::run::http_client::Connections;
+use crate::run::job::Use;
 use crate::run::keys::KeyState;
 use crate::run::message::{self, Outgoing};
 use crate::run::runner::Runner;
@@ -27,6 +30,39 @@ type Over = (Instant, Instant, Result<message::Answer, Fault>);
 enum Sent {
     Over(Box<Over>),
     UnderWay(JoinHandle<Over>),
+}
+
+impl Step for Pace {
+    fn key(&self) -> Option<&str> {
+        Some(key_name(self.key.as_ref()))
+    }
+
+    fn request(&self) -> Option<&str> {
+        request_name(self.request.as_ref())
+    }
+
+    fn usage(&self) -> Use {
+        Use::Waits
+    }
+
+    fn sends_many(&self) -> bool {
+        true
+    }
+
+    fn cost(&self, walk: &mut Walk<'_>) {
+        let name = key_name(self.key.as_ref());
+        let Some(limit) = walk.keys.get(name).map(|key| key.limits.requests) else { return };
+        let over = self.over.duration();
+        let count = match (self.share, self.count) {
+            (Some(share), _) => share.over(limit, over),
+            (None, count) => count.map_or(0, |count| count.resolve(limit, limit, limit)),
+        };
+        let begun = walk.now;
+        for place in 0..count {
+            walk.now = walk.now.max(begun + over.mul_f64(f64::from(place) / f64::from(count)));
+            walk.requests(name, self.request(), 1, None, None, ALONE);
+        }
+    }
 }
 
 impl Runner<'_> {

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use super::{Step, key_name, request_name};
 use crate::run::clock::Instant;
+use crate::run::estimate::{ALONE, Walk};
 use crate::run::evidence::{Early, Gap, Polled};
 use crate::run::http_client::Connections;
+use crate::run::job::Use;
 use crate::run::keys::KeyState;
 use crate::run::runner::Runner;
 use crate::scenario::model::{Poll, RequestDef};
@@ -41,6 +44,32 @@ impl End {
     }
 }
 
+impl Step for Poll {
+    fn key(&self) -> Option<&str> {
+        Some(key_name(self.key.as_ref()))
+    }
+
+    fn request(&self) -> Option<&str> {
+        request_name(self.request.as_ref())
+    }
+
+    fn usage(&self) -> Use {
+        Use::Waits
+    }
+
+    fn cost(&self, walk: &mut Walk<'_>) {
+        let name = key_name(self.key.as_ref());
+        // Counted from when the window began.
+        let began = walk.keys.get(name).map_or(walk.now, |key| key.began(walk.now));
+        let end = began + self.over.duration();
+        while walk.now < end {
+            let next = walk.now + self.every.duration();
+            walk.requests(name, self.request(), 1, None, None, ALONE);
+            walk.wait_until(next.min(end));
+        }
+    }
+}
+
 impl Runner<'_> {
     /// Polls. What comes back is used up again, and from there on the time counts anew.
     pub(super) async fn poll(&mut self, poll: &Poll) -> Result<Polled, Gap> {
@@ -51,7 +80,8 @@ impl Runner<'_> {
             every: poll.every.duration(),
             over: poll.over.duration(),
         };
-        let began = self.spent(&key).since;
+        let spent = self.spent(&key);
+        let began = spent.since;
         let mut found =
             Polled { key: self.key_name(poll.key.as_ref()), over: watch.over, began, ..Polled::default() };
         let mut ended = self.watch(watch, began, &mut found).await?;
@@ -62,8 +92,8 @@ impl Runner<'_> {
                 // From here on it is another window.
                 found.refusals.clear();
                 ended = self.watch(watch, at.0, &mut found).await?;
-            } else if whole < limit / 2 {
-                // Where most came back, it was a window of a smaller quota.
+            } else if spent.requests + whole > limit && whole < spent.requests / 2 {
+                // Less than that may be what was left of the window, and more is another window of a smaller quota.
                 self.run.learned().slides = true;
             }
             let again = if whole < limit { None } else { ended.came_back() };

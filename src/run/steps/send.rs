@@ -2,23 +2,50 @@
 
 use std::time::Duration;
 
+use super::{Step, key_name, request_name};
 use crate::payload::random_session;
 use crate::run::credentials::counts_against_key;
+use crate::run::estimate::{ALONE, Walk};
 use crate::run::evidence::{Gap, Sent};
 use crate::run::fault::Fault;
 use crate::run::http_client::Connections;
+use crate::run::job::Use;
 use crate::run::keys::KeyState;
 use crate::run::message::Content;
 use crate::run::request::Recipe;
 use crate::run::runner::{Runner, Session};
 use crate::run::{render, survey};
-use crate::scenario::model::Send;
+use crate::scenario::model::{Body, Send};
 
 /// A target that takes so long for what it answers is crowded, and a request without an answer says nothing.
 const PROMPT: Duration = Duration::from_secs(5);
 
 /// How often a request is sent to a key that is used up.
 const MOST_SENDS_ON_USED_UP: u32 = 5;
+
+impl Step for Send {
+    fn key(&self) -> Option<&str> {
+        Some(key_name(self.key.as_ref()))
+    }
+
+    fn request(&self) -> Option<&str> {
+        request_name(self.request.as_ref())
+    }
+
+    fn usage(&self) -> Use {
+        Use::Shares
+    }
+
+    fn counts(&self) -> bool {
+        false
+    }
+
+    fn cost(&self, walk: &mut Walk<'_>) {
+        let events = self.body.as_ref().and_then(Body::events);
+        let credentials = self.credentials.as_ref();
+        walk.requests(key_name(self.key.as_ref()), self.request(), 1, events, credentials, ALONE);
+    }
+}
 
 impl Runner<'_> {
     /// Sends one request. One to a key that is used up is sent again when it was let in, for the window may have ended, or

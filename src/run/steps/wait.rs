@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Step;
 use crate::run::clock::Instant;
 use crate::run::environment::OWN;
+use crate::run::estimate::Walk;
 use crate::run::evidence::{Fresh, Gap};
 use crate::run::job;
-use crate::run::keys::{KeyState, WINDOW};
+use crate::run::job::{Use, is_measured};
+use crate::run::keys::{KeyState, WINDOW, fresh_by_silence};
 use crate::run::limiters::{self, LONG_SILENCE, SHORT_SILENCE};
 use crate::run::runner::{PHASE, Runner};
 use crate::scenario::words::WaitFor;
@@ -17,6 +20,57 @@ const LONGEST_PROMISE: Duration = Duration::from_secs(WINDOW.as_secs() + 1);
 
 /// Between a promise and the burst that takes all it promised, at the least.
 const A_MOMENT: Duration = Duration::from_millis(200);
+
+impl Step for WaitFor {
+    fn usage(&self) -> Use {
+        Use::Waits
+    }
+
+    fn sends_many(&self) -> bool {
+        *self == Self::FreshWindow
+    }
+
+    fn cost(&self, walk: &mut Walk<'_>) {
+        let ends = walk.keys.get(walk.next).and_then(|key| key.ends(walk.now)).unwrap_or(walk.now);
+        let last = walk.keys.values().filter_map(|key| key.last).max().unwrap_or(walk.now);
+        match self {
+            Self::FreshWindow => fresh_window(walk),
+            Self::SilentWindow => walk.wait_until(last + WINDOW),
+            Self::Promise | Self::FirstPromise => walk.wait_until(ends),
+            Self::Settled => walk.wait_until(walk.now + walk.last_burst),
+        }
+    }
+}
+
+/// A wait for fresh windows of all keys that are measured, on paper.
+fn fresh_window(walk: &mut Walk<'_>) {
+    let measured: Vec<String> =
+        walk.keys.keys().filter(|name| is_measured(walk.case, name)).cloned().collect();
+    if !walk.is_virtual && measured.iter().all(|name| walk.keys[name].hardly_used(walk.now)) {
+        return;
+    }
+    let mut ready = walk.now;
+    for name in measured {
+        let Some(key) = walk.keys.get(&name) else { continue };
+        if walk.is_virtual {
+            ready = ready.max(key.last.map_or(walk.now, |last| last + LONG_SILENCE));
+            continue;
+        }
+        match fresh_by_silence(key.last, key.ends, walk.now) {
+            Some(fresh) if !key.used_up(walk.now) && fresh <= walk.now + SHORT_SILENCE / 2 => {
+                ready = ready.max(fresh);
+            }
+            _ => {
+                if !key.used_up(walk.now) {
+                    walk.use_up(&name, None, 1);
+                }
+                let ends = walk.keys.get(&name).and_then(|key| key.ends(walk.now));
+                ready = ready.max(ends.unwrap_or(walk.now));
+            }
+        }
+    }
+    walk.wait_until(ready);
+}
 
 impl Runner<'_> {
     /// Waits; for promises of the key that is used next.

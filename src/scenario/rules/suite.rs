@@ -4,10 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::scenario::load::{Loaded, is_called};
-use crate::scenario::problem::{nearest, word};
-use crate::scenario::span::At;
-use crate::scenario::text::Text;
-use crate::scenario::tree::Node;
+use crate::yaml::{At, Node, Text, nearest, word};
 
 /// Checks the files against each other. Where they are not `complete`, what is not there may be in the others.
 pub(in super::super) fn suite(files: &[Loaded], complete: bool) {
@@ -60,7 +57,7 @@ fn twins<'t>(
 ) {
     let mut seen: BTreeMap<&str, String> = BTreeMap::new();
     for (text, name) in named {
-        let written = name.text().unwrap_or_default();
+        let written = name.written();
         if let Some(first) = seen.get(written) {
             let (what, help) = fault(&word(written), first);
             text.wrong(name.at, what, help);

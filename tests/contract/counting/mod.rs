@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use trenchcheck::deployment::Embedded;
 use trenchcheck::report::{CheckResult, Verdict};
 use trenchcheck::scenario::Suite;
 use trenchcheck::scenario::model::Level;
-use trenchcheck::target::Embedded;
 
 use crate::playing::{SHORT_SUITE, SUITE, play_checks, said};
 

@@ -7,9 +7,8 @@ use std::collections::HashSet;
 
 use super::{Lane, OnLimited, Profile};
 use crate::contract::Scope;
-use crate::scenario::span::{At, Spanned};
-use crate::scenario::{Problem, Problems};
-use crate::target::Role;
+use crate::deployment::Role;
+use crate::yaml::{At, Problem, Problems, Spanned};
 
 /// The most events the API takes in one request.
 pub const MOST_EVENTS_OF_A_BATCH: u32 = 1_000;

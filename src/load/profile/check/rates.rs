@@ -2,10 +2,10 @@
 
 use super::Checker;
 use crate::contract::Limits;
+use crate::deployment::Role;
 use crate::load::pacer::{HIGHEST_RATE, LONGEST_SEGMENT};
 use crate::load::profile::{Lane, Profile, Rate};
-use crate::scenario::span::{At, Spanned};
-use crate::target::Role;
+use crate::yaml::{At, Spanned};
 
 impl Profile {
     pub(super) fn check_rates(&self, lane: &Lane, role: Role, checker: &mut Checker<'_>) {

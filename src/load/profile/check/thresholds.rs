@@ -1,10 +1,10 @@
 //! Thresholds that could never be judged, and so would always or never hold.
 
 use super::Checker;
+use crate::deployment::Role;
 use crate::load::profile::{Lane, Profile, Request};
 use crate::scenario::words::Amount;
-use crate::scenario::{Problem, nearest};
-use crate::target::Role;
+use crate::yaml::{Problem, nearest};
 
 impl Profile {
     /// What is asked of every lane.

@@ -1,165 +1,17 @@
-//! A YAML document with the place of everything in it.
-//!
-//! Plain `serde_yaml` values forget where they stood; every diagnostic needs that, so the tree is
-//! built from the parser's events. Depth and the expansion of aliases are bounded, so no file can
-//! exhaust the stack or the memory.
+//! From text to the tree of its one document. Plain `serde_yaml` values forget where they stood, so the tree is built
+//! from the parser's events. Depth and the expansion of aliases are bounded: no file exhausts the stack or the memory.
 
 use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, StrInput, Tag};
 
 use super::problem::word;
-use super::scalar::Typed;
-use super::span::At;
-use super::text::Text;
+use super::{At, Kind, Node, Text};
 
 /// How deep lists and mappings may lie in each other.
 const DEEPEST: usize = 64;
 /// How many values a document may hold once its aliases are written out.
 const MOST_NODES: usize = 20_000;
-
-/// One value of a document.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Node {
-    /// Where it begins.
-    pub(super) at: At,
-    /// What it is.
-    pub(super) kind: Kind,
-}
-
-/// The kinds of values.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// A text; `plain` if it was written without quotes, and so may be a number, a boolean or nothing.
-    Scalar { text: String, plain: bool },
-    /// A list.
-    Sequence(Vec<Node>),
-    /// Pairs in the order of the file; the keys are scalars, each there once.
-    Mapping(Vec<(Node, Node)>),
-}
-
-impl Node {
-    /// A text that is not written in the file, at a place of it.
-    pub(super) fn word(at: At, text: impl Into<String>) -> Self {
-        Self { at, kind: Kind::Scalar { text: text.into(), plain: false } }
-    }
-
-    /// What stands here, in a message.
-    pub(super) fn found(&self) -> String {
-        match (self.typed(), &self.kind) {
-            (Some(typed), _) => typed.describe(),
-            (None, Kind::Mapping(_)) => "a mapping".to_owned(),
-            (None, _) => "a list".to_owned(),
-        }
-    }
-
-    /// What a scalar is.
-    pub(super) fn typed(&self) -> Option<Typed<'_>> {
-        match &self.kind {
-            Kind::Scalar { text, plain } => Some(Typed::of(text, *plain)),
-            _ => None,
-        }
-    }
-
-    /// The text, if it is a scalar.
-    pub(super) fn text(&self) -> Option<&str> {
-        match &self.kind {
-            Kind::Scalar { text, .. } => Some(text),
-            _ => None,
-        }
-    }
-
-    /// Whether it is one of some words.
-    pub(super) fn is_one_of(&self, words: &[&str]) -> bool {
-        self.text().is_some_and(|text| words.contains(&text))
-    }
-
-    /// The pairs; none if it is no mapping.
-    pub(super) fn pairs(&self) -> &[(Node, Node)] {
-        match &self.kind {
-            Kind::Mapping(pairs) => pairs,
-            _ => &[],
-        }
-    }
-
-    /// The elements; none if it is no list.
-    pub(super) fn elements(&self) -> &[Node] {
-        match &self.kind {
-            Kind::Sequence(elements) => elements,
-            _ => &[],
-        }
-    }
-
-    /// A key with its value.
-    pub(super) fn pair(&self, key: &str) -> Option<&(Node, Node)> {
-        self.pairs().iter().find(|(name, _)| name.text() == Some(key))
-    }
-
-    /// The value under a key.
-    pub(super) fn get(&self, key: &str) -> Option<&Node> {
-        self.pair(key).map(|(_, value)| value)
-    }
-
-    /// Whether it has a key.
-    pub(super) fn has(&self, key: &str) -> bool {
-        self.pair(key).is_some()
-    }
-
-    /// The value under a key, or else this value.
-    pub(super) fn part(&self, key: &str) -> &Node {
-        self.get(key).unwrap_or(self)
-    }
-
-    /// Where a key stands, or else this value.
-    pub(super) fn key_place(&self, key: &str) -> At {
-        self.pair(key).map_or(self.at, |(name, _)| name.at)
-    }
-
-    /// The element of the list under a key that begins at a place.
-    pub(super) fn element_at(&self, list: &str, at: At) -> Option<&Node> {
-        self.list(list).iter().find(|element| element.at == at)
-    }
-
-    /// The text under a key; empty if there is none.
-    pub(super) fn text_at(&self, key: &str) -> &str {
-        self.get(key).and_then(Self::text).unwrap_or_default()
-    }
-
-    /// The pairs of the mapping under a key.
-    pub(super) fn pairs_at(&self, key: &str) -> &[(Node, Node)] {
-        self.get(key).map(Self::pairs).unwrap_or_default()
-    }
-
-    /// The elements of the list under a key.
-    pub(super) fn list(&self, key: &str) -> &[Self] {
-        self.get(key).map(Self::elements).unwrap_or_default()
-    }
-
-    /// Every scalar in it, keys included.
-    pub(super) fn scalars(&self) -> Vec<&Node> {
-        match &self.kind {
-            Kind::Scalar { .. } => vec![self],
-            Kind::Sequence(elements) => elements.iter().flat_map(Self::scalars).collect(),
-            Kind::Mapping(pairs) => {
-                pairs.iter().flat_map(|(k, v)| [k.scalars(), v.scalars()].concat()).collect()
-            }
-        }
-    }
-
-    /// How many values it holds, itself included, and how many levels.
-    fn size(&self) -> (usize, usize) {
-        let parts: Vec<&Node> = match &self.kind {
-            Kind::Scalar { .. } => return (1, 0),
-            Kind::Sequence(elements) => elements.iter().collect(),
-            Kind::Mapping(pairs) => pairs.iter().flat_map(|(key, value)| [key, value]).collect(),
-        };
-        let add = |(nodes, depth): (usize, usize), (more, deeper): (usize, usize)| {
-            (nodes + more, depth.max(deeper))
-        };
-        let (nodes, depth) = parts.into_iter().map(Self::size).fold((1, 0), add);
-        (nodes, depth + 1)
-    }
-}
 
 /// Builds the tree of the text's one document, or reports why there is none.
 pub(super) fn parse(text: &Text, source: &str) -> Option<Node> {
@@ -169,6 +21,7 @@ pub(super) fn parse(text: &Text, source: &str) -> Option<Node> {
     builder.sound.then_some(root)
 }
 
+/// Each of its functions gives `None` when there is no point in going on.
 struct Builder<'t> {
     text: &'t Text,
     events: Parser<'t, StrInput<'t>>,
@@ -177,18 +30,14 @@ struct Builder<'t> {
     sound: bool,
 }
 
-/// Each of its functions gives `None` when there is no point in going on.
 impl<'t> Builder<'t> {
     fn document(&mut self) -> Option<Node> {
         let mut root = None;
         while let Some((event, at)) = self.next() {
             match event {
                 Event::DocumentStart(_) if root.is_some() => {
-                    return self.stop(
-                        at,
-                        "a second document begins here",
-                        "put each document into a file of its own",
-                    );
+                    let help = "put each document into a file of its own";
+                    return self.stop(at, "a second document begins here", help);
                 }
                 Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) | Event::DocumentEnd => {}
                 event => root = Some(self.value(event, at, 0)?),

@@ -1,61 +1,27 @@
-//! A file's text, and everything that is found wrong with it: the way from text to values for any YAML file of this
-//! project, scenario files here, target and deviation files elsewhere.
+//! A file's text, and everything that is found wrong with it.
 
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use serde::de::DeserializeOwned;
-
-use super::de;
-use super::problem::{Problem, Problems, holds_key_literal, nearest, word, words};
-use super::span::At;
-use super::tree::{self, Node};
+use super::problem::{holds_key_literal, nearest, word, words};
+use super::{At, Node, Problem, parse};
 
 /// No file of the language comes near it; more is a mistake or an attack.
 const MOST_BYTES: usize = 1 << 20;
 const MOST_PROBLEMS: usize = 100;
 
-/// Reads a document that is not a scenario file, with the same care: unknown fields, wrong words and written-out
-/// keys are all reported, with their places. Fields a type does not have are refused whether or not it says
-/// `deny_unknown_fields`. `file` is the name to show.
-///
-/// What only the caller can know to be wrong is added with [`Problem::at`], at the place of a
-/// [`Spanned`](super::span::Spanned) value.
-///
-/// # Errors
-/// [`Problems`]: everything that is wrong.
-///
-/// ```
-/// use trenchcheck::scenario::read_document;
-///
-/// #[derive(Debug, serde::Deserialize)]
-/// struct Target { base_url: String }
-///
-/// let problems = read_document::<Target>("target.yaml", "base_ulr: http://localhost\n").unwrap_err();
-/// assert!(problems.to_string().contains("did you mean `base_url`?"));
-/// ```
-pub fn read_document<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Problems> {
-    let text = Text::new(file, text.as_bytes())?;
-    let value = text.parse().and_then(|root| de::read(&text, &root));
-    match (Problems::new(text.take_problems()), value) {
-        (Some(problems), _) => Err(problems),
-        (None, Some(value)) => Ok(value),
-        (None, None) => Err(Problem::in_file(file, At::default(), "it cannot be read").into()),
-    }
-}
-
 /// The text of one file, and what is found wrong with it.
 #[derive(Debug)]
-pub(super) struct Text {
+pub(crate) struct Text {
     /// The file, as the user would name it.
-    pub(super) file: Arc<str>,
+    pub(crate) file: Arc<str>,
     text: String,
     problems: RefCell<Vec<Problem>>,
 }
 
 impl Text {
     /// Takes a file's bytes if they are text that YAML may hold.
-    pub(super) fn new(file: &str, bytes: &[u8]) -> Result<Self, Problem> {
+    pub(crate) fn new(file: &str, bytes: &[u8]) -> Result<Self, Problem> {
         if bytes.len() > MOST_BYTES {
             return Err(Problem::in_file(file, At::default(), "the file is larger than 1 MiB"));
         }
@@ -77,41 +43,43 @@ impl Text {
 
     /// The tree of a text in which no key is written out. A file with one is refused without a further look, so that
     /// nothing else quotes it.
-    pub(super) fn parse(&self) -> Option<Node> {
-        let root = tree::parse(self, &self.text)?;
-        for scalar in root.scalars() {
-            if scalar.text().is_some_and(holds_key_literal) {
-                let what = "a key is written out here; a file is no place for a secret";
-                let help = "name an environment variable instead, or a form of the key under `credentials`";
-                self.report(self.problem(scalar.at, what).help(help).without_the_rest());
-            }
+    pub(crate) fn parse(&self) -> Option<Node> {
+        let root = parse::parse(self, &self.text)?;
+        for scalar in root.scalars().into_iter().filter(|scalar| holds_key_literal(scalar.written())) {
+            let what = "a key is written out here; a file is no place for a secret";
+            let help = "name an environment variable instead, or a form of the key under `credentials`";
+            self.report(self.problem(scalar.at, what).help(help).without_the_rest());
         }
         self.is_sound().then_some(root)
     }
 
     /// A problem at a place of this text, yet to be reported.
-    pub(super) fn problem(&self, at: At, what: impl AsRef<str>) -> Problem {
+    pub(crate) fn problem(&self, at: At, what: impl AsRef<str>) -> Problem {
         Problem::at(&self.file, &self.text, at, what)
     }
 
     /// Remembers a problem, unless there is one at its place already: the first one found is the cause, and what
     /// every row of a table runs into is said once. Nobody reads more than a hundred.
-    pub(super) fn report(&self, problem: Problem) {
+    pub(crate) fn report(&self, problem: Problem) {
         let mut problems = self.problems.borrow_mut();
-        let place = |problem: &Problem| (problem.at, problem.file.clone());
-        if problems.len() < MOST_PROBLEMS && problems.iter().all(|earlier| place(earlier) != place(&problem))
-        {
+        let is_known = problems.iter().any(|known| known.at == problem.at && known.file == problem.file);
+        if problems.len() < MOST_PROBLEMS && !is_known {
             problems.push(problem);
         }
     }
 
     /// Reports what is wrong at a place, and how to mend it.
-    pub(super) fn wrong(&self, at: At, what: impl AsRef<str>, help: impl AsRef<str>) {
+    pub(crate) fn wrong(&self, at: At, what: impl AsRef<str>, help: impl AsRef<str>) {
         self.report(self.problem(at, what).help(help));
     }
 
+    /// Reports a word that is not what it must be, as in "`get` is no method".
+    pub(crate) fn odd(&self, name: &Node, what: &str, help: impl AsRef<str>) {
+        self.wrong(name.at, format!("{} {what}", word(name.written())), help);
+    }
+
     /// Reports a word that is none of those known at its place.
-    pub(super) fn unknown(&self, at: At, name: &str, what: &str, known: &[&str]) {
+    pub(crate) fn unknown(&self, at: At, name: &str, what: &str, known: &[&str]) {
         let problem = self.problem(at, what).nearest(nearest(name, known.iter().copied()));
         self.report(match known.len() {
             0 => problem.help("there is none here to name"),
@@ -122,19 +90,23 @@ impl Text {
     }
 
     /// Reports the name of a field that is none of those there are.
-    pub(super) fn unknown_field(&self, key: &Node, fields: &[&str]) {
-        let name = key.text().unwrap_or_default();
-        self.unknown(key.at, name, &format!("no field is called {} here", word(name)), fields);
+    pub(crate) fn unknown_field(&self, key: &Node, fields: &[&str]) {
+        self.unknown(
+            key.at,
+            key.written(),
+            &format!("no field is called {} here", word(key.written())),
+            fields,
+        );
     }
 
     /// A name that must be one of some; tells whether it is. What is no text has been reported.
-    pub(super) fn one_of<'n>(
+    pub(crate) fn one_of<'n>(
         &self,
         kind: &str,
         name: &Node,
         known: impl IntoIterator<Item = &'n str>,
     ) -> bool {
-        let (written, known) = (name.text().unwrap_or_default(), known.into_iter().collect::<Vec<_>>());
+        let (written, known) = (name.written(), known.into_iter().collect::<Vec<_>>());
         let is_known = known.contains(&written);
         if !is_known {
             self.unknown(name.at, written, &format!("no {kind} is called {}", word(written)), &known);
@@ -143,17 +115,17 @@ impl Text {
     }
 
     /// Whether something is wrong at a place.
-    pub(super) fn is_wrong_at(&self, at: At) -> bool {
+    pub(crate) fn is_wrong_at(&self, at: At) -> bool {
         self.problems.borrow().iter().any(|problem| problem.at == at)
     }
 
     /// Whether nothing is wrong so far.
-    pub(super) fn is_sound(&self) -> bool {
+    pub(crate) fn is_sound(&self) -> bool {
         self.problems.borrow().is_empty()
     }
 
     /// Everything reported since the last call.
-    pub(super) fn take_problems(&self) -> Vec<Problem> {
+    pub(crate) fn take_problems(&self) -> Vec<Problem> {
         self.problems.take()
     }
 }

@@ -54,7 +54,7 @@ pub enum TargetError {
     },
     /// The target file is wrong.
     #[error("{0}")]
-    BadFile(crate::scenario::Problems),
+    BadFile(crate::yaml::Problems),
     /// A mock's control API did not do what was asked.
     #[error("the mock's control API at {url} {what}")]
     Control {

@@ -1,8 +1,8 @@
 //! Reads typed values from the tree, and reports everything that is wrong with them at once.
 //!
-//! serde gives up at the first error. So a place that is wrong is reported and remembered as *bad*,
-//! and the whole value is read again without it, as if it were not there, until a reading finds nothing
-//! new. What is missing only because it was bad is not reported again.
+//! serde gives up at the first error. So a place that is wrong is reported and remembered as *bad*, and the whole value is
+//! read again without it, as if it were not there, until a reading finds nothing new. What is missing only because it was
+//! bad is not reported again.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -11,41 +11,30 @@ use std::iter;
 use std::marker::PhantomData;
 
 use serde::de::value::{BorrowedStrDeserializer, MapDeserializer};
-use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, Expected, IntoDeserializer,
-};
-use serde::de::{MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor};
+use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, Expected};
+use serde::de::{IntoDeserializer, MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::problem::{word, words};
-use super::scalar::Typed;
 use super::span::SPANNED;
-use super::text::Text;
-use super::tree::{Kind, Node};
+use super::{Kind, Node, Text, Typed};
 
 /// Each reading finds at least one more bad place; nobody mends more than these at once.
 const MOST_READINGS: usize = 64;
 
 /// Reads a value from a tree; what is wrong is reported to the text. The value lacks what was bad.
-pub(super) fn read<T: DeserializeOwned>(text: &Text, root: &Node) -> Option<T> {
-    let state = State { text, bad: RefCell::default() };
+pub(crate) fn read<T: DeserializeOwned>(text: &Text, root: &Node) -> Option<T> {
+    let bad = RefCell::new(HashSet::new());
     for _ in 0..MOST_READINGS {
-        let known = state.bad.borrow().len();
-        if let Ok(value) = (Reader { node: root, state: &state }).seed(PhantomData) {
+        let known = bad.borrow().len();
+        if let Ok(value) = (Reader { node: root, text, bad: &bad }).seed(PhantomData) {
             return Some(value);
         }
-        if state.bad.borrow().len() == known {
+        if bad.borrow().len() == known {
             break;
         }
     }
     None
-}
-
-/// What one reading knows of the readings before.
-struct State<'t> {
-    text: &'t Text,
-    /// The nodes that are left out, by address: the tree stays where it is while it is read.
-    bad: RefCell<HashSet<*const Node>>,
 }
 
 /// An error on its way to the value it belongs to, which knows the place.
@@ -100,7 +89,9 @@ impl Error for Stop {
 #[derive(Clone, Copy)]
 struct Reader<'n, 's> {
     node: &'n Node,
-    state: &'s State<'s>,
+    text: &'s Text,
+    /// The nodes that are left out, by address: the tree stays where it is while it is read.
+    bad: &'s RefCell<HashSet<*const Node>>,
 }
 
 impl<'n, 's> Reader<'n, 's> {
@@ -117,26 +108,27 @@ impl<'n, 's> Reader<'n, 's> {
     /// Reports an error at this value and marks it bad, unless that has been done further inside.
     fn settle<T>(self, result: Read<T>) -> Read<T> {
         let what = match result {
-            Ok(value) => return Ok(value),
-            Err(Stop::Reported) => return Err(Stop::Reported),
+            Ok(_) | Err(Stop::Reported) => return result,
             // It is there, and bad, and has been reported.
-            Err(Stop::Missing(field)) if self.node.has(field) => None,
-            Err(Stop::Expected(wanted)) => Some(format!("found {}, expected {wanted}", self.node.found())),
-            Err(other) => Some(other.to_string()),
+            Err(Stop::Missing(field)) if self.node.has(field) => return Err(self.give_up()),
+            Err(Stop::Expected(wanted)) => format!("found {}, expected {wanted}", self.node.found()),
+            Err(other) => other.to_string(),
         };
-        if let Some(what) = what {
-            self.state.text.report(self.state.text.problem(self.node.at, what));
-        }
+        self.text.report(self.text.problem(self.node.at, what));
         Err(self.give_up())
     }
 
     fn is_bad(self) -> bool {
-        self.state.bad.borrow().contains(&std::ptr::from_ref(self.node))
+        self.bad.borrow().contains(&std::ptr::from_ref(self.node))
     }
 
     fn give_up(self) -> Stop {
-        self.state.bad.borrow_mut().insert(std::ptr::from_ref(self.node));
+        self.bad.borrow_mut().insert(std::ptr::from_ref(self.node));
         Stop::Reported
+    }
+
+    fn pairs(self, fields: Option<Names>) -> Pairs<'n, 's> {
+        Pairs { reader: self, rest: self.node.pairs().iter(), fields, value: None }
     }
 }
 
@@ -152,22 +144,18 @@ impl<'n> Deserializer<'n> for Reader<'n, '_> {
     type Error = Stop;
 
     fn deserialize_any<V: Visitor<'n>>(self, visitor: V) -> Read<V::Value> {
-        match &self.node.kind {
-            Kind::Scalar { text, plain } => match Typed::of(text, *plain) {
-                Typed::Nothing => visitor.visit_unit(),
-                Typed::Boolean(value) => visitor.visit_bool(value),
-                Typed::Integer(number) => match (u64::try_from(number), i64::try_from(number)) {
-                    (Ok(number), _) => visitor.visit_u64(number),
-                    (_, Ok(number)) => visitor.visit_i64(number),
-                    _ => Err(Stop::Expected("a smaller number".to_owned())),
-                },
-                Typed::Float(number) => visitor.visit_f64(number),
-                Typed::Text(text) => visitor.visit_borrowed_str(text),
+        match (self.node.typed(), &self.node.kind) {
+            (Some(Typed::Nothing), _) => visitor.visit_unit(),
+            (Some(Typed::Boolean(value)), _) => visitor.visit_bool(value),
+            (Some(Typed::Integer(number)), _) => match (u64::try_from(number), i64::try_from(number)) {
+                (Ok(number), _) => visitor.visit_u64(number),
+                (_, Ok(number)) => visitor.visit_i64(number),
+                _ => Err(Stop::Expected("a smaller number".to_owned())),
             },
-            Kind::Sequence(elements) => visitor.visit_seq(Elements { reader: self, rest: elements.iter() }),
-            Kind::Mapping(pairs) => {
-                visitor.visit_map(Pairs { reader: self, rest: pairs.iter(), fields: None, value: None })
-            }
+            (Some(Typed::Float(number)), _) => visitor.visit_f64(number),
+            (Some(Typed::Text(text)), _) => visitor.visit_borrowed_str(text),
+            (None, Kind::Mapping(_)) => visitor.visit_map(self.pairs(None)),
+            (None, _) => visitor.visit_seq(Elements { reader: self, rest: self.node.elements().iter() }),
         }
     }
 
@@ -188,12 +176,10 @@ impl<'n> Deserializer<'n> for Reader<'n, '_> {
 
     /// A field that is there with nothing in it is a slip, and what it would mean is anybody's guess.
     fn deserialize_option<V: Visitor<'n>>(self, visitor: V) -> Read<V::Value> {
-        match self.node.typed() {
-            Some(Typed::Nothing) => {
-                Err(Stop::custom("nothing stands here: give the field a value, or leave it out"))
-            }
-            _ => visitor.visit_some(self),
+        if self.node.typed() == Some(Typed::Nothing) {
+            return Err(Stop::custom("nothing stands here: give the field a value, or leave it out"));
         }
+        visitor.visit_some(self)
     }
 
     fn deserialize_newtype_struct<V: Visitor<'n>>(self, _: &'static str, visitor: V) -> Read<V::Value> {
@@ -211,12 +197,7 @@ impl<'n> Deserializer<'n> for Reader<'n, '_> {
                 let place = vec![self.node.at.line, self.node.at.column];
                 visitor.visit_map(MapDeserializer::new(iter::once((place, self))))
             }
-            Kind::Mapping(pairs) => visitor.visit_map(Pairs {
-                reader: self,
-                rest: pairs.iter(),
-                fields: Some(fields),
-                value: None,
-            }),
+            Kind::Mapping(_) => visitor.visit_map(self.pairs(Some(fields))),
             // Enough of the fields to see what is meant.
             _ => {
                 let some = words(fields.iter().copied().take(3), "or");
@@ -231,28 +212,24 @@ impl<'n> Deserializer<'n> for Reader<'n, '_> {
         variants: Names,
         visitor: V,
     ) -> Read<V::Value> {
-        let (name, value) = match &self.node.kind {
-            Kind::Scalar { .. } => (self, None),
-            Kind::Mapping(pairs) if pairs.len() == 1 => {
-                (self.with(&pairs[0].0), Some(self.with(&pairs[0].1)))
-            }
-            Kind::Mapping(pairs) if pairs.len() > 1 => {
-                let (first, second) = (pairs[0].0.text().unwrap_or_default(), self.with(&pairs[1].0));
-                let what =
-                    format!("{} stands beside {}", word(second.node.text().unwrap_or_default()), word(first));
-                let help = format!("keep one of {}", words(variants.iter().copied(), "or"));
-                self.state.text.wrong(second.node.at, what, help);
+        let one_of = || words(variants.iter().copied(), "or");
+        let (name, value) = match self.node.pairs() {
+            _ if self.node.text().is_some() => (self.node, None),
+            [(name, value)] => (name, Some(self.with(value))),
+            [(first, _), (second, _), ..] => {
+                let what = format!("{} stands beside {}", word(second.written()), word(first.written()));
+                self.text.wrong(second.at, what, format!("keep one of {}", one_of()));
                 return Err(self.give_up());
             }
-            _ => return Err(Stop::Expected(format!("one of {}", words(variants.iter().copied(), "or")))),
+            [] => return Err(Stop::Expected(format!("one of {}", one_of()))),
         };
-        let text = name.node.text().unwrap_or_default();
+        let text = name.written();
         if !variants.contains(&text) {
-            let what = match name.node.typed() {
+            let what = match name.typed() {
                 Some(Typed::Text(_)) => format!("{} is not known here", word(text)),
-                _ => format!("{} is not expected here", name.node.found()),
+                _ => format!("{} is not expected here", name.found()),
             };
-            self.state.text.unknown(name.node.at, text, &what, variants);
+            self.text.unknown(name.at, text, &what, variants);
             return Err(self.give_up());
         }
         // What is wrong with its value has been reported.
@@ -263,7 +240,7 @@ impl<'n> Deserializer<'n> for Reader<'n, '_> {
     }
 
     fn deserialize_identifier<V: Visitor<'n>>(self, visitor: V) -> Read<V::Value> {
-        visitor.visit_borrowed_str(self.node.text().unwrap_or_default())
+        visitor.visit_borrowed_str(self.node.written())
     }
 
     forward_to_deserialize_any! {
@@ -297,23 +274,17 @@ struct Pairs<'n, 's> {
     value: Option<Reader<'n, 's>>,
 }
 
-impl Pairs<'_, '_> {
-    /// Whether the struct has the field; it is reported if not, and then passed over.
-    fn knows(&self, key: &Node) -> bool {
-        let Some(fields) = self.fields.filter(|fields| !key.is_one_of(fields)) else { return true };
-        self.reader.state.text.unknown_field(key, fields);
-        false
-    }
-}
-
 impl<'n> MapAccess<'n> for Pairs<'n, '_> {
     type Error = Stop;
 
     fn next_key_seed<K: DeserializeSeed<'n>>(&mut self, seed: K) -> Read<Option<K::Value>> {
-        while let Some((key, value)) = self.rest.next() {
-            let known = self.knows(key);
+        for (key, value) in self.rest.by_ref() {
+            if let Some(fields) = self.fields.filter(|fields| !key.is_one_of(fields)) {
+                self.reader.text.unknown_field(key, fields);
+                continue;
+            }
             let (key, value) = (self.reader.with(key), self.reader.with(value));
-            if known && !value.is_bad() && !key.is_bad() {
+            if !value.is_bad() && !key.is_bad() {
                 self.value = Some(value);
                 return key.seed(seed).map(Some);
             }
@@ -322,10 +293,8 @@ impl<'n> MapAccess<'n> for Pairs<'n, '_> {
     }
 
     fn next_value_seed<V: DeserializeSeed<'n>>(&mut self, seed: V) -> Read<V::Value> {
-        match self.value.take() {
-            Some(value) => value.seed(seed),
-            None => Err(Stop::custom("a value was asked for before its key")),
-        }
+        let value = self.value.take();
+        value.ok_or_else(|| Stop::custom("a value was asked for before its key"))?.seed(seed)
     }
 }
 

@@ -19,13 +19,13 @@ pub struct At {
 
 impl At {
     /// The place with these numbers; those of a file of 1 MiB fit.
-    pub(super) fn new(line: usize, column: usize) -> Self {
+    pub(crate) fn new(line: usize, column: usize) -> Self {
         let narrow = |number| u32::try_from(number).unwrap_or(u32::MAX);
         Self { line: narrow(line), column: narrow(column) }
     }
 
     /// The place right behind a text.
-    pub(super) fn end_of(text: &str) -> Self {
+    pub(crate) fn end_of(text: &str) -> Self {
         let last = text.rsplit('\n').next().unwrap_or_default();
         Self::new(text.matches('\n').count() + 1, last.chars().count() + 1)
     }
@@ -76,7 +76,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for SpannedVisitor<T> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Spanned<T>, A::Error> {
-        let place = map.next_key()?.ok_or_else(|| A::Error::custom("only a scenario file tells places"))?;
+        let place = map.next_key()?.ok_or_else(|| A::Error::custom("only a file tells places"))?;
         let (line, column) = place;
         Ok(Spanned { value: map.next_value()?, at: At { line, column } })
     }

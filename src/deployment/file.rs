@@ -15,7 +15,7 @@ use super::{
 };
 use crate::contract::{ApiKey, Endpoint, Limits, Scope, Tier};
 use crate::scenario::words::Span;
-use crate::scenario::{Problem, Problems, read_document, span::Spanned};
+use crate::yaml::{Problem, Problems, Spanned, read_document};
 
 /// How long one request may take unless the file says otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);

@@ -1,6 +1,7 @@
 //! What is wrong with a file, where, and how to mend it; as a person reads it, and never with a key in it.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
@@ -8,11 +9,9 @@ use std::sync::{Arc, LazyLock};
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use regex::{Captures, Regex};
 
-use super::span::At;
+use super::At;
 
-/// One thing that is wrong in one file.
-///
-/// Nothing in it ever holds a key literal: every text passes through [`mask_key_literals`].
+/// One thing that is wrong in one file. Nothing in it holds a key literal: every text passes [`mask_key_literals`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The file, as the user would name it.
@@ -64,7 +63,7 @@ impl Problem {
 
     /// The same problem with the quoted line cut at its place: for what must not be repeated.
     #[must_use]
-    pub(super) fn without_the_rest(mut self) -> Self {
+    pub(crate) fn without_the_rest(mut self) -> Self {
         self.line = self.line.chars().take(self.at.column as usize - 1).chain(['…']).collect();
         self
     }
@@ -77,7 +76,7 @@ fn shown(text: &str) -> String {
 }
 
 /// A word from a file in a message: in backticks, and not longer than one reads.
-pub(super) fn word(text: &str) -> String {
+pub(crate) fn word(text: &str) -> String {
     const MOST: usize = 60;
     // Masked before it is cut: half a key would no longer be found.
     let masked = mask_key_literals(text);
@@ -88,7 +87,7 @@ pub(super) fn word(text: &str) -> String {
 }
 
 /// Words as a list for a message: "`a`, `b` or `c`".
-pub(super) fn words<'w>(all: impl IntoIterator<Item = &'w str>, last: &str) -> String {
+pub(crate) fn words<'w>(all: impl IntoIterator<Item = &'w str>, last: &str) -> String {
     let all: Vec<String> = all.into_iter().map(word).collect();
     match all.split_last() {
         None => "nothing".to_owned(),
@@ -122,25 +121,12 @@ impl Problems {
     /// The problems as text, each with its line and a caret, and their number at the end.
     pub fn render(&self, color: bool) -> String {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
-        let mut text = String::new();
-        for problem in self.iter() {
-            text.push_str(&renderer.render(&[group(problem)]));
-            text.push_str("\n\n");
-        }
-        text.push_str(&self.count());
-        text
-    }
-
-    /// "3 problems in 2 files".
-    fn count(&self) -> String {
-        let mut files: Vec<&str> = self.iter().map(|problem| &*problem.file).collect();
-        files.dedup();
-        let problems = self.iter().count();
-        let plural = |number: usize, one: &str| match number {
-            1 => format!("1 {one}"),
-            _ => format!("{number} {one}s"),
-        };
-        format!("{} in {}", plural(problems, "problem"), plural(files.len(), "file"))
+        let problems: String =
+            self.iter().map(|problem| renderer.render(&[group(problem)]) + "\n\n").collect();
+        let files: BTreeSet<&str> = self.iter().map(|problem| &*problem.file).collect();
+        let count =
+            |number: usize, one: &str| format!("{number} {one}{}", if number == 1 { "" } else { "s" });
+        format!("{problems}{} in {}", count(self.0.len(), "problem"), count(files.len(), "file"))
     }
 }
 
@@ -195,19 +181,14 @@ pub(crate) fn nearest<'w>(word: &str, candidates: impl IntoIterator<Item = &'w s
     if lower.len() > 100 {
         return None;
     }
-    let mut begins_alike = None;
-    let mut best: Option<(usize, &str)> = None;
-    for candidate in candidates {
-        let distance = strsim::damerau_levenshtein(&lower, &candidate.to_lowercase());
-        let length = lower.chars().count().max(candidate.chars().count());
-        if distance * 3 <= length && best.is_none_or(|(least, _)| distance < least) {
-            best = Some((distance, candidate));
-        }
-        if begins_alike.is_none() && alike_at_the_start(&lower, candidate) {
-            begins_alike = Some(candidate);
-        }
-    }
-    best.map(|(_, candidate)| candidate).or(begins_alike).map(str::to_owned)
+    let candidates: Vec<&str> = candidates.into_iter().collect();
+    let distance = |candidate: &str| strsim::damerau_levenshtein(&lower, &candidate.to_lowercase());
+    let length = |candidate: &str| lower.chars().count().max(candidate.chars().count());
+    let measured = candidates.iter().map(|candidate| (distance(candidate), candidate));
+    let near = measured.filter(|(distance, candidate)| distance * 3 <= length(candidate));
+    let best = near.min_by_key(|(distance, _)| *distance).map(|(_, candidate)| candidate);
+    let begins_alike = || candidates.iter().find(|candidate| alike_at_the_start(&lower, candidate));
+    best.or_else(begins_alike).map(|word| (*word).to_owned())
 }
 
 /// Four letters in common at the start, or one word being the start of the other.
@@ -222,14 +203,14 @@ static KEY_LITERAL: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new("ct_live_([A-Za-z0-9]{8}[A-Za-z0-9_-]*)").ok());
 
 /// Whether a key is written out in the text.
-pub(super) fn holds_key_literal(text: &str) -> bool {
+pub(crate) fn holds_key_literal(text: &str) -> bool {
     KEY_LITERAL.as_ref().is_some_and(|pattern| pattern.is_match(text))
 }
 
 /// Puts a `*` for every character of a written-out key behind its prefix; so columns stay what they were.
 ///
 /// ```
-/// use trenchcheck::scenario::mask_key_literals;
+/// use trenchcheck::yaml::mask_key_literals;
 /// assert_eq!(mask_key_literals("key: ct_live_0123456789 # mine"), "key: ct_live_********** # mine");
 /// assert_eq!(mask_key_literals("about: keys begin with ct_live_"), "about: keys begin with ct_live_");
 /// ```
