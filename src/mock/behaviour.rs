@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use crate::contract::{Endpoint, Limits, Scope, Tier};
 
-use super::context::RequestContext;
-use super::limiter::Rules;
-use super::message::{Reply, Request};
+use super::limiter::{Kind, Rules};
+use super::reply::Reply;
+use super::request::{Request, RequestContext};
 
 /// A step between a request and its effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,6 +113,8 @@ pub struct Behaviour {
     pub store_limited: bool,
     /// Changes to the limits of a key.
     pub limits: Vec<fn(&RequestContext<'_>, Tier, Limits) -> Limits>,
+    /// How requests are counted.
+    pub limiter: Kind,
     /// Changes to the rules of the limiter.
     pub rules: Vec<fn(&mut Rules)>,
     /// What requests are counted for.
@@ -148,7 +150,7 @@ pub struct Behaviour {
     /// What happens at the edge of the events.
     pub straddle: Straddle,
     /// How concurrent requests are counted.
-    pub counting: Concurrency,
+    pub concurrency: Concurrency,
     /// Whole seconds to wait, from milliseconds to wait and the window in milliseconds.
     pub seconds: fn(u64, u64) -> u64,
     /// Changes to replies, each to those with a status or to all.
@@ -171,6 +173,7 @@ impl Default for Behaviour {
             store_forbidden: false,
             store_limited: false,
             limits: Vec::new(),
+            limiter: Kind::Anchored,
             rules: Vec::new(),
             unit: |_| CountedFor::Key,
             event_unit: None,
@@ -188,7 +191,7 @@ impl Default for Behaviour {
             connections_keep_their_key: false,
             insists_on_seq: false,
             straddle: Straddle::Refused,
-            counting: Concurrency::Exact,
+            concurrency: Concurrency::Exact,
             seconds: |wait_ms, window_ms| wait_ms.min(window_ms).div_ceil(1_000).max(1),
             rewrites: Vec::new(),
         }

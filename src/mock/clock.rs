@@ -1,10 +1,18 @@
 //! A workspace's clock: it can be set forward, stopped, and made to run faster or slower. It never goes back.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 /// One second a second, in thousandths.
 const REAL_TIME: u32 = 1_000;
 
 /// The end of time, far enough from the end of the numbers that sums with it stay numbers.
 const END: u64 = u64::MAX / 4;
+
+/// The time 0 of an engine that starts now, in milliseconds since 1970.
+pub(super) fn epoch_ms() -> i64 {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX)
+}
 
 /// A clock over the server's time; all times are in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +35,6 @@ impl Clock {
     /// The slowest and the fastest speed, in thousandths.
     pub(crate) const SPEEDS: std::ops::RangeInclusive<u32> = 1..=1_000_000;
 
-    /// What it shows at the server's time `now`.
     pub(crate) fn time(&self, now: u64) -> u64 {
         if self.frozen {
             return self.shown;
@@ -64,7 +71,6 @@ impl Clock {
         self.speed
     }
 
-    /// Whether it stands still.
     pub(crate) fn is_frozen(&self) -> bool {
         self.frozen
     }

@@ -4,16 +4,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::engine::{Engine, Located};
-use super::errors::error;
 use super::faults::{Damage, Instead, Plan};
-use super::journal::{Ending, Entry, Kept};
-use super::log::Log;
-use super::message::{Reply, Request};
+use super::journal::{Ending, Entry, EntryView, Kept};
 use super::meters::Meters;
+use super::options::Log;
+use super::reply::{Reply, error};
+use super::request::Request;
 use super::summary::{Reason, Summary};
 use super::workspace::Workspace;
 
-/// The gateway of an engine.
 #[derive(Debug)]
 pub(crate) struct Gateway {
     pub(crate) engine: Arc<Engine>,
@@ -42,20 +41,15 @@ impl Delivery {
 }
 
 /// A request that has no answer yet. Dropped before it ends, it goes into the journal as abandoned.
-pub(crate) struct Pending(Option<Open>);
-
-struct Open {
+pub(crate) struct Pending {
     workspace: Arc<Workspace>,
     meters: Arc<Meters>,
     log: Option<Log>,
-    /// Nothing where no journal is kept.
-    kept: Option<Kept>,
-    /// The status of the reply the journal has; 0 if it has none.
-    status: u16,
+    /// Whether there is a journal or a log.
+    is_kept: bool,
     since: Instant,
-    at: i64,
-    summary: Summary,
-    faults: Vec<Arc<str>>,
+    /// Nothing once it has ended.
+    entry: Option<Entry>,
 }
 
 impl Gateway {
@@ -67,57 +61,65 @@ impl Gateway {
     pub(crate) fn take(&self, request: &Request<'_>, now: u64, since: Instant) -> Delivery {
         let located = self.engine.locate(request);
         let workspace = &located.workspace;
-        let plan = workspace.faults.plan(&located, request, || workspace.time(now));
+        let plan = workspace.faults.plan(located.key.as_deref(), request, || workspace.time(now));
         let Plan { delay, instead, damage, deviating, faults } = plan;
-        let (reply, summary) = match instead {
+        // Of what a fault answers, the engine never hears.
+        let unheard = || Summary { key: located.key.clone(), ..Summary::default() };
+        let (reply, mut summary) = match instead {
             None => {
                 let (reply, summary) = self.engine.answer(&located, request, deviating, now);
                 (Some(reply), summary)
             }
-            Some(Instead::Reset) => (None, summary_of(&located)),
+            Some(Instead::Reset) => (None, unheard()),
             Some(Instead::Answer { status, retry_after, body }) => {
-                (Some(faulty(status, retry_after, body)), summary_of(&located))
+                (Some(faulty(status, retry_after, body)), unheard())
             }
         };
-        let is_kept = self.log.is_some() || located.workspace.journal.is_kept();
-        let body = reply.as_ref().map(|reply| &*reply.body);
-        let open = Open {
-            kept: is_kept.then(|| Kept::of(request, located.presented(), body)),
-            status: reply.as_ref().map_or(0, |reply| reply.status),
-            log: self.log.clone(),
-            at: self.engine.wall(located.workspace.time(now)),
-            meters: Arc::clone(&self.meters),
-            workspace: located.workspace,
-            since,
-            summary,
-            faults,
-        };
-        Delivery { reply, delay, damage, pending: Pending(Some(open)) }
+        summary.faults = faults;
+        let pending = self.pending(located, request, reply.as_ref(), summary, (now, since));
+        Delivery { reply, delay, damage, pending }
     }
 
     /// Notes a request that never arrived whole, and what it is answered.
     pub(crate) fn take_broken(
         &self,
         request: &Request<'_>,
-        now: u64,
-        since: Instant,
-        why: Reason,
+        (now, since): (u64, Instant),
+        reason: Reason,
         reply: &Reply,
     ) {
         let located = self.engine.locate(request);
+        let summary = Summary { key: located.key.clone(), reason: Some(reason), ..Summary::default() };
+        self.pending(located, request, Some(reply), summary, (now, since)).answered();
+    }
+
+    fn pending(
+        &self,
+        located: Located<'_>,
+        request: &Request<'_>,
+        reply: Option<&Reply>,
+        summary: Summary,
+        (now, since): (u64, Instant),
+    ) -> Pending {
         let is_kept = self.log.is_some() || located.workspace.journal.is_kept();
-        let open = Open {
-            kept: is_kept.then(|| Kept::of(request, located.presented(), Some(&reply.body))),
-            status: reply.status,
-            log: self.log.clone(),
+        let kept = || Kept::of(request, located.presented, reply.map(|reply| &*reply.body));
+        let entry = Entry {
+            id: 0,
             at: self.engine.wall(located.workspace.time(now)),
-            meters: Arc::clone(&self.meters),
-            since,
-            summary: Summary { why: Some(why), ..summary_of(&located) },
-            faults: Vec::new(),
-            workspace: located.workspace,
+            kept: if is_kept { kept() } else { Kept::default() },
+            status: reply.map_or(0, |reply| reply.status),
+            summary,
+            ending: Ending::Answered,
+            took_us: 0,
         };
-        open.record(Ending::Answered, Instant::now());
+        Pending {
+            workspace: located.workspace,
+            meters: Arc::clone(&self.meters),
+            log: self.log.clone(),
+            is_kept,
+            since,
+            entry: Some(entry),
+        }
     }
 }
 
@@ -125,74 +127,56 @@ impl Pending {
     /// It is answered with the reply of its delivery; gives when that was.
     pub(crate) fn answered(mut self) -> Instant {
         let now = Instant::now();
-        if let Some(open) = self.0.take() {
-            open.record(Ending::Answered, now);
-        }
+        self.end(Ending::Answered, now);
         now
     }
 
     /// It is answered otherwise, with a reply that holds nothing of the request.
     #[cfg(feature = "wiremock")]
     pub(crate) fn answered_otherwise(mut self, reply: &Reply) {
-        if let Some(mut open) = self.0.take() {
-            open.replace(reply.status, &reply.body);
-            open.record(Ending::Answered, Instant::now());
-        }
+        self.replace(reply.status, &reply.body);
+        self.end(Ending::Answered, Instant::now());
     }
 
     /// Its connection is cut.
     pub(crate) fn cut(mut self) {
-        if let Some(mut open) = self.0.take() {
-            open.replace(0, &[]);
-            open.record(Ending::Cut, Instant::now());
-        }
+        self.replace(0, &[]);
+        self.end(Ending::Cut, Instant::now());
     }
-}
 
-impl Drop for Pending {
-    fn drop(&mut self) {
-        if let Some(mut open) = self.0.take() {
-            open.replace(0, &[]);
-            open.record(Ending::Abandoned, Instant::now());
-        }
-    }
-}
-
-impl Open {
     /// The journal was to have another reply.
     fn replace(&mut self, status: u16, body: &[u8]) {
-        self.status = status;
-        if let Some(kept) = &mut self.kept {
-            kept.answered_otherwise(body);
+        if let Some(entry) = &mut self.entry {
+            entry.status = status;
+            entry.kept.answered_otherwise(body);
         }
     }
 
-    fn record(self, ending: Ending, now: Instant) {
-        let took = now.saturating_duration_since(self.since);
-        self.meters.count(&self.summary, self.status, !self.faults.is_empty(), took);
-        let Some(kept) = self.kept else {
+    fn end(&mut self, ending: Ending, now: Instant) {
+        let Some(mut entry) = self.entry.take() else {
             return;
         };
-        let entry = Entry {
-            id: 0,
-            at: self.at,
-            status: self.status,
-            kept,
-            summary: self.summary,
-            faults: self.faults,
-            ending,
-            took_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-        };
+        let took = now.saturating_duration_since(self.since);
+        self.meters.count(&entry.summary, entry.status, took);
+        if !self.is_kept {
+            return;
+        }
+        entry.ending = ending;
+        entry.took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         if let Some(log) = &self.log {
-            log.write(&entry);
+            log.write(&EntryView::from(&entry).line());
         }
         self.workspace.journal.push(entry);
     }
 }
 
-/// What is known about a request the engine never hears of.
-fn summary_of(located: &Located<'_>) -> Summary {
-    Summary { key: located.key.clone(), ..Summary::default() }
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if self.entry.is_some() {
+            self.replace(0, &[]);
+            self.end(Ending::Abandoned, Instant::now());
+        }
+    }
 }
 
 fn faulty(status: u16, retry_after: Option<u64>, body: String) -> Reply {

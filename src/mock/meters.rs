@@ -9,50 +9,20 @@ use crate::contract::Endpoint;
 use super::engine::Engine;
 use super::summary::Summary;
 
-/// The statuses that are told apart; 0 stands for a connection that was cut, the last for every other.
-const STATUSES: [(u16, &str); 20] = [
-    (0, "none"),
-    (200, "200"),
-    (201, "201"),
-    (204, "204"),
-    (400, "400"),
-    (401, "401"),
-    (403, "403"),
-    (404, "404"),
-    (405, "405"),
-    (408, "408"),
-    (409, "409"),
-    (413, "413"),
-    (422, "422"),
-    (429, "429"),
-    (500, "500"),
-    (501, "501"),
-    (502, "502"),
-    (503, "503"),
-    (504, "504"),
-    (u16::MAX, "other"),
-];
+/// The statuses that are told apart; 0 stands for a connection that was cut. Every other one is counted behind them.
+const STATUSES: [u16; 19] =
+    [0, 200, 201, 204, 400, 401, 403, 404, 405, 408, 409, 413, 422, 429, 500, 501, 502, 503, 504];
 
 /// Every endpoint, and what is none.
 const ENDPOINTS: usize = Endpoint::ALL.len() + 1;
 
-/// Upper bounds of the durations that are told apart, in microseconds, and as Prometheus writes them in seconds.
-const BOUNDS: [(u64, &str); 9] = [
-    (100, "0.0001"),
-    (500, "0.0005"),
-    (1_000, "0.001"),
-    (5_000, "0.005"),
-    (25_000, "0.025"),
-    (100_000, "0.1"),
-    (500_000, "0.5"),
-    (2_500_000, "2.5"),
-    (10_000_000, "10"),
-];
+/// Upper bounds of the durations that are told apart, in microseconds.
+const BOUNDS: [u64; 9] = [100, 500, 1_000, 5_000, 25_000, 100_000, 500_000, 2_500_000, 10_000_000];
 
 /// What was counted since the mock started.
 #[derive(Debug, Default)]
 pub(crate) struct Meters {
-    requests: [[AtomicU64; STATUSES.len()]; ENDPOINTS],
+    requests: [[AtomicU64; STATUSES.len() + 1]; ENDPOINTS],
     /// By the first bound they are within, and beyond all bounds.
     durations: [AtomicU64; BOUNDS.len() + 1],
     duration_us: AtomicU64,
@@ -66,17 +36,17 @@ pub(crate) struct Meters {
 
 impl Meters {
     /// Counts a request and its answer.
-    pub(crate) fn count(&self, summary: &Summary, status: u16, faulty: bool, took: Duration) {
+    pub(crate) fn count(&self, summary: &Summary, status: u16, took: Duration) {
         let add = |counter: &AtomicU64, count: u64| {
             if count > 0 {
                 counter.fetch_add(count, Ordering::Relaxed);
             }
         };
         let endpoint = summary.endpoint.map_or(Endpoint::ALL.len(), |endpoint| endpoint as usize);
-        let known = STATUSES.iter().position(|(known, _)| *known == status);
-        add(&self.requests[endpoint][known.unwrap_or(STATUSES.len() - 1)], 1);
+        let known = STATUSES.iter().position(|known| *known == status);
+        add(&self.requests[endpoint][known.unwrap_or(STATUSES.len())], 1);
         let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        let within = BOUNDS.iter().position(|(bound, _)| us <= *bound);
+        let within = BOUNDS.iter().position(|bound| us <= *bound);
         add(&self.durations[within.unwrap_or(BOUNDS.len())], 1);
         add(&self.duration_us, us);
         if summary.endpoint == Some(Endpoint::Events) {
@@ -85,7 +55,7 @@ impl Meters {
             add(&self.documented, u64::from(summary.envelopes.documented));
             add(&self.wire, u64::from(summary.envelopes.wire));
         }
-        add(&self.faults, u64::from(faulty));
+        add(&self.faults, u64::from(!summary.faults.is_empty()));
     }
 
     /// All of it in the text format of Prometheus.
@@ -95,9 +65,14 @@ impl Meters {
         family(&mut text, "requests_total", "counter", "Requests answered, by endpoint and status.");
         let names = Endpoint::ALL.iter().map(|endpoint| endpoint.name()).chain(["other"]);
         for (name, row) in names.zip(&self.requests) {
-            for ((_, status), counter) in STATUSES.iter().zip(row) {
+            for (place, counter) in row.iter().enumerate() {
                 // What never happened is left out, or a page of noughts hides what did.
                 if get(counter) > 0 {
+                    let status = match STATUSES.get(place) {
+                        Some(0) => "none".to_owned(),
+                        Some(status) => status.to_string(),
+                        None => "other".to_owned(),
+                    };
                     let labels = format!("{{endpoint=\"{name}\",status=\"{status}\"}}");
                     sample(&mut text, "requests_total", &labels, get(counter));
                 }
@@ -105,9 +80,10 @@ impl Meters {
         }
         family(&mut text, "request_duration_seconds", "histogram", "Time until the answer left.");
         let mut sum = 0;
-        for ((_, bound), counter) in BOUNDS.iter().zip(&self.durations) {
+        for (bound, counter) in BOUNDS.iter().zip(&self.durations) {
             sum += get(counter);
-            sample(&mut text, "request_duration_seconds_bucket", &format!("{{le=\"{bound}\"}}"), sum);
+            let labels = format!("{{le=\"{}\"}}", *bound as f64 / 1e6);
+            sample(&mut text, "request_duration_seconds_bucket", &labels, sum);
         }
         sum += get(&self.durations[BOUNDS.len()]);
         sample(&mut text, "request_duration_seconds_bucket", "{le=\"+Inf\"}", sum);

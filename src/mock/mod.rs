@@ -8,62 +8,49 @@
 mod api;
 mod behaviour;
 mod clock;
-mod configuration;
-mod context;
 mod control;
 mod deviations;
 mod engine;
-mod errors;
 mod faults;
 mod gateway;
-mod handle;
-mod hashed;
 mod ingest;
 mod journal;
 mod keys;
 mod limiter;
-mod log;
-mod message;
 mod meters;
 mod options;
 mod page;
-mod product;
-mod quotas;
+mod reply;
+mod request;
 mod server;
 mod settings;
 mod store;
 mod summary;
 mod sync;
-mod well_known;
 #[cfg(feature = "wiremock")]
 mod wiremock;
 mod workspace;
 
-pub use api::MockApi;
+pub use api::{MockApi, MockHandle};
 pub use behaviour::{Behaviour, Concurrency, CountedFor, Form, Look, Place, Rewrite, Stage, Straddle};
-pub use configuration::Configuration;
-pub use context::{Presented, RequestContext, Route};
 pub use control::{CONTROL_PREFIX, ControlToken};
 pub use deviations::{
     Aspect, Breach, Clash, Entry, Group, Nature, UnknownDeviation, aspects, behaviour, catalogue, find,
     get_along,
 };
 pub use engine::{CreateError, Engine, MAX_KEYS, MAX_WORKSPACES};
-pub use errors::Detail;
 pub use faults::{BadFault, Distribution, FaultSpec, ResetWhen};
-pub use handle::MockHandle;
-pub use journal::{EntryView, EnvelopesView, KeyName, Outcome, TextView, WhyView};
-pub use keys::{KeyEntry, KeyHash, KeySpec, Scopes};
+pub use journal::{EntryView, KeyName, Outcome, TextView, WhyView};
+pub use keys::{KeyEntry, KeyHash, KeySpec, Scopes, WELL_KNOWN_KEYS, WellKnownKey};
 pub use limiter::{
     Budget, Decision, Kind as LimiterKind, Limiter, Rules, UnknownLimiter, Usage, Used, WINDOW_MS,
 };
-pub use log::Log;
-pub use message::{OnLeave, Reply, Request};
-pub use options::{MockError, MockOptions};
-pub use quotas::{NoQuota, Quota, QuotaText, Quotas};
+pub use options::{Configuration, Log, MockError, MockOptions};
+pub use reply::{OnLeave, Reply};
+pub use request::{Presented, Request, RequestContext, Route};
 pub use server::{BODY_LIMIT, MockServer};
-pub use settings::Settings;
-pub use well_known::{WELL_KNOWN_KEYS, WellKnownKey};
+pub use settings::{NoQuota, Quota, QuotaText, Quotas, Settings};
+pub use summary::{Detail, Envelopes};
 #[cfg(feature = "wiremock")]
-pub use wiremock::{Mounted, mount};
+pub use wiremock::mount;
 pub use workspace::Workspace;

@@ -1,20 +1,21 @@
-//! What a workspace is set to: deviations, limiter, limits. It can be changed while requests come in.
+//! What a workspace is set to: deviations, limiter, and limits other than the documented ones, for who does not want to
+//! send sixty requests to see a 429. It can be changed while requests come in.
+
+use std::str::FromStr;
+
+use crate::contract::{Limits, Tier};
 
 use super::behaviour::Behaviour;
 use super::deviations::{UnknownDeviation, behaviour};
-use super::limiter::Kind;
-use super::quotas::Quotas;
+use super::limiter::{Kind, WINDOW_MS};
 
 /// The settings of a workspace; [`Settings::default`] is the reference.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     /// What the names and the limiter come to.
     pub(super) behaviour: Behaviour,
-    /// The names of the deviations, in the order in which they apply.
     pub(super) deviations: Vec<String>,
-    /// The limiter, where it is not the reference's.
     pub(super) limiter: Option<Kind>,
-    /// What every tier is granted.
     pub(super) quotas: Quotas,
 }
 
@@ -55,5 +56,147 @@ impl Settings {
 impl From<Behaviour> for Settings {
     fn from(behaviour: Behaviour) -> Self {
         Self { behaviour, ..Self::default() }
+    }
+}
+
+/// The longest window: a day.
+const LONGEST_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// The greatest limit of requests; a sliding log remembers so many.
+const MOST_REQUESTS: u32 = 1_000_000;
+
+/// What a tier is granted in a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    /// Requests and events in a window.
+    pub limits: Limits,
+    /// The length of a window in milliseconds, 1,000 to 86,400,000.
+    pub window_ms: u64,
+}
+
+/// What every tier is granted; the default is documented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quotas {
+    tiers: [Option<Quota>; Tier::ALL.len()],
+}
+
+impl Default for Quotas {
+    fn default() -> Self {
+        Self { tiers: Tier::ALL.map(|tier| Some(Quota { limits: tier.limits(), window_ms: WINDOW_MS })) }
+    }
+}
+
+impl Quotas {
+    /// No tier has a limit.
+    pub const UNLIMITED: Self = Self { tiers: [None; Tier::ALL.len()] };
+
+    /// The quota of a tier, if it has any.
+    pub fn of(&self, tier: Tier) -> Option<Quota> {
+        self.tiers[tier as usize]
+    }
+
+    /// The same with another quota for one tier.
+    #[must_use]
+    pub fn with(mut self, tier: Tier, quota: Option<Quota>) -> Self {
+        self.tiers[tier as usize] = quota;
+        self
+    }
+}
+
+/// A limit for a tier, written `none`, `5`, `5/10s` or, with events, `5,200/10s`.
+///
+/// ```
+/// use trenchcheck::contract::Tier;
+/// use trenchcheck::mock::QuotaText;
+///
+/// let quota = "5,200/10s".parse::<QuotaText>()?.quota(Tier::Ingestion).ok_or("none")?;
+/// assert_eq!((quota.limits.requests, quota.limits.events, quota.window_ms), (5, Some(200), 10_000));
+/// assert!("5/10 parsecs".parse::<QuotaText>().is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QuotaText(Option<Quota>);
+
+impl QuotaText {
+    /// The quota it means for a tier; what it does not say about events is as documented.
+    pub fn quota(self, tier: Tier) -> Option<Quota> {
+        let Quota { limits, window_ms } = self.0?;
+        Some(Quota { limits: Limits { events: limits.events.or(tier.limits().events), ..limits }, window_ms })
+    }
+}
+
+/// A text that is no limit.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is no limit; write requests and a window such as `5/10s`, with events `5,200/10s`, or `none`: \
+     1 to 1000000 requests in 1s to 24h"
+)]
+pub struct NoQuota(pub String);
+
+impl FromStr for QuotaText {
+    type Err = NoQuota;
+
+    fn from_str(text: &str) -> Result<Self, NoQuota> {
+        if text == "none" {
+            return Ok(Self(None));
+        }
+        let (counts, window) = text.split_once('/').unwrap_or((text, "60s"));
+        let (requests, events) =
+            counts.split_once(',').map_or((counts, None), |(requests, events)| (requests, Some(events)));
+        let quota = || {
+            let requests = number(requests).filter(|count| (1..=MOST_REQUESTS).contains(count))?;
+            let events = match events {
+                None => None,
+                Some(text) => Some(number(text).filter(|&count| count > 0)?),
+            };
+            let window_ms = milliseconds(window).filter(|ms| (1_000..=LONGEST_MS).contains(ms))?;
+            Some(Quota { limits: Limits { requests, events }, window_ms })
+        };
+        quota().map(|quota| Self(Some(quota))).ok_or_else(|| NoQuota(text.to_owned()))
+    }
+}
+
+/// A number of digits only, which `parse` alone would not insist on.
+fn number(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+fn milliseconds(text: &str) -> Option<u64> {
+    let unit = text.find(|letter: char| !letter.is_ascii_digit())?;
+    let (count, unit) = text.split_at(unit);
+    let unit_ms = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    u64::from(number(count)?).checked_mul(unit_ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_said_is_as_documented() {
+        let quota = |text: &str, tier| text.parse::<QuotaText>().unwrap().quota(tier);
+        let standard = quota("5", Tier::Standard).unwrap();
+        assert_eq!((standard.limits.requests, standard.limits.events, standard.window_ms), (5, None, 60_000));
+        assert_eq!(quota("5/2m", Tier::Ingestion).unwrap().limits.events, Some(100_000));
+        assert_eq!(quota("none", Tier::Premium), None);
+        for tier in Tier::ALL {
+            assert_eq!(Quotas::default().of(tier).unwrap().limits, tier.limits());
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for text in [
+            "", "0", "-5", "+5", "5/", "5/0s", "5/500ms", "5/25h", "5/10", "5/10d", "5,/1s", "5,0/1s",
+            "1000001",
+        ] {
+            assert_eq!(text.parse::<QuotaText>(), Err(NoQuota(text.to_owned())), "{text}");
+        }
     }
 }

@@ -1,23 +1,25 @@
 //! The engine on a `wiremock::MockServer`.
 
-use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Instant;
 
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Respond, ResponseTemplate};
 
+use super::api::MockHandle;
+use super::clock::epoch_ms;
 use super::engine::Engine;
-use super::errors::error;
 use super::gateway::{Delivery, Gateway};
-use super::handle::MockHandle;
-use super::message::{Reply, Request};
+use super::reply::{Reply, error};
+use super::request::Request;
 use super::settings::Settings;
 
 /// The lowest priority there is, so that every stub of the author comes before the engine.
 const LAST: u8 = u8::MAX;
 
-/// The engine, mounted. It answers as long as the server does.
+/// Mounts the reference on a server, below all stubs. There is no control API over HTTP: the handle does what a test
+/// needs. Of faults, wiremock cannot carry out what happens to a connection: in place of a reset it answers 502, and
+/// bodies come whole and at once.
 ///
 /// ```
 /// use trenchcheck::contract::Scope;
@@ -43,26 +45,12 @@ const LAST: u8 = u8::MAX;
 /// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone)]
-pub struct Mounted(MockHandle);
-
-impl Deref for Mounted {
-    type Target = MockHandle;
-
-    fn deref(&self) -> &MockHandle {
-        &self.0
-    }
-}
-
-/// Mounts the reference on a server, below all stubs. There is no control API over HTTP: [`Mounted`] does what a test
-/// needs. Of faults, wiremock cannot carry out what happens to a connection: in place of a reset it answers 502, and
-/// bodies come whole and at once.
-pub async fn mount(server: &MockServer) -> Mounted {
-    let engine = Arc::new(Engine::new(Settings::default(), MockHandle::epoch_ms()));
+pub async fn mount(server: &MockServer) -> MockHandle {
+    let engine = Arc::new(Engine::new(Settings::default(), epoch_ms()));
     let handle = MockHandle::new(Arc::clone(&engine), Instant::now());
     let responder = Responder { gateway: Gateway::new(engine, None), handle: handle.clone() };
     Mock::given(any()).respond_with(responder).with_priority(LAST).mount(server).await;
-    Mounted(handle)
+    handle
 }
 
 struct Responder {

@@ -74,7 +74,6 @@ impl Workspace {
         *clock
     }
 
-    /// What it is set to.
     pub(super) fn settings(&self) -> Arc<Settings> {
         Arc::clone(&read(&self.settings))
     }
@@ -151,7 +150,6 @@ impl Workspace {
             .map(|at| now.saturating_sub(at))
     }
 
-    /// The counter of this name.
     pub(super) fn counter(&self, name: String) -> Arc<Mutex<Limiter>> {
         let mut counters = lock(&self.counters);
         if counters.len() >= MAX_COUNTERS && !counters.contains_key(&name) {

@@ -9,8 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
-use crate::mock::errors::error;
-use crate::mock::message::{Reply, Request};
+use crate::mock::reply::{Reply, error};
+use crate::mock::request::Request;
 
 /// A token for the control API, of which only a hash is kept.
 #[derive(Clone, PartialEq, Eq)]
@@ -29,7 +29,6 @@ impl fmt::Debug for ControlToken {
     }
 }
 
-/// Refuses who may not use the control API.
 pub(super) fn check(request: &Request<'_>, token: Option<&ControlToken>) -> Result<(), Reply> {
     let Some(token) = token else {
         return check_machine(request);
@@ -60,7 +59,7 @@ pub(super) fn check_page(request: &Request<'_>, token: Option<&ControlToken>) ->
     if safe || is_from_here(request) {
         return Ok(());
     }
-    Err(error(403, "FORBIDDEN", "The page takes no forms from elsewhere; programs use the control API."))
+    Err(forbidden("The page takes no forms from elsewhere; programs use the control API."))
 }
 
 /// Whether the page itself sent this. Every browser says where a form comes from, in one of these headers.
@@ -85,24 +84,24 @@ fn password(request: &Request<'_>) -> Option<String> {
 /// Refuses whoever does not sit at this machine, and other sites in the browser of who does.
 fn check_machine(request: &Request<'_>) -> Result<(), Reply> {
     if !request.peer.is_some_and(|peer| peer.to_canonical().is_loopback()) {
-        let message =
-            "The control API answers this machine only; start the mock with --control-token-env for others.";
-        return Err(error(403, "FORBIDDEN", message));
+        return Err(forbidden(
+            "The control API answers this machine only; start the mock with --control-token-env for others.",
+        ));
     }
     let host = request.header_text("host").filter(|host| is_local(host));
     let Some(host) = host else {
-        return Err(error(
-            403,
-            "FORBIDDEN",
-            "The control API is reached as localhost, 127.0.0.1 or [::1] only.",
-        ));
+        return Err(forbidden("The control API is reached as localhost, 127.0.0.1 or [::1] only."));
     };
     match request.header_text("origin") {
         Some(origin) if origin.strip_prefix("http://") != Some(host) => {
-            Err(error(403, "FORBIDDEN", "The control API takes no requests from other sites."))
+            Err(forbidden("The control API takes no requests from other sites."))
         }
         _ => Ok(()),
     }
+}
+
+fn forbidden(message: &str) -> Reply {
+    error(403, "FORBIDDEN", message)
 }
 
 fn is_local(host: &str) -> bool {

@@ -1,70 +1,57 @@
-//! Faults of a workspace.
+//! Faults of a workspace, and the catalogue of deviations, which are switched with its settings.
 
 use std::sync::atomic::Ordering;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::mock::errors::error;
+use crate::mock::deviations::{Entry, Nature, catalogue};
 use crate::mock::faults::{Fault, FaultSpec, NotAdded};
 use crate::mock::ingest::format_timestamp;
-use crate::mock::message::Reply;
 
-use super::answer::{Answer, bad_request, data, done, nowhere};
-use super::operation::{Call, Gives, Operation, data_of, no_parameters};
+use super::operation::{Call, Operation, bad_request, not_created, nowhere};
 
-pub(super) const OPERATIONS: &[Operation] = &[
-    Operation {
-        method: "GET",
-        path: "workspaces/{workspace}/faults",
-        id: "listFaults",
-        about: "Every fault that is not over.",
-        parameters: no_parameters,
-        body: None,
-        gives: Gives::Json(200, data_of::<Vec<FaultView>>),
-        run: |call| {
-            let workspace = call.workspace()?;
-            let faults = workspace.faults.list(workspace.time(call.now));
-            Ok(data(200, faults.iter().map(|fault| view(call, fault)).collect::<Vec<_>>()))
-        },
-    },
-    Operation {
-        method: "POST",
-        path: "workspaces/{workspace}/faults",
-        id: "createFault",
-        about: "Makes something go wrong from now on.",
-        parameters: no_parameters,
-        body: Some(|generator| generator.subschema_for::<FaultSpec>()),
-        gives: Gives::Json(201, data_of::<FaultView>),
-        run: create,
-    },
-    Operation {
-        method: "DELETE",
-        path: "workspaces/{workspace}/faults",
-        id: "clearFaults",
-        about: "Takes all faults away.",
-        parameters: no_parameters,
-        body: None,
-        gives: Gives::Nothing,
-        run: |call| {
-            call.workspace()?.faults.clear();
-            Ok(done())
-        },
-    },
-    Operation {
-        method: "DELETE",
-        path: "workspaces/{workspace}/faults/{fault}",
-        id: "deleteFault",
-        about: "Takes one fault away.",
-        parameters: no_parameters,
-        body: None,
-        gives: Gives::Nothing,
-        run: |call| {
-            let removed = call.workspace()?.faults.remove(call.step(3));
-            if removed { Ok(done()) } else { Err(nowhere("There is no such fault.")) }
-        },
-    },
-];
+pub(super) fn deviation_operations() -> [Operation; 1] {
+    let about = "Every deviation and legal variant that can be switched on.";
+    [Operation::new("GET", "deviations", "listDeviations")
+        .about(about)
+        .json(200, |_| Ok(catalogue().iter().map(DeviationView::from).collect::<Vec<_>>()))]
+}
+
+pub(super) fn operations() -> [Operation; 4] {
+    [
+        Operation::new("GET", "workspaces/{workspace}/faults", "listFaults")
+            .about("Every fault that is not over.")
+            .json(200, |call| {
+                let workspace = call.workspace()?;
+                let faults = workspace.faults.list(workspace.time(call.now));
+                Ok(faults.iter().map(|fault| FaultView::of(call, fault)).collect::<Vec<_>>())
+            }),
+        Operation::new("POST", "workspaces/{workspace}/faults", "createFault")
+            .about("Makes something go wrong from now on.")
+            .takes::<FaultSpec>()
+            .json(201, |call| {
+                let workspace = call.workspace()?;
+                let fault = workspace.faults.add(call.body()?, workspace.time(call.now));
+                fault.map(|fault| FaultView::of(call, &fault)).map_err(|problem| match problem {
+                    NotAdded::Bad(wrong) => bad_request(wrong),
+                    NotAdded::TooMany => not_created(problem),
+                })
+            }),
+        Operation::new("DELETE", "workspaces/{workspace}/faults", "clearFaults")
+            .about("Takes all faults away.")
+            .nothing(|call| {
+                call.workspace()?.faults.clear();
+                Ok(())
+            }),
+        Operation::new("DELETE", "workspaces/{workspace}/faults/{fault}", "deleteFault")
+            .about("Takes one fault away.")
+            .nothing(|call| {
+                let removed = call.workspace()?.faults.remove(call.step(3));
+                removed.then_some(()).ok_or_else(|| nowhere("There is no such fault."))
+            }),
+    ]
+}
 
 #[derive(Serialize, JsonSchema)]
 struct FaultView {
@@ -79,23 +66,36 @@ struct FaultView {
     fault: FaultSpec,
 }
 
-fn create(call: &Call<'_>) -> Result<Answer, Reply> {
-    let workspace = call.workspace()?;
-    let spec: FaultSpec = call.body()?;
-    let now = workspace.time(call.now);
-    match workspace.faults.add(spec, now) {
-        Ok(fault) => Ok(data(201, view(call, &fault))),
-        Err(NotAdded::Bad(wrong)) => Err(bad_request(&wrong.to_string())),
-        Err(NotAdded::TooMany) => Err(error(400, "NOT_CREATED", &NotAdded::TooMany.to_string())),
+impl FaultView {
+    fn of(call: &Call<'_>, fault: &Fault) -> Self {
+        Self {
+            id: fault.id.to_string(),
+            matched: fault.matched.load(Ordering::Relaxed),
+            met: fault.met.load(Ordering::Relaxed),
+            ends_at: fault.ends.map(|ends| format_timestamp(call.engine.wall(ends))),
+            fault: fault.spec.clone(),
+        }
     }
 }
 
-fn view(call: &Call<'_>, fault: &Fault) -> FaultView {
-    FaultView {
-        id: fault.id.to_string(),
-        matched: fault.matched.load(Ordering::Relaxed),
-        met: fault.met.load(Ordering::Relaxed),
-        ends_at: fault.ends.map(|ends| format_timestamp(call.control.engine.wall(ends))),
-        fault: fault.spec.clone(),
+#[derive(Serialize, JsonSchema)]
+struct DeviationView {
+    name: &'static str,
+    group: String,
+    /// What it does, in one sentence.
+    about: &'static str,
+    /// The weight of the promise it breaks, `must`, `should` or `rfc`; null for a legal variant.
+    breaks: Option<&'static str>,
+    /// The checks that ought to name it.
+    checks: &'static [&'static str],
+}
+
+impl From<&Entry> for DeviationView {
+    fn from(entry: &Entry) -> Self {
+        let (breaks, checks) = match entry.nature {
+            Nature::Deviation { breach, checks, .. } => (Some(breach.as_str()), checks),
+            Nature::LegalVariant => (None, &[][..]),
+        };
+        Self { name: entry.name, group: entry.group.to_string(), about: entry.about, breaks, checks }
     }
 }

@@ -1,59 +1,73 @@
-//! Keys: made, listed, revoked, as in the vendor's dashboard.
+//! Keys: made, listed, revoked, as in the vendor's dashboard; and how far each is in its window.
+
+use std::sync::Arc;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::contract::{ApiKey, Scope, Tier};
-use crate::mock::errors::error;
 use crate::mock::ingest::format_timestamp;
 use crate::mock::keys::{KeyEntry, KeySpec};
-use crate::mock::message::Reply;
+use crate::mock::limiter::Used;
+use crate::mock::reply::{Reply, error};
+use crate::mock::workspace::Workspace;
+use crate::system::letters_and_digits;
 
-use super::answer::{Answer, bad_request, data, done, nowhere};
-use super::body::KeyBody;
-use super::operation::{Call, Gives, Operation, data_of, list_parameters, no_parameters};
-use super::workspaces::not_created;
+use super::operation::{Call, Operation, PART, bad_request, not_created, nowhere, text};
 
-const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+pub(super) fn operations() -> [Operation; 3] {
+    [
+        Operation::new("GET", "workspaces/{workspace}/keys", "listKeys")
+            .about("Every key in the order of creation, revoked ones included. No key is shown twice.")
+            .with(&PART)
+            .json(200, |call| {
+                let keys = call.workspace()?.keys();
+                call.part(keys.iter().map(|key| ListedKey::from(&**key)))
+            }),
+        Operation::new("POST", "workspaces/{workspace}/keys", "createKey")
+            .about("Makes a key. Its plaintext is shown this once.")
+            .takes::<KeyBody>()
+            .json(201, create),
+        Operation::new("DELETE", "workspaces/{workspace}/keys/{key}", "revokeKey")
+            .about("Revokes a key, at once and finally.")
+            .nothing(|call| {
+                let revoked = call.workspace()?.revoke(call.step(3), call.now);
+                revoked.then_some(()).ok_or_else(|| nowhere("There is no such key."))
+            }),
+    ]
+}
 
-pub(super) const OPERATIONS: &[Operation] = &[
-    Operation {
-        method: "GET",
-        path: "workspaces/{workspace}/keys",
-        id: "listKeys",
-        about: "Every key in the order of creation, revoked ones included. No key is shown twice.",
-        parameters: list_parameters,
-        body: None,
-        gives: Gives::Json(200, data_of::<Vec<ListedKey>>),
-        run: |call| {
-            let keys = call.workspace()?.keys();
-            Ok(data(200, call.part(keys.iter())?.map(|key| ListedKey::from(&**key)).collect::<Vec<_>>()))
-        },
-    },
-    Operation {
-        method: "POST",
-        path: "workspaces/{workspace}/keys",
-        id: "createKey",
-        about: "Makes a key. Its plaintext is shown this once.",
-        parameters: no_parameters,
-        body: Some(|generator| generator.subschema_for::<KeyBody>()),
-        gives: Gives::Json(201, data_of::<NewKey>),
-        run: create,
-    },
-    Operation {
-        method: "DELETE",
-        path: "workspaces/{workspace}/keys/{key}",
-        id: "revokeKey",
-        about: "Revokes a key, at once and finally.",
-        parameters: no_parameters,
-        body: None,
-        gives: Gives::Nothing,
-        run: |call| {
-            let revoked = call.workspace()?.revoke(call.step(3), call.now);
-            if revoked { Ok(done()) } else { Err(nowhere("There is no such key.")) }
-        },
-    },
-];
+pub(super) fn limits_operations() -> [Operation; 1] {
+    let list = Operation::new("GET", "workspaces/{workspace}/limits", "listLimits")
+        .about("What each key that is not revoked has used in its window. Asking counts nothing.");
+    let used = text("used", "`true` for those keys only that have used something.");
+    [list.with(&PART).with(&[used]).json(200, |call| {
+        let workspace = call.workspace()?;
+        let keys = workspace.keys();
+        let used = match call.request.parameter("used").as_deref() {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => return Err(bad_request("`used` is true or false")),
+        };
+        let active = keys.iter().filter(|key| key.revoked_at().is_none());
+        let limits = active.map(|key| limits(call, &workspace, key));
+        let wanted = limits.filter(|limits| !used || limits.requests.used > 0 || limits.events.used > 0);
+        call.part(wanted)
+    })]
+}
+
+/// The key that is wanted.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct KeyBody {
+    /// The name shown in lists; `unnamed` without it.
+    name: Option<String>,
+    /// `write:events`, `read:analytics`, or both.
+    #[schemars(length(min = 1))]
+    scopes: Vec<String>,
+    /// `standard` or `premium`; a key that may post events is on the Ingestion tier anyway.
+    plan: Option<String>,
+}
 
 #[derive(Serialize, JsonSchema)]
 struct NewKey {
@@ -79,6 +93,55 @@ struct ListedKey {
     active: bool,
 }
 
+#[derive(Serialize, JsonSchema)]
+struct KeyLimits {
+    /// The key's id.
+    key: String,
+    name: String,
+    tier: Tier,
+    /// The length of a window in milliseconds; null where there is no limit.
+    window_ms: Option<u64>,
+    requests: Budget,
+    events: Budget,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Budget {
+    used: u32,
+    /// Null for no limit.
+    limit: Option<u32>,
+    /// When the first of what is used is free again, by the workspace's clock; null while nothing is used.
+    frees_at: Option<String>,
+}
+
+fn create(call: &Call<'_>) -> Result<NewKey, Reply> {
+    let workspace = call.workspace()?;
+    let body: KeyBody = call.body()?;
+    let scopes = body.scopes.iter().map(|scope| scope.parse::<Scope>()).collect::<Result<Vec<_>, _>>();
+    let scopes = scopes.map_err(bad_request)?;
+    if scopes.is_empty() {
+        return Err(bad_request("a key has one or more scopes: write:events, read:analytics"));
+    }
+    let plan = match body.plan.as_deref() {
+        None | Some("standard") => Tier::Standard,
+        Some("premium") => Tier::Premium,
+        Some(_) => return Err(bad_request("`plan` is standard or premium")),
+    };
+    let spec = KeySpec { name: body.name.unwrap_or_else(|| "unnamed".to_owned()), scopes, plan };
+    let plaintext = ApiKey::new(format!("ct_live_{}", letters_and_digits(32)))
+        .map_err(|_| error(500, "INTERNAL", "No key could be made."))?;
+    let id = format!("key_{}", letters_and_digits(12));
+    let key = call.engine.create_key(&workspace, id, spec, &plaintext, call.now).map_err(not_created)?;
+    Ok(NewKey {
+        id: key.id.to_string(),
+        key: plaintext.reveal().to_owned(),
+        name: key.name.to_string(),
+        scopes: scope_names(&key),
+        tier: key.tier,
+        created_at: format_timestamp(key.created_at),
+    })
+}
+
 impl From<&KeyEntry> for ListedKey {
     fn from(key: &KeyEntry) -> Self {
         Self {
@@ -93,52 +156,24 @@ impl From<&KeyEntry> for ListedKey {
     }
 }
 
-fn create(call: &Call<'_>) -> Result<Answer, Reply> {
-    let workspace = call.workspace()?;
-    let body: KeyBody = call.body()?;
-    let scopes = body.scopes.iter().map(|scope| scope.parse::<Scope>()).collect::<Result<Vec<_>, _>>();
-    let scopes = scopes.map_err(|unknown| bad_request(&unknown.to_string()))?;
-    if scopes.is_empty() {
-        return Err(bad_request("a key has one or more scopes: write:events, read:analytics"));
-    }
-    let plan = match body.plan.as_deref() {
-        None | Some("standard") => Tier::Standard,
-        Some("premium") => Tier::Premium,
-        Some(_) => return Err(bad_request("`plan` is standard or premium")),
-    };
-    let spec = KeySpec { name: body.name.unwrap_or_else(|| "unnamed".to_owned()), scopes, plan };
-    let plaintext = ApiKey::new(format!("ct_live_{}", random(32)?))
-        .map_err(|_| error(500, "INTERNAL", "No key could be made."))?;
-    let key_id = format!("key_{}", random(12)?);
-    let made = call.control.engine.create_key(&workspace, key_id, spec, &plaintext, call.now);
-    let key = made.map_err(|error| not_created(&error))?;
-    Ok(data(
-        201,
-        NewKey {
-            id: key.id.to_string(),
-            key: plaintext.reveal().to_owned(),
-            name: key.name.to_string(),
-            scopes: scope_names(&key),
-            tier: key.tier,
-            created_at: format_timestamp(key.created_at),
-        },
-    ))
-}
-
 fn scope_names(key: &KeyEntry) -> Vec<&'static str> {
     key.scopes.iter().map(|scope| scope.as_str()).collect()
 }
 
-/// So many random letters and digits.
-pub(super) fn random(count: usize) -> Result<String, Reply> {
-    let mut text = String::with_capacity(count);
-    while text.len() < count {
-        let mut bytes = [0_u8; 64];
-        getrandom::fill(&mut bytes).map_err(|_| error(500, "INTERNAL", "There is no randomness."))?;
-        // 248 is the last multiple of 62 in a byte; what lies beyond would favour some letters.
-        let fair =
-            bytes.iter().filter(|&&byte| byte < 248).map(|byte| ALPHABET[usize::from(byte % 62)] as char);
-        text.extend(fair.take(count - text.len()));
+fn limits(call: &Call<'_>, workspace: &Arc<Workspace>, key: &Arc<KeyEntry>) -> KeyLimits {
+    let (usage, rules) = call.engine.usage(workspace, key, call.now).unzip();
+    let usage = usage.unwrap_or_default();
+    let budget = |count: Used, limit: Option<u32>| Budget {
+        used: count.used,
+        limit,
+        frees_at: count.frees_at.map(|at| format_timestamp(call.engine.wall(at))),
+    };
+    KeyLimits {
+        key: key.id.to_string(),
+        name: key.name.to_string(),
+        tier: key.tier,
+        window_ms: rules.map(|rules| rules.window_ms),
+        requests: budget(usage.requests, rules.map(|rules| rules.requests)),
+        events: budget(usage.events, rules.and_then(|rules| rules.events)),
     }
-    Ok(text)
 }

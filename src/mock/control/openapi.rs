@@ -1,23 +1,11 @@
 //! `/_mock/openapi.json`, made from the table of operations.
 
-use std::sync::LazyLock;
-
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use super::CONTROL_PREFIX;
-use super::operation::{Gives, Operation, operations};
+use super::operation::{CONTROL_PREFIX, Gives, Operation};
 
-/// The document, as it is sent.
-pub(super) fn document() -> &'static Vec<u8> {
-    static DOCUMENT: LazyLock<Vec<u8>> = LazyLock::new(|| {
-        // Maps of strings always serialize.
-        serde_json::to_vec_pretty(&describe()).unwrap_or_default()
-    });
-    &DOCUMENT
-}
-
-fn describe() -> Value {
+pub(super) fn document(operations: &[Operation]) -> Vec<u8> {
     let mut generator = SchemaSettings::draft2020_12()
         .with(|settings| {
             settings.definitions_path = "/components/schemas".into();
@@ -25,14 +13,14 @@ fn describe() -> Value {
         })
         .into_generator();
     let mut paths: Map<String, Value> = Map::new();
-    for operation in operations() {
+    for operation in operations {
         let described = describe_operation(operation, &mut generator);
         let path = paths.entry(format!("{CONTROL_PREFIX}{}", operation.path)).or_insert_with(|| json!({}));
         path[operation.method.to_ascii_lowercase()] = described;
     }
     let mut schemas = generator.take_definitions(true);
     schemas.insert("Error".to_owned(), error_schema());
-    json!({
+    let document = json!({
         "openapi": "3.1.0",
         "info": {
             "title": "trenchcheck mock: control API",
@@ -42,14 +30,16 @@ fn describe() -> Value {
         },
         "paths": paths,
         "components": {"schemas": schemas},
-    })
+    });
+    // Maps of strings always serialize.
+    serde_json::to_vec_pretty(&document).unwrap_or_default()
 }
 
 fn describe_operation(operation: &Operation, generator: &mut schemars::SchemaGenerator) -> Value {
     let in_path = operation.path.split('/').filter_map(|step| step.strip_prefix('{')?.strip_suffix('}'));
     let in_path = in_path
         .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}));
-    let in_query = (operation.parameters)().into_iter().map(|parameter| {
+    let in_query = operation.parameters.iter().map(|parameter| {
         let kind = if parameter.is_number { "integer" } else { "string" };
         json!({"name": parameter.name, "in": "query", "description": parameter.about, "schema": {"type": kind}})
     });

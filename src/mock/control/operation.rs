@@ -1,121 +1,145 @@
-//! The table of operations, and the way from a request to one of them.
+//! An operation of the control API, the call that asks for one, and the answer it gives.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::time::Duration;
 
-use schemars::{Schema, SchemaGenerator};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::mock::errors::{error, too_large};
-use crate::mock::message::{Reply, Request};
+use crate::mock::engine::Engine;
+use crate::mock::journal::{Filter, Found};
+use crate::mock::meters::Meters;
+use crate::mock::reply::{Data, Reply, error, too_large};
+use crate::mock::request::Request;
 use crate::mock::workspace::Workspace;
 
-use super::answer::{Answer, bad_request, nowhere};
-use super::{
-    CONTROL_PREFIX, Control, clock, deviations, faults, journal, keys, limits, server, sessions, workspaces,
-};
+/// What every path of the control API begins with.
+pub const CONTROL_PREFIX: &str = "/_mock/";
 
-/// Makes the schema of a type.
 pub(super) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+
+type Run = Box<dyn Fn(&Call<'_>) -> Result<Answer, Reply> + Send + Sync>;
 
 /// What an operation answers when all is well.
 #[derive(Clone, Copy)]
 pub(super) enum Gives {
-    /// Nothing but the status 204.
     Nothing,
-    /// JSON with this schema.
     Json(u16, SchemaOf),
-    /// Text of this type.
     Text(&'static str),
 }
 
-/// A query parameter.
+#[derive(Clone, Copy)]
 pub(super) struct Parameter {
     pub(super) name: &'static str,
     pub(super) about: &'static str,
     pub(super) is_number: bool,
 }
 
+pub(super) const fn text(name: &'static str, about: &'static str) -> Parameter {
+    Parameter { name, about, is_number: false }
+}
+
+pub(super) const fn number(name: &'static str, about: &'static str) -> Parameter {
+    Parameter { name, about, is_number: true }
+}
+
+/// For operations that give a list, part by part if one wants.
+pub(super) const PART: [Parameter; 2] = [
+    number("limit", "How many at most; all without it."),
+    number("offset", "How many are left out before them."),
+];
+
 /// Something the control API can do.
 pub(super) struct Operation {
     pub(super) method: &'static str,
-    /// The path below `/_mock/`; what stands in braces is a parameter.
+    /// The path below [`CONTROL_PREFIX`]; what stands in braces is a parameter.
     pub(super) path: &'static str,
     pub(super) id: &'static str,
     pub(super) about: &'static str,
-    pub(super) parameters: fn() -> Vec<Parameter>,
-    /// The schema of the body it takes.
+    pub(super) parameters: Vec<Parameter>,
     pub(super) body: Option<SchemaOf>,
     pub(super) gives: Gives,
-    pub(super) run: fn(&Call<'_>) -> Result<Answer, Reply>,
+    pub(super) run: Run,
+}
+
+impl Operation {
+    pub(super) fn new(method: &'static str, path: &'static str, id: &'static str) -> Self {
+        let run: Run = Box::new(|_| Ok(Answer::Reply(Reply::empty(204))));
+        let (parameters, body, gives) = (Vec::new(), None, Gives::Nothing);
+        Self { method, path, id, about: "", parameters, body, gives, run }
+    }
+
+    pub(super) fn about(mut self, about: &'static str) -> Self {
+        self.about = about;
+        self
+    }
+
+    pub(super) fn with(mut self, parameters: &[Parameter]) -> Self {
+        self.parameters.extend_from_slice(parameters);
+        self
+    }
+
+    /// With a body of this type, which [`Call::body`] reads.
+    pub(super) fn takes<T: JsonSchema>(mut self) -> Self {
+        self.body = Some(|generator| generator.subschema_for::<T>());
+        self
+    }
+
+    /// Gives JSON data with this status.
+    pub(super) fn json<T: Serialize + JsonSchema>(
+        self,
+        status: u16,
+        run: impl Fn(&Call<'_>) -> Result<T, Reply> + Send + Sync + 'static,
+    ) -> Self {
+        let data = move |call: &Call<'_>| Ok(Answer::Reply(Reply::data(status, run(call)?)));
+        self.answers(Gives::Json(status, data_of::<T>), data)
+    }
+
+    /// Gives nothing but the news that it is done.
+    pub(super) fn nothing(
+        self,
+        run: impl Fn(&Call<'_>) -> Result<(), Reply> + Send + Sync + 'static,
+    ) -> Self {
+        self.answers(Gives::Nothing, move |call| run(call).map(|()| Answer::Reply(Reply::empty(204))))
+    }
+
+    /// Gives what is described.
+    pub(super) fn answers(
+        mut self,
+        gives: Gives,
+        run: impl Fn(&Call<'_>) -> Result<Answer, Reply> + Send + Sync + 'static,
+    ) -> Self {
+        self.gives = gives;
+        self.run = Box::new(run);
+        self
+    }
 }
 
 /// A request on its way to an operation.
 pub(super) struct Call<'a> {
-    pub(super) control: &'a Control,
+    pub(super) engine: &'a Arc<Engine>,
+    pub(super) meters: &'a Meters,
     pub(super) request: &'a Request<'a>,
     /// The server's time in milliseconds.
     pub(super) now: u64,
     steps: Vec<&'a str>,
 }
 
-/// Every operation, by subject.
-pub(super) fn operations() -> impl Iterator<Item = &'static Operation> {
-    let subjects: [&'static [Operation]; 9] = [
-        server::OPERATIONS,
-        workspaces::OPERATIONS,
-        keys::OPERATIONS,
-        clock::OPERATIONS,
-        limits::OPERATIONS,
-        sessions::OPERATIONS,
-        deviations::OPERATIONS,
-        faults::OPERATIONS,
-        journal::OPERATIONS,
-    ];
-    subjects.into_iter().flatten()
-}
-
-/// Runs the operation a request asks for.
-pub(super) fn dispatch(call: &Call<'_>) -> Result<Answer, Reply> {
-    let method = if call.request.method == "HEAD" { "GET" } else { call.request.method };
-    let here = || operations().filter(|operation| call.goes_to(operation.path));
-    if let Some(operation) = here().find(|operation| operation.method == method) {
-        for pair in call.request.query.split('&').filter(|pair| !pair.is_empty()) {
-            let name = pair.split('=').next().unwrap_or_default();
-            let known: Vec<_> = (operation.parameters)().iter().map(|parameter| parameter.name).collect();
-            if !known.contains(&name) {
-                return Err(bad_request(&unknown_parameter(name, &known)));
-            }
-        }
-        return (operation.run)(call);
-    }
-    let mut allow: Vec<&str> = here().map(|operation| operation.method).collect();
-    if allow.is_empty() {
-        return Err(nowhere("There is no such control endpoint."));
-    }
-    if allow.contains(&"GET") {
-        allow.push("HEAD");
-    }
-    let mut reply = error(405, "METHOD_NOT_ALLOWED", "The control endpoint does not take this method.");
-    reply.push("allow", allow.join(", "));
-    Err(reply)
-}
-
-fn unknown_parameter(name: &str, known: &[&str]) -> String {
-    let nearest =
-        known.iter().max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
-    match nearest {
-        Some(nearest) => format!("There is no parameter `{name}` here; did you mean `{nearest}`?"),
-        None => format!("There is no parameter `{name}` here; this endpoint takes none."),
-    }
-}
-
 impl<'a> Call<'a> {
-    pub(super) fn new(control: &'a Control, request: &'a Request<'a>, now: u64) -> Self {
+    pub(super) fn new(
+        engine: &'a Arc<Engine>,
+        meters: &'a Meters,
+        request: &'a Request<'a>,
+        now: u64,
+    ) -> Self {
         let rest = request.path.strip_prefix(CONTROL_PREFIX).unwrap_or_default();
-        Self { control, request, now, steps: rest.split('/').collect() }
+        Self { engine, meters, request, now, steps: rest.split('/').collect() }
     }
 
-    fn goes_to(&self, path: &str) -> bool {
+    /// Whether an operation with this path is meant.
+    pub(super) fn goes_to(&self, path: &str) -> bool {
         let mut steps = self.steps.iter();
         let fits = path.split('/').all(|wanted| {
             steps.next().is_some_and(|step| wanted == *step || wanted.starts_with('{') && !step.is_empty())
@@ -123,14 +147,13 @@ impl<'a> Call<'a> {
         fits && steps.next().is_none()
     }
 
-    /// The step of the path at this place, from 0.
     pub(super) fn step(&self, place: usize) -> &'a str {
         self.steps.get(place).copied().unwrap_or_default()
     }
 
     /// The workspace the path names.
     pub(super) fn workspace(&self) -> Result<Arc<Workspace>, Reply> {
-        self.control.engine.workspace(self.step(1)).ok_or_else(|| nowhere("There is no such workspace."))
+        self.engine.workspace(self.step(1)).ok_or_else(|| nowhere("There is no such workspace."))
     }
 
     /// Reads the body; none at all is `{}`.
@@ -140,50 +163,93 @@ impl<'a> Call<'a> {
         }
         let body = if self.request.body.is_empty() { b"{}" } else { self.request.body };
         serde_json::from_slice(body)
-            .map_err(|problem| bad_request(&format!("The body cannot be read: {problem}")))
+            .map_err(|problem| bad_request(format!("The body cannot be read: {problem}")))
     }
 
     /// The part of a list that is asked for; all of it, unless something else is said.
-    pub(super) fn part<T>(&self, list: impl Iterator<Item = T>) -> Result<impl Iterator<Item = T>, Reply> {
+    pub(super) fn part<T>(&self, list: impl Iterator<Item = T>) -> Result<Vec<T>, Reply> {
         let most = u64::from(u32::MAX);
         let (offset, limit) = (self.number("offset", 0, 0..=most)?, self.number("limit", most, 1..=most)?);
-        Ok(list.skip(offset as usize).take(limit as usize))
+        Ok(list.skip(offset as usize).take(limit as usize).collect())
     }
 
     /// Reads a parameter that is a whole number.
-    pub(super) fn number(
-        &self,
-        name: &str,
-        default: u64,
-        range: std::ops::RangeInclusive<u64>,
-    ) -> Result<u64, Reply> {
+    pub(super) fn number(&self, name: &str, default: u64, range: RangeInclusive<u64>) -> Result<u64, Reply> {
         let Some(text) = self.request.parameter(name) else {
             return Ok(default);
         };
         text.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| {
-            bad_request(&format!(
-                "`{name}` is a whole number from {} to {}, not `{text}`",
-                range.start(),
-                range.end()
-            ))
+            let (start, end) = (range.start(), range.end());
+            bad_request(format!("`{name}` is a whole number from {start} to {end}, not `{text}`"))
         })
     }
 }
 
-/// For operations that give a list, part by part if one wants.
-pub(super) fn list_parameters() -> Vec<Parameter> {
-    vec![
-        Parameter { name: "limit", about: "How many at most; all without it.", is_number: true },
-        Parameter { name: "offset", about: "How many are left out before them.", is_number: true },
-    ]
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Reply(Reply),
+    /// When enough entries of a journal match.
+    Wait(Wait),
+    /// Every entry of a journal that matches, as they come.
+    Follow(Follow),
 }
 
-/// For operations without parameters.
-pub(super) fn no_parameters() -> Vec<Parameter> {
-    Vec::new()
+/// Somebody waits for entries of a journal.
+#[derive(Debug)]
+pub(crate) struct Wait {
+    pub(crate) workspace: Arc<Workspace>,
+    pub(crate) filter: Filter,
+    pub(crate) from: u64,
+    pub(crate) count: usize,
+    pub(crate) timeout: Duration,
+}
+
+/// Somebody follows a journal.
+#[derive(Debug)]
+pub(crate) struct Follow {
+    pub(crate) workspace: Arc<Workspace>,
+    pub(crate) filter: Filter,
+    pub(crate) from: u64,
+    pub(crate) format: EventFormat,
+}
+
+/// How entries are sent to who follows a journal.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct EventFormat {
+    /// What is said at once: who reads it knows that from now on nothing is missed.
+    pub(crate) greeting: &'static str,
+    /// Writes what was found as server-sent events; nothing if there is nothing to tell.
+    pub(crate) write: fn(&mut String, &Workspace, &Found),
+    /// The most entries that are sent at once; only the newest, if there are more.
+    pub(crate) most: usize,
+    /// How long to wait before looking, so that many requests are sent at once.
+    pub(crate) pause: Duration,
+}
+
+pub(crate) fn event<T: Serialize>(text: &mut String, kind: &str, id: Option<u64>, data: &T) {
+    text.push_str(&format!("event: {kind}\n"));
+    if let Some(id) = id {
+        text.push_str(&format!("id: {id}\n"));
+    }
+    // Structs of numbers and strings always serialize, and JSON has no line breaks.
+    let data = serde_json::to_string(data).unwrap_or_default();
+    text.push_str(&format!("data: {data}\n\n"));
 }
 
 /// The schema of an answer with data.
-pub(super) fn data_of<T: schemars::JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
-    generator.subschema_for::<super::answer::Data<T>>()
+pub(super) fn data_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<Data<T>>()
+}
+
+pub(super) fn bad_request(message: impl ToString) -> Reply {
+    error(400, "BAD_REQUEST", &message.to_string())
+}
+
+pub(super) fn nowhere(message: &str) -> Reply {
+    error(404, "NOT_FOUND", message)
+}
+
+/// Something was not made, because there are too many of it for instance.
+pub(super) fn not_created(reason: impl ToString) -> Reply {
+    error(400, "NOT_CREATED", &reason.to_string())
 }

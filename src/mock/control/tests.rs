@@ -62,7 +62,7 @@ fn an_empty_token_is_none() {
 #[test]
 fn no_two_operations_have_the_same_name_or_place() {
     let (mut ids, mut places) = (std::collections::HashSet::new(), std::collections::HashSet::new());
-    for operation in operation::operations() {
+    for operation in OPERATIONS.iter() {
         assert!(ids.insert(operation.id), "{}", operation.id);
         assert!(places.insert((operation.method, operation.path)), "{}", operation.path);
         assert!(operation.about.ends_with('.'), "{}", operation.about);

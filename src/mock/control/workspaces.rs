@@ -1,102 +1,161 @@
-//! Workspaces: made, looked at, set otherwise, reset, deleted.
+//! Workspaces: made, looked at, set otherwise, reset, deleted; their clocks and their sessions.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::contract::Tier;
-use crate::mock::engine::CreateError;
-use crate::mock::errors::error;
+use crate::mock::clock::Clock;
+use crate::mock::ingest::format_timestamp;
 use crate::mock::limiter::Kind;
-use crate::mock::message::Reply;
-use crate::mock::settings::Settings;
+use crate::mock::reply::Reply;
+use crate::mock::settings::{QuotaText, Quotas, Settings};
+use crate::mock::store::SessionList;
 use crate::mock::sync::{lock, read};
 use crate::mock::workspace::Workspace;
 
-use super::answer::{Answer, data, done, nowhere};
-use super::body::SettingsBody;
-use super::clock::ClockView;
-use super::operation::{Call, Gives, Operation, data_of, list_parameters, no_parameters};
+use super::operation::{
+    Answer, Call, Gives, Operation, PART, bad_request, data_of, not_created, nowhere, number,
+};
 
-pub(super) const OPERATIONS: &[Operation] = &[
-    Operation {
-        method: "GET",
-        path: "workspaces",
-        id: "listWorkspaces",
-        about: "Every workspace, `default` first.",
-        parameters: list_parameters,
-        body: None,
-        gives: Gives::Json(200, data_of::<Vec<WorkspaceView>>),
-        run: |call| {
-            let all = call.control.engine.workspaces();
-            Ok(data(200, call.part(all.iter())?.map(|workspace| view(call, workspace)).collect::<Vec<_>>()))
-        },
-    },
-    Operation {
-        method: "POST",
-        path: "workspaces",
-        id: "createWorkspace",
-        about: "Makes a workspace. Without deviations and a limiter it is set like the default one.",
-        parameters: no_parameters,
-        body: Some(|generator| generator.subschema_for::<SettingsBody>()),
-        gives: Gives::Json(201, data_of::<NewWorkspace>),
-        run: create,
-    },
-    Operation {
-        method: "GET",
-        path: "workspaces/{workspace}",
-        id: "getWorkspace",
-        about: "One workspace.",
-        parameters: no_parameters,
-        body: None,
-        gives: Gives::Json(200, data_of::<WorkspaceView>),
-        run: |call| Ok(data(200, view(call, &*call.workspace()?))),
-    },
-    Operation {
-        method: "DELETE",
-        path: "workspaces/{workspace}",
-        id: "deleteWorkspace",
-        about: "Forgets a workspace and its keys. The default one stays.",
-        parameters: no_parameters,
-        body: None,
-        gives: Gives::Nothing,
-        run: |call| {
-            if call.control.engine.delete_workspace(call.step(1)) {
-                return Ok(done());
-            }
-            Err(nowhere("There is no such workspace that could be deleted."))
-        },
-    },
-    Operation {
-        method: "PATCH",
-        path: "workspaces/{workspace}/settings",
-        id: "changeSettings",
-        about: "Switches deviations, the limiter or limits. Every window begins anew, unless nothing changes.",
-        parameters: no_parameters,
-        body: Some(|generator| generator.subschema_for::<SettingsBody>()),
-        gives: Gives::Json(200, data_of::<SettingsView>),
-        run: |call| {
+/// The largest page of sessions.
+const MOST_SESSIONS: u64 = 1_000;
+
+pub(super) fn operations() -> [Operation; 6] {
+    [
+        Operation::new("GET", "workspaces", "listWorkspaces")
+            .about("Every workspace, `default` first.")
+            .with(&PART)
+            .json(200, |call| {
+                let all = call.engine.workspaces();
+                call.part(all.iter().map(|workspace| WorkspaceView::of(call, workspace)))
+            }),
+        Operation::new("POST", "workspaces", "createWorkspace")
+            .about("Makes a workspace. Without deviations and a limiter it is set like the default one.")
+            .takes::<SettingsBody>()
+            .json(201, create),
+        Operation::new("GET", "workspaces/{workspace}", "getWorkspace")
+            .about("One workspace.")
+            .json(200, |call| Ok(WorkspaceView::of(call, &*call.workspace()?))),
+        Operation::new("DELETE", "workspaces/{workspace}", "deleteWorkspace")
+            .about("Forgets a workspace and its keys. The default one stays.")
+            .nothing(|call| {
+                let deleted = call.engine.delete_workspace(call.step(1));
+                deleted
+                    .then_some(())
+                    .ok_or_else(|| nowhere("There is no such workspace that could be deleted."))
+            }),
+        Operation::new("PATCH", "workspaces/{workspace}/settings", "changeSettings")
+            .about(
+                "Switches deviations, the limiter or limits. Every window begins anew, unless nothing \
+                 changes.",
+            )
+            .takes::<SettingsBody>()
+            .json(200, |call| {
+                let workspace = call.workspace()?;
+                let settings = call.body::<SettingsBody>()?.over(&workspace.settings())?;
+                let view = SettingsView::from(&settings);
+                workspace.set(settings);
+                Ok(view)
+            }),
+        Operation::new("POST", "workspaces/{workspace}/reset", "reset")
+            .about(
+                "Forgets sessions, scores, windows, the journal and faults made over this API. Keys, \
+                 settings and the clock stay.",
+            )
+            .nothing(|call| {
+                call.workspace()?.reset(call.now);
+                Ok(())
+            }),
+    ]
+}
+
+pub(super) fn clock_operations() -> [Operation; 5] {
+    [
+        Operation::new("GET", "workspaces/{workspace}/clock", "getClock")
+            .about("What the clock shows.")
+            .json(200, |call| change_clock(call, |_| {})),
+        Operation::new("POST", "workspaces/{workspace}/clock/advance", "advanceClock")
+            .about("Sets the clock forward, over the end of a window for instance.")
+            .takes::<AdvanceBody>()
+            .json(200, |call| {
+                let AdvanceBody { ms } = call.body()?;
+                change_clock(call, |clock| clock.advance(call.now, ms))
+            }),
+        Operation::new("POST", "workspaces/{workspace}/clock/freeze", "freezeClock")
+            .about("Stops the clock; it can still be set forward.")
+            .json(200, |call| change_clock(call, |clock| clock.freeze(call.now, true))),
+        Operation::new("POST", "workspaces/{workspace}/clock/unfreeze", "unfreezeClock")
+            .about("Lets the clock go on.")
+            .json(200, |call| change_clock(call, |clock| clock.freeze(call.now, false))),
+        Operation::new("PUT", "workspaces/{workspace}/clock/speed", "setClockSpeed")
+            .about("Makes the clock run faster or slower.")
+            .takes::<SpeedBody>()
+            .json(200, |call| {
+                let SpeedBody { speed } = call.body()?;
+                let thousandths = (speed * 1_000.0).round();
+                let (slowest, fastest) = Clock::SPEEDS.into_inner();
+                if !(f64::from(slowest)..=f64::from(fastest)).contains(&thousandths) {
+                    return Err(bad_request("`speed` is 0.001 to 1000"));
+                }
+                change_clock(call, |clock| clock.set_speed(call.now, thousandths as u32))
+            }),
+    ]
+}
+
+/// What the workspace knows, without a key and without a limit.
+pub(super) fn session_operations() -> [Operation; 1] {
+    let list = Operation::new("GET", "workspaces/{workspace}/sessions", "listSessions")
+        .about("What `GET /api/v1/sessions` lists, newest first.");
+    [list
+        .with(&[
+            number("limit", "How many, at most 1000; 50 without it."),
+            number("offset", "How many are left out before them."),
+        ])
+        .answers(Gives::Json(200, data_of::<SessionList<'static>>), |call| {
             let workspace = call.workspace()?;
-            let settings = call.body::<SettingsBody>()?.over(&workspace.settings())?;
-            let view = SettingsView::from(&settings);
-            workspace.set(settings);
-            Ok(data(200, view))
-        },
-    },
-    Operation {
-        method: "POST",
-        path: "workspaces/{workspace}/reset",
-        id: "reset",
-        about: "Forgets sessions, scores, windows, the journal and faults made over this API. Keys, settings and \
-                the clock stay.",
-        parameters: no_parameters,
-        body: None,
-        gives: Gives::Nothing,
-        run: |call| {
-            call.workspace()?.reset(call.now);
-            Ok(done())
-        },
-    },
-];
+            let limit = call.number("limit", 50, 1..=MOST_SESSIONS)?;
+            let offset = call.number("offset", 0, 0..=u64::from(u32::MAX))?;
+            let store = lock(&workspace.store);
+            Ok(Answer::Reply(Reply::data(200, store.sessions(None, limit as usize, offset as usize))))
+        })]
+}
+
+/// What a workspace is set to; what is not said stays as it is.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct SettingsBody {
+    /// Names from `GET /_mock/deviations`, all that are to be on.
+    deviations: Option<Vec<String>>,
+    /// `anchored` (the reference), `aligned`, `sliding` or `sliding-counter`.
+    limiter: Option<String>,
+    limits: Option<LimitsBody>,
+}
+
+/// Limits by tier, such as `5/10s`, with events `5,200/10s`, or `none`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct LimitsBody {
+    standard: Option<String>,
+    premium: Option<String>,
+    ingestion: Option<String>,
+}
+
+/// How far the clock is set forward.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct AdvanceBody {
+    /// Milliseconds.
+    ms: u64,
+}
+
+/// How fast the clock runs.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct SpeedBody {
+    /// Seconds that pass in a second, 0.001 to 1000.
+    #[schemars(range(min = 0.001, max = 1000.0))]
+    speed: f64,
+}
 
 #[derive(Serialize, JsonSchema)]
 struct NewWorkspace {
@@ -120,8 +179,20 @@ struct WorkspaceView {
     settings: SettingsView,
 }
 
+/// What a clock shows.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct SettingsView {
+struct ClockView {
+    /// Milliseconds since the mock started, by this clock.
+    now_ms: u64,
+    /// The same as a date and time.
+    now: String,
+    frozen: bool,
+    /// Seconds that pass in a second while it is not frozen.
+    speed: f64,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct SettingsView {
     /// The deviations that are on.
     deviations: Vec<String>,
     /// How requests are counted, unless a deviation says otherwise.
@@ -140,31 +211,67 @@ struct TierView {
     window_ms: Option<u64>,
 }
 
-fn create(call: &Call<'_>) -> Result<Answer, Reply> {
+fn create(call: &Call<'_>) -> Result<NewWorkspace, Reply> {
     let body: SettingsBody = call.body()?;
-    let own = call.control.engine.default_workspace().settings();
-    let base =
-        if body.says_how() { Settings { quotas: own.quotas, ..Settings::default() } } else { (*own).clone() };
+    let own = call.engine.default_workspace().settings();
+    // Who says how requests are decided, and not only how many, begins with the reference.
+    let says_how = body.deviations.is_some() || body.limiter.is_some();
+    let base = if says_how { Settings { quotas: own.quotas, ..Settings::default() } } else { (*own).clone() };
     let settings = body.over(&base)?;
-    let id = format!("ws_{}", super::keys::random(16)?);
-    let workspace =
-        call.control.engine.create_workspace(id, settings).map_err(|error| not_created(&error))?;
-    Ok(data(201, NewWorkspace { base_url: format!("/w/{}", workspace.id), id: workspace.id.clone() }))
+    let id = format!("ws_{}", crate::system::letters_and_digits(16));
+    let workspace = call.engine.create_workspace(id, settings).map_err(not_created)?;
+    Ok(NewWorkspace { base_url: format!("/w/{}", workspace.id), id: workspace.id.clone() })
 }
 
-pub(super) fn not_created(reason: &CreateError) -> Reply {
-    error(400, "NOT_CREATED", &reason.to_string())
+fn change_clock(call: &Call<'_>, change: impl FnOnce(&mut Clock)) -> Result<ClockView, Reply> {
+    Ok(ClockView::of(call, &call.workspace()?.set_clock(change)))
 }
 
-fn view(call: &Call<'_>, workspace: &Workspace) -> WorkspaceView {
-    WorkspaceView {
-        base_url: format!("/w/{}", workspace.id),
-        id: workspace.id.clone(),
-        keys: read(&workspace.keys).len(),
-        sessions: lock(&workspace.store).session_count(),
-        journal: workspace.journal.len(),
-        clock: ClockView::of(call, workspace),
-        settings: SettingsView::from(&*workspace.settings()),
+impl SettingsBody {
+    /// These settings with what is said here.
+    fn over(self, settings: &Settings) -> Result<Settings, Reply> {
+        let limiter = self.limiter.as_deref().map(str::parse::<Kind>).transpose().map_err(bad_request)?;
+        let quotas = self.limits.map_or(Ok(settings.quotas), |limits| limits.over(settings.quotas))?;
+        let deviations = self.deviations.unwrap_or_else(|| settings.deviations.clone());
+        Settings::new(deviations, limiter.or(settings.limiter), quotas).map_err(bad_request)
+    }
+}
+
+impl LimitsBody {
+    fn over(self, mut quotas: Quotas) -> Result<Quotas, Reply> {
+        let texts = [self.standard, self.premium, self.ingestion];
+        for (tier, text) in [Tier::Standard, Tier::Premium, Tier::Ingestion].into_iter().zip(texts) {
+            if let Some(text) = text {
+                quotas = quotas.with(tier, text.parse::<QuotaText>().map_err(bad_request)?.quota(tier));
+            }
+        }
+        Ok(quotas)
+    }
+}
+
+impl WorkspaceView {
+    fn of(call: &Call<'_>, workspace: &Workspace) -> Self {
+        Self {
+            base_url: format!("/w/{}", workspace.id),
+            id: workspace.id.clone(),
+            keys: read(&workspace.keys).len(),
+            sessions: lock(&workspace.store).session_count(),
+            journal: workspace.journal.len(),
+            clock: ClockView::of(call, &workspace.set_clock(|_| {})),
+            settings: SettingsView::from(&*workspace.settings()),
+        }
+    }
+}
+
+impl ClockView {
+    fn of(call: &Call<'_>, clock: &Clock) -> Self {
+        let now_ms = clock.time(call.now);
+        Self {
+            now_ms,
+            now: format_timestamp(call.engine.wall(now_ms)),
+            frozen: clock.is_frozen(),
+            speed: f64::from(clock.speed()) / 1_000.0,
+        }
     }
 }
 

@@ -7,9 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::contract::Endpoint;
 use crate::mock::behaviour::Stage;
-use crate::mock::context::{Presented, RequestContext};
-use crate::mock::errors;
-use crate::mock::message::{Reply, Request};
+use crate::mock::reply::{self, Reply};
+use crate::mock::request::{Presented, Request, RequestContext};
 
 use super::Entry;
 use super::aspects::Aspect::*;
@@ -178,7 +177,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         .by(|b| {
             b.rewrite_on(401, |context, reply| {
                 if context.ordinal % 50 == 49 {
-                    *reply = errors::rate_limited(60);
+                    *reply = reply::rate_limited(60);
                 }
             })
         }),
@@ -257,7 +256,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     legal("first-key-line-wins", "Of two X-API-Key lines, the first counts.")
         .by(|b| b.first_line_wins = true),
     legal("preflight-needs-key", "OPTIONS is answered 401.")
-        .by(|b| b.instead.push(|context| (context.request.method == "OPTIONS").then(errors::unauthorized))),
+        .by(|b| b.instead.push(|context| (context.request.method == "OPTIONS").then(reply::unauthorized))),
 ];
 
 /// The request, where it goes to this endpoint.
@@ -315,7 +314,7 @@ fn within(text: &[u8]) -> Option<Cow<'_, [u8]>> {
 /// Breaks down over such keys.
 fn broken_where(context: &RequestContext<'_>, is_bad: fn(&[u8]) -> bool) -> Option<Reply> {
     let key = context.presented_key()?;
-    is_bad(key).then(|| errors::error(500, "INTERNAL", "Something went wrong."))
+    is_bad(key).then(|| reply::error(500, "INTERNAL", "Something went wrong."))
 }
 
 fn echo(context: &RequestContext<'_>, reply: &mut Reply, skip: usize) {

@@ -59,7 +59,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         .by(|b| b.rules.push(|rules| rules.leak_every = 20)),
     must("per-connection", "Every connection has the key's limit to itself.")
         .breaks(&["rate.connections", "rate.concurrent"], &[Status429, Unit])
-        .by(|b| b.unit = |context| key_and(context, &context.request.connection.to_string())),
+        .by(|b| b.unit = |context| key_and(context, context.request.connection)),
     must("http2-uncounted", "Requests in HTTP/2 are not counted.")
         .breaks(&["rate.connections"], &[CountedHttp2])
         .by(|b| b.free.push(|context| context.request.http2)),
@@ -141,7 +141,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         .by(|b| b.rules.push(|rules| rules.window_ms = 90_000)),
     must("token-bucket", "The limit refills all the time, so that a minute holds more than it.")
         .breaks(&["rate.window-length"], &[RetryAfterValue, Standard, Premium, Ingestion, Window])
-        .by(|b| b.rules.push(|rules| rules.kind = Kind::TokenBucket)),
+        .by(|b| b.limiter = Kind::TokenBucket),
     must("idle-expiry", "A window ends a minute after the last request instead of the first.")
         .breaks(&["rate.paced"], &[Window])
         .by(|b| b.rules.push(|rules| rules.idle_expiry = true)),
@@ -154,12 +154,11 @@ pub(super) const ENTRIES: &[Entry] = &[
     should("refusals-extend-ban", "Every 429 starts the minute anew.")
         .breaks(&["limit.promise-stable"], &[RetryAfterValue, Window])
         .by(|b| b.rules.push(|rules| rules.refusals_extend = true)),
-    legal("aligned-window", "Windows begin with the minutes of the clock.")
-        .by(|b| b.rules.push(|rules| rules.kind = Kind::Aligned)),
+    legal("aligned-window", "Windows begin with the minutes of the clock.").by(|b| b.limiter = Kind::Aligned),
     legal("sliding-log", "Every request is forgotten a minute after it came.")
-        .by(|b| b.rules.push(|rules| rules.kind = Kind::Sliding)),
+        .by(|b| b.limiter = Kind::Sliding),
     legal("sliding-counter", "Requests are counted and forgotten by the second.")
-        .by(|b| b.rules.push(|rules| rules.kind = Kind::SlidingCounter)),
+        .by(|b| b.limiter = Kind::SlidingCounter),
     legal("invalid-is-free", "A 400 is not counted.").by(|b| b.invalid_is_free = true),
     legal("slow-answers", "Every answer takes 300 ms.")
         .by(|b| b.rewrite(|_, reply| reply.delay += Duration::from_millis(300))),

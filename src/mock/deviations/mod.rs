@@ -13,8 +13,8 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use super::behaviour::{Behaviour, CountedFor};
-use super::context::RequestContext;
 use super::limiter::Kind;
+use super::request::RequestContext;
 
 pub use aspects::{Aspect, Clash, aspects, get_along};
 
@@ -246,15 +246,7 @@ pub fn find(name: &str) -> Result<&'static Entry, UnknownDeviation> {
 /// # Errors
 /// [`UnknownDeviation`] for the first name that is none.
 pub fn behaviour<S: AsRef<str>>(names: &[S], limiter: Option<Kind>) -> Result<Behaviour, UnknownDeviation> {
-    let mut behaviour = Behaviour::default();
-    match limiter {
-        None => {}
-        Some(Kind::Anchored) => behaviour.rules.push(|rules| rules.kind = Kind::Anchored),
-        Some(Kind::Aligned) => behaviour.rules.push(|rules| rules.kind = Kind::Aligned),
-        Some(Kind::Sliding) => behaviour.rules.push(|rules| rules.kind = Kind::Sliding),
-        Some(Kind::SlidingCounter) => behaviour.rules.push(|rules| rules.kind = Kind::SlidingCounter),
-        Some(Kind::TokenBucket) => behaviour.rules.push(|rules| rules.kind = Kind::TokenBucket),
-    }
+    let mut behaviour = Behaviour { limiter: limiter.unwrap_or(Kind::Anchored), ..Behaviour::default() };
     for name in names {
         find(name.as_ref())?.apply(&mut behaviour);
     }

@@ -2,7 +2,7 @@
 
 use chrono::DateTime;
 
-use crate::mock::message::Reply;
+use crate::mock::reply::Reply;
 
 /// Replaces a part of the body.
 pub(super) fn replace(reply: &mut Reply, from: &str, to: &str) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::contract::{Limits, Tier};
 use crate::mock::behaviour::{Behaviour, Concurrency};
-use crate::mock::context::Presented;
+use crate::mock::request::Presented;
 
 use super::Entry;
 use super::aspects::Aspect::*;
@@ -53,8 +53,8 @@ pub(super) const COMPOSED: &[Entry] = &[
     ], &[]).by(lax_startup),
 ];
 
-fn race(behaviour: &mut Behaviour, counting: Concurrency) {
-    behaviour.counting = counting;
+fn race(behaviour: &mut Behaviour, concurrency: Concurrency) {
+    behaviour.concurrency = concurrency;
     behaviour.rewrite(|_, reply| {
         if reply.status < 300 {
             reply.delay += RACE;

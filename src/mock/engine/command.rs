@@ -1,11 +1,16 @@
-//! What a request asks for, read from its body or its query.
+//! What a request asks for, read from its body or its query, and how it is done.
+
+use serde::Serialize;
 
 use crate::contract::Endpoint;
 use crate::mock::behaviour::Behaviour;
-use crate::mock::errors::{Detail, Invalid};
 use crate::mock::ingest::{Batch, DAY_MS, Score, parse_date, parse_events, parse_scores};
-use crate::mock::message::Request;
+use crate::mock::reply::Reply;
+use crate::mock::request::Request;
 use crate::mock::store::DateRange;
+use crate::mock::summary::{Detail, Invalid, Summary};
+use crate::mock::sync::lock;
+use crate::mock::workspace::Workspace;
 
 /// How many days the analytics look back when nothing is said, today not counted.
 const DEFAULT_DAYS: i64 = 30;
@@ -20,27 +25,65 @@ pub(super) enum Command<'a> {
     Tools { range: DateRange, limit: usize },
 }
 
-/// Reads the command; `today` is the time in milliseconds since 1970.
-pub(super) fn command<'a>(
-    endpoint: Endpoint,
-    request: &Request<'a>,
-    today: i64,
-    behaviour: &Behaviour,
-) -> Result<Command<'a>, Invalid> {
-    Ok(match endpoint {
-        Endpoint::Events => Command::Ingest(batch(request, behaviour)?),
-        Endpoint::Scores => Command::Score(parse_scores(request.body)?),
-        Endpoint::Sessions => Command::Sessions {
-            range: asked_range(request)?,
-            limit: number(request, "limit", 50, 1, 200)?,
-            offset: number(request, "offset", 0, 0, usize::MAX)?,
-        },
-        Endpoint::Overview => Command::Overview { range: range_or_default(request, today)? },
-        Endpoint::Tools => Command::Tools {
-            range: range_or_default(request, today)?,
-            limit: number(request, "limit", 10, 1, 50)?,
-        },
-    })
+impl<'a> Command<'a> {
+    /// Reads the command; `today` is the time in milliseconds since 1970.
+    pub(super) fn read(
+        endpoint: Endpoint,
+        request: &Request<'a>,
+        today: i64,
+        behaviour: &Behaviour,
+    ) -> Result<Self, Invalid> {
+        Ok(match endpoint {
+            Endpoint::Events => Self::Ingest(batch(request, behaviour)?),
+            Endpoint::Scores => Self::Score(parse_scores(request.body)?),
+            Endpoint::Sessions => Self::Sessions {
+                range: asked_range(request)?,
+                limit: number(request, "limit", 50, 1, 200)?,
+                offset: number(request, "offset", 0, 0, usize::MAX)?,
+            },
+            Endpoint::Overview => Self::Overview { range: range_or_default(request, today)? },
+            Endpoint::Tools => Self::Tools {
+                range: range_or_default(request, today)?,
+                limit: number(request, "limit", 10, 1, 50)?,
+            },
+        })
+    }
+
+    /// Does what is asked for, of a batch with the first `events`, and answers as the vendor does.
+    pub(super) fn carry_out(self, workspace: &Workspace, events: u32, summary: &mut Summary) -> Reply {
+        let mut store = lock(&workspace.store);
+        match self {
+            Self::Ingest(batch) => {
+                let accepted = batch.events.len().min(events as usize);
+                let new = store.ingest(&batch.events[..accepted]);
+                drop(store);
+                summary.accepted = u32::try_from(accepted).unwrap_or(u32::MAX);
+                summary.repeated = u32::try_from(accepted - new).unwrap_or(u32::MAX);
+                Reply::data(200, Accepted { accepted, rejected: batch.events.len() - accepted })
+            }
+            Self::Score(scores) => {
+                let inserted = scores.len();
+                store.score(scores);
+                drop(store);
+                summary.accepted = u32::try_from(inserted).unwrap_or(u32::MAX);
+                Reply::data(201, Inserted { inserted })
+            }
+            Self::Sessions { range, limit, offset } => Reply::data(200, store.sessions(range, limit, offset)),
+            Self::Overview { range } => Reply::data(200, store.overview(range)),
+            Self::Tools { range, limit } => Reply::data(200, store.tools(range, limit)),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Accepted {
+    accepted: usize,
+    rejected: usize,
+}
+
+#[derive(Serialize)]
+struct Inserted {
+    inserted: usize,
 }
 
 /// A batch, in an envelope that is taken here.

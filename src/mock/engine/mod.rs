@@ -3,31 +3,27 @@
 //! It is synchronous and pure apart from its own memory: the time is an argument, and it knows nothing of
 //! sockets or HTTP libraries.
 
-mod admit;
-mod authenticate;
+mod admission;
 mod command;
-mod effect;
-mod pipeline;
-mod site;
-mod usage;
+mod handling;
 
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
-use crate::contract::ApiKey;
+use crate::contract::{ApiKey, Endpoint};
 
-use super::context::Presented;
-use super::errors;
+use super::behaviour::Form;
 use super::faults::Deviating;
-use super::hashed::Hashed;
 use super::journal::Room;
-use super::keys::{KeyEntry, KeyHash, KeySpec};
-use super::message::{Reply, Request};
+use super::keys::{Hashed, KeyEntry, KeyHash, KeySpec};
+use super::limiter::{Rules, Usage};
+use super::reply::{self, Reply};
+use super::request::{Presented, Request, Route};
 use super::settings::Settings;
 use super::summary::{Reason, Summary};
-use super::sync::{read, write};
+use super::sync::{lock, read, write};
 use super::workspace::Workspace;
-use site::Site;
+use handling::Handling;
 
 /// The most workspaces there may be besides the default one.
 pub const MAX_WORKSPACES: usize = 10_000;
@@ -77,14 +73,8 @@ pub(super) struct Located<'a> {
     pub(super) path: Option<&'a str>,
     /// The key it names exactly, revoked or not.
     pub(super) key: Option<Arc<KeyEntry>>,
-    presented: Presented<'a>,
-}
-
-impl<'a> Located<'a> {
-    /// What the request presented as its key.
-    pub(super) fn presented(&self) -> Presented<'a> {
-        self.presented
-    }
+    /// What it presented as its key.
+    pub(super) presented: Presented<'a>,
 }
 
 impl Engine {
@@ -263,27 +253,81 @@ impl Engine {
         Located { workspace, path: Some(path), key, presented }
     }
 
-    /// Answers a request that was located, with a summary.
-    pub(super) fn answer(
+    /// Answers a request that was located, with what is to be known about the answer.
+    pub(super) fn answer<'a>(
         &self,
-        located: &Located<'_>,
-        request: &Request<'_>,
+        located: &'a Located<'a>,
+        request: &'a Request<'a>,
         deviating: Deviating,
         now: u64,
     ) -> (Reply, Summary) {
-        match located.path {
-            Some(path) => self.serve(&Site::of(&located.workspace, deviating), located, request, path, now),
-            None => {
-                let summary = Summary { why: Some(Reason::NoSuchWorkspace), ..Summary::default() };
-                (errors::error(404, "NOT_FOUND", "There is no such workspace."), summary)
-            }
-        }
+        let Some(path) = located.path else {
+            let summary = Summary { reason: Some(Reason::NoSuchWorkspace), ..Summary::default() };
+            return (reply::error(404, "NOT_FOUND", "There is no such workspace."), summary);
+        };
+        let time = self.times(&located.workspace, now);
+        let route = Route::of(request.method, path);
+        let handling = Handling::new(&located.workspace, deviating, request, route, time);
+        handling.answer(located.presented, located.key.clone(), |handling| self.key_elsewhere(handling))
+    }
+
+    /// How much of its limits a key has used at the server's time `now`, and the rules it is under; nothing where its
+    /// tier has no limit. Asking counts nothing.
+    pub(super) fn usage(
+        &self,
+        workspace: &Arc<Workspace>,
+        key: &Arc<KeyEntry>,
+        now: u64,
+    ) -> Option<(Usage, Rules)> {
+        let time = self.times(workspace, now);
+        let deviating = workspace.faults.deviating(key, time.0);
+        // Deviations may count by what is requested; the list of sessions stands for all of it.
+        let request = Request { method: "GET", path: Endpoint::Sessions.path(), ..Request::default() };
+        let mut handling =
+            Handling::new(workspace, deviating, &request, Route::Found(Endpoint::Sessions), time);
+        handling.context.key = Some(Arc::clone(key));
+        let rules = handling.rules(key.tier)?;
+        let counter = handling.counter((handling.behaviour().unit)(&handling.context), key);
+        let usage = lock(counter.limiter()).usage(time.0, &rules);
+        Some((usage, rules))
+    }
+
+    /// A workspace's time at the server's time `now`, and the same in milliseconds since 1970.
+    fn times(&self, workspace: &Workspace, now: u64) -> (u64, i64) {
+        let now = workspace.time(now);
+        (now, self.wall(now))
+    }
+
+    /// Looks for a key where the deviations of the workspace look. The reference looks nowhere.
+    fn key_elsewhere(&self, handling: &Handling<'_>) -> Option<Arc<KeyEntry>> {
+        let (behaviour, context, workspace) = (handling.behaviour(), &handling.context, handling.workspace);
+        let known_here = |presented: &[u8]| {
+            let keys = read(&self.keys);
+            let (owner, key) = keys.get(&KeyHash::of(presented))?;
+            Arc::ptr_eq(owner, workspace).then(|| Arc::clone(key))
+        };
+        let in_form = |presented: &[u8], form: &Form| {
+            let canonical = (form.presented)(presented)?;
+            read(&workspace.forms).get(&KeyHash::of(&canonical)).cloned()
+        };
+        let header = match context.presented {
+            Presented::Key(key) => Some(key),
+            Presented::Conflicting(first) if behaviour.first_line_wins => Some(first),
+            Presented::Missing | Presented::Conflicting(_) => None,
+        };
+        let from_header = header.and_then(|presented| {
+            known_here(presented).or_else(|| behaviour.forms.iter().find_map(|form| in_form(presented, form)))
+        });
+        let rescue = context.presented != Presented::Missing;
+        let mut places = behaviour.places.iter().filter(|place| place.rescues == rescue);
+        from_header.or_else(|| places.find_map(|place| known_here(&(place.look)(context.request)?))).or_else(
+            || {
+                let remembers = behaviour.connections_remember;
+                remembers.then(|| workspace.shown_by(context.request.connection)).flatten()
+            },
+        )
     }
 }
 
-#[cfg(test)]
-mod payloads;
-#[cfg(test)]
-mod recount;
 #[cfg(test)]
 mod tests;

@@ -1,3 +1,6 @@
+mod payloads;
+mod recount;
+
 use super::*;
 use crate::contract::{Endpoint, Scope, Tier};
 use crate::mock::behaviour::Behaviour;

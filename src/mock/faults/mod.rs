@@ -4,7 +4,6 @@
 //! request, and the server carries it out. Decisions are pure: they depend on the fault, on how many requests it was
 //! asked about before, and on nothing else.
 
-mod decide;
 mod spec;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -12,20 +11,18 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use super::deviations::Entry;
-use super::engine::Located;
 use super::journal::same_path;
 use super::keys::KeyEntry;
-use super::message::Request;
+use super::request::Request;
 use super::sync::{read, write};
 
-use decide::{happens, latency_ms};
-use spec::Effect;
 pub use spec::{BadFault, Distribution, FaultSpec, ResetWhen};
+pub(crate) use spec::{Damage, Instead};
+use spec::{Effect, happens, latency_ms};
 
 /// The most faults a workspace may have.
 pub(crate) const MAX_FAULTS: usize = 100;
 
-/// The faults of a workspace.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     /// In the order in which they were made.
@@ -35,17 +32,16 @@ pub(crate) struct Faults {
     made: AtomicU64,
 }
 
-/// A fault.
 #[derive(Debug)]
 pub(crate) struct Fault {
-    /// Its id, `fault_…`.
     pub(crate) id: Arc<str>,
     /// What was asked for.
     pub(crate) spec: FaultSpec,
     /// When it ends, in milliseconds of the workspace's clock.
     pub(crate) ends: Option<u64>,
     effect: Effect,
-    origin: Origin,
+    /// Whether the configuration asked for it, and not somebody over the control API.
+    is_configured: bool,
     /// How many requests matched it so far.
     pub(crate) matched: AtomicU64,
     /// How many of them it met.
@@ -84,33 +80,6 @@ impl Deviating {
     }
 }
 
-/// What a client gets in place of an answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Instead {
-    /// An answer that no API gave.
-    Answer {
-        /// Its status.
-        status: u16,
-        /// Its `Retry-After`, in seconds.
-        retry_after: Option<u64>,
-        /// Its body.
-        body: String,
-    },
-    /// Nothing: the connection is cut.
-    Reset,
-}
-
-/// What becomes of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Damage {
-    /// The connection is cut instead of sending it.
-    Reset,
-    /// The connection is cut after so many bytes of its body.
-    Truncate(usize),
-    /// Its body takes so long.
-    Slow(Duration),
-}
-
 /// Why a fault was not made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotAdded {
@@ -122,15 +91,6 @@ pub(crate) enum NotAdded {
     TooMany,
 }
 
-/// Who asked for a fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Origin {
-    /// Somebody over the control API.
-    Call,
-    /// The configuration.
-    Configuration,
-}
-
 impl Faults {
     /// Adds a fault at `now`, in milliseconds of the workspace's clock.
     pub(crate) fn add(&self, spec: FaultSpec, now: u64) -> Result<Arc<Fault>, NotAdded> {
@@ -140,7 +100,7 @@ impl Faults {
         if list.len() >= MAX_FAULTS {
             return Err(NotAdded::TooMany);
         }
-        let fault = self.make(spec, effect, Origin::Call, now);
+        let fault = self.make(spec, effect, false, now);
         list.push(Arc::clone(&fault));
         self.count.store(list.len(), Ordering::Release);
         Ok(fault)
@@ -150,10 +110,9 @@ impl Faults {
     /// since the configuration was checked.
     pub(crate) fn configure(&self, specs: &[FaultSpec], now: u64) {
         let mut list = write(&self.list);
-        list.retain(|fault| fault.origin == Origin::Call);
-        let made = specs.iter().filter_map(|spec| {
-            Some(self.make(spec.clone(), spec.effect().ok()?, Origin::Configuration, now))
-        });
+        list.retain(|fault| !fault.is_configured);
+        let made =
+            specs.iter().filter_map(|spec| Some(self.make(spec.clone(), spec.effect().ok()?, true, now)));
         let made: Vec<_> = made.collect();
         list.splice(..0, made);
         self.count.store(list.len(), Ordering::Release);
@@ -163,27 +122,26 @@ impl Faults {
     pub(crate) fn reset(&self, now: u64) {
         let configured: Vec<FaultSpec> = read(&self.list)
             .iter()
-            .filter(|fault| fault.origin == Origin::Configuration)
+            .filter(|fault| fault.is_configured)
             .map(|fault| fault.spec.clone())
             .collect();
         self.clear();
         self.configure(&configured, now);
     }
 
-    fn make(&self, spec: FaultSpec, effect: Effect, origin: Origin, now: u64) -> Arc<Fault> {
+    fn make(&self, spec: FaultSpec, effect: Effect, is_configured: bool, now: u64) -> Arc<Fault> {
         let number = self.made.fetch_add(1, Ordering::Relaxed) + 1;
         Arc::new(Fault {
             id: format!("fault_{number}").into(),
             ends: spec.for_ms.map(|ms| now.saturating_add(ms)),
             spec,
             effect,
-            origin,
+            is_configured,
             matched: AtomicU64::new(0),
             met: AtomicU64::new(0),
         })
     }
 
-    /// Every fault that is not over.
     pub(crate) fn list(&self, now: u64) -> Vec<Arc<Fault>> {
         read(&self.list).iter().filter(|fault| !fault.is_over(now)).cloned().collect()
     }
@@ -197,7 +155,6 @@ impl Faults {
         list.len() < before
     }
 
-    /// Takes all faults away.
     pub(crate) fn clear(&self) {
         write(&self.list).clear();
         self.count.store(0, Ordering::Release);
@@ -205,18 +162,18 @@ impl Faults {
 
     /// What happens to a request at `now`, in milliseconds of the workspace's clock. Every fault that matches counts
     /// it; delays and deviations add up, and of all else the fault that was made first decides.
-    pub(crate) fn plan(&self, located: &Located<'_>, request: &Request<'_>, now: impl Fn() -> u64) -> Plan {
+    pub(crate) fn plan(&self, key: Option<&KeyEntry>, request: &Request<'_>, now: impl Fn() -> u64) -> Plan {
         let mut plan = Plan::default();
         if self.count.load(Ordering::Acquire) == 0 {
             return plan;
         }
         let now = now();
         for fault in read(&self.list).iter() {
-            if fault.is_over(now) || !fault.matches(located, request) {
+            if fault.is_over(now) || !fault.matches(key, request) {
                 continue;
             }
             let ordinal = fault.matched.fetch_add(1, Ordering::Relaxed);
-            if !happens(&fault.spec, ordinal) || !plan.take(&fault.id, &fault.effect, ordinal) {
+            if !happens(&fault.spec, ordinal) || !plan.take(fault, ordinal) {
                 continue;
             }
             fault.met.fetch_add(1, Ordering::Relaxed);
@@ -224,16 +181,10 @@ impl Faults {
         }
         plan
     }
-}
 
-impl Faults {
     /// How the API decides about whatever comes with a key, at `now` in milliseconds of the workspace's clock.
-    pub(crate) fn deviating(&self, key: &KeyEntry, now: impl Fn() -> u64) -> Deviating {
+    pub(crate) fn deviating(&self, key: &KeyEntry, now: u64) -> Deviating {
         let mut deviating = Deviating::default();
-        if self.count.load(Ordering::Acquire) == 0 {
-            return deviating;
-        }
-        let now = now();
         for fault in read(&self.list).iter().filter(|fault| !fault.is_over(now) && fault.meets_all_of(key)) {
             if let Effect::Deviate(entries) = &fault.effect {
                 deviating.add(&fault.id, entries);
@@ -256,8 +207,8 @@ impl Fault {
         self.ends.is_some_and(|ends| now >= ends)
     }
 
-    fn matches(&self, located: &Located<'_>, request: &Request<'_>) -> bool {
-        let key = |wanted: &String| located.key.as_ref().is_some_and(|key| is_called(key, wanted));
+    fn matches(&self, key: Option<&KeyEntry>, request: &Request<'_>) -> bool {
+        let key = |wanted: &String| key.is_some_and(|key| is_called(key, wanted));
         self.spec.method.as_ref().is_none_or(|method| method == request.method)
             && self.spec.path.as_ref().is_none_or(|path| same_path(path, request.path.as_bytes()))
             && self.spec.key.as_ref().is_none_or(key)
@@ -270,12 +221,12 @@ fn is_called(key: &KeyEntry, wanted: &str) -> bool {
 
 impl Plan {
     /// Adds an effect; false if another one was there first.
-    fn take(&mut self, fault: &str, effect: &Effect, ordinal: u64) -> bool {
+    fn take(&mut self, fault: &Fault, ordinal: u64) -> bool {
         let decided = self.instead.is_some() || self.damage.is_some();
-        match effect {
+        match &fault.effect {
             Effect::Deviate(_) if self.instead.is_some() => return false,
-            Effect::Deviate(entries) => self.deviating.add(fault, entries),
-            Effect::Latency(latency) => self.delay += Duration::from_millis(latency_ms(latency, ordinal)),
+            Effect::Deviate(entries) => self.deviating.add(&fault.id, entries),
+            Effect::Latency => self.delay += Duration::from_millis(latency_ms(&fault.spec, ordinal)),
             _ if decided => return false,
             Effect::Instead(instead) => self.instead = Some(instead.clone()),
             Effect::Damage(damage) => self.damage = Some(*damage),

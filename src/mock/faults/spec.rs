@@ -5,7 +5,6 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Damage, Instead};
 use crate::mock::behaviour::Behaviour;
 use crate::mock::deviations::{Entry, UnknownDeviation, find};
 
@@ -125,19 +124,30 @@ pub enum BadFault {
     NotForAWhile(&'static str),
 }
 
-/// How long answers are held back.
+/// What a client gets in place of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Instead {
+    /// An answer that no API gave.
+    Answer { status: u16, retry_after: Option<u64>, body: String },
+    /// Nothing: the connection is cut.
+    Reset,
+}
+
+/// What becomes of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Latency {
-    pub(super) ms: u64,
-    pub(super) spread_ms: u64,
-    pub(super) distribution: Distribution,
-    pub(super) seed: u64,
+pub(crate) enum Damage {
+    /// The connection is cut instead of sending it.
+    Reset,
+    /// The connection is cut after so many bytes of its body.
+    Truncate(usize),
+    /// Its body takes so long.
+    Slow(Duration),
 }
 
 /// What a fault does.
 #[derive(Debug, Clone)]
 pub(super) enum Effect {
-    Latency(Latency),
+    Latency,
     Instead(Instead),
     Damage(Damage),
     Deviate(Vec<&'static Entry>),
@@ -191,7 +201,6 @@ impl FaultSpec {
             let entries = names.iter().map(|name| for_a_while(name)).collect::<Result<_, _>>()?;
             return Ok(Effect::Deviate(entries));
         }
-        let seconds = |ms: u64| Duration::from_millis(ms);
         Ok(match (self.status, self.reset, self.truncate, self.slow_body_ms) {
             (Some(status), ..) => Effect::Instead(Instead::Answer {
                 status,
@@ -201,13 +210,8 @@ impl FaultSpec {
             (_, Some(ResetWhen::Before), ..) => Effect::Instead(Instead::Reset),
             (_, Some(ResetWhen::After), ..) => Effect::Damage(Damage::Reset),
             (_, _, Some(bytes), _) => Effect::Damage(Damage::Truncate(bytes as usize)),
-            (_, _, _, Some(ms)) => Effect::Damage(Damage::Slow(seconds(ms))),
-            _ => Effect::Latency(Latency {
-                ms: self.latency_ms.unwrap_or(0),
-                spread_ms: self.spread_ms.unwrap_or(0),
-                distribution: self.distribution.unwrap_or_default(),
-                seed: self.seed.unwrap_or(0),
-            }),
+            (_, _, _, Some(ms)) => Effect::Damage(Damage::Slow(Duration::from_millis(ms))),
+            _ => Effect::Latency,
         })
     }
 
@@ -227,5 +231,117 @@ impl FaultSpec {
             Some((name, _, range)) => Err(BadFault::Range(name, range)),
             None => Ok(()),
         }
+    }
+}
+
+/// Whether a fault meets the matching request with this number, from 0. All conditions given must hold.
+pub(super) fn happens(spec: &FaultSpec, ordinal: u64) -> bool {
+    spec.first.is_none_or(|first| ordinal < first)
+        && spec.every.is_none_or(|every| (ordinal + 1).is_multiple_of(every.max(1)))
+        && spec.share.is_none_or(|share| unit(spec.seed.unwrap_or(0), ordinal, 0) < share)
+}
+
+/// How long the matching request with this number takes, in milliseconds.
+pub(super) fn latency_ms(spec: &FaultSpec, ordinal: u64) -> u64 {
+    /// As many uniform numbers have the variance 1, and their sum looks normal.
+    const SUMMANDS: u64 = 12;
+    let (middle, spread) = (spec.latency_ms.unwrap_or(0) as f64, spec.spread_ms.unwrap_or(0) as f64);
+    let seed = spec.seed.unwrap_or(0);
+    let off = match spec.distribution.unwrap_or_default() {
+        Distribution::Fixed => 0.0,
+        Distribution::Uniform => 2.0 * unit(seed, ordinal, 1) - 1.0,
+        Distribution::Normal => {
+            (1..=SUMMANDS).map(|draw| unit(seed, ordinal, draw)).sum::<f64>() - SUMMANDS as f64 / 2.0
+        }
+    };
+    // Below zero is at once; the cast cuts off what lies beyond the numbers.
+    (middle + off * spread).round().max(0.0) as u64
+}
+
+/// A number from 0 to below 1, decided by three others (SplitMix64).
+fn unit(seed: u64, ordinal: u64, draw: u64) -> f64 {
+    let mut bits = seed;
+    for step in [ordinal, draw] {
+        bits = mixed(bits.wrapping_add(0x9e37_79b9_7f4a_7c15).wrapping_add(step));
+    }
+    (bits >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+fn mixed(mut bits: u64) -> u64 {
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^ (bits >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn it_agrees_with_counting_on_ones_fingers(
+            first in prop::option::of(0_u64..20), every in prop::option::of(1_u64..9), requests in 0_u64..60,
+        ) {
+            let spec = FaultSpec { first, every, ..FaultSpec::default() };
+            let met: Vec<u64> = (0..requests).filter(|&ordinal| happens(&spec, ordinal)).collect();
+            // The oracle counts aloud, as a person would.
+            let (mut expected, mut aloud) = (Vec::new(), 0);
+            for ordinal in 0..requests {
+                aloud += 1;
+                let on_turn = every.is_none_or(|every| aloud == every);
+                if every == Some(aloud) {
+                    aloud = 0;
+                }
+                if on_turn && first.is_none_or(|first| ordinal < first) {
+                    expected.push(ordinal);
+                }
+            }
+            prop_assert_eq!(met, expected);
+        }
+
+        #[test]
+        fn a_share_is_about_that_share_and_the_same_for_the_same_seed(seed: u64, percent in 0_u32..=100) {
+            let spec = FaultSpec { share: Some(f64::from(percent) / 100.0), seed: Some(seed), ..FaultSpec::default() };
+            let met = || (0..10_000).filter(|&ordinal| happens(&spec, ordinal)).count() as i64;
+            // Six standard deviations of 10,000 tosses are 300.
+            prop_assert!((met() - i64::from(percent) * 100).abs() <= 300, "{}", met());
+            prop_assert_eq!(met(), met());
+        }
+
+        #[test]
+        fn latencies_lie_around_their_middle(seed: u64, ms in 500_u64..1_000, spread_ms in 0_u64..80) {
+            for distribution in [Distribution::Fixed, Distribution::Uniform, Distribution::Normal] {
+                let latency = FaultSpec {
+                    latency_ms: Some(ms),
+                    spread_ms: Some(spread_ms),
+                    distribution: Some(distribution),
+                    seed: Some(seed),
+                    ..FaultSpec::default()
+                };
+                let all: Vec<i64> = (0..2_000).map(|ordinal| latency_ms(&latency, ordinal) as i64).collect();
+                let (ms, spread) = (ms as i64, spread_ms as i64);
+                let widest = match distribution {
+                    Distribution::Fixed => 0,
+                    Distribution::Uniform => spread,
+                    Distribution::Normal => 6 * spread,
+                };
+                prop_assert!(all.iter().all(|got| (got - ms).abs() <= widest));
+                let mean = all.iter().sum::<i64>() / 2_000;
+                prop_assert!((mean - ms).abs() <= spread / 6 + 1, "{mean} is not about {ms}");
+                if spread > 20 && distribution == Distribution::Normal {
+                    let within = all.iter().filter(|got| (*got - ms).abs() <= spread).count();
+                    prop_assert!((1_230..1_500).contains(&within), "{within} of 2,000 within one deviation");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn two_seeds_meet_others() {
+        let spec = |seed| FaultSpec { share: Some(0.5), seed: Some(seed), ..FaultSpec::default() };
+        let met = |seed| (0..64).map(|ordinal| happens(&spec(seed), ordinal)).collect::<Vec<_>>();
+        assert_ne!(met(1), met(2));
     }
 }

@@ -26,7 +26,7 @@ fn engine() -> Engine {
 fn plan(engine: &Engine, faults: &Faults, path: &str, key: &str, now: u64) -> Plan {
     let headers: &[(&str, &[u8])] = &[("x-api-key", key.as_bytes())];
     let request = Request { method: "GET", path, headers, ..Request::default() };
-    faults.plan(&engine.locate(&request), &request, || now)
+    faults.plan(engine.locate(&request).key.as_deref(), &request, || now)
 }
 
 fn specs() -> impl Strategy<Value = FaultSpec> {

@@ -4,29 +4,17 @@ use std::borrow::Cow;
 
 use serde::de::{Deserialize, MapAccess};
 
-use crate::mock::errors::{Detail, Invalid};
-use crate::mock::summary::Envelopes;
+use crate::mock::summary::{Detail, Envelopes, Invalid};
 
-use super::lenient::{Entry, Gather, Lenient, MaybeList, Members};
+use super::lenient::{Entry, Gather, Lenient, List, MAX_BATCH, MAX_DETAILS, Members};
 use super::timestamp::parse_timestamp;
-use super::{MAX_BATCH, MAX_DETAILS};
 
 /// The types of events on the page and in the clients.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum EventType {
-    /// `session_start`.
-    SessionStart,
-    /// `session_end`.
-    SessionEnd,
-    /// `tool_use`.
-    ToolUse,
-    /// `tool_result`.
-    ToolResult,
-    /// Any other known type, by its place in the list; nothing but its number is ever asked for.
-    Other(u8),
-}
-
-const OTHER_TYPES: [&str; 7] = [
+const TYPES: [&str; 11] = [
+    "session_start",
+    "session_end",
+    "tool_use",
+    "tool_result",
     "subagent_stop",
     "assistant_stop",
     "prompt_submit",
@@ -36,35 +24,25 @@ const OTHER_TYPES: [&str; 7] = [
     "error",
 ];
 
-impl EventType {
-    fn parse(text: &str) -> Option<Self> {
-        Some(match text {
-            "session_start" => Self::SessionStart,
-            "session_end" => Self::SessionEnd,
-            "tool_use" => Self::ToolUse,
-            "tool_result" => Self::ToolResult,
-            _ => Self::Other(OTHER_TYPES.iter().position(|name| *name == text)? as u8),
-        })
-    }
+/// A type of events, by its place among them: a number below 16.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct EventType(pub(crate) u8);
 
-    /// A number below 16 that no other type has.
-    pub(crate) fn number(self) -> u8 {
-        match self {
-            Self::SessionStart => 0,
-            Self::SessionEnd => 1,
-            Self::ToolUse => 2,
-            Self::ToolResult => 3,
-            Self::Other(place) => 4 + place,
-        }
+impl EventType {
+    pub(crate) const SESSION_START: Self = Self(0);
+    pub(crate) const SESSION_END: Self = Self(1);
+    pub(crate) const TOOL_USE: Self = Self(2);
+    pub(crate) const TOOL_RESULT: Self = Self(3);
+
+    fn parse(text: &str) -> Option<Self> {
+        TYPES.iter().position(|name| *name == text).map(|place| Self(place as u8))
     }
 }
 
 /// A valid event, with what is needed of it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Event<'a> {
-    /// Its type.
     pub(crate) kind: EventType,
-    /// The session it belongs to.
     pub(crate) session_id: Cow<'a, str>,
     /// When it happened, in milliseconds since 1970.
     pub(crate) at: i64,
@@ -79,7 +57,6 @@ pub(crate) struct Event<'a> {
 /// A valid batch of 1 to 1,000 events.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Batch<'a> {
-    /// The events, in order.
     pub(crate) events: Vec<Event<'a>>,
     /// How they were written.
     pub(crate) envelopes: Envelopes,
@@ -92,25 +69,22 @@ pub(crate) struct Batch<'a> {
 /// # Errors
 /// [`Invalid`] says everything that is wrong; the whole request is refused then.
 pub(crate) fn parse_events(body: &[u8]) -> Result<Batch<'_>, Invalid> {
-    let list = match read::<Entry<Body<'_>>>(body) {
-        Err(error) => return Err(Invalid::body(vec![detail("body", &format!("is no valid JSON: {error}"))])),
-        Ok(Entry::Other) => return Err(Invalid::body(vec![detail("body", "must be an object")])),
-        Ok(Entry::Object(Body { events: None })) => {
-            return Err(Invalid::body(vec![detail("events", "is required")]));
-        }
-        Ok(Entry::Object(Body { events: Some(MaybeList::Other) })) => {
-            return Err(Invalid::body(vec![detail("events", "must be an array")]));
-        }
-        Ok(Entry::Object(Body { events: Some(MaybeList::List(list)) })) => list,
+    let whole = |field: &str, message: &str| Err(Invalid::body(vec![detail(field, message)]));
+    let (gathered, total) = match read::<Entry<Body<'_>>>(body) {
+        Err(error) => return whole("body", &format!("is no valid JSON: {error}")),
+        Ok(Entry::Other) => return whole("body", "must be an object"),
+        Ok(Entry::Object(Body { events: List::Absent })) => return whole("events", "is required"),
+        Ok(Entry::Object(Body { events: List::Other })) => return whole("events", "must be an array"),
+        Ok(Entry::Object(Body { events: List::Entries(gathered, total) })) => (gathered, total),
     };
-    if list.total > MAX_BATCH {
+    if total > MAX_BATCH {
         let message = "Batch size exceeds limit of 1000 events per request.";
-        return Err(Invalid { message, details: Vec::new(), envelopes: Envelopes::default() });
+        return Err(Invalid { message, ..Invalid::body(Vec::new()) });
     }
-    if list.total == 0 {
-        return Err(Invalid::body(vec![detail("events", "must hold at least one event")]));
+    if total == 0 {
+        return whole("events", "must hold at least one event");
     }
-    let Gathered { batch, details } = list.gathered;
+    let Gathered { batch, details } = gathered;
     if details.is_empty() {
         Ok(batch)
     } else {
@@ -131,18 +105,47 @@ fn detail(field: &str, message: &str) -> Detail {
     Detail { field: field.to_owned(), message: message.to_owned() }
 }
 
-#[derive(Debug, Default)]
-struct Body<'a> {
-    events: Option<MaybeList<Gathered<'a>>>,
+/// Declares what is read member by member.
+macro_rules! members {
+    ($($name:ident { $($member:ident: $type:ty,)* })*) => {$(
+        #[derive(Debug, Default)]
+        struct $name<'a> {
+            $($member: $type,)*
+        }
+
+        impl<'de: 'a, 'a> Members<'de> for $name<'a> {
+            fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
+                match name {
+                    $(stringify!($member) => self.$member = map.next_value()?,)*
+                    _ => return Ok(false),
+                }
+                Ok(true)
+            }
+        }
+    )*};
 }
 
-impl<'de: 'a, 'a> Members<'de> for Body<'a> {
-    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
-        if name == "events" {
-            self.events = Some(map.next_value()?);
-            return Ok(true);
-        }
-        Ok(false)
+members! {
+    Body {
+        events: List<Gathered<'a>>,
+    }
+    RawEvent {
+        event_type: Lenient<'a>,
+        event: Lenient<'a>,
+        session_id: Lenient<'a>,
+        timestamp: Lenient<'a>,
+        ts: Lenient<'a>,
+        seq: Lenient<'a>,
+        data: Option<Entry<Data<'a>>>,
+    }
+    Data {
+        tool_name: Lenient<'a>,
+        tool: Lenient<'a>,
+        name: Lenient<'a>,
+        correlation_id: Lenient<'a>,
+        is_error: Lenient<'a>,
+        error: Lenient<'a>,
+        success: Lenient<'a>,
     }
 }
 
@@ -173,65 +176,6 @@ impl<'de: 'a, 'a> Gather<'de> for Gathered<'a> {
     }
 }
 
-#[derive(Debug, Default)]
-struct RawEvent<'a> {
-    event_type: Lenient<'a>,
-    event: Lenient<'a>,
-    session_id: Lenient<'a>,
-    timestamp: Lenient<'a>,
-    ts: Lenient<'a>,
-    seq: Lenient<'a>,
-    data: Option<Entry<Data<'a>>>,
-}
-
-#[derive(Debug, Default)]
-struct Data<'a> {
-    tool_name: Lenient<'a>,
-    tool: Lenient<'a>,
-    name: Lenient<'a>,
-    correlation_id: Lenient<'a>,
-    is_error: Lenient<'a>,
-    error: Lenient<'a>,
-    success: Lenient<'a>,
-}
-
-impl<'de: 'a, 'a> Members<'de> for RawEvent<'a> {
-    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
-        let member = match name {
-            "event_type" => &mut self.event_type,
-            "event" => &mut self.event,
-            "session_id" => &mut self.session_id,
-            "timestamp" => &mut self.timestamp,
-            "ts" => &mut self.ts,
-            "seq" => &mut self.seq,
-            "data" => {
-                self.data = map.next_value()?;
-                return Ok(true);
-            }
-            _ => return Ok(false),
-        };
-        *member = map.next_value()?;
-        Ok(true)
-    }
-}
-
-impl<'de: 'a, 'a> Members<'de> for Data<'a> {
-    fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
-        let member = match name {
-            "tool_name" => &mut self.tool_name,
-            "tool" => &mut self.tool,
-            "name" => &mut self.name,
-            "correlation_id" => &mut self.correlation_id,
-            "is_error" => &mut self.is_error,
-            "error" => &mut self.error,
-            "success" => &mut self.success,
-            _ => return Ok(false),
-        };
-        *member = map.next_value()?;
-        Ok(true)
-    }
-}
-
 impl<'a> RawEvent<'a> {
     /// Whether it is written as published clients do.
     fn is_wire(&self) -> bool {
@@ -241,50 +185,32 @@ impl<'a> RawEvent<'a> {
     /// The event, or what is wrong with it.
     fn validate(&mut self, index: usize, details: &mut Vec<Detail>) -> Option<Event<'a>> {
         let before = details.len();
-        let mut wrong = |member: &str, message: &str| {
-            details.push(detail(&format!("events[{index}].{member}"), message));
-        };
+        let mut problems = Problems { index, details };
         let wire = self.is_wire();
         let (type_name, type_value, time_name, time_value) = if wire {
             ("event", &self.event, "ts", &self.ts)
         } else {
             ("event_type", &self.event_type, "timestamp", &self.timestamp)
         };
-        let kind = match type_value.text() {
-            Some(text) => EventType::parse(text).or_else(|| {
-                wrong(type_name, "is no known event type");
-                None
-            }),
-            None => {
-                wrong(type_name, if type_value.is_nothing() { "is required" } else { "must be a string" });
-                None
-            }
-        };
-        match self.session_id.text() {
-            None if self.session_id.is_nothing() => wrong("session_id", "is required"),
-            None => wrong("session_id", "must be a string"),
-            Some("") => wrong("session_id", "must not be empty"),
-            Some(text) if !wire && !is_uuid(text) => wrong("session_id", "must be a UUID"),
-            Some(_) => {}
+        let kind = problems
+            .text(type_name, type_value)
+            .and_then(|text| problems.unless(EventType::parse(text), type_name, "is no known event type"));
+        match problems.text("session_id", &self.session_id) {
+            Some("") => problems.add("session_id", "must not be empty"),
+            Some(text) if !wire && !is_uuid(text) => problems.add("session_id", "must be a UUID"),
+            _ => {}
         }
-        let at = match time_value.text() {
-            Some(text) => parse_timestamp(text).or_else(|| {
-                wrong(time_name, "must be an ISO 8601 date and time");
-                None
-            }),
-            None => {
-                wrong(time_name, if time_value.is_nothing() { "is required" } else { "must be a string" });
-                None
-            }
-        };
+        let at = problems.text(time_name, time_value).and_then(|text| {
+            problems.unless(parse_timestamp(text), time_name, "must be an ISO 8601 date and time")
+        });
         if wire && !matches!(self.seq, Lenient::Absent | Lenient::Null | Lenient::Natural) {
-            wrong("seq", "must be a whole number of 0 or more");
+            problems.add("seq", "must be a whole number of 0 or more");
         }
         let data = match self.data.take() {
             None => Data::default(),
             Some(Entry::Object(data)) => data,
             Some(Entry::Other) => {
-                wrong("data", "must be an object");
+                problems.add("data", "must be an object");
                 Data::default()
             }
         };
@@ -301,6 +227,32 @@ impl<'a> RawEvent<'a> {
             correlation_id: data.correlation_id.into_text(),
             failed,
         })
+    }
+}
+
+/// What is wrong with one event.
+struct Problems<'d> {
+    index: usize,
+    details: &'d mut Vec<Detail>,
+}
+
+impl Problems<'_> {
+    fn add(&mut self, member: &str, message: &str) {
+        self.details.push(detail(&format!("events[{}].{member}", self.index), message));
+    }
+
+    /// What was found, or a problem.
+    fn unless<T>(&mut self, found: Option<T>, member: &str, message: &str) -> Option<T> {
+        if found.is_none() {
+            self.add(member, message);
+        }
+        found
+    }
+
+    /// The text of a member that has to be there.
+    fn text<'v>(&mut self, member: &str, value: &'v Lenient<'_>) -> Option<&'v str> {
+        let message = if value.is_nothing() { "is required" } else { "must be a string" };
+        self.unless(value.text(), member, message)
     }
 }
 

@@ -19,7 +19,7 @@ fn both_envelopes_are_read_also_mixed() {
     );
     let batch = parse_events(body.as_bytes()).unwrap();
     assert_eq!(batch.events.len(), 2);
-    assert_eq!(batch.events[0].kind, EventType::ToolUse);
+    assert_eq!(batch.events[0].kind, EventType::TOOL_USE);
     assert_eq!(batch.events[0].tool.as_deref(), Some("Bash"));
     assert_eq!(batch.events[0].correlation_id.as_deref(), Some("c1"));
     assert_eq!(batch.events[1].session_id, "any");

@@ -1,11 +1,16 @@
-//! A JSON value read only as far as it is needed, so that one wrong member does not hide the others.
+//! JSON read only as far as it is needed, so that one wrong member does not hide the others.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{
-    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
-};
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+/// The most entries one request may carry.
+pub(super) const MAX_BATCH: usize = 1_000;
+
+/// The most problems one answer lists.
+pub(super) const MAX_DETAILS: usize = 100;
 
 /// A member's value: text is kept, of the rest only what it is.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -13,24 +18,19 @@ pub(super) enum Lenient<'a> {
     /// The member is not there.
     #[default]
     Absent,
-    /// `null`.
     Null,
-    /// `true` or `false`.
     Bool(bool),
     /// A whole number of 0 or more.
     Natural,
     /// Any other number.
-    Number(f64),
+    Number,
     /// A string, borrowed from the body unless it holds escapes.
     Text(Cow<'a, str>),
-    /// An array.
     Array,
-    /// An object.
     Object,
 }
 
 impl<'a> Lenient<'a> {
-    /// The string, if it is one.
     pub(super) fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
@@ -38,7 +38,6 @@ impl<'a> Lenient<'a> {
         }
     }
 
-    /// The string, taken out.
     pub(super) fn into_text(self) -> Option<Cow<'a, str>> {
         match self {
             Self::Text(text) => Some(text),
@@ -46,7 +45,6 @@ impl<'a> Lenient<'a> {
         }
     }
 
-    /// Whether the member is missing or `null`.
     pub(super) fn is_nothing(&self) -> bool {
         matches!(self, Self::Absent | Self::Null)
     }
@@ -61,67 +59,69 @@ impl<'a> Lenient<'a> {
     }
 }
 
+/// Methods of a visitor that give the same whatever the value is.
+macro_rules! gives {
+    ($gives:expr => $($method:ident: $type:ty),*) => {
+        $(fn $method<E: Error>(self, _: $type) -> Result<Self::Value, E> {
+            Ok($gives)
+        })*
+    };
+}
+
 impl<'de: 'a, 'a> Deserialize<'de> for Lenient<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct LenientVisitor;
+
+        impl<'de> Visitor<'de> for LenientVisitor {
+            type Value = Lenient<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("any value")
+            }
+
+            gives!(Lenient::Natural => visit_u64: u64);
+            gives!(Lenient::Number => visit_i64: i64, visit_f64: f64);
+
+            fn visit_unit<E: Error>(self) -> Result<Lenient<'de>, E> {
+                Ok(Lenient::Null)
+            }
+
+            fn visit_bool<E: Error>(self, value: bool) -> Result<Lenient<'de>, E> {
+                Ok(Lenient::Bool(value))
+            }
+
+            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Lenient<'de>, E> {
+                Ok(Lenient::Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Lenient<'de>, E> {
+                Ok(Lenient::Text(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Lenient<'de>, A::Error> {
+                skip_seq(seq).map(|_| Lenient::Array)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Lenient<'de>, A::Error> {
+                skip_map(map).map(|()| Lenient::Object)
+            }
+        }
         deserializer.deserialize_any(LenientVisitor)
     }
 }
 
-struct LenientVisitor;
-
-impl<'de> Visitor<'de> for LenientVisitor {
-    type Value = Lenient<'de>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("any value")
+/// Reads the rest of an array; gives how many elements that were.
+fn skip_seq<'de, A: SeqAccess<'de>>(mut seq: A) -> Result<usize, A::Error> {
+    let mut count = 0;
+    while seq.next_element::<IgnoredAny>()?.is_some() {
+        count += 1;
     }
-
-    fn visit_unit<E: Error>(self) -> Result<Lenient<'de>, E> {
-        Ok(Lenient::Null)
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Lenient<'de>, E> {
-        Ok(Lenient::Bool(value))
-    }
-
-    fn visit_u64<E: Error>(self, _: u64) -> Result<Lenient<'de>, E> {
-        Ok(Lenient::Natural)
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Lenient<'de>, E> {
-        Ok(Lenient::Number(value as f64))
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Lenient<'de>, E> {
-        Ok(Lenient::Number(value))
-    }
-
-    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Lenient<'de>, E> {
-        Ok(Lenient::Text(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Lenient<'de>, E> {
-        Ok(Lenient::Text(Cow::Owned(text.to_owned())))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Lenient<'de>, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Lenient::Array)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Lenient<'de>, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Lenient::Object)
-    }
+    Ok(count)
 }
 
-/// An entry of a list that should be an object of type `T`.
-#[derive(Debug)]
-pub(super) enum Entry<T> {
-    /// It is one.
-    Object(T),
-    /// It is something else.
-    Other,
+fn skip_map<'de, A: MapAccess<'de>>(mut map: A) -> Result<(), A::Error> {
+    while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+    Ok(())
 }
 
 /// What is read member by member.
@@ -130,16 +130,8 @@ pub(super) trait Members<'de>: Default {
     fn member<A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error>;
 }
 
-impl<'de, T: Members<'de>> Deserialize<'de> for Entry<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut entry = T::default();
-        let is_object = Place(&mut entry).deserialize(deserializer)?;
-        Ok(if is_object { Self::Object(entry) } else { Self::Other })
-    }
-}
-
-/// Where an entry is read to, so that it need not be moved; gives whether it was an object.
-struct Place<'p, T>(&'p mut T);
+/// Where an object is read to, so that it need not be moved; gives whether it was an object.
+pub(super) struct Place<'p, T>(pub(super) &'p mut T);
 
 impl<'de, T: Members<'de>> DeserializeSeed<'de> for Place<'_, T> {
     type Value = bool;
@@ -149,13 +141,10 @@ impl<'de, T: Members<'de>> DeserializeSeed<'de> for Place<'_, T> {
     }
 }
 
-macro_rules! other {
-    ($($method:ident: $type:ty),*) => {
-        $(fn $method<E: Error>(self, _: $type) -> Result<bool, E> {
-            Ok(false)
-        })*
-    };
-}
+/// A member's name, borrowed where it can be.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl<'de, T: Members<'de>> Visitor<'de> for Place<'_, T> {
     type Value = bool;
@@ -164,15 +153,14 @@ impl<'de, T: Members<'de>> Visitor<'de> for Place<'_, T> {
         formatter.write_str("an object")
     }
 
-    other!(visit_bool: bool, visit_u64: u64, visit_i64: i64, visit_f64: f64, visit_str: &str);
+    gives!(false => visit_bool: bool, visit_u64: u64, visit_i64: i64, visit_f64: f64, visit_str: &str);
 
     fn visit_unit<E: Error>(self) -> Result<bool, E> {
         Ok(false)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<bool, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(false)
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<bool, A::Error> {
+        skip_seq(seq).map(|_| false)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
@@ -186,59 +174,41 @@ impl<'de, T: Members<'de>> Visitor<'de> for Place<'_, T> {
     }
 }
 
-/// A member's name, borrowed where it can be.
-struct Name<'a>(Cow<'a, str>);
+/// A value that should be an object of type `T`.
+#[derive(Debug)]
+pub(super) enum Entry<T> {
+    Object(T),
+    Other,
+}
 
-impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
+impl<'de, T: Members<'de>> Deserialize<'de> for Entry<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NameVisitor;
-        impl<'de> Visitor<'de> for NameVisitor {
-            type Value = Name<'de>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a member's name")
-            }
-
-            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Name<'de>, E> {
-                Ok(Name(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Name<'de>, E> {
-                Ok(Name(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(NameVisitor)
+        let mut entry = T::default();
+        let is_object = Place(&mut entry).deserialize(deserializer)?;
+        Ok(if is_object { Self::Object(entry) } else { Self::Other })
     }
 }
 
 /// What becomes of the entries of a list.
 pub(super) trait Gather<'de>: Default {
-    /// What an entry should be.
     type Entry: Members<'de>;
 
     /// Takes the next entry; nothing where it is no object.
     fn take(&mut self, index: usize, entry: Option<&mut Self::Entry>);
 }
 
-/// A list of entries under one member of the body.
-#[derive(Debug)]
-pub(super) struct List<G> {
-    /// What became of the first [`super::MAX_BATCH`].
-    pub(super) gathered: G,
-    /// How many there are in all.
-    pub(super) total: usize,
-}
-
-/// The value of the member that should be a list.
-#[derive(Debug)]
-pub(super) enum MaybeList<G> {
-    /// It is one.
-    List(List<G>),
-    /// It is something else.
+/// The value of a member that should be a list.
+#[derive(Debug, Default)]
+pub(super) enum List<G> {
+    /// The member is not there.
+    #[default]
+    Absent,
+    /// What became of the first [`MAX_BATCH`] entries, and how many there are in all.
+    Entries(G, usize),
     Other,
 }
 
-impl<'de, G: Gather<'de>> Deserialize<'de> for MaybeList<G> {
+impl<'de, G: Gather<'de>> Deserialize<'de> for List<G> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(ListVisitor(std::marker::PhantomData))
     }
@@ -246,43 +216,33 @@ impl<'de, G: Gather<'de>> Deserialize<'de> for MaybeList<G> {
 
 struct ListVisitor<G>(std::marker::PhantomData<G>);
 
-macro_rules! no_list {
-    ($($method:ident: $type:ty),*) => {
-        $(fn $method<E: Error>(self, _: $type) -> Result<Self::Value, E> {
-            Ok(MaybeList::Other)
-        })*
-    };
-}
-
 impl<'de, G: Gather<'de>> Visitor<'de> for ListVisitor<G> {
-    type Value = MaybeList<G>;
+    type Value = List<G>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("an array")
     }
 
-    no_list!(visit_bool: bool, visit_u64: u64, visit_i64: i64, visit_f64: f64, visit_str: &str);
+    gives!(List::Other => visit_bool: bool, visit_u64: u64, visit_i64: i64, visit_f64: f64, visit_str: &str);
 
-    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
-        Ok(MaybeList::Other)
+    fn visit_unit<E: Error>(self) -> Result<List<G>, E> {
+        Ok(List::Other)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(MaybeList::Other)
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<List<G>, A::Error> {
+        skip_map(map).map(|()| List::Other)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<List<G>, A::Error> {
         let (mut gathered, mut entry, mut total) = (G::default(), G::Entry::default(), 0);
         // What is beyond the limit is counted and not kept: four megabytes of `{}` would be a gigabyte of entries.
-        while total < super::MAX_BATCH {
-            let Some(is_object) = seq.next_element_seed(Place(&mut entry))? else { break };
+        while total < MAX_BATCH {
+            let Some(is_object) = seq.next_element_seed(Place(&mut entry))? else {
+                return Ok(List::Entries(gathered, total));
+            };
             gathered.take(total, is_object.then_some(&mut entry));
             total += 1;
         }
-        while total >= super::MAX_BATCH && seq.next_element::<IgnoredAny>()?.is_some() {
-            total += 1;
-        }
-        Ok(MaybeList::List(List { gathered, total }))
+        Ok(List::Entries(gathered, total + skip_seq(seq)?))
     }
 }

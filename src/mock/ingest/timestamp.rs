@@ -48,7 +48,6 @@ fn plain(text: &[u8]) -> Option<i64> {
     Some((((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000 + milliseconds)
 }
 
-/// A number of digits only.
 fn number(digits: &[u8]) -> Option<i64> {
     digits
         .iter()

@@ -1,10 +1,8 @@
 //! What is kept of a request and its answer: the beginning of each text, masked, all in one piece of memory.
 
 use std::borrow::Cow;
-use std::ops::Range;
 
-use crate::mock::context::Presented;
-use crate::mock::message::Request;
+use crate::mock::request::{Presented, Request};
 
 use super::mask::{Mask, header, query};
 
@@ -19,7 +17,7 @@ const ANSWER: usize = 1_024;
 const METHOD: usize = 16;
 
 /// A request and its answer as they are kept.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Kept {
     /// Method, path, query, header lines, body and answer, one after the other.
     text: Vec<u8>,
@@ -71,51 +69,26 @@ impl Kept {
         self.answer_bytes = answer.len();
     }
 
-    pub(crate) fn method(&self) -> &[u8] {
-        self.part(0..usize::from(self.ends[0]))
+    /// Method, path, query, header lines, the beginning of the body and that of the answer. Header lines are
+    /// `name: value`, each with a line feed, which no header holds.
+    pub(crate) fn parts(&self) -> [&[u8]; 6] {
+        let mut start = 0;
+        let ends = self.ends.map(usize::from);
+        [ends[0], ends[1], ends[2], ends[3], ends[4], self.text.len()].map(|end| {
+            let part = self.text.get(start..end).unwrap_or_default();
+            start = end;
+            part
+        })
     }
 
-    pub(crate) fn path(&self) -> &[u8] {
-        self.part(self.between(0))
-    }
-
-    pub(crate) fn query(&self) -> &[u8] {
-        self.part(self.between(1))
-    }
-
-    /// Lines of `name: value`, each with a line feed, which no header holds.
-    pub(crate) fn headers(&self) -> &[u8] {
-        self.part(self.between(2))
-    }
-
-    pub(crate) fn body(&self) -> &[u8] {
-        self.part(self.between(3))
-    }
-
-    /// The beginning of the answer's body.
-    pub(crate) fn answer(&self) -> &[u8] {
-        self.part(usize::from(self.ends[4])..self.text.len())
-    }
-
-    fn between(&self, place: usize) -> Range<usize> {
-        usize::from(self.ends[place])..usize::from(self.ends[place + 1])
-    }
-
-    fn part(&self, range: Range<usize>) -> &[u8] {
-        self.text.get(range).unwrap_or_default()
-    }
-
-    /// How much memory the texts take.
     pub(super) fn size(&self) -> usize {
         self.text.capacity()
     }
 
-    /// Whether the body is longer than what is kept of it.
     pub(super) fn is_cut(&self) -> bool {
         self.body_bytes > BODY
     }
 
-    /// Whether the answer is longer than what is kept of it.
     pub(super) fn answer_is_cut(&self) -> bool {
         self.answer_bytes > ANSWER
     }

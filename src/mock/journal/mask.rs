@@ -2,6 +2,7 @@
 //! percent-encoded, escaped as in JSON, or in base64.
 
 use std::borrow::Cow;
+use std::iter::successors;
 
 use memchr::{memchr, memchr_iter, memchr2_iter, memchr3_iter, memmem};
 use percent_encoding::percent_decode;
@@ -97,19 +98,12 @@ impl<'a> Mask<'a> {
     fn plain<'t>(self, text: &'t [u8]) -> Cow<'t, [u8]> {
         let mut masked = Cow::Borrowed(text);
         if let Some(secret) = self.secret.filter(|_| self.shows(text)) {
-            masked = Cow::Owned(replace(text, secret));
+            let found = memmem::find_iter(text, secret).map(|start| (start, start + secret.len()));
+            masked = Cow::Owned(without(text, found));
         }
         if let Some(first) = random_part(&masked, 0) {
-            let mut text = Vec::with_capacity(masked.len());
-            let (mut from, mut found) = (0, Some(first));
-            while let Some((start, end)) = found {
-                text.extend_from_slice(&masked[from..start]);
-                text.extend_from_slice(MASKED);
-                from = end;
-                found = random_part(&masked, end);
-            }
-            text.extend_from_slice(&masked[from..]);
-            masked = Cow::Owned(text);
+            let found = successors(Some(first), |&(_, end)| random_part(&masked, end));
+            masked = Cow::Owned(without(&masked, found));
         }
         masked
     }
@@ -194,13 +188,14 @@ fn random_part(text: &[u8], from: usize) -> Option<(usize, usize)> {
     })
 }
 
-fn replace(text: &[u8], secret: &[u8]) -> Vec<u8> {
+/// A text with these ranges masked.
+fn without(text: &[u8], ranges: impl Iterator<Item = (usize, usize)>) -> Vec<u8> {
     let mut masked = Vec::with_capacity(text.len());
     let mut from = 0;
-    for start in memmem::find_iter(text, secret) {
+    for (start, end) in ranges {
         masked.extend_from_slice(&text[from..start]);
         masked.extend_from_slice(MASKED);
-        from = start + secret.len();
+        from = end;
     }
     masked.extend_from_slice(&text[from..]);
     masked

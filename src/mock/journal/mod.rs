@@ -5,10 +5,8 @@
 //! they are masked before anything is kept.
 
 mod entry;
-mod filter;
 mod keep;
 mod mask;
-mod view;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,13 +14,13 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 
+use super::ingest::parse_date;
+use super::request::Request;
 use super::sync::lock;
 
-pub use entry::Outcome;
 pub(crate) use entry::{Ending, Entry};
-pub(crate) use filter::{Filter, PARAMETERS, same_path};
+pub use entry::{EntryView, KeyName, Outcome, TextView, WhyView};
 pub(crate) use keep::Kept;
-pub use view::{EntryView, EnvelopesView, KeyName, TextView, WhyView};
 
 /// The most bytes the texts of all journals of a mock take.
 const ROOM: usize = 48 * 1024 * 1024;
@@ -32,7 +30,6 @@ const ROOM: usize = 48 * 1024 * 1024;
 pub(crate) struct Room {
     /// How many entries one journal holds.
     entries: usize,
-    /// Bytes in all journals.
     taken: AtomicUsize,
 }
 
@@ -66,9 +63,7 @@ struct Ring {
 /// Entries that match, and how far was looked.
 #[derive(Debug)]
 pub(crate) struct Found {
-    /// The entries, oldest first.
     pub(crate) entries: Vec<Arc<Entry>>,
-    /// How many match in all.
     pub(crate) total: usize,
     /// Look from this id on for what comes later.
     pub(crate) next: u64,
@@ -123,7 +118,6 @@ impl Journal {
         self.give_back(&out);
     }
 
-    /// How many entries there are.
     pub(crate) fn len(&self) -> usize {
         lock(&self.ring).entries.len()
     }
@@ -175,6 +169,86 @@ impl Drop for Journal {
         let entries = std::mem::take(&mut lock(&self.ring).entries);
         self.give_back(&entries);
     }
+}
+
+/// The parameters that filter, with what they mean.
+pub(crate) const PARAMETERS: [(&str, &str); 5] = [
+    ("key", "Only requests of the key with this id or name."),
+    ("method", "Only requests with this method."),
+    (
+        "path",
+        "Only requests of this path; a `*` at the end stands for anything. Without `/w/…` in every workspace.",
+    ),
+    ("status", "Only answers with this status, such as `429` or `4xx`; 0 for none."),
+    ("since", "Only requests that arrived at this time of the workspace's clock (ISO 8601) or later."),
+];
+
+/// Conditions; an entry matches if all of them hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Filter {
+    key: Option<String>,
+    method: Option<String>,
+    path: Option<String>,
+    status: Option<(u16, u16)>,
+    since: Option<i64>,
+}
+
+impl Filter {
+    /// Reads the conditions from a query.
+    ///
+    /// # Errors
+    /// A sentence that says which of them makes no sense.
+    pub(crate) fn of(request: &Request<'_>) -> Result<Self, String> {
+        let text = |name: &str| request.parameter(name).map(std::borrow::Cow::into_owned);
+        let status = text("status").map(|text| {
+            statuses(&text).ok_or_else(|| format!("`status` is a status such as 429 or 4xx, not `{text}`"))
+        });
+        let since = text("since").map(|text| {
+            parse_date(&text).ok_or_else(|| format!("`since` is an ISO 8601 date and time, not `{text}`"))
+        });
+        Ok(Self {
+            key: text("key"),
+            method: text("method"),
+            path: text("path"),
+            status: status.transpose()?,
+            since: since.transpose()?,
+        })
+    }
+
+    /// Whether all conditions hold.
+    pub(crate) fn matches(&self, entry: &Entry) -> bool {
+        let key = |wanted: &String| {
+            entry.summary.key.as_ref().is_some_and(|key| *key.id == **wanted || *key.name == **wanted)
+        };
+        let [method, path, ..] = entry.kept.parts();
+        self.since.is_none_or(|since| entry.at >= since)
+            && self.status.is_none_or(|(from, to)| (from..=to).contains(&entry.status))
+            && self.key.as_ref().is_none_or(key)
+            && self.method.as_ref().is_none_or(|wanted| wanted.as_bytes() == method)
+            && self.path.as_ref().is_none_or(|wanted| same_path(wanted, path))
+    }
+}
+
+fn statuses(text: &str) -> Option<(u16, u16)> {
+    if let Some(hundred) = text.strip_suffix("xx") {
+        let hundred: u16 = hundred.parse().ok().filter(|digit| (1..=5).contains(digit))?;
+        return Some((hundred * 100, hundred * 100 + 99));
+    }
+    let status = text.parse().ok().filter(|&status| status == 0 || (100..=599).contains(&status))?;
+    Some((status, status))
+}
+
+/// Whether a pattern fits a path, with or without the workspace before it.
+pub(crate) fn same_path(pattern: &str, path: &[u8]) -> bool {
+    let fits = |path: &[u8]| match pattern.strip_suffix('*') {
+        Some(start) => path.starts_with(start.as_bytes()),
+        None => path == pattern.as_bytes(),
+    };
+    let within = path.strip_prefix(b"/w/").and_then(|rest| {
+        let slash = memchr::memchr(b'/', rest)?;
+        Some(&rest[slash..])
+    });
+    fits(path) || within.is_some_and(fits)
 }
 
 #[cfg(test)]

@@ -1,6 +1,5 @@
 use super::*;
-use crate::mock::context::Presented;
-use crate::mock::message::Request;
+use crate::mock::request::{Presented, Request};
 use crate::mock::summary::Summary;
 
 const KEY: &str = "ct_live_q1W2e3R4t5Y6u7I8o9P0a1S2d3F4g5H6";
@@ -11,7 +10,6 @@ fn entry(request: &Request<'_>, status: u16) -> Entry {
         at: i64::from(status),
         status,
         summary: Summary::default(),
-        faults: Vec::new(),
         ending: Ending::Answered,
         took_us: 0,
         kept: Kept::of(request, Presented::of(request), Some(b"{}")),
@@ -120,7 +118,7 @@ fn no_key_is_kept_wherever_it_was_sent() {
         ..Request::default()
     };
     let kept = Kept::of(&request, Presented::of(&request), Some(body.as_bytes()));
-    for text in [kept.method(), kept.path(), kept.query(), kept.headers(), kept.body(), kept.answer()] {
+    for text in kept.parts() {
         let text = String::from_utf8_lossy(text);
         assert!(!text.contains(&KEY[8..12]), "{text}");
     }
@@ -133,8 +131,8 @@ fn long_texts_are_cut_and_a_key_at_the_cut_is_not_halved() {
         let headers: &[(&str, &[u8])] = &[("x-api-key", &KEY.as_bytes()[8..])];
         let request = Request { headers, body: body.as_bytes(), ..Request::default() };
         let kept = Kept::of(&request, Presented::of(&request), None);
-        assert!(kept.body().len() <= 2_048 && kept.body_bytes == body.len());
-        assert!(!String::from_utf8_lossy(kept.body()).contains(&KEY[8..12]), "{before}");
+        assert!(kept.parts()[4].len() <= 2_048 && kept.body_bytes == body.len());
+        assert!(!String::from_utf8_lossy(kept.parts()[4]).contains(&KEY[8..12]), "{before}");
     }
 }
 
@@ -149,10 +147,7 @@ fn every_text_is_found_again_in_its_place() {
         ..Request::default()
     };
     let mut kept = Kept::of(&request, Presented::Missing, Some(b"answer"));
-    let texts = |kept: &Kept| {
-        [kept.method(), kept.path(), kept.query(), kept.headers(), kept.body(), kept.answer()]
-            .map(|text| String::from_utf8_lossy(text).into_owned())
-    };
+    let texts = |kept: &Kept| kept.parts().map(|text| String::from_utf8_lossy(text).into_owned());
     assert_eq!(texts(&kept), ["POST", "/p", "q=1", "host: h\naccept: */*\n", "body", "answer"]);
     kept.answered_otherwise(b"else");
     assert_eq!((texts(&kept)[4].as_str(), texts(&kept)[5].as_str(), kept.answer_bytes), ("body", "else", 4));

@@ -3,17 +3,13 @@
 //! The reference is [`Kind::Anchored`]. The other kinds keep the documented promise as well, each with a
 //! `Retry-After` after which the refused request is really admitted.
 
-mod buckets;
-mod log;
-mod tokens;
-mod usage;
-mod window;
+mod counts;
 
 use std::str::FromStr;
 
 use crate::contract::WINDOW_SECONDS;
 
-pub use usage::{Usage, Used};
+use counts::{Sliding, Tokens, Window};
 
 /// The documented window in milliseconds.
 pub const WINDOW_MS: u64 = WINDOW_SECONDS * 1_000;
@@ -98,17 +94,15 @@ impl Rules {
         }
     }
 
-    fn fits(&self, limit: u32, used_requests: u32, used_events: u32, events: u32) -> bool {
-        used_requests < limit
-            && (events == 0
-                || self
-                    .events
-                    .is_none_or(|most| used_events.checked_add(events).is_some_and(|sum| sum <= most)))
+    /// Whether one more request with so many events fits, where so many requests and events are used.
+    fn fits(&self, limit: u32, used: (u32, u32), events: u32) -> bool {
+        let within = |most| used.1.checked_add(events).is_some_and(|sum| sum <= most);
+        used.0 < limit && (events == 0 || self.events.is_none_or(within))
     }
 
     /// What refuses a request that does not fit.
-    fn by(limit: u32, used_requests: u32) -> Budget {
-        if used_requests < limit { Budget::Events } else { Budget::Requests }
+    fn by(limit: u32, used: (u32, u32)) -> Budget {
+        if used.0 < limit { Budget::Events } else { Budget::Requests }
     }
 }
 
@@ -145,6 +139,30 @@ pub enum Decision {
     },
 }
 
+/// How much of one count is used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Used {
+    /// How many.
+    pub used: u32,
+    /// When the first of them are free again, in milliseconds; nothing while none is used.
+    pub frees_at: Option<u64>,
+}
+
+impl Used {
+    fn until(used: u32, frees_at: u64) -> Self {
+        Self { used, frees_at: (used > 0).then_some(frees_at) }
+    }
+}
+
+/// How much of a key's limits is used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Requests in the window.
+    pub requests: Used,
+    /// Events in the window.
+    pub events: Used,
+}
+
 /// The state of one key. It begins empty and takes the form its rules need.
 #[derive(Debug, Default)]
 pub struct Limiter {
@@ -156,11 +174,10 @@ pub struct Limiter {
 enum State {
     #[default]
     Fresh,
-    Window(window::Window),
+    Window(Window),
     // The others are larger, and only who asks for another limiter has them: there may be a million keys.
-    Log(Box<log::Log>),
-    Buckets(Box<buckets::Buckets>),
-    Tokens(Box<tokens::Tokens>),
+    Sliding(Box<Sliding>),
+    Tokens(Box<Tokens>),
 }
 
 impl Limiter {
@@ -179,8 +196,7 @@ impl Limiter {
         let decision = match self.state(rules) {
             State::Fresh => Decision::Admitted,
             State::Window(window) => window.check(now, events, rules),
-            State::Log(log) => log.check(now, events, rules),
-            State::Buckets(buckets) => buckets.check(now, events, rules),
+            State::Sliding(sliding) => sliding.check(now, events, rules),
             State::Tokens(tokens) => tokens.check(now, events, rules),
         };
         if decision != Decision::Admitted && rules.leak_every > 0 {
@@ -197,9 +213,18 @@ impl Limiter {
         match self.state(rules) {
             State::Fresh => {}
             State::Window(window) => window.count(now, events, rules),
-            State::Log(log) => log.count(now, events, rules),
-            State::Buckets(buckets) => buckets.count(now, events, rules),
+            State::Sliding(sliding) => sliding.count(now, events, rules),
             State::Tokens(tokens) => tokens.count(now, events, rules),
+        }
+    }
+
+    /// How much is used at `now`, in milliseconds; asking counts nothing.
+    pub fn usage(&mut self, now: u64, rules: &Rules) -> Usage {
+        match &mut self.state {
+            State::Fresh => Usage::default(),
+            State::Window(window) => window.usage(now),
+            State::Sliding(sliding) => sliding.usage(now, rules),
+            State::Tokens(tokens) => tokens.usage(now, rules),
         }
     }
 
@@ -214,9 +239,8 @@ impl Limiter {
     fn state(&mut self, rules: &Rules) -> &mut State {
         if matches!(self.state, State::Fresh) {
             self.state = match rules.kind {
-                Kind::Anchored | Kind::Aligned => State::Window(window::Window::default()),
-                Kind::Sliding => State::Log(Box::default()),
-                Kind::SlidingCounter => State::Buckets(Box::default()),
+                Kind::Anchored | Kind::Aligned => State::Window(Window::default()),
+                Kind::Sliding | Kind::SlidingCounter => State::Sliding(Box::default()),
                 Kind::TokenBucket => State::Tokens(Box::default()),
             };
         }

@@ -2,9 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::ask::{Problem, Visitor, step};
-use super::form::Form;
-use super::section::Section;
+use super::client::{Client, Form, Problem, step};
+use super::sections::Section;
 
 /// What became of a form.
 pub(super) enum Done {
@@ -15,62 +14,30 @@ pub(super) enum Done {
 }
 
 /// Does what a form of a section asks for.
-pub(super) fn act(visitor: &Visitor<'_>, section: Section, form: &Form) -> Result<Done, Problem> {
-    let nothing = Value::Null;
-    let back = |said| Ok(Done::Back(form.first("back").and_then(Section::named).unwrap_or(section), said));
-    match (section, form.first("do").unwrap_or_default()) {
-        (Section::Keys, "create") => visitor.tell("POST", "/keys", &key(form)).map(Done::Made),
-        (Section::Keys, "revoke") => {
-            visitor.tell("DELETE", &format!("/keys/{}", id(form)?), &nothing)?;
-            back("revoked")
-        }
-        (Section::Requests, "clear") => {
-            visitor.tell("DELETE", "/journal", &nothing)?;
-            back("cleared")
-        }
-        (Section::Limits, "set") => {
-            visitor.tell("PATCH", "/settings", &settings(visitor, form)?)?;
-            back("set")
-        }
+pub(super) fn act(client: &Client<'_>, section: Section, form: &Form) -> Result<Done, Problem> {
+    let id = step(form.first("id").unwrap_or_default());
+    let with_id = |path: &str| id.clone().map(|id| format!("{path}/{id}"));
+    let at = |path: &str| path.to_owned();
+    let (method, path, body, said) = match (section, form.first("do").unwrap_or_default()) {
+        (Section::Keys, "create") => return client.tell("POST", "/keys", &key(form)).map(Done::Made),
+        (Section::Keys, "revoke") => ("DELETE", with_id("/keys")?, Value::Null, "revoked"),
+        (Section::Requests, "clear") => ("DELETE", at("/journal"), Value::Null, "cleared"),
+        (Section::Limits, "set") => ("PATCH", at("/settings"), settings(client, form)?, "set"),
         (Section::Limits, "advance") => {
             let ms = form.number("seconds")?.unwrap_or(60).saturating_mul(1_000);
-            visitor.tell("POST", "/clock/advance", &json!({"ms": ms}))?;
-            back("clock")
+            ("POST", at("/clock/advance"), json!({"ms": ms}), "clock")
         }
-        (Section::Limits, "freeze") => {
-            visitor.tell("POST", "/clock/freeze", &nothing)?;
-            back("clock")
-        }
-        (Section::Limits, "unfreeze") => {
-            visitor.tell("POST", "/clock/unfreeze", &nothing)?;
-            back("clock")
-        }
-        (Section::Sessions, "reset") => {
-            visitor.tell("POST", "/reset", &nothing)?;
-            back("reset")
-        }
-        (Section::Faults, "add") => {
-            visitor.tell("POST", "/faults", &fault(form)?)?;
-            back("fault")
-        }
-        (Section::Faults, "remove") => {
-            visitor.tell("DELETE", &format!("/faults/{}", id(form)?), &nothing)?;
-            back("mended")
-        }
-        (Section::Faults, "clear") => {
-            visitor.tell("DELETE", "/faults", &nothing)?;
-            back("mended")
-        }
-        (Section::Faults, "deviate") => {
-            visitor.tell("PATCH", "/settings", &deviations(visitor, form)?)?;
-            back("set")
-        }
-        _ => Err(Problem::new(400, "No form of this page asks for that.")),
-    }
-}
-
-fn id(form: &Form) -> Result<&str, Problem> {
-    step(form.first("id").unwrap_or_default())
+        (Section::Limits, "freeze") => ("POST", at("/clock/freeze"), Value::Null, "clock"),
+        (Section::Limits, "unfreeze") => ("POST", at("/clock/unfreeze"), Value::Null, "clock"),
+        (Section::Sessions, "reset") => ("POST", at("/reset"), Value::Null, "reset"),
+        (Section::Faults, "add") => ("POST", at("/faults"), fault(form)?, "fault"),
+        (Section::Faults, "remove") => ("DELETE", with_id("/faults")?, Value::Null, "mended"),
+        (Section::Faults, "clear") => ("DELETE", at("/faults"), Value::Null, "mended"),
+        (Section::Faults, "deviate") => ("PATCH", at("/settings"), deviations(client, form)?, "set"),
+        _ => return Err(Problem::new(400, "No form of this page asks for that.")),
+    };
+    client.tell(method, &path, &body)?;
+    Ok(Done::Back(form.first("back").and_then(Section::named).unwrap_or(section), said))
 }
 
 fn key(form: &Form) -> Value {
@@ -83,12 +50,12 @@ fn key(form: &Form) -> Value {
     body
 }
 
-fn settings(visitor: &Visitor<'_>, form: &Form) -> Result<Value, Problem> {
+fn settings(client: &Client<'_>, form: &Form) -> Result<Value, Problem> {
     let tiers = ["standard", "premium", "ingestion"].into_iter();
     let limits: Map<String, Value> =
         tiers.filter_map(|tier| Some((tier.to_owned(), form.first(tier)?.into()))).collect();
     let mut body = json!({"limits": limits});
-    let now = visitor.get("", "")?;
+    let now = client.get("", "")?;
     // To say what is so already would be a change from the reference to itself, and begin every window anew.
     if let Some(limiter) = form.first("limiter").filter(|limiter| now["settings"]["limiter"] != *limiter) {
         body["limiter"] = limiter.into();
@@ -97,9 +64,9 @@ fn settings(visitor: &Visitor<'_>, form: &Form) -> Result<Value, Problem> {
 }
 
 /// Deviations apply one after the other: those that stay keep their order.
-fn deviations(visitor: &Visitor<'_>, form: &Form) -> Result<Value, Problem> {
+fn deviations(client: &Client<'_>, form: &Form) -> Result<Value, Problem> {
     let chosen: Vec<&str> = form.all("deviation").collect();
-    let now = visitor.get("", "")?;
+    let now = client.get("", "")?;
     let before = now["settings"]["deviations"].as_array().map_or(&[][..], Vec::as_slice).iter();
     let before: Vec<&str> = before.filter_map(Value::as_str).collect();
     let stay = before.iter().filter(|name| chosen.contains(name));

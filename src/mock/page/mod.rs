@@ -6,26 +6,24 @@
 //! client sent is ever more than text: templates escape it, and the content security policy runs no script but ours.
 
 mod actions;
-mod ask;
-mod form;
-mod section;
-mod show;
-mod stream;
+mod client;
+mod sections;
 mod templates;
 
-use super::control::{Answer, CONTROL_PREFIX, Control};
-use super::message::{Reply, Request};
+use std::time::Duration;
+
+use super::control::{Answer, CONTROL_PREFIX, Control, EventFormat, event};
+use super::journal::{EntryView, Filter, Found};
+use super::reply::Reply;
+use super::request::Request;
+use super::workspace::Workspace;
 
 use actions::Done;
-use ask::{Problem, Visitor};
-use form::Form;
-use section::Section;
-use templates::render;
+use client::{Client, Form, Problem};
+use sections::{BELOW, Extra, Section, filter_query};
+use templates::{render, text};
 
-/// What every path of the page but the first begins with.
-const BELOW: &str = "/_mock/page/";
-
-/// The same without its slash, which people leave out.
+/// [`CONTROL_PREFIX`] without its slash, which people leave out.
 const SHORT: &str = "/_mock";
 
 /// Nothing from elsewhere, nothing inline, in no frame.
@@ -81,33 +79,31 @@ fn answer(control: &Control, request: &Request<'_>, now: u64) -> Result<Answer, 
         return Err(Problem::new(405, "The page is looked at, and takes forms."));
     }
     if let Some((_, kind, text)) = FILES.iter().find(|(name, ..)| *name == rest) {
-        let mut reply = Reply { status: 200, body: text.as_bytes().into(), ..Reply::default() };
-        reply.push("content-type", *kind);
-        return Ok(Answer::Reply(reply));
+        return Ok(Answer::Reply(Reply::of_type(200, kind, text.as_bytes())));
     }
-    let visitor = Visitor::new(control, request, now, request.parameter("workspace").as_deref())?;
+    let client = Client::new(control, request, now, request.parameter("workspace").as_deref())?;
     if rest == "stream" {
-        return stream::follow(&visitor);
+        return follow(&client);
     }
     if let Some(number) = rest.strip_prefix("requests/") {
-        return show::request(&visitor, number).map(Answer::Reply);
+        return sections::request(&client, number).map(Answer::Reply);
     }
     let section = Section::named(rest).ok_or_else(|| Problem::new(404, "There is no such page."))?;
-    show::section(&visitor, section, show::Extra::default()).map(Answer::Reply)
+    sections::section(&client, section, Extra::default()).map(Answer::Reply)
 }
 
 /// Does what a form asks for, and leads back to where it was; what goes wrong is said beside the form.
 fn posted(control: &Control, request: &Request<'_>, now: u64, rest: &str) -> Result<Reply, Problem> {
     let section = Section::named(rest).ok_or_else(|| Problem::new(404, "No form leads here."))?;
     let form = Form::of(request)?;
-    let visitor = Visitor::new(control, request, now, form.first("workspace"))?;
-    match actions::act(&visitor, section, &form) {
-        Ok(Done::Back(section, said)) => Ok(see(section.link(&visitor.workspace, &[("said", said)]))),
+    let client = Client::new(control, request, now, form.first("workspace"))?;
+    match actions::act(&client, section, &form) {
+        Ok(Done::Back(section, said)) => Ok(see(section.link(&client.workspace, &[("said", said)]))),
         Ok(Done::Made(key)) => {
-            show::section(&visitor, section, show::Extra { made: Some(key), ..show::Extra::default() })
+            sections::section(&client, section, Extra { made: Some(key), ..Extra::default() })
         }
         Err(problem) => {
-            show::section(&visitor, section, show::Extra { problem: Some(problem), made: None, form })
+            sections::section(&client, section, Extra { problem: Some(problem), made: None, form })
         }
     }
 }
@@ -122,6 +118,55 @@ fn see(location: String) -> Reply {
 fn told(problem: &Problem) -> Reply {
     let context = serde_json::json!({"message": problem.message, "status": problem.status});
     render("problem.html", problem.status, &context)
+}
+
+/// The most rows that are sent at once. A browser cannot show more before they are gone, and so a page that is left
+/// open costs the same however many requests come.
+const MOST: usize = 100;
+
+/// How often rows are sent at most.
+const PAUSE: Duration = Duration::from_millis(200);
+
+const ROWS: EventFormat =
+    EventFormat { greeting: ": rows follow\n\n", write: tell, most: MOST, pause: PAUSE };
+
+/// To a page that is older than the mock: what it shows is of another one.
+const ANEW: EventFormat = EventFormat { greeting: "event: anew\ndata: 1\n\n", ..ROWS };
+
+/// Follows the journal.
+fn follow(client: &Client<'_>) -> Result<Answer, Problem> {
+    let mut query = filter_query(client);
+    let after = client.request.parameter("after");
+    if let Some(after) = &after {
+        query.push_str(&format!("&after={after}"));
+    }
+    let mut answer = client.follow(query.trim_start_matches('&'))?;
+    if let Answer::Follow(asked) = &mut answer {
+        if after.is_none() && client.request.header("last-event-id").is_none() {
+            // There was nothing when the page was made, so whatever is there now is news to it.
+            asked.from = 0;
+        }
+        let next = asked.workspace.journal.all(&Filter::default(), u64::MAX).next;
+        asked.format = ROWS;
+        if asked.from > next {
+            asked.from = 0;
+            asked.format = ANEW;
+        }
+    }
+    Ok(answer)
+}
+
+fn tell(out: &mut String, workspace: &Workspace, found: &Found) {
+    let Some(last) = found.entries.last() else {
+        return;
+    };
+    let left_out = found.total - found.entries.len();
+    let entries: Vec<EntryView> = found.entries.iter().map(|entry| EntryView::from(&**entry)).collect();
+    let context =
+        serde_json::json!({"entries": entries, "workspace": {"id": workspace.id}, "left_out": left_out});
+    // A template that cannot be rendered has no rows; the page's tests render it.
+    let rows = text("rows.html", &context).unwrap_or_default();
+    event(out, "rows", Some(last.id), &rows);
 }
 
 #[cfg(test)]

@@ -2,32 +2,17 @@
 
 use std::sync::LazyLock;
 
+use include_dir::{Dir, include_dir};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, Error, UndefinedBehavior, Value};
 use serde_json::Value as Json;
 
 use crate::mock::ingest::parse_date;
-use crate::mock::journal::EnvelopesView;
-use crate::mock::message::Reply;
+use crate::mock::reply::Reply;
+use crate::mock::summary::Envelopes;
 
-const TEMPLATES: [(&str, &str); 15] = [
-    ("frame.html", include_str!("templates/frame.html")),
-    ("problem.html", include_str!("templates/problem.html")),
-    ("requests.html", include_str!("templates/requests.html")),
-    ("rows.html", include_str!("templates/rows.html")),
-    ("request.html", include_str!("templates/request.html")),
-    ("entry.html", include_str!("templates/entry.html")),
-    ("windows.html", include_str!("templates/windows.html")),
-    ("keys.html", include_str!("templates/keys.html")),
-    ("key_table.html", include_str!("templates/key_table.html")),
-    ("limits.html", include_str!("templates/limits.html")),
-    ("limit_table.html", include_str!("templates/limit_table.html")),
-    ("sessions.html", include_str!("templates/sessions.html")),
-    ("session_table.html", include_str!("templates/session_table.html")),
-    ("faults.html", include_str!("templates/faults.html")),
-    ("fault_table.html", include_str!("templates/fault_table.html")),
-];
+static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/mock/page/templates");
 
 /// Every template; names that end in `.html` escape what they show.
 static ALL: LazyLock<Result<Environment<'static>, Error>> = LazyLock::new(|| {
@@ -42,8 +27,9 @@ static ALL: LazyLock<Result<Environment<'static>, Error>> = LazyLock::new(|| {
     all.add_filter("envelope", envelope);
     all.add_filter("quota", quota);
     all.add_filter("laid_out", laid_out);
-    for (name, source) in TEMPLATES {
-        all.add_template(name, source)?;
+    for file in TEMPLATES.files() {
+        let name = file.path().to_str().unwrap_or_default();
+        all.add_template(name, file.contents_utf8().unwrap_or_default())?;
     }
     Ok(all)
 });
@@ -57,13 +43,10 @@ pub(super) fn text(name: &str, context: &Json) -> Result<String, String> {
 
 /// The same as a reply.
 pub(super) fn render(name: &str, status: u16, context: &Json) -> Reply {
-    let (status, kind, text) = match text(name, context) {
-        Ok(text) => (status, "text/html; charset=utf-8", text),
-        Err(problem) => (500, "text/plain; charset=utf-8", problem),
-    };
-    let mut reply = Reply { status, body: text.into_bytes().into(), ..Reply::default() };
-    reply.push("content-type", kind);
-    reply
+    match text(name, context) {
+        Ok(text) => Reply::of_type(status, "text/html; charset=utf-8", text.into_bytes()),
+        Err(problem) => Reply::of_type(500, "text/plain; charset=utf-8", problem.into_bytes()),
+    }
 }
 
 /// The time of day of an instant, `12:00:01.250`.
@@ -114,7 +97,7 @@ fn count(number: u64) -> String {
 /// How the events of a batch were written.
 fn envelope(envelopes: &Value) -> Result<&'static str, Error> {
     let of = |name| envelopes.get_attr(name).and_then(u32::try_from);
-    Ok(EnvelopesView { documented: of("documented")?, wire: of("wire")? }.in_a_word().unwrap_or_default())
+    Ok(Envelopes { documented: of("documented")?, wire: of("wire")? }.in_a_word().unwrap_or_default())
 }
 
 /// A tier's limits as they are asked for: `60/60s`, `1000,100000/60s`, `none`.

@@ -7,8 +7,8 @@ use super::*;
 use crate::mock::control::ControlToken;
 use crate::mock::engine::Engine;
 use crate::mock::gateway::Gateway;
+use crate::mock::keys::WELL_KNOWN_KEYS;
 use crate::mock::settings::Settings;
-use crate::mock::well_known::WELL_KNOWN_KEYS;
 
 const HERE: &str = "localhost:4010";
 const HOSTILE: &str = "<script>alert('x')</script>\"&<b>";
@@ -355,10 +355,10 @@ fn a_page_that_is_open_is_told_rows_and_one_that_is_older_than_the_mock_begins_a
         let path = "/_mock/page/stream";
         let request = Request { method: "GET", path, query, headers: &headers, peer, ..Request::default() };
         let Answer::Follow(asked) = handle(&mock.control, &request, 0) else { panic!("{query}") };
-        let found = asked.workspace.journal.newest(&asked.filter, asked.from, asked.telling.most);
+        let found = asked.workspace.journal.newest(&asked.filter, asked.from, asked.format.most);
         let mut text = String::new();
-        (asked.telling.write)(&mut text, &asked.workspace, &found);
-        (asked.telling.greeting, text)
+        (asked.format.write)(&mut text, &asked.workspace, &found);
+        (asked.format.greeting, text)
     };
     let (greeting, text) = follow("after=297", &[]);
     assert!(greeting.starts_with(": "));

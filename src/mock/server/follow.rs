@@ -9,21 +9,20 @@ use futures_util::stream;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::mock::control::{Follow, Wait, WaitView, data_reply};
+use crate::mock::control::{Follow, Wait, WaitView};
 use crate::mock::journal::{Entry, EntryView};
-use crate::mock::message::Reply;
+use crate::mock::reply::Reply;
 
-use super::Shared;
-use super::activity::UnderWay;
-use super::outgoing::{Outgoing, pieces};
+use super::bodies::{Outgoing, pieces};
+use super::state::{ServerState, UnderWay};
 
 /// How often a silent stream says that it is still there.
 const SILENCE: Duration = Duration::from_secs(15);
 
 /// Waits until enough entries match, the time is out, or the server stops.
-pub(super) async fn wait(shared: &Shared, asked: Wait) -> Reply {
+pub(super) async fn wait(state: &ServerState, asked: Wait) -> Reply {
     let Wait { workspace, filter, mut from, count, timeout } = asked;
-    let mut stopping = shared.stopping.clone();
+    let mut stopping = state.stopping.clone();
     let end = Instant::now() + timeout;
     let mut matched: Vec<Arc<Entry>> = Vec::new();
     let complete = loop {
@@ -43,7 +42,7 @@ pub(super) async fn wait(shared: &Shared, asked: Wait) -> Reply {
         }
     };
     let entries = matched.iter().map(|entry| EntryView::from(&**entry)).collect();
-    data_reply(200, WaitView { complete, count: matched.len(), entries })
+    Reply::data(200, WaitView { complete, count: matched.len(), entries })
 }
 
 /// Entries as server-sent events, until the client goes away or the server stops.
@@ -51,7 +50,7 @@ pub(super) fn follow(stopping: watch::Receiver<bool>, asked: Follow, under_way: 
     let state = (asked, stopping, true);
     let events = stream::unfold(state, |(mut asked, mut stopping, first)| async move {
         let text = if first {
-            Some(asked.telling.greeting.to_owned())
+            Some(asked.format.greeting.to_owned())
         } else {
             next_events(&mut asked, &mut stopping).await
         };
@@ -63,17 +62,17 @@ pub(super) fn follow(stopping: watch::Receiver<bool>, asked: Follow, under_way: 
 /// The events that are next, however long it takes; nothing when the server stops.
 async fn next_events(asked: &mut Follow, stopping: &mut watch::Receiver<bool>) -> Option<String> {
     loop {
-        if !asked.telling.pause.is_zero() {
+        if !asked.format.pause.is_zero() {
             tokio::select! {
-                () = tokio::time::sleep(asked.telling.pause) => {}
+                () = tokio::time::sleep(asked.format.pause) => {}
                 _ = stopping.wait_for(|stopping| *stopping) => return None,
             }
         }
         let mut arrival = pin!(asked.workspace.journal.arrival());
         arrival.as_mut().enable();
-        let found = asked.workspace.journal.newest(&asked.filter, asked.from, asked.telling.most);
+        let found = asked.workspace.journal.newest(&asked.filter, asked.from, asked.format.most);
         let mut text = String::new();
-        (asked.telling.write)(&mut text, &asked.workspace, &found);
+        (asked.format.write)(&mut text, &asked.workspace, &found);
         asked.from = found.next;
         if !text.is_empty() {
             return Some(text);

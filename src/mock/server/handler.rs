@@ -11,28 +11,29 @@ use http::header::{
 use http::{Response, StatusCode, Version};
 use hyper::body::{Body, Incoming};
 
-use crate::mock::control::{Answer, CONTROL_PREFIX, Follow, Wait};
-use crate::mock::errors;
+use crate::mock::control::{Answer, CONTROL_PREFIX};
 use crate::mock::faults::Damage;
 use crate::mock::gateway::Delivery;
-use crate::mock::message::{Reply, Request};
 use crate::mock::page;
+use crate::mock::reply::{self, Reply};
+use crate::mock::request::Request;
 use crate::mock::summary::Reason;
 
-use super::activity::UnderWay;
-use super::body::{Read, read};
+use super::bodies::{Outgoing, Severed, cut_off, read, slow, whole};
 use super::follow::{follow, wait};
-use super::outgoing::{Outgoing, Severed, cut_off, slow, whole};
+use super::state::UnderWay;
 
 /// The most header lines for which no memory is asked for.
 const FEW: usize = 24;
 
+/// Where the description of the product API is served, as the vendor's pages and clients give it.
+const PRODUCT_PATH: &str = "/openapi.json";
+const PRODUCT: &str = include_str!("../product.json");
+
 /// What is to be done next about a request.
 enum Next {
-    Answer(Delivery),
-    Reply(Reply),
-    Wait(Wait),
-    Follow(Follow),
+    Deliver(Delivery),
+    Control(Answer),
 }
 
 /// Answers a request, or severs its connection.
@@ -45,24 +46,23 @@ pub(super) async fn handle(
     // What has to be waited for is kept apart: this future is moved for every request, and nearly all are answered at
     // once.
     let (body, arrived) = if body.is_end_stream() {
-        (Read::Whole(Bytes::new()), since)
+        (Ok(Bytes::new()), since)
     } else {
-        (Box::pin(read(body, under_way.shared().body_timeout)).await, Instant::now())
+        (Box::pin(read(body, under_way.state().body_timeout)).await, Instant::now())
     };
     let version = head.version;
     match next(&under_way, head, body, since, arrived) {
-        Next::Answer(delivery) if delivery.is_plain() => at_once(delivery, version, under_way),
-        Next::Answer(delivery) => Box::pin(answer(delivery, version, under_way)).await,
-        Next::Reply(reply) => Ok(response(reply, version).map(whole)),
-        Next::Wait(asked) => {
-            let reply = Box::pin(wait(under_way.shared(), asked)).await;
+        Next::Deliver(delivery) if delivery.is_plain() => at_once(delivery, version, under_way),
+        Next::Deliver(delivery) => Box::pin(deliver(delivery, version, under_way)).await,
+        Next::Control(Answer::Reply(reply)) => Ok(response(reply, version).map(whole)),
+        Next::Control(Answer::Wait(asked)) => {
+            let reply = Box::pin(wait(under_way.state(), asked)).await;
             Ok(response(reply, version).map(whole))
         }
-        Next::Follow(asked) => {
-            let mut reply = Reply { status: 200, ..Reply::default() };
-            reply.push("content-type", "text/event-stream");
+        Next::Control(Answer::Follow(asked)) => {
+            let mut reply = Reply::of_type(200, "text/event-stream", &[][..]);
             reply.push("cache-control", "no-store");
-            let stopping = under_way.shared().stopping.clone();
+            let stopping = under_way.state().stopping.clone();
             Ok(response(reply, version).map(|_| follow(stopping, asked, under_way)))
         }
     }
@@ -72,11 +72,11 @@ pub(super) async fn handle(
 fn next(
     under_way: &UnderWay,
     head: http::request::Parts,
-    body: Read,
+    body: Result<Bytes, Reason>,
     since: Instant,
     arrived: Instant,
 ) -> Next {
-    let (shared, connection) = (under_way.shared(), under_way.connection());
+    let (state, connection) = (under_way.state(), under_way.connection());
     let lines = head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     // HTTP/2 says the host in the target instead of a header line.
     let host = head.uri.authority().filter(|_| !head.headers.contains_key(HOST));
@@ -90,45 +90,33 @@ fn next(
         many = lines.collect();
         &many
     };
-    let bytes: &[u8] = if let Read::Whole(bytes) = &body { bytes } else { &[] };
     let request = Request {
         method: head.method.as_str(),
         path: head.uri.path(),
         query: head.uri.query().unwrap_or_default(),
         headers,
-        body: bytes,
-        body_too_large: matches!(body, Read::TooLarge),
+        body: body.as_deref().unwrap_or_default(),
+        body_too_large: body == Err(Reason::TooLarge),
         connection: connection.number,
         http2: head.version == Version::HTTP_2,
         peer: Some(connection.peer.ip()),
     };
-    let now = shared.time(arrived);
-    let broken = match body {
-        Read::Whole(_) | Read::TooLarge => None,
-        Read::TooSlow => Some(Reason::TooSlow),
-        Read::Broken => Some(Reason::BrokeOff),
-    };
-    if let Some(why) = broken {
-        let reply = broken_reply(&why);
-        shared.gateway.take_broken(&request, now, since, why, &reply);
-        return Next::Reply(reply);
+    let now = state.time(arrived);
+    if let Err(reason @ (Reason::TooSlow | Reason::BrokeOff)) = &body {
+        let reply = broken_reply(reason);
+        state.gateway.take_broken(&request, (now, since), reason.clone(), &reply);
+        return Next::Control(Answer::Reply(reply));
     }
-    let control_answer = if page::is_page(request.path) {
-        Some(page::handle(&shared.control, &request, now))
-    } else {
-        request.path.starts_with(CONTROL_PREFIX).then(|| shared.control.handle(&request, now))
-    };
-    if let Some(answer) = control_answer {
-        return match answer {
-            Answer::Reply(reply) => Next::Reply(reply),
-            Answer::Wait(asked) => Next::Wait(asked),
-            Answer::Follow(asked) => Next::Follow(asked),
-        };
+    if page::is_page(request.path) {
+        return Next::Control(page::handle(&state.control, &request, now));
     }
-    if request.path == crate::mock::product::PATH && matches!(request.method, "GET" | "HEAD") {
-        return Next::Reply(crate::mock::product::reply());
+    if request.path.starts_with(CONTROL_PREFIX) {
+        return Next::Control(state.control.handle(&request, now));
     }
-    Next::Answer(shared.gateway.take(&request, now, since))
+    if request.path == PRODUCT_PATH && matches!(request.method, "GET" | "HEAD") {
+        return Next::Control(Answer::Reply(Reply::json(200, PRODUCT.as_bytes())));
+    }
+    Next::Deliver(state.gateway.take(&request, now, since))
 }
 
 /// Gives the reply as it is.
@@ -147,7 +135,7 @@ fn at_once(
 }
 
 /// Carries out what is to be done about a request.
-async fn answer(
+async fn deliver(
     delivery: Delivery,
     version: Version,
     under_way: UnderWay,
@@ -190,13 +178,13 @@ fn sized(mut response: Response<Bytes>) -> Response<Bytes> {
     response
 }
 
-fn broken_reply(why: &Reason) -> Reply {
-    if *why == Reason::TooSlow {
-        let mut reply = errors::error(408, "REQUEST_TIMEOUT", "The request body took too long.");
+fn broken_reply(reason: &Reason) -> Reply {
+    if *reason == Reason::TooSlow {
+        let mut reply = reply::error(408, "REQUEST_TIMEOUT", "The request body took too long.");
         reply.close = true;
         return reply;
     }
-    errors::error(400, "BAD_REQUEST", "The body broke off.")
+    reply::error(400, "BAD_REQUEST", "The body broke off.")
 }
 
 fn response(reply: Reply, version: Version) -> Response<Bytes> {

@@ -1,12 +1,10 @@
 //! The server that carries the engine over HTTP/1.1 and HTTP/2 (prior knowledge).
 
-mod activity;
-mod body;
+mod bodies;
 mod connection;
 mod follow;
 mod handler;
-mod line;
-mod outgoing;
+mod state;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
@@ -18,49 +16,24 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::contract::ApiKey;
 
-use super::configuration::{Configuration, InForce};
+use super::clock::epoch_ms;
 use super::control::Control;
 use super::engine::Engine;
 use super::gateway::Gateway;
-use super::handle::MockHandle;
-use super::keys::KeySpec;
-use super::options::{MockError, MockOptions};
+use super::keys::{KeySpec, WELL_KNOWN_KEYS};
+use super::options::{Configuration, InForce, MockError, MockOptions};
 use super::settings::Settings;
 use super::sync::lock;
-use super::well_known::WELL_KNOWN_KEYS;
-use connection::Carrier;
+use connection::Acceptor;
+use state::ServerState;
 
-/// The largest body the server reads.
-pub const BODY_LIMIT: usize = 4 * 1024 * 1024;
+pub use bodies::BODY_LIMIT;
 
 /// How long to pause when the system has no connection to give, such as when it is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// How many connections may wait to be taken up, where the system allows it.
 const BACKLOG: u32 = 4_096;
-
-/// What all connections share.
-#[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) gateway: Gateway,
-    pub(super) control: Control,
-    pub(super) body_timeout: Duration,
-    /// True when the server stops.
-    pub(super) stopping: watch::Receiver<bool>,
-    started: Instant,
-}
-
-impl Shared {
-    /// The server's time in milliseconds. It never goes back.
-    pub(super) fn now(&self) -> u64 {
-        self.time(Instant::now())
-    }
-
-    /// The server's time at an instant.
-    pub(super) fn time(&self, at: Instant) -> u64 {
-        u64::try_from(at.saturating_duration_since(self.started).as_millis()).unwrap_or(u64::MAX)
-    }
-}
 
 /// A running mock. Dropping it stops it at once; [`MockServer::stop`] lets requests under way finish.
 ///
@@ -79,7 +52,7 @@ pub struct MockServer {
     stop: watch::Sender<bool>,
     accepting: JoinHandle<()>,
     engine: Arc<Engine>,
-    shared: Arc<Shared>,
+    state: Arc<ServerState>,
     in_force: Mutex<InForce>,
 }
 
@@ -96,7 +69,7 @@ impl MockServer {
         let address = listener.local_addr().map_err(bind_error)?;
         let (stop, stopped) = watch::channel(false);
         let gateway = Gateway::new(Arc::clone(&engine), options.log.clone());
-        let shared = Arc::new(Shared {
+        let state = Arc::new(ServerState {
             control: Control::new(
                 Arc::clone(&engine),
                 Arc::clone(&gateway.meters),
@@ -107,9 +80,9 @@ impl MockServer {
             stopping: stopped.clone(),
             started: Instant::now(),
         });
-        let carrier = Carrier::new(Arc::clone(&shared), &options);
-        let accepting = tokio::spawn(accept(listener, carrier, stopped, options.grace));
-        Ok(Self { address, stop, accepting, engine, shared, in_force: Mutex::default() })
+        let acceptor = Acceptor::new(Arc::clone(&state), &options);
+        let accepting = tokio::spawn(accept(listener, acceptor, stopped, options.grace));
+        Ok(Self { address, stop, accepting, engine, state, in_force: Mutex::default() })
     }
 
     /// The base URL, such as `http://127.0.0.1:4010`.
@@ -130,13 +103,12 @@ impl MockServer {
     pub fn configure(&self, configuration: Configuration) -> Result<(), MockError> {
         let mut in_force = lock(&self.in_force);
         in_force
-            .change(&self.engine, configuration, self.shared.now())
+            .change(&self.engine, configuration, self.state.now())
             .map_err(|error| MockError::Keys(error.to_string()))
     }
 
-    /// What a test does to it besides sending requests.
-    pub(super) fn handle(&self) -> MockHandle {
-        MockHandle::new(Arc::clone(&self.engine), self.shared.started)
+    pub(super) fn started(&self) -> Instant {
+        self.state.started
     }
 
     /// The engine behind it.
@@ -172,7 +144,7 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
 /// An engine with the well-known keys.
 fn engine(options: &MockOptions) -> Result<Engine, MockError> {
     let settings = Settings::new(options.deviations.clone(), options.limiter, options.quotas)?;
-    let engine = Engine::with_journals(settings, MockHandle::epoch_ms(), options.journal);
+    let engine = Engine::with_journals(settings, epoch_ms(), options.journal);
     let workspace = engine.default_workspace();
     for (number, key) in WELL_KNOWN_KEYS.iter().enumerate() {
         let plaintext = ApiKey::new(key.plaintext).map_err(|error| MockError::Keys(error.to_string()))?;
@@ -186,7 +158,7 @@ fn engine(options: &MockOptions) -> Result<Engine, MockError> {
 
 async fn accept(
     listener: TcpListener,
-    carrier: Carrier,
+    acceptor: Acceptor,
     mut stopped: watch::Receiver<bool>,
     deadline: Duration,
 ) {
@@ -201,7 +173,7 @@ async fn accept(
         match accepted {
             Ok((stream, peer)) => {
                 number += 1;
-                connections.spawn(carrier.carry(stream, peer, number, stopped.clone()));
+                connections.spawn(acceptor.serve(stream, peer, number, stopped.clone()));
             }
             Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
         }

@@ -1,6 +1,5 @@
 //! What a workspace remembers: aggregates of sessions and tools, never the events themselves.
 
-mod days;
 mod recent;
 mod scores;
 mod session;
@@ -11,11 +10,11 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::ingest::{Event, Score};
-use days::Days;
 use recent::Recent;
 use scores::Scores;
 use session::Session;
 
+use views::Days;
 pub(crate) use views::{DateRange, SessionList};
 
 /// How much a store keeps.
@@ -110,12 +109,10 @@ impl Store {
         }
     }
 
-    /// How many sessions it knows.
     pub(crate) fn session_count(&self) -> usize {
         self.sessions.len()
     }
 
-    /// The session with this number.
     fn at(&self, index: usize) -> &Session {
         &self.sessions[index - self.first]
     }

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
-use crate::mock::hashed::Hashed;
 use crate::mock::ingest::Event;
+use crate::mock::keys::Hashed;
 
 /// How many events are remembered at least: more than a minute at the documented rate.
 pub(super) const CAPACITY: usize = 131_072;
@@ -34,7 +34,7 @@ impl Recent {
     pub(super) fn is_new(&mut self, session: SessionHash, event: &Event<'_>) -> bool {
         // The hash of the session is nobody's to guess, and within a session no two events have the same fingerprint:
         // times have far fewer than 60 bits, and each step can be undone.
-        let what = event.at.wrapping_mul(16) ^ i64::from(event.kind.number());
+        let what = event.at.wrapping_mul(16) ^ i64::from(event.kind.0);
         let fingerprint = mixed(session.0 ^ mixed(what.cast_unsigned()));
         if self.old.contains(&fingerprint) || !self.young.insert(fingerprint) {
             return false;

@@ -54,7 +54,6 @@ impl SubAssign<&Self> for ToolTotals {
     }
 }
 
-/// The sums of one session.
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) id: Arc<str>,
@@ -104,7 +103,6 @@ impl Session {
         self.last_end
     }
 
-    /// About how many bytes it takes.
     pub(super) fn weight(&self) -> usize {
         TABLES
             + size_of::<Self>()
@@ -118,16 +116,21 @@ impl Session {
         self.events += 1;
         self.first_event = Some(self.first_event.map_or(event.at, |first| first.min(event.at)));
         match event.kind {
-            EventType::SessionStart => {
+            EventType::SESSION_START => {
                 self.first_start = Some(self.first_start.map_or(event.at, |first| first.min(event.at)));
             }
-            EventType::SessionEnd => {
+            EventType::SESSION_END => {
                 self.last_end = Some(self.last_end.map_or(event.at, |last| last.max(event.at)));
             }
-            EventType::ToolUse => self.tool_use(event),
-            EventType::ToolResult => self.tool_result(event),
-            EventType::Other(_) => {}
+            EventType::TOOL_USE => self.tool_use(event),
+            EventType::TOOL_RESULT => self.tool_result(event),
+            _ => {}
         }
+    }
+
+    /// Its tools, with what happened with them.
+    pub(super) fn totals(&self) -> impl Iterator<Item = (&str, &ToolTotals)> {
+        self.tools.iter().map(|(name, totals)| (&**name, totals))
     }
 
     #[cfg(test)]

@@ -17,9 +17,9 @@ fn event(session: &str, kind: EventType, at: i64) -> Event<'_> {
 fn a_session_is_its_start_its_end_and_its_sums() {
     let mut store = Store::default();
     store.ingest(&[
-        event("s", EventType::ToolUse, 500),
-        event("s", EventType::SessionStart, 1_000),
-        event("s", EventType::SessionEnd, 4_000),
+        event("s", EventType::TOOL_USE, 500),
+        event("s", EventType::SESSION_START, 1_000),
+        event("s", EventType::SESSION_END, 4_000),
     ]);
     let list = store.sessions(None, 50, 0);
     let row = &list.sessions[0];
@@ -30,7 +30,7 @@ fn a_session_is_its_start_its_end_and_its_sums() {
 #[test]
 fn a_session_without_a_start_begins_with_its_first_event_and_is_open() {
     let mut store = Store::default();
-    store.ingest(&[event("s", EventType::ToolUse, 700), event("s", EventType::ToolUse, 600)]);
+    store.ingest(&[event("s", EventType::TOOL_USE, 700), event("s", EventType::TOOL_USE, 600)]);
     let list = store.sessions(None, 50, 0);
     assert_eq!(list.sessions[0].started_at, "1970-01-01T00:00:00.600Z");
     assert_eq!((&list.sessions[0].ended_at, list.sessions[0].duration_ms), (&None, None));
@@ -40,7 +40,7 @@ fn a_session_without_a_start_begins_with_its_first_event_and_is_open() {
 fn sessions_come_newest_first_and_in_pages() {
     let mut store = Store::default();
     for (number, id) in ["a", "b", "c", "d"].into_iter().enumerate() {
-        store.ingest(&[event(id, EventType::SessionStart, number as i64 * DAY_MS)]);
+        store.ingest(&[event(id, EventType::SESSION_START, number as i64 * DAY_MS)]);
     }
     let ids = |list: SessionList<'_>| list.sessions.iter().map(|row| row.id.to_owned()).collect::<Vec<_>>();
     assert_eq!(ids(store.sessions(None, 2, 1)), ["c", "b"]);
@@ -54,7 +54,7 @@ fn sessions_come_newest_first_and_in_pages() {
 #[test]
 fn a_repeated_event_is_stored_once() {
     let mut store = Store::default();
-    let one = event("s", EventType::ToolUse, 1);
+    let one = event("s", EventType::TOOL_USE, 1);
     assert_eq!(store.ingest(&[one.clone(), one.clone()]), 1);
     assert_eq!(store.ingest(&[one]), 0);
     assert_eq!(store.overview(EVER).total_events, 1);
@@ -64,9 +64,9 @@ fn a_repeated_event_is_stored_once() {
 fn a_repetition_is_known_for_so_many_events_and_not_for_ever() {
     let mut store = Store::default();
     let others = |from: usize, count: usize| -> Vec<Event<'static>> {
-        (from..from + count).map(|at| event("s", EventType::ToolUse, at as i64)).collect()
+        (from..from + count).map(|at| event("s", EventType::TOOL_USE, at as i64)).collect()
     };
-    let first = event("s", EventType::SessionStart, 0);
+    let first = event("s", EventType::SESSION_START, 0);
     store.ingest(std::slice::from_ref(&first));
     assert_eq!(
         store.ingest(&others(0, recent::CAPACITY - 1)),
@@ -88,11 +88,11 @@ fn a_result_is_paired_by_its_correlation() {
         ..event("s", kind, at)
     };
     store.ingest(&[
-        call(EventType::ToolUse, 0, "1", Some("Bash"), false),
-        call(EventType::ToolUse, 10, "2", Some("Bash"), false),
-        call(EventType::ToolResult, 40, "2", None, true),
-        call(EventType::ToolResult, 50, "1", None, false),
-        call(EventType::ToolResult, 60, "9", Some("Bash"), false),
+        call(EventType::TOOL_USE, 0, "1", Some("Bash"), false),
+        call(EventType::TOOL_USE, 10, "2", Some("Bash"), false),
+        call(EventType::TOOL_RESULT, 40, "2", None, true),
+        call(EventType::TOOL_RESULT, 50, "1", None, false),
+        call(EventType::TOOL_RESULT, 60, "9", Some("Bash"), false),
     ]);
     let list = store.tools(EVER, 10);
     assert_eq!(list.tools.len(), 1);
@@ -108,7 +108,7 @@ fn memory_does_not_grow_with_events() {
         store.ingest(&[Event {
             tool: Some(Cow::Borrowed("Bash")),
             correlation_id: Some(Cow::Borrowed(&id)),
-            ..event("s", EventType::ToolUse, at)
+            ..event("s", EventType::TOOL_USE, at)
         }]);
     }
     assert_eq!(store.sessions.len(), 1);
@@ -117,11 +117,11 @@ fn memory_does_not_grow_with_events() {
 }
 
 const KINDS: [EventType; 5] = [
-    EventType::SessionStart,
-    EventType::SessionEnd,
-    EventType::ToolUse,
-    EventType::ToolResult,
-    EventType::Other(0),
+    EventType::SESSION_START,
+    EventType::SESSION_END,
+    EventType::TOOL_USE,
+    EventType::TOOL_RESULT,
+    EventType(4),
 ];
 const IDS: [&str; 4] = ["alpha", "beta", "gamma", "delta"];
 const TOOLS: [&str; 7] = ["Bash", "Read", "Edit", "Grep", "Glob", "Task", "Web"];
@@ -157,12 +157,12 @@ proptest! {
             }
         }
         let started = |events: &[&Event<'_>]| {
-            let starts = events.iter().filter(|event| event.kind == EventType::SessionStart);
+            let starts = events.iter().filter(|event| event.kind == EventType::SESSION_START);
             starts.map(|event| event.at).min().or(events.iter().map(|event| event.at).min()).unwrap()
         };
         sessions.retain(|_, events| (range.from..=range.to).contains(&started(events)));
         let mut tools: BTreeMap<&str, u64> = BTreeMap::new();
-        for event in sessions.values().flatten().filter(|event| event.kind == EventType::ToolUse) {
+        for event in sessions.values().flatten().filter(|event| event.kind == EventType::TOOL_USE) {
             *tools.entry(event.tool.as_deref().unwrap()).or_default() += 1;
         }
         let mut ranked: Vec<(&str, u64)> = tools.into_iter().collect();
@@ -184,7 +184,7 @@ proptest! {
         prop_assert_eq!(list.total, sessions.len());
         for row in &list.sessions {
             prop_assert_eq!(row.event_count, sessions[row.id].len() as u64);
-            let ends = sessions[row.id].iter().filter(|event| event.kind == EventType::SessionEnd);
+            let ends = sessions[row.id].iter().filter(|event| event.kind == EventType::SESSION_END);
             let end = ends.map(|event| event.at).max();
             prop_assert_eq!(row.duration_ms, end.map(|end| (end - started(&sessions[row.id])).max(0)));
         }
@@ -196,7 +196,8 @@ fn a_session_names_so_many_tools_and_loses_no_invocation() {
     let mut store = Store::default();
     for number in 0..1_000 {
         let name = format!("tool {number}");
-        store.ingest(&[Event { tool: Some(Cow::Borrowed(&name)), ..event("s", EventType::ToolUse, number) }]);
+        store
+            .ingest(&[Event { tool: Some(Cow::Borrowed(&name)), ..event("s", EventType::TOOL_USE, number) }]);
     }
     assert_eq!(store.sessions[0].tools.len(), 257);
     assert_eq!(store.overview(EVER).total_tool_invocations, 1_000);
@@ -208,7 +209,7 @@ fn sessions_take_so_many_bytes_whatever_their_ids() {
     let mut store = Store { bounds: Bounds { bytes: 1_000_000, ..Bounds::default() }, ..Store::default() };
     for number in 0..500 {
         let id = format!("{number}{}", "x".repeat(10_000));
-        store.ingest(&[event(&id, EventType::SessionStart, number)]);
+        store.ingest(&[event(&id, EventType::SESSION_START, number)]);
     }
     assert!(store.bytes <= 1_000_000 && (80..100).contains(&store.session_count()));
     let weights: usize = store.sessions.iter().map(Session::weight).sum();
@@ -252,7 +253,7 @@ proptest! {
         let overview = store.overview(EVER);
         prop_assert_eq!(overview.total_sessions, kept.len());
         prop_assert_eq!(overview.total_events, all().count() as u64);
-        let uses = all().filter(|event| event.kind == EventType::ToolUse);
+        let uses = all().filter(|event| event.kind == EventType::TOOL_USE);
         let mut tools: BTreeMap<&str, u64> = BTreeMap::new();
         uses.for_each(|event| *tools.entry(event.tool.as_deref().unwrap()).or_default() += 1);
         let listed: BTreeMap<&str, u64> =

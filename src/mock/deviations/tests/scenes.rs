@@ -10,7 +10,8 @@ use crate::contract::{ApiKey, Endpoint, Scope, Tier};
 use crate::mock::behaviour::Behaviour;
 use crate::mock::engine::Engine;
 use crate::mock::keys::KeySpec;
-use crate::mock::message::{Reply, Request};
+use crate::mock::reply::Reply;
+use crate::mock::request::Request;
 
 pub(super) const READ: &str = "ct_live_Aq3fT8mZr1LkW6xYc0PdVb5NsHj2GuEe";
 const READ_2: &str = "ct_live_bT7yQ2wXk9RmZ4cLp6VnHs1JdGf8UaEo";

@@ -1,4 +1,4 @@
-//! Whether a connection has requests under way, when it last had, and whether a fault severs it.
+//! What is known while the server runs: what all connections have in common, one connection, one request under way.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,15 +6,39 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use http::Version;
+use tokio::sync::watch;
 
-use super::Shared;
+use crate::mock::control::Control;
+use crate::mock::gateway::Gateway;
+
+/// What all connections share.
+#[derive(Debug)]
+pub(super) struct ServerState {
+    pub(super) gateway: Gateway,
+    pub(super) control: Control,
+    pub(super) body_timeout: Duration,
+    /// True when the server stops.
+    pub(super) stopping: watch::Receiver<bool>,
+    pub(super) started: Instant,
+}
+
+impl ServerState {
+    /// The server's time in milliseconds. It never goes back.
+    pub(super) fn now(&self) -> u64 {
+        self.time(Instant::now())
+    }
+
+    /// The server's time at an instant.
+    pub(super) fn time(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.started).as_millis()).unwrap_or(u64::MAX)
+    }
+}
 
 /// How long a connection may have nothing under way.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Idle {
     /// Until the header of a request is there.
     pub(super) header: Duration,
-    /// In any case.
     pub(super) connection: Duration,
 }
 
@@ -26,8 +50,8 @@ impl Idle {
 
 /// What is known about a connection while it is open.
 #[derive(Debug)]
-pub(super) struct Activity {
-    pub(super) shared: Arc<Shared>,
+pub(super) struct Connection {
+    pub(super) state: Arc<ServerState>,
     /// Which connection it is, and whose.
     pub(super) number: u64,
     pub(super) peer: SocketAddr,
@@ -37,11 +61,11 @@ pub(super) struct Activity {
     severed: AtomicBool,
 }
 
-impl Activity {
-    pub(super) fn new(shared: Arc<Shared>, number: u64, peer: SocketAddr) -> Self {
+impl Connection {
+    pub(super) fn new(state: Arc<ServerState>, number: u64, peer: SocketAddr) -> Self {
         Self {
-            last_ms: AtomicU64::new(shared.now()),
-            shared,
+            last_ms: AtomicU64::new(state.now()),
+            state,
             number,
             peer,
             under_way: AtomicUsize::new(0),
@@ -54,7 +78,7 @@ impl Activity {
     /// for the header of the next one.
     pub(super) fn is_idle(&self, rule: Idle) -> bool {
         let most = if self.http2.load(Ordering::Relaxed) { rule.connection } else { rule.shortest() };
-        let now = self.shared.now();
+        let now = self.state.now();
         let idle = now.saturating_sub(self.last_ms.load(Ordering::Acquire));
         self.under_way.load(Ordering::Acquire) == 0 && u128::from(idle) >= most.as_millis()
     }
@@ -67,24 +91,23 @@ impl Activity {
 
 /// A request under way. It ends however it ends, also when the client goes away in the middle of it.
 pub(super) struct UnderWay {
-    activity: Arc<Activity>,
+    connection: Arc<Connection>,
     ended: Option<Instant>,
 }
 
 impl UnderWay {
-    pub(super) fn begin(activity: &Arc<Activity>, version: Version) -> Self {
-        activity.under_way.fetch_add(1, Ordering::AcqRel);
-        activity.http2.store(version == Version::HTTP_2, Ordering::Relaxed);
-        Self { activity: Arc::clone(activity), ended: None }
+    pub(super) fn begin(connection: &Arc<Connection>, version: Version) -> Self {
+        connection.under_way.fetch_add(1, Ordering::AcqRel);
+        connection.http2.store(version == Version::HTTP_2, Ordering::Relaxed);
+        Self { connection: Arc::clone(connection), ended: None }
     }
 
-    /// The connection it came over.
-    pub(super) fn connection(&self) -> &Activity {
-        &self.activity
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
     }
 
-    pub(super) fn shared(&self) -> &Shared {
-        &self.activity.shared
+    pub(super) fn state(&self) -> &ServerState {
+        &self.connection.state
     }
 
     /// It ends now, at this instant: who knows the time need not ask for it again.
@@ -92,16 +115,15 @@ impl UnderWay {
         self.ended = Some(now);
     }
 
-    /// The connection is to end with a reset.
     pub(super) fn sever(&self) {
-        self.activity.severed.store(true, Ordering::Release);
+        self.connection.severed.store(true, Ordering::Release);
     }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
         let now = self.ended.unwrap_or_else(Instant::now);
-        self.activity.last_ms.store(self.activity.shared.time(now), Ordering::Release);
-        self.activity.under_way.fetch_sub(1, Ordering::AcqRel);
+        self.connection.last_ms.store(self.connection.state.time(now), Ordering::Release);
+        self.connection.under_way.fetch_sub(1, Ordering::AcqRel);
     }
 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::payloads::shown;
-use super::tests::{BOTH, ask, engine};
+use super::{BOTH, ask, engine};
 
 const KINDS: [&str; 5] = ["session_start", "session_end", "tool_use", "tool_result", "error"];
 const SESSIONS: [&str; 3] = [

@@ -1,9 +1,9 @@
-//! Layer 2 of the contract, bullet by bullet, as a client sees it.
+//! What bodies hold and answers say, point by point, as a client sees it.
 
 use serde_json::{Value, json};
 
-use super::tests::{BOTH, ask, engine, get};
-use super::*;
+use super::{BOTH, ask, engine, get};
+use crate::mock::engine::*;
 
 const UUID: &str = "0b8f9a52-6c1d-4e0e-9d0a-3f1f6f0b7c11";
 

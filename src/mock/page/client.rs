@@ -1,20 +1,20 @@
-//! The page as a client of the control API, in the same process.
+//! What a browser sends, and the page as a client of the control API in the same process.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::mock::control::{Answer, CONTROL_PREFIX, Control};
-use crate::mock::message::{Reply, Request};
+use crate::mock::reply::Reply;
+use crate::mock::request::{Request, decoded};
 
 /// Why something cannot be shown or done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Problem {
     pub(super) status: u16,
-    /// In a sentence.
     pub(super) message: String,
 }
 
-/// Who looks at a workspace.
-pub(super) struct Visitor<'a> {
+/// The page as somebody sees it who looks at a workspace.
+pub(super) struct Client<'a> {
     control: &'a Control,
     pub(super) request: &'a Request<'a>,
     now: u64,
@@ -36,8 +36,8 @@ impl From<Reply> for Problem {
     }
 }
 
-impl<'a> Visitor<'a> {
-    /// A visitor of the workspace with this id, else of the default one.
+impl<'a> Client<'a> {
+    /// Looks at the workspace with this id, else at the default one.
     pub(super) fn new(
         control: &'a Control,
         request: &'a Request<'a>,
@@ -48,7 +48,6 @@ impl<'a> Visitor<'a> {
         Ok(Self { control, request, now, workspace: step(workspace)?.to_owned() })
     }
 
-    /// Asks about the workspace.
     pub(super) fn get(&self, path: &str, query: &str) -> Result<Value, Problem> {
         self.get_of_all(&format!("workspaces/{}{path}", self.workspace), query)
     }
@@ -95,4 +94,41 @@ fn data(answer: Answer) -> Result<Value, Problem> {
     let mut body: Value = serde_json::from_slice(&reply.body)
         .map_err(|problem| Problem::new(500, format!("The answer cannot be read: {problem}")))?;
     Ok(body["data"].take())
+}
+
+/// A form as browsers send it: what was filled in; fields left empty are not there.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Form(Vec<(String, String)>);
+
+impl Form {
+    pub(super) fn of(request: &Request<'_>) -> Result<Self, Problem> {
+        let kind = request.header_text("content-type").unwrap_or_default();
+        if !kind.starts_with("application/x-www-form-urlencoded") || request.body_too_large {
+            return Err(Problem::new(400, "This is no form of the page."));
+        }
+        let text = String::from_utf8_lossy(request.body);
+        let pairs = text.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        let pairs = pairs.map(|(name, value)| (decoded(name).into_owned(), decoded(value).trim().to_owned()));
+        Ok(Self(pairs.filter(|(_, value)| !value.is_empty()).collect()))
+    }
+
+    pub(super) fn first(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(super) fn all<'a, 'n>(&'a self, name: &'n str) -> impl Iterator<Item = &'a str> + use<'a, 'n> {
+        self.0.iter().filter(move |(field, _)| field == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(super) fn number(&self, name: &str) -> Result<Option<u64>, Problem> {
+        let number = |text: &str| {
+            text.parse().map_err(|_| Problem::new(400, format!("`{name}` is a whole number, not `{text}`")))
+        };
+        self.first(name).map(number).transpose()
+    }
+
+    /// The fields, to be shown again.
+    pub(super) fn fields(&self) -> Map<String, Value> {
+        self.0.iter().rev().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect()
+    }
 }

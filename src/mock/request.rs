@@ -1,11 +1,74 @@
-//! What is known about a request while it is answered.
+//! A request as the engine sees it, plain values and no HTTP library, and what is known about it while it is answered.
 
+use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::Arc;
+
+use percent_encoding::percent_decode_str;
 
 use crate::contract::Endpoint;
 
 use super::keys::KeyEntry;
-use super::message::Request;
+
+/// A request, read whole, borrowed from whoever read it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Request<'a> {
+    /// The method, in capitals as sent.
+    pub method: &'a str,
+    /// The path, still percent-encoded.
+    pub path: &'a str,
+    /// What follows `?`, or nothing.
+    pub query: &'a str,
+    /// The header lines in order; names in any case.
+    pub headers: &'a [(&'a str, &'a [u8])],
+    /// The body.
+    pub body: &'a [u8],
+    /// Whether the body was larger than the server reads; `body` is empty then.
+    pub body_too_large: bool,
+    /// Which connection it came over; only deviations ask.
+    pub connection: u64,
+    /// Whether it came in HTTP/2; only deviations ask.
+    pub http2: bool,
+    /// Who sent it, where that is known; only deviations ask.
+    pub peer: Option<IpAddr>,
+}
+
+impl<'a> Request<'a> {
+    /// The values of every line of a header, in order. Header names have no case.
+    pub fn lines(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        self.headers.iter().filter(move |(line, _)| line.eq_ignore_ascii_case(name)).map(|&(_, value)| value)
+    }
+
+    /// The value of the first line of a header.
+    pub fn header(&self, name: &str) -> Option<&'a [u8]> {
+        self.lines(name).next()
+    }
+
+    /// The value of the first line of a header, if it is text.
+    pub fn header_text(&self, name: &str) -> Option<&'a str> {
+        self.header(name).and_then(|value| std::str::from_utf8(value).ok())
+    }
+
+    /// The first value of a query parameter, decoded.
+    pub fn parameter(&self, name: &str) -> Option<Cow<'a, str>> {
+        self.query.split('&').find_map(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            if key != name {
+                return None;
+            }
+            Some(decoded(value))
+        })
+    }
+}
+
+/// A value as it was meant before it was written into a query or a form.
+pub(super) fn decoded(value: &str) -> Cow<'_, str> {
+    if !value.contains(['%', '+']) {
+        return Cow::Borrowed(value);
+    }
+    let spaced = value.replace('+', " ");
+    Cow::Owned(percent_decode_str(&spaced).decode_utf8_lossy().into_owned())
+}
 
 /// What `X-API-Key` held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
