@@ -108,7 +108,7 @@ impl MockServer {
             started: Instant::now(),
         });
         let carrier = Carrier::new(Arc::clone(&shared), &options);
-        let accepting = tokio::spawn(accept(listener, carrier, stopped, options.grace));
+        let accepting = tokio::spawn(accept(listener, carrier, stopped, options.stop_deadline));
         Ok(Self { address, stop, accepting, engine, shared, in_force: Mutex::default() })
     }
 
