@@ -217,7 +217,7 @@ fn options(args: &MockArgs) -> Result<MockOptions, String> {
         journal: args.journal,
         log: args.log.then(|| Log::new(say)),
         control_token: token(args.control_token_env.as_deref())?.as_deref().and_then(ControlToken::new),
-        grace: Duration::from_secs(args.grace),
+        stop_deadline: Duration::from_secs(args.grace),
         ..MockOptions::default()
     })
 }

@@ -44,7 +44,7 @@ pub struct MockOptions {
     /// How long a connection without a request under way is kept.
     pub idle_timeout: Duration,
     /// How long requests under way are waited for when the server stops.
-    pub grace: Duration,
+    pub stop_deadline: Duration,
 }
 
 impl Default for MockOptions {
@@ -64,7 +64,7 @@ impl Default for MockOptions {
             body_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(90),
             // A container runtime kills after ten seconds, and people wait less gladly.
-            grace: Duration::from_secs(2),
+            stop_deadline: Duration::from_secs(2),
         }
     }
 }

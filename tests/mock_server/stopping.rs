@@ -73,7 +73,7 @@ async fn stopping_waits_for_what_is_under_way_and_takes_nothing_new() {
 
 #[tokio::test]
 async fn the_deadline_ends_what_takes_too_long() {
-    let options = MockOptions { grace: Duration::from_millis(100), ..MockOptions::default() };
+    let options = MockOptions { stop_deadline: Duration::from_millis(100), ..MockOptions::default() };
     let server = MockServer::start(options).await.unwrap();
     let mut stream = connect(&server).await;
     let head = "POST /api/v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{";

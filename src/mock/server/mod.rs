@@ -81,7 +81,7 @@ impl MockServer {
             started: Instant::now(),
         });
         let acceptor = Acceptor::new(Arc::clone(&state), &options);
-        let accepting = tokio::spawn(accept(listener, acceptor, stopped, options.grace));
+        let accepting = tokio::spawn(accept(listener, acceptor, stopped, options.stop_deadline));
         Ok(Self { address, stop, accepting, engine, state, in_force: Mutex::default() })
     }
 
