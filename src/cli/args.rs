@@ -17,15 +17,15 @@ pub struct SelectionArgs {
     pub ids: Vec<IdPattern>,
 
     /// Only checks of this level: must, should, rfc, observe.
-    #[arg(long, value_name = "LEVEL", value_parser = parse_level)]
+    #[arg(long, value_name = "LEVEL", value_parser = parse_level, value_delimiter = ',')]
     pub level: Vec<Level>,
 
     /// Only checks with this tag.
-    #[arg(long, value_name = "TAG")]
+    #[arg(long, value_name = "TAG", value_delimiter = ',')]
     pub tag: Vec<String>,
 
     /// Leaves out these ids or patterns.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub skip: Vec<IdPattern>,
 }
 

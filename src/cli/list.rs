@@ -24,7 +24,7 @@ pub struct ListArgs {
     pub patterns: Vec<IdPattern>,
 
     /// Only checks at this level: must, should, rfc or observe. May be repeated.
-    #[arg(long, value_name = "LEVEL", value_parser = parse_level)]
+    #[arg(long, value_name = "LEVEL", value_parser = parse_level, value_delimiter = ',')]
     pub level: Vec<Level>,
 
     /// Only checks with this tag. May be repeated; one of them is enough.

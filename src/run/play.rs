@@ -23,6 +23,7 @@ use super::schedule::Schedule;
 use super::{Fault, Options, Run, judge, plan, survey};
 use crate::contract::Tier;
 use crate::deployment::{Key, Keys, Role, Target, TargetError};
+use crate::report::page::count;
 use crate::report::{CheckResult, Event, ExitCode, RunInfo};
 use crate::scenario::Suite;
 
@@ -61,7 +62,7 @@ pub async fn record(
     let info = RunInfo {
         target: run.target.base_url.clone(),
         keys: match &run.target.keys {
-            Keys::Environment(keys) => format!("environment ({} keys)", keys.len()),
+            Keys::Environment(keys) => format!("environment ({})", count(keys.len() as u64, "key")),
             Keys::Mock(_) => "a mock's control API".to_owned(),
         },
         virtual_time: matches!(run.target.keys, Keys::Mock(_)),

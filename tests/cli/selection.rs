@@ -39,6 +39,7 @@ fn levels_and_tags_are_those_of_the_list() {
     for filter in [
         &["auth.*", "--level", "must"][..],
         &["auth.*", "--level", "rfc", "--level", "observe"],
+        &["auth.*", "--level", "rfc,observe"],
         &["auth.*", "scope.b*", "--tag", "scopes"],
     ] {
         let ids = played(filter);

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::promise::{broken_promise, spread};
-use super::reading::{Context, Lack, Outcome, no_promise};
+use super::reading::{Context, Lack, Outcome};
+use super::sent::no_promise;
 use super::{Finding, excerpt};
 use crate::run::clock::Instant;
 use crate::run::evidence::{Answer, Burst, Fresh, KeyInfo, Observation, Paced, Polled};

@@ -8,6 +8,7 @@ mod header;
 mod learn;
 mod promise;
 mod reading;
+mod sent;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,7 @@ use serde_json::Value;
 pub(crate) use answer::excerpt;
 pub(crate) use check::{Judged, judge};
 pub(crate) use learn::learn;
-pub(crate) use reading::compared;
+pub(crate) use sent::compared;
 
 /// One broken expectation, before it is put into its case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::answer::{Rules, describe, excerpt, judge_answer};
-use super::{Finding, counts, pretty};
+use super::answer::{Rules, judge_answer};
+use super::sent::{no_promise, sent_once};
+use super::{Finding, counts};
 use crate::contract::{Limits, Tier};
 use crate::report::Failure;
 use crate::run::evidence::{Answer, Burst, Evidence, Gap, KeyInfo, Look, Observation, Play, Sent};
@@ -13,7 +14,6 @@ use crate::run::limiters::Suspicion;
 use crate::run::render;
 use crate::scenario::Suite;
 use crate::scenario::model::{Action, Case, Expect, Fact, Item, Reading, Rule, Step};
-use crate::scenario::words::{StatusPattern, StatusSet, WaitFor};
 
 /// What a deployment lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,11 +142,11 @@ impl<'a> Context<'a> {
         failure
     }
 
-    fn key(&self, name: &str) -> Option<&'a KeyInfo> {
+    pub(super) fn key(&self, name: &str) -> Option<&'a KeyInfo> {
         self.play.keys.get(name)
     }
 
-    fn rules(&self, head: bool, limited: bool) -> Rules<'a> {
+    pub(super) fn rules(&self, head: bool, limited: bool) -> Rules<'a> {
         Rules {
             fixtures: &self.suite.fixtures,
             extra_members_allowed: self.evidence.deployment.extra_members_allowed,
@@ -304,179 +304,6 @@ fn listed(context: &Context<'_>, step: &Step, session: &str, found: bool) -> Out
         expected: format!("no session {session}"),
         actual: format!("session {session} is listed"),
     })])
-}
-
-/// Judges the answer to one request.
-fn sent_once(
-    context: &Context<'_>,
-    given: Option<&StatusSet>,
-    expect: Option<&Expect>,
-    sent: &Sent,
-    place: usize,
-    bodies: &mut FirstBodies,
-) -> Outcome {
-    let answer = match &sent.outcome {
-        Ok(answer) => answer,
-        Err(why) => return no_answer(context, sent, why),
-    };
-    if let Some(given) = given.filter(|given| !given.contains(answer.status)) {
-        return Outcome::Skipped(format!(
-            "it takes for granted that a request is answered {}, and it was answered {}",
-            describe(given),
-            answer.status
-        ));
-    }
-    let Some(expect) = expect else { return Outcome::Held };
-    let waited = place.checked_sub(1).and_then(|before| context.case.steps.get(before));
-    let for_a_promise = waited
-        .is_some_and(|step| matches!(step.action, Action::Wait(WaitFor::Promise | WaitFor::FirstPromise)));
-    if for_a_promise && !sent.on_promise {
-        return no_promise(context);
-    }
-    let look = context.look(answer.look);
-    let head = sent.request.method == "HEAD";
-    let mut judgement = judge_answer(expect, look, context.rules(head, answer.limited));
-    if let (Some(name), false) = (&expect.same_body_as, head) {
-        match differs_from_first(context, name, look, bodies) {
-            Ok(finding) => judgement.findings.extend(finding),
-            Err(why) => return Outcome::Blocked(why),
-        }
-    }
-    if judgement.findings.is_empty() {
-        return judgement.nothing_to_judge.map_or(Outcome::Held, Outcome::Blocked);
-    }
-    if is_not_offered(context, sent, answer) {
-        return Outcome::Skipped(format!(
-            "the deployment does not seem to offer {}: {}",
-            sent.name, answer.status
-        ));
-    }
-    let failures: Vec<Failure> = judgement
-        .findings
-        .into_iter()
-        .map(|finding| {
-            let mut failure = context.failure(finding);
-            failure.facts = timing(sent, answer);
-            failure.exchange = Some(render::exchange(&sent.request, answer, look));
-            failure.curl = Some(sent.request.curl.clone());
-            failure
-        })
-        .collect();
-    if !uses_up(context, place) {
-        return match sent.counted && answer.limited && !sent.on_promise {
-            true => Outcome::Suspect(Suspicion::Limited(sent.silence), failures),
-            false => Outcome::Broken(failures),
-        };
-    }
-    suspected(context, expect, sent, answer, failures)
-}
-
-/// What follows where a promise was to be seen and there was none.
-pub(super) fn no_promise(context: &Context<'_>) -> Outcome {
-    let answers = &context.evidence.run.limited;
-    if answers.iter().any(|answer| answer.promise.is_some()) {
-        return Outcome::Inconclusive("no 429 promised anything at that time".to_owned());
-    }
-    Outcome::Blocked("no 429 carried a Retry-After that can be read".to_owned())
-}
-
-/// Whether the case uses a key up before this step, so that a window's end may lie in between.
-fn uses_up(context: &Context<'_>, place: usize) -> bool {
-    let uses_up = |action: &Action| matches!(action, Action::Burst(_) | Action::Exhaust(_));
-    context.case.steps.iter().take(place).any(|step| uses_up(&step.value.action))
-}
-
-/// Whether something conforming may explain the status of an answer.
-fn suspected(
-    context: &Context<'_>,
-    expect: &Expect,
-    sent: &Sent,
-    answer: &Answer,
-    failures: Vec<Failure>,
-) -> Outcome {
-    /// So often let in while the key was used up right before and right after, no reset explains it.
-    const ENOUGH: u32 = 5;
-    let wanted = expect.status.as_ref();
-    let wants_429 =
-        wanted.is_some_and(|wanted| wanted.0.iter().all(|pattern| *pattern == StatusPattern::Exact(429)));
-    let wants_refusal = wanted.is_some_and(|wanted| wanted.contains(429) && !wanted.contains(answer.status));
-    if sent.counted && answer.limited && !wants_429 && !sent.on_promise {
-        return Outcome::Suspect(Suspicion::Limited(sent.silence), failures);
-    }
-    if sent.counted && answer.admitted() && wants_refusal && sent.let_in_while_used_up < ENOUGH {
-        if sent.gives_back {
-            let why = "the limiter gives quota back so fast that the key cannot be held used up";
-            return Outcome::Inconclusive(why.to_owned());
-        }
-        let limit = context.key(&sent.key).map_or(0, |key| context.limits(key).requests);
-        let span = (sent.since, answer.done);
-        let admitted = limit.saturating_add(1);
-        return Outcome::Suspect(Suspicion::TooMany { admitted, limit, span }, failures);
-    }
-    Outcome::Broken(failures)
-}
-
-/// Whether the answer says that there is no such endpoint, and no other one says otherwise.
-fn is_not_offered(context: &Context<'_>, sent: &Sent, answer: &Answer) -> bool {
-    let optional = context.suite.requests.get(&sent.name).is_some_and(|def| def.value.optional);
-    let offered = context.evidence.learned.offers.get(&sent.name).is_some_and(|status| *status < 300);
-    optional && matches!(answer.status, 404 | 405 | 501) && !offered
-}
-
-fn no_answer(context: &Context<'_>, sent: &Sent, why: &str) -> Outcome {
-    let mut failure = context.failure(Finding {
-        what: format!("no answer: {why}"),
-        expected: "an answer".to_owned(),
-        actual: why.to_owned(),
-    });
-    failure.facts.push("a plain request was answered right after it".to_owned());
-    failure.exchange = Some(render::unanswered(&sent.request, why));
-    failure.curl = Some(sent.request.curl.clone());
-    Outcome::Broken(vec![failure])
-}
-
-fn timing(sent: &Sent, answer: &Answer) -> Vec<String> {
-    let took = (answer.answered - answer.sent).as_millis();
-    let mut facts = vec![format!("sent at {}, answered {took} ms later", answer.sent)];
-    if sent.on_promise {
-        facts.push("sent exactly when a 429 had promised that it would be let in".to_owned());
-    }
-    facts
-}
-
-/// Compares a body with the first one seen under this name, as far as the page shows it.
-fn differs_from_first(
-    context: &Context<'_>,
-    name: &str,
-    look: &Look,
-    bodies: &mut FirstBodies,
-) -> Result<Option<Finding>, String> {
-    let seen = compared(look);
-    let entry = bodies.entry((context.reading.check, name.to_owned()));
-    let (status, alike, first) = entry.or_insert_with(|| (look.status, look.alike, seen.clone()));
-    if *status != look.status {
-        return Err(format!("the status is {}, not {status}; the checks of it name that", look.status));
-    }
-    Ok((*first != seen || *alike != look.alike).then(|| Finding {
-        what: "the body is another one than in the other cases of this check".to_owned(),
-        expected: pretty(first),
-        actual: pretty(&seen),
-    }))
-}
-
-/// What of a body has to be the same in several answers: of an error, what the page shows. Whether there may be more is
-/// another check's to say.
-pub(crate) fn compared(look: &Look) -> Value {
-    let mut seen = look.json().unwrap_or_else(|_| Value::String(excerpt(look)));
-    if let Value::Object(members) = &mut seen
-        && members.contains_key("error")
-    {
-        members.retain(|name, _| name == "error");
-        if let Some(Value::Object(error)) = members.get_mut("error") {
-            error.retain(|name, _| matches!(name.as_str(), "code" | "message"));
-        }
-    }
-    seen
 }
 
 /// Judges every 429 among the answers.
