@@ -41,9 +41,9 @@ pub enum Event {
         /// The variables that hold them.
         keys: Vec<String>,
     },
-    /// A case is played again, because what was seen left a doubt.
+    /// Cases are played again, because what was seen left a doubt.
     PlayedAgain {
-        /// The experiment's name.
+        /// The experiment's name with the row, and how many more there are.
         id: String,
         /// What was seen, and why nothing follows from it yet.
         why: String,

@@ -54,8 +54,14 @@ impl RunState {
                 attempt.suspicions.extend(doubt.suspicions.iter().cloned());
             }
         }
+        let mut told: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (place, attempt) in &again {
-            self.run.emit(Event::PlayedAgain { id: place.told(&self.run.suite), why: why(attempt) });
+            told.entry(why(attempt)).or_default().push(place.told(&self.run.suite));
+        }
+        for (why, cases) in told {
+            let more = cases.len() - 1;
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            self.run.emit(Event::PlayedAgain { id: format!("{}{more}", cases[0]), why });
         }
         again.into_iter().collect()
     }

@@ -33,7 +33,7 @@ fn on_the_command_line() {
     for url in &urls {
         refused(folder.path(), &["test", "--target", url], &[], &[], &key);
     }
-    let path = format!("{key}/report");
+    let path = format!("/dev/null/{key}/report");
     for words in [
         &["test", key.as_str()][..],
         &["test", "--skip", &key],

@@ -108,7 +108,7 @@ fn on_a_runner_of_github_causes_are_annotated_and_the_job_gets_a_summary() {
     let runner = [("GITHUB_ACTIONS", "true"), ("GITHUB_STEP_SUMMARY", "summary.md")];
     let ran = trenchcheck(folder.path(), &words, &runner).ended_with(1);
     assert!(
-        ran.out.contains("::error file=own/never.yaml,line=8,title=own.never::own.never (auth.header): "),
+        ran.out.contains("::error file=own/never.yaml,line=7,title=own.never::own.never (auth.header): "),
         "{}",
         ran.out
     );

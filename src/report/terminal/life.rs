@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::super::event::Event;
 use super::super::page::{count, time};
-use super::super::timeline::Timeline;
 
 /// How often there is one.
 pub(super) const EVERY: Duration = Duration::from_secs(30);
@@ -15,10 +14,8 @@ const NAMED: usize = 2;
 #[derive(Debug, Default)]
 pub(super) struct Life {
     planned: Duration,
-    /// How many cases the plan has.
-    cases: usize,
     played: usize,
-    again: usize,
+    under_way: usize,
     waits: Vec<Wait>,
     told: Duration,
 }
@@ -35,11 +32,12 @@ impl Life {
     /// Takes note of an event.
     pub(super) fn keep(&mut self, event: &Event, now: Duration) {
         match event {
-            Event::Planned(timeline) => {
-                (self.planned, self.cases) = (now + timeline.takes, cases(timeline));
+            Event::Planned(timeline) => self.planned = now + timeline.takes,
+            Event::KeysLent { .. } => self.under_way += 1,
+            Event::KeysBack { .. } => {
+                self.under_way = self.under_way.saturating_sub(1);
+                self.played += 1;
             }
-            Event::PlayedAgain { .. } => self.again += 1,
-            Event::KeysBack { .. } => self.played += 1,
             Event::Waiting { id, keys, what, how_long } => self.waits.push(Wait {
                 id: id.clone(),
                 keys: keys.clone(),
@@ -59,9 +57,8 @@ impl Life {
             return None;
         }
         self.told = now;
-        let all = self.cases + self.again;
-        let mut text =
-            format!("{}: {} of {} played", time(now), self.played.min(all), count(all as u64, "case"));
+        let played = count(self.played as u64, "case");
+        let mut text = format!("{}: {played} played, {} under way", time(now), self.under_way);
         self.waits.sort_by_key(|wait| wait.until);
         let named = self.waits.iter().take(NAMED).map(|wait| {
             format!("{} waits {} for {}", wait.id, time(wait.until.saturating_sub(now)), wait.what)
@@ -79,30 +76,15 @@ impl Life {
     }
 }
 
-/// How many cases a plan plays: one that has several keys is in several lanes.
-fn cases(timeline: &Timeline) -> usize {
-    let stretches = timeline.lanes.iter().flat_map(|lane| &lane.stretches);
-    let mut cases: Vec<_> =
-        stretches.map(|stretch| (&stretch.check, &stretch.with, stretch.from, stretch.until)).collect();
-    cases.sort();
-    cases.dedup();
-    cases.len()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::timeline::{Lane, Stretch};
+    use crate::report::timeline::Timeline;
 
     #[test]
     fn every_half_minute_it_is_said_what_is_waited_for_and_how_long_it_takes() {
         let seconds = Duration::from_secs;
-        let stretch = |check: &str| Stretch { check: check.to_owned(), ..Stretch::default() };
-        let lane = |stretches: &[&str]| Lane {
-            key: String::new(),
-            stretches: stretches.iter().map(|check| stretch(check)).collect(),
-        };
-        let timeline = Timeline { takes: seconds(90), lanes: vec![lane(&["a", "b"]), lane(&["b"])] };
+        let timeline = Timeline { takes: seconds(90), lanes: Vec::new() };
         let mut life = Life::default();
         life.keep(&Event::Planned(timeline), seconds(1));
         let keys = vec!["K".to_owned()];
@@ -112,23 +94,25 @@ mod tests {
             what: "a promise".to_owned(),
             how_long: seconds(how_long),
         };
+        for id in ["a", "b", "c"] {
+            life.keep(&Event::KeysLent { id: id.to_owned(), keys: keys.clone() }, seconds(9));
+        }
         for (id, how_long) in [("a", 50), ("b", 40), ("c", 99)] {
             life.keep(&waiting(id, how_long), seconds(10));
         }
         assert_eq!(life.sign(seconds(29)), None);
         assert_eq!(
             life.sign(seconds(31)).unwrap(),
-            "31.0 s: 0 of 2 cases played; b waits 19.0 s for a promise; a waits 29.0 s for a promise; 1 wait more; about 1 min 0 s left"
+            "31.0 s: 0 cases played, 3 under way; b waits 19.0 s for a promise; a waits 29.0 s for a promise; 1 wait more; about 1 min 0 s left"
         );
         assert_eq!(life.sign(seconds(40)), None);
         for id in ["b", "c"] {
             life.keep(&Event::Resumed { id: id.to_owned(), keys: keys.clone() }, seconds(50));
         }
         life.keep(&Event::KeysBack { keys: keys.clone() }, seconds(50));
-        life.keep(&Event::PlayedAgain { id: "b".to_owned(), why: String::new() }, seconds(51));
         assert_eq!(
             life.sign(seconds(100)).unwrap(),
-            "1 min 40 s: 1 of 3 cases played; a waits 0 ms for a promise; longer than planned, since cases are played again"
+            "1 min 40 s: 1 case played, 2 under way; a waits 0 ms for a promise; longer than planned, since cases are played again"
         );
     }
 }

@@ -121,9 +121,20 @@ impl Terminal {
                 2,
                 &[(Tone::Dim, "again: "), (Tone::Plain, id), (Tone::Dim, &format!(": {why}"))],
             );
-            self.told = true;
         }
-        self.show(&page)
+        self.say(&page)
+    }
+
+    /// Writes what is no part of the report to where progress is drawn.
+    fn say(&self, page: &Page) -> io::Result<()> {
+        if page.is_empty() {
+            return Ok(());
+        }
+        let write = || page.write(&mut io::stderr(), self.options.colour);
+        match &self.progress {
+            Some(progress) => progress.above(write),
+            None => write(),
+        }
     }
 
     /// Whether a finished check gets a line of its own.
@@ -219,7 +230,7 @@ impl Reporter for Terminal {
         let Some(sign) = self.life.sign(self.begun.elapsed()) else { return Ok(()) };
         let mut page = Page::default();
         page.wrapped(0, usize::MAX, &[(Tone::Dim, &sign)]);
-        self.show(&page)
+        self.say(&page)
     }
 }
 
