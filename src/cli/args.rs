@@ -16,7 +16,7 @@ pub struct SelectionArgs {
     #[arg(value_name = "ID")]
     pub ids: Vec<IdPattern>,
 
-    /// Only checks of this level: must, should, rfc, observe.
+    /// Only these levels: must, should, rfc, observe.
     #[arg(long, value_name = "LEVEL", value_parser = parse_level, value_delimiter = ',')]
     pub level: Vec<Level>,
 

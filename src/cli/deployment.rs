@@ -16,11 +16,11 @@ pub struct DeploymentArgs {
     #[arg(long, value_name = "URL|FILE")]
     pub target: Option<String>,
 
-    /// Where keys come from: `environment`, or the control API of a `mock`.
+    /// Where keys come from: `environment` or a `mock`.
     #[arg(long, value_enum, value_name = "WHERE", hide_possible_values = true)]
     pub keys: Option<KeySource>,
 
-    /// Lets bursts and load go to this host; this machine needs no leave.
+    /// Lets bursts and load go to this host.
     #[arg(long, value_name = "HOST")]
     pub allow_host: Vec<String>,
 
@@ -32,27 +32,27 @@ pub struct DeploymentArgs {
 /// How a deployment is reached; these win over what a target file says.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct ReachArgs {
-    /// Reads variables, such as those of keys, from this file; those set win.
+    /// Reads variables from this file; those set win.
     #[arg(long, value_name = "FILE")]
     pub env_file: Option<PathBuf>,
 
-    /// Sends this header with every request; `$NAME` is a variable.
-    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]
+    /// Sends this `NAME: $VARIABLE` with every request.
+    #[arg(long = "header", value_name = "FIELD", value_parser = header)]
     pub headers: Vec<(String, String)>,
 
     /// Trusts the certificates in this PEM file, too.
     #[arg(long, value_name = "FILE")]
     pub cacert: Option<PathBuf>,
 
-    /// Shows this certificate; the PEM file holds its key, too.
-    #[arg(long, value_name = "FILE")]
+    /// Shows the certificate in this PEM file.
+    #[arg(long = "client-cert", alias = "client-certificate", value_name = "FILE")]
     pub client_certificate: Option<PathBuf>,
 
     /// Does not check the deployment's certificate.
     #[arg(long)]
     pub insecure: bool,
 
-    /// Goes through this proxy, not the one that HTTPS_PROXY names.
+    /// Goes through this proxy.
     #[arg(long, value_name = "URL")]
     pub proxy: Option<String>,
 
@@ -61,7 +61,7 @@ pub struct ReachArgs {
     pub http: HttpVersions,
 
     /// Looks for a host at this address.
-    #[arg(long = "resolve", value_name = "HOST=ADDRESS", value_parser = resolved)]
+    #[arg(long = "resolve", value_name = "HOST=IP", value_parser = resolved)]
     pub resolve: Vec<(String, String)>,
 }
 

@@ -40,7 +40,7 @@ use crate::scenario::{Source, Suite};
                   trenchcheck test --target http://127.0.0.1:8080"
 )]
 pub struct Cli {
-    /// Reads scenarios from this directory instead of the built-in ones.
+    /// Reads scenarios from this directory.
     #[arg(long, global = true, value_name = "DIR")]
     pub scenarios: Option<PathBuf>,
 

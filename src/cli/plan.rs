@@ -127,6 +127,7 @@ fn named(ids: &[&str], most: usize) -> String {
 
 /// What `test` with the same arguments would do.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(title = "trenchcheck plan", extend("$id" = "urn:trenchcheck:schema:plan"))]
 struct Document<'a> {
     /// The target's base URL.
     target: &'a str,

@@ -18,7 +18,7 @@ use crate::report::{
 /// Which reports, and how much is told.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct ReportArgs {
-    /// Writes a JUnit report; `-` is standard output, as for every report.
+    /// Writes a JUnit report; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
 
@@ -42,15 +42,15 @@ pub struct ReportArgs {
     #[arg(long, hide = true)]
     pub github: bool,
 
-    /// One of terminal, plain, github, junit, json, html, markdown, gitlab.
-    #[arg(long = "reporter", value_name = "NAME[=FILE]")]
+    /// github, markdown=FILE, gitlab=FILE and others.
+    #[arg(long = "reporter", value_name = "REPORT")]
     pub reporters: Vec<String>,
 
-    /// Shows every check, every failure in full and every exchange.
+    /// Shows every check, failure and exchange.
     #[arg(long, short, conflicts_with = "quiet")]
     pub verbose: bool,
 
-    /// Shows the causes that gate and the last line only.
+    /// Shows gating causes and the last line only.
     #[arg(long, short)]
     pub quiet: bool,
 }

@@ -50,7 +50,7 @@ pub struct TestArgs {
     #[arg(long)]
     pub fail_fast: bool,
 
-    /// Ends after this time, such as 90s or 10m, with what was judged by then.
+    /// Ends after this time with what was judged by then.
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub within: Option<Duration>,
 
@@ -66,7 +66,7 @@ pub struct TestArgs {
     #[command(flatten)]
     pub reports: ReportArgs,
 
-    /// Writes all that was sent and seen, for `trenchcheck judge`.
+    /// Writes all that was seen, for `trenchcheck judge`.
     #[arg(long, value_name = "FILE")]
     pub evidence: Option<PathBuf>,
 
