@@ -139,3 +139,26 @@ fn source() -> Source {
     let behind = words.windows(2).find(|pair| pair[0] == "--scenarios").map(|pair| PathBuf::from(&pair[1]));
     behind.map_or(Source::Builtin, Source::Directory)
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum as _;
+
+    use super::*;
+
+    #[test]
+    fn every_shell_has_a_script_that_asks_the_program() {
+        for shell in Shell::value_variants() {
+            let mut out = Vec::new();
+            registration(&CompletionsArgs { shell: *shell }, &mut out).unwrap();
+            let script = String::from_utf8(out).unwrap();
+            assert!(script.contains(PROGRAM) && script.contains(ASKED), "{shell}: {script}");
+        }
+    }
+
+    #[test]
+    fn help_fits_a_screen_and_has_an_example() {
+        let help = CompletionsArgs::augment_args(Command::new("completions")).render_long_help().to_string();
+        assert!(help.lines().count() <= 40 && help.contains("Examples:"), "{help}");
+    }
+}

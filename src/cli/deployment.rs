@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::complain;
 use crate::deployment::{
     Embedded, EnvFile, HttpVersions, Key, Keys, KeysFrom, ReachEntry, Target, TargetError, TargetFile,
-    TargetInfo,
+    TargetInfo, address, is_this_machine,
 };
 use crate::yaml::{At, Spanned};
 
@@ -182,12 +182,10 @@ fn url(given: &str) -> Result<Option<String>, TargetError> {
         Some((host, port)) => (host, port.parse::<u16>().ok()),
         None => (authority, None),
     };
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let is_address = bare.parse::<std::net::IpAddr>();
-    if host == "localhost" || is_address.as_ref().is_ok_and(|address| address.is_loopback()) {
+    if is_this_machine(host) {
         return Ok(Some(format!("http://{given}")));
     }
-    if port.is_some() || is_address.is_ok() {
+    if port.is_some() || address(host).is_some() {
         let why = format!("its scheme is missing: https://{given}, or http://{given}");
         return Err(TargetError::BadUrl(given.to_owned(), why));
     }

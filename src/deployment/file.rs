@@ -12,7 +12,7 @@ use super::keys::{default_keys, merge_same, read_key};
 use super::reach::{HttpVersions, ReachEntry};
 use super::{
     CONTROL_TOKEN_VARIABLE, Control, Envelope, Key, Keys, Role, Target, TargetError, TargetInfo,
-    role_variable,
+    is_this_machine, role_variable,
 };
 use crate::contract::{ApiKey, Endpoint, Limits, Scope, Tier};
 use crate::scenario::words::Span;
@@ -325,9 +325,7 @@ fn base_url(text: &str) -> Result<(String, bool), TargetError> {
         return Err(bad("it has a query or a fragment"));
     }
     let host = url.host_str().ok_or_else(|| bad("it names no host"))?;
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let loopback =
-        host == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    let loopback = is_this_machine(host);
     // Who writes out the path of the API means what lies before it.
     let base = url.as_str().trim_end_matches('/');
     Ok((base.strip_suffix("/api/v1").unwrap_or(base).to_owned(), loopback))

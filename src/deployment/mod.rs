@@ -12,6 +12,7 @@ mod keys;
 mod reach;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::contract::{Endpoint, Limits, Tier};
@@ -104,6 +105,16 @@ impl Target {
     pub fn host(&self) -> String {
         host(&self.base_url)
     }
+}
+
+/// The address that a host is, in brackets or without, where it is no name.
+pub(crate) fn address(host: &str) -> Option<IpAddr> {
+    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
+}
+
+/// Whether a host is the machine this program runs on.
+pub(crate) fn is_this_machine(host: &str) -> bool {
+    host == "localhost" || address(host).is_some_and(|address| address.is_loopback())
 }
 
 fn host(base_url: &str) -> String {

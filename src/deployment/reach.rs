@@ -10,6 +10,7 @@ use reqwest::{Certificate, ClientBuilder, Identity, NoProxy, Proxy, Url};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::is_this_machine;
 use crate::contract::ApiKey;
 
 /// What the target file, or the command line, says about the way to a deployment.
@@ -249,10 +250,7 @@ fn proxy_in_environment() -> bool {
 }
 
 fn is_loopback(base_url: &str) -> bool {
-    let Ok(url) = Url::parse(base_url) else { return false };
-    let host = url.host_str().unwrap_or_default();
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    is_this_machine(&super::host(base_url))
 }
 
 /// A value with its variables filled in, and what they held.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Step, key_name, request_name};
+use super::{Names, Step};
 use crate::payload::random_session;
 use crate::run::credentials::counts_against_key;
 use crate::run::estimate::{TOGETHER, Walk};
@@ -33,12 +33,8 @@ const SEEN_TO_TRICKLE: u32 = 12;
 type Way<'a> = (&'a RequestDef, Option<HttpVersion>);
 
 impl Step for Burst {
-    fn key(&self) -> Option<&str> {
-        Some(key_name(self.key.as_ref()))
-    }
-
-    fn request(&self) -> Option<&str> {
-        request_name(self.request.as_ref())
+    fn names(&self) -> Option<Names<'_>> {
+        Some((&self.key, &self.request))
     }
 
     fn usage(&self) -> Use {
@@ -51,7 +47,7 @@ impl Step for Burst {
     }
 
     fn cost(&self, walk: &mut Walk<'_>) {
-        let name = key_name(self.key.as_ref());
+        let Some(name) = self.key() else { return };
         let Some(key) = walk.keys.get(name) else { return };
         let (limits, left) = (key.limits, key.left(walk.now));
         let (count, batch) = match (self.events, self.count) {

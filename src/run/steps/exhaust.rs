@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Step, key_name, request_name};
+use super::{Names, Step};
 use crate::run::estimate::Walk;
 use crate::run::evidence::{Answer, Gap};
 use crate::run::http_client::Connections;
@@ -25,12 +25,8 @@ const MOST_WAVES_OF_A_LIMIT: u32 = 12;
 const TOO_SLOW: Duration = Duration::from_secs(WINDOW.as_secs() - 10);
 
 impl Step for Exhaust {
-    fn key(&self) -> Option<&str> {
-        Some(key_name(self.key.as_ref()))
-    }
-
-    fn request(&self) -> Option<&str> {
-        request_name(self.request.as_ref())
+    fn names(&self) -> Option<Names<'_>> {
+        Some((&self.key, &self.request))
     }
 
     fn usage(&self) -> Use {
@@ -42,7 +38,8 @@ impl Step for Exhaust {
     }
 
     fn cost(&self, walk: &mut Walk<'_>) {
-        walk.use_up(key_name(self.key.as_ref()), self.request(), self.collect.unwrap_or(1));
+        let Some(name) = self.key() else { return };
+        walk.use_up(name, self.request(), self.collect.unwrap_or(1));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Step, key_name, request_name};
+use super::{Names, Step};
 use crate::run::estimate::{ALONE, TOGETHER, Walk};
 use crate::run::evidence::{Answer, Gap};
 use crate::run::http_client::Connections;
@@ -74,12 +74,8 @@ impl fmt::Display for Algorithm {
 }
 
 impl Step for Fingerprint {
-    fn key(&self) -> Option<&str> {
-        Some(key_name(self.key.as_ref()))
-    }
-
-    fn request(&self) -> Option<&str> {
-        request_name(self.request.as_ref())
+    fn names(&self) -> Option<Names<'_>> {
+        Some((&self.key, &self.request))
     }
 
     fn usage(&self) -> Use {
@@ -91,7 +87,7 @@ impl Step for Fingerprint {
     }
 
     fn cost(&self, walk: &mut Walk<'_>) {
-        let (name, request) = (key_name(self.key.as_ref()), self.request());
+        let (Some(name), request) = (self.key(), self.request()) else { return };
         let Some(limit) = walk.keys.get(name).map(|key| key.limits.requests) else { return };
         walk.wait_until(walk.now + OFF_THE_CLOCK);
         let first = walk.now;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
-use super::{Step, key_name, request_name};
+use super::{Names, Step};
 use crate::run::estimate::{ALONE, Walk};
 use crate::run::evidence::{Gap, Observation};
 use crate::run::http_client::Connections;
@@ -26,12 +26,8 @@ const LOOKS: u32 = 3;
 const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 impl Step for FindSession {
-    fn key(&self) -> Option<&str> {
-        Some(key_name(self.key.as_ref()))
-    }
-
-    fn request(&self) -> Option<&str> {
-        request_name(self.request.as_ref())
+    fn names(&self) -> Option<Names<'_>> {
+        Some((&self.key, &self.request))
     }
 
     fn usage(&self) -> Use {
@@ -43,7 +39,8 @@ impl Step for FindSession {
     }
 
     fn cost(&self, walk: &mut Walk<'_>) {
-        walk.requests(key_name(self.key.as_ref()), self.request(), 1, None, None, ALONE);
+        let Some(name) = self.key() else { return };
+        walk.requests(name, self.request(), 1, None, None, ALONE);
     }
 }
 

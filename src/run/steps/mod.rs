@@ -19,16 +19,24 @@ use super::runner::Runner;
 use crate::scenario::model::Action;
 use crate::yaml::Spanned;
 
+/// A key and a request, by the names a case has for them.
+type Names<'a> = (&'a Option<Spanned<String>>, &'a Option<Spanned<String>>);
+
 /// What is known of a step before it is done.
 pub(super) trait Step {
+    /// The key and the request that it names, either of which it may leave out; none where it sends nothing.
+    fn names(&self) -> Option<Names<'_>> {
+        None
+    }
+
     /// The name of the key it sends with; none where it sends nothing.
     fn key(&self) -> Option<&str> {
-        None
+        self.names().map(|(key, _)| key.as_ref().map_or(OWN, |name| name.as_str()))
     }
 
     /// The request it names.
     fn request(&self) -> Option<&str> {
-        None
+        self.names()?.1.as_ref().map(|name| name.as_str())
     }
 
     /// How it uses its key, as far as others are concerned.
@@ -61,16 +69,6 @@ pub(super) fn of(action: &Action) -> &dyn Step {
         Action::Revoke(step) => step,
         Action::FindSession(step) => step,
     }
-}
-
-/// The name of a key, where a step may leave it out.
-fn key_name(name: Option<&Spanned<String>>) -> &str {
-    name.map_or(OWN, |name| name.as_str())
-}
-
-/// The name of a request, where a step may leave it out.
-fn request_name(name: Option<&Spanned<String>>) -> Option<&str> {
-    name.map(|name| name.as_str())
 }
 
 impl Runner<'_> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::task::{JoinError, JoinHandle};
 
-use super::{Step, key_name, request_name};
+use super::{Names, Step};
 use crate::report::Event;
 use crate::run::clock::Instant;
 use crate::run::environment::variables;
@@ -33,12 +33,8 @@ enum Sent {
 }
 
 impl Step for Pace {
-    fn key(&self) -> Option<&str> {
-        Some(key_name(self.key.as_ref()))
-    }
-
-    fn request(&self) -> Option<&str> {
-        request_name(self.request.as_ref())
+    fn names(&self) -> Option<Names<'_>> {
+        Some((&self.key, &self.request))
     }
 
     fn usage(&self) -> Use {
@@ -50,7 +46,7 @@ impl Step for Pace {
     }
 
     fn cost(&self, walk: &mut Walk<'_>) {
-        let name = key_name(self.key.as_ref());
+        let Some(name) = self.key() else { return };
         let Some(limit) = walk.keys.get(name).map(|key| key.limits.requests) else { return };
         let over = self.over.duration();
         let count = match (self.share, self.count) {

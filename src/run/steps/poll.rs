@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Step, key_name, request_name};
+use super::{Names, Step};
 use crate::run::clock::Instant;
 use crate::run::estimate::{ALONE, Walk};
 use crate::run::evidence::{Early, Gap, Polled};
@@ -45,12 +45,8 @@ impl End {
 }
 
 impl Step for Poll {
-    fn key(&self) -> Option<&str> {
-        Some(key_name(self.key.as_ref()))
-    }
-
-    fn request(&self) -> Option<&str> {
-        request_name(self.request.as_ref())
+    fn names(&self) -> Option<Names<'_>> {
+        Some((&self.key, &self.request))
     }
 
     fn usage(&self) -> Use {
@@ -58,7 +54,7 @@ impl Step for Poll {
     }
 
     fn cost(&self, walk: &mut Walk<'_>) {
-        let name = key_name(self.key.as_ref());
+        let Some(name) = self.key() else { return };
         // Counted from when the window began.
         let began = walk.keys.get(name).map_or(walk.now, |key| key.began(walk.now));
         let end = began + self.over.duration();

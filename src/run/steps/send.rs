@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Step, key_name, request_name};
+use super::{Names, Step};
 use crate::payload::random_session;
 use crate::run::credentials::counts_against_key;
 use crate::run::estimate::{ALONE, Walk};
@@ -24,12 +24,8 @@ const PROMPT: Duration = Duration::from_secs(5);
 const MOST_SENDS_ON_USED_UP: u32 = 5;
 
 impl Step for Send {
-    fn key(&self) -> Option<&str> {
-        Some(key_name(self.key.as_ref()))
-    }
-
-    fn request(&self) -> Option<&str> {
-        request_name(self.request.as_ref())
+    fn names(&self) -> Option<Names<'_>> {
+        Some((&self.key, &self.request))
     }
 
     fn usage(&self) -> Use {
@@ -43,7 +39,8 @@ impl Step for Send {
     fn cost(&self, walk: &mut Walk<'_>) {
         let events = self.body.as_ref().and_then(Body::events);
         let credentials = self.credentials.as_ref();
-        walk.requests(key_name(self.key.as_ref()), self.request(), 1, events, credentials, ALONE);
+        let Some(name) = self.key() else { return };
+        walk.requests(name, self.request(), 1, events, credentials, ALONE);
     }
 }
 
