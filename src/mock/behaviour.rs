@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::contract::{Endpoint, Limits, Scope, Tier};
 
+use super::ingest::Written;
 use super::limiter::{Kind, Rules};
 use super::reply::Reply;
 use super::request::{Request, RequestContext};
@@ -145,8 +146,10 @@ pub struct Behaviour {
     pub connections_remember: bool,
     /// Whether the first valid key of a connection stands for those that follow.
     pub connections_keep_their_key: bool,
-    /// Whether events are taken only as published clients write them, each with its `seq`.
-    pub insists_on_seq: bool,
+    /// How events may not be written, each with the member that is said to be missing then.
+    pub refused_events: &'static [(Written, &'static str)],
+    /// Whether events that repeat others are stored again.
+    pub stores_repeated: bool,
     /// What happens at the edge of the events.
     pub straddle: Straddle,
     /// How concurrent requests are counted.
@@ -189,7 +192,8 @@ impl Default for Behaviour {
             bad_keys_refill: false,
             connections_remember: false,
             connections_keep_their_key: false,
-            insists_on_seq: false,
+            refused_events: &[],
+            stores_repeated: false,
             straddle: Straddle::Refused,
             concurrency: Concurrency::Exact,
             seconds: |wait_ms, window_ms| wait_ms.min(window_ms).div_ceil(1_000).max(1),

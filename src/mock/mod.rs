@@ -40,6 +40,7 @@ pub use deviations::{
 };
 pub use engine::{CreateError, Engine, MAX_KEYS, MAX_WORKSPACES};
 pub use faults::{BadFault, Distribution, FaultSpec, ResetWhen};
+pub use ingest::Written;
 pub use journal::{EntryView, KeyName, Outcome, TextView, WhyView};
 pub use keys::{KeyEntry, KeyHash, KeySpec, Scopes, WELL_KNOWN_KEYS, WellKnownKey};
 pub use limiter::{

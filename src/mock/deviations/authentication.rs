@@ -12,7 +12,7 @@ use crate::mock::request::{Presented, Request, RequestContext};
 
 use super::Entry;
 use super::aspects::Aspect::*;
-use super::replies::{extra_member, flat, http_date, indent, plain, reorder, replace};
+use super::replies::{flat, http_date, indent, plain, reorder, replace, request_id};
 use super::{legal, must, rfc, should};
 
 const PREFIX: &str = "ct_live_";
@@ -193,7 +193,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         }),
     must("unauthorized-extra-member", "The 401 body has a member more.")
         .breaks(&["auth.body"], &[Body401])
-        .by(|b| b.rewrite_on(401, |_, reply| extra_member(reply))),
+        .by(|b| b.rewrite_on(401, request_id)),
     must("unauthorized-other-message", "The 401 body has another sentence.")
         .breaks(&["auth.body"], &[Body401])
         .by(|b| b.rewrite_on(401, |_, reply| replace(reply, MESSAGE, "Unauthorized"))),

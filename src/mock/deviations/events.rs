@@ -2,6 +2,7 @@
 
 use crate::contract::{Endpoint, Limits};
 use crate::mock::behaviour::{Behaviour, CountedFor, Straddle};
+use crate::mock::ingest::Written;
 use crate::mock::limiter::Rules;
 
 use super::Entry;
@@ -128,7 +129,13 @@ pub(super) const ENTRIES: &[Entry] = &[
         "insists-on-seq",
         "Events are taken only in the envelope of published clients, each with its `seq`.",
     )
-    .by(|b| b.insists_on_seq = true),
+    .by(|b| b.refused_events = &[(Written::Documented, "event"), (Written::Wire, "seq")]),
+    legal("wire-envelope-only", "Events are taken only in the envelope of published clients.")
+        .by(|b| b.refused_events = &[(Written::Documented, "event")]),
+    legal("documented-envelope-only", "Events are taken only in the envelope of the page.").by(|b| {
+        b.refused_events = &[(Written::Wire, "event_type"), (Written::Numbered, "event_type")];
+    }),
+    legal("no-deduplication", "Events that repeat others are stored again.").by(|b| b.stores_repeated = true),
 ];
 
 /// A 429 as a team writes it that limits events in another place than requests.

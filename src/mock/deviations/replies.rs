@@ -3,15 +3,21 @@
 use chrono::DateTime;
 
 use crate::mock::reply::Reply;
+use crate::mock::request::RequestContext;
 
 /// Replaces a part of the body.
 pub(super) fn replace(reply: &mut Reply, from: &str, to: &str) {
     reply.body = reply.text().replace(from, to).into_bytes().into();
 }
 
-/// Adds a member to the error object.
-pub(super) fn extra_member(reply: &mut Reply) {
-    replace(reply, "\"}}", "\",\"request_id\":\"req_1\"}}");
+/// Adds the id of the request to an error.
+pub(super) fn request_id(context: &RequestContext<'_>, reply: &mut Reply) {
+    if reply.status >= 400
+        && let Some(error) = reply.text().strip_suffix("}}")
+    {
+        let body = format!("{error},\"request_id\":\"req_{}\"}}}}", context.ordinal);
+        reply.body = body.into_bytes().into();
+    }
 }
 
 /// Takes the `error` around code and message away.

@@ -5,7 +5,7 @@ use crate::mock::behaviour::Stage;
 
 use super::Entry;
 use super::aspects::Aspect::*;
-use super::replies::{extra_member, replace};
+use super::replies::{replace, request_id};
 use super::{legal, must, should};
 
 const READ: &str = Scope::ReadAnalytics.as_str();
@@ -34,7 +34,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         }),
     must("forbidden-extra-member", "The 403 body has a member more.")
         .breaks(&["scope.body-read", "scope.body-write"], &[Body403])
-        .by(|b| b.rewrite_on(403, |_, reply| extra_member(reply))),
+        .by(|b| b.rewrite_on(403, request_id)),
     must("forbidden-other-code", "The code in the 403 body is UNAUTHORIZED.")
         .breaks(&["scope.body-read", "scope.body-write", "scope.status-and-code-agree"], &[Body403])
         .by(|b| b.rewrite_on(403, |_, reply| replace(reply, "FORBIDDEN", "UNAUTHORIZED"))),

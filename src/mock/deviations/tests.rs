@@ -5,7 +5,7 @@ mod scenes;
 use std::collections::HashSet;
 
 use super::*;
-use scenes::{Ask, READ, SCENES, Script, WRITE, play};
+use scenes::{Ask, READ, SCENES, Script, WRITE, batch, play};
 
 #[test]
 fn every_entry_changes_an_answer() {
@@ -58,25 +58,48 @@ fn deviations_compose() {
 }
 
 #[test]
-fn who_insists_on_seq_takes_only_what_published_clients_write() {
+fn each_kind_of_deployment_takes_its_own_events_and_names_what_is_missing() {
     let uuid = "0b8f9a52-6c1d-4e0e-9d0a-3f1f6f0b7c11";
     let at = "1970-01-01T00:00:00Z";
     let documented = format!(r#"{{"event_type":"error","session_id":"{uuid}","timestamp":"{at}"}}"#);
     let bare = format!(r#"{{"event":"error","session_id":"s","ts":"{at}"}}"#);
     let numbered = format!(r#"{{"event":"error","session_id":"s","ts":"{at}","seq":0}}"#);
-    let status = |changes: &[&str], event: &str| {
-        let script = Script::new(&behaviour(changes, None).unwrap());
-        let body = format!(r#"{{"events":[{event}]}}"#);
+    let missing = |change: &str, event: &str| {
+        let script = Script::new(&behaviour(&[change], None).unwrap());
+        let body = format!(r#"{{"events":[{numbered},{event}]}}"#);
+        let body = if change.starts_with("documented") { body.replacen(&numbered, &documented, 1) } else { body };
         let headers: &[_] = &[("x-api-key", WRITE.as_bytes())];
         let path = "/api/v1/events";
         let reply = script.reply(Ask { method: "POST", path, headers, body: &body, ..Ask::default() });
         assert_eq!(reply.status == 400, reply.text().contains("VALIDATION_ERROR"), "{}", reply.text());
-        reply.status
+        let text = reply.text().into_owned();
+        text.split("events[1].").nth(1).map(|rest| rest.split('"').next().unwrap().to_owned())
     };
-    for event in [&documented, &bare] {
-        assert_eq!((status(&[], event), status(&["insists-on-seq"], event)), (200, 400), "{event}");
+    for (change, wanted) in [
+        ("created-on-ingest", ["", "", ""]),
+        ("insists-on-seq", ["event", "seq", ""]),
+        ("wire-envelope-only", ["event", "", ""]),
+        ("documented-envelope-only", ["", "event_type", "event_type"]),
+        ("as-deployed", ["event", "seq", ""]),
+    ] {
+        let said = [&documented, &bare, &numbered].map(|event| missing(change, event).unwrap_or_default());
+        assert_eq!(said, wanted, "{change}");
     }
-    assert_eq!(status(&["insists-on-seq"], &numbered), 200);
+}
+
+#[test]
+fn as_deployed_is_strict_in_all_that_the_page_leaves_open() {
+    let script = Script::new(&behaviour(&["as-deployed"], None).unwrap());
+    let headers: &[_] = &[("x-api-key", WRITE.as_bytes())];
+    let ask = |method, path, body| script.reply(Ask { method, path, headers, body, ..Ask::default() });
+    let probe = ask("GET", "/api/v1/events", "");
+    assert_eq!((probe.status, &*probe.body, probe.header("content-type")), (405, &b""[..], None));
+    assert!(ask("GET", "/api/v1/nowhere", "").text().contains("<h1>"));
+    let numbered = batch(0, 1).replace("\"}", "\",\"seq\":0}");
+    assert_eq!(ask("POST", "/api/v1/events", &numbered).status, 201);
+    let invalid = ask("POST", "/api/v1/events", "{}");
+    let body: serde_json::Value = serde_json::from_slice(&invalid.body).unwrap();
+    assert_eq!((invalid.status, &body["error"]["request_id"]), (400, &"req_3".into()), "{body}");
 }
 
 #[test]

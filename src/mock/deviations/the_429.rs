@@ -2,7 +2,7 @@
 
 use super::Entry;
 use super::aspects::Aspect::*;
-use super::replies::{extra_member, flat, http_date, plain, replace, retry_after, seconds};
+use super::replies::{flat, http_date, plain, replace, request_id, retry_after, seconds};
 use super::{legal, must, rfc, should};
 
 pub(super) const ENTRIES: &[Entry] = &[
@@ -107,7 +107,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         }),
     must("limited-extra-member", "The 429 body has a member more.")
         .breaks(&["limit.body"], &[Body429])
-        .by(|b| b.rewrite_on(429, |_, reply| extra_member(reply))),
+        .by(|b| b.rewrite_on(429, request_id)),
     must("limited-other-code", "The code in the 429 body is TOO_MANY_REQUESTS.")
         .breaks(&["limit.body", "scope.status-and-code-agree"], &[Body429])
         .by(|b| b.rewrite_on(429, |_, reply| replace(reply, "RATE_LIMITED", "TOO_MANY_REQUESTS"))),

@@ -8,8 +8,8 @@ use crate::mock::request::Presented;
 
 use super::Entry;
 use super::aspects::Aspect::*;
-use super::replies::replace;
-use super::{key_and, must};
+use super::replies::{replace, request_id};
+use super::{find, key_and, must};
 
 /// Answers are held back a little, so that requests come together: long enough for dozens of them to arrive in the
 /// meantime, short enough not to be noticed otherwise.
@@ -51,7 +51,16 @@ pub(super) const COMPOSED: &[Entry] = &[
         "rate.ingestion",
         "events.over",
     ], &[]).by(lax_startup),
+    must("ids-in-errors", "Every error names its request: its object has a member `request_id`.")
+        .breaks(WITH_IDS, &[])
+        .by(|b| b.rewrite(request_id)),
+    must("as-deployed", "What strict deployments do: events only from published clients and with `seq`, answered 201; request ids in all \
+     errors, a 405 without a body, a 404 in HTML.")
+        .breaks(WITH_IDS, &[])
+        .by(as_deployed),
 ];
+
+const WITH_IDS: &[&str] = &["auth.body", "scope.body-read", "scope.body-write", "limit.body"];
 
 fn race(behaviour: &mut Behaviour, concurrency: Concurrency) {
     behaviour.concurrency = concurrency;
@@ -93,9 +102,18 @@ fn lax_startup(behaviour: &mut Behaviour) {
             .map(str::to_owned);
         replace(reply, &message.unwrap_or_default(), "Too many requests");
     });
-    behaviour.rewrite(|context, reply| {
-        if reply.status >= 400 {
-            replace(reply, "\"}}", &format!("\",\"request_id\":\"req_{}\"}}}}", context.ordinal));
-        }
+    behaviour.rewrite(request_id);
+}
+
+fn as_deployed(behaviour: &mut Behaviour) {
+    let parts = ["created-on-ingest", "insists-on-seq", "ids-in-errors"];
+    parts.into_iter().flat_map(find).for_each(|part| part.apply(behaviour));
+    behaviour.rewrite_on(405, |_, reply| {
+        reply.remove("content-type");
+        reply.body = Default::default();
+    });
+    behaviour.rewrite_on(404, |_, reply| {
+        reply.set("content-type", "text/html; charset=utf-8");
+        reply.body = b"<!doctype html>\n<title>404</title>\n<h1>Page not found</h1>\n".as_slice().into();
     });
 }

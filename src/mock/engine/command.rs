@@ -50,12 +50,18 @@ impl<'a> Command<'a> {
     }
 
     /// Does what is asked for, of a batch with the first `events`, and answers as the vendor does.
-    pub(super) fn carry_out(self, workspace: &Workspace, events: u32, summary: &mut Summary) -> Reply {
+    pub(super) fn carry_out(
+        self,
+        workspace: &Workspace,
+        behaviour: &Behaviour,
+        events: u32,
+        summary: &mut Summary,
+    ) -> Reply {
         let mut store = lock(&workspace.store);
         match self {
             Self::Ingest(batch) => {
                 let accepted = batch.events.len().min(events as usize);
-                let new = store.ingest(&batch.events[..accepted]);
+                let new = store.ingest(&batch.events[..accepted], behaviour.stores_repeated);
                 drop(store);
                 summary.accepted = u32::try_from(accepted).unwrap_or(u32::MAX);
                 summary.repeated = u32::try_from(accepted - new).unwrap_or(u32::MAX);
@@ -89,12 +95,15 @@ struct Inserted {
 /// A batch, in an envelope that is taken here.
 fn batch<'a>(request: &Request<'a>, behaviour: &Behaviour) -> Result<Batch<'a>, Invalid> {
     let batch = parse_events(request.body)?;
-    match batch.unnumbered {
-        Some(index) if behaviour.insists_on_seq => {
-            let (field, message) = (format!("events[{index}].seq"), "is required".to_owned());
-            Err(Invalid { envelopes: batch.envelopes, ..Invalid::body(vec![Detail { field, message }]) })
+    let refused = behaviour.refused_events.iter();
+    let missing = refused.filter_map(|&(written, member)| Some((batch.firsts[written as usize]?, member)));
+    match missing.min() {
+        Some((index, member)) => {
+            let detail =
+                Detail { field: format!("events[{index}].{member}"), message: "is required".to_owned() };
+            Err(Invalid { envelopes: batch.envelopes, ..Invalid::body(vec![detail]) })
         }
-        _ => Ok(batch),
+        None => Ok(batch),
     }
 }
 

@@ -139,7 +139,7 @@ impl<'a> Handling<'a> {
             }
         }
         match self.command.take() {
-            Some(Ok(command)) => command.carry_out(self.workspace, self.events, &mut self.summary),
+            Some(Ok(command)) => self.carry_out(command),
             // The body's step is always among the steps and lets only a command pass.
             Some(Err(_)) | None => reply::not_found(),
         }
@@ -283,8 +283,12 @@ impl<'a> Handling<'a> {
     fn store_anyway(&mut self) {
         self.read_command();
         if let Some(Ok(command @ Command::Ingest(_))) = self.command.take() {
-            drop(command.carry_out(self.workspace, self.events, &mut self.summary));
+            drop(self.carry_out(command));
         }
+    }
+
+    fn carry_out(&mut self, command: Command<'_>) -> Reply {
+        command.carry_out(self.workspace, &self.settings.behaviour, self.events, &mut self.summary)
     }
 }
 

@@ -39,6 +39,17 @@ impl EventType {
     }
 }
 
+/// How an event is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// In the documented envelope.
+    Documented,
+    /// In the wire envelope, without `seq`.
+    Wire,
+    /// In the wire envelope, with its `seq`.
+    Numbered,
+}
+
 /// A valid event, with what is needed of it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Event<'a> {
@@ -60,8 +71,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) events: Vec<Event<'a>>,
     /// How they were written.
     pub(crate) envelopes: Envelopes,
-    /// The place of the first that is not written as published clients do, with its `seq`.
-    pub(crate) unnumbered: Option<usize>,
+    /// The place of the first event that is [`Written`] in each way.
+    pub(crate) firsts: [Option<usize>; 3],
 }
 
 /// Reads the body of `POST /api/v1/events`.
@@ -169,9 +180,12 @@ impl<'de: 'a, 'a> Gather<'de> for Gathered<'a> {
         };
         let Envelopes { documented, wire } = &mut self.batch.envelopes;
         *if raw.is_wire() { wire } else { documented } += 1;
-        if !(raw.is_wire() && raw.seq == Lenient::Natural) {
-            self.batch.unnumbered.get_or_insert(index);
-        }
+        let written = match raw.seq {
+            _ if !raw.is_wire() => Written::Documented,
+            Lenient::Natural => Written::Numbered,
+            _ => Written::Wire,
+        };
+        self.batch.firsts[written as usize].get_or_insert(index);
         self.batch.events.extend(raw.validate(index, &mut self.details));
     }
 }

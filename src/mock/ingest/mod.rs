@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::summary::{Detail, Invalid};
 use lenient::{MAX_BATCH, MAX_DETAILS};
 
+pub use batch::Written;
 pub(crate) use batch::{Batch, Event, EventType, parse_events};
 pub(crate) use timestamp::{DAY_MS, format_timestamp, parse_date};
 

@@ -57,15 +57,16 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Takes events in; gives how many of them were no repetition.
-    pub(crate) fn ingest(&mut self, events: &[Event<'_>]) -> usize {
+    /// Takes events in, those that repeat others only `with_repeated`; gives how many were taken.
+    pub(crate) fn ingest(&mut self, events: &[Event<'_>], with_repeated: bool) -> usize {
         let mut new = 0;
         // A batch mostly speaks of one session; sums and order are kept once for each stretch that does.
         for stretch in events.chunk_by(|one, next| one.session_id == next.session_id) {
             let id: &str = &stretch[0].session_id;
             let session = self.recent.session(id);
             // All of them first: look-ups that follow each other wait for memory together.
-            let unseen: Vec<_> = stretch.iter().filter(|event| self.recent.is_new(session, event)).collect();
+            let unseen: Vec<_> =
+                stretch.iter().filter(|event| self.recent.is_new(session, event) || with_repeated).collect();
             if unseen.is_empty() {
                 continue;
             }

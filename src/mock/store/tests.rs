@@ -16,11 +16,14 @@ fn event(session: &str, kind: EventType, at: i64) -> Event<'_> {
 #[test]
 fn a_session_is_its_start_its_end_and_its_sums() {
     let mut store = Store::default();
-    store.ingest(&[
-        event("s", EventType::TOOL_USE, 500),
-        event("s", EventType::SESSION_START, 1_000),
-        event("s", EventType::SESSION_END, 4_000),
-    ]);
+    store.ingest(
+        &[
+            event("s", EventType::TOOL_USE, 500),
+            event("s", EventType::SESSION_START, 1_000),
+            event("s", EventType::SESSION_END, 4_000),
+        ],
+        false,
+    );
     let list = store.sessions(None, 50, 0);
     let row = &list.sessions[0];
     assert_eq!((row.started_at.as_str(), row.duration_ms), ("1970-01-01T00:00:01.000Z", Some(3_000)));
@@ -30,7 +33,7 @@ fn a_session_is_its_start_its_end_and_its_sums() {
 #[test]
 fn a_session_without_a_start_begins_with_its_first_event_and_is_open() {
     let mut store = Store::default();
-    store.ingest(&[event("s", EventType::TOOL_USE, 700), event("s", EventType::TOOL_USE, 600)]);
+    store.ingest(&[event("s", EventType::TOOL_USE, 700), event("s", EventType::TOOL_USE, 600)], false);
     let list = store.sessions(None, 50, 0);
     assert_eq!(list.sessions[0].started_at, "1970-01-01T00:00:00.600Z");
     assert_eq!((&list.sessions[0].ended_at, list.sessions[0].duration_ms), (&None, None));
@@ -40,7 +43,7 @@ fn a_session_without_a_start_begins_with_its_first_event_and_is_open() {
 fn sessions_come_newest_first_and_in_pages() {
     let mut store = Store::default();
     for (number, id) in ["a", "b", "c", "d"].into_iter().enumerate() {
-        store.ingest(&[event(id, EventType::SESSION_START, number as i64 * DAY_MS)]);
+        store.ingest(&[event(id, EventType::SESSION_START, number as i64 * DAY_MS)], false);
     }
     let ids = |list: SessionList<'_>| list.sessions.iter().map(|row| row.id.to_owned()).collect::<Vec<_>>();
     assert_eq!(ids(store.sessions(None, 2, 1)), ["c", "b"]);
@@ -55,9 +58,11 @@ fn sessions_come_newest_first_and_in_pages() {
 fn a_repeated_event_is_stored_once() {
     let mut store = Store::default();
     let one = event("s", EventType::TOOL_USE, 1);
-    assert_eq!(store.ingest(&[one.clone(), one.clone()]), 1);
-    assert_eq!(store.ingest(&[one]), 0);
+    assert_eq!(store.ingest(&[one.clone(), one.clone()], false), 1);
+    assert_eq!(store.ingest(std::slice::from_ref(&one), false), 0);
     assert_eq!(store.overview(EVER).total_events, 1);
+    assert_eq!(store.ingest(&[one], true), 1);
+    assert_eq!(store.overview(EVER).total_events, 2);
 }
 
 #[test]
@@ -67,15 +72,15 @@ fn a_repetition_is_known_for_so_many_events_and_not_for_ever() {
         (from..from + count).map(|at| event("s", EventType::TOOL_USE, at as i64)).collect()
     };
     let first = event("s", EventType::SESSION_START, 0);
-    store.ingest(std::slice::from_ref(&first));
+    store.ingest(std::slice::from_ref(&first), false);
     assert_eq!(
-        store.ingest(&others(0, recent::CAPACITY - 1)),
+        store.ingest(&others(0, recent::CAPACITY - 1), false),
         recent::CAPACITY - 1,
         "none is taken for another"
     );
-    assert_eq!(store.ingest(std::slice::from_ref(&first)), 0);
-    store.ingest(&others(recent::CAPACITY, 2 * recent::CAPACITY));
-    assert_eq!(store.ingest(&[first]), 1);
+    assert_eq!(store.ingest(std::slice::from_ref(&first), false), 0);
+    store.ingest(&others(recent::CAPACITY, 2 * recent::CAPACITY), false);
+    assert_eq!(store.ingest(&[first], false), 1);
 }
 
 #[test]
@@ -87,13 +92,16 @@ fn a_result_is_paired_by_its_correlation() {
         failed,
         ..event("s", kind, at)
     };
-    store.ingest(&[
-        call(EventType::TOOL_USE, 0, "1", Some("Bash"), false),
-        call(EventType::TOOL_USE, 10, "2", Some("Bash"), false),
-        call(EventType::TOOL_RESULT, 40, "2", None, true),
-        call(EventType::TOOL_RESULT, 50, "1", None, false),
-        call(EventType::TOOL_RESULT, 60, "9", Some("Bash"), false),
-    ]);
+    store.ingest(
+        &[
+            call(EventType::TOOL_USE, 0, "1", Some("Bash"), false),
+            call(EventType::TOOL_USE, 10, "2", Some("Bash"), false),
+            call(EventType::TOOL_RESULT, 40, "2", None, true),
+            call(EventType::TOOL_RESULT, 50, "1", None, false),
+            call(EventType::TOOL_RESULT, 60, "9", Some("Bash"), false),
+        ],
+        false,
+    );
     let list = store.tools(EVER, 10);
     assert_eq!(list.tools.len(), 1);
     assert_eq!(list.tools[0].avg_duration_ms, Some(40.0));
@@ -105,11 +113,14 @@ fn memory_does_not_grow_with_events() {
     let mut store = Store::default();
     for at in 0..1_000 {
         let id = at.to_string();
-        store.ingest(&[Event {
-            tool: Some(Cow::Borrowed("Bash")),
-            correlation_id: Some(Cow::Borrowed(&id)),
-            ..event("s", EventType::TOOL_USE, at)
-        }]);
+        store.ingest(
+            &[Event {
+                tool: Some(Cow::Borrowed("Bash")),
+                correlation_id: Some(Cow::Borrowed(&id)),
+                ..event("s", EventType::TOOL_USE, at)
+            }],
+            false,
+        );
     }
     assert_eq!(store.sessions.len(), 1);
     assert_eq!(store.sessions[0].tools.len(), 1);
@@ -145,7 +156,7 @@ proptest! {
         cuts.extend([0, events.len()]);
         cuts.sort_unstable();
         for pair in cuts.windows(2) {
-            store.ingest(&events[pair[0]..pair[1]]);
+            store.ingest(&events[pair[0]..pair[1]], false);
         }
 
         let range = DateRange { from: bounds.0 * DAY_MS / 4, to: bounds.1 * DAY_MS / 4 };
@@ -196,8 +207,10 @@ fn a_session_names_so_many_tools_and_loses_no_invocation() {
     let mut store = Store::default();
     for number in 0..1_000 {
         let name = format!("tool {number}");
-        store
-            .ingest(&[Event { tool: Some(Cow::Borrowed(&name)), ..event("s", EventType::TOOL_USE, number) }]);
+        store.ingest(
+            &[Event { tool: Some(Cow::Borrowed(&name)), ..event("s", EventType::TOOL_USE, number) }],
+            false,
+        );
     }
     assert_eq!(store.sessions[0].tools.len(), 257);
     assert_eq!(store.overview(EVER).total_tool_invocations, 1_000);
@@ -209,7 +222,7 @@ fn sessions_take_so_many_bytes_whatever_their_ids() {
     let mut store = Store { bounds: Bounds { bytes: 1_000_000, ..Bounds::default() }, ..Store::default() };
     for number in 0..500 {
         let id = format!("{number}{}", "x".repeat(10_000));
-        store.ingest(&[event(&id, EventType::SESSION_START, number)]);
+        store.ingest(&[event(&id, EventType::SESSION_START, number)], false);
     }
     assert!(store.bytes <= 1_000_000 && (80..100).contains(&store.session_count()));
     let weights: usize = store.sessions.iter().map(Session::weight).sum();
@@ -232,7 +245,7 @@ proptest! {
             })
             .collect();
         for batch in events.chunks(size) {
-            store.ingest(batch);
+            store.ingest(batch, false);
         }
         // The oracle keeps the events themselves, and forgets with each session that goes all of its events.
         let mut seen = BTreeSet::new();

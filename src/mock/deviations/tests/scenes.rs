@@ -99,7 +99,7 @@ impl Script {
     }
 }
 
-fn batch(first: usize, count: usize) -> String {
+pub(super) fn batch(first: usize, count: usize) -> String {
     let events: Vec<String> = (first..first + count)
         .map(|number| {
             let (minute, second, ms) = (number / 60_000, number / 1_000 % 60, number % 1_000);
@@ -108,6 +108,15 @@ fn batch(first: usize, count: usize) -> String {
         })
         .collect();
     format!(r#"{{"events":[{}]}}"#, events.join(","))
+}
+
+/// An event in each way of writing one.
+fn envelopes(script: &mut Script) {
+    let documented = r#""event_type":"error","session_id":"0b8f9a52-6c1d-4e0e-9d0a-3f1f6f0b7c11","timestamp""#;
+    let wire = r#""event":"error","session_id":"s","ts""#;
+    for (event, seq) in [(documented, ""), (wire, ""), (wire, r#","seq":0"#)] {
+        script.post(WRITE, &format!(r#"{{"events":[{{{event}:"1970-01-01T00:00:00Z"{seq}}}]}}"#));
+    }
 }
 
 /// Other spellings of a path, and other places to come from.
@@ -324,6 +333,7 @@ pub(super) type Scene = fn(&mut Script);
 pub(super) const SCENES: &[(&str, Scene)] = &[
     ("credentials", credentials),
     ("elsewhere", elsewhere),
+    ("envelopes", envelopes),
     ("scopes", scopes),
     ("forbidden batch", forbidden_batch),
     ("mixed use", mixed_use),
