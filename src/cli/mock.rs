@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use config::{MadeKey, Watched};
 
-use super::told;
+use super::{complain, fail, told};
 use crate::contract::{Scope, Tier};
 use crate::mock::{
     CONTROL_PREFIX, ControlToken, Group, LimiterKind, Log, MockError, MockOptions, MockServer, Nature,
@@ -116,10 +116,7 @@ pub async fn run(mut args: MockArgs) -> ExitCode {
     // Listening begins before anything is announced: who reads the announcement may send a signal at once.
     match Signals::listen() {
         Ok(mut signals) => serve(args, &mut io::stdout(), async || signals.next().await).await,
-        Err(error) => {
-            complain(&format!("cannot listen for signals: {error}"));
-            ExitCode::Internal
-        }
+        Err(error) => fail(ExitCode::Internal)(format!("cannot listen for signals: {error}")),
     }
 }
 
@@ -130,28 +127,26 @@ async fn serve(args: MockArgs, out: &mut impl Write, mut stop: impl AsyncFnMut()
     }
     let mut watched = match args.config.as_deref().map(Watched::open).transpose() {
         Ok(watched) => watched,
-        Err(problem) => return complain(&problem),
+        Err(problem) => return fail(ExitCode::Usage)(problem),
     };
     let started = match options(&args) {
         Ok(options) => MockServer::start(options).await,
-        Err(problem) => return complain(&problem),
+        Err(problem) => return fail(ExitCode::Usage)(problem),
     };
     let mock = match started {
         Ok(mock) => mock,
         Err(error @ MockError::Bind { .. }) => {
-            return complain(&format!("{error}; choose another port with --port, or 0 for a free one"));
+            let problem = format!("{error}; choose another port with --port, or 0 for a free one");
+            return fail(ExitCode::Usage)(problem);
         }
-        Err(error @ MockError::Deviation(_)) => return complain(&error.to_string()),
-        Err(error @ MockError::Keys(_)) => {
-            complain(&error.to_string());
-            return ExitCode::Internal;
-        }
+        Err(error @ MockError::Deviation(_)) => return fail(ExitCode::Usage)(error),
+        Err(error @ MockError::Keys(_)) => return fail(ExitCode::Internal)(error),
     };
     let mut keys = Vec::new();
     if let Some(watched) = &mut watched {
         match watched.read().and_then(|file| configure(&mock, &args, watched, &file)) {
             Ok(made) => keys = made,
-            Err(problem) => return complain(&problem),
+            Err(problem) => return fail(ExitCode::Usage)(problem),
         }
     }
     let url = mock.url();
@@ -195,8 +190,8 @@ async fn follow(mock: &MockServer, args: &MockArgs, watched: &mut Option<Watched
         let changed = watched.changed().await;
         let (said, name) = (changed.and_then(|file| configure(mock, args, watched, &file)), watched.name());
         match said {
-            Ok(_) => say(&format!("{name}: read again, and in force")),
-            Err(problem) => say(&format!("{problem}\n{name}: what was in force before stays so")),
+            Ok(_) => complain(&format!("{name}: read again, and in force")),
+            Err(problem) => complain(&format!("{problem}\n{name}: what was in force before stays so")),
         }
     }
 }
@@ -215,7 +210,7 @@ fn options(args: &MockArgs) -> Result<MockOptions, String> {
         limiter: args.limiter,
         quotas: quotas(args, Quotas::default()),
         journal: args.journal,
-        log: args.log.then(|| Log::new(say)),
+        log: args.log.then(|| Log::new(complain)),
         control_token: token(args.control_token_env.as_deref())?.as_deref().and_then(ControlToken::new),
         stop_deadline: Duration::from_secs(args.grace),
         ..MockOptions::default()
@@ -233,11 +228,6 @@ fn token(variable: Option<&str>) -> Result<Option<String>, String> {
     })
 }
 
-/// Says a line to who watches the terminal; if even that is closed, nobody does.
-fn say(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
-}
-
 fn list(out: &mut impl Write) -> io::Result<()> {
     for group in Group::ALL {
         writeln!(out, "{group}")?;
@@ -253,12 +243,6 @@ fn list(out: &mut impl Write) -> io::Result<()> {
         writeln!(out)?;
     }
     out.flush()
-}
-
-fn complain(problem: &str) -> ExitCode {
-    // Where even the error channel is closed, the exit code has to do.
-    let _ = writeln!(io::stderr(), "error: {problem}");
-    ExitCode::Usage
 }
 
 #[derive(Serialize)]
@@ -331,9 +315,12 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Asks a running mock whether it is well; exits with 0 if it is, else with 3.
 #[derive(Debug, clap::Args)]
 pub struct HealthcheckArgs {
-    /// Where it listens
-    #[arg(long, default_value = "http://127.0.0.1:4010")]
-    pub url: String,
+    /// Port of this machine where it listens
+    #[arg(long, default_value_t = 4010)]
+    pub port: u16,
+    /// Where it listens, if not on this machine
+    #[arg(long, conflicts_with = "port")]
+    pub url: Option<String>,
     /// Variable holding its control token
     #[arg(long, value_name = "VAR")]
     pub control_token_env: Option<String>,
@@ -341,16 +328,14 @@ pub struct HealthcheckArgs {
 
 /// Asks.
 async fn healthcheck(args: &HealthcheckArgs) -> ExitCode {
+    let url = args.url.clone().unwrap_or_else(|| format!("http://127.0.0.1:{}", args.port));
     let token = match token(args.control_token_env.as_deref()) {
         Ok(token) => token,
-        Err(problem) => return complain(&problem),
+        Err(problem) => return fail(ExitCode::Usage)(problem),
     };
-    match ask(&args.url, token).await {
+    match ask(&url, token).await {
         Ok(()) => ExitCode::Conforms,
-        Err(problem) => {
-            complain(&format!("{}: {problem}", args.url));
-            ExitCode::Unreachable
-        }
+        Err(problem) => fail(ExitCode::Unreachable)(format!("{url}: {problem}")),
     }
 }
 

@@ -3,15 +3,23 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::contract::{Endpoint, Scope};
+
 use super::engine::{Engine, Located};
-use super::faults::{Damage, Instead, Plan};
+use super::faults::{Damage, Injected, Instead, Plan};
 use super::journal::{Ending, Entry, EntryView, Kept};
 use super::meters::Meters;
 use super::options::Log;
-use super::reply::{Reply, error};
-use super::request::Request;
-use super::summary::{Reason, Summary};
+use super::reply::{self, Reply};
+use super::request::{Request, Route};
+use super::summary::{Invalid, Reason, Summary};
 use super::workspace::Workspace;
+
+/// The header in which an answer names the faults it met.
+const FAULT_HEADER: &str = "x-mock-fault";
+
+/// The seconds that a 429 promises which a fault gives, unless it says otherwise.
+const RETRY_AFTER: u64 = 60;
 
 #[derive(Debug)]
 pub(crate) struct Gateway {
@@ -64,17 +72,21 @@ impl Gateway {
         let plan = workspace.faults.plan(located.key.as_deref(), request, || workspace.time(now));
         let Plan { delay, instead, damage, deviating, faults } = plan;
         // Of what a fault answers, the engine never hears.
-        let unheard = || Summary { key: located.key.clone(), ..Summary::default() };
-        let (reply, mut summary) = match instead {
+        let unheard = || Summary { key: located.key.clone(), injected: true, ..Summary::default() };
+        let (mut reply, mut summary) = match instead {
             None => {
                 let (reply, summary) = self.engine.answer(&located, request, deviating, now);
                 (Some(reply), summary)
             }
             Some(Instead::Reset) => (None, unheard()),
-            Some(Instead::Answer { status, retry_after, body }) => {
-                (Some(faulty(status, retry_after, body)), unheard())
+            Some(Instead::Answer(injected)) => {
+                let route = Route::of(request.method, located.path.unwrap_or_default());
+                (Some(faulty(injected, route.endpoint())), unheard())
             }
         };
+        if let Some(reply) = reply.as_mut().filter(|_| !faults.is_empty()) {
+            reply.push(FAULT_HEADER, faults.join(", "));
+        }
         summary.faults = faults;
         let pending = self.pending(located, request, reply.as_ref(), summary, (now, since));
         Delivery { reply, delay, damage, pending }
@@ -179,15 +191,26 @@ impl Drop for Pending {
     }
 }
 
-fn faulty(status: u16, retry_after: Option<u64>, body: String) -> Reply {
-    let mut reply = if body.is_empty() && status >= 400 {
-        error(status, "FAULT", "The mock was told to answer this.")
-    } else {
-        Reply::json(status, body.into_bytes())
+/// What the API has for a status, where the fault does not say otherwise.
+fn faulty(injected: Injected, endpoint: Option<Endpoint>) -> Reply {
+    let Injected { status, retry_after, location, body } = injected;
+    let mut reply = match (status, body) {
+        (_, Some(body)) => Reply::json(status, body.into_bytes()),
+        (400, None) => reply::invalid(&Invalid::body(Vec::new())),
+        (401, None) => reply::unauthorized(),
+        (403, None) => reply::forbidden(endpoint.map_or(Scope::ReadAnalytics, Endpoint::scope)),
+        (404, None) => reply::not_found(),
+        (413, None) => reply::too_large(),
+        (429, None) => reply::rate_limited(retry_after.unwrap_or(RETRY_AFTER)),
+        (400.., None) => reply::error(status, "FAULT", "The mock was told to answer this."),
+        (_, None) => Reply::json(status, Vec::new()),
     };
     if let Some(seconds) = retry_after {
-        reply.push("retry-after", seconds.to_string());
+        reply.set("retry-after", seconds.to_string());
     }
-    reply.push("access-control-allow-origin", "*");
+    if let Some(location) = location {
+        reply.push("location", location);
+    }
+    reply.show_to_browsers();
     reply
 }

@@ -69,6 +69,12 @@ impl Reply {
         self.headers.push((Cow::Borrowed(name), value.into()));
     }
 
+    /// Lets scripts of every site read it.
+    pub(super) fn show_to_browsers(&mut self) {
+        self.push("access-control-allow-origin", "*");
+        self.push("access-control-expose-headers", "Retry-After");
+    }
+
     /// Replaces every line of a header by one.
     pub fn set(&mut self, name: &'static str, value: impl Into<Cow<'static, str>>) {
         self.remove(name);

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use memchr::memmem;
 use percent_encoding::percent_decode_str;
 
 use crate::contract::Endpoint;
@@ -58,6 +59,25 @@ impl<'a> Request<'a> {
             }
             Some(decoded(value))
         })
+    }
+}
+
+/// What a key begins with.
+const PREFIX: &[u8] = b"ct_live_";
+
+impl Request<'_> {
+    /// Where something stands that looks like a key, other than in `X-API-Key`.
+    pub(super) fn key_elsewhere(&self) -> Option<&'static str> {
+        let holds_key = |text: &[u8]| memmem::find(text, PREFIX).is_some();
+        let bearer = |value: &[u8]| value.get(..7).is_some_and(|word| word.eq_ignore_ascii_case(b"bearer "));
+        match self.header("authorization") {
+            Some(value) if bearer(value) => Some("A bearer token"),
+            Some(_) => Some("The header Authorization"),
+            None if holds_key(self.query.as_bytes()) => Some("The query"),
+            None if self.lines("cookie").any(holds_key) => Some("A cookie"),
+            None if self.headers.iter().any(|(_, value)| holds_key(value)) => Some("Another header"),
+            None => holds_key(self.body).then_some("The body"),
+        }
     }
 }
 

@@ -26,6 +26,10 @@ pub(crate) struct Summary {
     pub(crate) accepted: u32,
     /// How many of them repeated earlier ones and changed nothing.
     pub(crate) repeated: u32,
+    /// Whether it took several events, and all of one timestamp.
+    pub(crate) one_timestamp: bool,
+    /// Whether a fault answered in place of the API.
+    pub(crate) injected: bool,
     /// The faults it met, by id.
     pub(crate) faults: Vec<Arc<str>>,
 }
@@ -34,6 +38,8 @@ pub(crate) struct Summary {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Reason {
     NoKey,
+    /// 401: what looks like a key stands here, where nobody looks for one.
+    KeyElsewhere(&'static str),
     /// 401: nobody has this key here.
     UnknownKey,
     /// 401: lines with different keys.

@@ -65,6 +65,54 @@ async fn a_status_comes_in_place_of_the_api_which_hears_nothing_of_it() {
 }
 
 #[tokio::test]
+async fn a_status_is_answered_as_the_api_would_unless_told_otherwise_and_marked() {
+    let mock = Mock::start().await;
+    let limited = |seconds| {
+        format!(
+            r#"{{"error":{{"code":"RATE_LIMITED","message":"Rate limit exceeded. Retry after {seconds} seconds."}}}}"#
+        )
+    };
+    let forbidden = r#"{"error":{"code":"FORBIDDEN","message":"This API key does not have the required scope: write:events"}}"#;
+    let unauthorized = mock.post("/api/v1/events", None, "{}").await;
+    assert_eq!(unauthorized.header("x-mock-fault"), "");
+    for (number, (asked, body, field)) in [
+        (json!({"status": 429}), limited(60), ("retry-after", "60")),
+        (json!({"status": 429, "retry_after": 7}), limited(7), ("retry-after", "7")),
+        (json!({"status": 429, "body": "busy"}), "busy".to_owned(), ("retry-after", "")),
+        (json!({"status": 401}), unauthorized.body, ("www-authenticate", "ApiKey header=\"X-API-Key\"")),
+        (json!({"status": 403}), forbidden.to_owned(), ("content-type", "application/json")),
+        (
+            json!({"status": 400}),
+            r#"{"error":{"code":"VALIDATION_ERROR","message":"Request body is invalid."}}"#.to_owned(),
+            ("retry-after", ""),
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let id = fault(&mock, asked.clone()).await;
+        let answer = mock.post("/api/v1/events", Some(WRITE), "{}").await;
+        assert_eq!(
+            (json!(answer.status), answer.header(field.0)),
+            (asked["status"].clone(), field.1),
+            "{asked}"
+        );
+        assert_eq!(
+            (answer.body.as_str(), answer.header("x-mock-fault")),
+            (body.as_str(), id.as_str()),
+            "{number}"
+        );
+        mock.control(Method::DELETE, &format!("workspaces/default/faults/{id}"), "").await;
+    }
+    let id = fault(&mock, json!({"latency_ms": 1})).await;
+    assert_eq!(
+        mock.get(SESSIONS, Some(READ)).await.header("x-mock-fault"),
+        id,
+        "a real answer that met a fault"
+    );
+}
+
+#[tokio::test]
 async fn a_fault_is_for_a_key_on_its_turn_and_ends_by_the_clock() {
     let mock = Mock::start().await;
     fault(&mock, json!({"status": 500, "every": 3, "key": READ, "for_ms": 600_000})).await;

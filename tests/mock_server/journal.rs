@@ -61,6 +61,44 @@ async fn an_author_sees_what_was_sent_and_why_it_was_refused() {
 }
 
 #[tokio::test]
+async fn a_key_in_the_wrong_place_is_told_where_it_belongs() {
+    let mock = Mock::start().await;
+    let read = key(READ);
+    let target = "/api/v1/sessions";
+    for (request, place) in [
+        (mock.request(Method::GET, target).bearer_auth(read), "A bearer token"),
+        (mock.request(Method::GET, target).basic_auth("user", Some(read)), "The header Authorization"),
+        (mock.request(Method::GET, &format!("{target}?api_key={read}")), "The query"),
+        (mock.request(Method::GET, target).header("Cookie", format!("key={read}")), "A cookie"),
+        (mock.request(Method::GET, target).header("Api-Key", read), "Another header"),
+        (mock.request(Method::POST, "/api/v1/events").body(format!("{{\"key\":\"{read}\"}}")), "The body"),
+    ] {
+        assert_eq!(send(request).await.status, 401);
+        let last = journal(&mock, "?limit=1").await["entries"][0].clone();
+        let told = format!("{place} is not a way in; send the key as X-API-Key.");
+        assert_eq!((&last["why"]["message"], &last["outcome"]), (&json!(told), &json!("unauthorized")));
+    }
+    mock.get(target, None).await;
+    let last = journal(&mock, "?limit=1").await["entries"][0].clone();
+    assert_eq!(last["why"]["message"], "The request has no X-API-Key header.");
+}
+
+#[tokio::test]
+async fn a_client_whose_events_all_carry_one_timestamp_is_told() {
+    let mock = Mock::start().await;
+    let event =
+        |second| format!(r#"{{"event":"tool_use","session_id":"s","ts":"2026-01-01T00:00:0{second}Z"}}"#);
+    for (seconds, repeated, told) in [([1, 1, 1], 2, true), ([2, 2, 3], 1, false), ([4, 5, 6], 0, false)] {
+        let body = format!(r#"{{"events":[{}]}}"#, seconds.map(event).join(","));
+        mock.post("/api/v1/events", Some(WRITE), &body).await;
+        let last = journal(&mock, "?limit=1").await["entries"][0].clone();
+        assert_eq!((&last["repeated"], last["hint"].is_string()), (&json!(repeated), told), "{seconds:?}");
+    }
+    mock.post("/api/v1/events", Some(WRITE), &format!(r#"{{"events":[{}]}}"#, event(7))).await;
+    assert_eq!(journal(&mock, "?limit=1").await["entries"][0]["hint"], Value::Null, "one event has but one");
+}
+
+#[tokio::test]
 async fn waiting_ends_with_the_last_request_that_is_wanted() {
     let mock = Mock::start().await;
     mock.get("/api/v1/sessions", Some(READ)).await;

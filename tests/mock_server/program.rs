@@ -119,6 +119,7 @@ fn a_bad_configuration_keeps_it_from_starting_and_says_where_it_is_bad() {
     let (code, said) = Program::start(&["--config", path.to_str().unwrap()]).ended();
     assert_eq!(code, Some(2));
     assert!(said.contains("mock.yaml:1:10") && said.contains("did you mean `standard`?"), "{said}");
+    assert!(said.starts_with("trenchcheck: error: no field"), "{said}");
     let (code, said) = Program::start(&["--config", "/no/such/file.yaml"]).ended();
     assert!(code == Some(2) && said.contains("cannot read /no/such/file.yaml"), "{said}");
 }
@@ -147,13 +148,14 @@ async fn limits_can_be_small_or_none_and_each_request_is_one_line() {
 #[tokio::test]
 async fn a_health_check_needs_no_other_program() {
     let program = Program::start(&[]);
-    let check = |url: &str| {
-        Command::new(PROGRAM).args(["mock", "healthcheck", "--url", url]).output().unwrap().status.code()
-    };
-    assert_eq!(check(program.url()), Some(0));
     let url = program.url().to_owned();
+    let port = url.rsplit(':').next().unwrap();
+    let check = |place: [&str; 2]| {
+        Command::new(PROGRAM).args(["mock", "healthcheck"]).args(place).output().unwrap().status.code()
+    };
+    assert_eq!([check(["--url", &url]), check(["--port", port])], [Some(0); 2]);
     drop(program);
-    assert_eq!(check(&url), Some(3));
+    assert_eq!([check(["--url", &url]), check(["--port", port])], [Some(3); 2]);
 }
 
 #[tokio::test]

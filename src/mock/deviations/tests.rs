@@ -67,7 +67,8 @@ fn each_kind_of_deployment_takes_its_own_events_and_names_what_is_missing() {
     let missing = |change: &str, event: &str| {
         let script = Script::new(&behaviour(&[change], None).unwrap());
         let body = format!(r#"{{"events":[{numbered},{event}]}}"#);
-        let body = if change.starts_with("documented") { body.replacen(&numbered, &documented, 1) } else { body };
+        let body =
+            if change.starts_with("documented") { body.replacen(&numbered, &documented, 1) } else { body };
         let headers: &[_] = &[("x-api-key", WRITE.as_bytes())];
         let path = "/api/v1/events";
         let reply = script.reply(Ask { method: "POST", path, headers, body: &body, ..Ask::default() });

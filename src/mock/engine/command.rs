@@ -61,9 +61,11 @@ impl<'a> Command<'a> {
         match self {
             Self::Ingest(batch) => {
                 let accepted = batch.events.len().min(events as usize);
-                let new = store.ingest(&batch.events[..accepted], behaviour.stores_repeated);
+                let taken = &batch.events[..accepted];
+                let new = store.ingest(taken, behaviour.stores_repeated);
                 drop(store);
                 summary.accepted = u32::try_from(accepted).unwrap_or(u32::MAX);
+                summary.one_timestamp = accepted > 1 && taken.iter().all(|event| event.at == taken[0].at);
                 summary.repeated = u32::try_from(accepted - new).unwrap_or(u32::MAX);
                 Reply::data(200, Accepted { accepted, rejected: batch.events.len() - accepted })
             }

@@ -90,8 +90,7 @@ impl<'a> Handling<'a> {
         self.context.since_429_ms = self.workspace.since_429(self.context.now);
         let mut reply = self.decide(strict, find);
         reply.on_leave = self.on_leave.take();
-        reply.push("access-control-allow-origin", "*");
-        reply.push("access-control-expose-headers", "Retry-After");
+        reply.show_to_browsers();
         for (status, rewrite) in &self.settings.behaviour.rewrites {
             if status.is_none_or(|status| status == reply.status) {
                 rewrite(&self.context, &mut reply);
@@ -180,7 +179,9 @@ impl<'a> Handling<'a> {
         }
         let reason = match self.context.presented {
             _ if self.context.revoked => Reason::RevokedKey,
-            Presented::Missing => Reason::NoKey,
+            Presented::Missing => {
+                self.context.request.key_elsewhere().map_or(Reason::NoKey, Reason::KeyElsewhere)
+            }
             Presented::Conflicting(_) => Reason::SeveralKeys,
             Presented::Key(_) => Reason::UnknownKey,
         };

@@ -7,18 +7,21 @@
 mod spec;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use super::deviations::Entry;
 use super::journal::same_path;
 use super::keys::KeyEntry;
 use super::request::Request;
-use super::sync::{read, write};
+use super::sync::{lock, read, write};
 
 pub use spec::{BadFault, Distribution, FaultSpec, ResetWhen};
-pub(crate) use spec::{Damage, Instead};
+pub(crate) use spec::{Damage, Injected, Instead};
 use spec::{Effect, happens, latency_ms};
+
+/// How long after a request the next one still belongs to the same flush, in milliseconds.
+const FLUSH_MS: u64 = 1_000;
 
 /// The most faults a workspace may have.
 pub(crate) const MAX_FAULTS: usize = 100;
@@ -42,6 +45,8 @@ pub(crate) struct Fault {
     effect: Effect,
     /// Whether the configuration asked for it, and not somebody over the control API.
     is_configured: bool,
+    /// When the last request came that it was asked about, and which one of its flush that was, from 1.
+    flush: Mutex<(u64, u64)>,
     /// How many requests matched it so far.
     pub(crate) matched: AtomicU64,
     /// How many of them it met.
@@ -137,6 +142,7 @@ impl Faults {
             spec,
             effect,
             is_configured,
+            flush: Mutex::default(),
             matched: AtomicU64::new(0),
             met: AtomicU64::new(0),
         })
@@ -169,7 +175,7 @@ impl Faults {
         }
         let now = now();
         for fault in read(&self.list).iter() {
-            if fault.is_over(now) || !fault.matches(key, request) {
+            if fault.is_over(now) || !fault.matches(key, request) || !fault.is_on_turn(now) {
                 continue;
             }
             let ordinal = fault.matched.fetch_add(1, Ordering::Relaxed);
@@ -197,14 +203,26 @@ impl Faults {
 impl Fault {
     /// Whether it meets every request with a key.
     fn meets_all_of(&self, key: &KeyEntry) -> bool {
-        let FaultSpec { method, path, first, every, share, .. } = &self.spec;
-        let some =
-            method.is_some() || path.is_some() || first.is_some() || every.is_some() || share.is_some();
-        !some && self.spec.key.as_ref().is_none_or(|wanted| is_called(key, wanted))
+        let FaultSpec { method, path, first, every, in_flush, share, .. } = &self.spec;
+        let counts = first.or(*every).or(*in_flush);
+        method.is_none()
+            && path.is_none()
+            && counts.is_none()
+            && share.is_none()
+            && self.spec.key.as_ref().is_none_or(|wanted| is_called(key, wanted))
     }
 
     fn is_over(&self, now: u64) -> bool {
         self.ends.is_some_and(|ends| now >= ends)
+    }
+
+    /// Whether a request at `now` has the place in its flush that is meant.
+    fn is_on_turn(&self, now: u64) -> bool {
+        let Some(wanted) = self.spec.in_flush else { return true };
+        let mut flush = lock(&self.flush);
+        let (last, place) = *flush;
+        *flush = (now, if place > 0 && now.saturating_sub(last) < FLUSH_MS { place + 1 } else { 1 });
+        flush.1 == wanted
     }
 
     fn matches(&self, key: Option<&KeyEntry>, request: &Request<'_>) -> bool {

@@ -34,6 +34,10 @@ pub struct FaultSpec {
     /// Only each so-many-th of them, 1 or more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub every: Option<u64>,
+    /// Only the so-many-th of each flush, from 1: of requests that each come within a second of the one before. All
+    /// other conditions count those alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_flush: Option<u64>,
     /// Only this share of them, 0.0 to 1.0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub share: Option<f64>,
@@ -52,13 +56,17 @@ pub struct FaultSpec {
     /// How latencies vary.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub distribution: Option<Distribution>,
-    /// The client gets this status, 200 to 599, and the API never hears of the request.
+    /// The client gets this status, 200 to 599, and the API never hears of the request. Body and headers are those that
+    /// the API has for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// With a status: its `Retry-After`, in seconds.
+    /// With a status: its `Retry-After`, in seconds; 60 for a 429 that says nothing else.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
-    /// With a status: its body.
+    /// With a status: its `Location`, where it leads elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    /// With a status: its body, in place of the API's and of the API's headers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
     /// The connection is reset without an answer; over HTTP/2 only the stream.
@@ -124,11 +132,20 @@ pub enum BadFault {
     NotForAWhile(&'static str),
 }
 
+/// An answer that no API gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Injected {
+    pub(crate) status: u16,
+    pub(crate) retry_after: Option<u64>,
+    pub(crate) location: Option<String>,
+    pub(crate) body: Option<String>,
+}
+
 /// What a client gets in place of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Instead {
-    /// An answer that no API gave.
-    Answer { status: u16, retry_after: Option<u64>, body: String },
+    /// Something else.
+    Answer(Injected),
     /// Nothing: the connection is cut.
     Reset,
 }
@@ -189,6 +206,7 @@ impl FaultSpec {
             ("spread_ms", self.spread_ms.is_some(), "latency_ms"),
             ("distribution", self.distribution.is_some(), "latency_ms"),
             ("retry_after", self.retry_after.is_some(), "status"),
+            ("location", self.location.is_some(), "status"),
             ("body", self.body.is_some(), "status"),
         ];
         for (name, is_given, wanted) in companions {
@@ -202,11 +220,12 @@ impl FaultSpec {
             return Ok(Effect::Deviate(entries));
         }
         Ok(match (self.status, self.reset, self.truncate, self.slow_body_ms) {
-            (Some(status), ..) => Effect::Instead(Instead::Answer {
+            (Some(status), ..) => Effect::Instead(Instead::Answer(Injected {
                 status,
                 retry_after: self.retry_after,
-                body: self.body.clone().unwrap_or_default(),
-            }),
+                location: self.location.clone(),
+                body: self.body.clone(),
+            })),
             (_, Some(ResetWhen::Before), ..) => Effect::Instead(Instead::Reset),
             (_, Some(ResetWhen::After), ..) => Effect::Damage(Damage::Reset),
             (_, _, Some(bytes), _) => Effect::Damage(Damage::Truncate(bytes as usize)),
@@ -220,6 +239,7 @@ impl FaultSpec {
         let minutes = "at most ten minutes, 600000";
         let wrong = [
             ("every", self.every == Some(0), "1 or more"),
+            ("in_flush", self.in_flush == Some(0), "1 or more"),
             ("share", self.share.is_some_and(|share| !(0.0..=1.0).contains(&share)), "0.0 to 1.0"),
             ("status", self.status.is_some_and(|status| !(200..=599).contains(&status)), "200 to 599"),
             ("latency_ms", too_long(self.latency_ms), minutes),

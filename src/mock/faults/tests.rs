@@ -123,6 +123,20 @@ fn delays_add_up_and_the_first_of_all_else_decides() {
 }
 
 #[test]
+fn one_request_of_each_flush_is_met_and_other_conditions_count_those_alone() {
+    let met = |spec: FaultSpec| {
+        let (engine, faults) = (engine(), Faults::default());
+        faults.add(FaultSpec { status: Some(429), in_flush: Some(2), ..spec }, 0).unwrap();
+        let times = [0, 10, 1_009, 2_100, 2_200, 5_000, 5_999, 6_998];
+        let meets = |at: &u64| !plan(&engine, &faults, PATHS[1], KEYS[0], *at).faults.is_empty();
+        times.into_iter().filter(meets).collect::<Vec<u64>>()
+    };
+    assert_eq!(met(FaultSpec::default()), [10, 2_200, 5_999]);
+    assert_eq!(met(FaultSpec { first: Some(1), ..FaultSpec::default() }), [10]);
+    assert_eq!(met(FaultSpec { every: Some(2), ..FaultSpec::default() }), [2_200]);
+}
+
+#[test]
 fn a_fault_that_makes_no_sense_is_refused_by_name() {
     let wrong = |text: &str| {
         let spec: FaultSpec = serde_json::from_str(text).unwrap();
@@ -138,6 +152,7 @@ fn a_fault_that_makes_no_sense_is_refused_by_name() {
         (r#"{"status":99}"#, "`status`"),
         (r#"{"status":500,"share":1.5}"#, "`share`"),
         (r#"{"status":500,"every":0}"#, "`every`"),
+        (r#"{"status":500,"in_flush":0}"#, "`in_flush`"),
         (r#"{"latency_ms":600001}"#, "`latency_ms`"),
     ] {
         assert!(wrong(text).starts_with(name), "{}", wrong(text));

@@ -73,13 +73,15 @@ impl Entry {
         match (&self.summary.reason, self.status) {
             _ if self.ending == Ending::Cut => Outcome::Fault,
             _ if self.ending == Ending::Abandoned => Outcome::Abandoned,
+            _ if self.summary.injected => Outcome::Fault,
             (None, 200..=399) => Outcome::Ok,
-            (None, _) if !self.summary.faults.is_empty() => Outcome::Fault,
             (None, _) => Outcome::Other,
             (Some(why), _) => match why {
-                Reason::NoKey | Reason::UnknownKey | Reason::SeveralKeys | Reason::RevokedKey => {
-                    Outcome::Unauthorized
-                }
+                Reason::NoKey
+                | Reason::KeyElsewhere(_)
+                | Reason::UnknownKey
+                | Reason::SeveralKeys
+                | Reason::RevokedKey => Outcome::Unauthorized,
                 Reason::LacksScope(_) => Outcome::Forbidden,
                 Reason::UsedUp(..) => Outcome::RateLimited,
                 Reason::Invalid(..) | Reason::TooLarge | Reason::TooSlow | Reason::BrokeOff => {
@@ -118,6 +120,8 @@ pub struct EntryView {
     pub accepted: u32,
     /// How many of them repeated earlier ones and changed nothing.
     pub repeated: u32,
+    /// What its author should know, though it was taken.
+    pub hint: Option<&'static str>,
     /// The faults it met, by id.
     pub faults: Vec<String>,
     /// How long it took until the answer left, in microseconds.
@@ -129,6 +133,10 @@ pub struct EntryView {
     /// The body of the answer.
     pub answer: TextView,
 }
+
+/// Why some events may be gone that were accepted.
+const ONE_TIMESTAMP: &str =
+    "All its events carry one timestamp: of those of one session and type, only one is kept.";
 
 /// A key, by what may be shown of it.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -195,6 +203,7 @@ impl From<&Entry> for EntryView {
             envelopes: summary.envelopes,
             accepted: summary.accepted,
             repeated: summary.repeated,
+            hint: summary.one_timestamp.then_some(ONE_TIMESTAMP),
             faults: summary.faults.iter().map(ToString::to_string).collect(),
             duration_us: entry.took_us,
             headers: headers.collect(),
@@ -214,6 +223,7 @@ impl From<&Reason> for WhyView {
             Self { message: String::new(), scope: None, limit: None, frees_at: None, fields: Vec::new() };
         view.message = match why {
             Reason::NoKey => "The request has no X-API-Key header.".to_owned(),
+            Reason::KeyElsewhere(place) => format!("{place} is not a way in; send the key as X-API-Key."),
             Reason::UnknownKey => "Nobody has this key here.".to_owned(),
             Reason::SeveralKeys => "There are several X-API-Key headers, and they differ.".to_owned(),
             Reason::RevokedKey => "The key has been revoked.".to_owned(),
@@ -240,6 +250,17 @@ impl From<&Reason> for WhyView {
             Reason::BrokeOff => "The client went away before its body had arrived.".to_owned(),
         };
         view
+    }
+}
+
+/// Microseconds for a reader: `0.004 ms`, `0.42 ms`, `1.3 s`.
+pub(crate) fn took(us: u64) -> String {
+    let ms = us as f64 / 1e3;
+    match us {
+        0 => "under 0.001 ms".to_owned(),
+        1..10 => format!("{ms:.3} ms"),
+        10..1_000_000 => format!("{ms:.2} ms"),
+        _ => format!("{:.1} s", ms / 1e3),
     }
 }
 
@@ -272,10 +293,13 @@ impl EntryView {
                 line.push_str(&format!(", {} of them repeated", self.repeated));
             }
         }
+        if let Some(hint) = self.hint {
+            line.push_str(&format!(". {hint}"));
+        }
         if !self.faults.is_empty() {
             line.push_str(&format!(", met {}", self.faults.join(", ")));
         }
-        line.push_str(&format!(" ({}.{:01} ms)", self.duration_us / 1_000, self.duration_us % 1_000 / 100));
+        line.push_str(&format!(" ({})", took(self.duration_us)));
         // What a client sent must not write its own lines.
         line.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
     }

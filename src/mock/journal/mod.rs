@@ -18,7 +18,7 @@ use super::ingest::parse_date;
 use super::request::Request;
 use super::sync::lock;
 
-pub(crate) use entry::{Ending, Entry};
+pub(crate) use entry::{Ending, Entry, took};
 pub use entry::{EntryView, KeyName, Outcome, TextView, WhyView};
 pub(crate) use keep::Kept;
 

@@ -86,7 +86,7 @@ fn fault(form: &Form) -> Result<Value, Problem> {
         "deviate" => (None, &[]),
         _ => return Err(Problem::new(400, "Choose what goes wrong.")),
     };
-    for name in numbers.iter().chain(&["first", "every"]) {
+    for name in numbers.iter().chain(&["first", "every", "in_flush"]) {
         if let Some(number) = form.number(name)? {
             body.insert((*name).to_owned(), number.into());
         }

@@ -9,6 +9,7 @@ use minijinja::{Environment, Error, UndefinedBehavior, Value};
 use serde_json::Value as Json;
 
 use crate::mock::ingest::parse_date;
+use crate::mock::journal::took;
 use crate::mock::reply::Reply;
 use crate::mock::summary::Envelopes;
 
@@ -74,11 +75,6 @@ fn span(ms: u64) -> String {
         60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
         _ => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
     }
-}
-
-/// Microseconds for a reader: `0.42 ms`, `1.3 s`.
-fn took(us: u64) -> String {
-    if us < 1_000_000 { format!("{}.{:02} ms", us / 1_000, us % 1_000 / 10) } else { span(us / 1_000) }
 }
 
 /// A number with its thousands apart: `100,000`.
@@ -187,7 +183,10 @@ mod tests {
             [span(850), span(42_560), span(301_000), span(7_500_000)],
             ["850 ms", "42.5 s", "5 min 1 s", "2 h 5 min"]
         );
-        assert_eq!([took(420), took(1_300_000)], ["0.42 ms", "1.3 s"]);
+        assert_eq!(
+            [took(0), took(4), took(420), took(1_300_000)],
+            ["under 0.001 ms", "0.004 ms", "0.42 ms", "1.3 s"]
+        );
         assert_eq!(
             [count(0), count(999), count(1_000), count(1_234_567)],
             ["0", "999", "1,000", "1,234,567"]

@@ -112,7 +112,8 @@ pub(super) fn batch(first: usize, count: usize) -> String {
 
 /// An event in each way of writing one.
 fn envelopes(script: &mut Script) {
-    let documented = r#""event_type":"error","session_id":"0b8f9a52-6c1d-4e0e-9d0a-3f1f6f0b7c11","timestamp""#;
+    let documented =
+        r#""event_type":"error","session_id":"0b8f9a52-6c1d-4e0e-9d0a-3f1f6f0b7c11","timestamp""#;
     let wire = r#""event":"error","session_id":"s","ts""#;
     for (event, seq) in [(documented, ""), (wire, ""), (wire, r#","seq":0"#)] {
         script.post(WRITE, &format!(r#"{{"events":[{{{event}:"1970-01-01T00:00:00Z"{seq}}}]}}"#));
