@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests are not seen as tests")]
 
 mod api;
+mod clients;
 mod control;
 mod deviations;
 mod faults;
