@@ -61,6 +61,10 @@ def event(number):
 
 
 class PluginTest(unittest.TestCase):
+    """Against a deployment that takes all that the page shows."""
+
+    deviations = []
+
     @classmethod
     def setUpClass(cls):
         cls.mock = Mock()
@@ -68,7 +72,8 @@ class PluginTest(unittest.TestCase):
 
     def setUp(self):
         # A workspace of its own for each test: keys, sessions, clock and journal, so tests run side by side.
-        made = self.mock.control("POST", "workspaces", {"limits": {"ingestion": "3/60s"}})
+        settings = {"limits": {"ingestion": "3/60s"}, "deviations": self.deviations}
+        made = self.mock.control("POST", "workspaces", settings)
         self.path = f"workspaces/{made['id']}"
         self.addCleanup(self.mock.control, "DELETE", self.path)
         key = self.mock.control("POST", f"{self.path}/keys", {"name": "plugin", "scopes": ["write:events"]})
@@ -105,6 +110,19 @@ class PluginTest(unittest.TestCase):
         self.mock.control("POST", f"{self.path}/faults", fault)
         self.assertEqual(self.plugin.flush([event(1)]), 1)
         self.assertEqual(self.slept, [2, 2])
+
+    def test_it_loses_nothing_when_the_first_of_three_batches_is_limited(self):
+        self.mock.control("POST", f"{self.path}/faults", {"status": 429, "in_flush": 1, "first": 1})
+        for number in range(3):
+            self.plugin.flush([event(number)])
+        self.assertEqual(sum(entry["accepted"] for entry in self.journal()), 3)
+        self.assertEqual(self.slept, [60])
+
+
+class StrictPluginTest(PluginTest):
+    """The same against one that takes only what published clients send, and answers as such deployments do."""
+
+    deviations = ["as-deployed"]
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 //! `trenchcheck mock`: the reference API on a port, until a signal stops it.
 
+use std::fs::File;
 use std::io::{self, Write};
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 pub use config::MockFile;
@@ -68,6 +70,9 @@ pub struct MockArgs {
     /// Print one line for each request to standard error
     #[arg(long)]
     pub log: bool,
+    /// Write every request to a file for `trenchcheck replay`, keys masked
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
     /// How many requests the journal of a workspace holds; 0 for none
     #[arg(long, value_name = "COUNT", default_value_t = 1_000)]
     pub journal: usize,
@@ -211,10 +216,23 @@ fn options(args: &MockArgs) -> Result<MockOptions, String> {
         quotas: quotas(args, Quotas::default()),
         journal: args.journal,
         log: args.log.then(|| Log::new(complain)),
+        record: args.record.as_deref().map(recorder).transpose()?,
         control_token: token(args.control_token_env.as_deref())?.as_deref().and_then(ControlToken::new),
         stop_deadline: Duration::from_secs(args.grace),
         ..MockOptions::default()
     })
+}
+
+/// Writes lines to a file that is begun anew.
+fn recorder(path: &Path) -> Result<Log, String> {
+    let cannot = |error: io::Error| format!("cannot write {}: {error}", path.display());
+    let (file, name) = (Mutex::new(File::create(path).map_err(cannot)?), path.display().to_string());
+    Ok(Log::new(move |line| {
+        let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = file.write_all(format!("{line}\n").as_bytes()) {
+            complain(&format!("trenchcheck: cannot write {name}: {error}"));
+        }
+    }))
 }
 
 /// The token in the variable that is named, if one is.

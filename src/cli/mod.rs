@@ -12,6 +12,7 @@ pub mod matrix;
 pub mod mock;
 pub mod mutants;
 pub mod plan;
+pub mod replay;
 pub mod reports;
 #[cfg(test)]
 mod samples;
@@ -66,6 +67,8 @@ pub enum Command {
     Load(Box<load::LoadArgs>),
     /// Serve the reference API from memory, for plugin authors and as a target.
     Mock(mock::MockArgs),
+    /// Send again what a mock recorded, with other keys, and compare the answers.
+    Replay(Box<replay::ReplayArgs>),
     /// Play the suite against every deviation of the mock, and say which of them it misses.
     Mutants(mutants::MutantsArgs),
     /// Make one load run of the shards of many machines, and judge it as one.
@@ -133,6 +136,10 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Mock(args) => {
             drop((out, err));
             return on_runtime(async { Ok(mock::run(args).await) });
+        }
+        Command::Replay(args) => {
+            drop((out, err));
+            return on_runtime(replay::run(*args));
         }
         Command::Mutants(args) => {
             drop((out, err));

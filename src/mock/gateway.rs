@@ -7,11 +7,12 @@ use crate::contract::{Endpoint, Scope};
 
 use super::engine::{Engine, Located};
 use super::faults::{Damage, Injected, Instead, Plan};
-use super::journal::{Ending, Entry, EntryView, Kept};
+use super::journal::{Ending, Entry, EntryView, Kept, Recorded};
+use super::keys::KeyEntry;
 use super::meters::Meters;
 use super::options::Log;
 use super::reply::{self, Reply};
-use super::request::{Request, Route};
+use super::request::{Presented, Request, Route};
 use super::summary::{Invalid, Reason, Summary};
 use super::workspace::Workspace;
 
@@ -26,6 +27,8 @@ pub(crate) struct Gateway {
     pub(crate) engine: Arc<Engine>,
     pub(crate) meters: Arc<Meters>,
     log: Option<Log>,
+    /// Who is told each request whole, as a line of a recording.
+    record: Option<Log>,
 }
 
 /// What is to be done about a request.
@@ -61,13 +64,52 @@ pub(crate) struct Pending {
 }
 
 impl Gateway {
-    pub(crate) fn new(engine: Arc<Engine>, log: Option<Log>) -> Self {
-        Self { engine, meters: Arc::default(), log }
+    pub(crate) fn new(engine: Arc<Engine>, log: Option<Log>, record: Option<Log>) -> Self {
+        Self { engine, meters: Arc::default(), log, record }
     }
 
     /// Takes a request that arrived at `since`, at the server's time `now` in milliseconds.
     pub(crate) fn take(&self, request: &Request<'_>, now: u64, since: Instant) -> Delivery {
         let located = self.engine.locate(request);
+        let recorded = self.record.as_ref().map(|record| (record, Recorded::of(request, &located, now)));
+        let delivery = self.deliver(located, request, now, since);
+        if let Some((record, recorded)) = recorded {
+            let status = delivery.reply.as_ref().map_or(0, |reply| reply.status);
+            // Strings and numbers always serialize.
+            record.write(&serde_json::to_string(&Recorded { status, ..recorded }).unwrap_or_default());
+        }
+        delivery
+    }
+
+    /// Sends a request of a workspace's journal again, with another of its keys; gives the status of the answer, 0 for
+    /// none. It takes no time: faults that only hold an answer back do not.
+    pub(crate) fn again(&self, workspace: &Arc<Workspace>, sent: &Kept, key: Arc<KeyEntry>, now: u64) -> u16 {
+        let lossy = sent.parts().map(String::from_utf8_lossy);
+        let [method, path, query, lines, _, _] = &lossy;
+        let lines = lines.lines().filter_map(|line| line.split_once(": "));
+        let is_kept = |name: &str| !name.eq_ignore_ascii_case("x-api-key");
+        let headers: Vec<(&str, &[u8])> =
+            lines.filter(|(name, _)| is_kept(name)).map(|(name, value)| (name, value.as_bytes())).collect();
+        let body = sent.parts()[4];
+        let request = Request { method, path, query, headers: &headers, body, ..Request::default() };
+        let Located { path, .. } = self.engine.locate(&request);
+        let presented = Presented::Key(b"");
+        let located = Located { workspace: Arc::clone(workspace), path, key: Some(key), presented };
+        let Delivery { reply, damage, pending, .. } = self.deliver(located, &request, now, Instant::now());
+        match reply.filter(|_| damage != Some(Damage::Reset)) {
+            Some(reply) => {
+                reply.on_leave.into_iter().for_each(|on_leave| on_leave());
+                pending.answered();
+                reply.status
+            }
+            None => {
+                pending.cut();
+                0
+            }
+        }
+    }
+
+    fn deliver(&self, located: Located<'_>, request: &Request<'_>, now: u64, since: Instant) -> Delivery {
         let workspace = &located.workspace;
         let plan = workspace.faults.plan(located.key.as_deref(), request, || workspace.time(now));
         let Plan { delay, instead, damage, deviating, faults } = plan;

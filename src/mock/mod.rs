@@ -41,7 +41,7 @@ pub use deviations::{
 pub use engine::{CreateError, Engine, MAX_KEYS, MAX_WORKSPACES};
 pub use faults::{BadFault, Distribution, FaultSpec, ResetWhen};
 pub use ingest::Written;
-pub use journal::{EntryView, KeyName, Outcome, TextView, WhyView};
+pub use journal::{EntryView, KeyName, Outcome, Recorded, RecordedKey, TextView, WhyView};
 pub use keys::{KeyEntry, KeyHash, KeySpec, Scopes, WELL_KNOWN_KEYS, WellKnownKey};
 pub use limiter::{
     Budget, Decision, Kind as LimiterKind, Limiter, Rules, UnknownLimiter, Usage, Used, WINDOW_MS,

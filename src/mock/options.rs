@@ -35,6 +35,8 @@ pub struct MockOptions {
     pub journal: usize,
     /// Who is told about each request, in one line.
     pub log: Option<Log>,
+    /// Who is told each request whole, as a line of a recording: [`Recorded`](super::Recorded) in JSON.
+    pub record: Option<Log>,
     /// Who may use the control API from elsewhere.
     pub control_token: Option<ControlToken>,
     /// How long a request's header may take to arrive, the wait for it to begin included.
@@ -57,6 +59,7 @@ impl Default for MockOptions {
             quotas: Quotas::default(),
             journal: Room::DEFAULT_ENTRIES,
             log: None,
+            record: None,
             control_token: None,
             // Longer than a window: the wait for a header begins with the answer before it, and a client that
             // waits for the next window keeps its connection.

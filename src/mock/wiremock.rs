@@ -48,7 +48,7 @@ const LAST: u8 = u8::MAX;
 pub async fn mount(server: &MockServer) -> MockHandle {
     let engine = Arc::new(Engine::new(Settings::default(), epoch_ms()));
     let handle = MockHandle::new(Arc::clone(&engine), Instant::now());
-    let responder = Responder { gateway: Gateway::new(engine, None), handle: handle.clone() };
+    let responder = Responder { gateway: Gateway::new(engine, None, None), handle: handle.clone() };
     Mock::given(any()).respond_with(responder).with_priority(LAST).mount(server).await;
     handle
 }

@@ -11,6 +11,7 @@ mod journal;
 mod openapi;
 mod page;
 mod program;
+mod recording;
 mod settings;
 mod stopping;
 mod support;

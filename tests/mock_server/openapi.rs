@@ -49,6 +49,7 @@ fn body(id: &str) -> Value {
         "createWorkspace" => json!({"limiter": "sliding"}),
         "changeSettings" => json!({"deviations": ["constant-60"], "limits": {"standard": "5/10s"}}),
         "createKey" => json!({"name": "mine", "scopes": ["read:analytics"]}),
+        "sendAgain" => json!({"key": "kept"}),
         "advanceClock" => json!({"ms": 1_000}),
         "setClockSpeed" => json!({"speed": 2.0}),
         "createFault" => json!({"latency_ms": 1, "share": 0.0, "for_ms": 60_000}),
@@ -98,10 +99,11 @@ async fn every_operation_of_the_control_api_answers_as_described() {
         let key = if id == "revokeKey" { &revoked } else { &kept };
         let target = path.replace("{workspace}", &workspace).replace("{key}", key).replace("{fault}", &fault);
         let method: Method = method.to_uppercase().parse().unwrap();
-        if id == "getJournalEntry" {
+        let numbered = path.contains("{number}");
+        if numbered {
             send(mock.request(Method::GET, "/api/v1/sessions").header("X-API-Key", &plaintext)).await;
         }
-        let newest = if id == "getJournalEntry" { newest(&mock, &workspace).await } else { String::new() };
+        let newest = if numbered { newest(&mock, &workspace).await } else { String::new() };
         let target = target.replace("{number}", &newest);
         if id == "followJournal" {
             let response = mock.request(method, &target).send().await.unwrap();

@@ -9,16 +9,16 @@ use serde_json::Value;
 
 use crate::support::{READ, key, send};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_trenchcheck");
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_trenchcheck");
 
-struct Program {
+pub(crate) struct Program {
     child: Child,
     ready: Value,
     client: Client,
 }
 
 impl Program {
-    fn start(arguments: &[&str]) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut child = Command::new(PROGRAM)
             .args(["mock", "--port", "0", "--json"])
             .args(arguments)
@@ -34,11 +34,11 @@ impl Program {
         Self { child, ready, client }
     }
 
-    fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         self.ready["url"].as_str().unwrap()
     }
 
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.url()))
     }
 
@@ -46,13 +46,13 @@ impl Program {
         send(self.request(Method::GET, "/api/v1/sessions").header("X-API-Key", key)).await.status
     }
 
-    fn terminate(&self) {
+    pub(crate) fn terminate(&self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     }
 
     /// Waits for its end; gives its exit code and what it said on standard error.
-    fn ended(mut self) -> (Option<i32>, String) {
+    pub(crate) fn ended(mut self) -> (Option<i32>, String) {
         let mut said = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
         (self.child.wait().unwrap().code(), said)

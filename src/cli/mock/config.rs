@@ -287,7 +287,7 @@ faults:
     fn the_example_that_is_shipped_is_sound_by_the_reader_and_by_the_schema() {
         let text = include_str!("../../../fixtures/mock/example.yaml");
         let file = MockFile::read("example.yaml", text).unwrap();
-        assert_eq!((file.keys.len(), file.faults.len()), (2, 4));
+        assert_eq!((file.keys.len(), file.faults.len()), (2, 5));
         file.configuration(|_| None, &mut MadeUp::new()).unwrap();
         let schema = schemars::schema_for!(MockFile).to_value();
         let value: serde_json::Value = serde_yaml::from_str(text).unwrap();

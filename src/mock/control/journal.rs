@@ -1,12 +1,13 @@
 //! The journal of a workspace: asked, waited for, counted, followed, cleared.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::mock::journal::{EntryView, Filter, Found, PARAMETERS};
+use crate::mock::journal::{Entry, EntryView, Filter, Found, PARAMETERS, Timeline, har};
 use crate::mock::reply::Reply;
 use crate::mock::workspace::Workspace;
 
@@ -37,7 +38,7 @@ const ENTRIES: EventFormat = EventFormat {
     pause: Duration::ZERO,
 };
 
-pub(super) fn operations() -> [Operation; 6] {
+pub(super) fn operations() -> [Operation; 9] {
     let filters: Vec<Parameter> = PARAMETERS
         .into_iter()
         .map(|(name, about)| text(name, about))
@@ -67,6 +68,22 @@ pub(super) fn operations() -> [Operation; 6] {
             .json(200, |call| {
                 let found = call.workspace()?.journal.all(&filter(call)?, from(call)?);
                 Ok(CountView { count: found.total, next: found.next })
+            }),
+        Operation::new("GET", "workspaces/{workspace}/journal/timeline", "getTimeline")
+            .about("When the requests came that match, and how many of them were answered 429.")
+            .with(&filters)
+            .json(200, |call| {
+                Ok(Timeline::of(&call.workspace()?.journal.all(&filter(call)?, from(call)?).entries))
+            }),
+        Operation::new("GET", "workspaces/{workspace}/journal/har", "exportJournal")
+            .about("The requests that match as an HTTP archive, HAR 1.2.")
+            .with(&filters)
+            .answers(Gives::Json(200, |generator| generator.subschema_for::<serde_json::Value>()), |call| {
+                let found = call.workspace()?.journal.all(&filter(call)?, from(call)?);
+                let views: Vec<_> = found.entries.iter().map(|entry| EntryView::from(&**entry)).collect();
+                let mut reply = Reply::json(200, har(&views).to_string().into_bytes());
+                reply.push("content-disposition", "attachment; filename=\"journal.har\"");
+                Ok(Answer::Reply(reply))
             }),
         Operation::new("GET", "workspaces/{workspace}/journal/wait", "waitForJournal")
             .about(
@@ -105,13 +122,42 @@ pub(super) fn operations() -> [Operation; 6] {
             }),
         Operation::new("GET", "workspaces/{workspace}/journal/{number}", "getJournalEntry")
             .about("The request with this number, while the journal holds it.")
+            .json(200, |call| Ok(EntryView::from(&*entry(call)?))),
+        Operation::new("POST", "workspaces/{workspace}/journal/{number}/again", "sendAgain")
+            .about("Sends the request with this number again, with another key of the workspace.")
+            .takes::<AgainSpec>()
             .json(200, |call| {
-                let workspace = call.workspace()?;
-                let entry = call.step(3).parse().ok().and_then(|number| workspace.journal.entry(number));
-                let entry = entry.ok_or_else(|| nowhere("The journal holds no such request."))?;
-                Ok(EntryView::from(&*entry))
+                let (workspace, entry) = (call.workspace()?, entry(call)?);
+                let AgainSpec { key } = call.body()?;
+                let key = workspace.keys().into_iter().find(|known| *known.id == *key || *known.name == *key);
+                let key = key.ok_or_else(|| nowhere("There is no such key."))?;
+                if entry.kept.is_cut() {
+                    return Err(bad_request("The journal holds only the beginning of its body."));
+                }
+                Ok(AgainView { status: call.gateway.again(&workspace, &entry.kept, key, call.now) })
             }),
     ]
+}
+
+/// The entry that the path names.
+fn entry(call: &Call<'_>) -> Result<Arc<Entry>, Reply> {
+    let number = call.step(3).parse().ok();
+    let workspace = call.workspace()?;
+    let entry = number.and_then(|number| workspace.journal.entry(number));
+    entry.ok_or_else(|| nowhere("The journal holds no such request."))
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct AgainSpec {
+    /// The id or name of the key.
+    key: String,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct AgainView {
+    /// The status of the answer; 0 if there was none.
+    status: u16,
 }
 
 #[derive(Serialize, JsonSchema)]

@@ -16,8 +16,7 @@ use std::sync::{Arc, LazyLock};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::engine::Engine;
-use super::meters::Meters;
+use super::gateway::Gateway;
 use super::reply::{Reply, error};
 use super::request::Request;
 
@@ -43,18 +42,17 @@ static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(|| {
     all
 });
 
-/// The control API over an engine.
+/// The control API over a gateway and its engine.
 #[derive(Debug)]
 pub(crate) struct Control {
-    engine: Arc<Engine>,
-    meters: Arc<Meters>,
+    gateway: Arc<Gateway>,
     token: Option<ControlToken>,
 }
 
 impl Control {
     /// A control API; with a token, only for who sends it, else only for this machine.
-    pub(crate) fn new(engine: Arc<Engine>, meters: Arc<Meters>, token: Option<ControlToken>) -> Self {
-        Self { engine, meters, token }
+    pub(crate) fn new(gateway: Arc<Gateway>, token: Option<ControlToken>) -> Self {
+        Self { gateway, token }
     }
 
     pub(crate) fn check_page(&self, request: &Request<'_>) -> Result<(), Reply> {
@@ -69,7 +67,7 @@ impl Control {
 
     /// Answers a request that the page makes for who may use it, or that was let in.
     pub(crate) fn ask(&self, request: &Request<'_>, now: u64) -> Result<Answer, Reply> {
-        let call = Call::new(&self.engine, &self.meters, request, now);
+        let call = Call::new(&self.gateway, request, now);
         let method = if request.method == "HEAD" { "GET" } else { request.method };
         let here = || OPERATIONS.iter().filter(|operation| call.goes_to(operation.path));
         if let Some(operation) = here().find(|operation| operation.method == method) {
@@ -118,7 +116,7 @@ fn server() -> [Operation; 3] {
         Operation::new("GET", "metrics", "metrics").about("Counts for Prometheus.").answers(
             Gives::Text(METRICS),
             |call| {
-                let text = call.meters.exposition(call.engine);
+                let text = call.gateway.meters.exposition(&call.gateway.engine);
                 Ok(Answer::Reply(Reply::of_type(200, METRICS, text.into_bytes())))
             },
         ),

@@ -9,8 +9,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::mock::engine::Engine;
+use crate::mock::gateway::Gateway;
 use crate::mock::journal::{Filter, Found};
-use crate::mock::meters::Meters;
 use crate::mock::reply::{Data, Reply, error, too_large};
 use crate::mock::request::Request;
 use crate::mock::workspace::Workspace;
@@ -119,8 +119,8 @@ impl Operation {
 
 /// A request on its way to an operation.
 pub(super) struct Call<'a> {
+    pub(super) gateway: &'a Gateway,
     pub(super) engine: &'a Arc<Engine>,
-    pub(super) meters: &'a Meters,
     pub(super) request: &'a Request<'a>,
     /// The server's time in milliseconds.
     pub(super) now: u64,
@@ -128,14 +128,9 @@ pub(super) struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    pub(super) fn new(
-        engine: &'a Arc<Engine>,
-        meters: &'a Meters,
-        request: &'a Request<'a>,
-        now: u64,
-    ) -> Self {
+    pub(super) fn new(gateway: &'a Gateway, request: &'a Request<'a>, now: u64) -> Self {
         let rest = request.path.strip_prefix(CONTROL_PREFIX).unwrap_or_default();
-        Self { engine, meters, request, now, steps: rest.split('/').collect() }
+        Self { gateway, engine: &gateway.engine, request, now, steps: rest.split('/').collect() }
     }
 
     /// Whether an operation with this path is meant.

@@ -2,13 +2,14 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::*;
 use crate::mock::behaviour::Behaviour;
+use crate::mock::engine::Engine;
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const ELSEWHERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
 fn control(token: Option<&str>) -> Control {
     let engine = Arc::new(Engine::new(Behaviour::default(), 0));
-    Control::new(engine, Arc::default(), token.and_then(ControlToken::new))
+    Control::new(Arc::new(Gateway::new(engine, None, None)), token.and_then(ControlToken::new))
 }
 
 fn ask(control: &Control, peer: IpAddr, headers: &[(&str, &str)]) -> u16 {

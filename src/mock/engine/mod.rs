@@ -66,7 +66,7 @@ pub struct Engine {
 
 /// A request, and where it belongs.
 #[derive(Debug, Clone)]
-pub(super) struct Located<'a> {
+pub(crate) struct Located<'a> {
     /// The workspace it goes to; the default one if it names one that is not there.
     pub(super) workspace: Arc<Workspace>,
     /// The path within the workspace; nothing if it names one that is not there.

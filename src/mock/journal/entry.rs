@@ -58,6 +58,21 @@ pub enum Outcome {
     Other,
 }
 
+impl Outcome {
+    /// Each with the word for it.
+    pub(crate) const ALL: [(&'static str, Self); 9] = [
+        ("ok", Self::Ok),
+        ("unauthorized", Self::Unauthorized),
+        ("forbidden", Self::Forbidden),
+        ("rate-limited", Self::RateLimited),
+        ("invalid", Self::Invalid),
+        ("not-found", Self::NotFound),
+        ("fault", Self::Fault),
+        ("abandoned", Self::Abandoned),
+        ("other", Self::Other),
+    ];
+}
+
 impl Entry {
     pub(crate) fn size(&self) -> usize {
         let details = match &self.summary.reason {

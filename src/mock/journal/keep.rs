@@ -85,7 +85,7 @@ impl Kept {
         self.text.capacity()
     }
 
-    pub(super) fn is_cut(&self) -> bool {
+    pub(crate) fn is_cut(&self) -> bool {
         self.body_bytes > BODY
     }
 

@@ -5,8 +5,11 @@
 //! they are masked before anything is kept.
 
 mod entry;
+mod har;
 mod keep;
 mod mask;
+mod record;
+mod timeline;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +23,10 @@ use super::sync::lock;
 
 pub(crate) use entry::{Ending, Entry, took};
 pub use entry::{EntryView, KeyName, Outcome, TextView, WhyView};
+pub(crate) use har::har;
 pub(crate) use keep::Kept;
+pub use record::{Recorded, RecordedKey};
+pub(crate) use timeline::Timeline;
 
 /// The most bytes the texts of all journals of a mock take.
 const ROOM: usize = 48 * 1024 * 1024;
@@ -172,7 +178,7 @@ impl Drop for Journal {
 }
 
 /// The parameters that filter, with what they mean.
-pub(crate) const PARAMETERS: [(&str, &str); 5] = [
+pub(crate) const PARAMETERS: [(&str, &str); 6] = [
     ("key", "Only requests of the key with this id or name."),
     ("method", "Only requests with this method."),
     (
@@ -180,6 +186,7 @@ pub(crate) const PARAMETERS: [(&str, &str); 5] = [
         "Only requests of this path; a `*` at the end stands for anything. Without `/w/…` in every workspace.",
     ),
     ("status", "Only answers with this status, such as `429` or `4xx`; 0 for none."),
+    ("outcome", "Only requests with this outcome, such as `ok`, `rate-limited` or `fault`."),
     ("since", "Only requests that arrived at this time of the workspace's clock (ISO 8601) or later."),
 ];
 
@@ -190,6 +197,7 @@ pub(crate) struct Filter {
     method: Option<String>,
     path: Option<String>,
     status: Option<(u16, u16)>,
+    outcome: Option<Outcome>,
     since: Option<i64>,
 }
 
@@ -203,6 +211,13 @@ impl Filter {
         let status = text("status").map(|text| {
             statuses(&text).ok_or_else(|| format!("`status` is a status such as 429 or 4xx, not `{text}`"))
         });
+        let outcome = text("outcome").map(|text| {
+            let known = Outcome::ALL.into_iter().find(|(name, _)| *name == text);
+            known.map(|(_, outcome)| outcome).ok_or_else(|| {
+                let names = Outcome::ALL.map(|(name, _)| name).join(", ");
+                format!("`outcome` is one of {names}, not `{text}`")
+            })
+        });
         let since = text("since").map(|text| {
             parse_date(&text).ok_or_else(|| format!("`since` is an ISO 8601 date and time, not `{text}`"))
         });
@@ -211,6 +226,7 @@ impl Filter {
             method: text("method"),
             path: text("path"),
             status: status.transpose()?,
+            outcome: outcome.transpose()?,
             since: since.transpose()?,
         })
     }
@@ -223,6 +239,7 @@ impl Filter {
         let [method, path, ..] = entry.kept.parts();
         self.since.is_none_or(|since| entry.at >= since)
             && self.status.is_none_or(|(from, to)| (from..=to).contains(&entry.status))
+            && self.outcome.is_none_or(|outcome| entry.outcome() == outcome)
             && self.key.as_ref().is_none_or(key)
             && self.method.as_ref().is_none_or(|wanted| wanted.as_bytes() == method)
             && self.path.as_ref().is_none_or(|wanted| same_path(wanted, path))

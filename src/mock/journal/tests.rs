@@ -152,3 +152,68 @@ fn every_text_is_found_again_in_its_place() {
     kept.answered_otherwise(b"else");
     assert_eq!((texts(&kept)[4].as_str(), texts(&kept)[5].as_str(), kept.answer_bytes), ("body", "else", 4));
 }
+
+#[test]
+fn an_outcome_is_filtered_by_the_word_it_is_shown_with() {
+    for (word, outcome) in Outcome::ALL {
+        assert_eq!(serde_json::to_value(outcome).unwrap(), word);
+    }
+    let journal = journal(9);
+    let mut fault = entry(&Request::default(), 202);
+    fault.summary.injected = true;
+    journal.push(fault);
+    journal.push(entry(&Request::default(), 200));
+    assert_eq!(ids(&journal.all(&filter("outcome=fault"), 0)), [0]);
+    assert_eq!(ids(&journal.all(&filter("outcome=ok"), 0)), [1]);
+    let wrong = Request { query: "outcome=fine", ..Request::default() };
+    assert!(Filter::of(&wrong).unwrap_err().starts_with("`outcome` is one of ok, "));
+}
+
+#[test]
+fn a_timeline_has_every_request_in_its_part() {
+    assert_eq!(serde_json::to_value(Timeline::of(&[])).unwrap()["parts"], serde_json::json!([]));
+    let at = |at: i64, status| Arc::new(Entry { at, ..entry(&Request::default(), status) });
+    let line = Timeline::of(&[at(59_999, 429), at(1_000, 200), at(0, 200), at(59_000, 200), at(999, 429)]);
+    let line = serde_json::to_value(line).unwrap();
+    let part = |place: u32, requests: u32, limited: u32| serde_json::json!({"place": place, "requests": requests, "limited": limited});
+    assert_eq!(line["parts"], serde_json::json!([part(0, 2, 1), part(1, 1, 0), part(59, 2, 1)]));
+    assert_eq!((&line["requests"], &line["limited"], &line["most"]), (&5.into(), &2.into(), &2.into()));
+    assert_eq!(
+        (&line["from"], &line["to"]),
+        (&"1970-01-01T00:00:00.000Z".into(), &"1970-01-01T00:00:59.999Z".into())
+    );
+}
+
+#[test]
+fn an_archive_has_what_developer_tools_ask_for_and_no_key() {
+    let headers: &[(&str, &[u8])] =
+        &[("host", b"localhost:4010"), ("content-type", b"application/json"), ("x-api-key", KEY.as_bytes())];
+    let (method, path, query) = ("POST", "/api/v1/events", "a=1&b");
+    let request = Request { method, path, query, headers, body: b"{\"events\":[]}", ..Request::default() };
+    let archive = har(&[EntryView::from(&entry(&request, 400))]);
+    let log = &archive["log"];
+    assert_eq!((&log["version"], &log["creator"]["name"]), (&"1.2".into(), &"trenchcheck".into()));
+    let sent = &log["entries"][0]["request"];
+    assert_eq!(sent["url"], "http://localhost:4010/api/v1/events?a=1&b");
+    assert_eq!(
+        sent["queryString"],
+        serde_json::json!([{"name": "a", "value": "1"}, {"name": "b", "value": ""}])
+    );
+    assert_eq!(
+        sent["postData"],
+        serde_json::json!({"mimeType": "application/json", "text": "{\"events\":[]}"})
+    );
+    assert_eq!(log["entries"][0]["response"]["content"]["text"], "{}");
+    assert!(!archive.to_string().contains(&KEY[8..]));
+    // What HAR 1.2 demands of every entry, request and response.
+    for (of, members) in [
+        (&log["entries"][0], "startedDateTime time request response cache timings"),
+        (sent, "method url httpVersion cookies headers queryString headersSize bodySize"),
+        (
+            &log["entries"][0]["response"],
+            "status statusText httpVersion cookies headers content redirectURL headersSize bodySize",
+        ),
+    ] {
+        assert!(members.split(' ').all(|member| !of[member].is_null()), "{members}: {of}");
+    }
+}

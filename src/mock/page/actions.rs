@@ -22,6 +22,10 @@ pub(super) fn act(client: &Client<'_>, section: Section, form: &Form) -> Result<
         (Section::Keys, "create") => return client.tell("POST", "/keys", &key(form)).map(Done::Made),
         (Section::Keys, "revoke") => ("DELETE", with_id("/keys")?, Value::Null, "revoked"),
         (Section::Requests, "clear") => ("DELETE", at("/journal"), Value::Null, "cleared"),
+        (Section::Requests, "again") => {
+            let key = json!({"key": form.first("key")});
+            ("POST", format!("/journal/{}/again", id?), key, "again")
+        }
         (Section::Limits, "set") => ("PATCH", at("/settings"), settings(client, form)?, "set"),
         (Section::Limits, "advance") => {
             let ms = form.number("seconds")?.unwrap_or(60).saturating_mul(1_000);

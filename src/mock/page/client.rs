@@ -68,6 +68,11 @@ impl<'a> Client<'a> {
         self.ask("GET", &format!("workspaces/{}/journal/stream", self.workspace), query, b"")
     }
 
+    /// The journal as a file to keep.
+    pub(super) fn export(&self, query: &str) -> Result<Answer, Problem> {
+        self.ask("GET", &format!("workspaces/{}/journal/har", self.workspace), query, b"")
+    }
+
     fn ask(&self, method: &str, path: &str, query: &str, body: &[u8]) -> Result<Answer, Problem> {
         let path = format!("{CONTROL_PREFIX}{path}");
         let request = Request { method, path: &path, query, body, ..*self.request };

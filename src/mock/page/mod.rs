@@ -85,6 +85,9 @@ fn answer(control: &Control, request: &Request<'_>, now: u64) -> Result<Answer, 
     if rest == "stream" {
         return follow(&client);
     }
+    if rest == "journal.har" {
+        return client.export(filter_query(&client).trim_start_matches('&'));
+    }
     if let Some(number) = rest.strip_prefix("requests/") {
         return sections::request(&client, number).map(Answer::Reply);
     }

@@ -170,12 +170,18 @@ const dialog = document.getElementById("opened");
 if (dialog) openOver(dialog);
 const field = document.getElementById("find");
 if (field) find(field);
-for (const button of document.querySelectorAll("[data-copies]")) {
-  button.hidden = !navigator.clipboard;
-  button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(document.getElementById(button.dataset.copies).textContent);
-    button.textContent = "Copied";
-  });
-}
+document.documentElement.classList.toggle("copies", Boolean(navigator.clipboard));
+document.addEventListener("click", async ({ target }) => {
+  if (!target.dataset.copies) return;
+  const source = document.getElementById(target.dataset.copies);
+  try {
+    await navigator.clipboard.writeText(source.textContent);
+    target.textContent = "Copied";
+  } catch {
+    // The browser does not allow it: what is selected can be copied by hand.
+    getSelection().selectAllChildren(source);
+    target.textContent = "Selected";
+  }
+});
 // Loading again what a form was answered with would send the form again, and make another key.
 if (document.querySelector(".made, .problem")) history.replaceState(null, "", location.href);

@@ -4,7 +4,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
 use crate::mock::control::CONTROL_PREFIX;
-use crate::mock::journal::PARAMETERS;
+use crate::mock::journal::{Outcome, PARAMETERS};
 use crate::mock::reply::Reply;
 
 use super::client::{Client, Form, Problem, step};
@@ -119,13 +119,53 @@ pub(super) fn section(client: &Client<'_>, section: Section, extra: Extra) -> Re
 
 /// One request, with its headers and bodies.
 pub(super) fn request(client: &Client<'_>, number: &str) -> Result<Reply, Problem> {
-    let mut context = object(json!({"e": client.get(&format!("/journal/{}", step(number)?), "")?}));
+    let entry = client.get(&format!("/journal/{}", step(number)?), "")?;
+    let workspace = client.get("", "")?;
+    let mut context = object(json!({
+        "curl": curl(client, &entry),
+        "e": entry,
+        "keys": choices(client, &workspace)?,
+        "workspace": workspace,
+    }));
     if client.request.parameter("part").is_some() {
         return Ok(render("entry.html", 200, &Value::Object(context)));
     }
     context.extend(frame(client, Section::Requests)?);
-    context.insert("workspace".to_owned(), client.get("", "")?);
     Ok(render("request.html", 200, &Value::Object(context)))
+}
+
+/// The keys that can be chosen, the newest of many.
+fn choices(client: &Client<'_>, workspace: &Value) -> Result<Value, Problem> {
+    let all = workspace["keys"].as_u64().unwrap_or(0);
+    client.get("/keys", &format!("offset={}", all.saturating_sub(CHOICES)))
+}
+
+/// What sends a request again from a shell, with its key from a variable; nothing where its body is not kept whole.
+fn curl(client: &Client<'_>, entry: &Value) -> Option<String> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
+    if entry["body"]["truncated"] == true {
+        return None;
+    }
+    let mut command = "curl".to_owned();
+    if entry["method"] != "GET" {
+        command.push_str(&format!(" -X {}", quoted(&text(&entry["method"]))));
+    }
+    if let Some(name) = entry["key"]["name"].as_str() {
+        let variable = if name.starts_with("TRENCHCHECK_KEY_") { name } else { "TRENCHCHECK_KEY" };
+        command.push_str(&format!(" -H \"X-API-Key: ${variable}\""));
+    }
+    let headers = entry["headers"].as_array().into_iter().flatten();
+    if let Some(kind) = headers.clone().find(|pair| pair[0] == "content-type") {
+        command.push_str(&format!(" -H {}", quoted(&format!("Content-Type: {}", text(&kind[1])))));
+    }
+    if entry["body"]["bytes"] != 0 {
+        command.push_str(&format!(" --data-binary {}", quoted(&text(&entry["body"]["text"]))));
+    }
+    let (host, query) = (client.request.header_text("host").unwrap_or_default(), text(&entry["query"]));
+    let mark = if query.is_empty() { "" } else { "?" };
+    let url = format!("http://{host}{}{mark}{query}", text(&entry["path"]));
+    Some(format!("{command} {}", quoted(&url)))
 }
 
 /// What stands around every section.
@@ -162,14 +202,21 @@ fn requests(client: &Client<'_>) -> Result<Map<String, Value>, Problem> {
         "after": after,
         "rows": ROWS,
         "filter": filter,
+        "filtered": !chosen.is_empty(),
+        "outcomes": Outcome::ALL.map(|(name, _)| name),
+        "export": format!("{BELOW}journal.har?{}{chosen}", query(&[("workspace", client.workspace.as_str())])),
         "left_out": 0,
     })));
     Ok(context)
 }
 
-/// The windows in which something is used.
+/// The windows in which something is used, and when requests came.
 fn windows(client: &Client<'_>) -> Result<Map<String, Value>, Problem> {
-    Ok(object(json!({"windows": client.get("/limits", &format!("used=true&limit={WINDOWS}"))?})))
+    let chosen = filter_query(client);
+    Ok(object(json!({
+        "windows": client.get("/limits", &format!("used=true&limit={WINDOWS}"))?,
+        "timeline": client.get("/journal/timeline", chosen.trim_start_matches('&'))?,
+    })))
 }
 
 /// The newest keys come first.
@@ -202,9 +249,7 @@ fn sessions(client: &Client<'_>) -> Result<Map<String, Value>, Problem> {
 fn faults(client: &Client<'_>, workspace: &Value, part: bool) -> Result<Map<String, Value>, Problem> {
     let mut context = object(json!({"faults": client.get("/faults", "")?}));
     if !part {
-        let all = workspace["keys"].as_u64().unwrap_or(0);
-        let start = all.saturating_sub(CHOICES);
-        context.insert("keys".to_owned(), client.get("/keys", &format!("offset={start}"))?);
+        context.insert("keys".to_owned(), choices(client, workspace)?);
         context.insert("groups".to_owned(), groups(client, &workspace["settings"]["deviations"])?);
     }
     Ok(context)
@@ -260,6 +305,7 @@ pub(super) fn filter_query(client: &Client<'_>) -> String {
 fn said(code: &str) -> Option<&'static str> {
     Some(match code {
         "revoked" => "The key is revoked: from now on it gets 401.",
+        "again" => "It was sent again; its answer is the newest of the requests.",
         "cleared" => "The journal is empty.",
         "reset" => "Sessions, scores, windows and requests are forgotten.",
         "set" => "It is set.",

@@ -15,7 +15,7 @@ const HOSTILE: &str = "<script>alert('x')</script>\"&<b>";
 
 /// A mock without a server.
 struct Mock {
-    gateway: Gateway,
+    gateway: Arc<Gateway>,
     control: Control,
     /// The server's time in milliseconds.
     now: Cell<u64>,
@@ -24,13 +24,9 @@ struct Mock {
 impl Mock {
     fn new(token: Option<&str>) -> Self {
         let engine = Arc::new(Engine::new(Settings::default(), 1_769_860_800_000));
-        let gateway = Gateway::new(Arc::clone(&engine), None);
+        let gateway = Arc::new(Gateway::new(engine, None, None));
         let token = token.and_then(ControlToken::new);
-        Self {
-            control: Control::new(engine, Arc::clone(&gateway.meters), token),
-            gateway,
-            now: Cell::new(1_000),
-        }
+        Self { control: Control::new(Arc::clone(&gateway), token), gateway, now: Cell::new(1_000) }
     }
 
     /// Sends a request to the product API.
@@ -316,6 +312,67 @@ fn faults_and_deviations_are_switched_on_shown_and_taken_away() {
         !page.contains("This is not the reference") && !page.contains("checkbox\" role=\"switch\" checked")
     );
     assert_eq!(mock.send("/api/v1/sessions", "", as_bearer, b""), 401);
+}
+
+#[test]
+fn a_request_is_sent_again_with_another_key_by_form_or_by_curl() {
+    let mock = Mock::new(None);
+    let key = mock.key("name=laptop&scope=read%3Aanalytics");
+    mock.key("name=plugin&scope=write%3Aevents");
+    let event = r#"{"events":[{"event":"error","session_id":"it's","ts":"2026-01-01T00:00:00Z"}]}"#;
+    let headers: &[(&str, &[u8])] = &[("x-api-key", key.as_bytes()), ("content-type", b"application/json")];
+    assert_eq!(mock.send("/api/v1/events", "", headers, event.as_bytes()), 403);
+    let shown = mock.see("/_mock/page/requests/0?part=1");
+    let command =
+        shown.split("<pre id=\"curl\" tabindex=\"0\">").nth(1).unwrap().split("</pre>").next().unwrap();
+    let command = command.replace("&#x27;", "'").replace("&quot;", "\"").replace("&#x2f;", "/");
+    assert_eq!(
+        command,
+        format!(
+            "curl -X 'POST' -H \"X-API-Key: $TRENCHCHECK_KEY\" -H 'Content-Type: application/json' --data-binary '{}' 'http://{HERE}/api/v1/events'",
+            event.replace('\'', r"'\''")
+        )
+    );
+    let plugin = shown.split("<option value=\"key_").nth(1).unwrap().split('"').next().unwrap();
+    let page = mock.done("requests", &format!("do=again&id=0&key=key_{plugin}"));
+    assert!(page.contains("It was sent again") && page.contains("1 accepted"), "{page}");
+    assert!(mock.see("/_mock/page/requests/1").contains("plugin"));
+    assert_eq!(mock.post("requests", "do=again&id=0&key=nobody").status, 404);
+
+    let long = format!("{}{}", event, " ".repeat(3_000));
+    assert_eq!(mock.send("/api/v1/events", "", headers, long.as_bytes()), 403);
+    let page = mock.see("/_mock/page/requests/2");
+    assert!(
+        page.contains("Only the beginning of its body is kept") && !page.contains("Send again"),
+        "{page}"
+    );
+    assert_eq!(mock.post("requests", &format!("do=again&id=2&key=key_{plugin}")).status, 400);
+}
+
+#[test]
+fn what_is_filtered_is_in_the_address_in_the_picture_and_in_the_archive() {
+    let mock = Mock::new(None);
+    let key = mock.key("name=laptop&scope=read%3Aanalytics");
+    mock.done("limits", "do=set&standard=2%2F60s");
+    let headers: &[(&str, &[u8])] = &[("x-api-key", key.as_bytes())];
+    for _ in 0..3 {
+        mock.send("/api/v1/sessions", "", headers, b"");
+    }
+    mock.send("/api/v1/sessions", "", &[], b"");
+    let page = mock.see("/_mock/");
+    assert!(page.contains("4 requests from 12:00:01") && page.contains("1 answered 429\""), "{page}");
+    assert_eq!(page.matches("<rect").count(), 2, "one part, and its 429s");
+    let page = mock.see("/_mock/?outcome=rate-limited&key=laptop&path=%2Fapi%2F*");
+    assert!(page.contains("1 request from") && page.matches("<td class=\"request\">").count() == 1, "{page}");
+    assert!(page.contains("selected value=\"rate-limited\"") && page.contains("value=\"laptop\""), "{page}");
+    let link =
+        page.split("href=\"").find(|link| link.contains("journal.har")).unwrap().split('"').next().unwrap();
+    let link = link.replace("&#x2f;", "/").replace("&amp;", "&");
+    let archive = mock.get(&link);
+    let body: serde_json::Value = serde_json::from_slice(&archive.body).unwrap();
+    assert_eq!(body["log"]["entries"].as_array().unwrap().len(), 1);
+    assert!(archive.header("content-disposition").unwrap().contains("journal.har"));
+    assert_eq!(mock.get("/_mock/?outcome=fine").status, 400);
 }
 
 #[test]

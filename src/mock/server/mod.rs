@@ -68,13 +68,10 @@ impl MockServer {
         let listener = listen(wanted).map_err(bind_error)?;
         let address = listener.local_addr().map_err(bind_error)?;
         let (stop, stopped) = watch::channel(false);
-        let gateway = Gateway::new(Arc::clone(&engine), options.log.clone());
+        let gateway = Gateway::new(Arc::clone(&engine), options.log.clone(), options.record.clone());
+        let gateway = Arc::new(gateway);
         let state = Arc::new(ServerState {
-            control: Control::new(
-                Arc::clone(&engine),
-                Arc::clone(&gateway.meters),
-                options.control_token.clone(),
-            ),
+            control: Control::new(Arc::clone(&gateway), options.control_token.clone()),
             gateway,
             body_timeout: options.body_timeout,
             stopping: stopped.clone(),

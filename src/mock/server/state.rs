@@ -14,7 +14,7 @@ use crate::mock::gateway::Gateway;
 /// What all connections share.
 #[derive(Debug)]
 pub(super) struct ServerState {
-    pub(super) gateway: Gateway,
+    pub(super) gateway: Arc<Gateway>,
     pub(super) control: Control,
     pub(super) body_timeout: Duration,
     /// True when the server stops.

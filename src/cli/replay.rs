@@ -1,0 +1,254 @@
+//! `trenchcheck replay`: what clients sent to a mock, sent again to another deployment with other keys.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use reqwest::{Client, Method, RequestBuilder};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+use super::deployment::DeploymentArgs;
+use super::{Ended, fail, told};
+use crate::contract::{ApiKey, Endpoint, Tier};
+use crate::deployment::{Key, Keys, Role, Target, TargetError, role_variable};
+use crate::mock::{Recorded, RecordedKey};
+use crate::report::ExitCode;
+use crate::report::page::{count, time};
+
+/// What belongs to a connection and not to what was said over it.
+const OF_THE_CONNECTION: [&str; 6] =
+    ["host", "content-length", "connection", "transfer-encoding", "expect", "x-api-key"];
+
+/// How many answers that differ are told one by one.
+const MOST_TOLD: usize = 20;
+
+/// Send again what a mock recorded, with other keys, and compare the answers.
+///
+/// The file comes from `trenchcheck mock --record FILE`. Each of its keys is replaced by one with the same scopes. Exit code
+/// 0 says that every answer has the status it had then, where any 2xx is as good as another; 1 that some have not.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "\
+Examples:
+  trenchcheck mock --record traffic.jsonl
+  trenchcheck replay traffic.jsonl --target http://127.0.0.1:8080
+  trenchcheck replay traffic.jsonl --target https://trenchcoat.example --speed 10 \\
+      --allow-host trenchcoat.example")]
+pub struct ReplayArgs {
+    /// What a mock recorded.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+
+    /// Which deployment; the built-in reference without it.
+    #[command(flatten)]
+    pub deployment: DeploymentArgs,
+
+    /// How many times as fast as the requests came.
+    #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = parse_speed)]
+    pub speed: f64,
+}
+
+fn parse_speed(text: &str) -> Result<f64, String> {
+    let speed = text.parse().ok().filter(|speed: &f64| (0.01..=1e6).contains(speed));
+    speed.ok_or_else(|| "expected a number from 0.01 to 1000000, such as 10".to_owned())
+}
+
+/// Runs the command.
+pub(super) async fn run(args: ReplayArgs) -> Ended {
+    let recording = read(&args.file).map_err(fail(ExitCode::Usage))?;
+    // The embedded mock lives as long as this variable.
+    let (target, _mock) = args.deployment.find().await.map_err(fail(ExitCode::Usage))?;
+    let host = target.host();
+    if !target.loopback && !args.deployment.allow_host.contains(&host) {
+        let requests = count(recording.len() as u64, "request");
+        return Err(fail(ExitCode::Usage)(format!(
+            "{requests} would go to {host}, which is not this machine: allow it with --allow-host {host}"
+        )));
+    }
+    let keyring = Keyring::gather(&recording, &target).await.map_err(fail(ExitCode::Usage))?;
+    let client = client(&target).map_err(fail(ExitCode::Usage))?;
+    let began = Instant::now();
+    let (first, mut sending) = (recording.first().map_or(0, |recorded| recorded.at_ms), JoinSet::new());
+    for (place, recorded) in recording.iter().enumerate() {
+        let request = request(recorded, &client, &target, &keyring).map_err(fail(ExitCode::Usage))?;
+        let after = recorded.at_ms.saturating_sub(first) as f64 / 1e3 / args.speed;
+        sending.spawn(async move {
+            sleep_until(began + Duration::from_secs_f64(after)).await;
+            (place, request.send().await.map(|answer| answer.status().as_u16()))
+        });
+    }
+    let mut now = vec![0; recording.len()];
+    let mut refused = None;
+    while let Some(sent) = sending.join_next().await {
+        match sent.map_err(fail(ExitCode::Internal))? {
+            (place, Ok(status)) => now[place] = status,
+            (_, Err(error)) => refused = Some(error),
+        }
+    }
+    if let Some(error) = refused.filter(|_| now.iter().all(|status| *status == 0)) {
+        return Err(fail(ExitCode::Unreachable)(format!("{} does not answer: {error}", keyring.base_url)));
+    }
+    let summary = format!(
+        "{} with {}, sent to {} in {}",
+        count(recording.len() as u64, "request"),
+        count(keyring.keys.len() as u64, "key"),
+        keyring.base_url,
+        time(began.elapsed())
+    );
+    let differs = |(recorded, now): &(&Recorded, &u16)| !is_alike(recorded.status, **now);
+    let alike = recording.iter().zip(&now).filter(differs).count() == 0;
+    let exit = if alike { ExitCode::Conforms } else { ExitCode::Failed };
+    Ok(told(tell(&summary, &recording, &now, exit, &mut io::stdout()), exit))
+}
+
+/// Reads a recording, in the order in which its requests came.
+fn read(path: &Path) -> Result<Vec<Recorded>, String> {
+    let name = path.display();
+    let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read {name}: {error}"))?;
+    let mut recording = Vec::new();
+    for (place, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let wrong = |error: String| format!("{name}:{}: {error}", place + 1);
+        let recorded: Recorded = serde_json::from_str(line)
+            .map_err(|error| wrong(format!("not a line that `trenchcheck mock --record` writes: {error}")))?;
+        recorded.bytes().map_err(wrong)?;
+        recording.push(recorded);
+    }
+    if recording.is_empty() {
+        return Err(format!("{name}: no request is recorded there"));
+    }
+    recording.sort_by_key(|recorded| recorded.at_ms);
+    Ok(recording)
+}
+
+/// The keys in the place of those of a recording, and where they belong.
+struct Keyring {
+    base_url: String,
+    /// By the names of those that were recorded.
+    keys: BTreeMap<String, ApiKey>,
+}
+
+impl Keyring {
+    async fn gather(recording: &[Recorded], target: &Target) -> Result<Self, String> {
+        let failed = |error: TargetError| error.to_string();
+        let mut wanted: BTreeMap<&str, &RecordedKey> = BTreeMap::new();
+        recording.iter().filter_map(|recorded| recorded.key.as_ref()).for_each(|key| {
+            wanted.insert(&key.name, key);
+        });
+        let mut ring = Self { base_url: target.base_url.clone(), keys: BTreeMap::new() };
+        match &target.keys {
+            Keys::Environment(given) => {
+                let mut taken = Vec::new();
+                for (name, key) in wanted {
+                    let found = best(role(key), given, &taken).ok_or_else(|| {
+                        let variable = role_variable(role(key), 1);
+                        format!("no key can stand for `{name}` of the recording: set {variable}")
+                    })?;
+                    taken.push(found.variable.as_str());
+                    ring.keys.insert(name.to_owned(), found.secret.clone());
+                }
+            }
+            Keys::Mock(control) => {
+                let workspace = control.workspace().await.map_err(failed)?;
+                for (nth, (name, key)) in (1..).zip(wanted) {
+                    ring.keys
+                        .insert(name.to_owned(), workspace.key(role(key), nth).await.map_err(failed)?.secret);
+                }
+                ring.base_url = workspace.base_url;
+            }
+        }
+        Ok(ring)
+    }
+}
+
+/// The part a key played.
+fn role(key: &RecordedKey) -> Role {
+    match (key.reads, key.writes, key.tier) {
+        (true, true, _) => Role::Both,
+        (_, true, _) => Role::Write,
+        (.., Tier::Premium) => Role::Premium,
+        _ => Role::Standard,
+    }
+}
+
+/// The key that plays a part best, if possible one that plays no other.
+fn best<'k>(role: Role, given: &'k [Key], taken: &[&str]) -> Option<&'k Key> {
+    let reads_only = matches!(role, Role::Standard | Role::Premium);
+    let fitting = given.iter().filter(|key| role.fits(key) || reads_only && Role::Read.fits(key));
+    fitting.min_by_key(|key| (taken.contains(&key.variable.as_str()), role.preference(key)))
+}
+
+fn client(target: &Target) -> Result<Client, String> {
+    let builder =
+        target.reach.apply(Client::builder(), &target.base_url).map_err(|error| error.to_string())?;
+    let builder = builder.default_headers(target.reach.headers().clone()).timeout(target.timeout);
+    builder.redirect(reqwest::redirect::Policy::none()).build().map_err(|error| error.to_string())
+}
+
+fn request(
+    recorded: &Recorded,
+    client: &Client,
+    target: &Target,
+    keyring: &Keyring,
+) -> Result<RequestBuilder, String> {
+    let method = Method::from_bytes(recorded.method.as_bytes()).map_err(|error| error.to_string())?;
+    let endpoint = Endpoint::ALL.into_iter().find(|endpoint| endpoint.path() == recorded.path);
+    let path = endpoint.map_or(recorded.path.as_str(), |endpoint| target.path(endpoint));
+    let mark = if recorded.query.is_empty() { "" } else { "?" };
+    let url = format!("{}{path}{mark}{}", keyring.base_url, recorded.query);
+    let mut request = client.request(method, url).body(recorded.bytes()?);
+    for (name, value) in &recorded.headers {
+        let is_own = OF_THE_CONNECTION.iter().any(|own| name.eq_ignore_ascii_case(own));
+        // What was masked cannot be said again.
+        if !is_own && !value.contains('…') {
+            request = request.header(name, value);
+        }
+    }
+    let presented = recorded.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("x-api-key"));
+    Ok(match recorded.key.as_ref().and_then(|key| keyring.keys.get(&key.name)) {
+        Some(key) => request.header("x-api-key", key.reveal()),
+        // Nobody had that key, and nobody has this one.
+        None if presented => {
+            request.header("x-api-key", format!("ct_live_{}", crate::system::letters_and_digits(32)))
+        }
+        None => request,
+    })
+}
+
+fn is_alike(then: u16, now: u16) -> bool {
+    then == now || [then, now].iter().all(|status| (200..300).contains(status))
+}
+
+/// Says how many answers had which status then and now, and which of them differ.
+fn tell(
+    summary: &str,
+    recording: &[Recorded],
+    now: &[u16],
+    exit: ExitCode,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let word = |status: u16| if status == 0 { "none".to_owned() } else { status.to_string() };
+    let mut counts: BTreeMap<u16, [usize; 2]> = BTreeMap::new();
+    for (recorded, now) in recording.iter().zip(now) {
+        counts.entry(recorded.status).or_default()[0] += 1;
+        counts.entry(*now).or_default()[1] += 1;
+    }
+    writeln!(out, "{summary}\n\nstatus    then     now")?;
+    for (status, [then, now]) in counts {
+        writeln!(out, "{:6}  {then:6}  {now:6}", word(status))?;
+    }
+    writeln!(out)?;
+    let unlike: Vec<_> =
+        recording.iter().zip(now).filter(|(recorded, now)| !is_alike(recorded.status, **now)).collect();
+    for (Recorded { at_ms, method, path, status, .. }, now) in unlike.iter().take(MOST_TOLD) {
+        let at = time(Duration::from_millis(*at_ms));
+        writeln!(out, "at {at}  {method} {path}: {} then, {} now", word(*status), word(**now))?;
+    }
+    if unlike.len() > MOST_TOLD {
+        writeln!(out, "and {} more", unlike.len() - MOST_TOLD)?;
+    }
+    match unlike.len() {
+        0 => writeln!(out, "every answer is as it was (exit code {})", exit as u8),
+        some => writeln!(out, "{some} of {} answered otherwise (exit code {})", recording.len(), exit as u8),
+    }
+}
