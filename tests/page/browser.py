@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import pathlib
 import shutil
 import signal
 import subprocess
@@ -28,6 +29,10 @@ FLAGS = [
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 
 TAB, ENTER, ESCAPE, SPACE = "\ue004", "\ue007", "\ue00c", " "
+
+# Where `ci/test` installs it, beside the linters.
+LINTERS = pathlib.Path(os.environ.get("LINTERS", pathlib.Path(__file__).parents[2] / "target/linters"))
+AXE = LINTERS / "node_modules/axe-core/axe.min.js"
 
 # Nobody stands between this machine and itself.
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -181,12 +186,38 @@ class Browser:
                 return at
         raise AssertionError(f"{name} cannot be reached with the keyboard")
 
+    def inaccessible(self):
+        """What axe finds wrong with the page for who uses a keyboard or a screen reader: rules, and where."""
+        if not self.run("return window.axe !== undefined"):
+            self.run(AXE.read_text())
+        script = """const done = arguments[0];
+            axe.run(document, {resultTypes: ["violations"]}).then(
+              (found) => done(found.violations.flatMap(
+                ({ id, nodes }) => nodes.map((node) => `${id}: ${node.target} ${node.failureSummary}`))),
+              (problem) => done([String(problem)]));"""
+        return self.ask("POST", "/execute/async", {"script": script, "args": []})
+
+    def overflow(self):
+        """How far the page, or a part of it, can be pushed sideways: the widest of them first."""
+        return self.run(
+            """return [document.documentElement, ...document.querySelectorAll("main, main *")]
+                 .filter((at) => at.scrollWidth > at.clientWidth + 1 && at.clientWidth > 0)
+                 .filter((at) => at.localName === "html" || ["auto", "scroll"].includes(getComputedStyle(at).overflowX))
+                 .map((at) => `${at.localName}.${at.className} by ${at.scrollWidth - at.clientWidth}`);"""
+        )
+
     def set_media(self, scheme):
         parameters = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
         self.ask("POST", "/goog/cdp/execute", {"cmd": "Emulation.setEmulatedMedia", "params": parameters})
 
     def resize(self, width, height):
-        self.ask("POST", "/window/rect", {"width": width, "height": height})
+        """A screen of this size: a window cannot be so narrow as a phone."""
+        parameters = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self.ask("POST", "/goog/cdp/execute", {"cmd": "Emulation.setDeviceMetricsOverride", "params": parameters})
+
+    def allow(self, permission):
+        """Allows the page that is open what a browser asks people about."""
+        self.ask("POST", "/permissions", {"descriptor": {"name": permission}, "state": "granted"})
 
     def shoot(self, path):
         """Takes a picture of what is seen."""

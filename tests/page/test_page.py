@@ -263,6 +263,116 @@ class PageTest(unittest.TestCase):
         until(lambda: "No fault is switched on" in browser.text(".card"), "it is over")
         self.assertEqual(mock.send("GET", "/api/v1/sessions", mock.keys["TRENCHCHECK_KEY_READ"]), 200)
 
+    def some_of_everything(self):
+        """Requests of all kinds by keys with long names, a session, a fault, a deviation; gives the pages to look at."""
+        mock = self.mock
+        key = self.make_key("the editor on the laptop of the office", "write:events")
+        reader = mock.keys["TRENCHCHECK_KEY_STANDARD"]
+        for second in range(4):
+            mock.send("POST", "/api/v1/events", key, {"events": [{**EVENT, "ts": f"2026-01-01T00:00:0{second}Z"}] * 2})
+            mock.send("GET", f"/api/v1/sessions?limit={second + 7}&start_date=2026-01-01T00:00:00Z", reader)
+        mock.send("POST", "/api/v1/events", key, {"events": [{"event": "unheard-of", "ts": "then"}]})
+        mock.send("GET", "/api/v1/analytics/overview", key)
+        mock.send("GET", "/api/v1/sessions", Authorization=f"Bearer {reader}")
+        mock.send("POST", "/_mock/workspaces/default/faults", None, {"status": 503, "retry_after": 2, "in_flush": 2, "for_ms": 600_000})
+        mock.send("GET", "/api/v1/sessions", mock.keys["TRENCHCHECK_KEY_PREMIUM"])
+        mock.send("GET", "/api/v1/sessions", mock.keys["TRENCHCHECK_KEY_PREMIUM"])
+        return ("", "page/keys", "page/limits", "page/sessions", "page/faults", "page/requests/0", "?outcome=abandoned")
+
+    def test_every_tab_fits_every_screen_in_light_and_dark_and_axe_finds_nothing(self):
+        browser = self.browser
+        shots = os.environ.get("SHOTS")
+        self.addCleanup(browser.resize, 1280, 900)
+        for place in self.some_of_everything():
+            for width, height in ((1280, 900), (768, 1024), (390, 844)):
+                browser.resize(width, height)
+                browser.open(self.page + place)
+                self.assertEqual(browser.overflow(), [], f"{place} at {width}")
+                for scheme in ("light", "dark"):
+                    browser.set_media(scheme)
+                    self.assertEqual(browser.inaccessible(), [], f"{place} at {width}, {scheme}")
+                    if shots:
+                        name = place.replace("page/", "").replace("/", "-").replace("?", "") or "requests"
+                        browser.shoot(os.path.join(shots, f"{name}-{width}-{scheme}.png"))
+        browser.set_media("light")
+
+    def test_on_a_phone_outcome_and_why_are_seen_and_names_stay_whole(self):
+        browser = self.browser
+        self.addCleanup(browser.resize, 1280, 900)
+        browser.resize(390, 844)
+        self.some_of_everything()
+        browser.open(self.page + "?outcome=unauthorized")
+        seen = browser.run(
+            """return [...document.querySelectorAll("#requests tr:first-child :is(.became, .why)")].map((at) => {
+                 const { left, right } = at.getBoundingClientRect();
+                 return left >= 0 && right <= innerWidth && at.innerText;
+               });"""
+        )
+        self.assertEqual(seen, ["401 unauthorized", "A bearer token is not a way in; send the key as X-API-Key."])
+        for width in (390, 768, 1280):
+            browser.resize(width, 900)
+            for place in ("page/keys", "page/limits"):
+                browser.open(self.page + place)
+                narrowest = browser.run("return Math.min(...[...document.querySelectorAll('td.name')].map((at) => at.clientWidth))")
+                self.assertGreater(narrowest, 200, f"{place} at {width}")
+
+    def test_what_is_copied_is_what_is_shown_and_a_request_is_sent_again_with_another_key(self):
+        browser, mock = self.browser, self.mock
+        key = self.make_key("copied", "read:analytics")
+        for permission in ("clipboard-read", "clipboard-write"):
+            browser.allow(permission)
+        browser.click("[data-copies=plaintext]")
+        copied = "const done = arguments[0]; navigator.clipboard.readText().then(done, (problem) => done(String(problem)))"
+        until(lambda: browser.text("[data-copies=plaintext]") == "Copied", "it says that it is copied")
+        self.assertEqual(browser.ask("POST", "/execute/async", {"script": copied, "args": []}), key)
+
+        self.assertEqual(mock.send("POST", "/api/v1/events", key, {"events": [EVENT]}), 403)
+        browser.open(self.page)
+        browser.click("a.open")
+        until(lambda: browser.count("dialog[open] article"), "the request is opened")
+        browser.click("dialog [data-copies=curl]")
+        until(lambda: browser.text("dialog [data-copies=curl]") == "Copied", "it says that it is copied")
+        command = browser.ask("POST", "/execute/async", {"script": copied, "args": []})
+        self.assertTrue(command.startswith("curl -X 'POST' -H \"X-API-Key: $TRENCHCHECK_KEY\""), command)
+        # What is copied does what was done, in a shell and with a key that may.
+        variables = {**os.environ, "TRENCHCHECK_KEY": mock.keys["TRENCHCHECK_KEY_WRITE"], "no_proxy": "*"}
+        ran = subprocess.run(["sh", "-c", command], env=variables, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=30, check=True)
+        self.assertEqual(json.loads(ran.stdout), {"data": {"accepted": 1, "rejected": 0}})
+
+        browser.run(
+            """const choice = document.querySelector("dialog select");
+               choice.value = [...choice.options].find((option) => option.text === arguments[0]).value;""",
+            "TRENCHCHECK_KEY_INGESTION",
+        )
+        browser.click("dialog button[value=again]")
+        until(lambda: "It was sent again" in browser.text(".said"), "it is said that it was sent again")
+        self.assertIn("1 accepted, 1 of them repeated", browser.text("#requests tr:first-child"))
+        self.assertIn("TRENCHCHECK_KEY_INGESTION", browser.text("#requests tr:first-child"))
+
+    def test_what_is_filtered_stays_so_when_the_page_is_loaded_again(self):
+        browser, mock = self.browser, self.mock
+        reader = mock.keys["TRENCHCHECK_KEY_READ"]
+        for _ in range(4):
+            mock.send("GET", "/api/v1/sessions", reader)
+        browser.open(self.page)
+        self.assertEqual(browser.count("#requests tr"), 4)
+        browser.run("document.querySelector('select[name=outcome]').value = 'rate-limited'")
+        browser.type("input[name=path]", "/api/*")
+        browser.type("input[name=key]", "TRENCHCHECK_KEY_READ")
+        browser.click("form.filter button")
+        until(lambda: browser.count("#requests tr") == 1, "only the 429 is left")
+        self.assertIn("outcome=rate-limited", browser.address())
+        self.assertIn("1 request from", browser.run("return document.querySelector('.timeline svg').getAttribute('aria-label')"))
+        browser.ask("POST", "/refresh")
+        self.assertEqual(browser.count("#requests tr"), 1)
+        self.assertEqual(browser.run("return document.querySelector('select[name=outcome]').value"), "rate-limited")
+        # What comes later is held against it as well.
+        until(lambda: browser.text("#live") == "live", "the page follows the journal")
+        mock.send("GET", "/api/v1/sessions", mock.keys["TRENCHCHECK_KEY_BOTH"])
+        mock.send("GET", "/api/v1/sessions", reader)
+        until(lambda: browser.count("#requests tr") == 2, "the next 429 appears")
+        until(lambda: "2 requests from" in browser.run("return document.querySelector('.timeline svg').getAttribute('aria-label')"), "it is in the picture")
+
     def test_a_page_that_is_left_open_does_not_grow(self):
         browser, mock = self.browser, self.mock
         browser.open(self.page)
