@@ -1,51 +1,29 @@
-// A plugin's tests against the mock: Node's own test runner, and nothing else.
+// A plugin's tests against the mock, with the package of `packaging/node` and Node's own test runner.
 //
 //     TRENCHCHECK=target/release/trenchcheck node --test ci/examples
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { createInterface } from "node:readline";
 import { after, before, describe, it } from "node:test";
 
+import { kinds, startMock } from "../../packaging/node/index.js";
+
 let mock;
-let url;
 
 before(async () => {
-  const program = process.env.TRENCHCHECK ?? "trenchcheck";
-  mock = spawn(program, ["mock", "--port", "0", "--json"], { stdio: ["ignore", "pipe", "inherit"] });
-  // The ready line: whoever has read it can send requests.
-  const [line] = await once(createInterface(mock.stdout), "line");
-  url = JSON.parse(line).url;
+  mock = await startMock();
 });
-
-after(async () => {
-  mock.kill("SIGTERM");
-  await once(mock, "exit");
-});
-
-async function control(method, path, body) {
-  const answer = await fetch(`${url}/_mock/${path}`, { method, body: body && JSON.stringify(body) });
-  assert.ok(answer.ok, `${method} ${path}: ${answer.status}`);
-  return answer.status === 204 ? undefined : (await answer.json()).data;
-}
+after(() => mock.stop());
 
 /** A workspace of its own: keys, sessions, clock and journal, so tests run side by side. */
 async function workspace(settings) {
-  const made = await control("POST", "workspaces", settings);
-  const path = `workspaces/${made.id}`;
-  const { key } = await control("POST", `${path}/keys`, { name: "plugin", scopes: ["write:events"] });
+  const made = await mock.workspace(settings);
   const slept = [];
-  return {
-    slept,
-    plugin: new Plugin(url + made.base_url, key, async (seconds) => {
-      // Instead of waiting, the mock's clock is set forward.
-      slept.push(seconds);
-      await control("POST", `${path}/clock/advance`, { ms: seconds * 1000 });
-    }),
-    fault: (fault) => control("POST", `${path}/faults`, fault),
-    journal: async (query = "") => (await control("GET", `${path}/journal${query}`)).entries,
-  };
+  const plugin = new Plugin(made.url, await made.key(["write:events"]), async (seconds) => {
+    // Instead of waiting, the mock's clock is set forward.
+    slept.push(seconds);
+    await made.advance(seconds);
+  });
+  return { made, slept, plugin };
 }
 
 /** Stands for your plugin: it posts events, and waits as long as Retry-After says. */
@@ -82,22 +60,22 @@ const event = (number) => ({
 });
 
 // One deployment takes all that the page shows, the other only what published clients send.
-for (const deviations of [[], ["as-deployed"]]) describe(`the plugin ${deviations}`, { concurrency: true }, () => {
+for (const [kind, deviations] of kinds) describe(`the plugin, ${kind}`, { concurrency: true }, () => {
   it("waits as long as it is told and loses nothing", async () => {
-    const { plugin, slept, journal } = await workspace({ limits: { ingestion: "3/60s" }, deviations });
+    const { made, plugin, slept } = await workspace({ limits: { ingestion: "3/60s" }, deviations });
     for (let number = 0; number < 5; number += 1) assert.equal(await plugin.flush([event(number)]), 1);
     assert.equal(slept.length, 1);
     assert.ok(slept[0] >= 1 && slept[0] <= 60);
-    const entries = await journal();
-    assert.deepEqual(entries.map((entry) => entry.status), [200, 200, 200, 429, 200, 200]);
+    const entries = await made.journal();
+    assert.deepEqual(entries.map((entry) => entry.outcome), ["ok", "ok", "ok", "rate-limited", "ok", "ok"]);
     assert.equal(entries[3].why.limit, "requests");
   });
 
   it("sends an event again whose answer was lost, and it is stored once", async () => {
-    const { plugin, fault, journal } = await workspace({ deviations });
-    await fault({ reset: "after", first: 1 });
+    const { made, plugin } = await workspace({ deviations });
+    await made.fault({ reset: "after", first: 1 });
     assert.equal(await plugin.flush([event(1)]), 1);
-    const entries = await journal();
-    assert.deepEqual(entries.map((entry) => [entry.status, entry.repeated]), [[0, 0], [200, 1]]);
+    const entries = await made.journal();
+    assert.deepEqual(entries.map((entry) => [entry.outcome, entry.repeated]), [["fault", 0], ["ok", 1]]);
   });
 });

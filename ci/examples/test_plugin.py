@@ -1,38 +1,16 @@
-"""A plugin's tests against the mock: Python's standard library, and nothing else.
+"""A plugin's tests against the mock, with the package of `packaging/python` and the standard library.
 
-    TRENCHCHECK=target/release/trenchcheck python3 -m unittest discover -s ci/examples
+    export TRENCHCHECK=target/release/trenchcheck PYTHONPATH=packaging/python
+    python3 -m unittest discover -s ci/examples
 """
 
 import json
-import os
-import subprocess
 import time
 import unittest
 import urllib.error
 import urllib.request
 
-
-class Mock:
-    """A mock on a free port, shared by all tests."""
-
-    def __init__(self):
-        program = os.environ.get("TRENCHCHECK", "trenchcheck")
-        command = [program, "mock", "--port", "0", "--json"]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        # The ready line: whoever has read it can send requests.
-        self.url = json.loads(self.process.stdout.readline())["url"]
-
-    def control(self, method, path, body=None):
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.url}/_mock/{path}", data=data, method=method)
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            text = answer.read()
-        return json.loads(text)["data"] if text else None
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(timeout=15)
-        self.process.stdout.close()
+from trenchcheck_mock import Mock
 
 
 class Plugin:
@@ -72,50 +50,44 @@ class PluginTest(unittest.TestCase):
 
     def setUp(self):
         # A workspace of its own for each test: keys, sessions, clock and journal, so tests run side by side.
-        settings = {"limits": {"ingestion": "3/60s"}, "deviations": self.deviations}
-        made = self.mock.control("POST", "workspaces", settings)
-        self.path = f"workspaces/{made['id']}"
-        self.addCleanup(self.mock.control, "DELETE", self.path)
-        key = self.mock.control("POST", f"{self.path}/keys", {"name": "plugin", "scopes": ["write:events"]})
+        self.workspace = self.mock.workspace(limits={"ingestion": "3/60s"}, deviations=self.deviations)
+        self.addCleanup(self.workspace.close)
         self.slept = []
-        self.plugin = Plugin(self.mock.url + made["base_url"], key["key"], self.sleep)
+        self.plugin = Plugin(self.workspace.url, self.workspace.key("write:events"), self.sleep)
 
     def sleep(self, seconds):
         # Instead of waiting, the mock's clock is set forward.
         self.slept.append(seconds)
-        self.mock.control("POST", f"{self.path}/clock/advance", {"ms": seconds * 1000})
-
-    def journal(self, query=""):
-        return self.mock.control("GET", f"{self.path}/journal{query}")["entries"]
+        self.workspace.advance(seconds)
 
     def test_it_waits_as_long_as_it_is_told_and_loses_nothing(self):
         for number in range(5):
             self.assertEqual(self.plugin.flush([event(number)]), 1)
         self.assertEqual(len(self.slept), 1)
         self.assertTrue(1 <= self.slept[0] <= 60)
-        self.assertEqual([entry["status"] for entry in self.journal()], [200, 200, 200, 429, 200, 200])
-        refused = self.journal("?status=429")[0]
+        outcomes = [entry["outcome"] for entry in self.workspace.journal()]
+        self.assertEqual(outcomes, ["ok", "ok", "ok", "rate-limited", "ok", "ok"])
+        refused = self.workspace.journal(status=429)[0]
         self.assertEqual(refused["why"]["limit"], "requests")
-        self.assertEqual(sum(entry["accepted"] for entry in self.journal()), 5)
+        self.assertEqual(sum(entry["accepted"] for entry in self.workspace.journal()), 5)
 
     def test_it_sends_the_wire_envelope_and_its_key_in_the_header_only(self):
         self.plugin.flush([event(1), event(2)])
-        entry = self.journal()[0]
+        entry = self.workspace.journal()[0]
         self.assertEqual(entry["envelopes"], {"documented": 0, "wire": 2})
         self.assertEqual(entry["key"]["name"], "plugin")
         self.assertNotIn(self.plugin.key, json.dumps(entry))
 
     def test_it_survives_a_server_that_is_down_for_a_moment(self):
-        fault = {"status": 503, "retry_after": 2, "first": 2}
-        self.mock.control("POST", f"{self.path}/faults", fault)
+        self.workspace.fault(status=503, retry_after=2, first=2)
         self.assertEqual(self.plugin.flush([event(1)]), 1)
         self.assertEqual(self.slept, [2, 2])
 
     def test_it_loses_nothing_when_the_first_of_three_batches_is_limited(self):
-        self.mock.control("POST", f"{self.path}/faults", {"status": 429, "in_flush": 1, "first": 1})
+        self.workspace.fault(status=429, in_flush=1, first=1)
         for number in range(3):
             self.plugin.flush([event(number)])
-        self.assertEqual(sum(entry["accepted"] for entry in self.journal()), 3)
+        self.assertEqual(sum(entry["accepted"] for entry in self.workspace.journal()), 3)
         self.assertEqual(self.slept, [60])
 
 

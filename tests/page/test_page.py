@@ -1,6 +1,7 @@
 """The page in a real browser, against the built program: the standard library, Chromium and its driver.
 
-    TRENCHCHECK=target/release/trenchcheck python3 -m unittest discover -s tests/page
+    export TRENCHCHECK=target/release/trenchcheck PYTHONPATH=packaging/python
+    python3 -m unittest discover -s tests/page
 
 With SHOTS=FOLDER it leaves pictures there.
 """
@@ -12,6 +13,7 @@ import unittest
 import urllib.error
 import urllib.request
 
+import trenchcheck_mock
 from browser import DIRECT, ENTER, ESCAPE, SPACE, TAB, Browser, until
 
 HOSTILE = "<script>document.title = 'taken'</script><img src=//elsewhere.example/x onerror=alert(1)>"
@@ -19,17 +21,8 @@ HOSTILE = "<script>document.title = 'taken'</script><img src=//elsewhere.example
 EVENT = {"event": "session_start", "session_id": "from-the-test", "ts": "2026-01-01T00:00:00Z", "seq": 1}
 
 
-class Mock:
-    """The program on a free port."""
-
-    def __init__(self, *arguments):
-        program = os.environ.get("TRENCHCHECK", "trenchcheck")
-        command = [program, "mock", "--port", "0", "--json", *arguments]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        # The ready line: whoever has read it can send requests.
-        ready = json.loads(self.process.stdout.readline())
-        self.url = ready["url"]
-        self.keys = {key["variable"]: key["key"] for key in ready["keys"]}
+class Mock(trenchcheck_mock.Mock):
+    """The program on a free port, and a plugin that sends to it."""
 
     def send(self, method, path, key=None, body=None, **headers):
         """Sends what a plugin would; gives the status."""
@@ -43,11 +36,6 @@ class Mock:
         except urllib.error.HTTPError as refusal:
             with refusal:
                 return refusal.code
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(timeout=15)
-        self.process.stdout.close()
 
 
 class PageTest(unittest.TestCase):
