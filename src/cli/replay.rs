@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::deployment::DeploymentArgs;
-use super::{Ended, fail, told};
+use super::{Ended, fail, finish};
 use crate::contract::{ApiKey, Endpoint, Tier};
 use crate::deployment::{Key, Keys, Role, Target, TargetError, role_variable};
 use crate::mock::{Recorded, RecordedKey};
@@ -96,10 +96,7 @@ pub(super) async fn run(args: ReplayArgs) -> Ended {
         keyring.base_url,
         time(began.elapsed())
     );
-    let differs = |(recorded, now): &(&Recorded, &u16)| !is_alike(recorded.status, **now);
-    let alike = recording.iter().zip(&now).filter(differs).count() == 0;
-    let exit = if alike { ExitCode::Conforms } else { ExitCode::Failed };
-    Ok(told(tell(&summary, &recording, &now, exit, &mut io::stdout()), exit))
+    Ok(finish(tell(&summary, &recording, &now, &mut io::stdout())))
 }
 
 /// Reads a recording, in the order in which its requests came.
@@ -220,13 +217,7 @@ fn is_alike(then: u16, now: u16) -> bool {
 }
 
 /// Says how many answers had which status then and now, and which of them differ.
-fn tell(
-    summary: &str,
-    recording: &[Recorded],
-    now: &[u16],
-    exit: ExitCode,
-    out: &mut dyn Write,
-) -> io::Result<()> {
+fn tell(summary: &str, recording: &[Recorded], now: &[u16], out: &mut dyn Write) -> io::Result<ExitCode> {
     let word = |status: u16| if status == 0 { "none".to_owned() } else { status.to_string() };
     let mut counts: BTreeMap<u16, [usize; 2]> = BTreeMap::new();
     for (recorded, now) in recording.iter().zip(now) {
@@ -247,8 +238,10 @@ fn tell(
     if unlike.len() > MOST_TOLD {
         writeln!(out, "and {} more", unlike.len() - MOST_TOLD)?;
     }
-    match unlike.len() {
-        0 => writeln!(out, "every answer is as it was (exit code {})", exit as u8),
-        some => writeln!(out, "{some} of {} answered otherwise (exit code {})", recording.len(), exit as u8),
-    }
+    let (exit, said) = match unlike.len() {
+        0 => (ExitCode::Conforms, "every answer is as it was".to_owned()),
+        some => (ExitCode::Failed, format!("{some} of {} are answered otherwise", recording.len())),
+    };
+    writeln!(out, "{said} (exit code {})", exit as u8)?;
+    Ok(exit)
 }

@@ -206,8 +206,8 @@ async fn it_ends_within_three_seconds_whatever_is_still_open() {
     assert!(told < Duration::from_secs(1), "{told:?}");
 }
 
-/// How long the mock takes to end while a request is half sent, one is answered in half a minute, and one waits for
-/// the journal.
+/// How long the mock takes to end while a request is half sent, one is answered in half a minute, one waits for
+/// the journal, and two follow it.
 async fn stopped_with_requests_open(arguments: &[&str]) -> Duration {
     let program = Program::start(arguments);
     let late = r#"{"latency_ms":30000,"path":"/api/v1/sessions"}"#;
@@ -216,6 +216,12 @@ async fn stopped_with_requests_open(arguments: &[&str]) -> Duration {
     let late = program.request(Method::GET, "/api/v1/sessions").header("X-API-Key", key(READ));
     let waiting = program.request(Method::GET, "/_mock/workspaces/default/journal/wait?count=9");
     let open = [tokio::spawn(late.send()), tokio::spawn(waiting.send())];
+    let mut streams = Vec::new();
+    for stream in ["/_mock/workspaces/default/journal/stream", "/_mock/page/stream"] {
+        let mut stream = program.request(Method::GET, stream).send().await.unwrap();
+        assert!(stream.chunk().await.unwrap().is_some());
+        streams.push(stream);
+    }
     let mut half_sent = std::net::TcpStream::connect(program.url().trim_start_matches("http://")).unwrap();
     half_sent.write_all(b"POST /api/v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{").unwrap();
     tokio::time::sleep(Duration::from_millis(200)).await;

@@ -103,7 +103,8 @@ async fn what_was_recorded_is_sent_again_with_other_keys_at_its_pace_and_answere
     let said = String::from_utf8(environment.stdout).unwrap();
     assert_eq!(environment.status.code(), Some(1), "{said}");
     assert!(
-        said.contains("POST /api/v1/events: 200 then, 400 now") && said.contains("1 of 5 answered otherwise"),
+        said.contains("POST /api/v1/events: 200 then, 400 now")
+            && said.contains("1 of 5 are answered otherwise"),
         "{said}"
     );
     assert!(begun.elapsed() < Duration::from_secs(5));

@@ -318,6 +318,7 @@ class PageTest(unittest.TestCase):
         browser.open(self.page)
         browser.click("a.open")
         until(lambda: browser.count("dialog[open] article"), "the request is opened")
+        self.assertEqual(browser.inaccessible(), [])
         browser.click("dialog [data-copies=curl]")
         until(lambda: browser.text("dialog [data-copies=curl]") == "Copied", "it says that it is copied")
         command = browser.ask("POST", "/execute/async", {"script": copied, "args": []})

@@ -2,7 +2,7 @@
 //!
 //! [`FaultSpec`] is what is asked for, [`Fault`] decides which requests it meets, [`Plan`] is what happens to one
 //! request, and the server carries it out. Decisions are pure: they depend on the fault, on how many requests it was
-//! asked about before, and on nothing else.
+//! asked about before and, for one of each flush, on when these came.
 
 mod spec;
 

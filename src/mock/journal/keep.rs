@@ -33,10 +33,7 @@ impl Kept {
     /// Keeps what is kept of a request, and of the body of its answer if it has one already. The key presented is
     /// masked wherever it stands, whatever it looks like.
     pub(crate) fn of(request: &Request<'_>, presented: Presented<'_>, answer: Option<&[u8]>) -> Self {
-        let mask = Mask::new(match presented {
-            Presented::Missing => None,
-            Presented::Key(key) | Presented::Conflicting(key) => Some(key),
-        });
+        let mask = Mask::of(presented);
         let lines: usize = request.headers.iter().map(|(name, value)| name.len() + value.len() + 3).sum();
         let texts = request.method.len() + request.path.len() + request.query.len();
         let bodies = request.body.len().min(BODY) + answer.map_or(0, <[u8]>::len).min(ANSWER);

@@ -7,6 +7,8 @@ use std::iter::successors;
 use memchr::{memchr, memchr_iter, memchr2_iter, memchr3_iter, memmem};
 use percent_encoding::percent_decode;
 
+use crate::mock::request::Presented;
+
 /// What a key begins with, in any case: a key in the wrong case is nearly a key.
 const PREFIX: &[u8] = b"ct_live_";
 
@@ -43,6 +45,14 @@ pub(super) struct Mask<'a> {
 }
 
 impl<'a> Mask<'a> {
+    /// What masks a key that was presented, too.
+    pub(super) fn of(presented: Presented<'a>) -> Self {
+        Self::new(match presented {
+            Presented::Missing => None,
+            Presented::Key(key) | Presented::Conflicting(key) => Some(key),
+        })
+    }
+
     pub(super) fn new(secret: Option<&'a [u8]>) -> Self {
         let random = |secret: &'a [u8]| if begins(secret) { &secret[PREFIX.len()..] } else { secret };
         Self { secret: secret.map(random).filter(|secret| secret.len() >= SHORTEST) }

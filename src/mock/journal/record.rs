@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::contract::{Scope, Tier};
 use crate::mock::engine::Located;
-use crate::mock::request::{Presented, Request};
+use crate::mock::request::Request;
 
 use super::mask::{Mask, header, query};
 
@@ -54,10 +54,7 @@ pub struct RecordedKey {
 impl Recorded {
     /// What is kept of a request that arrived at `at_ms` and has no answer yet.
     pub(crate) fn of(request: &Request<'_>, located: &Located<'_>, at_ms: u64) -> Self {
-        let mask = Mask::new(match located.presented {
-            Presented::Missing => None,
-            Presented::Key(key) | Presented::Conflicting(key) => Some(key),
-        });
+        let mask = Mask::of(located.presented);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let is_told = |name: &str| located.key.is_some() && name.eq_ignore_ascii_case("x-api-key");
         let headers = request.headers.iter().filter(|(name, _)| !is_told(name));

@@ -86,7 +86,7 @@ fn answer(control: &Control, request: &Request<'_>, now: u64) -> Result<Answer, 
         return follow(&client);
     }
     if rest == "journal.har" {
-        return client.export(filter_query(&client).trim_start_matches('&'));
+        return client.export(&filter_query(&client));
     }
     if let Some(number) = rest.strip_prefix("requests/") {
         return sections::request(&client, number).map(Answer::Reply);
@@ -119,7 +119,7 @@ fn see(location: String) -> Reply {
 }
 
 fn told(problem: &Problem) -> Reply {
-    let context = serde_json::json!({"message": problem.message, "status": problem.status});
+    let context = serde_json::json!({"message": problem.message, "title": problem.status});
     render("problem.html", problem.status, &context)
 }
 
@@ -143,7 +143,7 @@ fn follow(client: &Client<'_>) -> Result<Answer, Problem> {
     if let Some(after) = &after {
         query.push_str(&format!("&after={after}"));
     }
-    let mut answer = client.follow(query.trim_start_matches('&'))?;
+    let mut answer = client.follow(&query)?;
     if let Answer::Follow(asked) = &mut answer {
         if after.is_none() && client.request.header("last-event-id").is_none() {
             // There was nothing when the page was made, so whatever is there now is news to it.

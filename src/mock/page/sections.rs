@@ -187,7 +187,7 @@ fn frame(client: &Client<'_>, section: Section) -> Result<Map<String, Value>, Pr
 
 fn requests(client: &Client<'_>) -> Result<Map<String, Value>, Problem> {
     let chosen = filter_query(client);
-    let journal = client.get("/journal", &format!("limit={ROWS}{chosen}"))?;
+    let journal = client.get("/journal", &format!("limit={ROWS}&{chosen}"))?;
     let mut context = windows(client)?;
     // The stream goes on where the list ends.
     let after = journal["next"].as_u64().unwrap_or(0).checked_sub(1);
@@ -195,16 +195,17 @@ fn requests(client: &Client<'_>) -> Result<Map<String, Value>, Problem> {
         .iter()
         .map(|(name, _)| ((*name).to_owned(), client.request.parameter(name).unwrap_or_default().into()))
         .collect();
+    let at = |name| format!("{BELOW}{name}?{}&{chosen}", query(&[("workspace", client.workspace.as_str())]));
     context.extend(object(json!({
         "entries": journal["entries"],
         "total": journal["total"],
-        "stream": format!("{}stream?{}{chosen}", BELOW, query(&[("workspace", client.workspace.as_str())])),
+        "stream": at("stream"),
         "after": after,
         "rows": ROWS,
         "filter": filter,
         "filtered": !chosen.is_empty(),
         "outcomes": Outcome::ALL.map(|(name, _)| name),
-        "export": format!("{BELOW}journal.har?{}{chosen}", query(&[("workspace", client.workspace.as_str())])),
+        "export": at("journal.har"),
         "left_out": 0,
     })));
     Ok(context)
@@ -212,10 +213,9 @@ fn requests(client: &Client<'_>) -> Result<Map<String, Value>, Problem> {
 
 /// The windows in which something is used, and when requests came.
 fn windows(client: &Client<'_>) -> Result<Map<String, Value>, Problem> {
-    let chosen = filter_query(client);
     Ok(object(json!({
         "windows": client.get("/limits", &format!("used=true&limit={WINDOWS}"))?,
-        "timeline": client.get("/journal/timeline", chosen.trim_start_matches('&'))?,
+        "timeline": client.get("/journal/timeline", &filter_query(client))?,
     })))
 }
 
@@ -292,13 +292,13 @@ fn offset(client: &Client<'_>) -> u64 {
     offset.unwrap_or(0).into()
 }
 
-/// The conditions that were chosen for requests, each behind an `&`. What is empty is no condition.
+/// The conditions that were chosen for requests. What is empty is no condition.
 pub(super) fn filter_query(client: &Client<'_>) -> String {
     let chosen = PARAMETERS.iter().filter_map(|(name, _)| {
         let value = client.request.parameter(name).filter(|value| !value.trim().is_empty())?;
-        Some(format!("&{}", query(&[(name, value.trim())])))
+        Some(query(&[(name, value.trim())]))
     });
-    chosen.collect()
+    chosen.collect::<Vec<_>>().join("&")
 }
 
 /// What was done, by the word the address says it with: an address must not put words into our mouth.
