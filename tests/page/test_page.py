@@ -297,6 +297,10 @@ class PageTest(unittest.TestCase):
                });"""
         )
         self.assertEqual(seen, ["401 unauthorized", "A bearer token is not a way in; send the key as X-API-Key."])
+        browser.open(self.page + "?outcome=fault")
+        browser.click("a.open")
+        until(lambda: browser.count("dialog[open] article"), "the request is opened")
+        self.assertEqual(browser.overflow(), [], "a request that is opened")
         for width in (390, 768, 1280):
             browser.resize(width, 900)
             for place in ("page/keys", "page/limits"):
