@@ -193,9 +193,11 @@ fn phase(instant: Duration) -> Duration {
     Duration::from_nanos(u64::try_from(instant.as_nanos() % WINDOW.as_nanos()).unwrap_or_default())
 }
 
+/// How exactly shifts are sought.
+const STEP: Duration = Duration::from_secs(1);
+
 /// How much later than `planned` another play must begin for its windows to lie apart from all that made these suspicions.
 pub(crate) fn shift(suspicions: &[Suspicion], planned: Instant) -> Duration {
-    const STEP: Duration = Duration::from_secs(1);
     let back = came_back(suspicions);
     if !back.is_empty()
         && let Some((_, end)) = explained_by_a_clock(&back)
@@ -203,6 +205,11 @@ pub(crate) fn shift(suspicions: &[Suspicion], planned: Instant) -> Duration {
         // Right after the span in which a clock's minute may begin, so that nothing conforming comes back for the longest time.
         return phase(end + STEP + WINDOW - phase(planned.0));
     }
+    apart_from(suspicions, planned)
+}
+
+/// How much later than `planned` a burst must begin to lie apart from those that admitted too many.
+pub(crate) fn apart_from(suspicions: &[Suspicion], planned: Instant) -> Duration {
     let spans: Vec<Span> = suspicions
         .iter()
         .filter_map(|suspicion| match suspicion {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::answer::Answer;
 use super::{Observation, Play};
 use crate::run::clock::{Instant, nanoseconds};
+use crate::run::limiters::LONG_SILENCE;
 
 /// What begins a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -97,6 +98,12 @@ impl Burst {
         let after = self.count(|answer| answer.admitted() && answer.sent >= first);
         let slowly = f64::from(beyond) <= refills(self.since) && f64::from(after) <= refills(first) + 1.0;
         if came_back && slowly { beyond } else { 0 }
+    }
+
+    /// Whether the key had all of its quota even where the limiter slides: what comes back at a promise is only what the
+    /// first requests of the window before had taken.
+    pub(crate) fn is_rested(&self) -> bool {
+        matches!(self.fresh, Some(Fresh::Unused | Fresh::Silence)) && self.silence >= LONG_SILENCE
     }
 
     /// How many requests there were.

@@ -403,6 +403,20 @@ mod tests {
         fn of(&self, bursts: &[Burst]) -> Judged {
             self.judged(&self.evidence(bursts))
         }
+
+        /// What is learned of the limit of Standard keys from an experiment with two windows that went like these.
+        fn learned(&self, slides: bool, windows: [&Burst; 2]) -> (Option<Quota>, Vec<Tier>) {
+            let mut evidence = self.evidence(std::slice::from_ref(windows[0]));
+            evidence.learned.slides = slides;
+            let bursts = evidence.plays[0].seen.iter_mut().filter_map(|seen| match seen {
+                Observation::Burst(burst) => Some(&mut **burst),
+                _ => None,
+            });
+            let filled = bursts.zip(windows).map(|(burst, window)| burst.clone_from(window)).count();
+            assert_eq!(filled, 2);
+            let steady = learn(&self.suite, &mut evidence);
+            (evidence.learned.requests.get(&Tier::Standard).copied(), steady)
+        }
     }
 
     #[track_caller]
@@ -557,25 +571,29 @@ mod tests {
     #[test]
     fn a_limit_is_learned_from_two_windows_that_agree() {
         let bench = bench("rate.standard");
-        // This row of the experiment has two windows.
-        let learned = |first: Burst, second: Burst| {
-            let mut evidence = bench.evidence(std::slice::from_ref(&first));
-            let mut bursts = 0;
-            for seen in &mut evidence.plays[0].seen {
-                if let Observation::Burst(burst) = seen {
-                    **burst = if bursts == 0 { first.clone() } else { second.clone() };
-                    bursts += 1;
-                }
-            }
-            assert_eq!(bursts, 2);
-            let steady = learn(&bench.suite, &mut evidence);
-            (evidence.learned.requests.get(&Tier::Standard).copied(), steady)
-        };
         let of = |admitted| burst_of(admitted, 160 - admitted, (0, 0));
+        let learned = |first: Burst, second: Burst| bench.learned(false, [&first, &second]);
         assert_eq!(learned(of(60), of(60)), (None, vec![Tier::Standard]));
         assert_eq!(learned(of(61), of(61)), (Some(Quota::Of(61)), vec![Tier::Standard]));
         assert_eq!(learned(of(61), of(60)), (None, Vec::new()));
         assert_eq!(learned(burst_of(180, 0, (0, 0)), of(60)), (Some(Quota::Endless), Vec::new()));
+    }
+
+    #[test]
+    fn where_the_limiter_slides_what_a_promise_brought_back_is_no_quota() {
+        let bench = bench("rate.standard");
+        let of = |fresh, admitted, silence| Burst {
+            fresh: Some(fresh),
+            silence,
+            ..burst_of(admitted, 160 - admitted, (0, 0))
+        };
+        let promised = of(Fresh::Next, 3, Duration::from_secs(1));
+        assert_eq!(bench.learned(false, [&promised, &promised]).0, Some(Quota::Of(3)));
+        assert_eq!(bench.learned(true, [&promised, &promised]), (None, Vec::new()));
+        let silent = |silence| of(Fresh::Silence, 61, silence);
+        assert_eq!(bench.learned(true, [&silent(SHORT_SILENCE), &silent(SHORT_SILENCE)]), (None, Vec::new()));
+        let rested = silent(LONG_SILENCE);
+        assert_eq!(bench.learned(true, [&rested, &rested]), (Some(Quota::Of(61)), vec![Tier::Standard]));
     }
 
     #[test]

@@ -24,7 +24,8 @@ pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Vec<Tier> {
         if !owned {
             continue;
         }
-        for burst in play.seen.iter().filter_map(measured) {
+        let slides = evidence.learned.slides;
+        for burst in play.seen.iter().filter_map(measured).filter(|burst| !slides || burst.is_rested()) {
             let Some(key) = play.keys.get(&burst.key) else { continue };
             let Some(tier) = key.tier else { continue };
             let refilled = burst.refilled(key.documented.requests, play);

@@ -88,8 +88,9 @@ impl Runner<'_> {
                 // From here on it is another window.
                 found.refusals.clear();
                 ended = self.watch(watch, at.0, &mut found).await?;
-            } else if spent.requests + whole > limit && whole < spent.requests / 2 {
-                // Less than that may be what was left of the window, and more is another window of a smaller quota.
+            } else if spent.requests + whole > limit && whole < spent.requests - spent.requests / 10 {
+                // Less than that may be what was left of the window, and as much as before is another window of a smaller
+                // quota.
                 self.run.learned().slides = true;
             }
             let again = if whole < limit { None } else { ended.came_back() };

@@ -200,8 +200,8 @@ impl Runner<'_> {
         let silence = self.silence_wanted().unwrap_or(WINDOW).max(WINDOW);
         let until = self.bindings.values().map(|key| self.silent_until(key, silence)).max();
         let until = until.unwrap_or_else(|| self.environment.clock.now());
-        // What comes next should lie apart from what made a play before this one suspicious.
-        let until = until + limiters::shift(&self.attempt.suspicions, until);
+        // What comes next should lie apart from the bursts that made a play before this one suspicious.
+        let until = until + limiters::apart_from(&self.attempt.suspicions, until);
         self.wait_until(until, "a silent window").await?;
         self.begin_windows(Fresh::Silence);
         Ok(())
