@@ -56,6 +56,7 @@ fn run(lanes: Vec<LaneRecord>, shard: Option<Shard>) -> RunRecord {
         started_at: "2026-09-21T14:13:20Z".parse().unwrap(),
         took: Duration::from_secs(180),
         shard,
+        parts: Vec::new(),
         interrupted: false,
         stop_at_first_miss: false,
         lanes,

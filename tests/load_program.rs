@@ -75,12 +75,41 @@ fn a_dry_run_says_what_would_be_sent_and_sends_nothing() {
 }
 
 #[test]
+fn a_run_too_short_for_its_thresholds_says_by_what_it_is_judged() {
+    let short = ["load", "ceiling-standard", "--duration", "2s"];
+    let what = "standard: 6 requests are due in window 1, fewer than the 60 that `admitted` speaks of, so all of them must be \
+                admitted";
+    let dry = run(&[&short[..], &["--dry-run"]].concat());
+    assert!(text(&dry.stdout).contains(what), "{}", text(&dry.stdout));
+    let played = run(&short);
+    judged_or_too_busy(&played);
+    assert!(text(&played.stderr).contains(what), "{}", text(&played.stderr));
+    assert!(!text(&played.stdout).contains("missed"), "{}", text(&played.stdout));
+}
+
+#[test]
+fn a_dry_run_counts_the_wait_for_fresh_windows() {
+    let told = |profile: &str| {
+        let mut command = trenchcheck(&["load", profile, "--target", "http://127.0.0.1:1", "--dry-run"]);
+        let output = command
+            .args(["--keys", "environment"])
+            .env("TRENCHCHECK_KEY_STANDARD", "ct_live_abcdefghijkl")
+            .output();
+        text(&output.unwrap().stdout)
+    };
+    assert!(told("ceiling-standard").contains("its fresh window is waited for: up to a minute"));
+    assert!(!told("quick-ingestion").contains("fresh window"));
+}
+
+#[test]
 fn bad_flags_are_refused_like_bad_profiles() {
     let rows = [
         (vec!["--rate", "0"], "a rate of 0 sends nothing"),
         (vec!["--batch", "1001"], "at most 1000 events go into one request"),
         (vec!["--batch", "50"], "use batches of at least 100"),
-        (vec!["--key-count", "0"], "it must be from 1 to 10000"),
+        (vec!["--key-count", "0"], "'--key-count <N>': 0 is not in 1..=10000"),
+        (vec!["--batch", "0"], "'--batch <N>': 0 is not in 1.."),
+        (vec!["--no-align"], "a threshold of ingestion is on counts"),
         (vec!["--key-count", "10000", "--rate", "3000000"], "requests may be under way at once"),
         (vec!["--rate", "fast"], "expected a number a minute, `limit`"),
         (vec!["--duration", "soon"], "expected a time of at most a week"),

@@ -8,8 +8,9 @@ use chrono::{DateTime, Utc};
 
 use super::deployment::DeploymentArgs;
 use super::reports::{LoadReports, deliver};
-use super::{Ended, fail, told};
-use crate::load::profile::{Library, Rate, Shelved};
+use super::{Ended, complain, fail, told};
+use crate::deployment::{Keys, Target};
+use crate::load::profile::{Align, Library, Rate, Shelved};
 use crate::load::{Conduct, Overrides, Plan, Shard, View, merge, play};
 use crate::report::page::{count, grouped, time};
 use crate::report::{ExitCode, Redactor};
@@ -54,11 +55,11 @@ pub struct LoadArgs {
     pub duration: Option<Duration>,
 
     /// How many keys each lane has.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub key_count: Option<u32>,
 
     /// How many events or scores a request carries.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub batch: Option<u32>,
 
     /// Plays a part of the keys, such as 2/4; `trenchcheck merge` makes one run of all parts.
@@ -68,6 +69,10 @@ pub struct LoadArgs {
     /// When the schedule begins, such as 2026-01-31T12:00:00Z: the same for all shards.
     #[arg(long, value_name = "TIME", value_parser = parse_instant)]
     pub start_at: Option<DateTime<Utc>>,
+
+    /// Does not wait until keys have fresh windows; for profiles that ask nothing of counts.
+    #[arg(long)]
+    pub no_align: bool,
 
     /// Lets goose write its own report, as .html, .md or .json.
     #[arg(long, value_name = "FILE", value_parser = parse_goose_report)]
@@ -134,11 +139,26 @@ pub(super) async fn run(args: LoadArgs, source: Source) -> Ended {
     let shelved = library.find(&args.profile).map_err(fail(ExitCode::Usage))?;
     // The embedded mock lives as long as this variable.
     let (target, _mock) = args.deployment.find().await.map_err(fail(ExitCode::Usage))?;
-    let overrides =
-        Overrides { rate: args.rate, duration: args.duration, keys: args.key_count, batch: args.batch };
+    let overrides = Overrides {
+        rate: args.rate,
+        duration: args.duration,
+        keys: args.key_count,
+        batch: args.batch,
+        no_align: args.no_align,
+    };
     let plan = Plan::new(&shelved, &overrides, &target, args.shard).map_err(fail(ExitCode::Usage))?;
+    if let Some(lane) = plan.needs_fresh_windows().filter(|_| args.no_align) {
+        let why = format!(
+            "--no-align: a threshold of {lane} is on counts, and what its key was used for before would be held against \
+             the target; leave --no-align out, or the threshold"
+        );
+        return Err(fail(ExitCode::Usage)(why));
+    }
     if args.dry_run {
-        return Ok(told(tell(&plan, &target.base_url, &mut io::stdout()), ExitCode::Conforms));
+        return Ok(told(tell(&plan, &target, &mut io::stdout()), ExitCode::Conforms));
+    }
+    for short in plan.falls_short() {
+        complain(&format!("note: {short}"));
     }
     let conduct = Conduct {
         allowed_hosts: args.deployment.allow_host,
@@ -160,8 +180,9 @@ fn list(profiles: &[Shelved], out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Says what a plan would send.
-fn tell(plan: &Plan, url: &str, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "{} would send to {url}, in {}:", plan.profile.profile.value, time(plan.length()))?;
+fn tell(plan: &Plan, target: &Target, out: &mut dyn Write) -> io::Result<()> {
+    let (name, url) = (&plan.profile.profile.value, &target.base_url);
+    writeln!(out, "{name} would send to {url}, in {}:", time(plan.length()))?;
     let mut groups: Vec<(&str, usize)> = Vec::new();
     for lane in &plan.lanes {
         match groups.iter_mut().find(|(group, _)| *group == lane.record.group) {
@@ -197,7 +218,18 @@ fn tell(plan: &Plan, url: &str, out: &mut dyn Write) -> io::Result<()> {
         count(plan.events(), "event"),
         count(plan.lanes.len() as u64, "lane"),
         plan.slots()
-    )
+    )?;
+    if plan.profile.align == Align::FreshWindow && matches!(target.keys, Keys::Environment(_)) {
+        writeln!(
+            out,
+            "Before that each key is used up, and its fresh window is waited for: up to a minute, and a few more requests \
+             than its limit."
+        )?;
+    }
+    for short in plan.falls_short() {
+        writeln!(out, "{short}.")?;
+    }
+    Ok(())
 }
 
 /// Make one run of the shards of many machines, and judge it as one.

@@ -35,6 +35,12 @@ pub enum LoadError {
     /// The start time has passed.
     #[error("the start time {0} has passed; give one that leaves time to get ready")]
     TooLate(DateTime<Utc>),
+    /// The keys' windows are fresh only after the start time: at the second instant.
+    #[error(
+        "the keys' windows are fresh only at {1}, after the start time {0}: each key is used up first, so give a start \
+         time that lies more than a minute ahead of all shards"
+    )]
+    NotFresh(DateTime<Utc>, DateTime<Utc>),
     /// A thread that sends could not be started.
     #[error("a thread that sends could not be started: {0}")]
     Senders(#[from] std::io::Error),
@@ -67,7 +73,8 @@ impl LoadError {
             | Self::EmptyShard
             | Self::Keys(_)
             | Self::Target(_)
-            | Self::TooLate(_) => ExitCode::Usage,
+            | Self::TooLate(_)
+            | Self::NotFresh(..) => ExitCode::Usage,
             Self::Control(..) => ExitCode::Unreachable,
             Self::Senders(_) | Self::Client(_) | Self::Goose(_) | Self::Broken(_) => ExitCode::Internal,
             Self::Interrupted => ExitCode::Interrupted,

@@ -78,7 +78,40 @@ impl fmt::Display for Finding {
 /// Everything that is asked of the lanes with a window to judge, counts before times.
 pub fn findings(run: &RunRecord) -> Vec<Finding> {
     let judged = run.lanes.iter().filter(|lane| lane.judged().next().is_some());
-    judged.flat_map(|lane| of_lane(run, lane, &lane.thresholds.over(&run.thresholds))).collect()
+    let of_lanes = judged.flat_map(|lane| of_lane(run, lane, &lane.thresholds.over(&run.thresholds)));
+    together(run).into_iter().chain(of_lanes).collect()
+}
+
+/// What is asked of all shards of a run, in the place of a lane's name.
+const ALL_SHARDS: &str = "all shards";
+
+/// Whether the shards of a run ran at the same time: those that did not never put the target under the load they were meant
+/// to.
+fn together(run: &RunRecord) -> Option<Finding> {
+    /// The share of the shortest shard's time that all of them have in common, at least.
+    const IN_COMMON: f64 = 0.9;
+    let last = run.parts.iter().max_by_key(|part| part.started_at)?;
+    let first_over = run.parts.iter().min_by_key(|part| part.end())?;
+    let shortest = run.parts.iter().map(|part| part.took).min()?;
+    let common = (first_over.end() - last.started_at).to_std().unwrap_or_default();
+    let seen = (common < shortest.mul_f64(IN_COMMON)).then(|| {
+        let first = run.parts.iter().min_by_key(|part| part.started_at).unwrap_or(last);
+        let apart = (last.started_at - first.started_at).to_std().unwrap_or_default();
+        format!(
+            "for {}, as shard {} began {} after shard {}; give all of them one --start-at",
+            time(common),
+            last.shard.index,
+            time(apart),
+            first.shard.index
+        )
+    });
+    Some(Finding {
+        lane: ALL_SHARDS.to_owned(),
+        threshold: "ran together".to_owned(),
+        about: About::Generator,
+        expected: format!("for nine tenths of {}", time(shortest)),
+        misses: seen.map(|seen| Miss { window: None, seen }).into_iter().collect(),
+    })
 }
 
 fn of_lane(run: &RunRecord, lane: &LaneRecord, asked: &Thresholds) -> Vec<Finding> {
@@ -91,16 +124,24 @@ fn of_lane(run: &RunRecord, lane: &LaneRecord, asked: &Thresholds) -> Vec<Findin
     };
     found.push(at_most("errors", asked.errors.unwrap_or(0), |counts| counts.errors));
     found.push(at_most("wrong_429", asked.wrong_429.unwrap_or(0), |counts| counts.wrong_429));
-    if let Some(amount) = asked.admitted {
-        let exact = Exact { name: "admitted", amount, limit: Some(lane.requests_limit) };
-        found.extend(exact.judge(lane, |counts| (counts.admitted, counts.sent)));
+    let [requests, events] = Exact::of(lane, asked);
+    if let Some(exact) = requests {
+        found.extend(exact.judge(lane, |counts| Counted {
+            admitted: counts.admitted,
+            sent: counts.sent,
+            due: counts.planned.max(counts.sent),
+        }));
     }
     found.extend(
         asked.limited.map(|most| unless_late(lane, at_most("limited", most, |counts| counts.limited))),
     );
-    if let Some(amount) = asked.events_admitted {
-        let exact = Exact { name: "events_admitted", amount, limit: lane.events_limit };
-        found.extend(exact.judge(lane, |counts| (counts.events_admitted, counts.events_sent)));
+    if let Some(exact) = events {
+        let events = u64::from(lane.events_per_request);
+        found.extend(exact.judge(lane, |counts| Counted {
+            admitted: counts.events_admitted,
+            sent: counts.events_sent,
+            due: (counts.planned * events).max(counts.events_sent),
+        }));
     }
     found.extend(latencies(run, lane, asked));
     found
@@ -196,28 +237,52 @@ fn send_lag(lane: &LaneRecord, most: f64) -> Finding {
 }
 
 /// A count that must be met to the one.
-struct Exact {
-    name: &'static str,
-    amount: Amount,
-    limit: Option<u32>,
+pub(super) struct Exact {
+    pub(super) name: &'static str,
+    pub(super) amount: Amount,
+    pub(super) limit: Option<u32>,
+}
+
+/// What a window came to: requests, or the events in them.
+struct Counted {
+    admitted: u64,
+    sent: u64,
+    due: u64,
 }
 
 impl Exact {
+    /// What is asked of a lane's requests, and of its events.
+    pub(super) fn of(lane: &LaneRecord, asked: &Thresholds) -> [Option<Self>; 2] {
+        let of = |name, amount: Option<Amount>, limit| amount.map(|amount| Self { name, amount, limit });
+        [
+            of("admitted", asked.admitted, Some(lane.requests_limit)),
+            of("events_admitted", asked.events_admitted, lane.events_limit),
+        ]
+    }
+
     /// A shortfall where everything sent was admitted and not everything planned was sent is no fault of
     /// the target's: it is found apart, about the generator.
-    fn judge(&self, lane: &LaneRecord, count: fn(&WindowCounts) -> (u64, u64)) -> Vec<Finding> {
+    fn judge(&self, lane: &LaneRecord, count: impl Fn(&WindowCounts) -> Counted) -> Vec<Finding> {
         let Some(expected) = self.expected() else {
             let expected = format!("{}, and the key has no such limit", self.amount);
-            return vec![in_windows(lane, self.name, expected, |counts| Some(count(counts).0.to_string()))];
+            return vec![in_windows(lane, self.name, expected, |counts| {
+                Some(count(counts).admitted.to_string())
+            })];
+        };
+        let falls_short = lane.judged().any(|(_, counts)| self.wanted() > Some(count(counts).due));
+        let expected = match falls_short {
+            true => format!("{expected}, or all that are due in a window where those are fewer"),
+            false => expected,
         };
         let short = |counts: &WindowCounts| {
-            let (admitted, sent) = count(counts);
-            let wanted = self.wanted(sent);
+            let Counted { admitted, sent, due } = count(counts);
+            // A window in which fewer are due never reaches what is spoken of.
+            let wanted = self.wanted().map_or(sent, |wanted| wanted.min(due));
             let unsent = counts.sent < counts.planned && !lane.held_by_target();
             let ours = admitted < wanted && admitted == sent && unsent;
-            let seen = match self.amount {
-                Amount::All => format!("{admitted} of {sent}"),
-                _ => admitted.to_string(),
+            let seen = match self.wanted() {
+                Some(number) if number <= due => admitted.to_string(),
+                _ => format!("{admitted} of {sent}"),
             };
             (admitted != wanted).then_some((seen, ours))
         };
@@ -236,10 +301,11 @@ impl Exact {
         found
     }
 
-    fn wanted(&self, sent: u64) -> u64 {
+    /// The number that is asked for; nothing where it is all that were sent.
+    pub(super) fn wanted(&self) -> Option<u64> {
         match self.amount {
-            Amount::All | Amount::Rest => sent,
-            amount => u64::from(amount.resolve(self.limit.unwrap_or(0), 0, 0)),
+            Amount::All | Amount::Rest => None,
+            amount => Some(u64::from(amount.resolve(self.limit.unwrap_or(0), 0, 0))),
         }
     }
 

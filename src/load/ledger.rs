@@ -113,6 +113,11 @@ impl LaneLedger {
         self.record.windows.get(window).copied().unwrap_or_default()
     }
 
+    /// How many requests are due in a window.
+    pub(crate) fn due_in(&self, window: usize) -> u64 {
+        self.planned.get(window).copied().unwrap_or(0)
+    }
+
     /// The counts of all windows together.
     pub(crate) fn totals(&self) -> WindowCounts {
         let mut sum = WindowCounts::default();
@@ -316,6 +321,7 @@ fn unfinished(lanes: Vec<LaneRecord>, thresholds: Thresholds) -> RunRecord {
         started_at: DateTime::UNIX_EPOCH,
         took: Duration::ZERO,
         shard: None,
+        parts: Vec::new(),
         interrupted: false,
         stop_at_first_miss: true,
         thresholds,

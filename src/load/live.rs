@@ -137,7 +137,9 @@ fn groups(ledgers: &[LaneLedger], now: Duration) -> Vec<Group> {
         group.totals.planned += ledger.planned_by(now);
         group.window_number = ledger.window_of(now);
         group.in_window += ledger.counts(group.window_number).admitted;
-        group.limit = group.limit.map(|limit| limit + u64::from(plan.record.requests_limit));
+        // A window in which fewer are due than the limit allows is full with these.
+        let most = u64::from(plan.record.requests_limit).min(ledger.due_in(group.window_number));
+        group.limit = group.limit.map(|limit| limit + most);
         group.begins = group.begins.min(plan.start);
         group.ends = group.ends.max(plan.pacer.length());
         for times in ledger.times() {
@@ -238,7 +240,7 @@ impl Group {
         .map(|(now, before)| now.saturating_sub(before) as f64 / since.as_secs_f64().max(1e-9))
     }
 
-    /// The admitted requests of the running window against the limit of all keys.
+    /// The admitted requests of the running window against the most that all keys can have admitted.
     fn window(&self) -> String {
         let (number, admitted) = (self.window_number + 1, self.in_window);
         match self.limit {

@@ -7,9 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, TimeDelta, Utc};
-
-use super::record::{RunRecord, Shard};
+use super::record::{Part, RunRecord, Shard};
 use super::store::{StoreError, read_back};
 use super::verdict::end_with_first_miss;
 
@@ -56,7 +54,7 @@ pub enum MergeError {
     SharedLane(PathBuf, PathBuf, String),
 }
 
-fn list(numbers: &[u32]) -> String {
+pub(super) fn list(numbers: &[u32]) -> String {
     numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
 }
 
@@ -103,7 +101,12 @@ pub(super) fn merge_records(shards: Vec<(PathBuf, RunRecord)>) -> Result<RunReco
     shared_lane(&shards)?;
     let mut shards = shards.into_iter().map(|(_, shard)| shard);
     let mut whole = shards.next().ok_or(MergeError::Nothing)?;
+    whole.parts.extend(part(&whole));
     shards.for_each(|shard| join(&mut whole, shard));
+    whole.parts.sort_by_key(|part| part.shard.index);
+    whole.started_at = whole.parts.iter().map(|part| part.started_at).min().unwrap_or(whole.started_at);
+    let end = whole.parts.iter().map(Part::end).max().unwrap_or(whole.started_at);
+    whole.took = (end - whole.started_at).to_std().unwrap_or_default();
     whole.shard = None;
     whole.lanes.sort_by_key(|lane| lane.place);
     end_with_first_miss(&mut whole);
@@ -142,16 +145,15 @@ fn shared_lane(shards: &[(PathBuf, RunRecord)]) -> Result<(), MergeError> {
 
 /// Adds a shard that belongs to it: from the first beginning to the last end.
 fn join(whole: &mut RunRecord, shard: RunRecord) {
-    let end = end(whole).max(end(&shard));
-    whole.started_at = whole.started_at.min(shard.started_at);
-    whole.took = (end - whole.started_at).to_std().unwrap_or_default();
+    whole.parts.extend(part(&shard));
     whole.interrupted |= shard.interrupted;
     whole.lanes.extend(shard.lanes);
 }
 
-fn end(run: &RunRecord) -> DateTime<Utc> {
-    let took = TimeDelta::from_std(run.took).ok();
-    took.and_then(|took| run.started_at.checked_add_signed(took)).unwrap_or(DateTime::<Utc>::MAX_UTC)
+/// What is kept of a shard as one.
+fn part(run: &RunRecord) -> Option<Part> {
+    let &RunRecord { started_at, took, interrupted, .. } = run;
+    run.shard.map(|shard| Part { shard, started_at, took, interrupted })
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use crate::load::report::json;
 use crate::load::samples::{GOOD, climbing, lane, run};
 use crate::load::store::store;
 use crate::load::{Histograms, LaneRecord, WindowCounts, findings, judge};
+use crate::report::ExitCode;
 
 const SUSTAIN: &str = r#"{"admitted": "limit", "response": {"admitted": {"p99_ms": 60}}}"#;
 
@@ -30,7 +31,10 @@ fn four() -> Vec<(PathBuf, RunRecord)> {
     shards(&run((0..6).map(|place| lane(place, &[GOOD; 3])).collect(), SUSTAIN), 4)
 }
 
-fn assert_same(one: &RunRecord, other: &RunRecord) {
+/// A merged run is the single one, but that it knows its parts.
+fn assert_same(merged: &RunRecord, other: &RunRecord) {
+    let one = &RunRecord { parts: Vec::new(), ..merged.clone() };
+    assert!(!merged.parts.is_empty());
     assert_eq!(json(one).unwrap(), json(other).unwrap());
     assert_eq!(findings(one), findings(other));
     assert_eq!(judge(one), judge(other));
@@ -110,6 +114,30 @@ fn a_merged_run_lasts_from_the_first_beginning_to_the_last_end() {
     let whole = merge_records(shards).unwrap();
     assert_eq!((whole.started_at, whole.took), (begin, Duration::from_millis(182_250)));
     assert!(whole.interrupted && whole.shard.is_none());
+    let verdict = judge(&whole);
+    assert_eq!(verdict.exit(), ExitCode::Interrupted);
+    assert!(verdict.reasons()[0].starts_with("shard 2 was interrupted"), "{:?}", verdict.reasons());
+}
+
+#[test]
+fn shards_that_did_not_run_together_are_no_run() {
+    let mut shards = four();
+    let begin = shards[0].1.started_at;
+    shards[3].1.started_at = begin + Duration::from_secs(10);
+    assert_ne!(judge(&merge_records(shards.clone()).unwrap()).word(), "invalid");
+    shards[3].1.started_at = begin + Duration::from_secs(200);
+    let verdict = judge(&merge_records(shards).unwrap());
+    assert_eq!(
+        (verdict.word(), verdict.reasons()),
+        (
+            "invalid",
+            vec![
+                "all shards: ran together for 0.0 ms, as shard 4 began 3 min 20 s after shard 1; give all of them one \
+                 --start-at, expected for nine tenths of 3 min 0 s"
+                    .to_owned()
+            ]
+        )
+    );
 }
 
 #[test]

@@ -52,7 +52,7 @@ pub use findings::{About, Finding, Miss, findings};
 pub use merge::{MergeError, merge};
 pub use plan::{LanePlan, Overrides, Plan};
 pub use play::{Conduct, View, play};
-pub use record::{LaneRecord, Outcome, RunRecord, Shard, WindowCounts, WindowTimes};
+pub use record::{LaneRecord, Outcome, Part, RunRecord, Shard, WindowCounts, WindowTimes};
 pub use report::{Outputs, Reported, load_schema, report};
 pub use series::{Histograms, Percentiles, Series};
 pub use store::{StoreError, read_back, store};

@@ -1,18 +1,20 @@
 //! A profile on a target: lanes, each with its key, its schedule and its limits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
 use super::error::LoadError;
+use super::findings::Exact;
 use super::pacer::{Pacer, Phase, Segment};
-use super::profile::{Lane, OnLimited, Payload, Profile, Rate, Request, Shelved, Template};
+use super::profile::{Align, Lane, OnLimited, Payload, Profile, Rate, Request, Shelved, Template};
 use super::record::{LaneRecord, Shard};
 use super::series::Histograms;
 use crate::contract::Limits;
 use crate::deployment::{Role, Target};
+use crate::report::page::{count, grouped};
 use crate::scenario::words::Span;
 use crate::system;
 use crate::yaml::{At, Problem, Problems, Spanned};
@@ -31,6 +33,8 @@ pub struct Overrides {
     pub keys: Option<u32>,
     /// How many events or scores a request carries.
     pub batch: Option<u32>,
+    /// Whether fresh windows are not waited for.
+    pub no_align: bool,
 }
 
 /// One lane, ready to be played.
@@ -102,6 +106,9 @@ impl Profile {
                 self.window.value.rest = Span(Duration::ZERO);
                 self.warm_up = Spanned::default();
             }
+        }
+        if overrides.no_align {
+            self.align = Align::Anywhere;
         }
         for lane in &mut self.lanes {
             let lane = &mut lane.value;
@@ -210,6 +217,45 @@ impl Plan {
             .sum()
     }
 
+    /// The first lane of which a threshold on counts asks: what its key was used for before would be held against the target,
+    /// were no fresh window waited for.
+    pub fn needs_fresh_windows(&self) -> Option<String> {
+        let asks = |lane: &&LanePlan| {
+            let asked = lane.record.thresholds.over(&self.profile.thresholds);
+            asked.admitted.is_some() || asked.events_admitted.is_some() || asked.limited.is_some()
+        };
+        self.lanes.iter().find(asks).map(|lane| lane.record.name.clone())
+    }
+
+    /// Where less is due in a window that is judged than a threshold speaks of: a sentence for each group and threshold.
+    pub fn falls_short(&self) -> Vec<String> {
+        let mut told = Vec::new();
+        let mut groups = BTreeSet::new();
+        for lane in self.lanes.iter().filter(|lane| groups.insert(&lane.record.group)) {
+            let record = &lane.record;
+            let asked = record.thresholds.over(&self.profile.thresholds);
+            let units = [("request", 1), ("event", u64::from(record.events_per_request))];
+            for (exact, (unit, each)) in Exact::of(record, &asked).into_iter().zip(units) {
+                let Some((wanted, name)) = exact.and_then(|exact| Some((exact.wanted()?, exact.name))) else {
+                    continue;
+                };
+                let judged = record.warm_up_windows..record.whole_windows;
+                let due = judged.map(|window| (window + 1, lane.due_in(window) * each));
+                if let Some((window, due)) = due.filter(|(_, due)| *due < wanted).min_by_key(|(_, due)| *due)
+                {
+                    told.push(format!(
+                        "{}: {} due in window {window}, fewer than the {} that `{name}` speaks of, so all of them \
+                         must be admitted",
+                        record.group,
+                        if due == 1 { format!("1 {unit} is") } else { format!("{} are", count(due, unit)) },
+                        grouped(wanted)
+                    ));
+                }
+            }
+        }
+        told
+    }
+
     /// From the first request to the end of the last window.
     pub fn length(&self) -> Duration {
         self.lanes.iter().map(|lane| lane.pacer.length()).max().unwrap_or_default()
@@ -218,6 +264,14 @@ impl Plan {
     /// How many requests may be under way at once.
     pub fn slots(&self) -> u64 {
         self.lanes.iter().map(|lane| u64::from(lane.record.slots)).sum()
+    }
+}
+
+impl LanePlan {
+    /// How many requests are due in a window, counted from 0.
+    fn due_in(&self, window: u32) -> u64 {
+        let before = |window: u32| self.pacer.planned_before(self.start + self.record.window * window);
+        before(window + 1) - before(window)
     }
 }
 

@@ -215,6 +215,7 @@ async fn conduct_lanes(
         started_at,
         took: last_answer,
         shard: plan.shard,
+        parts: Vec::new(),
         interrupted: interrupted.load(Ordering::Relaxed),
         stop_at_first_miss: plan.profile.stop_at_first_miss,
         lanes,
@@ -311,7 +312,10 @@ fn when(conduct: &Conduct, fresh_from: Option<Instant>) -> Result<(Instant, Date
     };
     let left = (start_at - utc).to_std().map_err(|_| LoadError::TooLate(start_at))?;
     if now + left < soonest {
-        return Err(LoadError::TooLate(start_at));
+        return Err(match fresh_from {
+            Some(fresh) if fresh > now + LEAD => LoadError::NotFresh(start_at, utc + (fresh - now)),
+            _ => LoadError::TooLate(start_at),
+        });
     }
     Ok((now + left, start_at))
 }
@@ -341,6 +345,22 @@ mod tests {
     use crate::load::Overrides;
     use crate::load::profile::{Library, Rate};
     use crate::scenario::Source;
+
+    #[test]
+    fn a_start_time_before_the_windows_are_fresh_is_told_from_one_that_has_passed() {
+        let conduct = |ahead: i64| Conduct {
+            allowed_hosts: Vec::new(),
+            goose_report: None,
+            start_at: Some(Utc::now() + chrono::TimeDelta::seconds(ahead)),
+            view: View::Hidden,
+        };
+        let fresh = Some(Instant::now() + Duration::from_secs(40));
+        assert!(when(&conduct(60), fresh).is_ok());
+        let early = when(&conduct(20), fresh).unwrap_err();
+        assert!(matches!(early, LoadError::NotFresh(..)), "{early}");
+        assert!(matches!(when(&conduct(-1), fresh), Err(LoadError::TooLate(_))));
+        assert!(matches!(when(&conduct(0), None), Err(LoadError::TooLate(_))));
+    }
 
     #[test]
     fn a_lane_too_quick_for_a_thread_is_played_in_parts_and_keeps_its_slots() {

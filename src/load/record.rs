@@ -5,7 +5,7 @@ use std::iter::zip;
 use std::ops::AddAssign;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -265,6 +265,9 @@ pub struct RunRecord {
     pub took: Duration,
     /// Which part of the run this is; `null` for a whole run.
     pub shard: Option<Shard>,
+    /// The parts it was merged from; none of a run of one machine.
+    #[serde(default)]
+    pub parts: Vec<Part>,
     /// Whether Ctrl-C ended it.
     pub interrupted: bool,
     /// Whether it was to end with the first window that misses a threshold; times are judged by window then.
@@ -274,6 +277,31 @@ pub struct RunRecord {
     pub thresholds: Thresholds,
     /// What was done, lane by lane, in the order of their places.
     pub lanes: Vec<LaneRecord>,
+}
+
+/// A shard that a run was merged from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Part {
+    /// Which one.
+    pub shard: Shard,
+    /// When its schedule began, RFC 3339 in UTC.
+    #[serde(with = "instant")]
+    #[schemars(with = "String")]
+    pub started_at: DateTime<Utc>,
+    /// From then to its last answer, in milliseconds.
+    #[serde(rename = "took_ms", with = "crate::report::millis")]
+    #[schemars(with = "u64")]
+    pub took: Duration,
+    /// Whether Ctrl-C ended it.
+    pub interrupted: bool,
+}
+
+impl Part {
+    /// When its last answer came.
+    pub(super) fn end(&self) -> DateTime<Utc> {
+        let took = TimeDelta::from_std(self.took).ok();
+        took.and_then(|took| self.started_at.checked_add_signed(took)).unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
 }
 
 /// A part of a run: the keys whose place, divided by the number of shards, leaves this one.

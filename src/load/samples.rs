@@ -77,6 +77,7 @@ pub(super) fn run(lanes: Vec<LaneRecord>, thresholds: &str) -> RunRecord {
         started_at: DateTime::from_timestamp(1_790_000_000, 0).unwrap(),
         took: Duration::from_millis(180_250),
         shard: None,
+        parts: Vec::new(),
         interrupted: false,
         stop_at_first_miss: false,
         lanes,

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::findings::{About, Finding, findings};
+use super::merge::list;
 use super::record::{LaneRecord, RunRecord};
 use crate::report::ExitCode;
 use crate::report::page::grouped;
@@ -40,9 +41,9 @@ pub enum LoadVerdict {
 /// Why a run was not judged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unjudged {
-    /// Ctrl-C.
-    #[error("the run was interrupted; what was measured is reported, and no threshold is judged")]
-    Interrupted,
+    /// Ctrl-C; of a run that was merged, in these shards.
+    #[error("{} interrupted; what was measured is reported, and no threshold is judged", interrupted(.0))]
+    Interrupted(Vec<u32>),
     /// There is nothing to rest a verdict on.
     #[error("no whole window after the warm-up was played by {}; give the run more time", lanes.join(", "))]
     NoWholeWindow {
@@ -52,6 +53,15 @@ pub enum Unjudged {
     /// Nothing was sent at all.
     #[error("the run has no lanes")]
     NoLanes,
+}
+
+/// `the run was`, `shard 2 was`, `shards 2, 3 were`.
+fn interrupted(shards: &[u32]) -> String {
+    match shards {
+        [] => "the run was".to_owned(),
+        [one] => format!("shard {one} was"),
+        more => format!("shards {} were", list(more)),
+    }
 }
 
 impl LoadVerdict {
@@ -68,7 +78,7 @@ impl LoadVerdict {
     /// What the process exits with.
     pub const fn exit(&self) -> ExitCode {
         match self {
-            Self::NotJudged(Unjudged::Interrupted) => ExitCode::Interrupted,
+            Self::NotJudged(Unjudged::Interrupted(_)) => ExitCode::Interrupted,
             Self::NotJudged(Unjudged::NoWholeWindow { .. } | Unjudged::NoLanes) => ExitCode::Inconclusive,
             Self::Invalid { .. } => ExitCode::InvalidLoad,
             Self::Missed { .. } => ExitCode::ThresholdMissed,
@@ -100,7 +110,8 @@ impl LoadVerdict {
 /// Judges a run, or many shards merged into one.
 pub fn judge(run: &RunRecord) -> LoadVerdict {
     if run.interrupted {
-        return LoadVerdict::NotJudged(Unjudged::Interrupted);
+        let shards = run.parts.iter().filter(|part| part.interrupted).map(|part| part.shard.index);
+        return LoadVerdict::NotJudged(Unjudged::Interrupted(shards.collect()));
     }
     if run.lanes.is_empty() {
         return LoadVerdict::NotJudged(Unjudged::NoLanes);

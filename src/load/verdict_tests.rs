@@ -41,6 +41,29 @@ fn one_admitted_too_few_or_too_many_is_missed_in_its_window() {
 }
 
 #[test]
+fn of_a_window_in_which_fewer_are_due_than_a_threshold_speaks_of_all_must_be_admitted() {
+    let short = WindowCounts {
+        planned: 30,
+        sent: 30,
+        admitted: 30,
+        events_sent: 3_000,
+        events_admitted: 3_000,
+        ..GOOD
+    };
+    assert_eq!(one(&[short], SUSTAIN), ("met", vec![]));
+    let mut events = lane(0, &[short]);
+    events.events_limit = Some(6_000);
+    assert_eq!(of(vec![events], r#"{"events_admitted": "limit"}"#), ("met", vec![]));
+    assert_eq!(
+        one(&[short, WindowCounts { admitted: 29, limited: 1, ..short }], r#"{"admitted": "limit"}"#),
+        missed(
+            "standard-1, window 2: admitted 29 of 30, expected exactly 60 (limit), or all that are due in a window where \
+             those are fewer"
+        )
+    );
+}
+
+#[test]
 fn errors_and_wrong_429s_count_even_where_the_profile_is_silent() {
     let bad = WindowCounts { admitted: 58, errors: 1, limited: 1, wrong_429: 1, ..GOOD };
     let (word, reasons) = one(&[bad], "{}");

@@ -17,6 +17,23 @@ pub(super) fn text(run: &RunRecord) -> io::Result<String> {
     report.set_time(run.took);
     report.set_timestamp(run.started_at);
     let (verdict, findings) = (judge(run), findings(run));
+    if let (LoadVerdict::NotJudged(Unjudged::Interrupted(_)), Some(why)) =
+        (&verdict, verdict.reasons().first())
+    {
+        // Where every case is skipped, CI systems show green.
+        let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+        status.set_type("interrupted");
+        status.set_message(why);
+        let mut suite = TestSuite::new("the run");
+        suite.add_test_case(named("the run", "played to its end", status));
+        report.add_test_suite(suite);
+    }
+    let of_all = findings.iter().filter(|finding| run.lanes.iter().all(|lane| lane.name != finding.lane));
+    for finding in of_all {
+        let mut suite = TestSuite::new(&finding.lane);
+        suite.add_test_case(case(finding, &verdict));
+        report.add_test_suite(suite);
+    }
     for lane in &run.lanes {
         let of_lane = findings.iter().filter(|finding| finding.lane == lane.name);
         let mut cases: Vec<TestCase> = of_lane.map(|finding| case(finding, &verdict)).collect();
@@ -56,7 +73,7 @@ fn case(finding: &Finding, verdict: &LoadVerdict) -> TestCase {
         status
     };
     let status = match (verdict, finding.about, finding.held()) {
-        (LoadVerdict::NotJudged(Unjudged::Interrupted), ..) => skipped("the run was interrupted"),
+        (LoadVerdict::NotJudged(Unjudged::Interrupted(_)), ..) => skipped("the run was interrupted"),
         (_, About::Generator, false) => broken(NonSuccessKind::Error, "invalid"),
         (LoadVerdict::Invalid { .. }, About::Target, _) => skipped("the generator fell behind"),
         (_, About::Target, false) => broken(NonSuccessKind::Failure, "missed"),
@@ -69,7 +86,7 @@ fn case(finding: &Finding, verdict: &LoadVerdict) -> TestCase {
 fn unjudged(lane: &LaneRecord, verdict: &LoadVerdict) -> TestCase {
     let mut status = TestCaseStatus::skipped();
     status.set_message(match verdict {
-        LoadVerdict::NotJudged(Unjudged::Interrupted) => "the run was interrupted",
+        LoadVerdict::NotJudged(Unjudged::Interrupted(_)) => "the run was interrupted",
         _ => "no whole window after the warm-up was played",
     });
     named(&lane.name, "windows", status)

@@ -100,6 +100,10 @@ fn lane(page: &mut Page, group: &Group, broken: Option<&BTreeSet<usize>>, unjudg
         let text = format!("a window is {} of requests{silence}", time(sum.window.saturating_sub(sum.rest)));
         page.line(2, &[(Tone::Dim, &text)]);
     }
+    if sum.windows.iter().all(|counts| counts.sent == 0) {
+        page.line(2, &[(Tone::Dim, "nothing was sent")]);
+        return;
+    }
     windows(group, broken, unjudged).show(page, 2);
     times(sum).show(page, 2);
     for (fault, times) in &sum.faults {

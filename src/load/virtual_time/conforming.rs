@@ -34,7 +34,8 @@ fn never_failed_at(profile: &str, phases: &[i64], overrides: Overrides) {
 }
 
 /// Whole batches take long to read, and where events are not what is limited, they say nothing.
-const ONE_EACH: Overrides = Overrides { batch: Some(1), rate: None, duration: None, keys: None };
+const ONE_EACH: Overrides =
+    Overrides { batch: Some(1), rate: None, duration: None, keys: None, no_align: false };
 /// So do long runs.
 const TWO_PHASES: [i64; 2] = [17_003, 59_990];
 

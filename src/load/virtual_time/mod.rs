@@ -83,6 +83,7 @@ impl World {
             started_at: chrono::DateTime::UNIX_EPOCH,
             took: plan.lanes.iter().map(|lane| lane.pacer.length()).max().unwrap(),
             shard: None,
+            parts: Vec::new(),
             interrupted: false,
             stop_at_first_miss: plan.profile.stop_at_first_miss,
             lanes,
