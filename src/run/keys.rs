@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::clock::Instant;
 use super::evidence::Answer;
-use super::limiters::Span;
+use super::limiters::{LONG_SILENCE, Span};
 use crate::contract::{Limits, WINDOW_SECONDS};
 use crate::deployment::Key;
 
@@ -64,6 +64,8 @@ struct History {
     window_ends: Option<Instant>,
     /// What was spent of the quota since it was whole.
     spent: Option<Spent>,
+    /// How long the key had been silent before that, or as good as that.
+    rest: Option<Duration>,
 }
 
 /// What was spent of a window's quota.
@@ -132,7 +134,11 @@ impl KeyState {
     /// Takes note of an answer to a request that carried the key as it should, with so many events.
     pub(crate) fn note(&self, answer: &Answer, events: u32) {
         let mut history = self.history();
-        let rested = history.last_answer.is_none_or(|last| answer.sent >= last + WINDOW);
+        let rest = history.last_answer.map(|last| answer.sent - last);
+        let rested = rest.is_none_or(|rest| rest >= WINDOW);
+        if rested {
+            history.rest = rest;
+        }
         history.sends.push_back((answer.sent, answer.done));
         history.last_answer = history.last_answer.max(Some(answer.done));
         if !answer.limited {
@@ -169,9 +175,16 @@ impl KeyState {
         }
     }
 
-    /// From now on the quota is taken for whole: the next request opens its window.
-    pub(crate) fn begin_window(&self) {
-        self.history().spent = None;
+    /// From now on the quota is taken for whole, as after so long a silence: the next request opens its window.
+    pub(crate) fn begin_window(&self, rest: Duration) {
+        let mut history = self.history();
+        (history.spent, history.rest) = (None, Some(rest));
+    }
+
+    /// How long the key was silent before its quota was last whole, or as good as that; longer than any conforming limiter
+    /// remembers where it was never used.
+    pub(crate) fn rest(&self) -> Duration {
+        self.history().rest.unwrap_or(LONG_SILENCE)
     }
 
     /// What was spent of the quota since it was whole; nothing where no request was sent since.
@@ -406,8 +419,22 @@ mod tests {
         assert_eq!(key.spent().unwrap().since, at(10));
         key.note(&batch(169, None), 1);
         assert_eq!(key.spent(), Some(Spent { since: at(169), requests: 1, events: 1, unsure: false }));
-        key.begin_window();
+        key.begin_window(WINDOW);
         assert_eq!(key.spent(), None);
+    }
+
+    #[test]
+    fn a_key_knows_how_long_it_rested_before_its_quota_was_whole() {
+        let key = standard();
+        assert_eq!(key.rest(), LONG_SILENCE);
+        key.note(&answer(200, 10, None), 0);
+        assert_eq!(key.rest(), LONG_SILENCE);
+        key.note(&answer(200, 75, None), 0);
+        key.note(&answer(200, 80, None), 0);
+        assert_eq!(key.rest(), Duration::from_secs(65));
+        key.begin_window(WINDOW);
+        key.note(&answer(200, 81, None), 0);
+        assert_eq!(key.rest(), WINDOW);
     }
 
     #[test]

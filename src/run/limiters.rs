@@ -193,6 +193,12 @@ fn phase(instant: Duration) -> Duration {
     Duration::from_nanos(u64::try_from(instant.as_nanos() % WINDOW.as_nanos()).unwrap_or_default())
 }
 
+/// Whether what came back within a minute is a part of what was spent `before`: neither the whole of the limit, nor as much as
+/// before, which is another window of a smaller quota.
+pub(crate) fn is_part(whole: u32, before: u32, limit: u32) -> bool {
+    whole < limit && whole.abs_diff(before) > before / 10
+}
+
 /// How exactly shifts are sought.
 const STEP: Duration = Duration::from_secs(1);
 
@@ -305,6 +311,16 @@ mod tests {
         assert_eq!(weighed_together(&[too_many(0, 500)]), Assessment::Doubt);
         assert_eq!(weighed_together(&[too_many(0, 500), too_many(60_100, 60_600)]), Assessment::Doubt);
         assert_eq!(weighed_together(&[too_many(0, 500), too_many(62_000, 62_500)]), Assessment::Proof);
+    }
+
+    #[test]
+    fn what_comes_back_in_part_tells_a_limiter_that_slides_from_a_smaller_quota() {
+        for (whole, before) in [(28, 60), (37, 3), (50, 60), (3, 60), (1, 0)] {
+            assert!(is_part(whole, before, 60), "{whole} after {before}");
+        }
+        for (whole, before) in [(60, 60), (60, 3), (61, 60), (30, 30), (30, 33), (57, 60)] {
+            assert!(!is_part(whole, before, 60), "{whole} after {before}");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::run::http_client::Connections;
 use crate::run::job::Use;
 use crate::run::keys::KeyState;
 use crate::run::learned::MOST_QUOTAS;
+use crate::run::limiters;
 use crate::run::limiters::Suspicion;
 use crate::run::message::Outgoing;
 use crate::run::request::Recipe;
@@ -227,7 +228,12 @@ impl<'a> Runner<'a> {
         Ok(match answers.iter().filter(|(_, answer)| answer.admitted()).count() {
             0 if fewest().is_some_and(|fewest| fewest < SEEN_TO_TRICKLE) => None,
             0 => Some(false),
-            all if all == looks => None,
+            all if all == looks => {
+                let limit = self.limits(key).requests;
+                let whole =
+                    self.use_up_again(key, def, limit).await? + u32::try_from(looks).unwrap_or(u32::MAX);
+                limiters::is_part(whole, seen.admitted() + seen.spent.0, limit).then_some(true)
+            }
             _ => Some(true),
         })
     }

@@ -9,6 +9,7 @@ use crate::run::evidence::{Early, Gap, Polled};
 use crate::run::http_client::Connections;
 use crate::run::job::Use;
 use crate::run::keys::KeyState;
+use crate::run::limiters;
 use crate::run::runner::Runner;
 use crate::scenario::model::{Poll, RequestDef};
 
@@ -83,14 +84,12 @@ impl Runner<'_> {
         let mut ended = self.watch(watch, began, &mut found).await?;
         if let End::CameBack(at) = ended {
             let limit = self.limits(&key).requests;
-            let whole = self.use_up_again(watch, limit).await?;
+            let whole = self.use_up_again(watch.key, watch.def, limit).await? + 1;
             if whole >= limit {
                 // From here on it is another window.
                 found.refusals.clear();
                 ended = self.watch(watch, at.0, &mut found).await?;
-            } else if spent.requests + whole > limit && whole < spent.requests - spent.requests / 10 {
-                // Less than that may be what was left of the window, and as much as before is another window of a smaller
-                // quota.
+            } else if limiters::is_part(whole, spent.requests, limit) {
                 self.run.learned().slides = true;
             }
             let again = if whole < limit { None } else { ended.came_back() };
@@ -147,18 +146,22 @@ impl Runner<'_> {
         Ok(if last.is_ok_and(|answer| answer.admitted()) { End::LetIn } else { End::Refused })
     }
 
-    /// Uses up what came back: how many requests that were, with the one that found it.
-    async fn use_up_again(&self, watch: Watch<'_>, limit: u32) -> Result<u32, Gap> {
+    /// Uses up what came back, at most a quota: how many requests that were.
+    pub(super) async fn use_up_again(
+        &self,
+        key: &KeyState,
+        def: &RequestDef,
+        limit: u32,
+    ) -> Result<u32, Gap> {
         let batches = vec![0; limit as usize];
-        let requests = self.batches(watch.def, watch.key, &batches)?;
+        let requests = self.batches(def, key, &batches)?;
         let in_flight = self.in_flight(None, requests.len());
-        let (burst, answers) =
-            self.fire(Some(watch.key), requests, &batches, in_flight, Connections::Reused).await;
-        watch.key.forget_promise();
+        let (burst, answers) = self.fire(Some(key), requests, &batches, in_flight, Connections::Reused).await;
+        key.forget_promise();
         if let Some(fault) = burst.faults.first() {
             return Err(Gap::Noise(format!("a request got no answer: {fault}")));
         }
         let admitted = answers.iter().filter(|(_, answer)| answer.admitted()).count();
-        Ok(u32::try_from(admitted).unwrap_or(u32::MAX).saturating_add(1))
+        Ok(u32::try_from(admitted).unwrap_or(u32::MAX))
     }
 }

@@ -100,7 +100,9 @@ impl Runner<'_> {
         let now = self.environment.clock.now();
         let last = keys.iter().filter_map(|key| key.last_answer()).max();
         self.silence = last.map_or(LONG_SILENCE, |last| now - last);
-        keys.iter().for_each(|key| key.begin_window());
+        // A kept promise is as good as a silent window.
+        let rest = if fresh == Fresh::Silence { self.silence } else { self.silence.max(WINDOW) };
+        keys.iter().for_each(|key| key.begin_window(rest));
         self.fresh = Some(fresh);
     }
 
@@ -125,7 +127,7 @@ impl Runner<'_> {
         {
             // What was sent so far is taken off.
             self.fresh = Some(Fresh::Unused);
-            self.silence = LONG_SILENCE;
+            self.silence = measured.iter().map(|key| key.rest()).min().unwrap_or(LONG_SILENCE);
             return Ok(());
         }
         let mut ready = now;
