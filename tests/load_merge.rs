@@ -60,6 +60,7 @@ fn run(lanes: Vec<LaneRecord>, shard: Option<Shard>) -> RunRecord {
         interrupted: false,
         stop_at_first_miss: false,
         lanes,
+        timelines: Vec::new(),
         thresholds: serde_json::from_str(r#"{"admitted": "limit", "limited": 0}"#).unwrap(),
     }
 }

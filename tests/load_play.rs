@@ -36,6 +36,7 @@ impl Short {
             duration: Some(Duration::from_secs(self.seconds)),
             keys: self.keys,
             batch: self.batch,
+            no_align: false,
         };
         Plan::new(&shelved, &overrides, target, None).unwrap()
     }

@@ -102,6 +102,43 @@ fn a_dry_run_counts_the_wait_for_fresh_windows() {
 }
 
 #[test]
+fn runs_are_compared_with_one_that_was_saved() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (base, page) = (path("base"), path("load.html"));
+    let short = ["load", "quick-ingestion", "--duration", "1s", "--quiet"];
+    judged_or_too_busy(&run(&[&short[..], &["--save", &base, "--html", &page]].concat()));
+    assert!(std::fs::read_to_string(&page).unwrap().contains("<figure><svg role=\"img\""));
+    // A run beside itself has not changed.
+    let (json_file, markdown) = (path("changes.json"), path("changes.md"));
+    let limits = ["--fail-if", "p99 > +10%", "--fail-if", "errors > +0"];
+    let same =
+        run(&[&["compare", &base, &base, "--json", &json_file, "--markdown", &markdown], &limits[..]]
+            .concat());
+    let out = text(&same.stdout);
+    assert!(out.contains("p99") && out.contains("±0") && !out.contains("may be chance"), "{out}");
+    assert!(matches!(same.status.code(), Some(0 | 4)), "{out}");
+    assert_eq!(json(Path::new(&json_file))[0]["changes"][0]["metric"], "p50");
+    assert!(text(&std::fs::read(&markdown).unwrap()).contains("| `ingestion` | p99 |"));
+    let beside = run(&[&short[..], &["--baseline", &base, "--fail-if", "sent < -50%"]].concat());
+    assert!(text(&beside.stdout).contains("this run  beside "), "{}", text(&beside.stdout));
+    for (arguments, why) in [
+        (
+            vec!["compare", &base, &path("none")],
+            "a directory that `trenchcheck load --save` wrote to is expected",
+        ),
+        (vec!["compare", &base, &base, "--fail-if", "p98 > +1%"], "expected a change such as `p99 > +10%`"),
+        (vec!["load", "--fail-if", "p99 > +1%"], "name it with --baseline DIR"),
+        (vec!["load", "--json", &base], "cannot write the report"),
+        (vec!["load", "--json", &json_file, "--junit", &json_file], "two reports would be written to"),
+    ] {
+        let refused = run(&arguments);
+        assert_eq!(refused.status.code(), Some(2), "{arguments:?}: {}", text(&refused.stderr));
+        assert!(text(&refused.stderr).contains(why), "{arguments:?}: {}", text(&refused.stderr));
+    }
+}
+
+#[test]
 fn bad_flags_are_refused_like_bad_profiles() {
     let rows = [
         (vec!["--rate", "0"], "a rate of 0 sends nothing"),

@@ -1,17 +1,18 @@
 //! `trenchcheck load`, and `trenchcheck merge` of what it left behind on many machines.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::compare::{ComparisonArgs, compared, page};
 use super::deployment::DeploymentArgs;
 use super::reports::{LoadReports, deliver};
-use super::{Ended, complain, fail, told};
+use super::{Ended, complain, fail, is_coloured, told};
 use crate::deployment::{Keys, Target};
 use crate::load::profile::{Align, Library, Rate, Shelved};
-use crate::load::{Conduct, Overrides, Plan, Shard, View, merge, play};
+use crate::load::{Conduct, Overrides, Plan, Shard, View, merge, play, read_back};
 use crate::report::page::{count, grouped, time};
 use crate::report::{ExitCode, Redactor};
 use crate::scenario::Source;
@@ -82,6 +83,14 @@ pub struct LoadArgs {
     #[arg(long, short)]
     pub quiet: bool,
 
+    /// Compares the run with the one in this directory.
+    #[arg(long, value_name = "DIR")]
+    pub baseline: Option<PathBuf>,
+
+    /// How that is judged.
+    #[command(flatten)]
+    pub comparison: ComparisonArgs,
+
     /// Where reports go.
     #[command(flatten)]
     pub reports: LoadReports,
@@ -131,6 +140,17 @@ fn parse_instant(text: &str) -> Result<DateTime<Utc>, String> {
 
 /// Runs the command.
 pub(super) async fn run(args: LoadArgs, source: Source) -> Ended {
+    args.reports.try_out().map_err(fail(ExitCode::Usage))?;
+    let baseline = match args.baseline {
+        Some(directory) => {
+            let base = read_back(&directory).map_err(fail(ExitCode::Usage))?;
+            Some((directory, base))
+        }
+        None if args.comparison.fail_if.is_empty() => None,
+        None => {
+            return Err(fail(ExitCode::Usage)("--fail-if compares with a run: name it with --baseline DIR"));
+        }
+    };
     let library = Library(&source);
     if args.list {
         let profiles = library.all().map_err(fail(ExitCode::Usage))?;
@@ -168,7 +188,13 @@ pub(super) async fn run(args: LoadArgs, source: Source) -> Ended {
     };
     let redactor = Redactor::default();
     let run = play(plan, &target, conduct, &redactor).await.map_err(|error| fail(error.exit())(error))?;
-    Ok(deliver(run, &redactor, args.reports))
+    let Some((directory, base)) = baseline else { return Ok(deliver(run, &redactor, args.reports)) };
+    let comparison = compared((&directory, &base), (Path::new("this run"), &run), &args.comparison);
+    let exit = deliver(run, &redactor, args.reports);
+    let out = &mut io::stdout();
+    let colour = is_coloured(out);
+    let said = page(&comparison).write(out, colour);
+    Ok(told(said, if exit == ExitCode::Conforms { comparison.exit() } else { exit }))
 }
 
 fn list(profiles: &[Shelved], out: &mut dyn Write) -> io::Result<()> {
@@ -251,6 +277,7 @@ pub struct MergeArgs {
 
 /// Runs `trenchcheck merge`.
 pub(super) fn run_merge(args: MergeArgs) -> Ended {
+    args.reports.try_out().map_err(fail(ExitCode::Usage))?;
     let whole = merge(&args.dirs).map_err(fail(ExitCode::Usage))?;
     // Every shard has masked its keys; what looks like one is masked again.
     Ok(deliver(whole, &Redactor::default(), args.reports))

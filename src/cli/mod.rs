@@ -1,6 +1,7 @@
 //! The command line: what can be asked, and one file per command.
 
 pub mod args;
+pub mod compare;
 pub mod completions;
 pub mod deployment;
 pub mod explain;
@@ -73,6 +74,8 @@ pub enum Command {
     Mutants(mutants::MutantsArgs),
     /// Make one load run of the shards of many machines, and judge it as one.
     Merge(load::MergeArgs),
+    /// Say how load runs differ from the first of them.
+    Compare(compare::CompareArgs),
     /// Lay reports of several deployments side by side, by clauses of the page.
     Matrix(matrix::MatrixArgs),
     /// List the checks.
@@ -148,6 +151,10 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Merge(args) => {
             drop((out, err));
             return ended(load::run_merge(args));
+        }
+        Command::Compare(args) => {
+            drop((out, err));
+            return ended(compare::run(&args));
         }
         Command::List(args) => {
             return with_suite(&source, |suite| finish(list::list(&args, &suite, &mut out, &mut err)));

@@ -1,6 +1,6 @@
 //! The arguments that choose reports, and the feeding of these.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -120,12 +120,7 @@ impl ReportArgs {
     pub(super) fn reports(&self, others: &[&Path], target_file: Option<&Path>) -> Result<Reports, String> {
         let kinds = self.kinds()?;
         let files: Vec<&Path> = kinds.iter().filter_map(Kind::file).chain(others.iter().copied()).collect();
-        for (place, file) in files.iter().enumerate() {
-            if files[..place].contains(file) {
-                return Err(format!("two reports would be written to {}", file.display()));
-            }
-            try_out(file).map_err(|error| error.to_string())?;
-        }
+        try_all(&files)?;
         let mut reports = Reports::new(Arc::new(Redactor::default()));
         for kind in kinds {
             match kind {
@@ -217,6 +212,17 @@ pub(super) fn written(mut unwritten: Vec<io::Error>) -> bool {
     unwritten.is_empty()
 }
 
+/// Makes sure that each of these can be written, and that no two are one.
+fn try_all(files: &[&Path]) -> Result<(), String> {
+    for (place, file) in files.iter().enumerate() {
+        if files[..place].contains(file) {
+            return Err(format!("two reports would be written to {}", file.display()));
+        }
+        try_out(file).map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
+
 /// Where reports go besides the terminal.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct LoadReports {
@@ -228,16 +234,38 @@ pub struct LoadReports {
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
 
+    /// Writes a report to look at, in one HTML file.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+
     /// Leaves the run in this directory: run.json for `trenchcheck merge`, and HdrHistogram interval logs.
     #[arg(long, value_name = "DIR")]
     pub save: Option<PathBuf>,
 }
 
+impl LoadReports {
+    fn files(&self) -> impl Iterator<Item = &Path> {
+        [&self.junit, &self.json, &self.html].into_iter().filter_map(Option::as_deref)
+    }
+
+    /// Makes sure, before anything is sent, that all of them can be written.
+    ///
+    /// # Errors
+    /// Where one cannot, or two of them are to be the same file.
+    pub(super) fn try_out(&self) -> Result<(), String> {
+        let run = self.save.as_ref().map(|directory| directory.join("run.json"));
+        try_all(&self.files().chain(run.as_deref()).collect::<Vec<_>>())
+    }
+}
+
 /// Judges and reports a run, without the keys the redactor knows.
 pub fn deliver(run: RunRecord, redactor: &Redactor, to: LoadReports) -> ExitCode {
-    let LoadReports { junit, json, save } = to;
-    let reported =
-        report(run, redactor, &Outputs { json, junit, save }, &mut io::stdout(), is_coloured(&io::stdout()));
+    // People read standard output, unless a report goes there.
+    let is_taken = to.files().any(|file| file == Path::new("-"));
+    let mut out: Box<dyn Write> = if is_taken { Box::new(io::sink()) } else { Box::new(io::stdout()) };
+    let LoadReports { junit, json, html, save } = to;
+    let outputs = Outputs { json, junit, html, save };
+    let reported = report(run, redactor, &outputs, &mut out, is_coloured(&io::stdout()));
     for error in &reported.unwritten {
         complain(&format!("a report could not be written: {error}"));
     }

@@ -23,6 +23,7 @@ use super::record::{LaneRecord, Outcome, RunRecord, WindowCounts, WindowTimes};
 use super::series::{Histograms, Series};
 use super::thresholds::Thresholds;
 use super::tickets::RunState;
+use super::timeline::Timeline;
 
 /// What became of one ticket.
 #[derive(Debug, Clone)]
@@ -228,21 +229,24 @@ impl LaneLedger {
 /// How often samples are taken in, and the live view may change.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// Keeps the ledgers until every sender of samples is gone. Returns them, with when the last answer was complete, counted
-/// from the start of the run.
+/// Keeps the ledgers until every sender of samples is gone.
 pub(crate) fn keep(
     mut ledgers: Vec<LaneLedger>,
     samples: &Receiver<(usize, Sample)>,
     state: &RunState,
     mut live: Live,
     mut watch: Option<Watch>,
-) -> (Vec<LaneLedger>, Duration) {
+) -> Kept {
     let mut last = Duration::ZERO;
+    let (of_lane, mut timelines) = timelines(&ledgers);
     loop {
         match samples.try_recv() {
             Ok((lane, sample)) => {
                 if let Some(sent) = &sample.sent {
                     last = last.max(sample.due + sent.lag + sent.held + sent.service);
+                }
+                if let Some(timeline) = of_lane.get(lane).and_then(|place| timelines.get_mut(*place)) {
+                    timeline.take(&sample);
                 }
                 if let Some(ledger) = ledgers.get_mut(lane) {
                     ledger.take(sample);
@@ -262,7 +266,44 @@ pub(crate) fn keep(
         }
     }
     live.end();
-    (ledgers, last)
+    Kept { ledgers, of_lane, timelines, last }
+}
+
+/// All that was kept of a run.
+pub(crate) struct Kept {
+    ledgers: Vec<LaneLedger>,
+    /// The place of each lane's timeline.
+    of_lane: Vec<usize>,
+    timelines: Vec<Timeline>,
+    /// When the last answer was complete, counted from the start of the run.
+    pub(crate) last: Duration,
+}
+
+impl Kept {
+    /// What the lanes leave behind, each schedule having come to one of these, and how their groups went.
+    pub(crate) fn close(mut self, came_to: &[Duration]) -> (Vec<LaneRecord>, Vec<Timeline>) {
+        let lanes =
+            self.ledgers.into_iter().zip(self.of_lane).zip(came_to).map(|((ledger, place), came_to)| {
+                if let Some(timeline) = self.timelines.get_mut(place) {
+                    timeline.plan(|time| ledger.plan.pacer.planned_before(time), *came_to);
+                }
+                ledger.close(*came_to)
+            });
+        (lanes.collect(), self.timelines)
+    }
+}
+
+/// The place of each lane's timeline, and one for each group.
+fn timelines(ledgers: &[LaneLedger]) -> (Vec<usize>, Vec<Timeline>) {
+    let mut timelines: Vec<Timeline> = Vec::new();
+    let of_lane = ledgers.iter().map(|ledger| {
+        let group = &ledger.plan.record.group;
+        timelines.iter().position(|timeline| timeline.group == *group).unwrap_or_else(|| {
+            timelines.push(Timeline::new(group));
+            timelines.len() - 1
+        })
+    });
+    (of_lane.collect(), timelines)
 }
 
 /// Judges each window of each lane once: when it is over and all its answers are there.
@@ -326,5 +367,6 @@ fn unfinished(lanes: Vec<LaneRecord>, thresholds: Thresholds) -> RunRecord {
         stop_at_first_miss: true,
         thresholds,
         lanes,
+        timelines: Vec::new(),
     }
 }

@@ -148,6 +148,12 @@ fn join(whole: &mut RunRecord, shard: RunRecord) {
     whole.parts.extend(part(&shard));
     whole.interrupted |= shard.interrupted;
     whole.lanes.extend(shard.lanes);
+    for timeline in shard.timelines {
+        match whole.timelines.iter_mut().find(|known| known.group == timeline.group) {
+            Some(known) => known.add(timeline),
+            None => whole.timelines.push(timeline),
+        }
+    }
 }
 
 /// What is kept of a shard as one.

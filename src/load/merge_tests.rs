@@ -132,7 +132,7 @@ fn shards_that_did_not_run_together_are_no_run() {
         (
             "invalid",
             vec![
-                "all shards: ran together for 0.0 ms, as shard 4 began 3 min 20 s after shard 1; give all of them one \
+                "all shards: ran together for 0 ms, as shard 4 began 3 min 20 s after shard 1; give all of them one \
                  --start-at, expected for nine tenths of 3 min 0 s"
                     .to_owned()
             ]

@@ -15,13 +15,15 @@
 //! - [`findings()`] holds every threshold of every lane against the record, and [`judge`] makes one verdict of it:
 //!   *invalid*, where the generator fell behind, before anything about the target;
 //! - [`report()`] tells it: to people, as JSON, as JUnit, and as a directory that [`merge()`] reads;
-//! - [`merge()`] makes one record of the directories of all shards.
+//! - [`merge()`] makes one record of the directories of all shards;
+//! - [`Comparison`] lays a record beside that of another run.
 //!
 //! Percentiles are never averaged: what is shown of several keys comes from their histograms, added bucket by
 //! bucket.
 
 mod attack;
 mod client;
+mod compare;
 mod error;
 mod findings;
 mod keys;
@@ -41,12 +43,14 @@ mod series;
 mod store;
 mod thresholds;
 mod tickets;
+mod timeline;
 mod times;
 mod verdict;
 #[cfg(test)]
 mod virtual_time;
 mod wire;
 
+pub use compare::{Change, Comparison, Estimate, Limit, Metric};
 pub use error::LoadError;
 pub use findings::{About, Finding, Miss, findings};
 pub use merge::{MergeError, merge};
@@ -57,5 +61,6 @@ pub use report::{Outputs, Reported, load_schema, report};
 pub use series::{Histograms, Percentiles, Series};
 pub use store::{StoreError, read_back, store};
 pub use thresholds::{Beside, LatencyLimits, OutcomeLimits, Thresholds, TimeLimit};
+pub use timeline::{Coarse, Interval, Timeline};
 pub use times::Times;
 pub use verdict::{Climb, LoadVerdict, Step, Unjudged, judge};

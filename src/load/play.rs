@@ -197,9 +197,9 @@ async fn conduct_lanes(
         done = &mut attack => done.map_err(broken)??,
         () = grace => GooseMetrics::default(),
     };
-    let (ledgers, last_answer) = join(keeper).await?;
-    let mut lanes: Vec<LaneRecord> =
-        ledgers.into_iter().zip(came_to).map(|(ledger, came_to)| ledger.close(came_to)).collect();
+    let kept = join(keeper).await?;
+    let took = kept.last;
+    let (mut lanes, timelines) = kept.close(&came_to);
     for (index, tickets) in tickets {
         if let Some(lane) = lanes.get_mut(index) {
             lane.held_up |= tickets.are_held_up();
@@ -213,12 +213,13 @@ async fn conduct_lanes(
         profile_hash: plan.hash,
         target: target.base_url.clone(),
         started_at,
-        took: last_answer,
+        took,
         shard: plan.shard,
         parts: Vec::new(),
         interrupted: interrupted.load(Ordering::Relaxed),
         stop_at_first_miss: plan.profile.stop_at_first_miss,
         lanes,
+        timelines,
         thresholds: plan.profile.thresholds.value,
     };
     // What had begun by the time a miss was known is of no account.

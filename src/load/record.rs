@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::series::{Histograms, Percentiles, Series};
 use super::thresholds::Thresholds;
+use super::timeline::Timeline;
 use super::times::Times;
 use crate::contract::Tier;
 
@@ -277,6 +278,9 @@ pub struct RunRecord {
     pub thresholds: Thresholds,
     /// What was done, lane by lane, in the order of their places.
     pub lanes: Vec<LaneRecord>,
+    /// How each group of lanes went over time.
+    #[serde(default)]
+    pub timelines: Vec<Timeline>,
 }
 
 /// A shard that a run was merged from.

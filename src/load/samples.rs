@@ -81,6 +81,7 @@ pub(super) fn run(lanes: Vec<LaneRecord>, thresholds: &str) -> RunRecord {
         interrupted: false,
         stop_at_first_miss: false,
         lanes,
+        timelines: Vec::new(),
         thresholds: serde_json::from_str(thresholds).unwrap(),
     }
 }

@@ -135,13 +135,18 @@ impl Quantile {
 
     /// That of some times, in microseconds; 0 of nothing.
     fn micros(self, times: &Times) -> u64 {
-        times.value_at_quantile(match self {
+        times.value_at_quantile(self.share())
+    }
+
+    /// The share of all times that stays within it.
+    pub(super) const fn share(self) -> f64 {
+        match self {
             Self::P50 => 0.5,
             Self::P90 => 0.9,
             Self::P99 => 0.99,
             Self::P999 => 0.999,
             Self::Max => 1.0,
-        })
+        }
     }
 
     /// That of some times, in milliseconds; `None` of nothing.

@@ -29,6 +29,7 @@ pub use json::{Json, report_schema};
 pub use junit::Junit;
 pub use page::{level_meaning, level_word};
 pub use redact::Redactor;
+pub(crate) use rendered::environment;
 pub use rendered::{Rendered, Template};
 pub use results::could_not_check;
 pub(crate) use save::{save, try_out};

@@ -113,6 +113,14 @@ pub(super) fn in_full(check: &CheckResult) -> String {
 
 /// The templates; names that end in `.html` escape what they show.
 static ALL: LazyLock<Result<Environment<'static>, Error>> = LazyLock::new(|| {
+    let mut all = environment()?;
+    all.add_template("report.html", include_str!("templates/report.html"))?;
+    all.add_template("summary.md", include_str!("templates/summary.md"))?;
+    Ok(all)
+});
+
+/// What every page is rendered with: the filters, and the style of HTML pages.
+pub(crate) fn environment() -> Result<Environment<'static>, Error> {
     let mut all = Environment::new();
     all.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     all.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
@@ -126,10 +134,9 @@ static ALL: LazyLock<Result<Environment<'static>, Error>> = LazyLock::new(|| {
     all.add_filter("code", code);
     all.add_filter("line", line);
     all.add_filter("fenced", fenced);
-    all.add_template("report.html", include_str!("templates/report.html"))?;
-    all.add_template("summary.md", include_str!("templates/summary.md"))?;
+    all.add_template("style.css", include_str!("templates/style.css"))?;
     Ok(all)
-});
+}
 
 /// `105 pass, 2 fail, 1 skipped`.
 fn told(counts: &Value) -> String {

@@ -1,6 +1,9 @@
 //! The reports after a run, the same for one machine and for merged shards.
 
+mod html;
 mod junit;
+mod pictures;
+mod tables;
 mod terminal;
 
 use std::io::{self, Write};
@@ -24,6 +27,8 @@ pub struct Outputs {
     pub json: Option<PathBuf>,
     /// A JUnit report.
     pub junit: Option<PathBuf>,
+    /// A report to look at, in one HTML file.
+    pub html: Option<PathBuf>,
     /// A directory that `trenchcheck merge` reads.
     pub save: Option<PathBuf>,
 }
@@ -67,6 +72,7 @@ pub fn report(
         outputs.save.as_ref().map_or(Ok(()), |directory| store(run, directory)),
         to(&outputs.json, json),
         to(&outputs.junit, junit::text),
+        to(&outputs.html, html::text),
         terminal::page(run, &verdict).write(out, colour).and_then(|()| out.flush()),
     ];
     Reported { verdict, unwritten: written.into_iter().filter_map(Result::err).collect() }
@@ -155,17 +161,17 @@ pub(super) fn json(run: &RunRecord) -> io::Result<String> {
     let document = Document {
         schema: SCHEMA,
         tool: Tool::THIS,
-        verdict: Verdict {
-            word: verdict.word(),
-            exit_code: verdict.exit().code(),
-            reasons: verdict.reasons(),
-        },
+        verdict: verdict_of(&verdict),
         climb: verdict.climb(run),
         run,
         thresholds: findings(run),
         times: times(run),
     };
     Ok(serde_json::to_string_pretty(&document)? + "\n")
+}
+
+fn verdict_of(verdict: &LoadVerdict) -> Verdict {
+    Verdict { word: verdict.word(), exit_code: verdict.exit().code(), reasons: verdict.reasons() }
 }
 
 fn times(run: &RunRecord) -> Vec<GroupTimes> {

@@ -1,12 +1,14 @@
 use std::fs;
+use std::time::Duration;
 
 use insta::assert_snapshot;
 use quick_junit::Report;
 
 use super::*;
 use crate::contract::ApiKey;
+use crate::load::ledger::{Sample, Sent};
 use crate::load::samples::{GOOD, climbing, lane, run};
-use crate::load::{LaneRecord, Shard, WindowCounts};
+use crate::load::{LaneRecord, Outcome, Shard, Timeline, WindowCounts};
 
 const SUSTAIN: &str = r#"{"admitted": "limit", "response": {"admitted": {"p99_ms": 100}}}"#;
 
@@ -45,11 +47,11 @@ fn the_report_tells_windows_times_and_reasons_apart() {
     sustain-standard  against http://127.0.0.1:8080, 3 keys for 3 min 0 s
 
     standard: 2 keys, 120 requests a minute; limit 60 requests a minute each
-      window  planned  sent  admitted  limited  errors  wrong 429  events  p50 ms  p99 ms  max ms
-           1      120   120       120        0       0          0  12,000   ≤30.1   ≤60.1   ≤60.1  warm-up, not judged
-           2      120   120       120        0       0          0  12,000   ≤30.1   ≤60.1   ≤60.1
-           3      120   120       118        1       1          1  12,000   ≤30.1   ≤60.1   ≤60.1  not whole, not judged
-         all      360   360       358        1       1          1  36,000
+      window  sent  admitted  limited  errors  wrong 429  events  p50 ms  p99 ms  max ms
+           1   120       120        0       0          0  12,000   ≤30.1   ≤60.1   ≤60.1  warm-up, not judged
+           2   120       120        0       0          0  12,000   ≤30.1   ≤60.1   ≤60.1
+           3   120       118        1       1          1  12,000   ≤30.1   ≤60.1   ≤60.1  not whole, not judged
+         all   360       358        1       1          1  36,000
       in ms               count   p50   p90   p99  p99.9   max
       admitted  response    358  30.1  54.1  60.1   60.1  60.1
                 service     358  30.0  54.0  60.0   60.0  60.0
@@ -58,12 +60,22 @@ fn the_report_tells_windows_times_and_reasons_apart() {
       error     response      1  2001  2001  2001   2001  2001
                 service       1  2001  2001  2001   2001  2001
       send lag              360  0.05  0.05  0.05   0.05  0.05
+      from ms  count
+         1.05     42  ■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■
+         7.61     42  ■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■
+         14.2     36  ■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■
+         20.7     42  ■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■
+         27.3     36  ■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■
+         33.8     42  ■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■
+         40.4     36  ■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■
+         47.0     42  ■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■
+         53.5     40  ■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■
 
     ingestion: 1 key, 60 requests a minute; limit 1,000 requests and 100,000 events a minute
-      window  planned  sent  admitted  limited  errors  wrong 429  events  p50 ms  p99 ms  max ms
-           1       60    60        60        0       0          0   6,000    30.1    60.1    60.1
-           2       60    60        58        1       1          1   6,000    29.1    58.1    58.1  not as asked
-         all      120   120       118        1       1          1  12,000
+      window  sent  admitted  limited  errors  wrong 429  events  p50 ms  p99 ms  max ms
+           1    60        60        0       0          0   6,000    30.1    60.1    60.1
+           2    60        58        1       1          1   6,000    29.1    58.1    58.1  not as asked
+         all   120       118        1       1          1  12,000
       in ms               count   p50   p90   p99  p99.9   max
       admitted  response    118  30.1  54.1  59.1   60.1  60.1
                 service     118  30.0  54.0  59.0   60.0  60.0
@@ -72,6 +84,17 @@ fn the_report_tells_windows_times_and_reasons_apart() {
       error     response      1  2001  2001  2001   2001  2001
                 service       1  2001  2001  2001   2001  2001
       send lag              120  0.05  0.05  0.05   0.05  0.05
+      from ms  count
+         1.05     14  ■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■
+         7.50     12  ■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■
+         13.9     14  ■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■
+         20.4     12  ■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■
+         26.8     14  ■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■
+         33.3     12  ■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■
+         39.7     14  ■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■
+         46.2     12  ■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■
+         52.6     13  ■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■
+         59.1      1  ■■■
       1,234 × no answer within 30 s
 
       ingestion, window 2: errors 1, expected at most 0
@@ -92,12 +115,22 @@ fn an_invalid_run_says_so_before_anything_else() {
     sustain-standard  against http://127.0.0.1:8080, 1 key for 3 min 0 s
 
     standard: 1 key, 60 requests a minute; limit 60 requests a minute
-      window  planned  sent  admitted  limited  errors  wrong 429  events  p50 ms  p99 ms  max ms
-           1       80    60        60        0       0          0   6,000    30.1    60.1    60.1  not as asked
+      window  planned  sent  admitted  events  p50 ms  p99 ms  max ms
+           1       80    60        60   6,000    30.1    60.1    60.1  not as asked
       in ms               count   p50   p90   p99  p99.9   max
       admitted  response     60  30.1  54.1  60.1   60.1  60.1
                 service      60  30.0  54.0  60.0   60.0  60.0
       send lag               60  0.05  0.05  0.05   0.05  0.05
+      from ms  count
+         1.05      7  ■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■
+         7.61      7  ■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■
+         14.2      6  ■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■
+         20.7      7  ■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■
+         27.3      6  ■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■
+         33.8      7  ■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■
+         40.4      6  ■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■
+         47.0      7  ■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■
+         53.5      7  ■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■
 
     invalid: the generator fell behind (exit code 7)
     "#);
@@ -109,14 +142,24 @@ fn a_rising_rate_is_told_by_its_steps_and_where_it_broke() {
     sustain-standard  against http://127.0.0.1:8080, 1 key for 3 min 0 s
 
     standard: 1 key, up to 300 requests a minute; limit 60 requests a minute
-      window  planned  sent  admitted  limited  errors  wrong 429  events  per min  p50 ms  p99 ms  max ms
-           1      100   100       100        0       0          0   6,000      100    20.0    20.0    20.0
-           2      200   200       200        0       0          0   6,000      200    20.0    20.0    20.0
-           3      300   300       300        0       0          0   6,000      300     400     400     400  not as asked
-         all      600   600       600        0       0          0  18,000
+      window  sent  admitted  events  per min  p50 ms  p99 ms  max ms
+           1   100       100   6,000      100    20.0    20.0    20.0
+           2   200       200   6,000      200    20.0    20.0    20.0
+           3   300       300   6,000      300     400     400     400  not as asked
+         all   600       600  18,000
       in ms               count   p50  p90  p99  p99.9  max
       admitted  response    600  20.0  400  400    400  400
                 service     600  20.0  400  400    400  400
+      from ms  count
+         20.0    300  ■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■
+         62.2      0
+          104      0
+          147      0
+          189      0
+          231      0
+          273      0
+          316      0
+          358    300  ■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■
 
       standard-1 broke at 300 requests (30,000 events) a minute, in window 3; it held 200 requests (20,000 events) a minute
       standard-1, window 3: response.admitted.p99_ms 400.127 ms, expected at most 250 ms
@@ -206,11 +249,51 @@ fn a_lane_without_a_window_to_judge_is_skipped() {
 }
 
 #[test]
+fn the_page_has_its_pictures_and_numbers_in_it_and_needs_nothing_else() {
+    let mut run = fleet();
+    let mut timeline = Timeline::new("standard");
+    for second in 0..3 {
+        let sent = Sent {
+            outcome: Outcome::Admitted,
+            lag: Duration::from_micros(50),
+            held: Duration::ZERO,
+            service: Duration::from_millis(10 + second),
+            events: 0,
+            accepted: 0,
+            fault: None,
+        };
+        timeline.take(&Sample { due: Duration::from_secs(second), sent: Some(sent) });
+    }
+    run.timelines.push(timeline);
+    let page = html::text(&run).unwrap();
+    for part in [
+        "missed (exit code 6)",
+        "ingestion, window 2: errors 1, expected at most 0",
+        "admitted by key and window",
+        r#"aria-label="requests a second, by when they were due""#,
+        r#"aria-label="times in ms by percentile""#,
+        "1,234 times: no answer within 30 s",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    // Four over time for the group that has a timeline, and a curve for either.
+    assert_eq!(page.matches("<figure>").count(), 6);
+    for foreign in ["<script", "src=", "@import", "url(", "#000000"] {
+        assert!(!page.contains(foreign), "{foreign}");
+    }
+    // A run in which nothing happened has a page as well.
+    assert!(
+        html::text(&self::run(vec![lane(0, &[])], SUSTAIN)).unwrap().contains("not-judged (exit code 4)")
+    );
+}
+
+#[test]
 fn every_report_is_written_and_one_that_fails_stops_no_other() {
     let folder = tempfile::tempdir().unwrap();
     let outputs = Outputs {
         json: Some(folder.path().join("none/load.json")),
         junit: Some(folder.path().join("load.xml")),
+        html: Some(folder.path().join("load.html")),
         save: Some(folder.path().join("run")),
     };
     let record = run(vec![lane(0, &[GOOD])], SUSTAIN);
@@ -229,7 +312,12 @@ fn every_report_is_written_and_one_that_fails_stops_no_other() {
 fn keys_stay_out_of_every_report() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| Some(folder.path().join(name));
-    let outputs = Outputs { json: path("load.json"), junit: path("load.xml"), save: path("run") };
+    let outputs = Outputs {
+        json: path("load.json"),
+        junit: path("load.xml"),
+        html: path("load.html"),
+        save: path("run"),
+    };
     let redactor = Redactor::default();
     redactor.learn(&ApiKey::new("Zq8kW2mN5vB1xC4j").unwrap());
     let mut leaky = lane(0, &[GOOD]);
@@ -240,8 +328,8 @@ fn keys_stay_out_of_every_report() {
     record.target = "http://127.0.0.1:8080/Zq8kW2mN5vB1xC4j".to_owned();
     let mut out = Vec::new();
     assert!(report(record, &redactor, &outputs, &mut out, true).unwritten.is_empty());
-    let files =
-        ["load.json", "load.xml", "run/run.json"].map(|name| fs::read(folder.path().join(name)).unwrap());
+    let files = ["load.json", "load.xml", "load.html", "run/run.json"]
+        .map(|name| fs::read(folder.path().join(name)).unwrap());
     for text in files.into_iter().chain([out]) {
         let text = String::from_utf8(text).unwrap();
         assert!(!text.contains("kW2mN5vB1x") && !text.contains("a1b2c3d4"), "{text}");

@@ -87,6 +87,7 @@ impl World {
             interrupted: false,
             stop_at_first_miss: plan.profile.stop_at_first_miss,
             lanes,
+            timelines: Vec::new(),
             thresholds: plan.profile.thresholds.value,
         }
     }
