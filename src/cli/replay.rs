@@ -75,7 +75,7 @@ pub(super) async fn run(args: ReplayArgs) -> Ended {
         let after = recorded.at_ms.saturating_sub(first) as f64 / 1e3 / args.speed;
         sending.spawn(async move {
             sleep_until(began + Duration::from_secs_f64(after)).await;
-            (place, request.send().await.map(|answer| answer.status().as_u16()))
+            (place, status(request).await)
         });
     }
     let mut now = vec![0; recording.len()];
@@ -212,6 +212,13 @@ fn request(
     })
 }
 
+/// The status of the answer, which is read whole, so that its connection can be used again.
+async fn status(request: RequestBuilder) -> reqwest::Result<u16> {
+    let answer = request.send().await?;
+    let status = answer.status().as_u16();
+    answer.bytes().await.map(|_| status)
+}
+
 fn is_alike(then: u16, now: u16) -> bool {
     then == now || [then, now].iter().all(|status| (200..300).contains(status))
 }
@@ -244,4 +251,55 @@ fn tell(summary: &str, recording: &[Recorded], now: &[u16], out: &mut dyn Write)
     };
     writeln!(out, "{said} (exit code {})", exit as u8)?;
     Ok(exit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(variable: &str, given_for: Role) -> Key {
+        Key {
+            variable: variable.to_owned(),
+            secret: ApiKey::new(format!("ct_live_{variable}")).unwrap(),
+            tier: given_for.tier(),
+            scopes: given_for.scopes(),
+            account: None,
+            given_for: Some(given_for),
+            mock_id: None,
+        }
+    }
+
+    #[test]
+    fn each_key_is_replaced_by_one_of_its_own_as_long_as_there_are_some() {
+        let given = [
+            key("read", Role::Read),
+            key("write", Role::Write),
+            key("ingestion", Role::Ingestion),
+            key("standard", Role::Standard),
+        ];
+        let found = |role, taken: &[&str]| best(role, &given, taken).map(|key| key.variable.as_str());
+        assert_eq!(found(Role::Write, &[]), Some("write"));
+        assert_eq!(found(Role::Write, &["write"]), Some("ingestion"));
+        assert_eq!(found(Role::Write, &["write", "ingestion"]), Some("write"), "then they share one");
+        assert_eq!(found(Role::Standard, &[]), Some("standard"));
+        assert_eq!(found(Role::Premium, &[]), Some("read"), "it may be a premium one");
+        assert_eq!(found(Role::Both, &[]), None);
+    }
+
+    #[test]
+    fn a_part_is_known_by_what_a_key_might_do() {
+        let part = |tier, reads, writes| role(&RecordedKey { name: String::new(), tier, reads, writes });
+        assert_eq!(part(Tier::Ingestion, true, true), Role::Both);
+        assert_eq!(part(Tier::Ingestion, false, true), Role::Write);
+        assert_eq!(part(Tier::Premium, true, false), Role::Premium);
+        assert_eq!(part(Tier::Standard, true, false), Role::Standard);
+    }
+
+    #[test]
+    fn what_is_no_speed_is_refused() {
+        assert_eq!(parse_speed("2.5"), Ok(2.5));
+        for bad in ["0", "-1", "fast", "NaN", "inf"] {
+            assert!(parse_speed(bad).is_err(), "{bad}");
+        }
+    }
 }
