@@ -134,20 +134,17 @@ fn shards_that_make_no_run_are_refused_with_the_mend() {
     };
     assert_eq!(
         refusal(&all[..3]),
-        "trenchcheck: shard 4 of 4 is missing among RUNS/1, RUNS/2, RUNS/3; add its directory, or run what is \
+        "error: shard 4 of 4 is missing among RUNS/1, RUNS/2, RUNS/3; add its directory, or run what is \
          missing again\n"
     );
     let doubled = [&all[..], &all[1..2]].concat();
-    assert_eq!(
-        refusal(&doubled),
-        "trenchcheck: RUNS/2 and RUNS/2 both hold shard 2 of 4; leave one of them out\n"
-    );
+    assert_eq!(refusal(&doubled), "error: RUNS/2 and RUNS/2 both hold shard 2 of 4; leave one of them out\n");
     let mut other = run(vec![lane(3, 300)], Some(Shard { index: 4, of: 4 }));
     other.profile_hash = "77ab".to_owned();
     store(&other, &all[3]).unwrap();
     assert_eq!(
         refusal(&all),
-        "trenchcheck: RUNS/1 and RUNS/4 are no shards of one run: the profile's fingerprint is `77aa` in the first \
+        "error: RUNS/1 and RUNS/4 are no shards of one run: the profile's fingerprint is `77aa` in the first \
          and `77ab` in the second; merge only shards that were started alike\n"
     );
 }

@@ -71,7 +71,7 @@ fn a_caller_adds_problems_at_places() {
     let target: Target = read_document("target.yaml", text).unwrap();
     let problem = Problem::at("target.yaml", text, target.base_url.at, "`ftp` is no scheme for this")
         .help("write `http://` or `https://`")
-        .nearest(Some("http".to_owned()));
+        .nearest(Some("http"));
     insta::assert_snapshot!(Problems::from(problem));
 }
 

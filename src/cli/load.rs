@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::deployment::DeploymentArgs;
+use super::deployment::{DeploymentArgs, refused};
 use super::reports::{LoadReports, deliver};
 use super::{Ended, fail, told};
+use crate::amounts::{count, grouped, time};
 use crate::load::profile::{Library, Rate, Shelved};
 use crate::load::{Conduct, Overrides, Plan, Shard, View, merge, play};
-use crate::report::page::{count, grouped, time};
 use crate::report::{ExitCode, Redactor};
 use crate::scenario::Source;
 
@@ -133,7 +133,7 @@ pub(super) async fn run(args: LoadArgs, source: Source) -> Ended {
     }
     let shelved = library.find(&args.profile).map_err(fail(ExitCode::Usage))?;
     // The embedded mock lives as long as this variable.
-    let (target, _mock) = args.deployment.find().await.map_err(fail(ExitCode::Usage))?;
+    let (target, _mock) = args.deployment.find().await.map_err(refused)?;
     let overrides =
         Overrides { rate: args.rate, duration: args.duration, keys: args.key_count, batch: args.batch };
     let plan = Plan::new(&shelved, &overrides, &target, args.shard).map_err(fail(ExitCode::Usage))?;
@@ -175,9 +175,8 @@ fn tell(plan: &Plan, url: &str, out: &mut dyn Write) -> io::Result<()> {
         let each = if lane.batch > 0 { format!(" of {}", lane.batch) } else { String::new() };
         writeln!(
             out,
-            "  {group}: {keys} {} key{}, {} {}{each}, {}{} a minute, {} a key, {} at once",
-            lane.role,
-            if keys == 1 { "" } else { "s" },
+            "  {group}: {}, {} {}{each}, {}{} a minute, {} a key, {} at once",
+            count(keys as u64, &format!("{} key", lane.role)),
             endpoint.method(),
             endpoint.path(),
             if rates.iter().any(|both| Some(both) != rates.first() || both.0 != both.1) {

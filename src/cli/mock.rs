@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use config::{MadeKey, Watched};
 
-use super::told;
+use super::{complain, fail, say, told};
 use crate::contract::{Scope, Tier};
 use crate::mock::{
     CONTROL_PREFIX, ControlToken, Group, LimiterKind, Log, MockError, MockOptions, MockServer, Nature,
@@ -116,10 +116,7 @@ pub async fn run(mut args: MockArgs) -> ExitCode {
     // Listening begins before anything is announced: who reads the announcement may send a signal at once.
     match Signals::listen() {
         Ok(mut signals) => serve(args, &mut io::stdout(), async || signals.next().await).await,
-        Err(error) => {
-            complain(&format!("cannot listen for signals: {error}"));
-            ExitCode::Internal
-        }
+        Err(error) => fail(ExitCode::Internal)(format!("cannot listen for signals: {error}")),
     }
 }
 
@@ -130,28 +127,27 @@ async fn serve(args: MockArgs, out: &mut impl Write, mut stop: impl AsyncFnMut()
     }
     let mut watched = match args.config.as_deref().map(Watched::open).transpose() {
         Ok(watched) => watched,
-        Err(problem) => return complain(&problem),
+        Err(problem) => return fail(ExitCode::Usage)(problem),
     };
     let started = match options(&args) {
         Ok(options) => MockServer::start(options).await,
-        Err(problem) => return complain(&problem),
+        Err(problem) => return fail(ExitCode::Usage)(problem),
     };
     let mock = match started {
         Ok(mock) => mock,
         Err(error @ MockError::Bind { .. }) => {
-            return complain(&format!("{error}; choose another port with --port, or 0 for a free one"));
+            return fail(ExitCode::Usage)(format!(
+                "{error}; choose another port with --port, or 0 for a free one"
+            ));
         }
-        Err(error @ MockError::Deviation(_)) => return complain(&error.to_string()),
-        Err(error @ MockError::Keys(_)) => {
-            complain(&error.to_string());
-            return ExitCode::Internal;
-        }
+        Err(error @ MockError::Deviation(_)) => return fail(ExitCode::Usage)(error),
+        Err(error @ MockError::Keys(_)) => return fail(ExitCode::Internal)(error),
     };
     let mut keys = Vec::new();
     if let Some(watched) = &mut watched {
         match watched.read().and_then(|file| configure(&mock, &args, watched, &file)) {
             Ok(made) => keys = made,
-            Err(problem) => return complain(&problem),
+            Err(problem) => return fail(ExitCode::Usage)(problem),
         }
     }
     let url = mock.url();
@@ -196,7 +192,7 @@ async fn follow(mock: &MockServer, args: &MockArgs, watched: &mut Option<Watched
         let (said, name) = (changed.and_then(|file| configure(mock, args, watched, &file)), watched.name());
         match said {
             Ok(_) => say(&format!("{name}: read again, and in force")),
-            Err(problem) => say(&format!("{problem}\n{name}: what was in force before stays so")),
+            Err(problem) => complain(&format!("{problem}\n{name}: what was in force before stays so")),
         }
     }
 }
@@ -233,11 +229,6 @@ fn token(variable: Option<&str>) -> Result<Option<String>, String> {
     })
 }
 
-/// Says a line to who watches the terminal; if even that is closed, nobody does.
-fn say(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
-}
-
 fn list(out: &mut impl Write) -> io::Result<()> {
     for group in Group::ALL {
         writeln!(out, "{group}")?;
@@ -253,12 +244,6 @@ fn list(out: &mut impl Write) -> io::Result<()> {
         writeln!(out)?;
     }
     out.flush()
-}
-
-fn complain(problem: &str) -> ExitCode {
-    // Where even the error channel is closed, the exit code has to do.
-    let _ = writeln!(io::stderr(), "error: {problem}");
-    ExitCode::Usage
 }
 
 #[derive(Serialize)]
@@ -343,14 +328,11 @@ pub struct HealthcheckArgs {
 async fn healthcheck(args: &HealthcheckArgs) -> ExitCode {
     let token = match token(args.control_token_env.as_deref()) {
         Ok(token) => token,
-        Err(problem) => return complain(&problem),
+        Err(problem) => return fail(ExitCode::Usage)(problem),
     };
     match ask(&args.url, token).await {
         Ok(()) => ExitCode::Conforms,
-        Err(problem) => {
-            complain(&format!("{}: {problem}", args.url));
-            ExitCode::Unreachable
-        }
+        Err(problem) => fail(ExitCode::Unreachable)(format!("{}: {problem}", args.url)),
     }
 }
 

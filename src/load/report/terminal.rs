@@ -7,10 +7,10 @@ use super::super::findings::findings;
 use super::super::record::{Group, LaneRecord, Outcome, RunRecord, WindowCounts, groups};
 use super::super::series::{Percentiles, Quantile, Series, digits};
 use super::super::verdict::LoadVerdict;
+use crate::amounts::{count, grouped, time};
 use crate::contract::WINDOW_SECONDS;
 use crate::report::ExitCode;
 use crate::report::page::{Page, Tone};
-use crate::report::page::{count, grouped, time};
 
 /// How many reasons are told in full.
 const REASONS: usize = 20;

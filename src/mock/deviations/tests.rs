@@ -81,5 +81,6 @@ fn who_insists_on_seq_takes_only_what_published_clients_write() {
 
 #[test]
 fn an_unknown_name_gets_the_nearest() {
-    assert_eq!(find("standard-limit-60").unwrap_err().nearest, "standard-limit-61");
+    assert_eq!(find("standard-limit-60").unwrap_err().nearest, Some("standard-limit-61"));
+    assert_eq!(find("nosuch").unwrap_err().nearest, None);
 }
