@@ -166,7 +166,8 @@ impl DeploymentArgs {
         }
     }
 
-    /// The command line that plays checks of this source at this deployment again, without the checks.
+    /// The command line that plays checks of this source at this deployment again, without the checks. Reports show it, so
+    /// what may be a secret is left out.
     pub(super) fn again(&self, source: &Source) -> String {
         let Self { target, keys, allow_host, reach } = self;
         let mut words = Vec::new();
@@ -176,10 +177,13 @@ impl DeploymentArgs {
         keys.iter().filter_map(ValueEnum::to_possible_value).for_each(|keys| option("keys", keys.get_name()));
         allow_host.iter().for_each(|host| option("allow-host", host));
         reach.env_file.iter().for_each(|file| option("env-file", &path(file)));
-        reach.headers.iter().for_each(|(name, value)| option("header", &format!("{name}: {value}")));
+        for (name, value) in &reach.headers {
+            let value = if value.contains('$') { value } else { "…" };
+            option("header", &format!("{name}: {value}"));
+        }
         reach.cacert.iter().for_each(|file| option("cacert", &path(file)));
         reach.client_certificate.iter().for_each(|file| option("client-cert", &path(file)));
-        reach.proxy.iter().for_each(|proxy| option("proxy", proxy));
+        reach.proxy.iter().for_each(|proxy| option("proxy", &without_user(proxy)));
         let http = reach.http.to_possible_value().filter(|_| reach.http != HttpVersions::Auto);
         http.iter().for_each(|http| option("http", http.get_name()));
         reach.resolve.iter().for_each(|(host, address)| option("resolve", &format!("{host}={address}")));
@@ -229,6 +233,13 @@ fn url(given: &str) -> Result<Option<String>, TargetError> {
     Ok(None)
 }
 
+/// A URL without the user and the password in it.
+fn without_user(url: &str) -> String {
+    let Some((before, host)) = url.rsplit_once('@') else { return url.to_owned() };
+    let scheme = before.split_once("://").map_or(String::new(), |(scheme, _)| format!("{scheme}://"));
+    format!("{scheme}…@{host}")
+}
+
 /// Tells why there is no deployment to play at.
 pub(super) fn refused(error: TargetError) -> ExitCode {
     let exit = match error {
@@ -270,6 +281,13 @@ mod tests {
         let own = Source::Directory("my own".into());
         assert_eq!(line.args.again(&own), format!("trenchcheck test {options} --scenarios 'my own'"));
         assert_eq!(DeploymentArgs::default().again(&Source::Builtin), "trenchcheck test");
+    }
+
+    #[test]
+    fn what_may_be_a_secret_is_not_in_the_line() {
+        let words = ["test", "--header", "Authorization: Bearer abc", "--proxy", "http://me:abc@proxy:1"];
+        let again = Line::try_parse_from(words).unwrap().args.again(&Source::Builtin);
+        assert_eq!(again, "trenchcheck test --header 'Authorization: …' --proxy 'http://…@proxy:1'");
     }
 
     #[test]

@@ -25,7 +25,8 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum KeysFrom {
-    /// The environment where a key variable is set; else a mock's control API where one answers.
+    /// The environment where a key variable is set; else, unless the file names keys, a mock's control API where one answers
+    /// on this machine.
     #[default]
     Auto,
     /// Environment variables only; waits take real time.
