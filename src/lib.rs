@@ -34,6 +34,7 @@
 //!
 //! [`cli`] is the command line, one file a command, and `args` for what several have; `main` parses, dispatches, exits.
 
+mod amounts;
 pub mod cli;
 pub mod contract;
 pub mod deployment;
@@ -42,6 +43,7 @@ pub mod load;
 pub mod matrix;
 pub mod mock;
 pub mod mutants;
+mod nearest;
 mod payload;
 pub mod report;
 pub mod run;

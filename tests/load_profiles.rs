@@ -37,7 +37,10 @@ fn shipped_profiles_are_called_like_their_files() {
 #[test]
 fn an_unknown_name_is_told_with_those_there_are() {
     let error = Library(&Source::Builtin).find("sustain").unwrap_err().to_string();
-    assert!(error.contains("`sustain`; there are ceiling-events, "), "{error}");
+    assert!(
+        error.contains("`sustain`; did you mean `sustain-premium`? there are ceiling-events, "),
+        "{error}"
+    );
 }
 
 #[test]

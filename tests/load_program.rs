@@ -49,7 +49,7 @@ fn without_arguments_it_plays_a_short_ingestion_profile() {
     judged_or_too_busy(&output);
     let out = text(&output.stdout);
     assert!(out.contains("quick-ingestion  against http://127.0.0.1:"), "{out}");
-    assert!(out.contains("  167   167       167        0       0          0  16,700"), "{out}");
+    assert!(out.contains("1   167       167  16,700"), "{out}");
     assert!(!out.contains("users launched"), "{out}");
     // A pipe gets a plain line every ten seconds.
     let err = text(&output.stderr);

@@ -154,7 +154,7 @@ fn own_scenarios_find_the_shipped_requests_and_fixtures() {
     fs::remove_dir_all(folder.path().join("mine/fixtures")).unwrap();
     let nowhere = "requests: {list-sessions: {path: /nowhere, method: GET}}\n";
     fs::write(folder.path().join("mine/requests.yaml"), nowhere).unwrap();
-    let ran = trenchcheck(folder.path(), &["test", "--scenarios", "mine", "--verbose"], &[]);
+    let ran = trenchcheck(folder.path(), &["test", "--scenarios", "mine", "-vv"], &[]);
     assert!(ran.out.contains("/nowhere"), "{}\n{}", ran.out, ran.err);
 }
 

@@ -70,7 +70,12 @@ fn commands(block: &str) -> Vec<(String, Vec<String>)> {
 }
 
 fn words(arguments: &str) -> impl Iterator<Item = &str> {
-    arguments.split_whitespace().map(|word| word.trim_matches('\''))
+    // Quotes are only ever around a whole word.
+    let quoted = arguments.split('\'').enumerate();
+    quoted.flat_map(|(place, part)| match place % 2 {
+        1 => vec![part],
+        _ => part.split_whitespace().collect(),
+    })
 }
 
 /// The program alone: a copy of it on the PATH, an empty home, an empty directory to begin with.
@@ -216,14 +221,60 @@ fn a_program_alone_does_what_is_shown_from_the_first_block_to_the_last() {
     assert_eq!(fs::read_dir(tour.path("home")).unwrap().count(), 0, "it left something at home");
 }
 
+/// The text of a picture of a terminal.
+fn text_of(svg: &str) -> Vec<String> {
+    let tag = regex::Regex::new("<[^>]*>").unwrap();
+    let lines = svg.lines().filter(|line| line.starts_with("<text "));
+    let plain = lines.map(|line| tag.replace_all(line, "").into_owned());
+    plain.map(|line| line.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")).collect()
+}
+
+#[test]
+fn the_pictures_show_what_the_program_shows() {
+    let pictures = regex::Regex::new(r"!\[([^\]]*)\]\(([^)]*)\)").unwrap();
+    let text = readme();
+    let shown: Vec<(&str, &str)> = pictures
+        .captures_iter(&text)
+        .map(|found| (found.get(1).unwrap().as_str(), found.get(2).unwrap().as_str()))
+        .collect();
+    let [(_, terminal), (words, page)] = shown.as_slice() else { panic!("{shown:?}") };
+    for picture in [terminal, page] {
+        assert!(fs::metadata(picture).unwrap().len() < 150_000, "{picture}");
+    }
+    let stale = "is stale: `TRENCHCHECK=target/debug/trenchcheck pictures/draw` draws it anew";
+
+    let tour = Tour::new();
+    let (_mock, port) = tour.background("mock --deviate accept-bearer");
+    let drawn = text_of(&fs::read_to_string(terminal).unwrap());
+    let command = drawn[0].strip_prefix("$ trenchcheck ").unwrap().replace(SHOWN_PORT, &port);
+    let output = tour.trenchcheck(&command).output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap().replace(&port, SHOWN_PORT);
+    // Workspaces and times are those of one run.
+    let single = regex::Regex::new(r"ws_\w+|[0-9.]+ m?s\b").unwrap();
+    let alike = |line: &str| single.replace_all(line, "…").into_owned();
+    let drawn: Vec<String> = drawn[1..].iter().map(|line| alike(line)).collect();
+    assert_eq!(drawn, printed.lines().map(alike).collect::<Vec<_>>(), "{terminal} {stale}");
+
+    // What the page looks like is for people to see; that it has other parts shows here.
+    let page_url = format!("http://127.0.0.1:{port}/_mock/");
+    let html = tour.command("curl").args(["-sSf", &page_url]).output().unwrap().stdout;
+    let html = String::from_utf8(html).unwrap();
+    let nav = html.split_once("<nav").unwrap().1.split_once("</nav>").unwrap().0;
+    let link = regex::Regex::new(r">([^<]+)</a>").unwrap();
+    let parts: Vec<&str> = link.captures_iter(nav).map(|link| link.get(1).unwrap().as_str()).collect();
+    assert_eq!(*words, format!("The page of the mock: {}", parts.join(", ")), "{page} {stale}");
+}
+
 #[test]
 fn every_command_that_is_only_shown_is_understood() {
     let mut understood = 0;
+    let own = regex::Regex::new(r#"^(?:[^>&#'"]|'[^']*'|"[^"]*")*"#).unwrap();
     for line in blocks("sh").iter().flat_map(|block| block.lines()) {
         let Some(arguments) = line.split_once("trenchcheck ").map(|(_, arguments)| arguments) else {
             continue;
         };
-        let arguments = arguments.split(['>', '&', '#']).next().unwrap();
+        // Up to a redirection, another command or a comment, which are none where they are quoted.
+        let arguments = own.find(arguments).unwrap().as_str();
         if let Err(error) = Cli::try_parse_from(std::iter::once("trenchcheck").chain(words(arguments))) {
             panic!("{line}: {error}");
         }

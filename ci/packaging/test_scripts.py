@@ -81,7 +81,8 @@ class Archives(Room):
         }
         said = self.run_script("sh", "-ec", "\n".join(job["script"]), **variables)
         self.assertIn("conforms", said)
-        self.assertTrue((self.room / job["artifacts"]["reports"]["junit"]).is_file())
+        for report in ("junit", "codequality"):
+            self.assertTrue((self.room / job["artifacts"]["reports"][report]).is_file(), report)
 
     def test_the_formula_and_the_release_carry_the_checksums(self):
         for target in re.findall(r"target=(\S+-\S+)", (PACKAGING / "install").read_text()):
@@ -169,11 +170,11 @@ class Runs(Room):
         ).stdout.split()[-1:]
         self.addCleanup(subprocess.run, ["kill", mock])
         self.assertEqual(self.written(runner, "GITHUB_OUTPUT")["url"], given["TRENCHCHECK_URL"])
-        self.assertIn("TRENCHCHECK_KEY_INGESTION", given)
+        self.assertRegex(given["TRENCHCHECK_KEY_INGESTION"], r"\Act_live_[A-Za-z0-9]+\Z")
         variables = runner | {"TARGET": given["TRENCHCHECK_URL"], "REPORTS": "reports"}
         self.run_script(PACKAGING / "action/test", ARGUMENTS="auth.no-bearer --keys mock", **variables)
         self.assertEqual(self.written(runner, "GITHUB_OUTPUT")["exit-code"], "0")
-        for report in ("junit.xml", "report.json", "evidence.json"):
+        for report in ("junit.xml", "report.json", "report.html", "evidence.json"):
             self.assertTrue((self.room / "reports" / report).is_file())
 
     def test_the_action_says_why_there_is_no_mock(self):

@@ -1,13 +1,14 @@
 //! The arguments that say which checks: ids, patterns, levels, tags.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::str::FromStr;
 
-use super::complain;
-use super::list::parse_level;
-use crate::report::ExitCode;
+use super::fail;
+use crate::nearest::no_such;
+use crate::report::{ExitCode, level_word};
 use crate::scenario::model::Level;
-use crate::scenario::{Check, Suite};
+use crate::scenario::{Source, Suite};
 
 /// Which checks.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -30,33 +31,48 @@ pub struct SelectionArgs {
 }
 
 impl SelectionArgs {
-    /// The places in the suite of the checks that are asked for.
+    /// The places in the suite of the checks that are asked for; none where these words leave none.
     ///
     /// # Errors
-    /// Where an id is unknown or nothing is left, which has been told.
-    pub fn choose(&self, suite: &Suite) -> Result<Vec<usize>, ExitCode> {
-        let refused = |error: NoSuchCheck| {
-            complain(&error.to_string());
-            ExitCode::Usage
-        };
-        select(suite, &self.skip).map_err(refused)?;
-        let wanted = select(suite, &self.ids).map_err(refused)?;
-        let chosen: Vec<usize> = suite
-            .checks
-            .iter()
-            .enumerate()
-            .filter(|(_, check)| wanted.iter().any(|wanted| wanted.id == check.id))
+    /// Where a word is none of the suite's: more likely a slip than a wish.
+    pub fn matching(&self, suite: &Suite) -> Result<Vec<usize>, String> {
+        for pattern in self.ids.iter().chain(&self.skip) {
+            pattern.is_known(suite)?;
+        }
+        let tags: BTreeSet<&str> =
+            suite.checks.iter().flat_map(|check| &check.tags).map(String::as_str).collect();
+        if let Some(tag) = self.tag.iter().find(|tag| !tags.contains(tag.as_str())) {
+            let all = tags.iter().copied().collect::<Vec<_>>().join(", ");
+            return Err(no_such("tag", tag, tags.iter().copied(), &format!("the tags are {all}")));
+        }
+        let places = suite.checks.iter().enumerate();
+        let chosen = places
+            .filter(|(_, check)| self.ids.is_empty() || self.ids.iter().any(|id| id.matches(&check.id)))
             .filter(|(_, check)| !self.skip.iter().any(|pattern| pattern.matches(&check.id)))
             .filter(|(_, check)| self.level.is_empty() || self.level.contains(&check.level))
-            .filter(|(_, check)| self.tag.is_empty() || check.tags.iter().any(|tag| self.tag.contains(tag)))
-            .map(|(index, _)| index)
-            .collect();
+            .filter(|(_, check)| self.tag.is_empty() || check.tags.iter().any(|tag| self.tag.contains(tag)));
+        Ok(chosen.map(|(place, _)| place).collect())
+    }
+
+    /// The same, where something is to be played.
+    ///
+    /// # Errors
+    /// Where a word is none of the suite's or nothing is left, which has been told.
+    pub fn choose(&self, suite: &Suite) -> Result<Vec<usize>, ExitCode> {
+        let chosen = self.matching(suite).map_err(fail(ExitCode::Usage))?;
         if chosen.is_empty() {
-            complain("no check is left to play after --level, --tag and --skip");
-            return Err(ExitCode::Usage);
+            return Err(fail(ExitCode::Usage)("no check is left to play after --level, --tag and --skip"));
         }
         Ok(chosen)
     }
+}
+
+/// A level by its word.
+fn parse_level(word: &str) -> Result<Level, String> {
+    const LEVELS: [Level; 4] = [Level::Must, Level::Should, Level::Rfc, Level::Observe];
+    let level = LEVELS.into_iter().find(|level| level_word(*level) == word);
+    let words = LEVELS.map(level_word);
+    level.ok_or_else(|| no_such("level", word, words, &format!("the levels are {}", words.join(", "))))
 }
 
 /// A check's id, or a glob: `*` stands for any characters, dots included.
@@ -91,6 +107,18 @@ impl IdPattern {
         }
         left.ends_with(last)
     }
+
+    /// Refuses a pattern that no check's id matches.
+    fn is_known(&self, suite: &Suite) -> Result<(), String> {
+        let ids = || suite.checks.iter().map(|check| check.id.as_str());
+        if ids().any(|id| self.matches(id)) {
+            return Ok(());
+        }
+        let groups: BTreeSet<String> =
+            ids().filter_map(|id| id.split_once('.')).map(|(group, _)| format!("{group}.*")).collect();
+        let candidates = groups.iter().map(String::as_str).chain(ids());
+        Err(no_such("check", &self.0, candidates, "`trenchcheck list` shows all"))
+    }
 }
 
 impl From<&str> for IdPattern {
@@ -107,63 +135,20 @@ impl FromStr for IdPattern {
     }
 }
 
-/// A pattern that no check's id matches: more likely a slip than a wish.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no check is called `{pattern}`{}", did_you_mean(.nearest))]
-pub struct NoSuchCheck {
-    pattern: String,
-    nearest: Vec<String>,
-}
-
-/// The checks that match any of the patterns, in the suite's order; without patterns all of them.
-///
-/// # Errors
-/// [`NoSuchCheck`] for the first pattern that matches none.
-pub fn select<'a>(suite: &'a Suite, patterns: &[IdPattern]) -> Result<Vec<&'a Check>, NoSuchCheck> {
-    for pattern in patterns {
-        if !suite.checks.iter().any(|check| pattern.matches(&check.id)) {
-            return Err(no_such_check(suite, &pattern.0));
-        }
+/// The option with which the scenarios of this source are played, with a space before it; nothing for those that are built in.
+pub(super) fn scenarios_option(source: &Source) -> String {
+    match source {
+        Source::Builtin => String::new(),
+        Source::Directory(folder) => format!(" --scenarios {}", shell_word(&folder.to_string_lossy())),
     }
-    let chosen =
-        |check: &&Check| patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(&check.id));
-    Ok(suite.checks.iter().filter(chosen).collect())
 }
 
-fn no_such_check(suite: &Suite, pattern: &str) -> NoSuchCheck {
-    let ids = || suite.checks.iter().map(|check| check.id.as_str());
-    let group = format!("{pattern}.");
-    let nearest = if ids().any(|id| id.starts_with(&group)) {
-        vec![format!("{pattern}.*")]
-    } else {
-        nearest(pattern, ids())
-    };
-    NoSuchCheck { pattern: pattern.to_owned(), nearest }
-}
-
-/// So alike must a word be to be offered instead.
-const ALIKE: f64 = 0.75;
-/// So many words are offered.
-const OFFERED: usize = 3;
-
-/// The words most like `word`, the likest first.
-pub(super) fn nearest<'a>(word: &str, words: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let mut scored: Vec<(f64, &str)> = words
-        .map(|other| (strsim::jaro_winkler(word, other), other))
-        .filter(|(alike, _)| *alike >= ALIKE)
-        .collect();
-    scored.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(other.1)));
-    scored.dedup();
-    scored.into_iter().take(OFFERED).map(|(_, other)| other.to_owned()).collect()
-}
-
-/// `; did you mean …?`, or nothing.
-pub(super) fn did_you_mean(nearest: &[String]) -> String {
-    let quoted: Vec<String> = nearest.iter().map(|word| format!("`{word}`")).collect();
-    match quoted.split_last() {
-        None => String::new(),
-        Some((only, [])) => format!("; did you mean {only}?"),
-        Some((last, others)) => format!("; did you mean {} or {last}?", others.join(", ")),
+/// A text as a shell takes it for one word.
+pub(super) fn shell_word(text: &str) -> String {
+    let is_plain = |mark: char| mark.is_alphanumeric() || "-_./:=@%+,".contains(mark);
+    match text {
+        text if !text.is_empty() && text.chars().all(is_plain) => text.to_owned(),
+        text => format!("'{}'", text.replace('\'', r"'\''")),
     }
 }
 
@@ -193,11 +178,15 @@ mod tests {
         }
     }
 
+    fn chosen(selection: SelectionArgs) -> Result<Vec<String>, String> {
+        let suite = suite();
+        let places = selection.matching(&suite)?;
+        Ok(places.into_iter().map(|place| suite.checks[place].id.clone()).collect())
+    }
+
     fn ids(patterns: &[&str]) -> Result<Vec<String>, String> {
-        let patterns: Vec<_> = patterns.iter().map(|&pattern| pattern.into()).collect();
-        select(&suite(), &patterns)
-            .map(|checks| checks.iter().map(|check| check.id.clone()).collect())
-            .map_err(|error| error.to_string())
+        let ids = patterns.iter().map(|&pattern| pattern.into()).collect();
+        chosen(SelectionArgs { ids, ..SelectionArgs::default() })
     }
 
     #[test]
@@ -210,12 +199,42 @@ mod tests {
     }
 
     #[test]
+    fn filters_narrow_and_need_not_leave_anything() {
+        let of = |level: &[Level], tag: &[&str], ids: &[&str]| {
+            let tag = tag.iter().map(|&tag| tag.to_owned()).collect();
+            let ids = ids.iter().map(|&id| id.into()).collect();
+            chosen(SelectionArgs { level: level.to_vec(), tag, ids, ..SelectionArgs::default() }).unwrap()
+        };
+        assert_eq!(of(&[Level::Should, Level::Rfc], &[], &["*.*"]), ["rate.standard"]);
+        assert_eq!(of(&[], &["auth", "rate"], &[]).len(), 3);
+        assert_eq!(of(&[], &["auth"], &["rate.*"]), [""; 0]);
+    }
+
+    #[test]
     fn a_slip_is_told_with_what_was_perhaps_meant() {
+        let all = "`trenchcheck list` shows all";
+        for (slip, meant) in [
+            ("auth.no-qeury", "did you mean `auth.no-query`? "),
+            ("auth", "did you mean `auth.*`? "),
+            ("zzz*", ""),
+        ] {
+            assert_eq!(ids(&[slip]).unwrap_err(), format!("no check is called `{slip}`; {meant}{all}"));
+            let skip = vec![slip.into()];
+            assert!(chosen(SelectionArgs { skip, ..SelectionArgs::default() }).is_err());
+        }
+        let tag = vec!["auht".to_owned()];
         assert_eq!(
-            ids(&["auth.no-qeury"]).unwrap_err(),
-            "no check is called `auth.no-qeury`; did you mean `auth.no-query`?"
+            chosen(SelectionArgs { tag, ..SelectionArgs::default() }).unwrap_err(),
+            "no tag is called `auht`; did you mean `auth`? the tags are auth, rate"
         );
-        assert_eq!(ids(&["auth"]).unwrap_err(), "no check is called `auth`; did you mean `auth.*`?");
-        assert_eq!(ids(&["zzz*"]).unwrap_err(), "no check is called `zzz*`");
+        assert!(parse_level("mus").unwrap_err().contains("did you mean `must`?"));
+    }
+
+    #[test]
+    fn a_word_for_a_shell_is_quoted_where_it_has_to_be() {
+        let rows = [("a/b.yaml", "a/b.yaml"), ("", "''"), ("X-A: $B", "'X-A: $B'"), ("it's", r"'it'\''s'")];
+        for (text, expected) in rows {
+            assert_eq!(shell_word(text), expected);
+        }
     }
 }

@@ -41,7 +41,7 @@ pub struct CompareArgs {
 /// How a run beside another one is judged.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct ComparisonArgs {
-    /// Fails with exit code 6 where this changed: `p99 > +10%`, `p50 > +2ms`, `admitted < -1%`, `errors > +0`.
+    /// Fails where this changed, such as `p99 > +10%`.
     #[arg(long, value_name = "CHANGE")]
     pub fail_if: Vec<Limit>,
 }

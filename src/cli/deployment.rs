@@ -2,11 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use super::complain;
+use clap::ValueEnum;
+
+use super::args::{scenarios_option, shell_word};
+use super::{fail, say, warn};
 use crate::deployment::{
-    Embedded, EnvFile, HttpVersions, Key, Keys, KeysFrom, ReachEntry, Target, TargetError, TargetFile,
+    Embedded, EnvFile, HttpVersions, Key, Keys, KeysFrom, Reach, ReachEntry, Target, TargetError, TargetFile,
     TargetInfo, address, is_this_machine,
 };
+use crate::mock::WELL_KNOWN_KEYS;
+use crate::report::{ExitCode, RunInfo};
+use crate::scenario::Source;
 use crate::yaml::{At, Spanned};
 
 /// Which deployment, with which keys.
@@ -93,10 +99,7 @@ impl ReachArgs {
         let Some(path) = &self.env_file else { return Ok(EnvFile::default()) };
         let file = EnvFile::read(path)?;
         if file.is_open {
-            complain(&format!(
-                "trenchcheck: warning: others may read {}, which holds keys: chmod 600 {0}",
-                path.display()
-            ));
+            warn(&format!("others may read {}, which holds keys: chmod 600 {0}", path.display()));
         }
         Ok(file)
     }
@@ -130,7 +133,7 @@ impl DeploymentArgs {
         let variables = self.reach.variables()?;
         let target = file.resolve(given, &text, &self.reach.entry(), &|name| variables.lookup(name)).await?;
         if target.reach.is_insecure() {
-            complain("trenchcheck: warning: the deployment's certificate is not checked (--insecure)");
+            warn("the deployment's certificate is not checked (--insecure)");
         }
         if let Keys::Environment(keys) = &target.keys {
             warn_of(keys);
@@ -138,17 +141,55 @@ impl DeploymentArgs {
         Ok((target, None))
     }
 
-    /// The deployment that is asked for as it looks from here; nothing is sent to it.
+    /// The deployment that is asked for as it looks from here, and the way there; nothing is sent to it.
     ///
     /// # Errors
     /// [`TargetError`].
-    pub fn info(&self) -> Result<TargetInfo, TargetError> {
-        let Some(given) = &self.target else { return Ok(TargetInfo::embedded()) };
+    pub fn info(&self) -> Result<(TargetInfo, Option<Reach>), TargetError> {
+        let Some(given) = &self.target else { return Ok((TargetInfo::embedded(), None)) };
         let (file, text) = self.file(given)?;
         let variables = self.reach.variables()?;
-        let info = file.info(given, &text, &|name| variables.lookup(name))?;
+        let lookup = |name: &str| variables.lookup(name);
+        let info = file.info(given, &text, &lookup)?;
+        let reach = file.reach(given, &text, &self.reach.entry(), &lookup)?;
         warn_of(info.keys.as_deref().unwrap_or_default());
-        Ok(info)
+        Ok((info, Some(reach)))
+    }
+
+    /// Says that a run in real time could be one in virtual time, where its keys are those that mocks print.
+    pub(super) fn hint_at_mock(&self, keys: &[Key]) {
+        let is_known = |key: &Key| WELL_KNOWN_KEYS.iter().any(|known| known.plaintext == key.secret.reveal());
+        if self.keys.is_none() && keys.iter().any(is_known) {
+            say(
+                "note: these are keys of a mock; with --keys mock its clock is moved, and a run takes seconds",
+            );
+        }
+    }
+
+    /// The command line that plays checks of this source at this deployment again, without the checks. Reports show it, so
+    /// what may be a secret is left out.
+    pub(super) fn again(&self, source: &Source) -> String {
+        let Self { target, keys, allow_host, reach } = self;
+        let mut words = Vec::new();
+        let mut option = |name: &str, value: &str| words.push(format!("--{name} {}", shell_word(value)));
+        let path = |path: &PathBuf| path.to_string_lossy().into_owned();
+        target.iter().for_each(|target| option("target", target));
+        keys.iter().filter_map(ValueEnum::to_possible_value).for_each(|keys| option("keys", keys.get_name()));
+        allow_host.iter().for_each(|host| option("allow-host", host));
+        reach.env_file.iter().for_each(|file| option("env-file", &path(file)));
+        for (name, value) in &reach.headers {
+            let value = if value.contains('$') { value } else { "…" };
+            option("header", &format!("{name}: {value}"));
+        }
+        reach.cacert.iter().for_each(|file| option("cacert", &path(file)));
+        reach.client_certificate.iter().for_each(|file| option("client-cert", &path(file)));
+        reach.proxy.iter().for_each(|proxy| option("proxy", &without_user(proxy)));
+        let http = reach.http.to_possible_value().filter(|_| reach.http != HttpVersions::Auto);
+        http.iter().for_each(|http| option("http", http.get_name()));
+        reach.resolve.iter().for_each(|(host, address)| option("resolve", &format!("{host}={address}")));
+        words.extend(reach.insecure.then(|| "--insecure".to_owned()));
+        let options: String = words.iter().map(|word| format!(" {word}")).collect();
+        format!("{}{options}{}", RunInfo::plays(None), scenarios_option(source))
     }
 
     /// The target file, or one that says no more than the URL that was given; and its text.
@@ -192,11 +233,27 @@ fn url(given: &str) -> Result<Option<String>, TargetError> {
     Ok(None)
 }
 
+/// A URL without the user and the password in it.
+fn without_user(url: &str) -> String {
+    let Some((before, host)) = url.rsplit_once('@') else { return url.to_owned() };
+    let scheme = before.split_once("://").map_or(String::new(), |(scheme, _)| format!("{scheme}://"));
+    format!("{scheme}…@{host}")
+}
+
+/// Tells why there is no deployment to play at.
+pub(super) fn refused(error: TargetError) -> ExitCode {
+    let exit = match error {
+        TargetError::Unreachable(..) => ExitCode::Unreachable,
+        _ => ExitCode::Usage,
+    };
+    fail(exit)(error)
+}
+
 /// Names the variables whose keys do not look like those of the page: a slip, or a deployment with other keys.
 fn warn_of(keys: &[Key]) {
     for key in keys.iter().filter(|key| !key.secret.is_documented_form()) {
-        complain(&format!(
-            "trenchcheck: warning: the variable {} holds no key of the documented form: `ct_live_`, then letters and digits",
+        warn(&format!(
+            "the variable {} holds no key of the documented form: `ct_live_`, then letters and digits",
             key.variable
         ));
     }
@@ -204,7 +261,34 @@ fn warn_of(keys: &[Key]) {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: DeploymentArgs,
+    }
+
+    #[test]
+    fn the_line_that_plays_it_again_has_every_option_that_says_where() {
+        let options = "--target t.yaml --keys environment --allow-host a.example --env-file k.env \
+                       --header 'X-A: $B' --cacert ca.pem --client-cert c.pem --proxy http://p --http 1.1 \
+                       --resolve a=127.0.0.1 --insecure";
+        let words = options.replace("'X-A: $B'", "X-A:$B");
+        let line = Line::try_parse_from(["test"].into_iter().chain(words.split_whitespace())).unwrap();
+        let own = Source::Directory("my own".into());
+        assert_eq!(line.args.again(&own), format!("trenchcheck test {options} --scenarios 'my own'"));
+        assert_eq!(DeploymentArgs::default().again(&Source::Builtin), "trenchcheck test");
+    }
+
+    #[test]
+    fn what_may_be_a_secret_is_not_in_the_line() {
+        let words = ["test", "--header", "Authorization: Bearer abc", "--proxy", "http://me:abc@proxy:1"];
+        let again = Line::try_parse_from(words).unwrap().args.again(&Source::Builtin);
+        assert_eq!(again, "trenchcheck test --header 'Authorization: …' --proxy 'http://…@proxy:1'");
+    }
 
     #[test]
     fn a_url_may_come_without_its_scheme_on_this_machine_only() {

@@ -5,13 +5,14 @@ use std::io::{self, Write};
 
 use clap::Args;
 
-use super::args::{did_you_mean, nearest};
+use super::args::scenarios_option;
 use super::list::table;
-use super::without_keys;
+use super::{Ended, fail, told};
 use crate::contract::{CLAUSES, Clause, Coverage, Endpoint, clause};
+use crate::nearest::no_such;
 use crate::report::{ExitCode, level_meaning, level_word};
 use crate::scenario::model::Experiment;
-use crate::scenario::{Check, Suite};
+use crate::scenario::{Check, Source, Suite};
 
 /// The topic that lists the endpoints.
 const ENDPOINTS: &str = "endpoints";
@@ -29,35 +30,51 @@ pub struct ExplainArgs {
     pub id: String,
 }
 
-/// Explains the id. `text_of` gives the text of a scenario file by the name the check has for it.
-///
-/// # Errors
-/// Where `out` or `err` cannot be written to.
-pub fn explain(
-    args: &ExplainArgs,
-    suite: &Suite,
-    text_of: &dyn Fn(&str) -> Option<String>,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> io::Result<ExitCode> {
-    let id = args.id.as_str();
-    if let Some(place) = suite.checks.iter().position(|check| check.id == id) {
-        explain_check(suite, place, text_of(&suite.checks[place].file).as_deref(), out)?;
-    } else if let Some(clause) = clause(id) {
-        explain_clause(clause, suite, out)?;
-    } else if id == ENDPOINTS {
-        explain_endpoints(out)?;
-    } else {
-        let checks = suite.checks.iter().map(|check| check.id.as_str());
-        let known = checks.chain(CLAUSES.iter().map(|clause| clause.id)).chain([ENDPOINTS]);
-        let meant = did_you_mean(&nearest(id, known));
-        writeln!(err, "error: no check and no clause is called `{}`{meant}", without_keys(id))?;
-        return Ok(ExitCode::Usage);
-    }
-    Ok(ExitCode::Conforms)
+/// What can be explained.
+enum Topic {
+    /// The check at this place of the suite.
+    Check(usize),
+    Clause(&'static Clause),
+    Endpoints,
 }
 
-fn explain_check(suite: &Suite, place: usize, text: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
+/// Runs the command.
+pub(super) fn run(args: &ExplainArgs, suite: &Suite, source: &Source, out: &mut dyn Write) -> Ended {
+    let said = match topic(&args.id, suite).map_err(fail(ExitCode::Usage))? {
+        Topic::Check(place) => {
+            let text = source.text_of(&suite.checks[place].file);
+            explain_check(suite, place, text.as_deref(), &scenarios_option(source), out)
+        }
+        Topic::Clause(clause) => explain_clause(clause, suite, out),
+        Topic::Endpoints => explain_endpoints(out),
+    };
+    Ok(told(said, ExitCode::Conforms))
+}
+
+/// What is meant by the id.
+fn topic(id: &str, suite: &Suite) -> Result<Topic, String> {
+    if let Some(place) = suite.checks.iter().position(|check| check.id == id) {
+        return Ok(Topic::Check(place));
+    }
+    if let Some(clause) = clause(id) {
+        return Ok(Topic::Clause(clause));
+    }
+    if id == ENDPOINTS {
+        return Ok(Topic::Endpoints);
+    }
+    let checks = suite.checks.iter().map(|check| check.id.as_str());
+    let known = checks.chain(CLAUSES.iter().map(|clause| clause.id)).chain([ENDPOINTS]);
+    Err(no_such("check and no clause", id, known, "`trenchcheck list` shows all checks with their clauses"))
+}
+
+/// `text` is the scenario file's, and `from` the option with which the suite is played.
+fn explain_check(
+    suite: &Suite,
+    place: usize,
+    text: Option<&str>,
+    from: &str,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let check = &suite.checks[place];
     writeln!(out, "{}", check.id)?;
     for line in check.about.lines() {
@@ -86,7 +103,7 @@ fn explain_check(suite: &Suite, place: usize, text: Option<&str>, out: &mut dyn 
             writeln!(out, "{}", format!("    {line}").trim_end())?;
         }
     }
-    writeln!(out, "\nTo run only this check:\n  trenchcheck test {}", check.id)
+    writeln!(out, "\nTo run only this check:\n  trenchcheck test{from} {}", check.id)
 }
 
 /// What a check needs, and the experiments it reads, each with the line where it does so first.
@@ -155,7 +172,6 @@ fn explain_endpoints(out: &mut dyn Write) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use clap::Command;
     use insta::assert_snapshot;
 
     use super::*;
@@ -163,17 +179,20 @@ mod tests {
 
     const FILE: &str = "check: auth.missing\nsteps: []\n---\n\ncheck: auth.no-query\n\nsteps: [1]\n\n---\ncheck: rate.standard\n";
 
-    fn explained(id: &str) -> (ExitCode, String) {
-        let (mut out, mut err) = (Vec::new(), Vec::new());
-        let text_of = |file: &str| (file == "scenarios/sample.yaml").then(|| FILE.to_owned());
-        let args = ExplainArgs { id: id.to_owned() };
-        let code = explain(&args, &suite(), &text_of, &mut out, &mut err).unwrap();
-        (code, String::from_utf8([out, err].concat()).unwrap())
+    fn explained(id: &str) -> String {
+        let (suite, mut out) = (suite(), Vec::new());
+        match topic(id, &suite).unwrap() {
+            Topic::Check(place) => explain_check(&suite, place, Some(FILE), " --scenarios own", &mut out),
+            Topic::Clause(clause) => explain_clause(clause, &suite, &mut out),
+            Topic::Endpoints => explain_endpoints(&mut out),
+        }
+        .unwrap();
+        String::from_utf8(out).unwrap()
     }
 
     #[test]
     fn a_check_is_told_with_its_own_part_of_the_file() {
-        assert_snapshot!(explained("auth.no-query").1, @r#"
+        assert_snapshot!(explained("auth.no-query"), @r#"
         auth.no-query
           A valid key in the query opens nothing.
 
@@ -189,16 +208,16 @@ mod tests {
             steps: [1]
 
         To run only this check:
-          trenchcheck test auth.no-query
+          trenchcheck test --scenarios own auth.no-query
         "#);
     }
 
     #[test]
     fn a_check_is_told_with_what_it_needs_and_which_experiments_it_reads() {
-        let suite = Suite::load(&crate::scenario::Source::Builtin).unwrap();
+        let suite = Suite::load(&Source::Builtin).unwrap();
         let mut out = Vec::new();
         let args = ExplainArgs { id: "rate.concurrent".to_owned() };
-        explain(&args, &suite, &|_| None, &mut out, &mut Vec::new()).unwrap();
+        run(&args, &suite, &Source::Builtin, &mut out).unwrap();
         let said = String::from_utf8(out).unwrap();
         let part = said.split("the Authentication page\n").last().unwrap().split("Tags").next().unwrap();
         assert_snapshot!(part, @r"
@@ -217,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_clause_is_told_with_the_checks_that_enforce_it() {
-        assert_snapshot!(explained("error.401").1, @r#"
+        assert_snapshot!(explained("error.401"), @r#"
         error.401
           A missing or unknown key is answered with 401 and exactly the documented body.
 
@@ -226,14 +245,13 @@ mod tests {
         "#);
         assert!(
             explained("auth.header")
-                .1
                 .contains("No check of this suite enforces it.\n\nTouched by\nauth.no-query")
         );
     }
 
     #[test]
     fn a_clause_that_cannot_be_seen_says_why() {
-        assert_snapshot!(explained("key.shown-once").1, @r#"
+        assert_snapshot!(explained("key.shown-once"), @r#"
         key.shown-once
           The plaintext of a key is shown once, at creation, and never again.
 
@@ -243,7 +261,7 @@ mod tests {
 
     #[test]
     fn the_endpoints_are_told() {
-        assert_snapshot!(explained("endpoints").1, @r#"
+        assert_snapshot!(explained("endpoints"), @r#"
         The endpoints by the names scenarios and target files use; a target file may give other paths.
 
         events    POST  /api/v1/events              write:events
@@ -255,19 +273,13 @@ mod tests {
     }
 
     #[test]
-    fn a_slip_is_a_usage_error() {
-        let meant = "did you mean `error.401`, `error.403` or `error.429`?";
-        let expected = format!("error: no check and no clause is called `eror.401`; {meant}\n");
-        assert_eq!(explained("eror.401"), (ExitCode::Usage, expected));
+    fn a_slip_is_told_with_what_was_meant() {
+        let said = |id: &str| topic(id, &suite()).err().unwrap();
         assert_eq!(
-            explained("zzz"),
-            (ExitCode::Usage, "error: no check and no clause is called `zzz`\n".to_owned())
+            said("eror.401"),
+            "no check and no clause is called `eror.401`; did you mean `error.401`? `trenchcheck list` shows all \
+             checks with their clauses"
         );
-    }
-
-    #[test]
-    fn help_fits_a_screen_and_has_an_example() {
-        let help = ExplainArgs::augment_args(Command::new("explain")).render_long_help().to_string();
-        assert!(help.lines().count() <= 40 && help.contains("Examples:"), "{help}");
+        assert!(!said("zzz").contains("did you mean"), "{}", said("zzz"));
     }
 }

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use super::args::SelectionArgs;
 use super::reports::{ReportArgs, tell_all, written};
 use super::test::known_deviations;
-use super::{Ended, complain, fail};
+use super::{Ended, fail};
 use crate::report::ExitCode;
 use crate::run::{Options, Recording, judge_recording};
 use crate::scenario::Suite;
@@ -59,8 +59,8 @@ pub(super) fn run(args: &JudgeArgs, suite: &Suite) -> Ended {
         selected.retain(|check| played.contains(check));
     }
     if selected.is_empty() {
-        complain(&format!("none of the checks played for {} is left to judge", args.file.display()));
-        return Err(ExitCode::Usage);
+        let none = format!("none of the checks played for {} is left to judge", args.file.display());
+        return Err(fail(ExitCode::Usage)(none));
     }
     let info = recording.info();
     // A recording whose beginning is no time cannot be read.

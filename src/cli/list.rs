@@ -5,10 +5,9 @@ use std::io::{self, Write};
 use clap::Args;
 use serde::Serialize;
 
-use super::args::{IdPattern, select};
-use super::without_keys;
+use super::args::SelectionArgs;
+use super::{Ended, fail, told};
 use crate::report::{ExitCode, level_word};
-use crate::scenario::model::Level;
 use crate::scenario::{Check, Suite};
 
 /// Lists the checks, a line each: id, level, clause, what it says.
@@ -19,31 +18,13 @@ Examples:
   trenchcheck list 'auth.*' --level must
   trenchcheck list --tag limits --json")]
 pub struct ListArgs {
-    /// Ids, or globs such as `auth.*` or `*.body`; all checks without any.
-    #[arg(value_name = "PATTERN")]
-    pub patterns: Vec<IdPattern>,
+    /// Which checks.
+    #[command(flatten)]
+    pub selection: SelectionArgs,
 
-    /// Only checks at this level: must, should, rfc or observe. May be repeated.
-    #[arg(long, value_name = "LEVEL", value_parser = parse_level, value_delimiter = ',')]
-    pub level: Vec<Level>,
-
-    /// Only checks with this tag. May be repeated; one of them is enough.
-    #[arg(long, value_name = "TAG")]
-    pub tag: Vec<String>,
-
-    /// Print JSON: one array of objects.
+    /// Prints JSON: one array of objects.
     #[arg(long)]
     pub json: bool,
-}
-
-/// A level by its word.
-///
-/// # Errors
-/// With the words there are.
-pub fn parse_level(word: &str) -> Result<Level, String> {
-    const LEVELS: [Level; 4] = [Level::Must, Level::Should, Level::Rfc, Level::Observe];
-    let level = LEVELS.into_iter().find(|level| level_word(*level) == word);
-    level.ok_or_else(|| format!("the levels are {}", LEVELS.map(level_word).join(", ")))
 }
 
 /// A check, as `--json` shows it.
@@ -59,34 +40,17 @@ struct Listed<'a> {
     line: u32,
 }
 
-/// Prints the chosen checks. A pattern that matches nothing is a usage error; filters that leave
-/// nothing are not.
-///
-/// # Errors
-/// Where `out` or `err` cannot be written to.
-pub fn list(
-    args: &ListArgs,
-    suite: &Suite,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> io::Result<ExitCode> {
-    let mut checks = match select(suite, &args.patterns) {
-        Ok(checks) => checks,
-        Err(error) => {
-            writeln!(err, "error: {}", without_keys(&error.to_string()))?;
-            return Ok(ExitCode::Usage);
-        }
-    };
-    checks.retain(|check| args.level.is_empty() || args.level.contains(&check.level));
-    checks.retain(|check| args.tag.is_empty() || args.tag.iter().any(|tag| check.tags.contains(tag)));
-    if args.json {
-        let listed: Vec<_> = checks.into_iter().map(listed).collect();
-        serde_json::to_writer_pretty(&mut *out, &listed)?;
-        writeln!(out)?;
-    } else {
-        table(&checks, out)?;
-    }
-    Ok(ExitCode::Conforms)
+/// Runs the command. Words that are unknown are a usage error; filters that leave nothing are not.
+pub(super) fn run(args: &ListArgs, suite: &Suite, out: &mut dyn Write) -> Ended {
+    let chosen = args.selection.matching(suite).map_err(fail(ExitCode::Usage))?;
+    let checks: Vec<&Check> = chosen.into_iter().map(|place| &suite.checks[place]).collect();
+    Ok(told(if args.json { json(&checks, out) } else { table(&checks, out) }, ExitCode::Conforms))
+}
+
+fn json(checks: &[&Check], out: &mut dyn Write) -> io::Result<()> {
+    let listed: Vec<_> = checks.iter().map(|check| listed(check)).collect();
+    serde_json::to_writer_pretty(&mut *out, &listed)?;
+    writeln!(out)
 }
 
 fn listed(check: &Check) -> Listed<'_> {
@@ -129,17 +93,17 @@ mod tests {
         ListArgs::augment_args(Command::new("list"))
     }
 
-    fn listed(line: &str) -> (ExitCode, String) {
+    fn printed(line: &str) -> (ExitCode, String) {
         let matches = command().get_matches_from(format!("list {line}").split_whitespace());
         let args = ListArgs::from_arg_matches(&matches).unwrap();
-        let (mut out, mut err) = (Vec::new(), Vec::new());
-        let code = list(&args, &suite(), &mut out, &mut err).unwrap();
-        (code, String::from_utf8([out, err].concat()).unwrap())
+        let mut out = Vec::new();
+        let code = run(&args, &suite(), &mut out).unwrap_or_else(|code| code);
+        (code, String::from_utf8(out).unwrap())
     }
 
     #[test]
     fn a_line_for_each_check() {
-        assert_snapshot!(listed("").1, @r#"
+        assert_snapshot!(printed("").1, @r#"
         auth.missing   must     error.401         Without a key every endpoint answers 401.
         auth.no-query  must     auth.only-header  A valid key in the query opens nothing.
         rate.standard  should   limit.standard    60 a minute, and not one more.
@@ -147,32 +111,21 @@ mod tests {
     }
 
     #[test]
-    fn filters_narrow_and_need_not_leave_anything() {
-        assert_eq!(listed("*.* --level should --level rfc").1.lines().count(), 1);
-        assert_eq!(listed("--tag auth --tag rate").1.lines().count(), 3);
-        assert_eq!(listed("rate.* --tag auth"), (ExitCode::Conforms, String::new()));
-    }
-
-    #[test]
-    fn a_slip_is_a_usage_error() {
-        let expected = "error: no check is called `auth.mising`; did you mean `auth.missing`?\n";
-        assert_eq!(listed("auth.mising"), (ExitCode::Usage, expected.to_owned()));
+    fn a_slip_is_a_usage_error_and_an_empty_choice_is_none() {
+        for slip in ["auth.mising", "--tag nosuch"] {
+            assert_eq!(printed(slip), (ExitCode::Usage, String::new()));
+        }
+        assert_eq!(printed("rate.* --tag auth"), (ExitCode::Conforms, String::new()));
         assert!(command().try_get_matches_from(["list", "--level", "most"]).is_err());
     }
 
     #[test]
     fn json_is_an_array_of_checks() {
-        let listed: serde_json::Value = serde_json::from_str(&listed("auth.missing --json").1).unwrap();
+        let listed: serde_json::Value = serde_json::from_str(&printed("auth.missing --json").1).unwrap();
         let expected = serde_json::json!([{
             "id": "auth.missing", "level": "must", "clause": "error.401", "also": [], "tags": ["auth"],
             "about": "Without a key every endpoint answers 401.", "file": "scenarios/sample.yaml", "line": 1,
         }]);
         assert_eq!(listed, expected);
-    }
-
-    #[test]
-    fn help_fits_a_screen_and_has_an_example() {
-        let help = command().render_long_help().to_string();
-        assert!(help.lines().count() <= 40 && help.contains("Examples:"), "{help}");
     }
 }

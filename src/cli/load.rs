@@ -7,13 +7,13 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::compare::{ComparisonArgs, compared, page};
-use super::deployment::DeploymentArgs;
+use super::deployment::{DeploymentArgs, refused};
 use super::reports::{LoadReports, deliver};
-use super::{Ended, complain, fail, is_coloured, told};
+use super::{Ended, fail, is_coloured, say, told};
+use crate::amounts::{count, grouped, time};
 use crate::deployment::{Keys, Target};
 use crate::load::profile::{Align, Library, Rate, Shelved};
 use crate::load::{Conduct, Overrides, Plan, Shard, View, merge, play, read_back};
-use crate::report::page::{count, grouped, time};
 use crate::report::{ExitCode, Redactor};
 use crate::scenario::Source;
 
@@ -47,7 +47,7 @@ pub struct LoadArgs {
     #[command(flatten)]
     pub deployment: DeploymentArgs,
 
-    /// Requests a minute in every lane: a number, `limit`, `3 x limit` or `90% of limit`.
+    /// Requests a minute in every lane: 90, `3 x limit`.
     #[arg(long, value_name = "RATE")]
     pub rate: Option<Rate>,
 
@@ -63,19 +63,19 @@ pub struct LoadArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub batch: Option<u32>,
 
-    /// Plays a part of the keys, such as 2/4; `trenchcheck merge` makes one run of all parts.
+    /// Plays a part of the keys, such as 2/4.
     #[arg(long, value_name = "I/N", value_parser = parse_shard)]
     pub shard: Option<Shard>,
 
-    /// When the schedule begins, such as 2026-01-31T12:00:00Z: the same for all shards.
+    /// When the schedule begins: 2026-01-31T12:00:00Z.
     #[arg(long, value_name = "TIME", value_parser = parse_instant)]
     pub start_at: Option<DateTime<Utc>>,
 
-    /// Does not wait until keys have fresh windows; for profiles that ask nothing of counts.
+    /// Does not wait until keys have fresh windows.
     #[arg(long)]
     pub no_align: bool,
 
-    /// Lets goose write its own report, as .html, .md or .json.
+    /// Lets goose write its own report: .html, .md, .json.
     #[arg(long, value_name = "FILE", value_parser = parse_goose_report)]
     pub goose_report: Option<PathBuf>,
 
@@ -158,7 +158,7 @@ pub(super) async fn run(args: LoadArgs, source: Source) -> Ended {
     }
     let shelved = library.find(&args.profile).map_err(fail(ExitCode::Usage))?;
     // The embedded mock lives as long as this variable.
-    let (target, _mock) = args.deployment.find().await.map_err(fail(ExitCode::Usage))?;
+    let (target, _mock) = args.deployment.find().await.map_err(refused)?;
     let overrides = Overrides {
         rate: args.rate,
         duration: args.duration,
@@ -178,7 +178,7 @@ pub(super) async fn run(args: LoadArgs, source: Source) -> Ended {
         return Ok(told(tell(&plan, &target, &mut io::stdout()), ExitCode::Conforms));
     }
     for short in plan.falls_short() {
-        complain(&format!("note: {short}"));
+        say(&format!("note: {short}"));
     }
     let conduct = Conduct {
         allowed_hosts: args.deployment.allow_host,
@@ -222,9 +222,8 @@ fn tell(plan: &Plan, target: &Target, out: &mut dyn Write) -> io::Result<()> {
         let each = if lane.batch > 0 { format!(" of {}", lane.batch) } else { String::new() };
         writeln!(
             out,
-            "  {group}: {keys} {} key{}, {} {}{each}, {}{} a minute, {} a key, {} at once",
-            lane.role,
-            if keys == 1 { "" } else { "s" },
+            "  {group}: {}, {} {}{each}, {}{} a minute, {} a key, {} at once",
+            count(keys as u64, &format!("{} key", lane.role)),
             endpoint.method(),
             endpoint.path(),
             if rates.iter().any(|both| Some(both) != rates.first() || both.0 != both.1) {

@@ -6,6 +6,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Command};
 
+use super::{Ended, fail};
+use crate::report::ExitCode;
+
 /// Writes the manual pages of every command into a directory.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Example: trenchcheck man /usr/local/share/man/man1")]
@@ -16,10 +19,9 @@ pub struct ManArgs {
 }
 
 /// Writes the pages of `command`.
-///
-/// # Errors
-/// Where the directory cannot be written to.
-pub fn run(args: &ManArgs, command: Command) -> io::Result<()> {
-    fs::create_dir_all(&args.dir)?;
-    clap_mangen::generate_to(command, &args.dir)
+pub(super) fn run(args: &ManArgs, command: Command) -> Ended {
+    let cannot = |why: io::Error| format!("cannot write the manual pages to {}: {why}", args.dir.display());
+    let written = fs::create_dir_all(&args.dir).and_then(|()| clap_mangen::generate_to(command, &args.dir));
+    written.map_err(cannot).map_err(fail(ExitCode::Usage))?;
+    Ok(ExitCode::Conforms)
 }

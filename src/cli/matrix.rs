@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::{Ended, fail, told, without_keys};
 use crate::matrix::{Matrix, markdown, read, save_matrix};
-use crate::report::ExitCode;
+use crate::report::{ExitCode, is_standard_output};
 
 /// Lay reports of several deployments, or of one at several times, side by side, by clauses of the page.
 ///
@@ -17,7 +17,7 @@ pub struct MatrixArgs {
     #[arg(value_name = "REPORT", required = true)]
     pub reports: Vec<PathBuf>,
 
-    /// Writes the matrix as JSON (see schemas/matrix.schema.json).
+    /// Writes the matrix as JSON (see schemas/matrix.schema.json); `-` is standard output, in the place of Markdown.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
 }
@@ -29,6 +29,9 @@ pub(super) fn run(args: &MatrixArgs, out: &mut dyn Write) -> Ended {
     let matrix = Matrix::of(&reports);
     if let Some(path) = &args.json {
         save_matrix(path, &matrix).map_err(fail(ExitCode::Internal))?;
+        if is_standard_output(path) {
+            return Ok(ExitCode::Conforms);
+        }
     }
     // Reports are written without keys; one that somebody put into them since goes no further.
     let said = out.write_all(without_keys(&markdown(&matrix)).as_bytes()).and_then(|()| out.flush());

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use config::{MadeKey, Watched};
 
-use super::{complain, fail, told};
+use super::{complain, fail, say, told};
 use crate::contract::{Scope, Tier};
 use crate::mock::{
     CONTROL_PREFIX, ControlToken, Group, LimiterKind, Log, MockError, MockOptions, MockServer, Nature,
@@ -195,7 +195,7 @@ async fn follow(mock: &MockServer, args: &MockArgs, watched: &mut Option<Watched
         let changed = watched.changed().await;
         let (said, name) = (changed.and_then(|file| configure(mock, args, watched, &file)), watched.name());
         match said {
-            Ok(_) => complain(&format!("{name}: read again, and in force")),
+            Ok(_) => say(&format!("{name}: read again, and in force")),
             Err(problem) => complain(&format!("{problem}\n{name}: what was in force before stays so")),
         }
     }
@@ -230,7 +230,7 @@ fn recorder(path: &Path) -> Result<Log, String> {
     Ok(Log::new(move |line| {
         let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = file.write_all(format!("{line}\n").as_bytes()) {
-            complain(&format!("trenchcheck: cannot write {name}: {error}"));
+            complain(&format!("cannot write {name}: {error}"));
         }
     }))
 }

@@ -20,6 +20,7 @@ mod samples;
 pub mod scenarios;
 pub mod schema;
 pub mod test;
+mod watch;
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -118,60 +119,62 @@ pub fn not_understood(error: &clap::Error) -> ExitCode {
 pub fn run(cli: Cli) -> ExitCode {
     choose_colour(cli.color);
     let source = cli.scenarios.map_or(Source::Builtin, Source::Directory);
-    let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());
+    let mut out = io::stdout().lock();
     let outcome = match cli.command {
         Command::Test(args) => {
-            // The reports write to both streams themselves.
-            drop((out, err));
-            return with_suite(&source, |suite| on_runtime(test::run(*args, suite)));
+            // The reports write to it themselves.
+            drop(out);
+            if args.watch {
+                return on_runtime(watch::run(*args, source));
+            }
+            return with_suite(&source, |suite| {
+                on_runtime(async { test::play(*args, suite, &source, test::interruption()).await })
+            });
         }
         Command::Judge(args) => {
-            drop((out, err));
+            drop(out);
             return with_suite(&source, |suite| ended(judge::run(&args, &suite)));
         }
         Command::Plan(args) => {
-            return with_suite(&source, |suite| ended(plan::run(&args, &suite, &mut out)));
+            return with_suite(&source, |suite| on_runtime(plan::run(&args, &suite, &mut out)));
         }
         Command::Load(args) => {
-            drop((out, err));
+            drop(out);
             return on_runtime(load::run(*args, source));
         }
         Command::Mock(args) => {
-            drop((out, err));
+            drop(out);
             return on_runtime(async { Ok(mock::run(args).await) });
         }
         Command::Replay(args) => {
-            drop((out, err));
+            drop(out);
             return on_runtime(replay::run(*args));
         }
         Command::Mutants(args) => {
-            drop((out, err));
+            drop(out);
             return with_suite(&source, |suite| on_runtime(mutants::run(args, suite)));
         }
         Command::Merge(args) => {
-            drop((out, err));
+            drop(out);
             return ended(load::run_merge(args));
         }
         Command::Compare(args) => {
-            drop((out, err));
+            drop(out);
             return ended(compare::run(&args));
         }
         Command::List(args) => {
-            return with_suite(&source, |suite| finish(list::list(&args, &suite, &mut out, &mut err)));
+            return with_suite(&source, |suite| ended(list::run(&args, &suite, &mut out)));
         }
         Command::Explain(args) => {
-            let text_of = |file: &str| source.text_of(file);
-            return with_suite(&source, |suite| {
-                finish(explain::explain(&args, &suite, &text_of, &mut out, &mut err))
-            });
+            return with_suite(&source, |suite| ended(explain::run(&args, &suite, &source, &mut out)));
         }
         Command::Matrix(args) => return ended(matrix::run(&args, &mut out)),
         Command::Schema(args) => schema::run(&args, &mut out),
-        Command::Scenarios(args) => return finish(scenarios::run(&args, &mut err)),
+        Command::Scenarios(args) => return ended(scenarios::run(&args)),
         Command::Completions(args) => completions::registration(&args, &mut out),
-        Command::Man(args) => man::run(&args, Cli::command()),
+        Command::Man(args) => return ended(man::run(&args, Cli::command())),
     };
-    finish(outcome.map(|()| ExitCode::Conforms))
+    told(outcome, ExitCode::Conforms)
 }
 
 /// Loads the scenarios, or says everything that is wrong with them.
@@ -179,7 +182,7 @@ fn with_suite(source: &Source, then: impl FnOnce(Suite) -> ExitCode) -> ExitCode
     match Suite::load(source) {
         Ok(suite) => then(suite),
         Err(problems) => {
-            complain(&problems.render(is_coloured(&io::stderr())));
+            say(&problems.render(is_coloured(&io::stderr())));
             ExitCode::Usage
         }
     }
@@ -230,13 +233,9 @@ fn ended(how: Ended) -> ExitCode {
 /// Tells what is wrong, for a command that ends with it.
 fn fail<E: Display>(exit: ExitCode) -> impl Fn(E) -> ExitCode {
     move |error| {
-        complain(&format!("trenchcheck: {error}"));
+        complain(&error.to_string());
         exit
     }
-}
-
-fn finish(outcome: io::Result<ExitCode>) -> ExitCode {
-    outcome.unwrap_or_else(|error| told(Err(error), ExitCode::Conforms))
 }
 
 /// How it ends when all that is left is to say something. A closed pipe is no fault of ours; anything else that stops
@@ -251,9 +250,21 @@ fn told(said: io::Result<()>, exit: ExitCode) -> ExitCode {
     }
 }
 
+/// Says what is wrong. Problems of files and of the command line bring their `error:` with them.
+fn complain(problem: &str) {
+    const ERROR: &str = "error: ";
+    let prefix = if problem.starts_with(ERROR) { "" } else { ERROR };
+    say(&format!("{prefix}{problem}"));
+}
+
+/// Says what may be wrong, and does not stop anything.
+fn warn(what: &str) {
+    say(&format!("warning: {what}"));
+}
+
 /// Writes to standard error, without any key that was typed in the wrong place. If even that is closed, nobody is
 /// left to tell.
-fn complain(text: &str) {
+fn say(text: &str) {
     let _ = writeln!(io::stderr(), "{}", without_keys(text.trim_end()));
 }
 

@@ -8,13 +8,14 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::IdPattern;
 use super::test::interruption;
-use super::{Ended, complain, fail, is_coloured, told};
+use super::{Ended, fail, is_coloured, told};
 use crate::mock::{Group, Nature};
 use crate::mutants::{
     Examined, Ground, HuntError, HuntOptions, Mutant, Share, Summary, compose, hunt, mutants, print,
     save_hunt,
 };
-use crate::report::ExitCode;
+use crate::nearest::{nearest, no_such};
+use crate::report::{ExitCode, is_standard_output};
 use crate::scenario::Suite;
 
 /// Play the suite against every deviation and legal variant of the mock, and say which of them it misjudges.
@@ -70,7 +71,7 @@ pub struct MutantsArgs {
     #[arg(long)]
     pub real_time: bool,
 
-    /// Writes a JSON report (see schemas/mutants.schema.json).
+    /// Writes a JSON report (see schemas/mutants.schema.json); `-` is standard output, in the place of the table.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
 
@@ -88,19 +89,17 @@ impl MutantsArgs {
 /// A group by its name.
 fn parse_group(word: &str) -> Result<Group, String> {
     let group = Group::ALL.into_iter().find(|group| group.to_string() == word);
-    group.ok_or_else(|| format!("the groups are {}", Group::ALL.map(|group| group.to_string()).join(", ")))
+    let words = Group::ALL.map(|group| group.to_string());
+    let all = format!("the groups are {}", words.join(", "));
+    group.ok_or_else(|| no_such("group", word, words.iter().map(String::as_str), &all))
 }
 
 /// Runs the command.
 pub(super) async fn run(args: MutantsArgs, suite: Suite) -> Ended {
-    let refused = |why: String| {
-        complain(&format!("error: {why}"));
-        ExitCode::Usage
-    };
     if args.seed.is_some() && args.pairs.is_none() && args.share.is_none() {
-        return Err(refused("--seed is for --pairs and --share".to_owned()));
+        return Err(fail(ExitCode::Usage)("--seed is for --pairs and --share"));
     }
-    let chosen = choose(&args).map_err(refused)?;
+    let chosen = choose(&args).map_err(fail(ExitCode::Usage))?;
     if args.list {
         return Ok(told(list(&chosen, &mut io::stdout()), ExitCode::Conforms));
     }
@@ -120,11 +119,12 @@ pub(super) async fn run(args: MutantsArgs, suite: Suite) -> Ended {
     progress.finish_and_clear();
     let hunted = hunted.map_err(fail(ExitCode::Internal))?;
     let summary = Summary::of(&hunted, &suite);
-    if let Some(path) = &args.json
-        && let Err(error) = save_hunt(path, &hunted, &summary, now())
-    {
-        complain(&format!("a report could not be written: {error}"));
-        return Err(ExitCode::Internal);
+    if let Some(path) = &args.json {
+        let unwritten = |error: io::Error| format!("a report could not be written: {error}");
+        save_hunt(path, &hunted, &summary, now()).map_err(unwritten).map_err(fail(ExitCode::Internal))?;
+        if is_standard_output(path) {
+            return Ok(summary.exit);
+        }
     }
     Ok(told(
         print(&hunted, &summary, args.verbose, is_coloured(&io::stdout()), &mut io::stdout()),
@@ -145,13 +145,16 @@ fn choose(args: &MutantsArgs) -> Result<Vec<Mutant>, String> {
     let mut chosen = mutants();
     for pattern in &args.names {
         if !chosen.iter().any(|mutant| pattern.matches(&mutant.name)) {
-            let likeness = |mutant: &&Mutant| strsim::jaro_winkler(&mutant.name, pattern.as_str());
-            let nearest = chosen.iter().max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
-            let nearest = nearest.map_or("", |mutant| &mutant.name);
-            return Err(format!(
-                "no mutant is called `{}`; did you mean `{nearest}`? `trenchcheck mutants --list` shows all",
-                pattern.as_str()
-            ));
+            let groups = Group::ALL.map(|group| group.to_string());
+            if let Some(group) = nearest(pattern.as_str(), groups.iter().map(String::as_str)) {
+                return Err(format!(
+                    "no mutant is called `{}`; did you mean the group, `--group {group}`?",
+                    pattern.as_str()
+                ));
+            }
+            let names = chosen.iter().map(|mutant| mutant.name.as_str());
+            let all = "`trenchcheck mutants --list` shows all";
+            return Err(no_such("mutant", pattern.as_str(), names, all));
         }
     }
     let named = |mutant: &Mutant| args.names.iter().any(|pattern| pattern.matches(&mutant.name));

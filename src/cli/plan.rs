@@ -8,13 +8,13 @@ use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
 use super::args::SelectionArgs;
-use super::deployment::DeploymentArgs;
+use super::deployment::{DeploymentArgs, refused};
 use super::test::JOBS;
-use super::{Ended, fail, is_coloured, told};
+use super::{Ended, is_coloured, told};
+use crate::amounts::{count, time};
 use crate::deployment::TargetInfo;
 use crate::report::ExitCode;
 use crate::report::page::{Page, Tone};
-use crate::report::page::{count, time};
 use crate::report::timeline::{Lane, scale, seconds};
 use crate::run::{LeftOut, Plan, plan};
 use crate::scenario::Suite;
@@ -49,9 +49,10 @@ pub struct PlanArgs {
 }
 
 /// Runs the command.
-pub(super) fn run(args: &PlanArgs, suite: &Suite, out: &mut dyn Write) -> Ended {
+pub(super) async fn run(args: &PlanArgs, suite: &Suite, out: &mut dyn Write) -> Ended {
     let selected = args.selection.choose(suite)?;
-    let info = args.deployment.info().map_err(fail(ExitCode::Usage))?;
+    let (info, reach) = args.deployment.info().map_err(refused)?;
+    args.deployment.hint_at_mock(info.keys.as_deref().unwrap_or_default());
     let plan = plan(suite, &selected, &info, &args.deployment.allow_host, JOBS);
     let said = match args.json {
         true => serde_json::to_string_pretty(&document(&plan, &info))
@@ -59,6 +60,10 @@ pub(super) fn run(args: &PlanArgs, suite: &Suite, out: &mut dyn Write) -> Ended 
             .and_then(|text| writeln!(out, "{text}")),
         false => text(&plan, &info).write(out, is_coloured(&io::stdout())),
     };
+    // The plan is of use in any case, but the run would end at once.
+    if let Some(reach) = reach {
+        reach.listens(&info.base_url).await.map_err(refused)?;
+    }
     Ok(told(said, ExitCode::Conforms))
 }
 

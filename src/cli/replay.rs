@@ -9,13 +9,13 @@ use reqwest::{Client, Method, RequestBuilder};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use super::deployment::DeploymentArgs;
-use super::{Ended, fail, finish};
+use super::deployment::{DeploymentArgs, refused};
+use super::{Ended, fail, told};
+use crate::amounts::{count, time};
 use crate::contract::{ApiKey, Endpoint, Tier};
 use crate::deployment::{Key, Keys, Role, Target, TargetError, role_variable};
 use crate::mock::{Recorded, RecordedKey};
 use crate::report::ExitCode;
-use crate::report::page::{count, time};
 
 /// What belongs to a connection and not to what was said over it.
 const OF_THE_CONNECTION: [&str; 6] =
@@ -58,7 +58,7 @@ fn parse_speed(text: &str) -> Result<f64, String> {
 pub(super) async fn run(args: ReplayArgs) -> Ended {
     let recording = read(&args.file).map_err(fail(ExitCode::Usage))?;
     // The embedded mock lives as long as this variable.
-    let (target, _mock) = args.deployment.find().await.map_err(fail(ExitCode::Usage))?;
+    let (target, _mock) = args.deployment.find().await.map_err(refused)?;
     let host = target.host();
     if !target.loopback && !args.deployment.allow_host.contains(&host) {
         let requests = count(recording.len() as u64, "request");
@@ -96,7 +96,13 @@ pub(super) async fn run(args: ReplayArgs) -> Ended {
         keyring.base_url,
         time(began.elapsed())
     );
-    Ok(finish(tell(&summary, &recording, &now, &mut io::stdout())))
+    let unlike: Vec<(&Recorded, u16)> = recording
+        .iter()
+        .zip(now.iter().copied())
+        .filter(|(recorded, now)| !is_alike(recorded.status, *now))
+        .collect();
+    let exit = if unlike.is_empty() { ExitCode::Conforms } else { ExitCode::Failed };
+    Ok(told(tell(&summary, &recording, &now, &unlike, &mut io::stdout()), exit))
 }
 
 /// Reads a recording, in the order in which its requests came.
@@ -224,7 +230,13 @@ fn is_alike(then: u16, now: u16) -> bool {
 }
 
 /// Says how many answers had which status then and now, and which of them differ.
-fn tell(summary: &str, recording: &[Recorded], now: &[u16], out: &mut dyn Write) -> io::Result<ExitCode> {
+fn tell(
+    summary: &str,
+    recording: &[Recorded],
+    now: &[u16],
+    unlike: &[(&Recorded, u16)],
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let word = |status: u16| if status == 0 { "none".to_owned() } else { status.to_string() };
     let mut counts: BTreeMap<u16, [usize; 2]> = BTreeMap::new();
     for (recorded, now) in recording.iter().zip(now) {
@@ -236,21 +248,20 @@ fn tell(summary: &str, recording: &[Recorded], now: &[u16], out: &mut dyn Write)
         writeln!(out, "{:6}  {then:6}  {now:6}", word(status))?;
     }
     writeln!(out)?;
-    let unlike: Vec<_> =
-        recording.iter().zip(now).filter(|(recorded, now)| !is_alike(recorded.status, **now)).collect();
     for (Recorded { at_ms, method, path, status, .. }, now) in unlike.iter().take(MOST_TOLD) {
         let at = time(Duration::from_millis(*at_ms));
-        writeln!(out, "at {at}  {method} {path}: {} then, {} now", word(*status), word(**now))?;
+        writeln!(out, "at {at}  {method} {path}: {} then, {} now", word(*status), word(*now))?;
     }
     if unlike.len() > MOST_TOLD {
         writeln!(out, "and {} more", unlike.len() - MOST_TOLD)?;
     }
-    let (exit, said) = match unlike.len() {
-        0 => (ExitCode::Conforms, "every answer is as it was".to_owned()),
-        some => (ExitCode::Failed, format!("{some} of {} are answered otherwise", recording.len())),
-    };
-    writeln!(out, "{said} (exit code {})", exit as u8)?;
-    Ok(exit)
+    match unlike.len() {
+        0 => writeln!(out, "every answer is as it was (exit code {})", ExitCode::Conforms.code()),
+        some => {
+            let all = recording.len();
+            writeln!(out, "{some} of {all} are answered otherwise (exit code {})", ExitCode::Failed.code())
+        }
+    }
 }
 
 #[cfg(test)]

@@ -5,14 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap::ArgAction;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::{complain, is_coloured};
 use crate::load::{Outputs, RunRecord, report};
+use crate::nearest::no_such;
 use crate::report::{
     CodeQuality, Event, ExitCode, Github, Json, Junit, Redactor, Rendered, Reports, Template, Terminal,
-    TerminalOptions, Verbosity, try_out,
+    TerminalOptions, Verbosity, is_standard_output, try_out,
 };
 
 /// Which reports, and how much is told.
@@ -46,9 +48,9 @@ pub struct ReportArgs {
     #[arg(long = "reporter", value_name = "REPORT")]
     pub reporters: Vec<String>,
 
-    /// Shows every check, failure and exchange.
-    #[arg(long, short, conflicts_with = "quiet")]
-    pub verbose: bool,
+    /// Shows every check and failure; -vv every exchange.
+    #[arg(long, short, action = ArgAction::Count, conflicts_with = "quiet")]
+    pub verbose: u8,
 
     /// Shows gating causes and the last line only.
     #[arg(long, short)]
@@ -93,7 +95,8 @@ impl Kind {
                 return Err(format!("the reporter `{known}` needs a file: --reporter {known}=FILE"));
             }
             (unknown, _) => {
-                return Err(format!("no reporter is called `{unknown}`; there are {}", NAMES.join(", ")));
+                let all = format!("there are {}", NAMES.join(", "));
+                return Err(no_such("reporter", unknown, NAMES, &all));
             }
         };
         Ok(kind)
@@ -118,7 +121,7 @@ impl ReportArgs {
     /// # Errors
     /// Where two of them are to be the same file, or one cannot be written, which is said before anything is sent.
     pub(super) fn reports(&self, others: &[&Path], target_file: Option<&Path>) -> Result<Reports, String> {
-        let kinds = self.kinds()?;
+        let kinds = self.kinds(others)?;
         let files: Vec<&Path> = kinds.iter().filter_map(Kind::file).chain(others.iter().copied()).collect();
         try_all(&files)?;
         let mut reports = Reports::new(Arc::new(Redactor::default()));
@@ -144,8 +147,9 @@ impl ReportArgs {
         Ok(reports)
     }
 
-    /// The reports that are wanted. People read standard output, unless another report goes there.
-    fn kinds(&self) -> Result<Vec<Kind>, String> {
+    /// The reports that are wanted. People read standard output, unless another report goes there, which is alone then:
+    /// programs read it.
+    fn kinds(&self, others: &[&Path]) -> Result<Vec<Kind>, String> {
         let mut kinds = self.reporters.iter().map(|text| Kind::parse(text)).collect::<Result<Vec<_>, _>>()?;
         kinds.extend(self.junit.clone().map(Kind::Junit));
         kinds.extend(self.json.clone().map(Kind::Json));
@@ -154,7 +158,13 @@ impl ReportArgs {
         kinds.extend(self.gitlab.clone().map(Kind::Gitlab));
         let on_github =
             self.github || std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true");
-        let to_output = kinds.iter().any(|kind| kind.file() == Some(Path::new("-")));
+        let mut files = kinds.iter().filter_map(Kind::file).chain(others.iter().copied());
+        let to_output = files.any(is_standard_output);
+        if to_output && (self.github || kinds.iter().any(|kind| kind.file().is_none())) {
+            return Err("a report that is written to `-`, standard output, stands there alone: name a file for it, or \
+                        leave the reporters for people out"
+                .to_owned());
+        }
         if on_github && !to_output && !kinds.contains(&Kind::Github) {
             kinds.push(Kind::Github);
         }
@@ -167,10 +177,16 @@ impl ReportArgs {
 
     fn verbosity(&self) -> Verbosity {
         match (self.verbose, self.quiet) {
-            (true, _) => Verbosity::Verbose,
-            (_, true) => Verbosity::Quiet,
-            _ => Verbosity::Normal,
+            (0, true) => Verbosity::Quiet,
+            (0, false) => Verbosity::Normal,
+            (1, _) => Verbosity::Verbose,
+            _ => Verbosity::Exchanges,
         }
+    }
+
+    /// Whether every exchange is to be told.
+    pub(super) fn wants_exchanges(&self) -> bool {
+        self.verbosity() == Verbosity::Exchanges
     }
 
     fn terminal(&self) -> TerminalOptions {
@@ -238,7 +254,7 @@ pub struct LoadReports {
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
 
-    /// Leaves the run in this directory: run.json for `trenchcheck merge`, and HdrHistogram interval logs.
+    /// Leaves the run here, for `merge` and `compare`.
     #[arg(long, value_name = "DIR")]
     pub save: Option<PathBuf>,
 }
@@ -289,15 +305,20 @@ mod tests {
         };
         assert_eq!(
             refused(&named(&["junitt=a"])),
-            format!("no reporter is called `junitt`; there are {}", NAMES.join(", "))
+            format!("no reporter is called `junitt`; did you mean `junit`? there are {}", NAMES.join(", "))
         );
         assert!(refused(&named(&["json"])).contains("needs a file"));
         assert!(refused(&named(&["plain=a"])).contains("takes no file"));
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("report").display().to_string();
         assert!(refused(&named(&[&format!("json={file}"), &format!("html={file}")])).contains("two reports"));
-        let kinds = named(&["plain", "json=-"]).kinds().unwrap();
-        assert_eq!(kinds, [Kind::Plain, Kind::Json("-".into())]);
+        let kinds = |names: &[&str]| named(names).kinds(&[]).unwrap();
+        assert_eq!(kinds(&["json=-"]), [Kind::Json("-".into())]);
+        assert_eq!(kinds(&["plain", "json=a"]), [Kind::Plain, Kind::Json("a".into())]);
+        assert_eq!(ReportArgs::default().kinds(&["-".as_ref()]).unwrap(), []);
+        for name in ["plain", "terminal", "github"] {
+            assert!(refused(&named(&[name, "json=-"])).contains("stands there alone"), "{name}");
+        }
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! `trenchcheck scenarios`: the shipped scenarios as files, to read and to change.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
+use super::{Ended, fail};
 use crate::report::ExitCode;
 use crate::scenario::Source;
 
@@ -40,18 +41,11 @@ pub struct ExportArgs {
 }
 
 /// Does what is asked for.
-///
-/// # Errors
-/// Where `err` cannot be written to.
-pub fn run(args: &ScenariosArgs, err: &mut dyn Write) -> io::Result<ExitCode> {
+pub(super) fn run(args: &ScenariosArgs) -> Ended {
     let Action::Export(ExportArgs { dir }) = &args.action;
-    match export(dir) {
-        Ok(()) => Ok(ExitCode::Conforms),
-        Err(why) => {
-            writeln!(err, "error: cannot write the scenarios to {}: {why}", dir.display())?;
-            Ok(ExitCode::Usage)
-        }
-    }
+    let cannot = |why: io::Error| format!("cannot write the scenarios to {}: {why}", dir.display());
+    export(dir).map_err(cannot).map_err(fail(ExitCode::Usage))?;
+    Ok(ExitCode::Conforms)
 }
 
 /// Writes every shipped file, and touches none that is there.

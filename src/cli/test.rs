@@ -10,15 +10,16 @@ use chrono::{Days, NaiveDate, Utc};
 use tokio::sync::{mpsc, watch};
 
 use super::args::SelectionArgs;
-use super::deployment::DeploymentArgs;
+use super::deployment::{DeploymentArgs, refused};
 use super::load::parse_time;
 use super::reports::{ReportArgs, tell, written};
-use super::{Ended, complain, fail};
+use super::{Ended, fail, say};
+use crate::amounts::count;
+use crate::deployment::Keys;
 use crate::known::{DraftError, Drafted, KnownError, ListedCheck, draft, known};
-use crate::report::page::count;
 use crate::report::{CheckResult, ExitCode, KnownDeviation};
 use crate::run::{Options, record};
-use crate::scenario::Suite;
+use crate::scenario::{Source, Suite};
 use crate::system::asked_to_stop;
 
 /// How many jobs are under way at once. Most of their time is spent waiting for answers.
@@ -28,7 +29,7 @@ pub(super) const JOBS: usize = 8;
 const KNOWN: &str = "Known deviations";
 
 /// Play the contract scenarios against a deployment and say which promise is broken.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "\
 Keys come from the variables TRENCHCHECK_KEY_STANDARD, _PREMIUM, _INGESTION,
 _READ, _WRITE and _BOTH (more of a kind: _STANDARD_2, _3). Without a target, the
@@ -54,6 +55,10 @@ pub struct TestArgs {
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub within: Option<Duration>,
 
+    /// Plays again when a scenario or target file changes.
+    #[arg(long)]
+    pub watch: bool,
+
     /// Lets `should` gate.
     #[arg(long)]
     pub strict: bool,
@@ -70,42 +75,65 @@ pub struct TestArgs {
     #[arg(long, value_name = "FILE")]
     pub evidence: Option<PathBuf>,
 
-    /// Checks that are known to fail, with reasons and last days.
+    /// Checks known to fail, with reasons and dates.
     #[arg(long, value_name = "FILE", help_heading = KNOWN)]
     pub deviations: Option<PathBuf>,
 
-    /// Adds the checks that fail to a list of known deviations.
+    /// Adds the checks that fail to such a list.
     #[arg(long, value_name = "FILE", conflicts_with = "fail_fast", help_heading = KNOWN)]
     pub write_deviations: Option<PathBuf>,
 }
 
-/// Runs the command.
-pub(super) async fn run(args: TestArgs, suite: Suite) -> Ended {
+impl TestArgs {
+    /// The files that say what is played, and where.
+    pub(super) fn files(&self) -> Vec<PathBuf> {
+        let target = self.target_file().map(Path::to_owned);
+        [target, self.deviations.clone(), self.deployment.reach.env_file.clone()]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
+    fn target_file(&self) -> Option<&Path> {
+        self.deployment.target.as_deref().map(Path::new).filter(|target| target.is_file())
+    }
+}
+
+/// Plays once. Ends early when `interrupted` turns true.
+pub(super) async fn play(
+    args: TestArgs,
+    suite: Suite,
+    source: &Source,
+    interrupted: watch::Receiver<bool>,
+) -> Ended {
     let selected = args.selection.choose(&suite)?;
     // The embedded mock lives as long as this variable.
-    let (target, _mock) = args.deployment.find().await.map_err(fail(ExitCode::Usage))?;
+    let (target, _mock) = args.deployment.find().await.map_err(refused)?;
+    if let Keys::Environment(keys) = &target.keys {
+        args.deployment.hint_at_mock(keys);
+    }
     let today = Utc::now().date_naive();
     let known = known_deviations(args.deviations.as_deref(), &suite, &target.base_url, today)
         .map_err(fail(ExitCode::Usage))?;
     let further: Vec<&Path> = args.evidence.iter().map(PathBuf::as_path).collect();
-    let target_file = args.deployment.target.as_deref().filter(|target| !target.contains("://"));
-    let reports =
-        args.reports.reports(&further, target_file.map(Path::new)).map_err(fail(ExitCode::Usage))?;
+    let reports = args.reports.reports(&further, args.target_file()).map_err(fail(ExitCode::Usage))?;
     let own_url = args.deployment.target.is_some().then(|| target.base_url.clone());
     let (sender, receiver) = mpsc::unbounded_channel();
     let runtime = tokio::runtime::Handle::current();
     let reporting = tokio::task::spawn_blocking(move || runtime.block_on(tell(reports, receiver)));
+    let again = Some(args.deployment.again(source));
     let options = Options {
         strict: args.strict,
         rfc: args.rfc,
         fail_fast: args.fail_fast,
-        verbose: args.reports.verbose,
+        verbose: args.reports.wants_exchanges(),
         allowed_hosts: args.deployment.allow_host,
         jobs: JOBS,
         within: args.within,
         known,
+        again,
     };
-    let played = record(Arc::new(suite), Arc::new(target), &selected, options, sender, interruption()).await;
+    let played = record(Arc::new(suite), Arc::new(target), &selected, options, sender, interrupted).await;
     let mut unwritten = reporting.await.unwrap_or_else(|error| vec![io::Error::other(error)]);
     let (results, exit, recording) = played.map_err(fail(ExitCode::Internal))?;
     unwritten.extend(args.evidence.as_deref().and_then(|path| recording.save(path).err()));
@@ -137,7 +165,7 @@ fn drafted(path: &Path, results: &[CheckResult], base_url: Option<&str>) -> Resu
     let shown = path.display();
     let Drafted { added, kept } =
         draft(path, results, base_url, today.checked_add_days(DAYS).unwrap_or(today))?;
-    complain(&match added {
+    say(&match added {
         0 => format!("{shown}: nothing to add"),
         _ => format!(
             "{shown}: {} added, {kept} left as they were; fill in the reasons, then play with --deviations {shown}",

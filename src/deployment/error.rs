@@ -10,10 +10,10 @@ pub enum TargetError {
     /// This is no base URL, for this reason.
     #[error("`{0}` is no base URL ({1}); expected something like https://app.trenchcoat.com")]
     BadUrl(String, String),
-    /// No key variable is set and the target is no mock.
+    /// No key variable is set, and no mock makes keys.
     #[error(
-        "no keys for {url}: none of the variables {variables} is set, and it is no mock on this machine; \
-         export at least one, for example {example}=…"
+        "no keys for {url}: none of the variables {variables} is set; export at least one, for example {example}=…, or \
+         take a mock's own with --keys mock"
     )]
     NoKeys {
         /// The target.
@@ -23,6 +23,9 @@ pub enum TargetError {
         /// One to begin with.
         example: String,
     },
+    /// Nobody listens at this URL.
+    #[error("nobody answers at {0}: {1}")]
+    Unreachable(String, String),
     /// This variable holds something that is no key, and is not shown.
     #[error("the variable {0} holds no usable key: {1}")]
     BadKey(String, crate::contract::InvalidApiKey),

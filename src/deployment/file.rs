@@ -9,14 +9,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::keys::{default_keys, merge_same, read_key};
-use super::reach::{HttpVersions, ReachEntry};
+use super::reach::{HttpVersions, Reach, ReachEntry, ReachError};
 use super::{
     CONTROL_TOKEN_VARIABLE, Control, Envelope, Key, Keys, Role, Target, TargetError, TargetInfo,
     is_this_machine, role_variable,
 };
 use crate::contract::{ApiKey, Endpoint, Limits, Scope, Tier};
 use crate::scenario::words::Span;
-use crate::yaml::{Problem, Problems, Spanned, read_document};
+use crate::yaml::{At, Problem, Problems, Spanned, read_document};
 
 /// How long one request may take unless the file says otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -25,7 +25,8 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum KeysFrom {
-    /// The environment where a key variable is set; else a mock's control API where one answers.
+    /// The environment where a key variable is set; else, unless the file names keys, a mock's control API where one answers
+    /// on this machine.
     #[default]
     Auto,
     /// Environment variables only; waits take real time.
@@ -63,24 +64,24 @@ pub struct TargetFile {
     /// Header fields that go with every request, by their names. `$NAME` in a value is the environment variable of that name,
     /// and as secret as a key.
     #[serde(default)]
-    pub headers: BTreeMap<String, String>,
+    pub headers: BTreeMap<String, Spanned<String>>,
     /// A PEM file with the certificates of authorities that are trusted besides the system's; beside this file, unless its
     /// path is absolute.
-    pub ca: Option<PathBuf>,
+    pub ca: Option<Spanned<PathBuf>>,
     /// A PEM file with a client certificate and its private key.
-    pub client_certificate: Option<PathBuf>,
+    pub client_certificate: Option<Spanned<PathBuf>>,
     /// Whether certificates are not checked at all.
     #[serde(default)]
     pub insecure: bool,
     /// The proxy for every request, such as `http://proxy.example:3128`. Without it, HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and
     /// NO_PROXY say. This machine is never asked through a proxy.
-    pub proxy: Option<String>,
+    pub proxy: Option<Spanned<String>>,
     /// The version of HTTP, where it is not to be agreed on.
     #[serde(default)]
     pub http: HttpVersions,
     /// Addresses to use in the place of those that names have, such as `api.example: 127.0.0.1`.
     #[serde(default)]
-    pub resolve: BTreeMap<String, String>,
+    pub resolve: BTreeMap<String, Spanned<String>>,
 }
 
 /// One key of a target file.
@@ -213,8 +214,7 @@ impl TargetFile {
         lookup: &(dyn Fn(&str) -> Option<OsString> + Sync),
     ) -> Result<Target, TargetError> {
         let TargetInfo { base_url, loopback, limits, keys } = self.info(name, text, lookup)?;
-        let folder = Path::new(name).parent().unwrap_or(Path::new(""));
-        let reach = self.reach().overridden(flags).resolve(folder, lookup)?;
+        let reach = self.reach(name, text, flags, lookup)?;
         let token = lookup(CONTROL_TOKEN_VARIABLE).filter(|token| !token.is_empty());
         let token = token.map(OsString::into_string).transpose().map_err(|_| TargetError::BadToken)?;
         let no_mock = |error| match self.keys_from {
@@ -224,6 +224,7 @@ impl TargetFile {
         let keys = match keys {
             Some(keys) => Keys::Environment(keys),
             None => {
+                reach.listens(&base_url).await?;
                 Keys::Mock(Control::connect_with(&base_url, &reach, token.as_deref()).await.map_err(no_mock)?)
             }
         };
@@ -241,16 +242,55 @@ impl TargetFile {
         })
     }
 
-    /// What the file says about the way there.
-    fn reach(&self) -> ReachEntry {
-        ReachEntry {
-            headers: self.headers.clone(),
-            ca: self.ca.clone(),
-            client_certificate: self.client_certificate.clone(),
+    /// The way there, as the file and `flags` say. Arguments are those of [`TargetFile::resolve`].
+    ///
+    /// # Errors
+    /// [`TargetError::Reach`], or [`TargetError::BadFile`] where the file says what is wrong.
+    pub fn reach(
+        &self,
+        name: &str,
+        text: &str,
+        flags: &ReachEntry,
+        lookup: &dyn Fn(&str) -> Option<OsString>,
+    ) -> Result<Reach, TargetError> {
+        let values = |map: &BTreeMap<String, Spanned<String>>| {
+            map.iter().map(|(name, value)| (name.clone(), value.value.clone())).collect()
+        };
+        let entry = ReachEntry {
+            headers: values(&self.headers),
+            ca: self.ca.as_ref().map(|path| path.value.clone()),
+            client_certificate: self.client_certificate.as_ref().map(|path| path.value.clone()),
             insecure: self.insecure,
-            proxy: self.proxy.clone(),
+            proxy: self.proxy.as_ref().map(|url| url.value.clone()),
             http: self.http,
-            resolve: self.resolve.clone(),
+            resolve: values(&self.resolve),
+        };
+        let folder = Path::new(name).parent().unwrap_or(Path::new(""));
+        entry.overridden(flags).resolve(folder, lookup).map_err(|error| match self.place(&error, flags) {
+            // A value may be a secret.
+            Some(at) => {
+                let problem = Problem::at(name, text, at, error.to_string()).without_the_rest();
+                TargetError::BadFile(problem.into())
+            }
+            None => error.into(),
+        })
+    }
+
+    /// Where in the file the fault is, unless it is in the flags.
+    fn place(&self, error: &ReachError, flags: &ReachEntry) -> Option<At> {
+        match error {
+            ReachError::Header { name, .. } => {
+                let is_flag = flags.headers.keys().any(|flag| flag.eq_ignore_ascii_case(name));
+                self.headers.get(name).filter(|_| !is_flag).map(|value| value.at)
+            }
+            ReachError::Certificate { path, .. } => {
+                let mut files = [&self.ca, &self.client_certificate].into_iter().flatten();
+                files.find(|file| file.value == *path).map(|file| file.at)
+            }
+            ReachError::Proxy(_) if flags.proxy.is_some() => None,
+            ReachError::Proxy(_) => self.proxy.as_ref().map(|url| url.at),
+            ReachError::Address { host, .. } if flags.resolve.contains_key(host) => None,
+            ReachError::Address { host, .. } => self.resolve.get(host).map(|address| address.at),
         }
     }
 
@@ -265,15 +305,20 @@ impl TargetFile {
         text: &str,
         lookup: &dyn Fn(&str) -> Option<OsString>,
     ) -> Result<TargetInfo, TargetError> {
-        let problems: Vec<_> = self
+        let mut problems: Vec<_> = self
             .keys
             .iter()
             .filter(|entry| entry.role.is_none() && entry.scopes.is_empty())
             .map(|entry| Problem::at(name, text, entry.at, "a key needs a role, or its scopes"))
             .collect();
+        let found = base_url(self.base_url.as_ref().map_or("", |url| url.as_str()));
+        if !text.is_empty() {
+            problems.extend(found.as_ref().err().map(|error| self.bad_url(name, text, error)));
+        }
         if let Some(problems) = Problems::new(problems) {
             return Err(TargetError::BadFile(problems));
         }
+        let (base_url, loopback) = found?;
         let mut keys = Vec::new();
         for entry in &self.keys {
             if let Some(secret) = read_key(&entry.env, lookup)? {
@@ -284,15 +329,24 @@ impl TargetFile {
             keys = default_keys(lookup)?;
         }
         let keys = merge_same(keys)?;
-        let (base_url, loopback) = base_url(self.base_url.as_ref().map_or("", |url| url.as_str()))?;
         let keys = match self.keys_from {
             KeysFrom::Mock => None,
             KeysFrom::Auto | KeysFrom::Environment if !keys.is_empty() => Some(keys),
-            // Nobody else's machine is asked whether it is a mock.
-            KeysFrom::Auto if loopback => None,
+            // Nobody else's machine is asked whether it is a mock, nor one for which the file names keys.
+            KeysFrom::Auto if loopback && self.keys.is_empty() => None,
             KeysFrom::Auto | KeysFrom::Environment => return Err(self.no_keys(&base_url)),
         };
         Ok(TargetInfo { base_url, loopback, limits: self.limits.by_tier(), keys })
+    }
+
+    /// What is wrong with the file's base URL, at its place.
+    fn bad_url(&self, name: &str, text: &str, error: &TargetError) -> Problem {
+        let Some(given) = &self.base_url else {
+            let missing = Problem::at(name, text, At::default(), "`base_url` is missing");
+            return missing.help("say where the API is, such as `base_url: https://app.trenchcoat.com`");
+        };
+        let problem = Problem::at(name, text, given.at, error.to_string());
+        if may_hold_a_secret(given) { problem.without_the_rest() } else { problem }
     }
 
     fn no_keys(&self, base_url: &str) -> TargetError {
@@ -306,10 +360,14 @@ impl TargetFile {
     }
 }
 
+/// Whether the URL has a user name, a query or a fragment.
+fn may_hold_a_secret(url: &str) -> bool {
+    url.contains(['@', '?', '#'])
+}
+
 /// Checks a base URL, cuts its trailing slash, and tells whether its host is this machine.
 fn base_url(text: &str) -> Result<(String, bool), TargetError> {
-    // What stands in a user name, a query or a fragment may be a secret.
-    let shown = if text.contains(['@', '?', '#']) { "<hidden>" } else { text };
+    let shown = if may_hold_a_secret(text) { "<hidden>" } else { text };
     let bad = |why: &str| TargetError::BadUrl(shown.to_owned(), why.to_owned());
     if text.is_empty() {
         return Err(bad("it is empty; give it with --target or as base_url"));

@@ -4,14 +4,20 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, ClientBuilder, Identity, NoProxy, Proxy, Url};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
-use super::is_this_machine;
+use super::{TargetError, is_this_machine};
 use crate::contract::ApiKey;
+
+/// How long a connection may take where nothing but that is tried.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the target file, or the command line, says about the way to a deployment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -221,6 +227,31 @@ impl Reach {
         Ok(builder.default_headers(self.headers.clone()))
     }
 
+    /// Finds out whether somebody listens at a URL, and sends nothing. Behind a proxy only the proxy could tell.
+    ///
+    /// # Errors
+    /// [`TargetError::Unreachable`] where nobody does.
+    pub async fn listens(&self, base_url: &str) -> Result<(), TargetError> {
+        let Ok(url) = Url::parse(base_url) else { return Ok(()) };
+        let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else { return Ok(()) };
+        if !is_loopback(base_url) && (self.proxy.is_some() || proxy_in_environment(url.scheme())) {
+            return Ok(());
+        }
+        let given = self.resolve.iter().find(|(name, _)| name == host).map(|(_, address)| *address);
+        let connect = async || match given {
+            Some(address) if address.port() == 0 => TcpStream::connect((address.ip(), port)).await,
+            Some(address) => TcpStream::connect(address).await,
+            None => TcpStream::connect((host.trim_matches(['[', ']']), port)).await,
+        };
+        let why = match timeout(PATIENCE, connect()).await {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(error)) if error.get_ref().is_none() => error.kind().to_string(),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no connection within {} s", PATIENCE.as_secs()),
+        };
+        Err(TargetError::Unreachable(base_url.to_owned(), why))
+    }
+
     /// Header fields that go with every request.
     pub(crate) fn headers(&self) -> &HeaderMap {
         &self.headers
@@ -238,15 +269,16 @@ impl Reach {
 
     /// Whether connections of our own, without the client library, go where its connections go.
     pub(crate) fn is_direct(&self, base_url: &str) -> bool {
-        let by_proxy = !is_loopback(base_url) && (self.proxy.is_some() || proxy_in_environment());
+        let by_proxy = !is_loopback(base_url) && (self.proxy.is_some() || proxy_in_environment("http"));
         self.resolve.is_empty() && self.http != HttpVersions::Http2 && !by_proxy
     }
 }
 
-/// Whether a proxy is set for plain HTTP, where those who write by hand ask: the client library knows the rest.
-fn proxy_in_environment() -> bool {
-    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"].iter().any(is_set)
+/// Whether a proxy is set for a scheme, where those who connect by hand ask: the client library knows the rest.
+fn proxy_in_environment(scheme: &str) -> bool {
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let names = [format!("{scheme}_proxy"), "all_proxy".to_owned()];
+    names.iter().any(|name| is_set(name) || is_set(&name.to_uppercase()))
 }
 
 fn is_loopback(base_url: &str) -> bool {

@@ -11,10 +11,11 @@ use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::nearest::nearest;
 use crate::report::{CheckResult, KnownDeviation, Verdict, save};
 use crate::scenario::model::Level;
 use crate::yaml::{At, Spanned};
-use crate::yaml::{Problem, Problems, nearest, read_document};
+use crate::yaml::{Problem, Problems, read_document};
 
 /// The checks a deployment is known to fail.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -91,7 +92,7 @@ fn read(
 ) -> Result<BTreeMap<String, KnownDeviation>, Problems> {
     let file: DeviationsFile = read_document(name, text)?;
     let mut problems = Vec::new();
-    let mut complain = |at: At, what: String, help: &str, nearest: Option<String>| {
+    let mut complain = |at: At, what: String, help: &str, nearest: Option<&str>| {
         let problem = Problem::at(name, text, at, what).nearest(nearest);
         problems.push(if help.is_empty() { problem } else { problem.help(help) });
     };

@@ -15,8 +15,8 @@ use super::record::{Outcome, RunRecord, WindowCounts, groups};
 use super::series::{Quantile, Series, digits};
 use super::times::Times;
 use super::verdict::{LoadVerdict, judge};
+use crate::amounts::grouped;
 use crate::report::ExitCode;
-use crate::report::page::grouped;
 
 /// How many standard deviations an interval of 95 in 100 has on either side.
 const WIDTH: f64 = 1.96;

@@ -11,7 +11,7 @@ use super::record::{LaneRecord, Outcome, RunRecord, WindowCounts, groups};
 use super::series::{Quantile, Series, ms};
 use super::thresholds::{ACHIEVED_RATE, Beside, Thresholds, TimeLimit};
 use super::times::Times;
-use crate::report::page::{count, grouped, time};
+use crate::amounts::{count, grouped, time};
 use crate::scenario::words::Amount;
 
 /// What a threshold says something about.

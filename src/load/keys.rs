@@ -13,6 +13,7 @@ use super::error::LoadError;
 use super::plan::{LanePlan, Plan};
 use super::profile::{Align, Request};
 use super::record::Outcome;
+use crate::amounts::count;
 use crate::contract::{Tier, WINDOW_SECONDS};
 use crate::deployment::{Envelope, Key, Keys, Role, Target, role_variable};
 use crate::payload::Payloads;
@@ -214,9 +215,9 @@ fn choose(given: &[Key], lane: &LanePlan) -> Result<Key, LoadError> {
     fitting.sort_by_key(|key| lane.role.preference(key));
     fitting.get(lane.nth_of_role as usize).map(|key| (*key).clone()).ok_or_else(|| {
         LoadError::Keys(format!(
-            "the lane `{}` needs {} keys of the role {}, and there are {}; export {}=…",
+            "the lane `{}` needs {} of the role {}, but found {}; export {}=…",
             lane.record.name,
-            lane.nth_of_role + 1,
+            count(u64::from(lane.nth_of_role) + 1, "key"),
             lane.role,
             fitting.len(),
             role_variable(lane.role, lane.nth_of_role + 1)

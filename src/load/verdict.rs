@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::findings::{About, Finding, findings};
 use super::merge::list;
 use super::record::{LaneRecord, RunRecord};
+use crate::amounts::grouped;
 use crate::report::ExitCode;
-use crate::report::page::grouped;
 
 /// The verdict on a load run. The first line that applies decides:
 ///

@@ -138,7 +138,13 @@ pub(super) fn judge(mutant: &Mutant, results: &[CheckResult], whole_suite: bool,
     let failed = |result: &&CheckResult| result.verdict == Verdict::Fail;
     let came_to = |id: &str| results.iter().find(|result| result.id == id);
     // It failed, or another one that failed explains why it need not.
-    let noticed = |result: &CheckResult| failed(&result) || result.verdict.word() == "explained";
+    // In a whole suite that includes one that was blocked by it: which of them came first is chance.
+    let is_ours = |cause: &String| named_by.contains(&cause.as_str());
+    let noticed = |result: &CheckResult| {
+        failed(&result)
+            || result.verdict.word() == "explained"
+            || whole_suite && result.cause.as_ref().is_some_and(is_ours)
+    };
     let catches = |result: &&CheckResult| failed(result) && named_by.contains(&result.id.as_str());
     let caught_by: Vec<String> = results.iter().filter(catches).map(|result| result.id.clone()).collect();
     let missed_by = named_by.iter().filter(|id| !mutant.is_composed() && !came_to(id).is_some_and(noticed));
@@ -294,6 +300,21 @@ mod tests {
         assert_eq!(said(&[fail("events.per-key")]).outcome, Outcome::Weak, "it does not name it");
         let conforming = judge(&mutant(CONFORMING), &[fail("auth.other")], true, Duration::ZERO);
         assert_eq!((conforming.outcome, conforming.foreign.len()), (Outcome::Accused, 0));
+    }
+
+    #[test]
+    fn in_a_whole_suite_a_check_that_another_of_its_own_blocks_has_not_missed() {
+        let fail = result("rate.per-key", Level::Must, Verdict::Fail);
+        let blocked = |cause: &str| CheckResult {
+            cause: Some(cause.to_owned()),
+            ..result("rate.per-key-same-owner", Level::Must, Verdict::Blocked("it is not known".to_owned()))
+        };
+        let missed_by = |cause: &str, whole_suite: bool| {
+            judge(&mutant(WRONG), &[fail.clone(), blocked(cause)], whole_suite, Duration::ZERO).missed_by
+        };
+        assert_eq!(missed_by("rate.per-key", true), Vec::<&str>::new());
+        assert_eq!(missed_by("rate.per-key", false), ["rate.per-key-same-owner"]);
+        assert_eq!(missed_by("auth.other", true), ["rate.per-key-same-owner"]);
     }
 
     #[test]

@@ -58,7 +58,7 @@ pub struct Mutant {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadComposition {
     /// There is no such deviation.
-    #[error("no deviation is called `{}`; did you mean `{}`?", .0.name, .0.nearest)]
+    #[error(transparent)]
     Unknown(#[from] UnknownDeviation),
     /// Two of them do not get along.
     #[error(transparent)]
@@ -316,7 +316,7 @@ mod tests {
         let said = |text: &str| text.parse::<Mutant>().unwrap_err().to_string();
         assert_eq!(
             said("accept-bearer+accept-cooky"),
-            "no deviation is called `accept-cooky`; did you mean `accept-cookie`?"
+            "no deviation is called `accept-cooky`; did you mean `accept-cookie`? `trenchcheck mock --list` shows all"
         );
         assert!(said("accept-bearer+jitter").contains("`jitter` is no single deviation"));
         assert!(said("accept-bearer").contains("only one"));

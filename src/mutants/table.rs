@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::hunt::Hunt;
 use super::judge::{Examined, Outcome};
 use super::summary::{GroupCount, Summary};
+use crate::amounts::{count, time};
 use crate::report::ExitCode;
 use crate::report::page::{Page, Tone};
-use crate::report::page::{count, time};
 
 /// Writes the table. `every` gives each mutant its row.
 ///

@@ -67,7 +67,7 @@ pub enum Event {
         /// The variables that hold its keys.
         keys: Vec<String>,
     },
-    /// One exchange with the target; shown with `--verbose`.
+    /// One exchange with the target; shown with `-vv`.
     Exchange {
         /// The check's id.
         id: String,
@@ -97,6 +97,27 @@ pub struct RunInfo {
     pub rfc: bool,
     /// When the run began, RFC 3339 in UTC.
     pub started_at: String,
+    /// The command line that plays it again, without the checks.
+    pub again: String,
+}
+
+impl RunInfo {
+    /// The command line with which a deployment is played, where nothing else is known of how it was.
+    pub fn plays(base_url: Option<&str>) -> String {
+        base_url.map_or_else(|| PLAY.to_owned(), |url| format!("{PLAY} --target {url}"))
+    }
+}
+
+/// What plays checks.
+const PLAY: &str = "trenchcheck test";
+
+/// The command line that shows the failure of a check again, such that it gates as it did.
+pub(crate) fn plays_again(again: &str, check: &str, level: Level, strict: bool, rfc: bool) -> String {
+    match level {
+        Level::Should if strict => format!("{again} --strict {check}"),
+        Level::Rfc if rfc => format!("{again} --rfc {check}"),
+        _ => format!("{again} {check}"),
+    }
 }
 
 /// What a check came to.

@@ -3,8 +3,9 @@
 use similar::{ChangeTag, TextDiff};
 
 use super::event::{CheckResult, Exchange, Failure, Verdict};
+use super::page::level_word;
 use super::page::{Page, Tone};
-use super::page::{level_word, time};
+use crate::amounts::{count, time};
 use crate::contract::clause;
 
 /// So many lines of a body are shown.
@@ -117,6 +118,6 @@ pub(super) fn exchange(page: &mut Page, indent: usize, exchange: &Exchange) {
     }
     let more = lines.count();
     if more > 0 {
-        page.line(indent + 2, &[(Tone::Dim, &format!("… {more} more lines"))]);
+        page.line(indent + 2, &[(Tone::Dim, &format!("… {}", count(more as u64, "more line")))]);
     }
 }

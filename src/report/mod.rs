@@ -19,8 +19,8 @@ mod sink;
 mod terminal;
 pub(crate) mod timeline;
 
-pub(crate) use event::millis;
 pub use event::{Cause, CheckResult, Event, Exchange, Failure, KnownDeviation, RunInfo, RunSummary, Verdict};
+pub(crate) use event::{millis, plays_again};
 pub use exit::ExitCode;
 pub use github::Github;
 pub use gitlab::CodeQuality;
@@ -32,7 +32,7 @@ pub use redact::Redactor;
 pub(crate) use rendered::environment;
 pub use rendered::{Rendered, Template};
 pub use results::could_not_check;
-pub(crate) use save::{save, try_out};
+pub(crate) use save::{is_standard_output, save, try_out};
 pub use sink::{Reporter, Reports};
 pub use terminal::{Terminal, TerminalOptions, Verbosity};
 pub use timeline::{Lane, Stretch, Timeline};

@@ -16,12 +16,12 @@ use super::event::{CheckResult, Event, RunSummary};
 use super::failure;
 use super::json::document;
 use super::key_use::KeyUses;
-use super::page;
 use super::page::Page;
 use super::results::Record;
 use super::results::causes;
 use super::save::save;
 use super::sink::Reporter;
+use crate::amounts::{count, time};
 use crate::contract::clause;
 
 /// What a report looks like.
@@ -92,7 +92,9 @@ impl Heard {
             let of_cause = |result: &&CheckResult| Some(result.id.as_str()) == cause["check"].as_str();
             let check = self.record.results.iter().find(of_cause);
             cause["file"] = json!(check.map(|check| &check.file));
-            cause["in_full"] = json!(check.map(in_full));
+            if template == Template::Markdown {
+                cause["in_full"] = json!(check.map(in_full));
+            }
             let promise = cause["clause"].as_str().and_then(clause).map(|clause| clause.promise);
             cause["promise"] = json!(promise);
         }
@@ -124,9 +126,9 @@ pub(crate) fn environment() -> Result<Environment<'static>, Error> {
     let mut all = Environment::new();
     all.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     all.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
-    all.add_filter("count", |number: u64, thing: &str| page::count(number, thing));
-    all.add_filter("time", |ms: u64| page::time(Duration::from_millis(ms)));
-    all.add_filter("seconds", |seconds: f64| page::time(Duration::from_secs_f64(seconds.max(0.0))));
+    all.add_filter("count", |number: u64, thing: &str| count(number, thing));
+    all.add_filter("time", |ms: u64| time(Duration::from_millis(ms)));
+    all.add_filter("seconds", |seconds: f64| time(Duration::from_secs_f64(seconds.max(0.0))));
     all.add_filter("short_key", |name: &str| name.trim_start_matches("TRENCHCHECK_KEY_").to_lowercase());
     all.add_filter("told", |counts: Serde<Value>| told(&counts));
     all.add_filter("tone", tone);

@@ -3,9 +3,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::event::{Cause, CheckResult, Event, RunInfo, RunSummary, Verdict};
+use super::event::{Cause, CheckResult, Event, RunInfo, RunSummary, Verdict, plays_again};
 use crate::contract::{CLAUSES, Clause, Coverage};
-use crate::scenario::model::Level;
 
 /// What has been heard of a run.
 #[derive(Default)]
@@ -110,6 +109,13 @@ pub(super) struct ClauseTally {
     pub(super) not_observable: Option<&'static str>,
 }
 
+impl ClauseTally {
+    /// Whether a check that enforces it was in the run.
+    pub(super) fn is_played(&self) -> bool {
+        self.counts != Counts::default()
+    }
+}
+
 /// Every clause of the page in the page's order, then those the results name besides.
 pub(super) fn by_clause(results: &[CheckResult]) -> Vec<ClauseTally> {
     let mut tallies: Vec<ClauseTally> =
@@ -170,22 +176,15 @@ fn of_its_own(result: &CheckResult, info: Option<&RunInfo>) -> Option<Cause> {
         return None;
     }
     let (failure, others) = result.failures.split_first()?;
-    let mut again = "trenchcheck test".to_owned();
-    if let Some(info) = info {
-        again.push_str(&format!(" --target {}", info.target));
-        match result.level {
-            Level::Should if info.strict => again.push_str(" --strict"),
-            Level::Rfc if info.rfc => again.push_str(" --rfc"),
-            _ => {}
-        }
-    }
+    let (strict, rfc) = info.map_or((false, false), |info| (info.strict, info.rfc));
+    let again = info.map_or_else(|| RunInfo::plays(None), |info| info.again.clone());
     Some(Cause {
         check: result.id.clone(),
         clause: result.clause.clone(),
         says: failure.what.clone(),
         failure: failure.clone(),
         more: u32::try_from(others.len()).unwrap_or(u32::MAX),
-        again: format!("{again} {}", result.id),
+        again: plays_again(&again, &result.id, result.level, strict, rfc),
         gates: result.verdict == Verdict::Fail,
         explains: Vec::new(),
     })
@@ -249,6 +248,7 @@ mod tests {
     use super::*;
     use crate::report::Event;
     use crate::report::samples::{bad, result, run};
+    use crate::scenario::model::Level;
 
     fn told(events: &[Event]) -> (Vec<CheckResult>, Option<RunInfo>, RunSummary) {
         let (mut results, mut info, mut summary) = (Vec::new(), None, None);

@@ -113,6 +113,7 @@ pub(super) fn run() -> Vec<Event> {
         strict: false,
         rfc: true,
         started_at: "2026-01-02T03:04:05Z".to_owned(),
+        again: "trenchcheck test --target http://127.0.0.1:8080".to_owned(),
     })];
     let of = |clause: &str, result: CheckResult| CheckResult { clause: clause.to_owned(), ..result };
     let results = [

@@ -5,8 +5,10 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// The path that stands for standard output.
-const STANDARD_OUTPUT: &str = "-";
+/// Whether a path stands for standard output.
+pub(crate) fn is_standard_output(path: &Path) -> bool {
+    path == Path::new("-")
+}
 
 /// Writes `text` to a file beside `path` and renames it, so that nobody ever reads half a report.
 ///
@@ -14,7 +16,7 @@ const STANDARD_OUTPUT: &str = "-";
 /// pipe), and what cannot be replaced (a file that is mounted), is written to as it is. `-` is standard output. What cannot be
 /// written is not lost: it goes to standard error.
 pub(crate) fn save(path: &Path, text: &[u8]) -> io::Result<()> {
-    if path == Path::new(STANDARD_OUTPUT) {
+    if is_standard_output(path) {
         let mut out = io::stdout().lock();
         return out.write_all(text).and_then(|()| out.flush());
     }
@@ -34,7 +36,7 @@ pub(crate) fn save(path: &Path, text: &[u8]) -> io::Result<()> {
 /// # Errors
 /// Where it cannot be written.
 pub(crate) fn try_out(path: &Path) -> io::Result<()> {
-    if path == Path::new(STANDARD_OUTPUT) {
+    if is_standard_output(path) {
         return Ok(());
     }
     let open = || {

@@ -34,7 +34,7 @@ impl RunState {
 
     pub(super) fn has_failed(&mut self) -> bool {
         let judged = self.judge();
-        let (results, _) = causes::attribute(&self.run.suite, judged, &self.run.options, None);
+        let (results, _) = causes::attribute(&self.run.suite, judged, &self.run.options, "");
         results.iter().any(|result| result.verdict == Verdict::Fail)
     }
 

@@ -8,24 +8,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Options;
 use super::judge::Judged;
 use crate::contract::Scope;
-use crate::report::{Cause, CheckResult, Failure, KnownDeviation, Verdict};
+use crate::report::{Cause, CheckResult, Failure, KnownDeviation, Verdict, plays_again};
 use crate::scenario::Suite;
 use crate::scenario::model::Level;
 
-/// What the checks of a run come to: a result for each, and what is wrong, each cause once, the gravest first.
+/// What the checks of a run come to: a result for each, and what is wrong, each cause once, the gravest first. `again` is the
+/// command line that plays them again.
 pub(crate) fn attribute(
     suite: &Suite,
     judged: Vec<Judged>,
     options: &Options,
-    base_url: Option<&str>,
+    again: &str,
 ) -> (Vec<CheckResult>, Vec<Cause>) {
     let roots = roots(suite, &judged, options);
     let mut causes: BTreeMap<String, Cause> = BTreeMap::new();
     for judged in judged.iter().filter(|judged| !judged.failures.is_empty()) {
         let check = &suite.checks[judged.check];
         if !roots.contains_key(&check.id) {
-            let gates = gates(check.level, options) && !options.known.contains_key(&check.id);
-            causes.insert(check.id.clone(), cause(suite, judged, gates, base_url));
+            causes.insert(check.id.clone(), cause(suite, judged, options, again));
         }
     }
     for (explained, root) in &roots {
@@ -146,7 +146,7 @@ fn gates(level: Level, options: &Options) -> bool {
     }
 }
 
-fn cause(suite: &Suite, judged: &Judged, gates: bool, base_url: Option<&str>) -> Cause {
+fn cause(suite: &Suite, judged: &Judged, options: &Options, again: &str) -> Cause {
     let check = &suite.checks[judged.check];
     let shown = judged.failures.iter().find(|failure| failure.exchange.is_some());
     let failure = shown.or(judged.failures.first()).cloned();
@@ -160,15 +160,14 @@ fn cause(suite: &Suite, judged: &Judged, gates: bool, base_url: Option<&str>) ->
         exchange: None,
         curl: None,
     });
-    let target = base_url.map_or_else(String::new, |url| format!(" --target {url}"));
     Cause {
         check: check.id.clone(),
         clause: check.clause.clone(),
         says: failure.what.clone(),
         more: u32::try_from(judged.failures.len().saturating_sub(1)).unwrap_or(u32::MAX),
         failure,
-        again: format!("trenchcheck test{target} {}", check.id),
-        gates,
+        again: plays_again(again, &check.id, check.level, options.strict, options.rfc),
+        gates: gates(check.level, options) && !options.known.contains_key(&check.id),
         explains: Vec::new(),
     }
 }
@@ -282,7 +281,7 @@ mod tests {
     type Attributed = (Vec<(String, Option<String>)>, Vec<(String, Vec<String>)>);
 
     fn attributed(levels: [Level; 3], judged: Vec<Judged>, options: &Options) -> Attributed {
-        let (results, causes) = attribute(&suite(levels), judged, options, None);
+        let (results, causes) = attribute(&suite(levels), judged, options, "");
         let verdicts = results.into_iter().map(|result| (result.verdict.word().to_owned(), result.cause));
         (verdicts.collect(), causes.into_iter().map(|cause| (cause.check, cause.explains)).collect())
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::amounts::count;
 use crate::contract::{Limits, Tier};
 use crate::deployment::Envelope;
 
@@ -112,7 +113,9 @@ impl Learned {
         let compressed =
             self.compressed.then(|| "answers come compressed, although nobody asks for that".to_owned());
         let measured = self.requests.iter().map(|(tier, quota)| match quota {
-            Quota::Of(number) => format!("measured: {tier} gets {number} requests in a window"),
+            Quota::Of(number) => {
+                format!("measured: {tier} gets {} in a window", count(u64::from(*number), "request"))
+            }
             Quota::Endless => format!("measured: no end to the requests of {tier}"),
         });
         envelope.into_iter().chain(compressed).chain(measured).collect()

@@ -51,6 +51,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
+use crate::amounts::count;
 use crate::deployment::{Envelope, Key, Target, role_variable};
 use crate::report::{Event, KnownDeviation, Redactor};
 use crate::scenario::Suite;
@@ -87,6 +88,8 @@ pub struct Options {
     pub within: Option<Duration>,
     /// The checks that are known to fail at this target, by id.
     pub known: BTreeMap<String, KnownDeviation>,
+    /// The command line that plays the same again, without the checks, where there was one.
+    pub again: Option<String>,
 }
 
 /// What all cases of a run share.
@@ -260,7 +263,8 @@ impl Run {
         let transport = self.transport();
         let told = |which, burst: &Departure| {
             let Departure { experiment, requests, within } = burst;
-            format!("the {which}, {requests} requests of {experiment}, left within {} ms", within.as_millis())
+            let requests = count(*requests as u64, "request");
+            format!("the {which}, {requests} of {experiment}, left within {} ms", within.as_millis())
         };
         let (largest, widest) = (transport.largest_burst.as_ref()?, transport.widest_burst.as_ref()?);
         let bursts = transport.bursts;

@@ -21,9 +21,9 @@ use super::recording::{Ended, Recording};
 use super::runner::Attempt;
 use super::schedule::Schedule;
 use super::{Fault, Options, Run, judge, plan, survey};
+use crate::amounts::count;
 use crate::contract::Tier;
 use crate::deployment::{Key, Keys, Role, Target, TargetError};
-use crate::report::page::count;
 use crate::report::{CheckResult, Event, ExitCode, RunInfo};
 use crate::scenario::Suite;
 
@@ -70,6 +70,9 @@ pub async fn record(
         strict: run.options.strict,
         rfc: run.options.rfc,
         started_at: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
+        again: run.options.again.clone().unwrap_or_else(|| {
+            RunInfo::plays((!run.target.built_in).then_some(run.target.base_url.as_str()))
+        }),
     };
     run.target.reach.secrets().iter().for_each(|secret| run.emit(Event::Secret(secret.clone())));
     run.emit(Event::Started(info.clone()));

@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
-use crate::yaml::{At, Kind, Node, Text, holds_key_literal, nearest, word, words};
+use crate::nearest::nearest;
+use crate::yaml::{At, Kind, Node, Text, holds_key_literal, word, words};
 
 /// More cases than these are a slip: every variable multiplies.
 const MOST_ROWS: usize = 1_000;

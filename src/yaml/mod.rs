@@ -14,7 +14,7 @@ mod text;
 pub(crate) use de::read;
 pub(crate) use node::{Kind, Node, Typed};
 pub use problem::{Problem, Problems, mask_key_literals};
-pub(crate) use problem::{holds_key_literal, nearest, word, words};
+pub(crate) use problem::{holds_key_literal, word, words};
 pub use span::{At, Spanned};
 pub(crate) use text::Text;
 

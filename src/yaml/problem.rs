@@ -10,6 +10,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 use regex::{Captures, Regex};
 
 use super::At;
+use crate::amounts::count;
 
 /// One thing that is wrong in one file. Nothing in it holds a key literal: every text passes [`mask_key_literals`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,8 +57,8 @@ impl Problem {
 
     /// The same problem, with the word that was probably meant, if there is one.
     #[must_use]
-    pub fn nearest(mut self, nearest: Option<String>) -> Self {
-        self.nearest = nearest.map(|word| shown(&word));
+    pub fn nearest(mut self, nearest: Option<&str>) -> Self {
+        self.nearest = nearest.map(shown);
         self
     }
 
@@ -124,9 +125,8 @@ impl Problems {
         let problems: String =
             self.iter().map(|problem| renderer.render(&[group(problem)]) + "\n\n").collect();
         let files: BTreeSet<&str> = self.iter().map(|problem| &*problem.file).collect();
-        let count =
-            |number: usize, one: &str| format!("{number} {one}{}", if number == 1 { "" } else { "s" });
-        format!("{problems}{} in {}", count(self.0.len(), "problem"), count(files.len(), "file"))
+        let (problem, file) = (count(self.0.len() as u64, "problem"), count(files.len() as u64, "file"));
+        format!("{problems}{problem} in {file}")
     }
 }
 
@@ -174,29 +174,6 @@ fn caret(line: &str, column: usize) -> Range<usize> {
     start..start + length.unwrap_or(rest.len())
 }
 
-/// The candidate nearest to `word`: a few letters off, or the only one that begins like it.
-pub(crate) fn nearest<'w>(word: &str, candidates: impl IntoIterator<Item = &'w str>) -> Option<String> {
-    let lower = word.to_lowercase();
-    // Comparing is quadratic, and no word of the language is that long.
-    if lower.len() > 100 {
-        return None;
-    }
-    let candidates: Vec<&str> = candidates.into_iter().collect();
-    let distance = |candidate: &str| strsim::damerau_levenshtein(&lower, &candidate.to_lowercase());
-    let length = |candidate: &str| lower.chars().count().max(candidate.chars().count());
-    let measured = candidates.iter().map(|candidate| (distance(candidate), candidate));
-    let near = measured.filter(|(distance, candidate)| distance * 3 <= length(candidate));
-    let best = near.min_by_key(|(distance, _)| *distance).map(|(_, candidate)| candidate);
-    let begins_alike = || candidates.iter().find(|candidate| alike_at_the_start(&lower, candidate));
-    best.or_else(begins_alike).map(|word| (*word).to_owned())
-}
-
-/// Four letters in common at the start, or one word being the start of the other.
-fn alike_at_the_start(word: &str, candidate: &str) -> bool {
-    let common = word.chars().zip(candidate.chars()).take_while(|(a, b)| a == b).count();
-    common >= 4 || (common >= 2 && common == word.chars().count().min(candidate.chars().count()))
-}
-
 /// The documented prefix with enough behind it to be a key and not prose. What hangs on to those
 /// letters and digits is taken for a part of the key too: better too much hidden than too little.
 static KEY_LITERAL: LazyLock<Option<Regex>> =
@@ -217,19 +194,4 @@ pub(crate) fn holds_key_literal(text: &str) -> bool {
 pub fn mask_key_literals(text: &str) -> Cow<'_, str> {
     let Some(pattern) = KEY_LITERAL.as_ref() else { return Cow::Borrowed(text) };
     pattern.replace_all(text, |found: &Captures<'_>| format!("ct_live_{}", "*".repeat(found[1].len())))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::nearest;
-
-    #[test]
-    fn a_slip_finds_its_word_and_nonsense_finds_none() {
-        let words = ["list-sessions", "post-events", "overview"];
-        assert_eq!(nearest("list-sesions", words).as_deref(), Some("list-sessions"));
-        assert_eq!(nearest("post", words).as_deref(), Some("post-events"));
-        assert_eq!(nearest("LIST-SESSIONS", words).as_deref(), Some("list-sessions"));
-        assert_eq!(nearest("banana", words), None);
-        assert_eq!(nearest("", words), None);
-    }
 }

@@ -3,8 +3,9 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use super::problem::{holds_key_literal, nearest, word, words};
+use super::problem::{holds_key_literal, word, words};
 use super::{At, Node, Problem, parse};
+use crate::nearest::nearest;
 
 /// No file of the language comes near it; more is a mistake or an attack.
 const MOST_BYTES: usize = 1 << 20;

@@ -27,7 +27,7 @@ async fn leaves_no_trace(manner: Manner, code: i32) {
             "scope.403-counts",
             "--skip",
             "scope.order-with-limit",
-            "--verbose",
+            "-vv",
             "--json",
             "report.json",
             "--junit",

@@ -12,7 +12,7 @@ async fn ids_files_and_cases_stay_whole() {
         let folder = tempfile::tempdir().unwrap();
         let words = ["test", "--target", &url, "auth.missing", "auth.no-query"];
         let reports =
-            ["--verbose", "--json", "report.json", "--junit", "report.xml", "--evidence", "evidence.json"];
+            ["-vv", "--json", "report.json", "--junit", "report.xml", "--evidence", "evidence.json"];
         let words = [&words[..], &reports].concat();
         (trenchcheck(folder.path(), &words, &[("TRENCHCHECK_KEY_READ", key)]), folder)
     })

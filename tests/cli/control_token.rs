@@ -12,7 +12,7 @@ async fn run_with(token: Option<&'static str>, words: &'static [&'static str]) -
     let mock = MockServer::start(options).await.unwrap();
     let url = mock.url();
     let ran = tokio::task::spawn_blocking(move || {
-        let mut arguments = vec!["test", "--verbose", "--target", &url];
+        let mut arguments = vec!["test", "-vv", "--target", &url];
         arguments.extend(words);
         let variables: Vec<_> = token.map(|token| ("TRENCHCHECK_CONTROL_TOKEN", token)).into_iter().collect();
         trenchcheck(folder().path(), &arguments, &variables)

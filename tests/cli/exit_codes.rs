@@ -52,6 +52,29 @@ fn an_unknown_id_is_a_usage_error_with_a_suggestion() {
 }
 
 #[test]
+fn a_word_that_is_unknown_is_told_with_the_nearest_one_or_with_none() {
+    for (words, meant) in [
+        (&["list", "--tag", "event"][..], "did you mean `events`? the tags are auth, "),
+        (&["test", "--tag", "event"], "did you mean `events`?"),
+        (&["plan", "--tag", "nosuch"], "no tag is called `nosuch`; the tags are auth, "),
+        (&["test", "nosuch.check"], "no check is called `nosuch.check`; `trenchcheck list` shows all"),
+        (&["explain", "auth.mising"], "`auth.missing`? `trenchcheck list` shows all"),
+        (&["load", "quick-standrd"], "did you mean `quick-ingestion`? there are ceiling-events, "),
+        (&["load", "nosuch"], "no profile is called `nosuch`; there are "),
+        (&["mock", "--deviate", "nosuch"], "`nosuch`; `trenchcheck mock --list` shows all"),
+        (&["mutants", "nosuch"], "`nosuch`; `trenchcheck mutants --list` shows all"),
+        (&["mutants", "auth"], "did you mean the group, `--group authentication`?"),
+        (&["mutants", "--group", "auth"], "did you mean `authentication`?"),
+        (&["test", "--level", "mus"], "did you mean `must`?"),
+        (&["test", "--reporter", "jsn=a"], "did you mean `json`?"),
+        (&["schema", "reprt"], "'report'"),
+    ] {
+        let ran = keyless(words).ended_with(2);
+        assert!(ran.err.contains(meant), "{words:?}: {}", ran.err);
+    }
+}
+
+#[test]
 fn a_choice_that_leaves_nothing_is_a_usage_error() {
     let ran = keyless(&["test", "auth.*", "--tag", "limits"]).ended_with(2);
     assert!(ran.err.contains("no check is left to play"), "{}", ran.err);

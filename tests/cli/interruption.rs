@@ -37,7 +37,7 @@ async fn is_reported_at(signal: &'static str) {
     let ran = tokio::task::spawn_blocking(move || {
         let mut child = Command::new(env!("CARGO_BIN_EXE_trenchcheck"))
             .args(["test", "--target", &url, "auth.unknown", "rate.hammering"])
-            .args(["--verbose", "--junit", "report.xml", "--json", "report.json", "--evidence", "run.json"])
+            .args(["-vv", "--junit", "report.xml", "--json", "report.json", "--evidence", "run.json"])
             .env_clear()
             .env("TRENCHCHECK_KEY_STANDARD", KEY)
             .current_dir(path)

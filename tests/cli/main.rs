@@ -1,6 +1,7 @@
 //! The program as people and CI systems meet it: its arguments, its outputs, its exit codes.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail loudly")]
 
+mod again;
 #[path = "../common/api.rs"]
 mod api;
 mod control_token;
@@ -22,4 +23,5 @@ mod reach;
 mod reports;
 mod selection;
 mod target;
+mod watch;
 mod within;

@@ -25,6 +25,53 @@ fn a_wrong_argument_is_a_usage_error() {
     }
 }
 
+/// Every command, with something that is wrong: in the file it is given, in its words, where it should write.
+#[test]
+fn every_command_says_what_is_wrong_in_one_form() {
+    let folder = folder();
+    std::fs::write(folder.path().join("wrong.yaml"), "wrnog: 1\n").unwrap();
+    std::fs::write(folder.path().join("full"), "").unwrap();
+    let here = |words: &[&str]| trenchcheck(folder.path(), words, &[]).ended_with(2);
+    for words in [
+        &["test", "nosuch.check"][..],
+        &["test", "--tag", "nosuch"],
+        &["test", "auth.missing", "--level", "observe"],
+        &["test", "--target", "wrong.yaml"],
+        &["test", "--target", "nosuch.yaml"],
+        &["test", "--scenarios", "nosuch"],
+        &["test", "--deviations", "wrong.yaml", "auth.missing"],
+        &["test", "--json", "full/report.json", "auth.missing"],
+        &["test", "--reporter", "nosuch", "auth.missing"],
+        &["test", "--no-such-flag"],
+        &["judge", "wrong.yaml"],
+        &["plan", "nosuch.check"],
+        &["plan", "--target", "wrong.yaml"],
+        &["load", "nosuch"],
+        &["load", "wrong.yaml"],
+        &["load", "--target", "wrong.yaml"],
+        &["mock", "--config", "wrong.yaml", "--port", "0"],
+        &["mock", "--config", "nosuch.yaml", "--port", "0"],
+        &["mock", "--deviate", "nosuch", "--port", "0"],
+        &["mock", "healthcheck", "--control-token-env", "TRENCHCHECK_NO_SUCH_VARIABLE"],
+        &["mutants", "nosuch"],
+        &["mutants", "--seed", "1"],
+        &["merge", "nosuch"],
+        &["matrix", "nosuch.json"],
+        &["list", "nosuch.check"],
+        &["explain", "nosuch.check"],
+        &["scenarios", "export", "full/dir"],
+        &["schema", "nosuch"],
+        &["completions", "nosuch"],
+        &["man", "full/dir"],
+    ] {
+        let ran = here(words);
+        assert!(ran.err.starts_with("error: "), "{words:?}: {}", ran.err);
+        let others = ["error: error:", "trenchcheck:"];
+        assert!(!others.iter().any(|other| ran.err.contains(other)), "{words:?}: {}", ran.err);
+        assert!(ran.out.is_empty(), "{words:?}: {}", ran.out);
+    }
+}
+
 #[test]
 fn a_pipe_gets_colours_only_where_somebody_says_so() {
     let coloured = |flags: &[&str], variables: &[(&str, &str)]| {
@@ -43,7 +90,7 @@ fn a_pipe_gets_colours_only_where_somebody_says_so() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pipe_gets_no_escape_codes_and_no_progress() {
     let server = deployment(60, Duration::from_secs(9)).await;
-    for flags in [&[][..], &["--verbose"], &["--quiet"]] {
+    for flags in [&[][..], &["-v"], &["-vv"], &["--quiet"]] {
         let ran = run(&[&["test", "--target", &server.url(), "rate.hammering"], flags].concat()).await;
         let ran = ran.ended_with(0);
         assert!(!ran.out.contains(['\u{1b}', '\r']) && ran.err.is_empty(), "{ran:?}");

@@ -74,7 +74,7 @@ async fn a_gateway_gets_its_header_from_a_variable_and_nobody_sees_it() {
     let url = server.url();
     let token = [("GATEWAY_TOKEN", "0pen-sesame")];
     run(here.path(), &["--target", &url], &token).await.ended_with(3);
-    let flag = ["--target", &url, "--header", "X-Gateway: Bearer $GATEWAY_TOKEN", "--verbose"];
+    let flag = ["--target", &url, "--header", "X-Gateway: Bearer $GATEWAY_TOKEN", "-vv"];
     let ran = run(here.path(), &flag, &token).await.ended_with(0);
     assert!(!ran.out.contains("sesame") && !ran.err.contains("sesame"), "{}", ran.out);
     let file = format!("base_url: {url}\nheaders:\n  X-Gateway: Bearer ${{GATEWAY_TOKEN}}\n");

@@ -93,6 +93,58 @@ fn a_report_on_standard_output_stands_there_alone() {
     let ran = trenchcheck(folder().path(), &["test", "auth.missing", "--json", "-"], &[]).ended_with(0);
     let report: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!(report["outcome"]["word"], "conforms");
+    let folder = folder();
+    let alone = |words: &[&str], key: &str| {
+        let ran = trenchcheck(folder.path(), words, &[("GITHUB_ACTIONS", "true")]).ended_with(0);
+        let report: serde_json::Value = serde_json::from_str(&ran.out).expect(&ran.out);
+        assert!(report.get(key).is_some(), "{words:?}: {report:#}");
+    };
+    alone(&["test", "auth.missing", "--evidence", "-"], "evidence");
+    alone(&["test", "auth.missing", "--json", "-", "--evidence", "run.json"], "outcome");
+    alone(&["judge", "run.json", "--json", "-"], "outcome");
+    alone(&["judge", "run.json", "--reporter", "json=-"], "outcome");
+    trenchcheck(folder.path(), &["test", "auth.missing", "--json", "a.json"], &[]).ended_with(0);
+    alone(&["matrix", "a.json", "--json", "-"], "clauses");
+    alone(&["mutants", "accept-bearer", "--json", "-"], "groups");
+    for other in [&["--reporter", "plain"][..], &["--reporter", "terminal"], &["--github"], &["--junit", "-"]]
+    {
+        let words = [&["test", "auth.missing", "--json", "-"], other].concat();
+        let ran = trenchcheck(folder.path(), &words, &[]).ended_with(2);
+        assert!(ran.out.is_empty(), "{other:?}: {}", ran.out);
+    }
+}
+
+#[test]
+fn a_run_that_passes_is_summed_up_without_what_it_was_not_about() {
+    let folder = folder();
+    let runner = [("GITHUB_ACTIONS", "true"), ("GITHUB_STEP_SUMMARY", "summary.md")];
+    let ran = trenchcheck(folder.path(), &["test", "auth.missing"], &runner).ended_with(0);
+    assert!(!ran.out.contains("::"), "nothing to annotate: {}", ran.out);
+    let summary = fs::read_to_string(folder.path().join("summary.md")).unwrap();
+    assert!(summary.starts_with("# conforms: "), "{summary}");
+    assert!(summary.contains("1 check: 1 pass."), "{summary}");
+    let rows: Vec<&str> = summary.lines().filter(|line| line.starts_with("| ")).skip(2).collect();
+    assert_eq!(rows, ["| auth.everywhere | 1 | 0 | 0 | 0 | 0 |"], "{summary}");
+    for other in ["rate", "limit.429", "key.shown-once", "Could not be checked"] {
+        assert!(!ran.out.contains(other) && !summary.contains(other), "{other}: {}\n{summary}", ran.out);
+    }
+}
+
+#[test]
+fn checks_that_pass_and_exchanges_are_shown_on_request() {
+    let shown = |flags: &[&str]| {
+        trenchcheck(folder().path(), &[&["test", "auth.missing"], flags].concat(), &[]).ended_with(0).out
+    };
+    let (passes, exchanges) = ("PASS    auth.missing", "> GET http");
+    for (flags, expected) in [
+        (&[][..], (false, false)),
+        (&["--verbose"], (true, false)),
+        (&["-vv"], (true, true)),
+        (&["--verbose", "--verbose"], (true, true)),
+    ] {
+        let out = shown(flags);
+        assert_eq!((out.contains(passes), out.contains(exchanges)), expected, "{flags:?}: {out}");
+    }
 }
 
 #[test]

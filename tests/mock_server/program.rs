@@ -119,7 +119,7 @@ fn a_bad_configuration_keeps_it_from_starting_and_says_where_it_is_bad() {
     let (code, said) = Program::start(&["--config", path.to_str().unwrap()]).ended();
     assert_eq!(code, Some(2));
     assert!(said.contains("mock.yaml:1:10") && said.contains("did you mean `standard`?"), "{said}");
-    assert!(said.starts_with("trenchcheck: error: no field"), "{said}");
+    assert!(said.starts_with("error: no field"), "{said}");
     let (code, said) = Program::start(&["--config", "/no/such/file.yaml"]).ended();
     assert!(code == Some(2) && said.contains("cannot read /no/such/file.yaml"), "{said}");
 }

@@ -49,14 +49,14 @@ class LoadReportTest(unittest.TestCase):
     def test_it_fits_every_screen_in_light_and_dark(self):
         shots = os.environ.get("SHOTS")
         for width, height in SIZES:
+            self.browser.resize(width, height)
             for scheme in ("light", "dark"):
-                self.browser.resize(width, height)
-                self.browser.prefer(scheme)
-                self.browser.open(self.report.as_uri())
-                wide = self.browser.run("return document.documentElement.scrollWidth")
-                self.assertLessEqual(wide, width, f"at {width} px")
+                self.browser.set_media(scheme)
+                wide = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+                self.assertLessEqual(self.browser.run(wide), 0, f"it scrolls sideways at {width}")
+                self.assertEqual(self.browser.inaccessible(), [], f"at {width}, {scheme}")
                 if shots:
-                    self.browser.picture(pathlib.Path(shots) / f"load-{width}-{scheme}.png")
+                    self.browser.shoot(os.path.join(shots, f"load-{width}-{scheme}.png"))
 
 
 if __name__ == "__main__":

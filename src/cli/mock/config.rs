@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::cli::watch::Followed;
 use crate::contract::{ApiKey, Scope, Tier};
 use crate::mock::{Configuration, FaultSpec, KeySpec, LimiterKind, QuotaText, Quotas, Settings, find};
 use crate::yaml::{Problem, Problems, Spanned, read_document};
@@ -192,21 +192,19 @@ fn invent() -> Result<ApiKey, String> {
         .map_err(|error| error.to_string())
 }
 
-/// How often the file is looked at. It is small, and comparing texts sees changes that times of files miss.
-const PERIOD: Duration = Duration::from_millis(250);
-
 /// A configuration file.
 pub(super) struct Watched {
     path: PathBuf,
     text: String,
+    followed: Followed,
     made_up: MadeUp,
 }
 
 impl Watched {
     /// Opens a file.
     pub(super) fn open(path: &Path) -> Result<Self, String> {
-        let text = read(path)?;
-        Ok(Self { path: path.to_owned(), text, made_up: MadeUp::new() })
+        let followed = Followed::new(vec![path.to_owned()]);
+        Ok(Self { path: path.to_owned(), text: read(path)?, followed, made_up: MadeUp::new() })
     }
 
     /// Its name, as it was given.
@@ -234,8 +232,8 @@ impl Watched {
     /// Waits until it says something else.
     pub(super) async fn changed(&mut self) -> Result<MockFile, String> {
         loop {
-            tokio::time::sleep(PERIOD).await;
-            // Editors replace files, so that for a moment there may be none.
+            self.followed.changed().await;
+            // A file that is gone says nothing.
             if let Ok(text) = read(&self.path)
                 && text != self.text
             {

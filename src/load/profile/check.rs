@@ -6,9 +6,10 @@ use super::{Lane, OnLimited, Profile, Rate, Request};
 use crate::contract::{Limits, Scope};
 use crate::deployment::Role;
 use crate::load::pacer::{HIGHEST_RATE, LONGEST_SEGMENT};
+use crate::nearest::nearest;
 use crate::scenario::words::Amount;
 use crate::yaml::{At, Spanned};
-use crate::yaml::{Problem, Problems, nearest};
+use crate::yaml::{Problem, Problems};
 
 /// The most events the API takes in one request.
 pub const MOST_EVENTS_OF_A_BATCH: u32 = 1_000;

@@ -6,9 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Lane, Payload, Profile, Template};
+use crate::nearest::{nearest, no_such};
 use crate::scenario::{Source, shipped_fixture, shipped_fixtures};
 use crate::yaml::Spanned;
-use crate::yaml::{Problem, Problems, nearest};
+use crate::yaml::{Problem, Problems};
 
 /// Why there is no profile.
 #[derive(Debug, thiserror::Error)]
@@ -16,9 +17,9 @@ pub enum ProfileError {
     /// A profile's file is wrong.
     #[error("{0}")]
     Bad(#[from] Problems),
-    /// Nothing has this name; these there are.
-    #[error("no profile is called `{0}`; there are {1}")]
-    Unknown(String, String),
+    /// Nothing has this name, and this says so.
+    #[error("{0}")]
+    Unknown(String),
     /// The file cannot be read.
     #[error("cannot read the profile {0}: {1}")]
     Unreadable(String, std::io::Error),
@@ -70,10 +71,13 @@ impl Library<'_> {
             return Ok(shelve(name.to_owned(), text)?);
         }
         let files = self.0.profiles()?;
-        let known: Vec<&str> = files.iter().filter_map(|(file, _)| stem(file)).collect();
         match files.iter().find(|(file, _)| stem(file) == Some(name)) {
             Some((file, text)) => Ok(shelve(file.clone(), text.clone())?),
-            None => Err(ProfileError::Unknown(name.to_owned(), known.join(", "))),
+            None => {
+                let known: Vec<&str> = files.iter().filter_map(|(file, _)| stem(file)).collect();
+                let all = format!("there are {}", known.join(", "));
+                Err(ProfileError::Unknown(no_such("profile", name, known, &all)))
+            }
         }
     }
 }
@@ -99,7 +103,7 @@ impl Profile {
             let lane: &mut Lane = &mut lane.value;
             let Some(Spanned { value: Payload::File(name), at }) = &lane.payload else { continue };
             let read = find(file, name).map_err(|missing| {
-                let problem = Problem::at(file, text, *at, missing.what).nearest(missing.nearest);
+                let problem = Problem::at(file, text, *at, missing.what).nearest(missing.nearest.as_deref());
                 Problems::from(
                     problem.help("a path from the profile's folder, or a shipped fixture, is expected"),
                 )
@@ -143,6 +147,6 @@ fn find(profile: &str, name: &str) -> Result<(String, String), Missing> {
         return Ok((format!("fixtures/{name}"), text.to_owned()));
     }
     let names = shipped_fixtures();
-    let nearest = nearest(name, names.iter().map(String::as_str));
+    let nearest = nearest(name, names.iter().map(String::as_str)).map(str::to_owned);
     Err(Missing { what: format!("there is no file {shown}, and no shipped fixture `{name}`"), nearest })
 }

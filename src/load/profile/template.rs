@@ -15,8 +15,9 @@ use serde_json::value::RawValue;
 
 use super::MOST_EVENTS_OF_A_BATCH;
 use crate::deployment::Envelope;
+use crate::nearest::nearest;
 use crate::payload::random_session;
-use crate::yaml::{At, Problem, Problems, mask_key_literals, nearest};
+use crate::yaml::{At, Problem, Problems, mask_key_literals};
 
 /// The event types of the page and of the published clients.
 const TYPES: [&str; 11] = [

@@ -176,6 +176,7 @@ pub(super) fn heat(timeline: &Timeline) -> Result<String, Broken> {
     drawn("how many admitted requests took how long, in ms: the darker, the more", |area| {
         let mut chart = ChartBuilder::on(area)
             .margin(8)
+            .margin_right(32)
             .x_label_area_size(28)
             .y_label_area_size(60)
             .build_cartesian_2d(0.0..end.max(1.0), (low..high).log_scale())?;
@@ -218,6 +219,7 @@ where
 {
     let mut chart = ChartBuilder::on(area)
         .margin(8)
+        .margin_right(32)
         .x_label_area_size(28)
         .y_label_area_size(60)
         .build_cartesian_2d(x, y)?;
@@ -300,7 +302,7 @@ fn digits(value: f64) -> String {
     match value {
         large if large >= 10.0 => format!("{large:.0}"),
         middle if middle >= 1.0 => format!("{middle:.1}"),
-        small if small == 0.0 => "0".to_owned(),
+        0.0 => "0".to_owned(),
         small if small >= 0.1 => format!("{small:.2}"),
         small => format!("{small:.3}"),
     }

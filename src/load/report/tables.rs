@@ -9,8 +9,9 @@ use super::super::findings::findings;
 use super::super::record::{Group, LaneRecord, Outcome, RunRecord, WindowCounts};
 use super::super::series::{Percentiles, Quantile, Series, digits};
 use super::super::times::Times;
+use crate::amounts::{count, grouped, time};
 use crate::contract::WINDOW_SECONDS;
-use crate::report::page::{Page, Tone, count, grouped, time};
+use crate::report::page::{Page, Tone};
 
 /// How many keys have a row of their own.
 const MOST_KEYS: usize = 40;

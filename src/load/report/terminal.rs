@@ -6,8 +6,9 @@ use super::super::record::{Group, Outcome, RunRecord, groups};
 use super::super::series::Series;
 use super::super::verdict::LoadVerdict;
 use super::tables::{broken_windows, histogram, times, told, windows};
+use crate::amounts::{count, grouped, time};
 use crate::report::ExitCode;
-use crate::report::page::{Page, Tone, count, grouped, time};
+use crate::report::page::{Page, Tone};
 
 /// How many reasons are told in full.
 const REASONS: usize = 20;

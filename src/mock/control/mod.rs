@@ -19,6 +19,7 @@ use serde::Serialize;
 use super::gateway::Gateway;
 use super::reply::{Reply, error};
 use super::request::Request;
+use crate::nearest::{meant, nearest};
 
 pub use access::ControlToken;
 pub(crate) use journal::WaitView;
@@ -94,11 +95,11 @@ impl Control {
 }
 
 fn unknown_parameter(name: &str, known: &[&str]) -> String {
-    let likeness = |known: &str| strsim::jaro_winkler(known, name);
-    match known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b))) {
-        Some(nearest) => format!("There is no parameter `{name}` here; did you mean `{nearest}`?"),
-        None => format!("There is no parameter `{name}` here; this endpoint takes none."),
-    }
+    let all = match known {
+        [] => "this endpoint takes none.".to_owned(),
+        known => format!("there are {}.", known.join(", ")),
+    };
+    format!("There is no parameter `{name}` here; {}{all}", meant(nearest(name, known.iter().copied())))
 }
 
 /// The server as a whole: whether it is there, how much it did, what it can do.

@@ -15,6 +15,7 @@ use std::sync::LazyLock;
 use super::behaviour::{Behaviour, CountedFor};
 use super::limiter::Kind;
 use super::request::RequestContext;
+use crate::nearest::{meant, nearest};
 
 pub use aspects::{Aspect, Clash, aspects, get_along};
 
@@ -196,7 +197,7 @@ fn key_and(context: &RequestContext<'_>, part: impl fmt::Display) -> CountedFor 
 /// use trenchcheck::mock::{catalogue, find};
 /// assert!(catalogue().len() > 80);
 /// assert!(find("accept-bearer").is_ok());
-/// assert_eq!(find("accept-baerer").unwrap_err().nearest, "accept-bearer");
+/// assert_eq!(find("accept-baerer").unwrap_err().nearest, Some("accept-bearer"));
 /// ```
 pub fn catalogue() -> &'static [Entry] {
     static ALL: LazyLock<Vec<Entry>> = LazyLock::new(|| {
@@ -219,26 +220,25 @@ pub fn catalogue() -> &'static [Entry] {
 
 /// A word that names no change.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no deviation is called `{name}`; did you mean `{nearest}`? `trenchcheck mock --list` shows all")]
+#[error("no deviation is called `{name}`; {}`trenchcheck mock --list` shows all", meant(*nearest))]
 pub struct UnknownDeviation {
     /// The word.
     pub name: String,
-    /// The name most like it.
-    pub nearest: &'static str,
+    /// The name that was probably meant.
+    pub nearest: Option<&'static str>,
 }
 
 /// The entry of this name.
 ///
 /// # Errors
-/// [`UnknownDeviation`], with the name that is most like it.
+/// [`UnknownDeviation`], with the name that was probably meant.
 pub fn find(name: &str) -> Result<&'static Entry, UnknownDeviation> {
     let all = catalogue();
     if let Some(entry) = all.iter().find(|entry| entry.name == name) {
         return Ok(entry);
     }
-    let likeness = |entry: &&Entry| strsim::jaro_winkler(entry.name, name);
-    let nearest = all.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-    Err(UnknownDeviation { name: name.to_owned(), nearest: nearest.map_or("", |entry| entry.name) })
+    let nearest = nearest(name, all.iter().map(|entry| entry.name));
+    Err(UnknownDeviation { name: name.to_owned(), nearest })
 }
 
 /// The behaviour of the reference with these changes and this limiter.

@@ -105,5 +105,6 @@ fn as_deployed_is_strict_in_all_that_the_page_leaves_open() {
 
 #[test]
 fn an_unknown_name_gets_the_nearest() {
-    assert_eq!(find("standard-limit-60").unwrap_err().nearest, "standard-limit-61");
+    assert_eq!(find("standard-limit-60").unwrap_err().nearest, Some("standard-limit-61"));
+    assert_eq!(find("nosuch").unwrap_err().nearest, None);
 }

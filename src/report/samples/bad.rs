@@ -235,6 +235,7 @@ pub(in crate::report) fn deployment() -> Vec<Event> {
         strict: false,
         rfc: false,
         started_at: "2026-01-02T03:04:05Z".to_owned(),
+        again: RunInfo::plays(Some(URL)),
     });
     let finished = Event::Finished(RunSummary {
         took: Duration::from_secs(187),

@@ -3,9 +3,10 @@
 use similar::{ChangeTag, TextDiff};
 
 use super::super::event::{Cause, CheckResult, Exchange, Failure, Verdict};
+use super::super::page::level_word;
 use super::super::page::{COLUMNS, Page, Tone};
-use super::super::page::{count, level_word, time};
 use super::super::results::some;
+use crate::amounts::{count, time};
 use crate::contract::clause;
 
 /// Header fields that carry a credential; the documented one need not be shown.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::event::Event;
-use super::super::page::{count, time};
+use crate::amounts::{count, time};
 
 /// How often there is one.
 pub(super) const EVERY: Duration = Duration::from_secs(30);

@@ -13,10 +13,10 @@ use indicatif::ProgressDrawTarget;
 use super::event::{CheckResult, Event, RunInfo, RunSummary, Verdict};
 use super::failure;
 use super::page::{Page, Tone};
-use super::page::{count, time};
 use super::results::causes as all_causes;
 use super::sink::Reporter;
 use super::timeline::Timeline;
+use crate::amounts::{count, time};
 use life::Life;
 use progress::Progress;
 
@@ -24,15 +24,17 @@ use progress::Progress;
 const WORTH_TELLING: Duration = Duration::from_secs(5);
 
 /// How much is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Verbosity {
     /// The causes that gate, and the last line.
     Quiet,
     /// Also what failed while it fails, every cause, and the summary.
     #[default]
     Normal,
-    /// Every check, every failure in full, every exchange.
+    /// Every check, every failure in full.
     Verbose,
+    /// Every exchange besides, of which a whole run has thousands.
+    Exchanges,
 }
 
 /// How the report is shown.
@@ -146,14 +148,14 @@ impl Terminal {
                 result.verdict,
                 Verdict::Fail | Verdict::Advisory | Verdict::KnownDeviation | Verdict::UnexpectedPass
             ),
-            Verbosity::Verbose => true,
+            Verbosity::Verbose | Verbosity::Exchanges => true,
         }
     }
 
     fn finished(&mut self, result: &CheckResult) -> io::Result<()> {
         let mut page = Page::default();
         if self.tells(result) {
-            verdict_line(&mut page, result, self.width, self.options.verbosity == Verbosity::Verbose);
+            verdict_line(&mut page, result, self.width, self.options.verbosity >= Verbosity::Verbose);
             self.told = true;
         }
         self.results.push(result.clone());
@@ -165,7 +167,7 @@ impl Terminal {
             progress.clear();
         }
         let (quiet, verbose) =
-            (self.options.verbosity == Verbosity::Quiet, self.options.verbosity == Verbosity::Verbose);
+            (self.options.verbosity == Verbosity::Quiet, self.options.verbosity >= Verbosity::Verbose);
         let mut causes = all_causes(&self.results, self.info.as_ref(), run);
         let mut page = Page::default();
         if quiet {
@@ -220,7 +222,7 @@ impl Reporter for Terminal {
     }
 
     fn wants_exchanges(&self) -> bool {
-        self.options.verbosity == Verbosity::Verbose
+        self.options.verbosity == Verbosity::Exchanges
     }
 
     fn tick(&mut self) -> io::Result<()> {

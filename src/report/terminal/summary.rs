@@ -3,9 +3,9 @@
 use super::super::event::{Cause, CheckResult, RunSummary, Verdict};
 use super::super::exit::ExitCode;
 use super::super::page::{Page, Tone};
-use super::super::page::{count, time};
 use super::super::results::{ClauseTally, Counts, by_clause};
 use super::super::results::{Open, is_named, open as open_reasons, some};
+use crate::amounts::{count, time};
 
 /// A check is named with so many others that share its reason.
 const NAMED: usize = 3;
@@ -49,7 +49,10 @@ pub(super) fn open(page: &mut Page, results: &[CheckResult], causes: &[Cause], r
     let besides = run.could_not_check.iter().filter(|why| !told(why));
     entries.extend(besides.map(|why| (String::new(), why.as_str())));
     let clauses = by_clause(results);
-    let hidden = clauses.iter().filter_map(|clause| clause.not_observable.map(|why| (&clause.id, why)));
+    // Who asked for a few checks did not ask what else there is.
+    let is_whole = clauses.iter().all(|clause| clause.is_played() || clause.not_observable.is_some());
+    let hidden = clauses.iter().filter(|_| is_whole);
+    let hidden = hidden.filter_map(|clause| clause.not_observable.map(|why| (&clause.id, why)));
     entries.extend(hidden.map(|(id, why)| (format!("{id}: "), why)));
     section(page, "Could not be checked", &entries);
 }
@@ -65,11 +68,10 @@ fn section(page: &mut Page, title: &str, entries: &[(String, &str)]) {
     }
 }
 
-/// A row for each clause of which not every check in this run passed; the others in a sentence.
+/// A row for each clause of which not every check in this run passed; those of which all did in a sentence.
 pub(super) fn clauses(page: &mut Page, results: &[CheckResult]) {
     let tallies = by_clause(results);
-    let (played, rest): (Vec<_>, Vec<_>) =
-        tallies.iter().partition(|tally| tally.counts != Counts::default());
+    let played: Vec<_> = tallies.iter().filter(|tally| tally.is_played()).collect();
     if played.is_empty() {
         return;
     }
@@ -80,12 +82,8 @@ pub(super) fn clauses(page: &mut Page, results: &[CheckResult]) {
     }
     let kept: Vec<String> =
         kept.iter().map(|tally| format!("{} ({})", tally.id, tally.counts.passed())).collect();
-    let absent = rest.iter().filter(|tally| tally.not_observable.is_none());
-    let absent: Vec<String> = absent.map(|tally| tally.id.clone()).collect();
-    for (what, clauses) in [("every check passed: ", kept), ("no check in this run: ", absent)] {
-        if !clauses.is_empty() {
-            page.wrapped(0, usize::MAX, &[(Tone::Dim, what), (Tone::Plain, &clauses.join(", "))]);
-        }
+    if !kept.is_empty() {
+        page.wrapped(0, usize::MAX, &[(Tone::Dim, "every check passed: "), (Tone::Plain, &kept.join(", "))]);
     }
 }
 

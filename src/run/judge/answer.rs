@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::body::{Holes, compare, drop_extra_members};
 use super::{Judgement, header, pretty};
-use crate::report::page::count;
+use crate::amounts::count;
 use crate::run::evidence::Look;
 use crate::scenario::model::Expect;
 use crate::scenario::words::{StatusPattern, StatusSet};

@@ -590,10 +590,13 @@ mod tests {
         let promised = of(Fresh::Next, 3, Duration::from_secs(1));
         assert_eq!(bench.learned(false, [&promised, &promised]).0, Some(Quota::Of(3)));
         assert_eq!(bench.learned(true, [&promised, &promised]), (None, Vec::new()));
-        let silent = |silence| of(Fresh::Silence, 61, silence);
+        let silent = |silence| of(Fresh::Silence, 59, silence);
         assert_eq!(bench.learned(true, [&silent(SHORT_SILENCE), &silent(SHORT_SILENCE)]), (None, Vec::new()));
         let rested = silent(LONG_SILENCE);
-        assert_eq!(bench.learned(true, [&rested, &rested]), (Some(Quota::Of(61)), vec![Tier::Standard]));
+        assert_eq!(bench.learned(true, [&rested, &rested]), (Some(Quota::Of(59)), vec![Tier::Standard]));
+        // More than the page says is no leftover of a window before.
+        let more = of(Fresh::Next, 65, Duration::from_secs(1));
+        assert_eq!(bench.learned(true, [&more, &more]).0, Some(Quota::Of(65)));
     }
 
     #[test]

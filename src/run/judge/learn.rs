@@ -25,11 +25,15 @@ pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Vec<Tier> {
             continue;
         }
         let slides = evidence.learned.slides;
-        for burst in play.seen.iter().filter_map(measured).filter(|burst| !slides || burst.is_rested()) {
+        for burst in play.seen.iter().filter_map(measured) {
             let Some(key) = play.keys.get(&burst.key) else { continue };
             let Some(tier) = key.tier else { continue };
             let refilled = burst.refilled(key.documented.requests, play);
             let total = burst.spent.0 + burst.admitted() - refilled;
+            // What a promise brings back there is only what the first requests of the window before had taken.
+            if slides && !burst.is_rested() && total < key.documented.requests {
+                continue;
+            }
             let endless = burst.limited() == 0 && total >= MOST_QUOTAS * key.documented.requests;
             // What went wrong when some were under way at once is no quota.
             let trusted = burst.in_flight == 1 || play.silence.is_some();

@@ -134,12 +134,12 @@ impl<'a> Context<'a> {
 
     /// A failure of a burst, with how it went.
     pub(super) fn failure_of_burst(&self, finding: Finding, burst: &Burst) -> Failure {
-        let mut failure = self.failure(finding);
-        failure.facts = vec![
-            format!("{} requests left within {} ms", burst.all(), burst.left_within.as_millis()),
+        let requests = crate::amounts::count(burst.all().into(), "request");
+        let facts = vec![
+            format!("{requests} left within {} ms", burst.left_within.as_millis()),
             format!("the last answer came {} ms after the first request left", burst.took().as_millis()),
         ];
-        failure
+        Failure { facts, ..self.failure(finding) }
     }
 
     pub(super) fn key(&self, name: &str) -> Option<&'a KeyInfo> {
@@ -352,11 +352,11 @@ fn whole_run(context: &Context<'_>, expect: &Expect, facts: &mut Vec<String>) ->
             Rule::TwoQuotasAMinute => beyond_two_quotas(context, facts),
             rule => run.breaches.get(rule).cloned().unwrap_or_default(),
         };
-        let of = if *rule == Rule::TwoQuotasAMinute { "keys" } else { "answers" };
+        let of = if *rule == Rule::TwoQuotasAMinute { "key" } else { "answer" };
         for (place, finding) in findings.into_iter().enumerate() {
             let mut failure = context.failure(finding);
             if place == 0 {
-                failure.facts.push(format!("{count} {of} of this run break this rule"));
+                failure.facts.push(format!("broken by {} of this run", crate::amounts::count(count, of)));
             }
             failures.push(failure);
         }

@@ -64,7 +64,7 @@ pub(super) fn sent_once(
             let mut failure = context.failure(finding);
             failure.facts = timing(sent, answer);
             failure.exchange = Some(render::exchange(&sent.request, answer, look));
-            failure.curl = Some(sent.request.curl.clone());
+            failure.curl = Some(sent.request.curl.clone()).filter(|curl| !curl.is_empty());
             failure
         })
         .collect();
@@ -137,7 +137,7 @@ fn no_answer(context: &Context<'_>, sent: &Sent, why: &str) -> Outcome {
     });
     failure.facts.push("a plain request was answered right after it".to_owned());
     failure.exchange = Some(render::unanswered(&sent.request, why));
-    failure.curl = Some(sent.request.curl.clone());
+    failure.curl = Some(sent.request.curl.clone()).filter(|curl| !curl.is_empty());
     Outcome::Broken(vec![failure])
 }
 

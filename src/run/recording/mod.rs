@@ -80,6 +80,9 @@ struct About {
     keys: String,
     /// When it began, RFC 3339 in UTC.
     started_at: String,
+    /// The command line that plays it again, without the checks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    again: Option<String>,
     /// Wall time in nanoseconds.
     #[serde(with = "nanoseconds")]
     #[schemars(with = "u64")]
@@ -147,6 +150,7 @@ impl Recording {
             run: About {
                 keys: info.keys,
                 started_at: info.started_at,
+                again: Some(run.redactor.scrub(&info.again)),
                 took,
                 requests,
                 strict: info.strict,
@@ -172,7 +176,14 @@ impl Recording {
             strict: run.strict,
             rfc: run.rfc,
             started_at: run.started_at.clone(),
+            again: run.again.clone().unwrap_or_else(|| RunInfo::plays(self.base_url())),
         }
+    }
+
+    /// Where the deployment was, unless it is gone with the run.
+    fn base_url(&self) -> Option<&str> {
+        let deployment = &self.0.evidence.deployment;
+        (!deployment.built_in).then_some(deployment.base_url.as_str())
     }
 
     /// The places in the suite of the checks that were played; where every check was, of all there are now.
@@ -195,9 +206,7 @@ impl Recording {
         let mut evidence = fit::fit(evidence.clone(), cases, suite);
         let steady = judge::learn(suite, &mut evidence);
         let judged = selected.iter().map(|check| judge::judge(suite, &evidence, &steady, *check)).collect();
-        let deployment = &evidence.deployment;
-        let base_url = (!deployment.built_in).then_some(deployment.base_url.as_str());
-        let (mut results, causes) = causes::attribute(suite, judged, options, base_url);
+        let (mut results, causes) = causes::attribute(suite, judged, options, &self.info().again);
         results.sort_by(|one, other| one.id.cmp(&other.id));
         for result in &results {
             tell(Event::CheckFinished(Box::new(result.clone())));

@@ -2,6 +2,7 @@
 
 use super::{DOCUMENT, Document, Recording, SCHEMA};
 use crate::contract::Limits;
+use crate::report::RunInfo;
 use crate::run::evidence::{Answer, Burst, Evidence, Observation, Play};
 use crate::run::learned::Quota;
 
@@ -19,9 +20,34 @@ impl TryFrom<Document> for Recording {
         if chrono::DateTime::parse_from_rfc3339(started_at).is_err() {
             return Err(format!("`started_at` is no time: {started_at}"));
         }
+        if document.run.again.as_deref().is_some_and(|again| !plays(again)) {
+            return Err("`again` is no command line that plays checks".to_owned());
+        }
         check(&document.evidence)?;
         Ok(Self(document))
     }
+}
+
+/// Whether a command line plays checks and does nothing else: somebody will copy it into a shell.
+fn plays(again: &str) -> bool {
+    let Some(options) = again.strip_prefix(&RunInfo::plays(None)) else { return false };
+    let (mut marks, mut quoted) = (options.chars(), false);
+    while let Some(mark) = marks.next() {
+        let is_harmless = match mark {
+            '\'' => {
+                quoted = !quoted;
+                true
+            }
+            mark if quoted => mark != '\n',
+            '\\' => marks.next() == Some('\''),
+            // A key in it was masked.
+            mark => mark.is_alphanumeric() || " -_./:=@%+,…".contains(mark),
+        };
+        if !is_harmless {
+            return false;
+        }
+    }
+    !quoted
 }
 
 fn check(evidence: &Evidence) -> Result<(), String> {
@@ -75,4 +101,35 @@ fn numbers(play: &Play) -> Vec<u64> {
         }
     }
     numbers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plays;
+
+    #[test]
+    fn a_command_line_that_does_more_than_play_checks_is_none() {
+        for good in [
+            "trenchcheck test",
+            "trenchcheck test --target http://127.0.0.1:4010/w/a --scenarios 'my own'",
+            r"trenchcheck test --header 'X-A: $B; c' --scenarios 'it'\''s'",
+        ] {
+            assert!(plays(good), "{good}");
+        }
+        for bad in [
+            "",
+            "rm -r .",
+            "trenchcheck test; rm -r .",
+            "trenchcheck test --target $(rm -r .)",
+            "trenchcheck test `rm -r .`",
+            "trenchcheck test 'a",
+            "trenchcheck test 'a' > b",
+            "trenchcheck test\nrm -r .",
+            "trenchcheck test 'a\nb'",
+            r"trenchcheck test '\''a';rm -r .;'b",
+            r"trenchcheck test \;",
+        ] {
+            assert!(!plays(bad), "{bad}");
+        }
+    }
 }

@@ -7,10 +7,11 @@ use serde_json::Value;
 
 use super::{ACTIONS, RUN, Rules, header_names, is_slug};
 use crate::contract::CLAUSES;
+use crate::nearest::nearest;
 use crate::scenario::file::Form;
 use crate::scenario::load::{CaseFile, is_called, names_read};
 use crate::scenario::rows::{Row, placeholders, reads};
-use crate::yaml::{Node, Text, Typed, nearest, word};
+use crate::yaml::{Node, Text, Typed, word};
 
 /// What an observation may show.
 const SEEN: [&str; 7] = ["status", "admitted", "limited", "other", "limit", "seconds", "message"];
