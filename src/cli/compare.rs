@@ -3,11 +3,12 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use super::reports::try_all;
 use super::{Ended, fail, is_coloured, told};
-use crate::load::{Comparison, Limit, RunRecord, read_back};
+use crate::load::{Change, Comparison, Limit, read_back};
 use crate::report::ExitCode;
 use crate::report::page::{Page, Tone};
-use crate::report::{save, try_out};
+use crate::report::{code, is_standard_output, line, save};
 
 /// Say how load runs differ from the first of them.
 ///
@@ -48,14 +49,14 @@ pub struct ComparisonArgs {
 
 /// Runs the command.
 pub(super) fn run(args: &CompareArgs) -> Ended {
-    for file in [&args.json, &args.markdown].into_iter().flatten() {
-        try_out(file).map_err(fail(ExitCode::Usage))?;
-    }
+    let files: Vec<&Path> = [&args.json, &args.markdown].into_iter().filter_map(Option::as_deref).collect();
+    try_all(&files).map_err(fail(ExitCode::Usage))?;
     let base = read_back(&args.base).map_err(fail(ExitCode::Usage))?;
     let mut all = Vec::new();
     for directory in &args.new {
         let new = read_back(directory).map_err(fail(ExitCode::Usage))?;
-        all.push(compared((&args.base, &base), (directory, &new), &args.how));
+        let [one, other] = [&args.base, directory].map(|path| path.display().to_string());
+        all.push(Comparison::new((&one, &base), (&other, &new), &args.how.fail_if));
     }
     if let Some(file) = &args.json {
         let text = serde_json::to_string_pretty(&all).map_err(fail(ExitCode::Internal))? + "\n";
@@ -65,9 +66,8 @@ pub(super) fn run(args: &CompareArgs) -> Ended {
         let text: String = all.iter().map(markdown).collect();
         save(file, text.as_bytes()).map_err(fail(ExitCode::Internal))?;
     }
-    let is_taken = [&args.json, &args.markdown].into_iter().flatten().any(|file| file == Path::new("-"));
     let exit = all.iter().map(Comparison::exit).max_by_key(|exit| exit.code()).unwrap_or(ExitCode::Conforms);
-    if is_taken {
+    if files.into_iter().any(is_standard_output) {
         return Ok(exit);
     }
     let out = &mut io::stdout();
@@ -75,22 +75,12 @@ pub(super) fn run(args: &CompareArgs) -> Ended {
     Ok(told(all.iter().try_for_each(|one| page(one).write(out, colour)).and_then(|()| out.flush()), exit))
 }
 
-/// Compares two runs that lie in directories.
-pub(super) fn compared(
-    base: (&Path, &RunRecord),
-    new: (&Path, &RunRecord),
-    how: &ComparisonArgs,
-) -> Comparison {
-    let (one, other) = (base.0.display().to_string(), new.0.display().to_string());
-    Comparison::new((&one, base.1), (&other, new.1), &how.fail_if)
-}
-
 /// A comparison for people.
 pub(super) fn page(of: &Comparison) -> Page {
     let mut page = Page::default();
     page.line(0, &[(Tone::Strong, &of.new), (Tone::Plain, &format!("  beside {}", of.base))]);
     let mut group = "";
-    let width = |text: fn(&crate::load::Change) -> String| {
+    let width = |text: fn(&Change) -> String| {
         of.changes.iter().map(|change| text(change).chars().count()).max().unwrap_or(0)
     };
     let (before, after) =
@@ -127,7 +117,8 @@ pub(super) fn page(of: &Comparison) -> Page {
 }
 
 fn markdown(of: &Comparison) -> String {
-    let code = |text: &str| format!("`{}`", text.replace(['`', '|', '\n'], "_"));
+    // Even within code a bar ends a cell of a table.
+    let cell = |text: &str| code(text).replace('|', r"\|");
     let mut text = format!(
         "### {} beside {}\n\n| Lane | | Base | New | Change |\n|---|---|--:|--:|--:|\n",
         code(&of.new),
@@ -137,15 +128,15 @@ fn markdown(of: &Comparison) -> String {
         let told = if change.clear { format!("**{}**", change.told()) } else { change.told() };
         text += &format!(
             "| {} | {} | {} | {} | {told} |\n",
-            code(&change.group),
+            cell(&change.group),
             change.name(),
             change.interval(change.base),
             change.interval(change.new)
         );
     }
     text.push('\n');
-    for line in of.doubts.iter().chain(&of.broken) {
-        text += &format!("- {line}\n");
+    for said in of.doubts.iter().chain(&of.broken) {
+        text += &format!("- {}\n", line(said));
     }
     text + "\nTimes in ms, with the interval of 95 % confidence; bold is more than chance.\n\n"
 }

@@ -1,19 +1,19 @@
 //! `trenchcheck load`, and `trenchcheck merge` of what it left behind on many machines.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::compare::{ComparisonArgs, compared, page};
+use super::compare::{ComparisonArgs, page};
 use super::deployment::{DeploymentArgs, refused};
 use super::reports::{LoadReports, deliver};
 use super::{Ended, fail, is_coloured, say, told};
 use crate::amounts::{count, grouped, time};
 use crate::deployment::{Keys, Target};
-use crate::load::profile::{Align, Library, Rate, Shelved};
-use crate::load::{Conduct, Overrides, Plan, Shard, View, merge, play, read_back};
+use crate::load::profile::{Align, Library, MOST_KEYS, Rate, Shelved};
+use crate::load::{Comparison, Conduct, Overrides, Plan, Shard, View, merge, play, read_back};
 use crate::report::{ExitCode, Redactor};
 use crate::scenario::Source;
 
@@ -56,7 +56,7 @@ pub struct LoadArgs {
     pub duration: Option<Duration>,
 
     /// How many keys each lane has.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_KEYS)))]
     pub key_count: Option<u32>,
 
     /// How many events or scores a request carries.
@@ -189,7 +189,11 @@ pub(super) async fn run(args: LoadArgs, source: Source) -> Ended {
     let redactor = Redactor::default();
     let run = play(plan, &target, conduct, &redactor).await.map_err(|error| fail(error.exit())(error))?;
     let Some((directory, base)) = baseline else { return Ok(deliver(run, &redactor, args.reports)) };
-    let comparison = compared((&directory, &base), (Path::new("this run"), &run), &args.comparison);
+    let comparison = Comparison::new(
+        (&directory.display().to_string(), &base),
+        ("this run", &run),
+        &args.comparison.fail_if,
+    );
     let exit = deliver(run, &redactor, args.reports);
     let out = &mut io::stdout();
     let colour = is_coloured(out);

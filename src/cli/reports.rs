@@ -229,7 +229,7 @@ pub(super) fn written(mut unwritten: Vec<io::Error>) -> bool {
 }
 
 /// Makes sure that each of these can be written, and that no two are one.
-fn try_all(files: &[&Path]) -> Result<(), String> {
+pub(super) fn try_all(files: &[&Path]) -> Result<(), String> {
     for (place, file) in files.iter().enumerate() {
         if files[..place].contains(file) {
             return Err(format!("two reports would be written to {}", file.display()));
@@ -277,7 +277,7 @@ impl LoadReports {
 /// Judges and reports a run, without the keys the redactor knows.
 pub fn deliver(run: RunRecord, redactor: &Redactor, to: LoadReports) -> ExitCode {
     // People read standard output, unless a report goes there.
-    let is_taken = to.files().any(|file| file == Path::new("-"));
+    let is_taken = to.files().any(is_standard_output);
     let mut out: Box<dyn Write> = if is_taken { Box::new(io::sink()) } else { Box::new(io::stdout()) };
     let LoadReports { junit, json, html, save } = to;
     let outputs = Outputs { json, junit, html, save };

@@ -11,7 +11,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::record::{Outcome, RunRecord, WindowCounts, groups};
+use super::record::{LaneRecord, Outcome, RunRecord, WindowCounts, groups};
 use super::series::{Quantile, Series, digits};
 use super::times::Times;
 use super::verdict::{LoadVerdict, judge};
@@ -282,7 +282,7 @@ fn changes(base: &RunRecord, new: &RunRecord) -> Vec<Change> {
     for before in groups(&base.lanes) {
         let Some(after) = others.iter().find(|group| group.sum.group == before.sum.group) else { continue };
         for metric in Metric::ALL {
-            let estimate = |lane: &super::LaneRecord| match metric.quantile() {
+            let estimate = |lane: &LaneRecord| match metric.quantile() {
                 Some(which) => Estimate::of(&lane.times[Series::Response(Outcome::Admitted)], which),
                 None => Some(Estimate::counted(counted(lane, metric))),
             };
@@ -295,7 +295,7 @@ fn changes(base: &RunRecord, new: &RunRecord) -> Vec<Change> {
     changes
 }
 
-fn counted(lane: &super::LaneRecord, metric: Metric) -> u64 {
+fn counted(lane: &LaneRecord, metric: Metric) -> u64 {
     let count = |counts: &WindowCounts| match metric {
         Metric::Admitted => counts.admitted,
         Metric::Limited => counts.limited,

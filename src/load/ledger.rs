@@ -75,21 +75,14 @@ impl LaneLedger {
         record.windows = vec![WindowCounts::default(); windows];
         record.window_times = vec![WindowTimes::default(); windows];
         record.times_by_window = vec![Histograms::default(); if plan.by_window { windows } else { 0 }];
-        let mut ledger = Self {
+        Self {
             record,
             withheld: vec![0; windows],
-            planned: Vec::new(),
+            planned: (0..windows).map(|window| plan.due_in(window)).collect(),
             open: BTreeMap::new(),
             spare: Histograms::default(),
             plan,
-        };
-        let mut before = 0;
-        for window in 0..windows {
-            let by_then = ledger.plan.pacer.planned_before(ledger.end_of(window));
-            ledger.planned.push(by_then - before);
-            before = by_then;
         }
-        ledger
     }
 
     /// The lane.
@@ -106,7 +99,7 @@ impl LaneLedger {
 
     /// When a window ends, counted from the start of the run.
     pub(crate) fn end_of(&self, window: usize) -> Duration {
-        self.plan.start + self.record.window * u32::try_from(window + 1).unwrap_or(u32::MAX)
+        self.plan.start_of(window + 1)
     }
 
     /// The counts of a window.

@@ -240,7 +240,7 @@ impl Plan {
                     continue;
                 };
                 let judged = record.warm_up_windows..record.whole_windows;
-                let due = judged.map(|window| (window + 1, lane.due_in(window) * each));
+                let due = judged.map(|window| (window + 1, lane.due_in(window as usize) * each));
                 if let Some((window, due)) = due.filter(|(_, due)| *due < wanted).min_by_key(|(_, due)| *due)
                 {
                     told.push(format!(
@@ -268,9 +268,14 @@ impl Plan {
 }
 
 impl LanePlan {
+    /// When a window, counted from 0, begins, counted from the start of the run.
+    pub(crate) fn start_of(&self, window: usize) -> Duration {
+        self.start + self.record.window * u32::try_from(window).unwrap_or(u32::MAX)
+    }
+
     /// How many requests are due in a window, counted from 0.
-    fn due_in(&self, window: u32) -> u64 {
-        let before = |window: u32| self.pacer.planned_before(self.start + self.record.window * window);
+    pub(crate) fn due_in(&self, window: usize) -> u64 {
+        let before = |window| self.pacer.planned_before(self.start_of(window));
         before(window + 1) - before(window)
     }
 }

@@ -121,7 +121,7 @@ static ALL: LazyLock<Result<Environment<'static>, Error>> = LazyLock::new(|| {
     Ok(all)
 });
 
-/// What every page is rendered with: the filters, and the style of HTML pages.
+/// What every page is rendered with: the filters, and the head of HTML pages with their style.
 pub(crate) fn environment() -> Result<Environment<'static>, Error> {
     let mut all = Environment::new();
     all.set_undefined_behavior(UndefinedBehavior::SemiStrict);
@@ -136,6 +136,7 @@ pub(crate) fn environment() -> Result<Environment<'static>, Error> {
     all.add_filter("code", code);
     all.add_filter("line", line);
     all.add_filter("fenced", fenced);
+    all.add_template("head.html", include_str!("templates/head.html"))?;
     all.add_template("style.css", include_str!("templates/style.css"))?;
     Ok(all)
 }
@@ -191,14 +192,14 @@ fn backticks(text: &str, least: usize) -> String {
 }
 
 /// A text as code within a line of Markdown.
-fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     let marks = backticks(text, 1);
     let pad = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
     format!("{marks}{pad}{}{pad}{marks}", text.replace(['\n', '\r'], " "))
 }
 
 /// A text within a line of Markdown: nothing in it is markup.
-fn line(text: &str) -> String {
+pub(crate) fn line(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for mark in text.chars() {
         match mark {

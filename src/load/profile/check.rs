@@ -14,7 +14,7 @@ use crate::yaml::{Problem, Problems};
 /// The most events the API takes in one request.
 pub const MOST_EVENTS_OF_A_BATCH: u32 = 1_000;
 /// The most keys of one lane. A thousand lanes are what this machine is known to carry.
-const MOST_KEYS: u32 = 10_000;
+pub const MOST_KEYS: u32 = 10_000;
 /// The most windows of a run: a week of minutes.
 const MOST_WINDOWS: u32 = 10_080;
 

@@ -1,5 +1,6 @@
 //! The report to look at: one HTML file with its pictures in it, which needs nothing else, not even scripts.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::LazyLock;
 
@@ -45,7 +46,9 @@ pub(super) fn text(run: &RunRecord) -> io::Result<String> {
     });
     let verdict = judge(run);
     let groups = groups(&run.lanes);
-    let sections = groups.iter().map(|group| section(run, group)).collect::<Result<Vec<_>, _>>();
+    let broken = tables::broken_windows(run);
+    let section = |group: &Group| section(run, group, broken.get(&group.sum.group));
+    let sections = groups.iter().map(section).collect::<Result<Vec<_>, _>>();
     let climb = verdict.climb(run);
     let report = json!({
         "tool": Tool::THIS,
@@ -66,10 +69,9 @@ pub(super) fn text(run: &RunRecord) -> io::Result<String> {
     rendered.map_err(|error| io::Error::other(format!("{error:#}")))
 }
 
-fn section(run: &RunRecord, group: &Group) -> Result<Section, Broken> {
+fn section(run: &RunRecord, group: &Group, broken: Option<&BTreeSet<usize>>) -> Result<Section, Broken> {
     let sum = &group.sum;
     let (told, window) = tables::told(group);
-    let broken = tables::broken_windows(run);
     let timeline = run.timelines.iter().find(|timeline| timeline.group == sum.group);
     let mut pictures = match timeline.filter(|timeline| !timeline.intervals.is_empty()) {
         Some(timeline) => over_time(group, timeline)?,
@@ -81,7 +83,7 @@ fn section(run: &RunRecord, group: &Group) -> Result<Section, Broken> {
     }
     let admitted = &sum.times[Series::Response(Outcome::Admitted)];
     let tables = [
-        Some(tables::windows(run, group, broken.get(&sum.group))),
+        Some(tables::windows(run, group, broken)),
         Some(tables::times(sum)),
         tables::histogram(admitted),
         tables::keys(run, &sum.group),

@@ -14,7 +14,7 @@ use crate::contract::WINDOW_SECONDS;
 use crate::report::page::{Page, Tone};
 
 /// How many keys have a row of their own.
-const MOST_KEYS: usize = 40;
+const KEYS_SHOWN: usize = 40;
 
 /// Rows of cells: words to the left, numbers to the right. A last cell beyond the head is a remark.
 #[derive(Serialize)]
@@ -232,11 +232,11 @@ pub(super) fn keys(run: &RunRecord, group: &str) -> Option<Table> {
     let numbers: Vec<String> = (1..=windows).map(|window| window.to_string()).collect();
     let head: Vec<&str> = std::iter::once("key").chain(numbers.iter().map(String::as_str)).collect();
     let mut table = Table::new("admitted by key and window", 1, &head);
-    for lane in lanes.iter().take(MOST_KEYS) {
+    for lane in lanes.iter().take(KEYS_SHOWN) {
         let admitted = lane.windows.iter().map(|counts| grouped(counts.admitted));
         table.row(Tone::Plain, std::iter::once(lane.name.clone()).chain(admitted).collect());
     }
-    if let more @ 1.. = lanes.len().saturating_sub(MOST_KEYS) {
+    if let more @ 1.. = lanes.len().saturating_sub(KEYS_SHOWN) {
         table.row(Tone::Dim, vec![format!("and {more} more")]);
     }
     Some(table)
@@ -259,7 +259,6 @@ pub(super) fn histogram(times: &Times) -> Option<Table> {
     let most = counts.values().copied().max()?;
     let last = counts.keys().copied().max()?;
     let mut table = Table::new("response times of admitted requests", 0, &["from ms", "count", ""]);
-    table.words = 0;
     for row in 0..=last {
         let count = counts.get(&row).copied().unwrap_or(0);
         let bar = "■".repeat(usize::try_from((count * BAR).div_ceil(most)).unwrap_or(0));
