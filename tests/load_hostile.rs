@@ -104,8 +104,7 @@ async fn run(lane: &str, thresholds: &str, oddity: Oddity) -> RunRecord {
     let profile = Profile::read("odd.yaml", &text).unwrap();
     let shelved = Shelved { profile, file: "odd.yaml".to_owned(), text };
     let plan = Plan::new(&shelved, &Overrides::default(), &target, None).unwrap();
-    let conduct =
-        Conduct { allowed_hosts: Vec::new(), goose_report: None, start_at: None, view: View::Hidden };
+    let conduct = Conduct { view: View::Hidden, ..Conduct::default() };
     play(plan, &target, conduct, &Redactor::default()).await.unwrap()
 }
 

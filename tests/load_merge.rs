@@ -143,9 +143,12 @@ fn shards_that_make_no_run_are_refused_with_the_mend() {
     };
     assert_eq!(
         refusal(&all[..3]),
-        "error: shard 4 of 4 is missing among RUNS/1, RUNS/2, RUNS/3; add its directory, or run what is \
-         missing again\n"
+        "error: shard 4 of 4 is missing among RUNS/1, RUNS/2, RUNS/3; add its directory, run what is \
+         missing again, or see with --partial what the others came to\n"
     );
+    let (code, out, _) = merge(&[&[PathBuf::from("--partial")], &all[..3]].concat());
+    assert_eq!(code, 7, "{out}");
+    assert!(out.contains("all shards: merged without shard 4, expected all 4"), "{out}");
     let doubled = [&all[..], &all[1..2]].concat();
     assert_eq!(refusal(&doubled), "error: RUNS/2 and RUNS/2 both hold shard 2 of 4; leave one of them out\n");
     let mut other = run(vec![lane(3, 300)], Some(Shard { index: 4, of: 4 }));

@@ -53,7 +53,7 @@ impl Short {
 }
 
 fn quietly() -> Conduct {
-    Conduct { allowed_hosts: Vec::new(), goose_report: None, start_at: None, view: View::Hidden }
+    Conduct { view: View::Hidden, ..Conduct::default() }
 }
 
 /// What the target missed.

@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail loudly")]
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -12,6 +13,12 @@ use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::Deserializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
+use prost::Message as _;
+use wiremock::matchers::{header, method, path};
+use wiremock::{Mock as Stub, MockServer, ResponseTemplate};
 
 fn trenchcheck(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_trenchcheck"));
@@ -101,21 +108,169 @@ fn a_dry_run_counts_the_wait_for_fresh_windows() {
     assert!(!told("quick-ingestion").contains("fresh window"));
 }
 
+/// The page of metrics at an address; `None` where nobody answers any more.
+fn scrape(address: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    let asked = write!(stream, "GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let mut page = String::new();
+    asked.and_then(|()| stream.read_to_string(&mut page)).ok()?;
+    page.starts_with("HTTP/1.1 200 OK").then_some(page)
+}
+
+/// The sum of the samples on a page whose lines begin like this.
+fn sum(page: &str, begins: &str) -> f64 {
+    let samples = page.lines().filter(|line| line.starts_with(begins));
+    samples.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+}
+
+#[test]
+fn prometheus_sees_a_run_that_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("load.json").display().to_string();
+    let arguments = ["load", "quick-ingestion", "--duration", "3s", "--rate", "1200", "--json", &report];
+    let mut child = trenchcheck(&[&arguments[..], &["--metrics", "127.0.0.1:0"]].concat())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut said).unwrap();
+    let address = said.strip_prefix("metrics are told at http://").unwrap();
+    let address = address.strip_suffix("/metrics while the run goes on\n").unwrap();
+    let mut seen = Vec::new();
+    while let Some(page) = scrape(address) {
+        let requests = sum(&page, "trenchcheck_load_requests_total{");
+        // Each time belongs to a request that was counted.
+        assert_eq!(sum(&page, "trenchcheck_load_send_lag_seconds_count{"), requests);
+        assert_eq!(
+            sum(
+                &page,
+                "trenchcheck_load_response_seconds_bucket{lane=\"ingestion\",outcome=\"admitted\",le=\"+Inf\"}"
+            ),
+            sum(&page, "trenchcheck_load_requests_total{lane=\"ingestion\",outcome=\"admitted\"}")
+        );
+        seen.push(requests);
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    child.wait().unwrap();
+    assert!(seen.is_sorted() && seen.last() > seen.first(), "{seen:?}");
+    let sent = json(Path::new(&report))["run"]["lanes"][0]["windows"][0]["sent"].as_f64().unwrap();
+    assert!(seen.last().unwrap() <= &sent, "{seen:?} of {sent}");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let refused = run(&["load", "--metrics", &taken]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(
+        text(&refused.stderr).contains("name another address with --metrics"),
+        "{}",
+        text(&refused.stderr)
+    );
+}
+
+#[tokio::test]
+async fn a_collector_is_sent_what_the_report_says_in_the_end() {
+    let collector = MockServer::start().await;
+    let takes = Stub::given(method("POST")).and(path("/v1/metrics")).and(header("api-key", "hunter2"));
+    takes.respond_with(ResponseTemplate::new(200)).mount(&collector).await;
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("load.json");
+    let mut command =
+        trenchcheck(&["load", "quick-ingestion", "--duration", "2s", "--rate", "600", "--quiet"]);
+    command.args(["--json", report.to_str().unwrap(), &format!("--otlp={}", collector.uri())]);
+    command.env("OTEL_EXPORTER_OTLP_HEADERS", "api-key=hunter2").env("OTEL_METRIC_EXPORT_INTERVAL", "300");
+    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    judged_or_too_busy(&output);
+    assert_eq!(text(&output.stderr), "");
+    let exports = collector.received_requests().await.unwrap();
+    assert!(exports.len() > 2, "{}", exports.len());
+    let last = ExportMetricsServiceRequest::decode(exports.last().unwrap().body.as_slice()).unwrap();
+    let metrics = &last.resource_metrics[0].scope_metrics[0].metrics;
+    let of = |name: &str| {
+        let metric = metrics.iter().find(|metric| metric.name == format!("trenchcheck.load.{name}"));
+        metric.unwrap().data.clone().unwrap()
+    };
+    let Data::Sum(requests) = of("requests") else { panic!("{metrics:?}") };
+    let Data::Histogram(service) = of("service") else { panic!("{metrics:?}") };
+    let report = json(&report);
+    let window = &report["run"]["lanes"][0]["windows"][0];
+    for (at, outcome) in ["admitted", "limited", "errors"].into_iter().enumerate() {
+        let expected = window[outcome].as_i64().unwrap();
+        assert_eq!(requests.data_points[at].value, Some(Value::AsInt(expected)), "{outcome}");
+        assert_eq!(service.data_points[at].bucket_counts.iter().sum::<u64>(), expected as u64, "{outcome}");
+    }
+    assert!(!text(&std::fs::read(folder.path().join("load.json")).unwrap()).contains("hunter2"));
+}
+
+#[test]
+fn a_run_is_what_it_is_without_a_collector() {
+    let output =
+        run(&["load", "quick-ingestion", "--duration", "1s", "--quiet", "--otlp=http://127.0.0.1:1"]);
+    judged_or_too_busy(&output);
+    let said = text(&output.stderr);
+    assert_eq!(
+        said,
+        "note: metrics could not be exported to http://127.0.0.1:1/v1/metrics: nobody listens there\n"
+    );
+    let wrong = run(&["load", "--otlp=collector:4318"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(text(&wrong.stderr).contains("--otlp: found `collector:4318"), "{}", text(&wrong.stderr));
+}
+
+#[tokio::test]
+async fn a_lane_that_cannot_be_played_says_why_and_what_to_do() {
+    let server = MockServer::start().await;
+    let answers = |status| ResponseTemplate::new(status);
+    for (place, status) in [("/refused", 401), ("/scopeless", 403), ("/broken", 500)] {
+        Stub::given(path(format!("{place}/api/v1/events")))
+            .respond_with(answers(status))
+            .mount(&server)
+            .await;
+    }
+    for (base, why) in [
+        (
+            server.uri() + "/nowhere",
+            "POST /api/v1/events is answered with 404; is the path of the base URL doubled",
+        ),
+        (
+            server.uri() + "/refused",
+            "the key in TRENCHCHECK_KEY_INGESTION is refused with 401; was it revoked",
+        ),
+        (server.uri() + "/scopeless", "is refused with 403; the lane needs one of the role ingestion"),
+        (server.uri() + "/broken", "POST /api/v1/events is answered with 500"),
+        ("http://127.0.0.1:1".to_owned(), "no connection could be made; is the deployment up"),
+    ] {
+        let mut command = trenchcheck(&["load", "--quiet", "--keys", "environment", "--target", &base]);
+        command.env("TRENCHCHECK_KEY_INGESTION", "ct_live_abcdefghijkl");
+        let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{said}");
+        assert!(
+            said.starts_with(&format!("error: the lane `ingestion` cannot be played at {base}: ")),
+            "{said}"
+        );
+        assert!(said.contains(why) && !said.contains("abcdefghijkl"), "{said}");
+    }
+}
+
 #[test]
 fn runs_are_compared_with_one_that_was_saved() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();
-    let (base, page) = (path("base"), path("load.html"));
+    let (base, page, report) = (path("base"), path("load.html"), path("base.json"));
     let short = ["load", "quick-ingestion", "--duration", "1s", "--quiet"];
-    judged_or_too_busy(&run(&[&short[..], &["--save", &base, "--html", &page]].concat()));
+    judged_or_too_busy(&run(&[&short[..], &["--save", &base, "--html", &page, "--json", &report]].concat()));
     assert!(std::fs::read_to_string(&page).unwrap().contains("<figure><svg role=\"img\""));
     // A run beside itself has not changed.
     let (json_file, markdown) = (path("changes.json"), path("changes.md"));
+    let compared = path("compared.html");
     let limits = ["--fail-if", "p99 > +10%", "--fail-if", "errors > +0"];
-    let same =
-        run(&[&["compare", &base, &base, "--json", &json_file, "--markdown", &markdown], &limits[..]]
-            .concat());
+    let files = ["--json", &json_file, "--markdown", &markdown, "--html", &compared];
+    let same = run(&[&["compare", &base, &base], &files[..], &limits[..]].concat());
     let out = text(&same.stdout);
+    assert!(text(&std::fs::read(&compared).unwrap()).contains("<figure><svg role=\"img\""));
+    // A report in one file holds all that is compared.
+    let by_report = run(&[&["compare", &report, &base], &files[..], &limits[..]].concat());
+    assert_eq!(text(&by_report.stdout).replace(&report, &base), out);
     assert!(out.contains("p99") && out.contains("±0") && !out.contains("may be chance"), "{out}");
     assert!(matches!(same.status.code(), Some(0 | 4)), "{out}");
     assert_eq!(json(Path::new(&json_file))[0]["changes"][0]["metric"], "p50");
@@ -128,7 +283,8 @@ fn runs_are_compared_with_one_that_was_saved() {
             "a directory that `trenchcheck load --save` wrote to is expected",
         ),
         (vec!["compare", &base, &base, "--fail-if", "p98 > +1%"], "expected a change such as `p99 > +10%`"),
-        (vec!["load", "--fail-if", "p99 > +1%"], "name it with --baseline DIR"),
+        (vec!["compare", &base, &markdown], "is no record of a load run"),
+        (vec!["load", "--fail-if", "p99 > +1%"], "name it with --baseline RUN"),
         (vec!["load", "--json", &base], "cannot write the report"),
         (vec!["load", "--json", &json_file, "--junit", &json_file], "two reports would be written to"),
     ] {

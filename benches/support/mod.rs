@@ -144,7 +144,6 @@ pub(crate) async fn play_text(text: &str, target: &Target) -> RunRecord {
 
 /// Plays a plan against a target.
 pub(crate) async fn play_plan(plan: Plan, target: &Target) -> RunRecord {
-    let conduct =
-        Conduct { allowed_hosts: Vec::new(), goose_report: None, start_at: None, view: View::Hidden };
+    let conduct = Conduct { view: View::Hidden, ..Conduct::default() };
     play(plan, target, conduct, &Redactor::default()).await.expect("a run")
 }

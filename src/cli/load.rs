@@ -1,19 +1,23 @@
 //! `trenchcheck load`, and `trenchcheck merge` of what it left behind on many machines.
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::compare::{ComparisonArgs, page};
+use super::compare::ComparisonArgs;
 use super::deployment::{DeploymentArgs, refused};
 use super::reports::{LoadReports, deliver};
 use super::{Ended, fail, is_coloured, say, told};
 use crate::amounts::{count, grouped, time};
 use crate::deployment::{Keys, Target};
+use crate::load::compared::page;
 use crate::load::profile::{Align, Library, MOST_KEYS, Rate, Shelved};
-use crate::load::{Comparison, Conduct, Overrides, Plan, Shard, View, merge, play, read_back};
+use crate::load::{
+    Collector, Comparison, Conduct, Measured, Overrides, Plan, Shard, View, Watchers, merge, play,
+};
 use crate::report::{ExitCode, Redactor};
 use crate::scenario::Source;
 
@@ -79,12 +83,20 @@ pub struct LoadArgs {
     #[arg(long, value_name = "FILE", value_parser = parse_goose_report)]
     pub goose_report: Option<PathBuf>,
 
+    /// Tells Prometheus how the run stands, at `/metrics` of this address.
+    #[arg(long, value_name = "ADDRESS")]
+    pub metrics: Option<SocketAddr>,
+
+    /// Sends metrics to an OpenTelemetry collector over HTTP.
+    #[arg(long, value_name = "URL", num_args = 0..=1, require_equals = true)]
+    pub otlp: Option<Option<String>>,
+
     /// Shows nothing while the run goes on.
     #[arg(long, short)]
     pub quiet: bool,
 
-    /// Compares the run with the one in this directory.
-    #[arg(long, value_name = "DIR")]
+    /// Compares the run with this one: a directory of `--save`, or a JSON report.
+    #[arg(long, value_name = "RUN")]
     pub baseline: Option<PathBuf>,
 
     /// How that is judged.
@@ -142,15 +154,14 @@ fn parse_instant(text: &str) -> Result<DateTime<Utc>, String> {
 pub(super) async fn run(args: LoadArgs, source: Source) -> Ended {
     args.reports.try_out().map_err(fail(ExitCode::Usage))?;
     let baseline = match args.baseline {
-        Some(directory) => {
-            let base = read_back(&directory).map_err(fail(ExitCode::Usage))?;
-            Some((directory, base))
-        }
+        Some(path) => Some(Measured::read(&path).map_err(fail(ExitCode::Usage))?),
         None if args.comparison.fail_if.is_empty() => None,
         None => {
-            return Err(fail(ExitCode::Usage)("--fail-if compares with a run: name it with --baseline DIR"));
+            return Err(fail(ExitCode::Usage)("--fail-if compares with a run: name it with --baseline RUN"));
         }
     };
+    let otlp = args.otlp.map(|url| Collector::new(url.as_deref(), |name| std::env::var(name).ok()));
+    let otlp = otlp.transpose().map_err(fail(ExitCode::Usage))?;
     let library = Library(&source);
     if args.list {
         let profiles = library.all().map_err(fail(ExitCode::Usage))?;
@@ -185,15 +196,12 @@ pub(super) async fn run(args: LoadArgs, source: Source) -> Ended {
         goose_report: args.goose_report,
         start_at: args.start_at,
         view: if args.quiet { View::Hidden } else { View::Shown },
+        watchers: Watchers { prometheus: args.metrics, otlp },
     };
     let redactor = Redactor::default();
     let run = play(plan, &target, conduct, &redactor).await.map_err(|error| fail(error.exit())(error))?;
-    let Some((directory, base)) = baseline else { return Ok(deliver(run, &redactor, args.reports)) };
-    let comparison = Comparison::new(
-        (&directory.display().to_string(), &base),
-        ("this run", &run),
-        &args.comparison.fail_if,
-    );
+    let Some(base) = baseline else { return Ok(deliver(run, &redactor, args.reports)) };
+    let comparison = Comparison::new(&base, &Measured::of("this run", &run), &args.comparison.fail_if);
     let exit = deliver(run, &redactor, args.reports);
     let out = &mut io::stdout();
     let colour = is_coloured(out);
@@ -273,6 +281,10 @@ pub struct MergeArgs {
     #[arg(value_name = "DIR", required = true)]
     pub dirs: Vec<PathBuf>,
 
+    /// Merges what is there where shards are missing; the run is then invalid.
+    #[arg(long)]
+    pub partial: bool,
+
     /// Where reports go.
     #[command(flatten)]
     pub reports: LoadReports,
@@ -281,7 +293,7 @@ pub struct MergeArgs {
 /// Runs `trenchcheck merge`.
 pub(super) fn run_merge(args: MergeArgs) -> Ended {
     args.reports.try_out().map_err(fail(ExitCode::Usage))?;
-    let whole = merge(&args.dirs).map_err(fail(ExitCode::Usage))?;
+    let whole = merge(&args.dirs, !args.partial).map_err(fail(ExitCode::Usage))?;
     // Every shard has masked its keys; what looks like one is masked again.
     Ok(deliver(whole, &Redactor::default(), args.reports))
 }

@@ -6,6 +6,7 @@
 //! slow ones come in groups, the true interval is wider.
 
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
 use schemars::JsonSchema;
@@ -13,8 +14,9 @@ use serde::Serialize;
 
 use super::record::{LaneRecord, Outcome, RunRecord, WindowCounts, groups};
 use super::series::{Quantile, Series, digits};
+use super::store::{StoreError, read_back, read_report};
 use super::times::Times;
-use super::verdict::{LoadVerdict, judge};
+use super::verdict::judge;
 use crate::amounts::grouped;
 use crate::report::ExitCode;
 
@@ -250,20 +252,16 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// Compares two runs, each with its name.
-    pub fn new(base: (&str, &RunRecord), new: (&str, &RunRecord), limits: &[Limit]) -> Self {
-        let doubt = |(name, run): (&str, &RunRecord)| match judge(run) {
-            LoadVerdict::Met | LoadVerdict::Missed { .. } => None,
-            verdict => Some(format!("{name} is {}: nothing follows from it", verdict.word())),
-        };
-        let doubts = [base, new].into_iter().filter_map(doubt).collect();
-        let changes = changes(base.1, new.1);
+    /// Compares two runs.
+    pub fn new(base: &Measured, new: &Measured, limits: &[Limit]) -> Self {
+        let doubts = [base, new].into_iter().filter_map(|run| run.doubt.clone()).collect();
+        let changes = changes(base, new);
         let broken = changes.iter().flat_map(|change| {
             let broken = limits.iter().filter(|limit| limit.is_broken_by(change));
             broken.map(|limit| format!("{}: {limit}, and the change is {}", change.group, change.told()))
         });
         let broken = broken.collect();
-        Self { base: base.0.to_owned(), new: new.0.to_owned(), doubts, changes, broken }
+        Self { base: base.name.clone(), new: new.name.clone(), doubts, changes, broken }
     }
 
     /// What the process exits with.
@@ -276,18 +274,13 @@ impl Comparison {
     }
 }
 
-fn changes(base: &RunRecord, new: &RunRecord) -> Vec<Change> {
+fn changes(base: &Measured, new: &Measured) -> Vec<Change> {
     let mut changes = Vec::new();
-    let others = groups(&new.lanes);
-    for before in groups(&base.lanes) {
-        let Some(after) = others.iter().find(|group| group.sum.group == before.sum.group) else { continue };
+    for before in &base.groups {
+        let Some(after) = new.groups.iter().find(|group| group.name == before.name) else { continue };
         for metric in Metric::ALL {
-            let estimate = |lane: &LaneRecord| match metric.quantile() {
-                Some(which) => Estimate::of(&lane.times[Series::Response(Outcome::Admitted)], which),
-                None => Some(Estimate::counted(counted(lane, metric))),
-            };
-            if let (Some(base), Some(new)) = (estimate(&before.sum), estimate(&after.sum)) {
-                let group = before.sum.group.clone();
+            if let (Some(base), Some(new)) = (before.estimate(metric), after.estimate(metric)) {
+                let group = before.name.clone();
                 changes.push(Change { group, metric, base, new, clear: base.is_apart_from(new) });
             }
         }
@@ -295,14 +288,87 @@ fn changes(base: &RunRecord, new: &RunRecord) -> Vec<Change> {
     changes
 }
 
-fn counted(lane: &LaneRecord, metric: Metric) -> u64 {
-    let count = |counts: &WindowCounts| match metric {
-        Metric::Admitted => counts.admitted,
-        Metric::Limited => counts.limited,
-        Metric::Errors => counts.errors,
-        _ => counts.sent,
-    };
-    lane.judged().map(|(_, counts)| count(counts)).sum()
+/// A run, as far as it is compared.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    /// What it is called.
+    name: String,
+    /// Why nothing follows from it.
+    doubt: Option<String>,
+    pub(super) groups: Vec<Sums>,
+}
+
+/// The lanes of one group together.
+#[derive(Debug, Clone)]
+pub(super) struct Sums {
+    pub(super) name: String,
+    /// Of the windows that were judged.
+    counts: WindowCounts,
+    /// The response times of admitted requests.
+    pub(super) response: Times,
+}
+
+impl Measured {
+    /// A run that has just been played.
+    pub fn of(name: &str, run: &RunRecord) -> Self {
+        let groups = groups(&run.lanes).into_iter().map(|group| Sums::of(group.sum));
+        Self::new(name, judge(run).word(), groups.collect())
+    }
+
+    /// What `load` or `merge` left behind: a directory, or a JSON report.
+    ///
+    /// # Errors
+    /// [`StoreError`] where it is neither, or broken.
+    pub fn read(path: &Path) -> Result<Self, StoreError> {
+        let name = path.display().to_string();
+        if path.is_dir() {
+            return Ok(Self::of(&name, &read_back(path)?));
+        }
+        let (run, word, times) = read_report(path)?;
+        let mut groups: Vec<Sums> = groups(&run.lanes).into_iter().map(|group| Sums::of(group.sum)).collect();
+        let of = Series::Response(Outcome::Admitted).name();
+        for told in times.iter().filter(|told| told.series == of) {
+            let read = Times::from_text(&told.histogram);
+            let read = read.map_err(|why| {
+                StoreError::NoRecord(
+                    path.to_owned(),
+                    format!("the histogram of {} is broken: {why}", told.group),
+                )
+            })?;
+            groups
+                .iter_mut()
+                .filter(|group| group.name == told.group)
+                .for_each(|group| group.response += &read);
+        }
+        Ok(Self::new(&name, &word, groups))
+    }
+
+    fn new(name: &str, verdict: &str, groups: Vec<Sums>) -> Self {
+        let follows = matches!(verdict, "met" | "missed");
+        let doubt = (!follows).then(|| format!("{name} is {verdict}: nothing follows from it"));
+        Self { name: name.to_owned(), doubt, groups }
+    }
+}
+
+impl Sums {
+    fn of(mut sum: LaneRecord) -> Self {
+        let mut counts = WindowCounts::default();
+        sum.judged().for_each(|(_, window)| counts += *window);
+        let response = std::mem::take(&mut sum.times[Series::Response(Outcome::Admitted)]);
+        Self { name: sum.group, counts, response }
+    }
+
+    fn estimate(&self, metric: Metric) -> Option<Estimate> {
+        let counts = &self.counts;
+        let counted = match metric {
+            Metric::Sent => counts.sent,
+            Metric::Admitted => counts.admitted,
+            Metric::Limited => counts.limited,
+            Metric::Errors => counts.errors,
+            _ => return Estimate::of(&self.response, metric.quantile()?),
+        };
+        Some(Estimate::counted(counted))
+    }
 }
 
 #[cfg(test)]
@@ -325,7 +391,7 @@ mod tests {
 
     fn compared(base: &RunRecord, new: &RunRecord, limits: &[&str]) -> Comparison {
         let limits: Vec<Limit> = limits.iter().map(|limit| limit.parse().unwrap()).collect();
-        Comparison::new(("base", base), ("new", new), &limits)
+        Comparison::new(&Measured::of("base", base), &Measured::of("new", new), &limits)
     }
 
     #[test]

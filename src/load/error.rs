@@ -1,5 +1,7 @@
 //! Why a run did not come about.
 
+use std::net::SocketAddr;
+
 use chrono::{DateTime, Utc};
 use goose::GooseError;
 
@@ -29,8 +31,8 @@ pub enum LoadError {
     /// The target or its control API.
     #[error(transparent)]
     Target(#[from] TargetError),
-    /// The positive control of this lane failed at this URL: what came instead of a success.
-    #[error("the key of the lane `{0}` does not work at {1}: {2}")]
+    /// The first request of this lane failed at this URL, for this reason.
+    #[error("the lane `{0}` cannot be played at {1}: {2}")]
     Control(String, String, String),
     /// The start time has passed.
     #[error("the start time {0} has passed; give one that leaves time to get ready")]
@@ -41,6 +43,9 @@ pub enum LoadError {
          time that lies more than a minute ahead of all shards"
     )]
     NotFresh(DateTime<Utc>, DateTime<Utc>),
+    /// Nobody can listen at this address.
+    #[error("metrics cannot be told at {0}: {1}; name another address with --metrics")]
+    Metrics(SocketAddr, std::io::Error),
     /// A thread that sends could not be started.
     #[error("a thread that sends could not be started: {0}")]
     Senders(#[from] std::io::Error),
@@ -72,6 +77,7 @@ impl LoadError {
             | Self::Descriptors(..)
             | Self::EmptyShard
             | Self::Keys(_)
+            | Self::Metrics(..)
             | Self::Target(_)
             | Self::TooLate(_)
             | Self::NotFresh(..) => ExitCode::Usage,

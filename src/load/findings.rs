@@ -7,6 +7,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::merge::{LISTED, list, missing_shards};
 use super::record::{LaneRecord, Outcome, RunRecord, WindowCounts, groups};
 use super::series::{Quantile, Series, ms};
 use super::thresholds::{ACHIEVED_RATE, Beside, Thresholds, TimeLimit};
@@ -79,11 +80,30 @@ impl fmt::Display for Finding {
 pub fn findings(run: &RunRecord) -> Vec<Finding> {
     let judged = run.lanes.iter().filter(|lane| lane.judged().next().is_some());
     let of_lanes = judged.flat_map(|lane| of_lane(run, lane, &lane.thresholds.over(&run.thresholds)));
-    together(run).into_iter().chain(of_lanes).collect()
+    missing(run).into_iter().chain(together(run)).chain(of_lanes).collect()
 }
 
 /// What is asked of all shards of a run, in the place of a lane's name.
 const ALL_SHARDS: &str = "all shards";
+
+/// Whether a run was merged from all of its shards: the load of the others was missing, or nobody saw what came of it.
+fn missing(run: &RunRecord) -> Option<Finding> {
+    let missing = missing_shards(&run.parts);
+    let last = missing.last()?;
+    let of = run.parts.first()?.shard.of;
+    let seen = match missing.as_slice() {
+        [one] => format!("without shard {one}"),
+        _ => format!("without shards {}", list(&missing)),
+    };
+    let more = if missing.len() == LISTED && *last < of { " and more" } else { "" };
+    Some(Finding {
+        lane: ALL_SHARDS.to_owned(),
+        threshold: "merged".to_owned(),
+        about: About::Generator,
+        expected: format!("all {of}"),
+        misses: vec![Miss { window: None, seen: seen + more }],
+    })
+}
 
 /// Whether the shards of a run ran at the same time: those that did not never put the target under the load they were meant
 /// to.

@@ -148,7 +148,7 @@ impl Keyring {
         let failed = |what| LoadError::Control(lane.record.name.clone(), target.base_url.clone(), what);
         // A key that is limited works.
         if last.reading.outcome == Outcome::Error {
-            return Err(failed(last.reading.fault.unwrap_or_default()));
+            return Err(failed(cause(&last, lane, key)));
         }
         if lane.template.is_some() {
             let whole = self.client_of(self.http.clone(), lane, target, key)?.exchange().await;
@@ -185,6 +185,34 @@ async fn use_up_one(client: &LaneClient, lane: &LanePlan) -> Option<Instant> {
         answers.iter().for_each(|answer| freshness.learn(answer));
     }
     freshness.from()
+}
+
+/// Why the first request of a lane failed, and what to do about it.
+fn cause(failed: &Exchange, lane: &LanePlan, key: &Key) -> String {
+    let endpoint = lane.request.endpoint();
+    let request = format!("{} {}", endpoint.method(), endpoint.path());
+    match failed.status {
+        None => format!(
+            "{}; is the deployment up, and is this its base URL?",
+            failed.reading.fault.as_deref().unwrap_or("no answer")
+        ),
+        Some(401) => format!(
+            "the key in {} is refused with 401; was it revoked, or does it belong to another deployment?",
+            key.variable
+        ),
+        Some(403) => {
+            format!(
+                "the key in {} is refused with 403; the lane needs one of the role {}",
+                key.variable, lane.role
+            )
+        }
+        Some(404) => {
+            format!(
+                "{request} is answered with 404; is the path of the base URL doubled, or is a part of it missing?"
+            )
+        }
+        Some(status) => format!("{request} is answered with {status}"),
+    }
 }
 
 /// The lane with requests as small as they can be.

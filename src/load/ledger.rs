@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::mem::take;
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::thread;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use chrono::DateTime;
 
 use super::findings::findings;
 use super::live::Live;
+use super::metrics::{Meters, lock};
 use super::plan::LanePlan;
 use super::profile::Profile;
 use super::record::{LaneRecord, Outcome, RunRecord, WindowCounts, WindowTimes};
@@ -51,6 +53,23 @@ pub(crate) struct Sent {
     pub(crate) accepted: u32,
     /// What was wrong with it: of an error, or of a 429 that is not the documented one.
     pub(crate) fault: Option<String>,
+}
+
+impl WindowCounts {
+    /// Counts a request.
+    pub(super) fn take(&mut self, sent: &Sent) {
+        self.sent += 1;
+        self.events_sent += u64::from(sent.events);
+        self.events_admitted += u64::from(sent.accepted);
+        match sent.outcome {
+            Outcome::Admitted => self.admitted += 1,
+            Outcome::Limited => {
+                self.limited += 1;
+                self.wrong_429 += u64::from(sent.fault.is_some());
+            }
+            Outcome::Error => self.errors += 1,
+        }
+    }
 }
 
 /// The ledger of one lane.
@@ -146,17 +165,7 @@ impl LaneLedger {
 
     fn take_sent(&mut self, window: usize, sent: Sent) {
         if let Some(counts) = self.record.windows.get_mut(window) {
-            counts.sent += 1;
-            counts.events_sent += u64::from(sent.events);
-            counts.events_admitted += u64::from(sent.accepted);
-            match sent.outcome {
-                Outcome::Admitted => counts.admitted += 1,
-                Outcome::Limited => {
-                    counts.limited += 1;
-                    counts.wrong_429 += u64::from(sent.fault.is_some());
-                }
-                Outcome::Error => counts.errors += 1,
-            }
+            counts.take(&sent);
         }
         let open = self.open.entry(window).or_insert_with(|| take(&mut self.spare));
         let late = sent.lag + sent.held;
@@ -229,6 +238,7 @@ pub(crate) fn keep(
     state: &RunState,
     mut live: Live,
     mut watch: Option<Watch>,
+    meters: Option<&Mutex<Meters>>,
 ) -> Kept {
     let mut last = Duration::ZERO;
     let (of_lane, mut timelines) = timelines(&ledgers);
@@ -237,6 +247,9 @@ pub(crate) fn keep(
             Ok((lane, sample)) => {
                 if let Some(sent) = &sample.sent {
                     last = last.max(sample.due + sent.lag + sent.held + sent.service);
+                }
+                if let Some(meters) = meters {
+                    lock(meters).take(lane, &sample);
                 }
                 if let Some(timeline) = of_lane.get(lane).and_then(|place| timelines.get_mut(*place)) {
                     timeline.take(&sample);
@@ -248,6 +261,9 @@ pub(crate) fn keep(
             Err(TryRecvError::Empty) => {
                 if let Some(start) = state.start() {
                     live.show(&ledgers, start.elapsed());
+                    if let Some(meters) = meters {
+                        lock(meters).see(&ledgers, start.elapsed());
+                    }
                     if watch.as_mut().is_some_and(|watch| watch.misses(&ledgers, start.elapsed())) {
                         state.stop();
                     }
@@ -259,6 +275,9 @@ pub(crate) fn keep(
         }
     }
     live.end();
+    if let (Some(meters), Some(start)) = (meters, state.start()) {
+        lock(meters).see(&ledgers, start.elapsed());
+    }
     Kept { ledgers, of_lane, timelines, last }
 }
 

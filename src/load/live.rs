@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::Duration;
 
+use console::Term;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::ledger::LaneLedger;
@@ -77,14 +78,15 @@ impl Live {
         let groups = groups(ledgers, now);
         match &mut self.screen {
             Screen::Terminal(screen) => {
-                let lines = frame(&groups, &self.before, since, now);
+                let width = usize::from(Term::stderr().size().1);
+                let lines = frame(&groups, &self.before, since, now, width);
                 while self.bars.len() < lines.len() {
-                    // What is wider than the terminal is cut off.
+                    // Where a terminal is narrower than a fact, the rest of it is cut off.
                     let style = ProgressStyle::with_template("{wide_msg}")
                         .unwrap_or_else(|_| ProgressStyle::default_spinner());
                     self.bars.push(screen.add(ProgressBar::new_spinner().with_style(style)));
                 }
-                // A group that is over takes a line less than it did.
+                // A group that is over, or a terminal that was made wider, takes fewer lines than before.
                 let lines = lines.into_iter().chain(std::iter::repeat(String::new()));
                 for (bar, line) in self.bars.iter().zip(lines) {
                     bar.set_message(line);
@@ -151,48 +153,69 @@ fn groups(ledgers: &[LaneLedger], now: Duration) -> Vec<Group> {
     groups
 }
 
-/// For a terminal: how far the run is, and two lines a group that sends; one for others.
+/// For a terminal of a width: how far the run is, and as many lines a group as what there is to say of it takes.
 fn frame(
     groups: &[Group],
     before: &BTreeMap<String, WindowCounts>,
     since: Duration,
     now: Duration,
+    width: usize,
 ) -> Vec<String> {
     let shown = groups.iter().take(MOST_GROUPS);
-    let width = shown.clone().map(|group| group.title().chars().count()).max().unwrap_or(0);
+    let indent = shown.clone().map(|group| group.title().chars().count()).max().unwrap_or(0) + 2;
     let end = groups.iter().map(|group| group.ends).max().unwrap_or_default();
     let mut lines = vec![format!("{} of {}", clock(now), clock(end))];
     for group in shown {
-        let title = format!("{:width$}", group.title());
+        let mut say = |facts: &[String]| lines.extend(flow(&group.title(), indent, facts, width));
         if now < group.begins {
-            lines.push(format!("{title}  begins at {}", clock(group.begins)));
+            say(&[format!("begins at {}", clock(group.begins))]);
             continue;
         }
         let [planned, sent, admitted, limited, errors] = group.rates(before.get(&group.name), since);
         let counts = group.totals;
         if now > group.ends && planned + sent == 0.0 {
-            lines.push(format!(
-                "{title}  over: sent {}, admitted {}, limited {}, errors {}",
-                counts.sent, counts.admitted, counts.limited, counts.errors
-            ));
+            say(&[
+                format!("over: sent {}", counts.sent),
+                format!("admitted {}", counts.admitted),
+                format!("limited {}", counts.limited),
+                format!("errors {}", counts.errors),
+            ]);
             continue;
         }
-        lines.push(format!(
-            "{title}  planned {planned:.1}/s  sent {sent:.1}  admitted {admitted:.1}  limited {limited:.1}  \
-             errors {errors:.1}",
-        ));
-        lines.push(format!(
-            "{:width$}  {}  response p50 {} p99 {}  lag p99 {}{}",
-            "",
+        let mut facts = vec![
+            format!("planned {planned:.1}/s"),
+            format!("sent {sent:.1}"),
+            format!("admitted {admitted:.1}"),
+            format!("limited {limited:.1}"),
+            format!("errors {errors:.1}"),
             group.window(),
-            ms(&group.response, 0.5),
-            ms(&group.response, 0.99),
-            ms(&group.send_lag, 0.99),
-            group.waits("  "),
-        ));
+            format!("response p50 {} p99 {}", ms(&group.response, 0.5), ms(&group.response, 0.99)),
+            format!("lag p99 {}", ms(&group.send_lag, 0.99)),
+        ];
+        facts.extend(group.waits());
+        say(&facts);
     }
     if let more @ 1.. = groups.len().saturating_sub(MOST_GROUPS) {
         lines.push(format!("and {more} more lanes"));
+    }
+    lines
+}
+
+/// Facts behind a title, on as few lines as they take in this width; no fact is broken.
+fn flow(title: &str, indent: usize, facts: &[String], width: usize) -> Vec<String> {
+    let mut lines = vec![format!("{title:indent$}")];
+    let mut empty = true;
+    for fact in facts {
+        let length = |text: &str| text.chars().count();
+        let Some(line) = lines.last_mut() else { break };
+        if empty {
+            line.push_str(fact);
+        } else if length(line) + 2 + length(fact) <= width {
+            *line = format!("{line}  {fact}");
+        } else {
+            lines.push(format!("{:indent$}{fact}", ""));
+        }
+        empty = false;
     }
     lines
 }
@@ -209,7 +232,7 @@ fn line(group: &Group, before: Option<&WindowCounts>, since: Duration, now: Dura
         ms(&group.response, 0.5),
         ms(&group.response, 0.99),
         ms(&group.send_lag, 0.99),
-        group.waits(" | "),
+        group.waits().map(|waits| format!(" | {waits}")).unwrap_or_default(),
     )
 }
 
@@ -220,11 +243,8 @@ impl Group {
     }
 
     /// How many requests waited for a slot, where any did.
-    fn waits(&self, before: &str) -> String {
-        match self.slot_waits {
-            0 => String::new(),
-            waits => format!("{before}{waits} waited for a slot"),
-        }
+    fn waits(&self) -> Option<String> {
+        (self.slot_waits > 0).then(|| format!("{} waited for a slot", self.slot_waits))
     }
 
     /// Planned, sent, admitted, limited and errors a second since they were last shown.
@@ -302,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_gets_two_lines_a_group_that_line_up() {
+    fn a_terminal_gets_lines_that_line_up_and_fit_its_width() {
         let groups = [
             group("ingestion", 1),
             Group { limit: None, slot_waits: 7, ..group("premium", 334) },
@@ -313,25 +333,32 @@ mod tests {
         let mut before = BTreeMap::from(before);
         let early = before.get_mut("early").unwrap();
         (early.planned, early.sent) = (30, 29);
-        let lines = frame(&groups, &before, TEN, NOW);
+        let at = |width| frame(&groups, &before, TEN, NOW, width);
         assert_eq!(
-            lines,
+            at(80),
             [
                 "01:15 of 03:00",
-                "ingestion           planned 2.0/s  sent 1.9  admitted 1.0  limited 0.9  errors 0.0",
-                "                    window 2 ███░░░░░░░░░ 15/60  response p50 1.50 ms p99 1.50 ms  lag p99 –",
-                "premium (334 keys)  planned 3.0/s  sent 2.9  admitted 2.0  limited 0.9  errors 0.0",
-                "                    window 2 15  response p50 1.50 ms p99 1.50 ms  lag p99 –  7 waited for a slot",
+                "ingestion           planned 2.0/s  sent 1.9  admitted 1.0  limited 0.9",
+                "                    errors 0.0  window 2 ███░░░░░░░░░ 15/60",
+                "                    response p50 1.50 ms p99 1.50 ms  lag p99 –",
+                "premium (334 keys)  planned 3.0/s  sent 2.9  admitted 2.0  limited 0.9",
+                "                    errors 0.0  window 2 15  response p50 1.50 ms p99 1.50 ms",
+                "                    lag p99 –  7 waited for a slot",
                 "late                begins at 02:00",
-                "early               over: sent 29, admitted 20, limited 9, errors 0",
+                "early               over: sent 29  admitted 20  limited 9  errors 0",
             ]
         );
+        for width in [48, 80, 120, 200] {
+            let widest = at(width).iter().map(|line| line.chars().count()).max().unwrap();
+            assert!(widest <= width.max(60), "{width}: {widest}");
+        }
+        assert_eq!(at(200).len(), 5);
     }
 
     #[test]
     fn many_groups_are_folded() {
         let groups: Vec<Group> = (0..100).map(|number| group(&format!("lane-{number}"), 1)).collect();
-        let lines = frame(&groups, &BTreeMap::new(), TEN, NOW);
+        let lines = frame(&groups, &BTreeMap::new(), TEN, NOW, 120);
         assert_eq!(lines.len(), 2 * MOST_GROUPS + 2);
         assert_eq!(lines.last().unwrap(), "and 92 more lanes");
     }

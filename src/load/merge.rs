@@ -34,7 +34,7 @@ pub enum MergeError {
     Doubled(PathBuf, PathBuf, Shard),
     /// These shards of so many are not there.
     #[error(
-        "shard {} of {} is missing among {}; add {}, or run what is missing again",
+        "shard {} of {} is missing among {}; add {}, run what is missing again, or see with --partial what the others came to",
         list(.0), .1, paths(.2), if .0.len() == 1 { "its directory" } else { "their directories" }
     )]
     Missing(Vec<u32>, u32, Vec<PathBuf>),
@@ -62,22 +62,23 @@ fn paths(all: &[PathBuf]) -> String {
     all.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
-/// Reads shards and makes one run of them: the same that one machine would have left behind.
+/// Reads shards and makes one run of them: the same that one machine would have left behind. Where they need not be `all`,
+/// the run is made of those that are there, and is invalid.
 ///
 /// # Errors
-/// [`MergeError`] where they are not all the shards of one run, each once.
-pub fn merge(directories: &[PathBuf]) -> Result<RunRecord, MergeError> {
+/// [`MergeError`] where they are not the shards of one run, each once.
+pub fn merge(directories: &[PathBuf], all: bool) -> Result<RunRecord, MergeError> {
     let read = |directory: &PathBuf| Ok((directory.clone(), read_back(directory)?));
     let shards: Vec<(PathBuf, RunRecord)> =
         directories.iter().map(read).collect::<Result<_, MergeError>>()?;
-    merge_records(shards)
+    merge_records(shards, all)
 }
 
 /// Merges shards that were read, each with the directory it came from.
-pub(super) fn merge_records(shards: Vec<(PathBuf, RunRecord)>) -> Result<RunRecord, MergeError> {
+pub(super) fn merge_records(shards: Vec<(PathBuf, RunRecord)>, all: bool) -> Result<RunRecord, MergeError> {
     let Some((first_directory, first)) = shards.first() else { return Err(MergeError::Nothing) };
     let mut seen: BTreeMap<u32, &Path> = BTreeMap::new();
-    let (mut count, mut doubled) = (0, None);
+    let mut doubled = None;
     for (directory, shard) in &shards {
         let Some(part) = shard.shard else { return Err(MergeError::Whole(directory.clone())) };
         if part.index == 0 || part.index > part.of {
@@ -86,17 +87,16 @@ pub(super) fn merge_records(shards: Vec<(PathBuf, RunRecord)>) -> Result<RunReco
         if let Some((what, one, other)) = difference(first, shard) {
             return Err(MergeError::Unlike(first_directory.clone(), directory.clone(), what, one, other));
         }
-        count = part.of;
         if let Some(before) = seen.insert(part.index, directory) {
             doubled.get_or_insert_with(|| MergeError::Doubled(before.to_owned(), directory.clone(), part));
         }
     }
     doubled.map_or(Ok(()), Err)?;
-    // One number too many is enough to know; a count out of a broken file may be anything.
-    let missing: Vec<u32> = (1..=count).filter(|index| !seen.contains_key(index)).take(LISTED).collect();
-    if !missing.is_empty() {
+    let parts: Vec<Part> = shards.iter().filter_map(|(_, shard)| part(shard)).collect();
+    let missing = missing_shards(&parts);
+    if let (Some(part), false, true) = (parts.first(), missing.is_empty(), all) {
         let directories = shards.iter().map(|(directory, _)| directory.clone()).collect();
-        return Err(MergeError::Missing(missing, count, directories));
+        return Err(MergeError::Missing(missing, part.shard.of, directories));
     }
     shared_lane(&shards)?;
     let mut shards = shards.into_iter().map(|(_, shard)| shard);
@@ -114,7 +114,14 @@ pub(super) fn merge_records(shards: Vec<(PathBuf, RunRecord)>) -> Result<RunReco
 }
 
 /// How many missing shards are named.
-const LISTED: usize = 20;
+pub(super) const LISTED: usize = 20;
+
+/// The first of the shards that are not among the parts of a run.
+pub(super) fn missing_shards(parts: &[Part]) -> Vec<u32> {
+    // One number too many is enough to know; a count out of a broken file may be anything.
+    let of = parts.first().map_or(0, |part| part.shard.of);
+    (1..=of).filter(|index| parts.iter().all(|part| part.shard.index != *index)).take(LISTED).collect()
+}
 
 /// The first thing in which two shards differ, and must not.
 fn difference(one: &RunRecord, other: &RunRecord) -> Option<(&'static str, String, String)> {

@@ -24,7 +24,7 @@ fn shards(whole: &RunRecord, of: u32) -> Vec<(PathBuf, RunRecord)> {
 }
 
 fn refusal(shards: Vec<(PathBuf, RunRecord)>) -> String {
-    merge_records(shards).unwrap_err().to_string()
+    merge_records(shards, true).unwrap_err().to_string()
 }
 
 fn four() -> Vec<(PathBuf, RunRecord)> {
@@ -63,7 +63,7 @@ fn four_shards_through_the_disk_are_the_single_run() {
             directory
         })
         .collect();
-    assert_same(&merge(&directories).unwrap(), &single);
+    assert_same(&merge(&directories, true).unwrap(), &single);
 }
 
 fn window() -> impl Strategy<Value = WindowCounts> {
@@ -101,7 +101,7 @@ proptest! {
         let mut shards = shards(&single, of);
         let turn = order.index(shards.len());
         shards.rotate_left(turn);
-        assert_same(&merge_records(shards).unwrap(), &single);
+        assert_same(&merge_records(shards, true).unwrap(), &single);
     }
 }
 
@@ -111,7 +111,7 @@ fn a_merged_run_lasts_from_the_first_beginning_to_the_last_end() {
     let begin = shards[0].1.started_at;
     shards[2].1.started_at = begin + Duration::from_secs(2);
     shards[1].1.interrupted = true;
-    let whole = merge_records(shards).unwrap();
+    let whole = merge_records(shards, true).unwrap();
     assert_eq!((whole.started_at, whole.took), (begin, Duration::from_millis(182_250)));
     assert!(whole.interrupted && whole.shard.is_none());
     let verdict = judge(&whole);
@@ -120,13 +120,25 @@ fn a_merged_run_lasts_from_the_first_beginning_to_the_last_end() {
 }
 
 #[test]
+fn of_some_shards_all_is_told_but_that_they_are_a_run() {
+    let mut shards = four();
+    drop(shards.drain(1..3));
+    let some = merge_records(shards, false).unwrap();
+    assert_eq!(some.lanes.len(), 3);
+    let verdict = judge(&some);
+    let why = "all shards: merged without shards 2, 3, expected all 4";
+    assert_eq!((verdict.word(), verdict.reasons()), ("invalid", vec![why.to_owned()]));
+    assert_ne!(judge(&merge_records(four(), false).unwrap()).word(), "invalid");
+}
+
+#[test]
 fn shards_that_did_not_run_together_are_no_run() {
     let mut shards = four();
     let begin = shards[0].1.started_at;
     shards[3].1.started_at = begin + Duration::from_secs(10);
-    assert_ne!(judge(&merge_records(shards.clone()).unwrap()).word(), "invalid");
+    assert_ne!(judge(&merge_records(shards.clone(), true).unwrap()).word(), "invalid");
     shards[3].1.started_at = begin + Duration::from_secs(200);
-    let verdict = judge(&merge_records(shards).unwrap());
+    let verdict = judge(&merge_records(shards, true).unwrap());
     assert_eq!(
         (verdict.word(), verdict.reasons()),
         (
@@ -146,12 +158,14 @@ fn missing_shards_are_named() {
     shards.remove(1);
     assert_eq!(
         refusal(shards.clone()),
-        "shard 2 of 4 is missing among runs/1, runs/3, runs/4; add its directory, or run what is missing again"
+        "shard 2 of 4 is missing among runs/1, runs/3, runs/4; add its directory, run what is missing again, or see \
+         with --partial what the others came to"
     );
     shards.remove(0);
     assert_eq!(
         refusal(shards),
-        "shard 1, 2 of 4 is missing among runs/3, runs/4; add their directories, or run what is missing again"
+        "shard 1, 2 of 4 is missing among runs/3, runs/4; add their directories, run what is missing again, or see \
+         with --partial what the others came to"
     );
     assert_eq!(refusal(vec![]), "no directory is given; name the one of every shard");
 }
@@ -222,7 +236,7 @@ fn windows_told_apart_stay_apart_through_the_disk() {
     let folder = tempfile::tempdir().unwrap();
     let shard = RunRecord { shard: Some(Shard { index: 1, of: 1 }), ..whole.clone() };
     store(&shard, folder.path()).unwrap();
-    let merged = merge(&[folder.path().to_owned()]).unwrap();
+    let merged = merge(&[folder.path().to_owned()], true).unwrap();
     assert_same(&merged, &whole);
     assert_eq!(judge(&merged).climb(&merged), judge(&whole).climb(&whole));
     assert!(merged.lanes[0].times_by_window == whole.lanes[0].times_by_window);
@@ -243,7 +257,7 @@ fn a_climb_in_shards_ends_where_the_first_key_misses() {
     let shard = |run: RunRecord, number: u32| {
         (PathBuf::from(number.to_string()), RunRecord { shard: Some(Shard { index: number, of: 2 }), ..run })
     };
-    let merged = merge_records(vec![shard(second, 2), shard(first, 1)]).unwrap();
+    let merged = merge_records(vec![shard(second, 2), shard(first, 1)], true).unwrap();
     let verdict = judge(&merged);
     let words = "standard-1 broke at 300 requests (30,000 events) a minute, in window 3; it held 200 requests (20,000 \
                  events) a minute";

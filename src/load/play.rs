@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write, stderr};
 use std::path::PathBuf;
 use std::sync::mpsc::channel;
-use std::sync::{Arc, atomic::AtomicBool, atomic::Ordering};
+use std::sync::{Arc, Mutex, atomic::AtomicBool, atomic::Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,13 +21,14 @@ use super::keys::Keyring;
 use super::ledger::LaneLedger;
 use super::ledger::{Watch, keep};
 use super::live::{Live, Screen};
+use super::metrics::{Meters, Watched, Watchers};
 use super::plan::make_room;
 use super::plan::{LanePlan, Plan};
 use super::record::{LaneRecord, RunRecord};
 use super::senders::{Sender, Senders};
 use super::tickets::{Part, RunState, Tickets, release};
 use super::verdict::end_with_first_miss;
-use crate::deployment::Target;
+use crate::deployment::{Keys, Target};
 use crate::report::Redactor;
 use crate::system::asked_to_stop;
 
@@ -46,7 +47,7 @@ const THREAD_RATE: u32 = 600_000;
 const NOTICEABLE: Duration = Duration::from_secs(2);
 
 /// How a run is conducted.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Conduct {
     /// Hosts other than this machine that load may go to.
     pub allowed_hosts: Vec<String>,
@@ -56,12 +57,15 @@ pub struct Conduct {
     pub start_at: Option<DateTime<Utc>>,
     /// How it is shown while it goes on.
     pub view: View,
+    /// Who else watches it.
+    pub watchers: Watchers,
 }
 
 /// How a run is shown while it goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum View {
     /// On standard error, as a terminal or a pipe likes it.
+    #[default]
     Shown,
     /// Not at all.
     Hidden,
@@ -88,6 +92,11 @@ pub async fn play(
         return Err(LoadError::TooLate(start_at));
     }
     make_room(plan.slots())?;
+    if let Keys::Environment(given) = &target.keys {
+        given.iter().for_each(|key| redactor.learn(&key.secret));
+    }
+    target.reach.secrets().iter().for_each(|secret| redactor.learn(secret));
+    let watched = watched(&plan, target, &conduct, redactor).await?;
     // There is one such handler in a process, and goose's would end it at a second Ctrl-C. With one set, goose leaves
     // the signal to those who listen below.
     let _ = ctrlc::set_handler(|| {});
@@ -98,7 +107,6 @@ pub async fn play(
         Ok(()) = &mut asked_to_stop => return Err(LoadError::Interrupted),
     };
     keyring.keys().for_each(|key| redactor.learn(&key.secret));
-    target.reach.secrets().iter().for_each(|secret| redactor.learn(secret));
     let senders = Senders::start(plan.lanes.iter().map(threads_for).sum())?;
     // A connection belongs to the thread it was made in, so each has a client of its own.
     let clients = senders.threads().iter().map(|_| connect(target)).collect::<Result<Vec<_>, _>>()?;
@@ -123,7 +131,28 @@ pub async fn play(
             }
         }
     });
-    conduct_lanes(plan, target, conduct, lanes, &senders, fresh_from).await
+    let run = conduct_lanes(plan, target, conduct, lanes, &senders, fresh_from, watched.meters.clone()).await;
+    watched.end().await;
+    run
+}
+
+/// Lets those who watch a run see it from now on.
+async fn watched(
+    plan: &Plan,
+    target: &Target,
+    conduct: &Conduct,
+    redactor: &Redactor,
+) -> Result<Watched, LoadError> {
+    let mut about =
+        vec![("profile", plan.profile.profile.value.clone()), ("target", redactor.scrub(&target.base_url))];
+    about.extend(plan.shard.map(|shard| ("shard", format!("{}/{}", shard.index, shard.of))));
+    let meters = Meters::new(plan.lanes.iter().map(|lane| &lane.record), about);
+    let watched = Watched::begin(&conduct.watchers, meters).await?;
+    if let (Some(address), View::Shown) = (watched.address, conduct.view) {
+        // Nobody reads a closed stream.
+        let _ = writeln!(stderr(), "metrics are told at http://{address}/metrics while the run goes on");
+    }
+    Ok(watched)
 }
 
 async fn conduct_lanes(
@@ -133,6 +162,7 @@ async fn conduct_lanes(
     lanes: Vec<Arc<LaneInPlay>>,
     senders: &Senders,
     fresh_from: Option<Instant>,
+    meters: Option<Arc<Mutex<Meters>>>,
 ) -> Result<RunRecord, LoadError> {
     let state = Arc::new(RunState::default());
     let (give_up, give_up_receiver) = watch::channel(false);
@@ -152,7 +182,7 @@ async fn conduct_lanes(
     let ledgers: Vec<LaneLedger> = plan.lanes.iter().map(|lane| LaneLedger::new(lane.clone())).collect();
     let keeper = {
         let (state, screen, watch) = (state.clone(), screen(conduct.view), Watch::of(&plan.profile));
-        thread::spawn(move || keep(ledgers, &received, &state, Live::new(screen), watch))
+        thread::spawn(move || keep(ledgers, &received, &state, Live::new(screen), watch, meters.as_deref()))
     };
     let counts = STEADY.notified();
     let mut attack = tokio::spawn(attack.execute());
@@ -350,10 +380,8 @@ mod tests {
     #[test]
     fn a_start_time_before_the_windows_are_fresh_is_told_from_one_that_has_passed() {
         let conduct = |ahead: i64| Conduct {
-            allowed_hosts: Vec::new(),
-            goose_report: None,
             start_at: Some(Utc::now() + chrono::TimeDelta::seconds(ahead)),
-            view: View::Hidden,
+            ..Conduct::default()
         };
         let fresh = Some(Instant::now() + Duration::from_secs(40));
         assert!(when(&conduct(60), fresh).is_ok());

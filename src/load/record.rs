@@ -62,6 +62,17 @@ pub struct WindowCounts {
     pub events_admitted: u64,
 }
 
+impl WindowCounts {
+    /// How many requests came to this.
+    pub(super) const fn of(&self, outcome: Outcome) -> u64 {
+        match outcome {
+            Outcome::Admitted => self.admitted,
+            Outcome::Limited => self.limited,
+            Outcome::Error => self.errors,
+        }
+    }
+}
+
 impl AddAssign for WindowCounts {
     fn add_assign(&mut self, more: Self) {
         self.planned += more.planned;

@@ -37,7 +37,8 @@ impl Series {
         Self::SlotWait,
     ];
 
-    const fn place(self) -> usize {
+    /// Its place among all of them.
+    pub(super) const fn place(self) -> usize {
         match self {
             Self::Response(outcome) => outcome as usize * 2,
             Self::Service(outcome) => outcome as usize * 2 + 1,

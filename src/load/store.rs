@@ -7,16 +7,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, io};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use hdrhistogram::Histogram;
+use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{
     IntervalLogIterator, IntervalLogWriterBuilder, IntervalLogWriterError, LogEntry, Tag,
 };
-use hdrhistogram::serialization::{Deserializer, V2DeflateSerializer};
+use serde::de::DeserializeOwned;
 
 use super::record::{LaneRecord, RunRecord};
-use super::report::{SCHEMA, json};
+use super::report::{GroupTimes, SCHEMA, json};
 use super::series::{Histograms, Series};
 use super::times::Times;
 use crate::report::save;
@@ -71,21 +69,12 @@ pub fn store(run: &RunRecord, directory: &Path) -> io::Result<()> {
 /// [`StoreError`] where a file is missing, broken or does not go with the others.
 pub fn read_back(directory: &Path) -> Result<RunRecord, StoreError> {
     let path = directory.join(COUNTS);
-    let text = read(&path)?;
-    let no_record = |why: String| StoreError::NoRecord(path.clone(), why);
-    let mut document: serde_json::Value =
-        serde_json::from_slice(&text).map_err(|error| no_record(error.to_string()))?;
-    match document["schema"].as_u64() {
-        Some(found) if found == u64::from(SCHEMA) => {}
-        Some(found) => return Err(StoreError::OtherVersion(path, found)),
-        None => return Err(no_record("it has no `schema`".to_owned())),
-    }
+    let mut document = document(&path)?;
     let samples: Vec<serde_json::Value> = document["run"]["lanes"]
         .as_array_mut()
         .map(|lanes| lanes.iter_mut().map(|lane| lane["samples"].take()).collect())
         .unwrap_or_default();
-    let mut run: RunRecord =
-        serde_json::from_value(document["run"].take()).map_err(|error| no_record(error.to_string()))?;
+    let mut run: RunRecord = part(&path, &mut document, "run")?;
     let told_apart = run.stop_at_first_miss;
     for series in Series::ALL {
         let path = log_path(directory, series);
@@ -112,6 +101,32 @@ pub fn read_back(directory: &Path) -> Result<RunRecord, StoreError> {
         }
     }
     Ok(run)
+}
+
+/// A JSON report: its run, whose lanes have no times, the word for its verdict, and the times of each group.
+pub(super) fn read_report(path: &Path) -> Result<(RunRecord, String, Vec<GroupTimes>), StoreError> {
+    let mut document = document(path)?;
+    let word = part(path, &mut document["verdict"], "word")?;
+    Ok((part(path, &mut document, "run")?, word, part(path, &mut document, "times")?))
+}
+
+/// The document in a file, of the version that is known.
+fn document(path: &Path) -> Result<serde_json::Value, StoreError> {
+    let no_record = |why: String| StoreError::NoRecord(path.to_owned(), why);
+    let document: serde_json::Value =
+        serde_json::from_slice(&read(path)?).map_err(|error| no_record(error.to_string()))?;
+    match document["schema"].as_u64() {
+        Some(found) if found == u64::from(SCHEMA) => Ok(document),
+        Some(found) => Err(StoreError::OtherVersion(path.to_owned(), found)),
+        None => Err(no_record("it has no `schema`".to_owned())),
+    }
+}
+
+/// What stands under a name in a document.
+fn part<T: DeserializeOwned>(path: &Path, of: &mut serde_json::Value, name: &str) -> Result<T, StoreError> {
+    let no_record = |why: String| StoreError::NoRecord(path.to_owned(), why);
+    let part = of.get_mut(name).ok_or_else(|| no_record(format!("it has no `{name}`")))?;
+    serde_json::from_value(part.take()).map_err(|error| no_record(error.to_string()))
 }
 
 /// Gives a lane what its log holds: a window, where they are told apart, or the whole of it.
@@ -189,7 +204,6 @@ struct Interval {
 /// Reads one series. The error says what is wrong with the text.
 fn read_log(text: &[u8]) -> Result<Vec<Interval>, String> {
     let mut found = Vec::new();
-    let mut deserializer = Deserializer::new();
     for entry in IntervalLogIterator::new(text) {
         let interval = match entry {
             Ok(LogEntry::Interval(interval)) => interval,
@@ -199,12 +213,9 @@ fn read_log(text: &[u8]) -> Result<Vec<Interval>, String> {
         let tag = interval.tag().map(|tag| tag.as_str()).unwrap_or_default();
         let place = tag.split(':').next().and_then(|place| place.parse().ok());
         let place = place.ok_or_else(|| format!("the tag `{tag}` names no lane"))?;
-        let broken =
-            |error: &dyn std::fmt::Display| format!("the histogram tagged `{tag}` is broken: {error}");
-        let bytes = STANDARD.decode(interval.encoded_histogram()).map_err(|error| broken(&error))?;
-        let histogram: Histogram<u64> =
-            deserializer.deserialize(&mut bytes.as_slice()).map_err(|error| broken(&error))?;
-        found.push(Interval { place, begins: interval.start_timestamp(), times: Times::from(&histogram) });
+        let times = Times::from_text(interval.encoded_histogram())
+            .map_err(|error| format!("the histogram tagged `{tag}` is broken: {error}"))?;
+        found.push(Interval { place, begins: interval.start_timestamp(), times });
     }
     Ok(found)
 }

@@ -4,10 +4,14 @@
 //! hundred. Only what was seen takes room here, so a thousand lanes fit into little memory. The buckets are those of
 //! an HdrHistogram with three digits, and any of them can be turned into the other without loss.
 
+use std::io;
 use std::ops::AddAssign;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
+use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
 
 /// Three digits: a time is known to a thousandth of itself.
 const DIGITS: u8 = 3;
@@ -79,6 +83,23 @@ impl Times {
             let _ = histogram.record_n(lowest, count);
         }
         histogram
+    }
+
+    /// The same in the form in which HdrHistogram's tools exchange them: V2, deflated, in base64.
+    ///
+    /// # Errors
+    /// Those of the compression, of which none is known.
+    pub(super) fn to_text(&self) -> io::Result<String> {
+        let mut bytes = Vec::new();
+        V2DeflateSerializer::new().serialize(&self.to_histogram(), &mut bytes).map_err(io::Error::other)?;
+        Ok(STANDARD.encode(bytes))
+    }
+
+    /// Reads that form. The error says what is wrong with it.
+    pub(super) fn from_text(text: &str) -> Result<Self, String> {
+        let bytes = STANDARD.decode(text).map_err(|error| error.to_string())?;
+        let histogram: Result<Histogram<u64>, _> = Deserializer::new().deserialize(&mut bytes.as_slice());
+        histogram.map(|histogram| Self::from(&histogram)).map_err(|error| error.to_string())
     }
 
     fn add(&mut self, micros: u32, count: u64) {
@@ -177,7 +198,8 @@ mod tests {
             }
             // Not compared by `prop_assert_eq`, which would print thousands of buckets.
             prop_assert!(times.to_histogram() == histogram);
-            prop_assert_eq!(Times::from(&histogram), times);
+            prop_assert_eq!(Times::from(&histogram), times.clone());
+            prop_assert_eq!(Times::from_text(&times.to_text().unwrap()), Ok(times));
         }
     }
 }

@@ -17,9 +17,9 @@ use super::sink::Reporter;
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Tool {
     /// `trenchcheck`.
-    name: &'static str,
+    pub(crate) name: &'static str,
     /// Its version.
-    version: &'static str,
+    pub(crate) version: &'static str,
 }
 
 impl Tool {

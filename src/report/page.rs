@@ -24,6 +24,18 @@ pub(crate) enum Tone {
 }
 
 impl Tone {
+    /// The class by which a page in a browser shows it.
+    pub(crate) const fn class(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Strong => "strong",
+            Self::Dim => "dim",
+            Self::Good => "good",
+            Self::Bad => "bad",
+            Self::Warn => "warn",
+        }
+    }
+
     fn code(self) -> &'static str {
         match self {
             Self::Plain => "",

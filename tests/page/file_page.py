@@ -24,7 +24,7 @@ class FilePageTest(unittest.TestCase):
         cls.addClassCleanup(cls.browser.close)
         cls.report = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory())) / "report.html"
         program = os.environ.get("TRENCHCHECK", "trenchcheck")
-        command = [program, *arguments, "--quiet", "--html", str(cls.report)]
+        command = [program, *arguments, "--html", str(cls.report)]
         ended = subprocess.run(command, stdout=subprocess.DEVNULL, timeout=300, check=False)
         assert ended.returncode in exits, ended
 

@@ -39,11 +39,6 @@ struct Picture {
 
 /// The report as a text.
 pub(super) fn text(run: &RunRecord) -> io::Result<String> {
-    static ALL: LazyLock<Result<Environment<'static>, Error>> = LazyLock::new(|| {
-        let mut all = environment()?;
-        all.add_template("load.html", include_str!("templates/load.html"))?;
-        Ok(all)
-    });
     let verdict = judge(run);
     let groups = groups(&run.lanes);
     let broken = tables::broken_windows(run);
@@ -64,8 +59,24 @@ pub(super) fn text(run: &RunRecord) -> io::Result<String> {
         "groups": sections.map_err(io::Error::other)?,
         "thresholds": findings(run),
     });
+    rendered("load.html", &report)
+}
+
+/// A page made of one of the templates.
+pub(super) fn rendered(name: &str, of: &serde_json::Value) -> io::Result<String> {
+    static ALL: LazyLock<Result<Environment<'static>, Error>> = LazyLock::new(|| {
+        let mut all = environment()?;
+        for (name, text) in [
+            ("load.html", include_str!("templates/load.html")),
+            ("compared.html", include_str!("templates/compared.html")),
+            ("table.html", include_str!("templates/table.html")),
+        ] {
+            all.add_template(name, text)?;
+        }
+        Ok(all)
+    });
     let all = ALL.as_ref().map_err(|error| io::Error::other(format!("{error:#}")))?;
-    let rendered = all.get_template("load.html").and_then(|template| template.render(Serde(&report)));
+    let rendered = all.get_template(name).and_then(|template| template.render(Serde(of)));
     rendered.map_err(|error| io::Error::other(format!("{error:#}")))
 }
 

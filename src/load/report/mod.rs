@@ -1,5 +1,6 @@
 //! The reports after a run, the same for one machine and for merged shards.
 
+pub mod compared;
 mod html;
 mod junit;
 mod pictures;
@@ -11,7 +12,7 @@ use std::path::PathBuf;
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::findings::{Finding, findings};
 use super::record::{RunRecord, groups};
@@ -126,22 +127,24 @@ struct Verdict {
 }
 
 /// The times of one series.
-#[derive(Serialize, JsonSchema)]
-struct GroupTimes {
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub(super) struct GroupTimes {
     /// The lane of the profile.
-    group: String,
+    pub(super) group: String,
     /// How many keys it had.
     keys: u32,
     /// What was timed, of requests of which outcome: `admitted.response`, `send-lag`.
-    series: String,
+    pub(super) series: String,
     /// How many times were taken.
     samples: u64,
     /// The percentiles, in milliseconds: `p50`, `p90`, `p99`, `p99_9`, `max`.
     milliseconds: Milliseconds,
+    /// All of them, in microseconds: an HdrHistogram in its V2 form, deflated, in base64.
+    pub(super) histogram: String,
 }
 
 /// Percentiles in milliseconds.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct Milliseconds {
     /// The median.
     p50: f64,
@@ -165,7 +168,7 @@ pub(super) fn json(run: &RunRecord) -> io::Result<String> {
         climb: verdict.climb(run),
         run,
         thresholds: findings(run),
-        times: times(run),
+        times: times(run)?,
     };
     Ok(serde_json::to_string_pretty(&document)? + "\n")
 }
@@ -174,7 +177,7 @@ fn verdict_of(verdict: &LoadVerdict) -> Verdict {
     Verdict { word: verdict.word(), exit_code: verdict.exit().code(), reasons: verdict.reasons() }
 }
 
-fn times(run: &RunRecord) -> Vec<GroupTimes> {
+fn times(run: &RunRecord) -> io::Result<Vec<GroupTimes>> {
     let mut all = Vec::new();
     for group in groups(&run.lanes) {
         for series in Series::ALL.into_iter().filter(|series| !group.sum.times[*series].is_empty()) {
@@ -186,10 +189,11 @@ fn times(run: &RunRecord) -> Vec<GroupTimes> {
                 series: series.name(),
                 samples: times.len(),
                 milliseconds: Milliseconds { p50, p90, p99, p99_9, max },
+                histogram: times.to_text()?,
             });
         }
     }
-    all
+    Ok(all)
 }
 
 /// The JSON Schema of the document, committed as `schemas/load.schema.json`.

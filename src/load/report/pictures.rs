@@ -2,6 +2,7 @@
 //!
 //! Each is readable in grey: lines differ in their strokes, too, and the page beside it has the numbers.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use plotters::coord::Shift;
@@ -128,20 +129,24 @@ fn over_time(
 
 /// Percentile curves: response and service times, of what was admitted and of what was limited, from exact histograms.
 pub(super) fn percentiles(lane: &LaneRecord) -> Result<String, Broken> {
-    let all = [
-        ("admitted, response", Series::Response(Outcome::Admitted), GREEN, Stroke::Thick),
-        ("admitted, service", Series::Service(Outcome::Admitted), BLUE, Stroke::Thin),
-        ("limited, response", Series::Response(Outcome::Limited), ORANGE, Stroke::Dashed),
-        ("send lag", Series::SendLag, GREY, Stroke::Dotted),
-    ];
-    let lines = all.into_iter().filter(|(_, series, ..)| !lane.times[*series].is_empty());
+    let of = |series: Series| &lane.times[series];
+    curves(&[
+        ("admitted, response", of(Series::Response(Outcome::Admitted)), GREEN, Stroke::Thick),
+        ("admitted, service", of(Series::Service(Outcome::Admitted)), BLUE, Stroke::Thin),
+        ("limited, response", of(Series::Response(Outcome::Limited)), ORANGE, Stroke::Dashed),
+        ("send lag", of(Series::SendLag), GREY, Stroke::Dotted),
+    ])
+}
+
+/// The response times of a run beside those of the one it is compared with.
+pub(super) fn beside(base: &Times, new: &Times) -> Result<String, Broken> {
+    curves(&[("base", base, GREY, Stroke::Dashed), ("new", new, BLUE, Stroke::Thick)])
+}
+
+fn curves(all: &[(&'static str, &Times, RGBColor, Stroke)]) -> Result<String, Broken> {
+    let lines = all.iter().filter(|(_, times, ..)| !times.is_empty());
     let lines: Vec<Line> = lines
-        .map(|(name, series, colour, stroke)| Line {
-            name,
-            colour,
-            stroke,
-            points: curve(&lane.times[series]),
-        })
+        .map(|&(name, times, colour, stroke)| Line { name, colour, stroke, points: curve(times) })
         .collect();
     let end = lines.iter().flat_map(|line| &line.points).map(|(x, _)| *x).fold(1.0, f64::max);
     let (low, high) = span(&lines);
@@ -161,15 +166,29 @@ fn curve(times: &Times) -> Vec<(f64, f64)> {
     (0..=STEPS).map(at).collect()
 }
 
+/// How many columns a heat map has at most.
+const MOST_COLUMNS: usize = 150;
+
 /// How many requests took how long, over time: the darker, the more.
 pub(super) fn heat(timeline: &Timeline) -> Result<String, Broken> {
-    let every = timeline.every.as_secs_f64();
-    let end = every * timeline.intervals.len() as f64;
+    // As fine as an eye tells apart: a rectangle for each interval and eighth would make a page of megabytes.
+    let together = timeline.intervals.len().div_ceil(MOST_COLUMNS).max(1);
+    let every = timeline.every.as_secs_f64() * together as f64;
+    let end = timeline.every.as_secs_f64() * timeline.intervals.len() as f64;
     let ms = |micros: u64| micros.max(1) as f64 / 1_000.0;
-    let cells = timeline.intervals.iter().enumerate().flat_map(|(at, one)| {
-        one.response.buckets().map(move |(from, to, count)| (at as f64 * every, ms(from), ms(to), count))
-    });
-    let cells: Vec<(f64, f64, f64, u64)> = cells.collect();
+    let mut cells = Vec::new();
+    for (at, intervals) in timeline.intervals.chunks(together).enumerate() {
+        let mut counts: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
+        for (from, to, count) in intervals.iter().flat_map(|one| one.response.buckets()) {
+            // Two eighths of a power of two.
+            let quarter = from - from % ((to - from) * 2);
+            let (highest, sum) = counts.entry(quarter).or_default();
+            (*highest, *sum) = (to.max(*highest), *sum + count);
+        }
+        cells.extend(
+            counts.into_iter().map(|(from, (to, count))| (at as f64 * every, ms(from), ms(to), count)),
+        );
+    }
     let low = cells.iter().map(|cell| cell.1).fold(f64::MAX, f64::min).min(1.0);
     let high = cells.iter().map(|cell| cell.2).fold(low * 10.0, f64::max);
     let most = cells.iter().map(|cell| cell.3).max().unwrap_or(1) as f64;

@@ -37,22 +37,15 @@ pub(super) struct Row {
 
 /// The class by which a page shows a tone.
 fn class<S: serde::Serializer>(tone: &Tone, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(match tone {
-        Tone::Plain => "",
-        Tone::Strong => "strong",
-        Tone::Dim => "dim",
-        Tone::Good => "good",
-        Tone::Bad => "bad",
-        Tone::Warn => "warn",
-    })
+    to.serialize_str(tone.class())
 }
 
 impl Table {
-    fn new(about: &'static str, words: usize, head: &[&str]) -> Self {
+    pub(super) fn new(about: &'static str, words: usize, head: &[&str]) -> Self {
         Self { about, words, head: head.iter().map(|cell| (*cell).to_owned()).collect(), rows: Vec::new() }
     }
 
-    fn row(&mut self, tone: Tone, cells: Vec<String>) {
+    pub(super) fn row(&mut self, tone: Tone, cells: Vec<String>) {
         self.rows.push(Row { tone, cells });
     }
 

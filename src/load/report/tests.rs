@@ -405,3 +405,32 @@ fn the_document_says_what_the_run_came_to() {
     assert_eq!(document["times"][0]["samples"], 50);
     assert_eq!(document["times"][2]["series"], "limited.response");
 }
+
+#[test]
+fn an_hour_whose_times_are_all_over_the_place_is_a_page_that_can_be_sent() {
+    let due = |request: u64| Duration::from_micros(request * 66_667);
+    let mut timeline = Timeline::new("standard");
+    let mut random = 1_u64;
+    for request in 0..54_000 {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        // From 0.1 ms to 3 s, every power of two as often as any other.
+        let service =
+            Duration::from_secs_f64(0.000_1 * 2_f64.powf((random >> 40) as f64 / 2_f64.powi(24) * 15.0));
+        let sent = Sent {
+            outcome: Outcome::Admitted,
+            lag: Duration::from_micros(random >> 54),
+            held: Duration::ZERO,
+            service,
+            events: 100,
+            accepted: 100,
+            fault: None,
+        };
+        timeline.take(&Sample { due: due(request), sent: Some(sent) });
+    }
+    let mut soak =
+        run(vec![lane(0, &[WindowCounts { planned: 900, sent: 900, admitted: 900, ..GOOD }; 60])], SUSTAIN);
+    soak.timelines = vec![timeline];
+    let page = html::text(&soak).unwrap();
+    assert!(page.len() < 1_000_000, "{}", page.len());
+    assert!(page.contains("darker, the more"));
+}

@@ -1,0 +1,293 @@
+//! OpenTelemetry: the same metrics sent to a collector, as OTLP over HTTP, now and then and at the end.
+//!
+//! The variables of its specification say where and how: `OTEL_EXPORTER_OTLP_ENDPOINT`, `…_HEADERS` (or those with
+//! `METRICS` in their names) and `OTEL_METRIC_EXPORT_INTERVAL`.
+
+use std::fmt;
+use std::io::{Write, stderr};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value};
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::metrics::v1::{
+    AggregationTemporality, Gauge, Histogram, HistogramDataPoint, Metric as Told, NumberDataPoint,
+    ResourceMetrics, ScopeMetrics, Sum, number_data_point,
+};
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use percent_encoding::percent_decode_str;
+use prost::Message;
+use reqwest::{Client, Url};
+use tokio::sync::Notify;
+
+use super::{Distribution, Kind, Meters, Metric, Point, Value, lock};
+use crate::report::Tool;
+
+/// Where metrics go.
+#[derive(Clone)]
+pub struct Collector {
+    url: Url,
+    headers: HeaderMap,
+    every: Duration,
+}
+
+/// Where a collector listens that nothing is said of.
+const USUAL: &str = "http://localhost:4318";
+/// Where metrics go below that.
+const PATH: &str = "v1/metrics";
+/// How often they are sent, where nothing is said of it: a run has windows of a minute.
+const EVERY: Duration = Duration::from_secs(10);
+/// How long an answer may take; the last export must not keep the verdict waiting.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Collector {
+    /// The collector at a base URL, or at the one that the environment names.
+    ///
+    /// # Errors
+    /// What is wrong with which of them.
+    pub fn new(base: Option<&str>, variable: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
+        let set = |name: &str| {
+            variable(name).filter(|value| !value.is_empty()).map(|value| (name.to_owned(), value))
+        };
+        let (of, given) = match base {
+            Some(base) => ("--otlp".to_owned(), below(base)),
+            None => match set("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT") {
+                Some(given) => given,
+                None => set("OTEL_EXPORTER_OTLP_ENDPOINT")
+                    .map_or_else(|| ("--otlp".to_owned(), below(USUAL)), |(of, base)| (of, below(&base))),
+            },
+        };
+        let url = Url::parse(&given).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        let url = url.ok_or_else(|| format!("{of}: found `{given}`, expected a URL such as {USUAL}"))?;
+        let (metrics, all) = ("OTEL_EXPORTER_OTLP_METRICS_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS");
+        let headers = match set(metrics).or_else(|| set(all)) {
+            Some((of, given)) => headers(&given).ok_or_else(|| {
+                format!("{of}: expected headers such as `name=value,other=value`, percent-encoded")
+            })?,
+            None => HeaderMap::new(),
+        };
+        let every = match set("OTEL_METRIC_EXPORT_INTERVAL") {
+            None => EVERY,
+            Some((of, given)) => match given.parse() {
+                Ok(ms @ 1..) => Duration::from_millis(ms),
+                _ => return Err(format!("{of}: found `{given}`, expected a number of milliseconds")),
+            },
+        };
+        Ok(Self { url, headers, every })
+    }
+
+    /// Where it is, without a name and a password that may be in it.
+    fn shown(&self) -> Url {
+        let mut url = self.url.clone();
+        // Both are set in every URL with a host.
+        let _ = (url.set_username(""), url.set_password(None));
+        url
+    }
+}
+
+impl fmt::Debug for Collector {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Collector({})", self.shown())
+    }
+}
+
+fn below(base: &str) -> String {
+    format!("{}/{PATH}", base.trim_end_matches('/').trim_end_matches(&format!("/{PATH}")))
+}
+
+fn headers(given: &str) -> Option<HeaderMap> {
+    given
+        .split(',')
+        .filter(|pair| !pair.trim().is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=')?;
+            let value = percent_decode_str(value.trim()).decode_utf8().ok()?;
+            let name = HeaderName::from_bytes(name.trim().as_bytes()).ok()?;
+            Some((name, HeaderValue::from_str(&value).ok()?))
+        })
+        .collect()
+}
+
+/// Sends how the run stands until it is over, and then once more. A collector that does not take it is told of; the run
+/// goes on.
+pub(crate) async fn export(to: Collector, meters: Arc<Mutex<Meters>>, over: Arc<Notify>) {
+    let (mut sent, mut failed) = (0_u32, 0_u32);
+    let mut last = false;
+    while !last {
+        last = tokio::time::timeout(to.every, over.notified()).await.is_ok();
+        let told = request(&lock(&meters), SystemTime::now());
+        sent += 1;
+        if let Err(why) = post(&to, told).await {
+            failed += 1;
+            if failed == 1 {
+                // Nobody reads a closed stream.
+                let _ = writeln!(stderr(), "note: metrics could not be exported to {}: {why}", to.shown());
+            }
+        }
+    }
+    if failed > 1 {
+        let _ = writeln!(stderr(), "note: {failed} of {sent} exports of metrics failed");
+    }
+}
+
+async fn post(to: &Collector, told: ExportMetricsServiceRequest) -> Result<(), String> {
+    let client = Client::builder().timeout(PATIENCE).build().map_err(|error| error.to_string())?;
+    let request = client
+        .post(to.url.clone())
+        .headers(to.headers.clone())
+        .header(CONTENT_TYPE, "application/x-protobuf")
+        .body(told.encode_to_vec());
+    match request.send().await {
+        Ok(answer) if answer.status().is_success() => Ok(()),
+        Ok(answer) => Err(format!("it answered {}", answer.status())),
+        Err(error) if error.is_timeout() => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+        Err(error) if error.is_connect() => Err("nobody listens there".to_owned()),
+        Err(error) => Err(error.without_url().to_string()),
+    }
+}
+
+/// How the run stands, as a collector is told.
+fn request(meters: &Meters, now: SystemTime) -> ExportMetricsServiceRequest {
+    let nanos = |time: SystemTime| {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+    };
+    let (since, now) = (nanos(meters.since), nanos(now));
+    let metrics = meters.metrics().into_iter().filter(|metric| !metric.points.is_empty());
+    let Tool { name, version, .. } = Tool::THIS;
+    let service = [("service.name", name.to_owned()), ("service.version", version.to_owned())];
+    ExportMetricsServiceRequest {
+        resource_metrics: vec![ResourceMetrics {
+            resource: Some(Resource { attributes: attributes(service.into()), ..Resource::default() }),
+            scope_metrics: vec![ScopeMetrics {
+                scope: Some(InstrumentationScope {
+                    name: format!("{name}.load"),
+                    version: version.to_owned(),
+                    ..InstrumentationScope::default()
+                }),
+                metrics: metrics.map(|metric| told(metric, since, now)).collect(),
+                ..ScopeMetrics::default()
+            }],
+            ..ResourceMetrics::default()
+        }],
+    }
+}
+
+fn told(metric: Metric, since: u64, now: u64) -> Told {
+    let cumulative = AggregationTemporality::Cumulative.into();
+    let (unit, data) = match metric.kind {
+        Kind::Counter => {
+            let data_points =
+                metric.points.into_iter().filter_map(|point| number(point, since, now)).collect();
+            ("1", Data::Sum(Sum { data_points, aggregation_temporality: cumulative, is_monotonic: true }))
+        }
+        Kind::Gauge => {
+            let data_points = metric.points.into_iter().filter_map(|point| number(point, 0, now)).collect();
+            ("1", Data::Gauge(Gauge { data_points }))
+        }
+        Kind::Times => {
+            let data_points =
+                metric.points.into_iter().filter_map(|point| times(point, since, now)).collect();
+            ("s", Data::Histogram(Histogram { data_points, aggregation_temporality: cumulative }))
+        }
+    };
+    Told {
+        name: format!("trenchcheck.load.{}", metric.name),
+        description: metric.about.to_owned(),
+        unit: unit.to_owned(),
+        data: Some(data),
+        ..Told::default()
+    }
+}
+
+fn number(point: Point, since: u64, now: u64) -> Option<NumberDataPoint> {
+    let Value::Number(number) = point.value else { return None };
+    Some(NumberDataPoint {
+        attributes: attributes(point.labels),
+        start_time_unix_nano: since,
+        time_unix_nano: now,
+        value: Some(number_data_point::Value::AsInt(i64::try_from(number).unwrap_or(i64::MAX))),
+        ..NumberDataPoint::default()
+    })
+}
+
+fn times(point: Point, since: u64, now: u64) -> Option<HistogramDataPoint> {
+    let Value::Times(times) = point.value else { return None };
+    Some(HistogramDataPoint {
+        attributes: attributes(point.labels),
+        start_time_unix_nano: since,
+        time_unix_nano: now,
+        count: times.len(),
+        sum: Some(times.sum.as_secs_f64()),
+        bucket_counts: times.counts,
+        explicit_bounds: Distribution::bounds().collect(),
+        ..HistogramDataPoint::default()
+    })
+}
+
+fn attributes(of: Vec<(&'static str, String)>) -> Vec<KeyValue> {
+    let attribute = |(key, value): (&str, String)| KeyValue {
+        key: key.to_owned(),
+        value: Some(AnyValue { value: Some(any_value::Value::StringValue(value)) }),
+        ..KeyValue::default()
+    };
+    of.into_iter().map(attribute).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::seen;
+    use super::*;
+
+    fn from(base: Option<&str>, set: &[(&str, &str)]) -> Result<Collector, String> {
+        Collector::new(base, |name| {
+            set.iter().find(|(one, _)| *one == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn the_environment_says_where_as_opentelemetry_has_it() {
+        let url = |base, set: &[_]| from(base, set).unwrap().url.to_string();
+        let (all, metrics) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT");
+        assert_eq!(url(None, &[]), "http://localhost:4318/v1/metrics");
+        assert_eq!(url(None, &[(all, "https://c.example/otlp/")]), "https://c.example/otlp/v1/metrics");
+        assert_eq!(url(None, &[(all, "http://a"), (metrics, "http://b/as-it-is")]), "http://b/as-it-is");
+        assert_eq!(url(Some("http://c:1"), &[(all, "http://a")]), "http://c:1/v1/metrics");
+        assert_eq!(url(Some("http://c:1/v1/metrics"), &[]), "http://c:1/v1/metrics");
+        let error = from(None, &[(metrics, "collector:4318")]).unwrap_err();
+        assert!(error.starts_with("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: found `collector:4318`"), "{error}");
+    }
+
+    #[test]
+    fn headers_are_secrets() {
+        let collector = from(None, &[("OTEL_EXPORTER_OTLP_HEADERS", "api-key=a%20b,x=1")]).unwrap();
+        assert_eq!(collector.headers["api-key"], "a b");
+        assert!(!format!("{collector:?}").contains("a b"));
+        let collector = from(Some("http://me:hunter2@c:1"), &[]).unwrap();
+        assert_eq!(collector.shown().as_str(), "http://c:1/v1/metrics");
+        let error = from(None, &[("OTEL_EXPORTER_OTLP_HEADERS", "hunter2")]).unwrap_err();
+        assert!(error.contains("expected headers") && !error.contains("hunter2"), "{error}");
+        let error = from(None, &[("OTEL_METRIC_EXPORT_INTERVAL", "10s")]).unwrap_err();
+        assert!(error.contains("expected a number of milliseconds"), "{error}");
+    }
+
+    #[test]
+    fn a_collector_is_told_whole_histograms_that_only_grow() {
+        let request = request(&seen(), SystemTime::now());
+        let again = ExportMetricsServiceRequest::decode(request.encode_to_vec().as_slice()).unwrap();
+        assert_eq!(again, request);
+        let metrics = &request.resource_metrics[0].scope_metrics[0].metrics;
+        let of =
+            |name: &str| metrics.iter().find(|metric| metric.name == name).unwrap().data.clone().unwrap();
+        let Data::Sum(requests) = of("trenchcheck.load.requests") else { panic!("{metrics:?}") };
+        assert!(requests.is_monotonic);
+        let Data::Histogram(response) = of("trenchcheck.load.response") else { panic!("{metrics:?}") };
+        assert_eq!(response.aggregation_temporality, AggregationTemporality::Cumulative as i32);
+        let admitted = &response.data_points[0];
+        assert_eq!((admitted.count, admitted.bucket_counts.iter().sum::<u64>()), (2, 2));
+        assert_eq!(admitted.bucket_counts.len(), admitted.explicit_bounds.len() + 1);
+    }
+}
