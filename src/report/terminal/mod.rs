@@ -28,7 +28,7 @@ const WORTH_TELLING: Duration = Duration::from_secs(5);
 pub enum Verbosity {
     /// The causes that gate, and the last line.
     Quiet,
-    /// Also what failed while it fails, every cause, and the summary.
+    /// Every cause, and the summary.
     #[default]
     Normal,
     /// Every check, every failure in full.
@@ -48,7 +48,7 @@ pub struct TerminalOptions {
     pub verbosity: Verbosity,
 }
 
-/// Reports to people: a line for each check that fails, then the causes, then a summary.
+/// Reports to people: the causes of what failed, then a summary; on request a line for each check before that.
 pub struct Terminal {
     out: Box<dyn Write + Send>,
     options: TerminalOptions,
@@ -144,10 +144,7 @@ impl Terminal {
         match self.options.verbosity {
             Verbosity::Quiet => false,
             // The end of the report tells of the others together, by cause or by reason.
-            Verbosity::Normal => matches!(
-                result.verdict,
-                Verdict::Fail | Verdict::Advisory | Verdict::KnownDeviation | Verdict::UnexpectedPass
-            ),
+            Verbosity::Normal => matches!(result.verdict, Verdict::KnownDeviation | Verdict::UnexpectedPass),
             Verbosity::Verbose | Verbosity::Exchanges => true,
         }
     }
