@@ -121,3 +121,25 @@ impl Signals {
         self.0.recv().await;
     }
 }
+
+/// A text as a shell takes it for one word.
+pub(crate) fn shell_word(text: &str) -> String {
+    let is_plain = |mark: char| mark.is_alphanumeric() || "-_./:=@%+,".contains(mark);
+    match text {
+        text if !text.is_empty() && text.chars().all(is_plain) => text.to_owned(),
+        text => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_for_a_shell_is_quoted_where_it_has_to_be() {
+        let rows = [("a/b.yaml", "a/b.yaml"), ("", "''"), ("X-A: $B", "'X-A: $B'"), ("it's", r"'it'\''s'")];
+        for (text, expected) in rows {
+            assert_eq!(shell_word(text), expected);
+        }
+    }
+}

@@ -18,7 +18,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 fn is_of_tests(path: &Path) -> bool {
     let name = path.file_stem().unwrap().to_str().unwrap();
     let folders = path.iter().any(|part| part == "tests" || part == "virtual_time");
-    folders || name == "tests" || name == "samples" || name.ends_with("_tests")
+    folders || name == "tests" || name == "samples"
 }
 
 /// The parts of the program that each part knows, from its code without tests and comments.

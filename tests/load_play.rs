@@ -294,7 +294,7 @@ async fn load_goes_nowhere_it_was_not_allowed() {
     assert!(matches!(error, LoadError::NotWelcome(..)));
     assert_eq!(
         error.to_string(),
-        "1000 requests and 100000 events would go to app.trenchcoat.example, which is not this machine: \
+        "1,000 requests and 100,000 events would go to app.trenchcoat.example, which is not this machine: \
          allow it with --allow-host app.trenchcoat.example"
     );
 }

@@ -309,6 +309,7 @@ fn bad_flags_are_refused_like_bad_profiles() {
         (vec!["--shard", "3/2"], "such as `1/4`"),
         (vec!["--goose-report", "goose.txt"], "expected a file that ends in .html, .md or .json"),
         (vec!["--shard", "2/2"], "this shard has no key"),
+        (vec!["--shard", "2/2", "--dry-run"], "this shard has no key"),
         (vec!["--start-at", "2020-01-01T00:00:00Z"], "has passed"),
     ];
     for (flags, why) in rows {

@@ -9,6 +9,7 @@ use crate::nearest::no_such;
 use crate::report::{ExitCode, level_word};
 use crate::scenario::model::Level;
 use crate::scenario::{Source, Suite};
+use crate::system::shell_word;
 
 /// Which checks.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -143,15 +144,6 @@ pub(super) fn scenarios_option(source: &Source) -> String {
     }
 }
 
-/// A text as a shell takes it for one word.
-pub(super) fn shell_word(text: &str) -> String {
-    let is_plain = |mark: char| mark.is_alphanumeric() || "-_./:=@%+,".contains(mark);
-    match text {
-        text if !text.is_empty() && text.chars().all(is_plain) => text.to_owned(),
-        text => format!("'{}'", text.replace('\'', r"'\''")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -228,13 +220,5 @@ mod tests {
             "no tag is called `auht`; did you mean `auth`? the tags are auth, rate"
         );
         assert!(parse_level("mus").unwrap_err().contains("did you mean `must`?"));
-    }
-
-    #[test]
-    fn a_word_for_a_shell_is_quoted_where_it_has_to_be() {
-        let rows = [("a/b.yaml", "a/b.yaml"), ("", "''"), ("X-A: $B", "'X-A: $B'"), ("it's", r"'it'\''s'")];
-        for (text, expected) in rows {
-            assert_eq!(shell_word(text), expected);
-        }
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use super::args::{scenarios_option, shell_word};
+use super::args::scenarios_option;
 use super::{fail, say, warn};
 use crate::deployment::{
     Embedded, EnvFile, HttpVersions, Key, Keys, KeysFrom, Reach, ReachEntry, Target, TargetError, TargetFile,
@@ -13,6 +13,7 @@ use crate::deployment::{
 use crate::mock::WELL_KNOWN_KEYS;
 use crate::report::{ExitCode, RunInfo};
 use crate::scenario::Source;
+use crate::system::shell_word;
 use crate::yaml::{At, Spanned};
 
 /// Which deployment, with which keys.

@@ -16,7 +16,7 @@ use crate::deployment::{Keys, Target};
 use crate::load::compared::page;
 use crate::load::profile::{Align, Library, MOST_KEYS, Rate, Shelved};
 use crate::load::{
-    Collector, Comparison, Conduct, Measured, Overrides, Plan, Shard, View, Watchers, merge, play,
+    Collector, Comparison, Conduct, LoadError, Measured, Overrides, Plan, Shard, View, Watchers, merge, play,
 };
 use crate::report::{ExitCode, Redactor};
 use crate::scenario::Source;
@@ -184,6 +184,9 @@ pub(super) async fn run(args: LoadArgs, source: Source) -> Ended {
              the target; leave --no-align out, or the threshold"
         );
         return Err(fail(ExitCode::Usage)(why));
+    }
+    if plan.lanes.is_empty() {
+        return Err(fail(ExitCode::Usage)(LoadError::EmptyShard));
     }
     if args.dry_run {
         return Ok(told(tell(&plan, &target, &mut io::stdout()), ExitCode::Conforms));

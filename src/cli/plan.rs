@@ -9,14 +9,13 @@ use serde::Serialize;
 
 use super::args::SelectionArgs;
 use super::deployment::{DeploymentArgs, refused};
-use super::test::JOBS;
 use super::{Ended, is_coloured, told};
 use crate::amounts::{count, time};
 use crate::deployment::TargetInfo;
 use crate::report::ExitCode;
 use crate::report::page::{Page, Tone};
 use crate::report::timeline::{Lane, scale, seconds};
-use crate::run::{LeftOut, Plan, plan};
+use crate::run::{JOBS, LeftOut, Plan, plan};
 use crate::scenario::Suite;
 
 /// Columns of the timeline.

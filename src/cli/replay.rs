@@ -13,7 +13,7 @@ use super::deployment::{DeploymentArgs, refused};
 use super::{Ended, fail, told};
 use crate::amounts::{count, time};
 use crate::contract::{ApiKey, Endpoint, Tier};
-use crate::deployment::{Key, Keys, Role, Target, TargetError, role_variable};
+use crate::deployment::{Key, Keys, Role, Target, TargetError, role_variable, welcome};
 use crate::mock::{Recorded, RecordedKey};
 use crate::report::ExitCode;
 
@@ -59,13 +59,9 @@ pub(super) async fn run(args: ReplayArgs) -> Ended {
     let recording = read(&args.file).map_err(fail(ExitCode::Usage))?;
     // The embedded mock lives as long as this variable.
     let (target, _mock) = args.deployment.find().await.map_err(refused)?;
-    let host = target.host();
-    if !target.loopback && !args.deployment.allow_host.contains(&host) {
-        let requests = count(recording.len() as u64, "request");
-        return Err(fail(ExitCode::Usage)(format!(
-            "{requests} would go to {host}, which is not this machine: allow it with --allow-host {host}"
-        )));
-    }
+    let what = || count(recording.len() as u64, "request");
+    welcome(what, (target.host(), target.loopback), &args.deployment.allow_host)
+        .map_err(fail(ExitCode::Usage))?;
     let keyring = Keyring::gather(&recording, &target).await.map_err(fail(ExitCode::Usage))?;
     let client = client(&target).map_err(fail(ExitCode::Usage))?;
     let began = Instant::now();

@@ -22,9 +22,6 @@ use crate::run::{Options, record};
 use crate::scenario::{Source, Suite};
 use crate::system::asked_to_stop;
 
-/// How many jobs are under way at once. Most of their time is spent waiting for answers.
-pub(super) const JOBS: usize = 8;
-
 /// A heading of its own, since the longest option of a list decides whether each takes one line or two.
 const KNOWN: &str = "Known deviations";
 
@@ -128,10 +125,10 @@ pub(super) async fn play(
         fail_fast: args.fail_fast,
         verbose: args.reports.wants_exchanges(),
         allowed_hosts: args.deployment.allow_host,
-        jobs: JOBS,
         within: args.within,
         known,
         again,
+        ..Options::default()
     };
     let played = record(Arc::new(suite), Arc::new(target), &selected, options, sender, interrupted).await;
     let mut unwritten = reporting.await.unwrap_or_else(|error| vec![io::Error::other(error)]);

@@ -5,17 +5,15 @@ use std::net::SocketAddr;
 use chrono::{DateTime, Utc};
 use goose::GooseError;
 
-use crate::deployment::TargetError;
+use crate::deployment::{TargetError, Unwelcome};
 use crate::report::ExitCode;
 
 /// Why there is no run.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The host has not been allowed; so many requests and events would have been sent.
-    #[error(
-        "{1} requests and {2} events would go to {0}, which is not this machine: allow it with --allow-host {0}"
-    )]
-    NotWelcome(String, u64, u64),
+    /// The host has not been allowed.
+    #[error(transparent)]
+    NotWelcome(#[from] Unwelcome),
     /// So many connections may be needed, and so many files may be open.
     #[error(
         "{0} requests may be under way at once, and this process may open {1} files: \

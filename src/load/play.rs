@@ -28,7 +28,8 @@ use super::record::{LaneRecord, RunRecord};
 use super::senders::{Sender, Senders};
 use super::tickets::{Part, RunState, Tickets, release};
 use super::verdict::end_with_first_miss;
-use crate::deployment::{Keys, Target};
+use crate::amounts::count;
+use crate::deployment::{Keys, Target, welcome};
 use crate::report::Redactor;
 use crate::system::asked_to_stop;
 
@@ -81,10 +82,8 @@ pub async fn play(
     conduct: Conduct,
     redactor: &Redactor,
 ) -> Result<RunRecord, LoadError> {
-    let host = target.host();
-    if !target.loopback && !conduct.allowed_hosts.contains(&host) {
-        return Err(LoadError::NotWelcome(host, plan.requests(), plan.events()));
-    }
+    let what = || format!("{} and {}", count(plan.requests(), "request"), count(plan.events(), "event"));
+    welcome(what, (target.host(), target.loopback), &conduct.allowed_hosts)?;
     if plan.lanes.is_empty() {
         return Err(LoadError::EmptyShard);
     }

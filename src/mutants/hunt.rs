@@ -13,12 +13,10 @@ use super::judge::{Examined, Outcome, judge, millis};
 use super::mutant::{Mutant, mutants};
 use crate::deployment::{Embedded, Target, TargetError};
 use crate::report::{CheckResult, ExitCode};
-use crate::run::{Options, play};
+use crate::run::{JOBS, Options, play};
 use crate::scenario::Suite;
 use crate::system;
 
-/// How many jobs of one mutant are under way at once.
-const JOBS: usize = 8;
 /// How many jobs of a mutant with slow answers are under way at once, where the system allows so many connections.
 const MOST_JOBS_BESIDE: usize = 24;
 

@@ -9,7 +9,7 @@ use super::keys::WINDOW;
 use super::runner::Attempt;
 use super::steps::revoke::CANNOT_REVOKE;
 use super::steps::{self, Step};
-use crate::deployment::{Role, TargetInfo};
+use crate::deployment::{Role, TargetInfo, welcome};
 use crate::scenario::Suite;
 use crate::scenario::model::{Action, Case, Item};
 
@@ -247,9 +247,8 @@ pub(crate) fn obstacle(case: &Case, target: &TargetInfo, allowed_hosts: &[String
 
 /// Why bursts do not go to this host, if they do not.
 pub(crate) fn no_bursts(host: &str, loopback: bool, allowed_hosts: &[String]) -> Option<String> {
-    (!loopback && !allowed_hosts.iter().any(|allowed| allowed == host)).then(|| {
-        format!("it sends bursts, and {host} is not this machine: allow it with --allow-host {host}")
-    })
+    let welcome = welcome(|| "its bursts".to_owned(), (host.to_owned(), loopback), allowed_hosts);
+    welcome.err().map(|why| why.to_string())
 }
 
 /// The cases that the checks at `selected` places of the suite read.

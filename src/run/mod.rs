@@ -5,6 +5,9 @@
 //! every experiment once, side by side as far as keys allow (`schedule`); then those again that left a doubt which a
 //! conforming limiter may explain. What they leave is a [`Recording`], and by that the run is judged. The judge knows the
 //! contract's vocabulary and nothing of the mock.
+//!
+//! A test in Rust plays the suite, or a part of it, against its own server with [`test()`]; [`play()`] is for those who also want
+//! the events that reports are made of.
 
 mod admissions;
 mod again;
@@ -58,7 +61,7 @@ use crate::scenario::Suite;
 
 pub use fault::Fault;
 pub use plan::{LeftOut, Plan, plan};
-pub use play::{play, record};
+pub use play::{play, record, test};
 pub use recording::{EvidenceError, Recording, evidence_schema, judge_recording};
 
 use evidence::Gap;
@@ -69,8 +72,11 @@ use message::Outgoing;
 /// How long a body waits for an answer to its header once answers were lost.
 const PATIENCE: Duration = Duration::from_millis(250);
 
+/// How many jobs are under way at once. Most of their time is spent waiting for answers.
+pub const JOBS: usize = 8;
+
 /// How a run is played.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// Whether `should` gates.
     pub strict: bool,
@@ -82,7 +88,7 @@ pub struct Options {
     pub verbose: bool,
     /// The host the user named with `--allow-host`: bursts go there, and to this machine, and nowhere else.
     pub allowed_hosts: Vec<String>,
-    /// How many jobs are under way at once.
+    /// How many jobs are under way at once: [`JOBS`], unless somebody knows better.
     pub jobs: usize,
     /// How long the run may take, where it is to end by itself with what was judged by then.
     pub within: Option<Duration>,
@@ -90,6 +96,22 @@ pub struct Options {
     pub known: BTreeMap<String, KnownDeviation>,
     /// The command line that plays the same again, without the checks, where there was one.
     pub again: Option<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            strict: false,
+            rfc: false,
+            fail_fast: false,
+            verbose: false,
+            allowed_hosts: Vec::new(),
+            jobs: JOBS,
+            within: None,
+            known: BTreeMap::new(),
+            again: None,
+        }
+    }
 }
 
 /// What all cases of a run share.

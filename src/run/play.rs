@@ -45,6 +45,48 @@ pub async fn play(
     Ok((results, exit))
 }
 
+/// Plays checks of a suite, all of them where none is named, and gives what each came to: the suite as a test in Rust plays it.
+/// A server on this machine that was given keys gets bursts of up to 1,100 requests, and its windows take real minutes.
+///
+/// ```
+/// # tokio::runtime::Runtime::new()?.block_on(async {
+/// use trenchcheck::deployment::Embedded;
+/// use trenchcheck::report::Verdict;
+/// use trenchcheck::scenario::{Source, Suite};
+///
+/// // In the place of your own server: `Target::on_this_machine("http://127.0.0.1:8080", Keys::Environment(keys))`.
+/// let reference = Embedded::start().await?;
+/// let target = reference.target(&["accept-bearer".to_owned()], None);
+///
+/// let suite = Suite::load(&Source::Builtin)?;
+/// let results = trenchcheck::run::test(suite, target, &["auth.missing", "auth.no-bearer"]).await?;
+/// let failed: Vec<_> = results.iter().filter(|result| result.verdict == Verdict::Fail).collect();
+/// assert_eq!(failed.len(), 1);
+/// assert_eq!(failed[0].id, "auth.no-bearer");
+/// assert_eq!(failed[0].failures[0].what, "the status is 200, not 401");
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// A [`Fault`] when the HTTP client cannot be set up.
+///
+/// # Panics
+/// Where a name is no check of the suite: a test that plays nothing must not pass.
+pub async fn test(suite: Suite, target: Target, ids: &[&str]) -> Result<Vec<CheckResult>, Fault> {
+    let place = |id: &&str| suite.checks.iter().position(|check| check.id == *id);
+    let places: Option<Vec<usize>> = match ids {
+        [] => Some((0..suite.checks.len()).collect()),
+        ids => ids.iter().map(place).collect(),
+    };
+    let places = places.unwrap_or_else(|| panic!("one of {ids:?} is no check of the suite"));
+    let (events, _nobody) = tokio::sync::mpsc::unbounded_channel();
+    let (_never, interrupted) = watch::channel(false);
+    let (results, _) =
+        play(Arc::new(suite), Arc::new(target), &places, Options::default(), events, interrupted).await?;
+    Ok(results)
+}
+
 /// [`play`], and all that was sent and seen.
 ///
 /// # Errors

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::mock::control::CONTROL_PREFIX;
 use crate::mock::journal::{Outcome, PARAMETERS};
 use crate::mock::reply::Reply;
+use crate::system::shell_word;
 
 use super::client::{Client, Form, Problem, step};
 use super::templates::render;
@@ -143,13 +144,12 @@ fn choices(client: &Client<'_>, workspace: &Value) -> Result<Value, Problem> {
 /// What sends a request again from a shell, with its key from a variable; nothing where its body is not kept whole.
 fn curl(client: &Client<'_>, entry: &Value) -> Option<String> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
     if entry["body"]["truncated"] == true {
         return None;
     }
     let mut command = "curl".to_owned();
     if entry["method"] != "GET" {
-        command.push_str(&format!(" -X {}", quoted(&text(&entry["method"]))));
+        command.push_str(&format!(" -X {}", shell_word(&text(&entry["method"]))));
     }
     if let Some(name) = entry["key"]["name"].as_str() {
         let variable = if name.starts_with("TRENCHCHECK_KEY_") { name } else { "TRENCHCHECK_KEY" };
@@ -157,15 +157,15 @@ fn curl(client: &Client<'_>, entry: &Value) -> Option<String> {
     }
     let headers = entry["headers"].as_array().into_iter().flatten();
     if let Some(kind) = headers.clone().find(|pair| pair[0] == "content-type") {
-        command.push_str(&format!(" -H {}", quoted(&format!("Content-Type: {}", text(&kind[1])))));
+        command.push_str(&format!(" -H {}", shell_word(&format!("Content-Type: {}", text(&kind[1])))));
     }
     if entry["body"]["bytes"] != 0 {
-        command.push_str(&format!(" --data-binary {}", quoted(&text(&entry["body"]["text"]))));
+        command.push_str(&format!(" --data-binary {}", shell_word(&text(&entry["body"]["text"]))));
     }
     let (host, query) = (client.request.header_text("host").unwrap_or_default(), text(&entry["query"]));
     let mark = if query.is_empty() { "" } else { "?" };
     let url = format!("http://{host}{}{mark}{query}", text(&entry["path"]));
-    Some(format!("{command} {}", quoted(&url)))
+    Some(format!("{command} {}", shell_word(&url)))
 }
 
 /// What stands around every section.

@@ -329,7 +329,7 @@ fn a_request_is_sent_again_with_another_key_by_form_or_by_curl() {
     assert_eq!(
         command,
         format!(
-            "curl -X 'POST' -H \"X-API-Key: $TRENCHCHECK_KEY\" -H 'Content-Type: application/json' --data-binary '{}' 'http://{HERE}/api/v1/events'",
+            "curl -X POST -H \"X-API-Key: $TRENCHCHECK_KEY\" -H 'Content-Type: application/json' --data-binary '{}' http://{HERE}/api/v1/events",
             event.replace('\'', r"'\''")
         )
     );
