@@ -1,6 +1,7 @@
 """What the tests of the packaging share: the tree, the program, and a room to run scripts in."""
 
 import functools
+import json
 import os
 import pathlib
 import shutil
@@ -51,14 +52,28 @@ class Room(unittest.TestCase):
         file = self.room / "calls.txt"
         return file.read_text().splitlines() if file.exists() else []
 
-    def run_script(self, *command, code=0, **variables):
-        """Runs a script in the room; gives what it said on both streams."""
+    def mock(self, *arguments):
+        """Starts a mock on this machine for the rest of the test; gives its URL."""
+        mock = subprocess.Popen(
+            [PROGRAM, "mock", "--port", "0", "--json", *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        self.addCleanup(mock.stdout.close)
+        self.addCleanup(mock.wait)
+        self.addCleanup(mock.terminate)
+        return json.loads(mock.stdout.readline())["url"]
+
+    def variables(self, **given):
+        """The variables of a script that runs in the room."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("TRENCHCHECK", "GITHUB"))}
         kept["PATH"] = f"{self.bin}:{kept['PATH']}"
+        return kept | {name: str(value) for name, value in given.items()}
+
+    def run_script(self, *command, code=0, **variables):
+        """Runs a script in the room; gives what it said on both streams."""
         ran = subprocess.run(
             [str(word) for word in command],
             cwd=self.room,
-            env=kept | {name: str(value) for name, value in variables.items()},
+            env=self.variables(**variables),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,

@@ -1,0 +1,219 @@
+"""`ci/slurm-array.sh`: what it refuses, and what it does on a real Slurm that `ci/one-machine-slurm` starts."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+import unittest
+
+from support import ROOT, Room
+
+ARRAY = ROOT / "ci/slurm-array.sh"
+HERE = ROOT / "ci/one-machine-slurm"
+# sacct knows what became of a job, and keeps it in a database.
+NEEDED = ["munged", "slurmctld", "slurmd", "sbatch", "slurmdbd", "mariadbd"]
+MISSING = [name for name in NEEDED if not shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")]
+
+# Stands in for a load run that takes a minute, if nobody ends it, and leaves something to merge.
+LOAD = """
+    case "$*" in
+      *--dry-run*) echo "a would send to b, in 1 min 0 s:"; echo "1 request and 1 event in all, over 4 lanes, at most 1 under way." ;;
+      load*) mkdir -p "${@: -1}"; touch "${@: -1}/run.json" ;;
+    esac
+"""
+
+
+class Array(Room):
+    def submit(self, *arguments, code=0, **variables):
+        given = {"TARGET": "http://127.0.0.1:1", "ALLOW_HOST": "127.0.0.1", "SHARDS": 4, "START_IN": "15s"}
+        return self.run_script(ARRAY, *arguments, code=code, **given | variables)
+
+
+class Refused(Array):
+    """Before anything is queued."""
+
+    def setUp(self):
+        super().setUp()
+        self.stand_in("sbatch", "exit 1")
+        self.stand_in("sinfo", "printf 'n1 idle\nn1 idle\nn2 allocated\nn3 down*\nn4 draining\n'")
+
+    def tearDown(self):
+        self.assertEqual([call for call in self.calls() if call.startswith("sbatch")], [])
+        self.assertEqual(list(self.room.glob("trenchcheck-*")), [])
+
+    def test_what_is_missing_or_cannot_be_understood(self):
+        for variables, why in [
+            ({"TARGET": ""}, "TARGET is not set"),
+            ({"ALLOW_HOST": ""}, "ALLOW_HOST is not set"),
+            ({"SHARDS": "four"}, "SHARDS is `four`"),
+            ({"SHARDS": 0}, "SHARDS is `0`"),
+            ({"START_IN": "soon"}, "START_IN is `soon`"),
+        ]:
+            with self.subTest(why):
+                self.assertIn(f"error: {why}", self.submit(code=2, **variables))
+
+    def test_what_load_would_not_understand(self):
+        self.assertIn("did you mean `quick-ingestion`", self.submit("quick-ingestoin", code=2))
+        self.assertIn("--durations", self.submit("--durations", "1s", code=2))
+        self.assertIn("--shard", self.submit("--shard", "1/2", "--shard", "1/2", code=2))
+
+    def test_more_shards_than_keys(self):
+        said = self.submit("quick-ingestion", "--key-count", "2", TARGET=self.mock(), SHARDS=3, code=2)
+        self.assertIn("3 shards and only 2 keys", said)
+
+    def test_more_shards_than_nodes_that_are_up(self):
+        said = self.submit("quick-ingestion", TARGET=self.mock(), SHARDS=3, SBATCH_PARTITION="short", code=2)
+        self.assertIn("3 shards, and the partition short has 2 nodes that can take one", said)
+
+    def test_a_start_before_which_no_key_can_be_used_up(self):
+        keys = {f"TRENCHCHECK_KEY_INGESTION{more}": f"ct_live_{'a' * 31}{more[-1:] or 1}" for more in ("", "_2")}
+        said = self.submit("sustain-ingestion", SHARDS=2, START_IN="75s", code=2, **keys)
+        self.assertIn("a shard must be up 75 seconds before the start", said)
+
+
+@unittest.skipIf(MISSING, f"no Slurm here, so its array is not tried: {', '.join(MISSING)} missing; see ci/test --with-slurm")
+class OnSlurm(Array):
+    """Four nodes, and what sacct says of the jobs."""
+
+    @classmethod
+    def setUpClass(cls):
+        # It stops when its standard input ends, so also where these tests are killed.
+        slurm = subprocess.Popen(
+            [HERE, "sh", "-c", 'echo "$SLURM_CONF"; cat > /dev/null'], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        cls.addClassCleanup(slurm.wait)
+        cls.addClassCleanup(slurm.stdout.close)
+        cls.addClassCleanup(slurm.stdin.close)
+        cls.conf = slurm.stdout.readline().strip()
+        assert cls.conf, "Slurm did not start"
+
+    def variables(self, **given):
+        return super().variables(SLURM_CONF=self.conf, **given)
+
+    def left(self):
+        """The directory of the run."""
+        [run] = self.room.glob("trenchcheck-*")
+        return run
+
+    def jobs(self):
+        """What sacct says of the jobs of the run: state and exit code of each shard, and of the merge step."""
+        for _ in range(100):
+            rows = self.run_script(
+                "sacct", "--allocations", "--noheader", "--parsable2", f"--name={self.left().name}", "--format=JobID,State,ExitCode"
+            )
+            jobs = [row.split("|") for row in rows.splitlines()]
+            if jobs and not any(state in ("PENDING", "RUNNING") for _, state, _ in jobs):
+                break
+            time.sleep(0.2)
+        # "CANCELLED by 0" names a user; such a job has no exit code of its own.
+        said = {
+            job.partition("_")[2].strip("[]") or "merge": "CANCELLED" if state.startswith("CANCELLED") else f"{state} {code}"
+            for job, state, code in jobs
+        }
+        return [said.pop(str(shard)) for shard in range(1, len(said))], said["merge"]
+
+    def occupy(self, nodes):
+        """Jobs of somebody else on so many nodes."""
+        ids = [self.run_script("sbatch", "--parsable", "--exclusive", "--output=/dev/null", "--wrap=sleep 300").strip() for _ in range(nodes)]
+        self.addCleanup(self.run_script, "scancel", *ids)
+        self.until(lambda: self.run_script("squeue", "--noheader", "--states=RUNNING").count("\n") == nodes)
+        return ids
+
+    def until(self, is_so):
+        for _ in range(300):
+            if is_so():
+                return
+            time.sleep(0.2)
+        self.fail("waited for a minute")
+
+    def test_four_nodes_make_one_run(self):
+        said = self.submit("quick-ingestion", "--duration", "2s", TARGET=self.mock())
+        self.assertIn("4 keys for", said)
+        self.assertIn("exit code 0", said)
+        run = self.left()
+        parts = json.loads((run / "load.json").read_text())["run"]["parts"]
+        self.assertEqual([part["shard"] for part in parts], [{"index": index, "of": 4} for index in (1, 2, 3, 4)])
+        self.assertEqual(len({part["started_at"] for part in parts}), 1)
+        self.assertTrue((run / "load.xml").is_file() and (run / "load.html").is_file())
+        self.assertEqual(self.jobs(), (["COMPLETED 0:0"] * 4, "COMPLETED 0:0"))
+        rows = self.run_script("sacct", "--allocations", "--noheader", "--parsable2", f"--name={run.name}", "--format=JobID,NodeList,Timelimit")
+        shards = [row.split("|") for row in rows.splitlines() if "_" in row]
+        self.assertEqual(sorted(node for _, node, _ in shards), ["n1", "n2", "n3", "n4"])
+        # A minute of waiting and one of sending, begun ones counted as whole, and two for the end.
+        self.assertEqual({limit for *_, limit in shards}, {"00:04:00"})
+        self.assertIn("Requeue=0", self.run_script("scontrol", "show", "job", shards[0][0]))
+
+    def test_a_missed_threshold_is_the_exit_code_of_the_merge_step_alone(self):
+        # Only a bound on response times misses nothing else: no answer takes less than a microsecond.
+        (self.room / "mine.yaml").write_text(
+            "profile: mine\nabout: Faster than can be.\nwindows: 1\nwindow: {send: 1s, rest: 0s}\n"
+            "lanes: [{name: plugin, key: ingestion, request: post-events, batch: 1, rate: 90% of limit}]\n"
+            "thresholds: {response: {admitted: {p99_ms: 0.001}}}\n"
+        )
+        said = self.submit("mine.yaml", TARGET=self.mock(), SHARDS=2, code=6)
+        self.assertIn("exit code 6", said)
+        self.assertEqual(self.jobs(), (["COMPLETED 0:0"] * 2, "FAILED 6:0"))
+
+    def test_an_invalid_run_comes_through_and_every_shard_gets_the_arguments_and_the_environment(self):
+        # Which run is invalid is not for a script to say.
+        self.stand_in("trenchcheck", f"{LOAD} case \"$*\" in *--dry-run*) ;; *) echo \"$TRENCHCHECK_KEY_INGESTION_2\"; exit 7 ;; esac")
+        said = self.submit("--rate", "3 x limit", TRENCHCHECK_KEY_INGESTION_2="ct_live_second", SBATCH_EXPORT="NONE", code=7)
+        self.assertIn("ct_live_second", said)
+        self.assertEqual(self.jobs(), (["COMPLETED 0:0"] * 4, "FAILED 7:0"))
+        loads = [call for call in self.calls() if "--save" in call]
+        self.assertEqual(len(loads), 4)
+        for load in loads:
+            self.assertIn("load sustain-ingestion --rate 3 x limit --target http://127.0.0.1:1 --allow-host 127.0.0.1 --shard", load)
+        self.assertNotIn("ct_live_second", "".join(self.calls()))
+        self.assertEqual((self.left() / "shard-3.log").read_text(), "ct_live_second\n")
+
+    def test_nobody_sends_when_a_shard_has_no_node_in_time(self):
+        self.occupy(3)
+        said = self.submit("quick-ingestion", "--duration", "2s", TARGET=self.mock(), SHARDS=2, START_IN="10s", code=2)
+        self.assertRegex(said, r"not up by \S+, so all shards are cancelled: 2 \(Resources\)")
+        self.assertIn("shard 2 left no run: it never began", said)
+        self.assertEqual(self.jobs(), (["CANCELLED"] * 2, "FAILED 2:0"))
+        self.assertIn("nothing was sent", (self.left() / "shard-1.log").read_text())
+
+    def test_a_late_shard_sends_nothing_and_ends_the_others_though_nobody_watches(self):
+        [job] = self.occupy(3)[:1]
+        given = {"TARGET": self.mock(), "ALLOW_HOST": "127.0.0.1", "SHARDS": "2", "START_IN": "8s"}
+        watching = subprocess.Popen(
+            [ARRAY, "quick-ingestion", "--duration", "50s"], cwd=self.room, env=self.variables(**given), stdout=subprocess.DEVNULL
+        )
+        self.addCleanup(watching.wait)
+        self.until(lambda: list(self.room.glob("trenchcheck-*/merge.id")))
+        watching.send_signal(signal.SIGKILL)
+        # By then shard 1 sends.
+        time.sleep(9)
+        self.run_script("scancel", job)
+        merged = self.left() / "merge.log"
+        self.until(lambda: merged.exists() and "shard 2 of 2 is missing" in merged.read_text())
+        self.assertRegex(
+            merged.read_text(), r"shard 2 left no run: error: late: up at \S+, and must have been by \S+; nothing was sent"
+        )
+        self.assertEqual(self.jobs(), (["CANCELLED", "FAILED 2:0"], "FAILED 2:0"))
+
+    def test_a_shard_that_fails_ends_the_others(self):
+        fails = 'case "$*" in *--shard*2/4*) echo "error: its key does not work"; exit 3 ;; *--shard*) sleep 60 ;; esac'
+        self.stand_in("trenchcheck", LOAD.replace("load*) mkdir", f"load*) {fails}; mkdir"))
+        before = time.monotonic()
+        said = self.submit(code=2)
+        self.assertLess(time.monotonic() - before, 50)
+        self.assertIn("shard 2 left no run: error: its key does not work", said)
+        self.assertIn("no shard left a run", said)
+        self.assertEqual(self.jobs(), (["CANCELLED", "FAILED 3:0", "CANCELLED", "CANCELLED"], "FAILED 2:0"))
+
+    def test_more_shards_than_nodes(self):
+        said = self.submit("quick-ingestion", TARGET=self.mock(), SHARDS=5, code=2)
+        self.assertIn("5 shards, and the partition main has 4 nodes that can take one", said)
+
+    def test_it_is_no_batch_script(self):
+        self.run_script("sbatch", "--wait", "--output=said.log", ARRAY, code=2)
+        self.assertIn("this is no batch script", (self.room / "said.log").read_text())
+
+
+if __name__ == "__main__":
+    unittest.main()
