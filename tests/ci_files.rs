@@ -1,10 +1,10 @@
-//! The ready-made CI files: they parse, and every flag of ours in them exists.
+//! The scripts of continuous integration: they parse, and every flag of ours in them exists. What is there for schedulers is run
+//! by `ci/packaging/`.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail loudly")]
 
 use std::process::Command;
 
 use clap::CommandFactory;
-use serde::Deserialize;
 use trenchcheck::cli::Cli;
 
 fn file(name: &str) -> String {
@@ -34,37 +34,6 @@ fn assert_flags_exist(script: &str) -> Vec<String> {
         command
     });
     calls.collect()
-}
-
-#[test]
-fn the_kubernetes_job_runs_one_shard_an_index_and_then_merges() {
-    let text = file("kubernetes-job.yaml");
-    let jobs: Vec<serde_yaml::Value> = serde_yaml::Deserializer::from_str(&text)
-        .map(|document| serde_yaml::Value::deserialize(document).unwrap())
-        .collect();
-    let [load, merge] = jobs.as_slice() else { panic!("{} documents", jobs.len()) };
-    let container = |job: &serde_yaml::Value| job["spec"]["template"]["spec"]["containers"][0].clone();
-    let shards = load["spec"]["completions"].as_u64().unwrap().to_string();
-    assert_eq!(load["spec"]["completionMode"], "Indexed");
-    assert_eq!(load["spec"]["completions"], load["spec"]["parallelism"]);
-    for job in [load, merge] {
-        let env = container(job)["env"].as_sequence().unwrap().clone();
-        let said = env.iter().find(|variable| variable["name"] == "SHARDS").unwrap();
-        assert_eq!(said["value"], shards.as_str());
-    }
-    let script = |job| container(job)["args"][0].as_str().unwrap().to_owned();
-    assert_eq!(assert_flags_exist(&script(load)), ["load"]);
-    assert_eq!(assert_flags_exist(&script(merge)), ["merge"]);
-    for script in [script(load), script(merge)] {
-        assert_parses("sh", &script);
-    }
-}
-
-#[test]
-fn the_slurm_script_runs_one_shard_a_task_and_then_merges() {
-    let text = file("slurm-array.sh");
-    assert_eq!(assert_flags_exist(&text), ["load", "merge"]);
-    assert_parses("bash", &text);
 }
 
 #[test]

@@ -27,8 +27,8 @@ def lines_of(command, **variables):
 
 
 def scripts():
-    """Every script of the packaging."""
-    files = (file for file in PACKAGING.rglob("*") if file.is_file())
+    """Every script of the packaging, and of what continuous integration runs or offers."""
+    files = (file for tree in (PACKAGING, ROOT / "ci") for file in tree.rglob("*") if file.is_file())
     return sorted(file for file in files if file.read_bytes().startswith(b"#!"))
 
 
@@ -76,7 +76,7 @@ class Linters(unittest.TestCase):
         self.assertEqual(lines_of([LINTERS / "bin/hadolint", DOCKERFILE]), "")
 
     def test_every_script_and_what_the_workflow_runs(self):
-        self.assertEqual(lines_of([LINTERS / "bin/shellcheck", ROOT / "ci/packaging/linters", *scripts()]), "")
+        self.assertEqual(lines_of([LINTERS / "bin/shellcheck", *scripts()]), "")
         for job in yaml_documents(WORKFLOW.read_text())[0]["jobs"].values():
             for step in job["steps"]:
                 if "run" in step:
