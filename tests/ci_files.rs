@@ -1,5 +1,5 @@
-//! The scripts of continuous integration: they parse, and every flag of ours in them exists. What is there for schedulers is run
-//! by `ci/packaging/`.
+//! The scripts of continuous integration: they parse, and every flag of ours in them exists. `ci/packaging/` runs what is
+//! there for schedulers.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail loudly")]
 
 use std::process::Command;
@@ -24,12 +24,10 @@ fn assert_flags_exist(script: &str) -> Vec<String> {
     let calls = calls(script).into_iter().map(|call| {
         let command = call.split_whitespace().next().unwrap().to_owned();
         let cli = Cli::command();
-        // A name of an image or a secret is no command.
-        if let Some(known) = cli.find_subcommand(&command) {
-            for flag in call.split_whitespace().filter_map(|word| word.strip_prefix("--")) {
-                let exists = known.get_arguments().any(|argument| argument.get_long() == Some(flag));
-                assert!(exists, "`trenchcheck {command}` has no flag --{flag}");
-            }
+        let known = cli.find_subcommand(&command).unwrap();
+        for flag in call.split_whitespace().filter_map(|word| word.strip_prefix("--")) {
+            let exists = known.get_arguments().any(|argument| argument.get_long() == Some(flag));
+            assert!(exists, "`trenchcheck {command}` has no flag --{flag}");
         }
         command
     });
