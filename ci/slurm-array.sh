@@ -125,9 +125,9 @@ cancel_others() {
 }
 
 shard() {
-  local code=0
+  local code=0 cancelled=false
   # A cancelled load says what it had sent; the job is over, for the merge step, when that is done.
-  trap : TERM
+  trap 'cancelled=true' TERM
   if [ "$(date +%s)" -lt "$READY_BY" ]; then
     trenchcheck load "$@" --target "$TARGET" --allow-host "$ALLOW_HOST" --shard "$SLURM_ARRAY_TASK_ID/$SHARDS" \
       --start-at "$START_AT" --save "$RUN/$SLURM_ARRAY_TASK_ID" || code=$?
@@ -137,7 +137,7 @@ shard() {
   fi
   # 6 and 7 are verdicts on the keys of this shard alone: it has done its work, and the merge step judges.
   case $code in 0 | 6 | 7) exit 0 ;; esac
-  cancel_others
+  [ "$cancelled" = true ] || cancel_others
   exit "$code"
 }
 

@@ -54,9 +54,8 @@ class Room(unittest.TestCase):
 
     def mock(self, *arguments):
         """Starts a mock on this machine for the rest of the test; gives its URL."""
-        mock = subprocess.Popen(
-            [PROGRAM, "mock", "--port", "0", "--json", *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
+        command = [PROGRAM, "mock", "--port", "0", "--json", *arguments]
+        mock = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.addCleanup(mock.stdout.close)
         self.addCleanup(mock.wait)
         self.addCleanup(mock.terminate)

@@ -25,7 +25,8 @@ LOAD, WAIT = "quick-ingestion --duration 2s --key-count 4", 8
 
 # As `envsubst` fills them in.
 GIVEN = {
-    "IMAGE": "registry.example.com/trenchcheck:0.1.0", "TARGET": "https://staging.example.com", "ALLOW_HOST": "staging.example.com",
+    "IMAGE": "registry.example.com/trenchcheck:0.1.0",
+    "TARGET": "https://staging.example.com", "ALLOW_HOST": "staging.example.com",
     "LOAD": LOAD, "SHARDS": SHARDS, "RUN": "20260131-120000", "START_AT": "2026-01-31T12:05:00Z", "UNTIL": 1769861460,
     "LOAD_SECONDS": 660, "MERGE_SECONDS": 960,
 }
@@ -34,8 +35,10 @@ GIVEN = {
 def filled_in(file, **given):
     """The documents of a file for Kubernetes with its variables filled in."""
     names = "|".join(GIVEN)
-    text = re.sub(rf"\$(?:\{{({names})\}}|({names})\b)", lambda found: str((GIVEN | given)[found[1] or found[2]]), file.read_text())
-    return yaml_documents(text)
+    values = GIVEN | given
+    return yaml_documents(
+        re.sub(rf"\$(?:\{{({names})\}}|({names})\b)", lambda found: str(values[found[1] or found[2]]), file.read_text())
+    )
 
 
 def claim():
@@ -55,7 +58,8 @@ def scripts_of(job):
 
 def step_of(job, name):
     """What a step of the workflow runs."""
-    [step] = [step for step in yaml_documents(MATRIX.read_text())[0]["jobs"][job]["steps"] if name in (step.get("id"), step.get("name"))]
+    steps = yaml_documents(MATRIX.read_text())[0]["jobs"][job]["steps"]
+    [step] = [step for step in steps if name in (step.get("id"), step.get("name"))]
     return step["run"]
 
 
@@ -87,10 +91,13 @@ class Valid(unittest.TestCase):
         spec = load["spec"]
         self.assertEqual((spec["completionMode"], spec["completions"], spec["parallelism"]), ("Indexed", SHARDS, SHARDS))
         # Limits per index are for indexed jobs of pods that are never started again.
-        self.assertEqual((spec["backoffLimitPerIndex"], spec["maxFailedIndexes"], spec["template"]["spec"]["restartPolicy"]), (0, 0, "Never"))
-        [spread] = spec["template"]["spec"]["topologySpreadConstraints"]
-        self.assertEqual((spread["whenUnsatisfiable"], spread["maxSkew"], spread["minDomains"]), ("DoNotSchedule", 1, SHARDS))
-        self.assertEqual(spread["labelSelector"]["matchLabels"], {"batch.kubernetes.io/job-name": load["metadata"]["name"]})
+        pod = spec["template"]["spec"]
+        self.assertEqual((spec["backoffLimitPerIndex"], spec["maxFailedIndexes"], pod["restartPolicy"]), (0, 0, "Never"))
+        [spread] = pod["topologySpreadConstraints"]
+        self.assertEqual(spread["whenUnsatisfiable"], "DoNotSchedule")
+        self.assertEqual((spread["maxSkew"], spread["minDomains"]), (1, SHARDS))
+        label = {"batch.kubernetes.io/job-name": load["metadata"]["name"]}
+        self.assertEqual(spread["labelSelector"]["matchLabels"], label)
         self.assertEqual(merge["spec"]["backoffLimit"], 0)
 
     def test_the_comments_give_every_shard_a_key_and_no_key_to_a_command_line(self):
@@ -140,7 +147,8 @@ class Played(Room):
 
     def fails_at_shard_2(self, save):
         """A program that leaves a run, and of which the second shard fails."""
-        self.stand_in("trenchcheck", f'case "$*" in load*2/4*) exit 3 ;; load*) mkdir -p {save}; touch {save}/run.json; exit 6 ;; *) exit 2 ;; esac')
+        left = f"mkdir -p {save}; touch {save}/run.json"
+        self.stand_in("trenchcheck", f'case "$*" in load*2/4*) exit 3 ;; load*) {left}; exit 6 ;; *) exit 2 ;; esac')
 
     def kubernetes(self, which, index="", code=0, **given):
         """Runs the script of a job with the volume in this room."""
@@ -169,8 +177,9 @@ class Played(Room):
         self.assertEqual(said.splitlines(), [f"shard {shard} left no run" for shard in (1, 2, 3, 4)])
 
     def test_a_pod_that_is_ended_ends_its_load_and_waits_for_what_it_says(self):
-        # The shell tells its number, so that the stand-in can end it as Kubernetes would.
-        self.stand_in("trenchcheck", "trap 'sleep 1; echo all was said; exit 130' TERM; kill $PPID; for i in {1..50}; do sleep 0.2; done")
+        # The stand-in ends the shell that started it, as Kubernetes would.
+        told = "trap 'sleep 1; echo all was said; exit 130' TERM"
+        self.stand_in("trenchcheck", f"{told}; kill $PPID; for i in {{1..50}}; do sleep 0.2; done")
         said = self.kubernetes(0, 0, code=130)
         self.assertEqual(said, "all was said\n")
         self.assertEqual((self.room / "runs" / GIVEN["RUN"] / "1/failed").read_text(), "130\n")

@@ -19,7 +19,9 @@ MISSING = [name for name in NEEDED if not shutil.which(name, path=f"{os.environ[
 # Stands in for a load run that takes a minute, if nobody ends it, and leaves something to merge.
 LOAD = """
     case "$*" in
-      *--dry-run*) echo "a would send to b, in 1 min 0 s:"; echo "1 request and 1 event in all, over 4 lanes, at most 1 under way." ;;
+      *--dry-run*)
+        echo "a would send to b, in 1 min 0 s:"
+        echo "1 request and 1 event in all, over 4 lanes, at most 1 under way at once." ;;
       load*) mkdir -p "${@: -1}"; touch "${@: -1}/run.json" ;;
     esac
 """
@@ -73,16 +75,15 @@ class Refused(Array):
         self.assertIn("a shard must be up 75 seconds before the start", said)
 
 
-@unittest.skipIf(MISSING, f"no Slurm here, so its array is not tried: {', '.join(MISSING)} missing; see ci/test --with-slurm")
+@unittest.skipIf(MISSING, f"no Slurm to try its array on: {', '.join(MISSING)} missing; ci/test --with-slurm installs it")
 class OnSlurm(Array):
     """Four nodes, and what sacct says of the jobs."""
 
     @classmethod
     def setUpClass(cls):
         # It stops when its standard input ends, so also where these tests are killed.
-        slurm = subprocess.Popen(
-            [HERE, "sh", "-c", 'echo "$SLURM_CONF"; cat > /dev/null'], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        until_then = [HERE, "sh", "-c", 'echo "$SLURM_CONF"; cat > /dev/null']
+        slurm = subprocess.Popen(until_then, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         cls.addClassCleanup(slurm.wait)
         cls.addClassCleanup(slurm.stdout.close)
         cls.addClassCleanup(slurm.stdin.close)
@@ -97,26 +98,35 @@ class OnSlurm(Array):
         [run] = self.room.glob("trenchcheck-*")
         return run
 
-    def jobs(self):
-        """What sacct says of the jobs of the run: state and exit code of each shard, and of the merge step."""
-        for _ in range(100):
-            rows = self.run_script(
-                "sacct", "--allocations", "--noheader", "--parsable2", f"--name={self.left().name}", "--format=JobID,State,ExitCode"
-            )
-            jobs = [row.split("|") for row in rows.splitlines()]
-            if jobs and not any(state in ("PENDING", "RUNNING") for _, state, _ in jobs):
-                break
-            time.sleep(0.2)
+    def sacct(self, *columns):
+        """What sacct says of the jobs of the run, by shard."""
+        columns = f"--format=JobID,{','.join(columns)}"
+        told = self.run_script("sacct", "--allocations", "--noheader", "--parsable2", columns, f"--name={self.left().name}")
+        rows = (row.split("|") for row in told.splitlines())
+        # Of a task that never began, the number is in brackets.
+        return {job.partition("_")[2].strip("[]") or "merge": columns for job, *columns in rows}
+
+    def jobs(self, shards):
+        """State and exit code of each shard, and of the merge step."""
+        expected = {*(str(shard + 1) for shard in range(shards)), "merge"}
+        # What has happened reaches the database a little later.
+
+        def are_over():
+            states = self.sacct("State")
+            return set(states) == expected and not any(state in ("PENDING", "RUNNING") for [state] in states.values())
+
+        self.until(are_over)
         # "CANCELLED by 0" names a user; such a job has no exit code of its own.
         said = {
-            job.partition("_")[2].strip("[]") or "merge": "CANCELLED" if state.startswith("CANCELLED") else f"{state} {code}"
-            for job, state, code in jobs
+            job: "CANCELLED" if state.startswith("CANCELLED") else f"{state} {code}"
+            for job, (state, code) in self.sacct("State", "ExitCode").items()
         }
-        return [said.pop(str(shard)) for shard in range(1, len(said))], said["merge"]
+        return [said[str(shard + 1)] for shard in range(shards)], said["merge"]
 
     def occupy(self, nodes):
         """Jobs of somebody else on so many nodes."""
-        ids = [self.run_script("sbatch", "--parsable", "--exclusive", "--output=/dev/null", "--wrap=sleep 300").strip() for _ in range(nodes)]
+        busy = ["sbatch", "--parsable", "--exclusive", "--output=/dev/null", "--wrap=sleep 300"]
+        ids = [self.run_script(*busy).strip() for _ in range(nodes)]
         self.addCleanup(self.run_script, "scancel", *ids)
         self.until(lambda: self.run_script("squeue", "--noheader", "--states=RUNNING").count("\n") == nodes)
         return ids
@@ -137,13 +147,15 @@ class OnSlurm(Array):
         self.assertEqual([part["shard"] for part in parts], [{"index": index, "of": 4} for index in (1, 2, 3, 4)])
         self.assertEqual(len({part["started_at"] for part in parts}), 1)
         self.assertTrue((run / "load.xml").is_file() and (run / "load.html").is_file())
-        self.assertEqual(self.jobs(), (["COMPLETED 0:0"] * 4, "COMPLETED 0:0"))
-        rows = self.run_script("sacct", "--allocations", "--noheader", "--parsable2", f"--name={run.name}", "--format=JobID,NodeList,Timelimit")
-        shards = [row.split("|") for row in rows.splitlines() if "_" in row]
-        self.assertEqual(sorted(node for _, node, _ in shards), ["n1", "n2", "n3", "n4"])
+        self.assertEqual(self.jobs(4), (["COMPLETED 0:0"] * 4, "COMPLETED 0:0"))
+        where = self.sacct("NodeList", "Timelimit")
+        del where["merge"]
+        self.assertEqual(sorted(node for node, _ in where.values()), ["n1", "n2", "n3", "n4"])
         # A minute of waiting and one of sending, begun ones counted as whole, and two for the end.
-        self.assertEqual({limit for *_, limit in shards}, {"00:04:00"})
-        self.assertIn("Requeue=0", self.run_script("scontrol", "show", "job", shards[0][0]))
+        self.assertEqual({limit for _, limit in where.values()}, {"00:04:00"})
+        [merge] = (run / "merge.id").read_text().split()
+        for job in (merge, str(int(merge) - 1)):
+            self.assertIn("Requeue=0", self.run_script("scontrol", "show", "job", job))
 
     def test_a_missed_threshold_is_the_exit_code_of_the_merge_step_alone(self):
         # Only a bound on response times misses nothing else: no answer takes less than a microsecond.
@@ -154,18 +166,19 @@ class OnSlurm(Array):
         )
         said = self.submit("mine.yaml", TARGET=self.mock(), SHARDS=2, code=6)
         self.assertIn("exit code 6", said)
-        self.assertEqual(self.jobs(), (["COMPLETED 0:0"] * 2, "FAILED 6:0"))
+        self.assertEqual(self.jobs(2), (["COMPLETED 0:0"] * 2, "FAILED 6:0"))
 
     def test_an_invalid_run_comes_through_and_every_shard_gets_the_arguments_and_the_environment(self):
         # Which run is invalid is not for a script to say.
-        self.stand_in("trenchcheck", f"{LOAD} case \"$*\" in *--dry-run*) ;; *) echo \"$TRENCHCHECK_KEY_INGESTION_2\"; exit 7 ;; esac")
+        invalid = 'case "$*" in *--dry-run*) ;; *) echo "$TRENCHCHECK_KEY_INGESTION_2"; exit 7 ;; esac'
+        self.stand_in("trenchcheck", LOAD + invalid)
         said = self.submit("--rate", "3 x limit", TRENCHCHECK_KEY_INGESTION_2="ct_live_second", SBATCH_EXPORT="NONE", code=7)
         self.assertIn("ct_live_second", said)
-        self.assertEqual(self.jobs(), (["COMPLETED 0:0"] * 4, "FAILED 7:0"))
+        self.assertEqual(self.jobs(4), (["COMPLETED 0:0"] * 4, "FAILED 7:0"))
         loads = [call for call in self.calls() if "--save" in call]
         self.assertEqual(len(loads), 4)
         for load in loads:
-            self.assertIn("load sustain-ingestion --rate 3 x limit --target http://127.0.0.1:1 --allow-host 127.0.0.1 --shard", load)
+            self.assertIn("load sustain-ingestion --rate 3 x limit --target http://127.0.0.1:1 --allow-host", load)
         self.assertNotIn("ct_live_second", "".join(self.calls()))
         self.assertEqual((self.left() / "shard-3.log").read_text(), "ct_live_second\n")
 
@@ -174,14 +187,17 @@ class OnSlurm(Array):
         said = self.submit("quick-ingestion", "--duration", "2s", TARGET=self.mock(), SHARDS=2, START_IN="10s", code=2)
         self.assertRegex(said, r"not up by \S+, so all shards are cancelled: 2 \(Resources\)")
         self.assertIn("shard 2 left no run: it never began", said)
-        self.assertEqual(self.jobs(), (["CANCELLED"] * 2, "FAILED 2:0"))
+        self.assertEqual(self.jobs(2), (["CANCELLED"] * 2, "FAILED 2:0"))
         self.assertIn("nothing was sent", (self.left() / "shard-1.log").read_text())
 
     def test_a_late_shard_sends_nothing_and_ends_the_others_though_nobody_watches(self):
         [job] = self.occupy(3)[:1]
         given = {"TARGET": self.mock(), "ALLOW_HOST": "127.0.0.1", "SHARDS": "2", "START_IN": "8s"}
         watching = subprocess.Popen(
-            [ARRAY, "quick-ingestion", "--duration", "50s"], cwd=self.room, env=self.variables(**given), stdout=subprocess.DEVNULL
+            [ARRAY, "quick-ingestion", "--duration", "50s"],
+            cwd=self.room,
+            env=self.variables(**given),
+            stdout=subprocess.DEVNULL,
         )
         self.addCleanup(watching.wait)
         self.until(lambda: list(self.room.glob("trenchcheck-*/merge.id")))
@@ -194,7 +210,24 @@ class OnSlurm(Array):
         self.assertRegex(
             merged.read_text(), r"shard 2 left no run: error: late: up at \S+, and must have been by \S+; nothing was sent"
         )
-        self.assertEqual(self.jobs(), (["CANCELLED", "FAILED 2:0"], "FAILED 2:0"))
+        self.assertEqual(self.jobs(2), (["CANCELLED", "FAILED 2:0"], "FAILED 2:0"))
+
+    def test_ctrl_c_cancels_all(self):
+        given = {"TARGET": self.mock(), "ALLOW_HOST": "127.0.0.1", "SHARDS": "2", "START_IN": "60s"}
+        waiting = subprocess.Popen(
+            [ARRAY, "quick-ingestion"],
+            cwd=self.room,
+            env=self.variables(**given),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        self.until(lambda: any(file.read_text() for file in self.room.glob("trenchcheck-*/merge.id")))
+        waiting.send_signal(signal.SIGINT)
+        self.assertEqual(waiting.wait(30), 130)
+        self.until(lambda: not self.run_script("squeue", "--noheader", f"--name={self.left().name}"))
+        # sacct does not know a job that was never due.
+        [merge] = (self.left() / "merge.id").read_text().split()
+        self.assertIn("JobState=CANCELLED", self.run_script("scontrol", "show", "job", merge))
 
     def test_a_shard_that_fails_ends_the_others(self):
         fails = 'case "$*" in *--shard*2/4*) echo "error: its key does not work"; exit 3 ;; *--shard*) sleep 60 ;; esac'
@@ -204,7 +237,7 @@ class OnSlurm(Array):
         self.assertLess(time.monotonic() - before, 50)
         self.assertIn("shard 2 left no run: error: its key does not work", said)
         self.assertIn("no shard left a run", said)
-        self.assertEqual(self.jobs(), (["CANCELLED", "FAILED 3:0", "CANCELLED", "CANCELLED"], "FAILED 2:0"))
+        self.assertEqual(self.jobs(4), (["CANCELLED", "FAILED 3:0", "CANCELLED", "CANCELLED"], "FAILED 2:0"))
 
     def test_more_shards_than_nodes(self):
         said = self.submit("quick-ingestion", TARGET=self.mock(), SHARDS=5, code=2)
