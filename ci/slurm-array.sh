@@ -19,7 +19,7 @@
 # sbatch's own variables choose the rest, such as SBATCH_PARTITION and SBATCH_ACCOUNT.
 #
 # Exit codes, which `sacct` shows of the merge step: those of `trenchcheck merge`. 6 is a missed threshold, 7 an invalid run,
-# 2 a shard that is missing, or a run that could not be.
+# as one with a missing shard is, 2 a run that could not be.
 #
 # ci/packaging/test_slurm.py tries all this on a Slurm of four nodes on one machine; a file system that shows files late, and
 # nodes that have to be switched on, it has not.
@@ -153,7 +153,7 @@ merge() {
     fi
   done
   [ ${#runs[@]} -gt 0 ] || refuse "no shard left a run"
-  exec trenchcheck merge "${runs[@]}" --json "$RUN/load.json" --junit "$RUN/load.xml" --html "$RUN/load.html"
+  exec trenchcheck merge --partial "${runs[@]}" --json "$RUN/load.json" --junit "$RUN/load.xml" --html "$RUN/load.html"
 }
 
 case "${TRENCHCHECK_STEP:-submit}" in

@@ -168,7 +168,7 @@ class Played(Room):
         # Nobody is waited for, though there is time.
         said = self.kubernetes(1, UNTIL=int(time.time()) + 3600, code=2)
         self.assertEqual(said.splitlines()[:2], ["shard 2 failed with exit code 3", "shard 2 left no run"])
-        self.assertIn(f"trenchcheck merge {run}/1 {run}/3 {run}/4 --json {run}/load.json", self.calls()[-1])
+        self.assertIn(f"trenchcheck merge --partial {run}/1 {run}/3 {run}/4 --json {run}/load.json", self.calls()[-1])
 
     def test_the_kubernetes_merge_waits_for_a_bounded_time(self):
         began = time.monotonic()
@@ -233,7 +233,7 @@ class Played(Room):
         given = {"LOAD": LOAD, "SHARDS": SHARDS, "START_AT": "2026-01-31T12:00:00Z"}
         self.at_once(lambda index: self.github("shard", "Load", SHARD=index + 1, code=3 if index == 1 else 0, **given))
         self.github("merge", "Merge", code=2)
-        self.assertIn("trenchcheck merge saved/1 saved/3 saved/4 --json", self.calls()[-1])
+        self.assertIn("trenchcheck merge --partial saved/1 saved/3 saved/4 --json", self.calls()[-1])
         self.assertIn("### Load: exit code 2", (self.room / "github_step_summary").read_text())
 
     def test_github_says_that_there_is_nothing_to_merge(self):
@@ -259,7 +259,7 @@ class Played(Room):
         given = {"CI_NODE_TOTAL": SHARDS, "START_AT": "2026-01-31T12:00:00Z"}
         self.at_once(lambda index: self.gitlab("load-shard", CI_NODE_INDEX=index + 1, code=3 if index == 1 else 0, **given))
         self.gitlab("load-merge", code=2)
-        self.assertIn("trenchcheck merge saved/1 saved/3 saved/4 --json", self.calls()[-1])
+        self.assertIn("trenchcheck merge --partial saved/1 saved/3 saved/4 --json", self.calls()[-1])
 
     def test_gitlab_says_that_there_is_nothing_to_merge(self):
         self.assertIn("error: no shard left a run", self.gitlab("load-merge", code=2))

@@ -206,11 +206,11 @@ class OnSlurm(Array):
         time.sleep(9)
         self.run_script("scancel", job)
         merged = self.left() / "merge.log"
-        self.until(lambda: merged.exists() and "shard 2 of 2 is missing" in merged.read_text())
+        self.until(lambda: merged.exists() and "shard 1 was interrupted, and shard 2 is missing" in merged.read_text())
         self.assertRegex(
             merged.read_text(), r"shard 2 left no run: error: late: up at \S+, and must have been by \S+; nothing was sent"
         )
-        self.assertEqual(self.jobs(2), (["CANCELLED", "FAILED 2:0"], "FAILED 2:0"))
+        self.assertEqual(self.jobs(2), (["CANCELLED", "FAILED 2:0"], "FAILED 130:0"))
 
     def test_ctrl_c_cancels_all(self):
         given = {"TARGET": self.mock(), "ALLOW_HOST": "127.0.0.1", "SHARDS": "2", "START_IN": "60s"}

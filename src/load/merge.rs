@@ -302,6 +302,15 @@ mod tests {
         let why = "all shards: merged without shards 2, 3, expected all 4";
         assert_eq!((verdict.word(), verdict.reasons()), ("invalid", vec![why.to_owned()]));
         assert_ne!(judge(&merge_records(four(), false).unwrap()).word(), "invalid");
+        let mut shards = four();
+        drop(shards.drain(1..3));
+        shards[0].1.interrupted = true;
+        let verdict = judge(&merge_records(shards, false).unwrap());
+        assert!(
+            verdict.reasons()[0].starts_with("shard 1 was interrupted, and shards 2, 3 are missing; "),
+            "{:?}",
+            verdict.reasons()
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::findings::{About, Finding, findings};
-use super::merge::list;
+use super::merge::{list, missing_shards};
 use super::record::{LaneRecord, RunRecord};
 use crate::amounts::grouped;
 use crate::report::ExitCode;
@@ -41,9 +41,17 @@ pub enum LoadVerdict {
 /// Why a run was not judged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unjudged {
-    /// Ctrl-C; of a run that was merged, in these shards.
-    #[error("{} interrupted; what was measured is reported, and no threshold is judged", interrupted(.0))]
-    Interrupted(Vec<u32>),
+    /// Ctrl-C.
+    #[error(
+        "{} interrupted{}; what was measured is reported, and no threshold is judged",
+        interrupted(.shards), and_missing(.missing)
+    )]
+    Interrupted {
+        /// Of a run that was merged, the shards that were.
+        shards: Vec<u32>,
+        /// And those that are not there.
+        missing: Vec<u32>,
+    },
     /// There is nothing to rest a verdict on.
     #[error("no whole window after the warm-up was played by {}; give the run more time", lanes.join(", "))]
     NoWholeWindow {
@@ -64,6 +72,15 @@ fn interrupted(shards: &[u32]) -> String {
     }
 }
 
+/// `, and shard 3 is missing`; nothing of a whole run.
+fn and_missing(shards: &[u32]) -> String {
+    match shards {
+        [] => String::new(),
+        [one] => format!(", and shard {one} is missing"),
+        more => format!(", and shards {} are missing", list(more)),
+    }
+}
+
 impl LoadVerdict {
     /// The word for it, as in reports.
     pub const fn word(&self) -> &'static str {
@@ -78,7 +95,7 @@ impl LoadVerdict {
     /// What the process exits with.
     pub const fn exit(&self) -> ExitCode {
         match self {
-            Self::NotJudged(Unjudged::Interrupted(_)) => ExitCode::Interrupted,
+            Self::NotJudged(Unjudged::Interrupted { .. }) => ExitCode::Interrupted,
             Self::NotJudged(Unjudged::NoWholeWindow { .. } | Unjudged::NoLanes) => ExitCode::Inconclusive,
             Self::Invalid { .. } => ExitCode::InvalidLoad,
             Self::Missed { .. } => ExitCode::ThresholdMissed,
@@ -111,7 +128,8 @@ impl LoadVerdict {
 pub fn judge(run: &RunRecord) -> LoadVerdict {
     if run.interrupted {
         let shards = run.parts.iter().filter(|part| part.interrupted).map(|part| part.shard.index);
-        return LoadVerdict::NotJudged(Unjudged::Interrupted(shards.collect()));
+        let (shards, missing) = (shards.collect(), missing_shards(&run.parts));
+        return LoadVerdict::NotJudged(Unjudged::Interrupted { shards, missing });
     }
     if run.lanes.is_empty() {
         return LoadVerdict::NotJudged(Unjudged::NoLanes);

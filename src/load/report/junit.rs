@@ -17,7 +17,7 @@ pub(super) fn text(run: &RunRecord) -> io::Result<String> {
     report.set_time(run.took);
     report.set_timestamp(run.started_at);
     let (verdict, findings) = (judge(run), findings(run));
-    if let (LoadVerdict::NotJudged(Unjudged::Interrupted(_)), Some(why)) =
+    if let (LoadVerdict::NotJudged(Unjudged::Interrupted { .. }), Some(why)) =
         (&verdict, verdict.reasons().first())
     {
         // Where every case is skipped, CI systems show green.
@@ -73,7 +73,7 @@ fn case(finding: &Finding, verdict: &LoadVerdict) -> TestCase {
         status
     };
     let status = match (verdict, finding.about, finding.held()) {
-        (LoadVerdict::NotJudged(Unjudged::Interrupted(_)), ..) => skipped("the run was interrupted"),
+        (LoadVerdict::NotJudged(Unjudged::Interrupted { .. }), ..) => skipped("the run was interrupted"),
         (_, About::Generator, false) => broken(NonSuccessKind::Error, "invalid"),
         (LoadVerdict::Invalid { .. }, About::Target, _) => skipped("the generator fell behind"),
         (_, About::Target, false) => broken(NonSuccessKind::Failure, "missed"),
@@ -86,7 +86,7 @@ fn case(finding: &Finding, verdict: &LoadVerdict) -> TestCase {
 fn unjudged(lane: &LaneRecord, verdict: &LoadVerdict) -> TestCase {
     let mut status = TestCaseStatus::skipped();
     status.set_message(match verdict {
-        LoadVerdict::NotJudged(Unjudged::Interrupted(_)) => "the run was interrupted",
+        LoadVerdict::NotJudged(Unjudged::Interrupted { .. }) => "the run was interrupted",
         _ => "no whole window after the warm-up was played",
     });
     named(&lane.name, "windows", status)
