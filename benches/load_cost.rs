@@ -1,4 +1,5 @@
-//! What a request costs: ours, a plain goose attack and a bare client, one after the other in one run.
+//! What a request costs: ours, a plain goose attack and a bare client, one after the other in one run; and the rates of oha
+//! and wrk, where they are installed.
 //!
 //! The server runs in a process of its own, so that its work is not counted. `cargo bench --bench load_cost` prints
 //! CPU time a request at 2,000 requests a second, how late they were sent, and how many a second go through when the
@@ -8,6 +9,7 @@
 mod support;
 
 use std::net::SocketAddr;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use goose::config::GooseConfiguration;
@@ -39,6 +41,25 @@ async fn measure(address: SocketAddr) {
     println!("  this tool                     {ours:>8.0}");
     println!("  plain goose                   {goose:>8.0}   ratio {:.3}", ours / goose);
     println!("  bare client                   {bare:>8.0}   ratio {:.3}", ours / bare);
+    let (url, users) = (format!("http://{address}/api/v1/sessions"), USERS.to_string());
+    let length = format!("{SECONDS}s");
+    for (tool, arguments) in [
+        ("oha", vec!["--no-tui", "-c", &users, "-z", &length, &url]),
+        ("wrk", vec!["-t", "2", "-c", &users, "-d", &length, &url]),
+    ] {
+        match installed(tool, &arguments) {
+            Some(rate) => println!("  {tool:<30}{rate:>8.0}   ratio {:.3}", ours / rate),
+            None => println!("  {tool:<30}not installed here"),
+        }
+    }
+}
+
+/// How many requests a second another tool says it sent.
+fn installed(tool: &str, arguments: &[&str]) -> Option<f64> {
+    let output = Command::new(tool).args(arguments).output().ok()?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let rate = said.lines().find_map(|line| line.trim().strip_prefix("Requests/sec:"));
+    Some(rate.expect("its rate").trim().parse().expect("a number"))
 }
 
 struct Cost {

@@ -83,11 +83,11 @@ pub struct LoadArgs {
     #[arg(long, value_name = "FILE", value_parser = parse_goose_report)]
     pub goose_report: Option<PathBuf>,
 
-    /// Tells Prometheus how the run stands, at `/metrics` of this address.
+    /// Answers Prometheus at this address, `/metrics`.
     #[arg(long, value_name = "ADDRESS")]
     pub metrics: Option<SocketAddr>,
 
-    /// Sends metrics to an OpenTelemetry collector over HTTP.
+    /// Sends metrics to an OpenTelemetry collector.
     #[arg(long, value_name = "URL", num_args = 0..=1, require_equals = true)]
     pub otlp: Option<Option<String>>,
 
@@ -95,7 +95,7 @@ pub struct LoadArgs {
     #[arg(long, short)]
     pub quiet: bool,
 
-    /// Compares the run with this one: a directory of `--save`, or a JSON report.
+    /// Compares the run with this one, saved or as JSON.
     #[arg(long, value_name = "RUN")]
     pub baseline: Option<PathBuf>,
 

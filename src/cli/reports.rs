@@ -254,6 +254,10 @@ pub struct LoadReports {
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
 
+    /// Writes a report in Markdown, for a job's summary.
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
+
     /// Leaves the run here, for `merge` and `compare`.
     #[arg(long, value_name = "DIR")]
     pub save: Option<PathBuf>,
@@ -261,7 +265,7 @@ pub struct LoadReports {
 
 impl LoadReports {
     fn files(&self) -> impl Iterator<Item = &Path> {
-        [&self.junit, &self.json, &self.html].into_iter().filter_map(Option::as_deref)
+        [&self.junit, &self.json, &self.html, &self.markdown].into_iter().filter_map(Option::as_deref)
     }
 
     /// Makes sure, before anything is sent, that all of them can be written.
@@ -279,8 +283,8 @@ pub fn deliver(run: RunRecord, redactor: &Redactor, to: LoadReports) -> ExitCode
     // People read standard output, unless a report goes there.
     let is_taken = to.files().any(is_standard_output);
     let mut out: Box<dyn Write> = if is_taken { Box::new(io::sink()) } else { Box::new(io::stdout()) };
-    let LoadReports { junit, json, html, save } = to;
-    let outputs = Outputs { json, junit, html, save };
+    let LoadReports { junit, json, html, markdown, save } = to;
+    let outputs = Outputs { json, junit, html, markdown, save };
     let reported = report(run, redactor, &outputs, &mut out, is_coloured(&io::stdout()));
     for error in &reported.unwritten {
         complain(&format!("a report could not be written: {error}"));

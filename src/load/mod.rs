@@ -13,7 +13,7 @@
 //! knows whether one machine made it or many:
 //!
 //! - [`findings()`] holds every threshold of every lane against the record, and [`judge`] makes one verdict of it:
-//!   *invalid*, where the generator fell behind, before anything about the target;
+//!   *invalid*, where the load was not the one that was asked for, before anything about the target;
 //! - [`report()`] tells it: to people, as JSON, as JUnit, and as a directory that [`merge()`] reads;
 //! - [`merge()`] makes one record of the directories of all shards;
 //! - [`Comparison`] lays a record beside that of another run.

@@ -16,7 +16,7 @@ use crate::report::ExitCode;
 /// | seen | verdict | exit code |
 /// |---|---|---|
 /// | Ctrl-C | `NotJudged` | 130 |
-/// | the generator fell behind | `Invalid` | 7 |
+/// | the generator fell behind, or shards are missing or did not run together | `Invalid` | 7 |
 /// | a count, a body or a time that is not as asked | `Missed` | 6 |
 /// | a lane without a whole window after its warm-up, or no lane | `NotJudged` | 4 |
 /// | anything else | `Met` | 0 |
@@ -24,7 +24,7 @@ use crate::report::ExitCode;
 pub enum LoadVerdict {
     /// Nothing was decided.
     NotJudged(Unjudged),
-    /// The generator fell behind: the run says nothing about the target.
+    /// The load was not the one that was asked for: the run says nothing about the target.
     Invalid {
         /// Where, at least one.
         reasons: Vec<Finding>,

@@ -26,7 +26,7 @@ pub enum ExitCode {
     StaleDeviation = 5,
     /// A load threshold was missed.
     ThresholdMissed = 6,
-    /// A load run is invalid: the generator fell behind.
+    /// A load run is invalid: its load was not the one that was asked for.
     InvalidLoad = 7,
     /// A fault in trenchcheck itself.
     Internal = 70,
@@ -145,7 +145,7 @@ impl fmt::Display for ExitCode {
             Self::Inconclusive => "inconclusive: nothing ran, or not enough could be concluded",
             Self::StaleDeviation => "a known deviation is stale: it passed, or it expired",
             Self::ThresholdMissed => "a load threshold was missed",
-            Self::InvalidLoad => "the load run is invalid: the generator fell behind",
+            Self::InvalidLoad => "the load run is invalid: its load was not the one that was asked for",
             Self::Internal => "a fault in trenchcheck itself",
             Self::Interrupted => "interrupted before the end",
         })

@@ -75,7 +75,9 @@ fn case(finding: &Finding, verdict: &LoadVerdict) -> TestCase {
     let status = match (verdict, finding.about, finding.held()) {
         (LoadVerdict::NotJudged(Unjudged::Interrupted { .. }), ..) => skipped("the run was interrupted"),
         (_, About::Generator, false) => broken(NonSuccessKind::Error, "invalid"),
-        (LoadVerdict::Invalid { .. }, About::Target, _) => skipped("the generator fell behind"),
+        (LoadVerdict::Invalid { .. }, About::Target, _) => {
+            skipped("the load was not the one that was asked for")
+        }
         (_, About::Target, false) => broken(NonSuccessKind::Failure, "missed"),
         (_, _, true) => TestCaseStatus::success(),
     };

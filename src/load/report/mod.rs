@@ -3,6 +3,7 @@
 pub mod compared;
 mod html;
 mod junit;
+mod markdown;
 mod pictures;
 mod tables;
 mod terminal;
@@ -30,6 +31,8 @@ pub struct Outputs {
     pub junit: Option<PathBuf>,
     /// A report to look at, in one HTML file.
     pub html: Option<PathBuf>,
+    /// A report in Markdown.
+    pub markdown: Option<PathBuf>,
     /// A directory that `trenchcheck merge` reads.
     pub save: Option<PathBuf>,
 }
@@ -74,6 +77,7 @@ pub fn report(
         to(&outputs.json, json),
         to(&outputs.junit, junit::text),
         to(&outputs.html, html::text),
+        to(&outputs.markdown, |run| Ok(markdown::text(run))),
         terminal::page(run, &verdict).write(out, colour).and_then(|()| out.flush()),
     ];
     Reported { verdict, unwritten: written.into_iter().filter_map(Result::err).collect() }

@@ -32,7 +32,7 @@ pub(super) struct Table {
 pub(super) struct Row {
     #[serde(serialize_with = "class")]
     tone: Tone,
-    cells: Vec<String>,
+    pub(super) cells: Vec<String>,
 }
 
 /// The class by which a page shows a tone.

@@ -7,7 +7,6 @@ use super::super::series::Series;
 use super::super::verdict::LoadVerdict;
 use super::tables::{broken_windows, histogram, times, told, windows};
 use crate::amounts::{count, grouped, time};
-use crate::report::ExitCode;
 use crate::report::page::{Page, Tone};
 
 /// How many reasons are told in full.
@@ -16,20 +15,26 @@ const REASONS: usize = 20;
 /// The whole report.
 pub(super) fn page(run: &RunRecord, verdict: &LoadVerdict) -> Page {
     let mut page = Page::default();
-    if let LoadVerdict::Invalid { .. } = verdict {
+    if let LoadVerdict::Invalid { reasons: of } = verdict {
         // Before anything else: no number below says anything about the target.
         page.line(
             0,
             &[
                 (Tone::Bad, "INVALID"),
-                (Tone::Plain, "  the generator fell behind; blame nothing below on the target"),
+                (
+                    Tone::Plain,
+                    "  the load was not the one that was asked for; blame nothing below on the target",
+                ),
             ],
         );
         reasons(&mut page, verdict);
-        page.line(
-            2,
-            &[(Tone::Dim, "A quieter machine, fewer keys or more shards (--shard) make a run valid.")],
-        );
+        // What shards are missing or late for is no matter of how busy a machine is.
+        if of.iter().any(|finding| run.lanes.iter().any(|lane| lane.name == finding.lane)) {
+            page.line(
+                2,
+                &[(Tone::Dim, "A quieter machine, fewer keys or more shards (--shard) make a run valid.")],
+            );
+        }
         page.gap();
     }
     head(&mut page, run);
@@ -88,14 +93,25 @@ fn reasons(page: &mut Page, verdict: &LoadVerdict) {
 }
 
 fn last_line(page: &mut Page, verdict: &LoadVerdict) {
-    let (tone, text) = match verdict {
-        LoadVerdict::Met => (Tone::Good, "met: every threshold held".to_owned()),
-        LoadVerdict::Missed { reasons } => {
-            (Tone::Bad, format!("missed: {} not held", count(reasons.len() as u64, "threshold")))
-        }
-        LoadVerdict::Invalid { .. } => (Tone::Bad, "invalid: the generator fell behind".to_owned()),
-        LoadVerdict::NotJudged(_) => (Tone::Warn, "not judged".to_owned()),
+    let tone = match verdict {
+        LoadVerdict::Met => Tone::Good,
+        LoadVerdict::Missed { .. } | LoadVerdict::Invalid { .. } => Tone::Bad,
+        LoadVerdict::NotJudged(_) => Tone::Warn,
     };
-    let exit: ExitCode = verdict.exit();
-    page.line(0, &[(tone, &text), (Tone::Plain, &format!(" (exit code {})", exit.code()))]);
+    let told = outcome(verdict);
+    let (text, exit) = told.split_once(" (").unwrap_or((&told, ""));
+    page.line(0, &[(tone, text), (Tone::Plain, &format!(" ({exit}"))]);
+}
+
+/// `missed: 2 thresholds not held (exit code 6)`.
+pub(super) fn outcome(verdict: &LoadVerdict) -> String {
+    let text = match verdict {
+        LoadVerdict::Met => "met: every threshold held".to_owned(),
+        LoadVerdict::Missed { reasons } => {
+            format!("missed: {} not held", count(reasons.len() as u64, "threshold"))
+        }
+        LoadVerdict::Invalid { .. } => "invalid: the load was not the one that was asked for".to_owned(),
+        LoadVerdict::NotJudged(_) => "not judged".to_owned(),
+    };
+    format!("{text} (exit code {})", verdict.exit().code())
 }

@@ -108,7 +108,7 @@ fn the_report_tells_windows_times_and_reasons_apart() {
 fn an_invalid_run_says_so_before_anything_else() {
     let behind = WindowCounts { planned: 80, ..GOOD };
     assert_snapshot!(shown(&run(vec![lane(0, &[behind])], SUSTAIN)), @r#"
-    INVALID  the generator fell behind; blame nothing below on the target
+    INVALID  the load was not the one that was asked for; blame nothing below on the target
       standard-1, window 1: achieved_rate 0.750 (60 of 80 planned were sent), expected at least 0.995
       A quieter machine, fewer keys or more shards (--shard) make a run valid.
 
@@ -132,7 +132,7 @@ fn an_invalid_run_says_so_before_anything_else() {
          47.0      7  ■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■
          53.5      7  ■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■■
 
-    invalid: the generator fell behind (exit code 7)
+    invalid: the load was not the one that was asked for (exit code 7)
     "#);
 }
 
@@ -404,6 +404,11 @@ fn the_document_says_what_the_run_came_to() {
     assert_eq!(document["times"][0]["series"], "admitted.response");
     assert_eq!(document["times"][0]["samples"], 50);
     assert_eq!(document["times"][2]["series"], "limited.response");
+}
+
+#[test]
+fn a_summary_in_markdown_has_the_verdict_the_reasons_and_the_tables() {
+    assert_snapshot!(markdown::text(&fleet()));
 }
 
 #[test]
