@@ -31,9 +31,14 @@ pub(crate) enum Suspicion {
         /// When the quota began to be spent, and when the last answer was complete.
         span: Span,
     },
-    /// KeyNeed of a quota came back before the minute was over, within this span. That is how it looks when a limiter weighs
+    /// Part of a quota came back before the minute was over, within this span. That is how it looks when a limiter weighs
     /// in the minute before, but only after its clock's minute began.
-    CameBack(Span),
+    CameBack {
+        /// From when on it may have come back, and when it had.
+        span: Span,
+        /// Whether nothing before this quota was weighed in. Else it may have come back at any time.
+        rested: bool,
+    },
     /// Fewer were admitted than the quota holds.
     TooFew {
         /// How many were missing.
@@ -82,17 +87,21 @@ pub(crate) fn weigh(newest: &Suspicion, others: &[Suspicion]) -> Assessment {
                     |other| matches!(other, Suspicion::TooMany { span: before, .. } if apart(*before, *span)),
                 )
         }
-        Suspicion::CameBack(span) => {
-            let mut spans = came_back(others);
-            spans.push(*span);
-            return match (spans.len(), explained_by_a_clock(&spans)) {
-                (_, None) => Assessment::Proof,
-                (1, Some(_)) => Assessment::Doubt,
-                (_, Some(_)) => Assessment::Explained(
+        Suspicion::CameBack { span, rested } => {
+            let with = |mut spans: Vec<Span>| {
+                spans.push(*span);
+                (spans.len() > 1, explained_by_a_clock(&spans).is_some())
+            };
+            // What was weighed in from before may give something back at any time: it can agree, and nothing else.
+            let (all, rested_alone) = (with(came_back(others, false)), with(came_back(others, true)));
+            return match (all, *rested, rested_alone) {
+                ((true, true), ..) | (_, true, (true, true)) => Assessment::Explained(
                     "quota came back bit by bit after the clock's minute may have begun, as where the minute before is \
                      weighed in"
                         .to_owned(),
                 ),
+                (_, true, (_, false)) => Assessment::Proof,
+                _ => Assessment::Doubt,
             };
         }
         Suspicion::TooFew { next: true, trickles: Some(true), .. } => {
@@ -125,7 +134,7 @@ pub(crate) fn explain(suspicion: &Suspicion) -> String {
              each try took",
             (span.1 - span.0).as_secs_f64()
         ),
-        Suspicion::CameBack(span) => format!(
+        Suspicion::CameBack { span, .. } => format!(
             "part of a quota came back {:.1} s after it began to be spent; a clock's minute may have begun meanwhile",
             (span.1 - span.0).as_secs_f64()
         ),
@@ -146,10 +155,10 @@ pub(crate) fn too_slow(took: Duration) -> String {
     format!("the target needed {seconds:.0} s for the burst, so the window may have ended meanwhile")
 }
 
-/// The spans in which part of a quota came back.
-fn came_back(suspicions: &[Suspicion]) -> Vec<Span> {
+/// The spans in which part of a quota came back, only those of rested keys where these alone count.
+fn came_back(suspicions: &[Suspicion], only_rested: bool) -> Vec<Span> {
     let span = |suspicion: &Suspicion| match suspicion {
-        Suspicion::CameBack(span) => Some(*span),
+        Suspicion::CameBack { span, rested } if *rested || !only_rested => Some(*span),
         _ => None,
     };
     suspicions.iter().filter_map(span).collect()
@@ -204,7 +213,7 @@ const STEP: Duration = Duration::from_secs(1);
 
 /// How much later than `planned` another play must begin for its windows to lie apart from all that made these suspicions.
 pub(crate) fn shift(suspicions: &[Suspicion], planned: Instant) -> Duration {
-    let back = came_back(suspicions);
+    let back = came_back(suspicions, true);
     if !back.is_empty()
         && let Some((_, end)) = explained_by_a_clock(&back)
     {
@@ -303,7 +312,7 @@ mod tests {
     }
 
     fn came_back_at(began: u64, back: u64) -> Suspicion {
-        Suspicion::CameBack((at(began), at(back)))
+        Suspicion::CameBack { span: (at(began), at(back)), rested: true }
     }
 
     #[test]
@@ -542,6 +551,27 @@ mod tests {
             }
         }
 
+        /// A first play whose key had been used before may see quota come back whenever it likes; two rested ones decide.
+        #[test]
+        fn what_was_weighed_in_from_before_convicts_nobody(
+            begins in 0_u64..60_000, first in 0_u64..60_000, trickled in 1_000_u64..59_000,
+            later in prop::collection::vec(121_000_u64..200_000, 2), late in 0_u64..2_000,
+        ) {
+            let span = (at(first), at(first + trickled));
+            let mut tries = vec![Suspicion::CameBack { span, rested: false }];
+            let mut now = first + trickled;
+            for later in later {
+                let planned = at(now + later);
+                let burst = u64::try_from((planned + shift(&tries, planned)).0.as_millis()).unwrap();
+                let back = burst + (begins + 60_000 - burst % 60_000) % 60_000 + late;
+                tries.push(Suspicion::CameBack { span: (at(back.saturating_sub(4_000)), at(back)), rested: true });
+                prop_assert_ne!(weighed_together(&tries), Assessment::Proof);
+                now = back;
+            }
+            let settled = weighed_together(&tries);
+            prop_assert!(matches!(settled, Assessment::Explained(_)), "{:?}", settled);
+        }
+
         /// What refills bit by bit from the burst on, in less than half a minute, is found by the second play at the
         /// latest, however much later that was planned.
         #[test]
@@ -551,7 +581,8 @@ mod tests {
             let before = came_back_at(first, first + refills);
             let planned = at(first + later);
             let begins = planned + shift(std::slice::from_ref(&before), planned);
-            let again = Suspicion::CameBack((begins, begins + Duration::from_millis(refills)));
+            let span = (begins, begins + Duration::from_millis(refills));
+            let again = Suspicion::CameBack { span, rested: true };
             prop_assert_eq!(weigh(&again, &[before]), Assessment::Proof);
         }
 

@@ -125,7 +125,8 @@ impl<'a> Runner<'a> {
                 Observation::Missing(why)
             }));
             if sharing == Some(place) {
-                let short = matches!(seen.last(), Some(Observation::Burst(burst)) if burst.limited() > 0);
+                let short = matches!(seen.last(), Some(Observation::Burst(burst))
+                    if burst.limited() > 0 && !burst.had_as_much_as_another(&seen));
                 self.run.learned().sharing = short;
                 self.run.sharing.send_replace(Some(short));
             }

@@ -294,6 +294,7 @@ fn every_report_is_written_and_one_that_fails_stops_no_other() {
         json: Some(folder.path().join("none/load.json")),
         junit: Some(folder.path().join("load.xml")),
         html: Some(folder.path().join("load.html")),
+        markdown: Some(folder.path().join("load.md")),
         save: Some(folder.path().join("run")),
     };
     let record = run(vec![lane(0, &[GOOD])], SUSTAIN);
@@ -316,6 +317,7 @@ fn keys_stay_out_of_every_report() {
         json: path("load.json"),
         junit: path("load.xml"),
         html: path("load.html"),
+        markdown: path("load.md"),
         save: path("run"),
     };
     let redactor = Redactor::default();

@@ -106,6 +106,19 @@ impl Burst {
         matches!(self.fresh, Some(Fresh::Unused | Fresh::Silence)) && self.silence >= LONG_SILENCE
     }
 
+    /// Whether the key had as much as another key that was used up in this play before it: then each has a quota of its own,
+    /// whatever its size.
+    pub(crate) fn had_as_much_as_another(&self, seen: &[Observation]) -> bool {
+        seen.iter().any(|seen| match seen {
+            Observation::Burst(other) => {
+                let total = |burst: &Self| burst.spent.0 + burst.admitted();
+                let alike = total(self).abs_diff(total(other)) <= self.spent.0.max(other.spent.0);
+                other.key != self.key && other.limited() > 0 && self.limited() > 0 && alike
+            }
+            _ => false,
+        })
+    }
+
     /// How many requests there were.
     pub(crate) fn all(&self) -> u32 {
         u32::try_from(self.answers.len() + self.faults.len()).unwrap_or(u32::MAX)

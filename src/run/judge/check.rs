@@ -124,7 +124,12 @@ enum Settled {
     Skipped(String),
     Inconclusive(String),
     /// Another play could tell, after so long a silence; else this is why nothing follows.
-    Doubtful(Duration, String),
+    Doubtful {
+        silence: Duration,
+        /// Whether it is worth one more than usual, as of all that were played one alone tells anything.
+        once_more: bool,
+        why: String,
+    },
 }
 
 struct Readings {
@@ -178,11 +183,12 @@ impl Readings {
             (None, Outcome::Lacking(lack, why)) => Settled::Lacking(lack, why),
             (None, Outcome::Skipped(why)) => Settled::Skipped(why),
             (None, Outcome::Inconclusive(why)) => Settled::Inconclusive(why),
-            (None, Outcome::Stale) => Settled::Doubtful(
-                SHORT_SILENCE,
-                "it was measured out by the documented limits, which are not those of this deployment"
+            (None, Outcome::Stale) => Settled::Doubtful {
+                silence: SHORT_SILENCE,
+                once_more: false,
+                why: "it was measured out by the documented limits, which are not those of this deployment"
                     .to_owned(),
-            ),
+            },
             (None, Outcome::Suspect(newest, failures)) => {
                 let others: Vec<Suspicion> =
                     suspicions[..suspicions.len() - 1].iter().chain(&beside).cloned().collect();
@@ -193,14 +199,15 @@ impl Readings {
                         Settled::Held
                     }
                     Assessment::Doubt => {
-                        let slides = evidence.learned.slides;
-                        Settled::Doubtful(silence_for(&newest, slides), limiters::explain(&newest))
+                        let silence = silence_for(&newest, evidence.learned.slides);
+                        let once_more = matches!(newest, Suspicion::CameBack { rested: true, .. });
+                        Settled::Doubtful { silence, once_more, why: limiters::explain(&newest) }
                     }
                 }
             }
         };
         let not_again = plays.first().and_then(|play| evidence.not_played_of(&play.experiment, &play.row));
-        if let (Settled::Doubtful(_, why), Some(gap)) = (&mut settled, not_again) {
+        if let (Settled::Doubtful { why, .. }, Some(gap)) = (&mut settled, not_again) {
             *why = format!("{why}; {}", gap.why());
         }
         Self { settled, facts, suspicions, stale }
@@ -244,10 +251,11 @@ impl Judged {
             }
             Settled::Skipped(why) => self.skipped.push(why),
             Settled::Inconclusive(why) => self.unsure.push(why),
-            Settled::Doubtful(silence, why) => {
+            Settled::Doubtful { silence, once_more, why } => {
                 self.unsure.push(why);
                 let longest = plays.iter().filter_map(|play| play.silence).max().unwrap_or_default();
-                let worth_it = plays.len() < MOST_PLAYS || (plays.len() == MOST_PLAYS && longest < silence);
+                let worth_it = plays.len() < MOST_PLAYS
+                    || (plays.len() == MOST_PLAYS && (longest < silence || once_more));
                 if worth_it {
                     let last = reading.items.iter().flat_map(|item| &item.steps).max();
                     self.doubts.push(Doubt {
@@ -282,7 +290,7 @@ fn suspicions_beside(context: &Context<'_>, reading: &Reading) -> Vec<Suspicion>
 fn silence_for(suspicion: &Suspicion, slides: bool) -> Duration {
     match suspicion {
         Suspicion::TooFew { trickles: Some(false), .. } if !slides => SHORT_SILENCE,
-        Suspicion::CameBack(_) | Suspicion::Limited(_) | Suspicion::TooFew { .. } => LONG_SILENCE,
+        Suspicion::CameBack { .. } | Suspicion::Limited(_) | Suspicion::TooFew { .. } => LONG_SILENCE,
         _ if slides => LONG_SILENCE,
         _ => SHORT_SILENCE,
     }
@@ -354,6 +362,38 @@ mod tests {
             since: from,
             silence: SHORT_SILENCE,
             ..Burst::default()
+        }
+    }
+
+    #[test]
+    fn two_keys_with_less_than_documented_have_a_quota_each() {
+        let bench = bench("rate.per-key");
+        let judged = |own: usize, neighbour: usize| {
+            let burst = |key: &str, admitted: usize, all: usize| Burst {
+                key: key.to_owned(),
+                spent: (3, 0),
+                silence: LONG_SILENCE,
+                trickles: Some(false),
+                ..burst_of(admitted, all - admitted, (1, 0))
+            };
+            let mut evidence = bench.evidence(&[burst("neighbour", neighbour, 57)]);
+            let play = &mut evidence.plays[0];
+            play.keys.insert("neighbour".to_owned(), play.keys[OWN].clone());
+            let first = play.seen.iter_mut().find(|seen| matches!(seen, Observation::Burst(_))).unwrap();
+            *first = Observation::Burst(Box::new(burst(OWN, own, 58)));
+            bench.judged(&evidence)
+        };
+        // A limit of 59, or of 50, is not for this check to find.
+        for limit in [56, 47] {
+            let judged = judged(limit, limit);
+            assert!(judged.failures.is_empty() && judged.doubts.is_empty(), "{limit}: {judged:?}");
+        }
+        for (own, neighbour) in [(57, 0), (47, 0), (56, 20)] {
+            let judged = judged(own, neighbour);
+            assert!(
+                !judged.failures.is_empty() || !judged.doubts.is_empty(),
+                "{own}, {neighbour}: {judged:?}"
+            );
         }
     }
 

@@ -12,7 +12,7 @@ use crate::run::evidence::{Answer, Burst, Fresh, KeyInfo, Observation, Paced, Po
 use crate::run::keys::WINDOW;
 use crate::run::learned::MOST_QUOTAS;
 use crate::run::limiters::{Span, Suspicion, may_refuse, too_slow};
-use crate::scenario::model::Expect;
+use crate::scenario::model::{Expect, Fact};
 use crate::scenario::words::Amount;
 
 /// A burst that took so long cannot be told from one that met a reset.
@@ -76,6 +76,9 @@ fn requests(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo
         // A burst that is none proves nothing: a reset lies inside it.
         let is_none = burst.took() >= TOO_LONG && expect.limited.is_some();
         return if is_none { Outcome::Inconclusive(too_slow(burst.took())) } else { Outcome::Held };
+    }
+    if context.reading.learns == Some(Fact::Sharing) && burst.had_as_much_as_another(&context.play.seen) {
+        return Outcome::Held;
     }
     let total = burst.spent.0 + admitted;
     let endless = limited == 0 && admitted == all && total >= MOST_QUOTAS * limit;
@@ -386,7 +389,12 @@ pub(super) fn polled(context: &Context<'_>, expect: &Expect, found: &Polled, key
             format!("{} of {limit} requests came back {after:.1} s after a quota was used up", early.whole);
         // A counter that weighs in the minute before has room for one more soon after its clock's minute began.
         let began = Instant(early.at.0.0.saturating_sub(SOON));
-        return Outcome::Suspect(Suspicion::CameBack((began, early.at.1)), too_early(what));
+        let rested = context.play.seen.iter().any(|seen| match seen {
+            Observation::Burst(burst) => burst.key == found.key && burst.is_rested(),
+            _ => false,
+        });
+        let span = (began, early.at.1);
+        return Outcome::Suspect(Suspicion::CameBack { span, rested }, too_early(what));
     }
     let Some(again) = early.again else {
         return Outcome::HeldWith(format!(

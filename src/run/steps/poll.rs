@@ -79,6 +79,8 @@ impl Runner<'_> {
         };
         let spent = self.spent(&key);
         let began = spent.since;
+        // What was never refused does not come back.
+        let was_used_up = key.used_up_at(began);
         let mut found =
             Polled { key: self.key_name(poll.key.as_ref()), over: watch.over, began, ..Polled::default() };
         let mut ended = self.watch(watch, began, &mut found).await?;
@@ -89,7 +91,7 @@ impl Runner<'_> {
                 // From here on it is another window.
                 found.refusals.clear();
                 ended = self.watch(watch, at.0, &mut found).await?;
-            } else if limiters::is_part(whole, spent.requests, limit) {
+            } else if was_used_up && limiters::is_part(whole, spent.requests, limit) {
                 self.run.learned().slides = true;
             }
             let again = if whole < limit { None } else { ended.came_back() };
