@@ -137,6 +137,11 @@ impl KeyAllocator {
                 let reserved = *alone && planned(*index);
                 !taken.contains(index) && !reserved && self.is_free(*index, *alone)
             });
+            // It is waited for, if it fits at all.
+            let is_wanted = |index: &usize| job.wanted_key() == Some(self.keys[*index].variable.as_str());
+            if taken.is_empty() && *alone && self.candidates(*role, true).iter().any(is_wanted) {
+                fitting.retain(is_wanted);
+            }
             if job.one_account {
                 fitting.retain(|index| match taken.first() {
                     Some(first) => self.share_an_account(*first, *index),

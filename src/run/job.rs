@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::credentials::counts_against_key;
 use super::environment::OWN;
 use super::keys::WINDOW;
+use super::limiters;
 use super::runner::Attempt;
 use super::steps::revoke::CANNOT_REVOKE;
 use super::steps::{self, Step};
@@ -116,6 +117,11 @@ impl Job {
     /// Whether it was planned with this key.
     pub(crate) fn is_planned_with(&self, key: usize) -> bool {
         self.planned.iter().flatten().any(|planned| *planned == key)
+    }
+
+    /// The key it had best be played with again, where only that one tells more.
+    pub(crate) fn wanted_key(&self) -> Option<&str> {
+        self.cases.iter().find_map(|(_, attempt)| limiters::wanted_key(&attempt.suspicions))
     }
 
     /// Whether it keeps a processor busy: those that wait for windows do not.

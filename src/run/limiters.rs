@@ -38,6 +38,8 @@ pub(crate) enum Suspicion {
         span: Span,
         /// Whether nothing before this quota was weighed in. Else it may have come back at any time.
         rested: bool,
+        /// Whose quota it was: the minutes of each key may begin with its first request.
+        key: String,
     },
     /// Fewer were admitted than the quota holds.
     TooFew {
@@ -87,13 +89,13 @@ pub(crate) fn weigh(newest: &Suspicion, others: &[Suspicion]) -> Assessment {
                     |other| matches!(other, Suspicion::TooMany { span: before, .. } if apart(*before, *span)),
                 )
         }
-        Suspicion::CameBack { span, rested } => {
+        Suspicion::CameBack { span, rested, key } => {
             let with = |mut spans: Vec<Span>| {
                 spans.push(*span);
                 (spans.len() > 1, explained_by_a_clock(&spans).is_some())
             };
             // What was weighed in from before may give something back at any time: it can agree, and nothing else.
-            let (all, rested_alone) = (with(came_back(others, false)), with(came_back(others, true)));
+            let (all, rested_alone) = (with(came_back(others, None)), with(came_back(others, Some(key))));
             return match (all, *rested, rested_alone) {
                 ((true, true), ..) | (_, true, (true, true)) => Assessment::Explained(
                     "quota came back bit by bit after the clock's minute may have begun, as where the minute before is \
@@ -155,10 +157,10 @@ pub(crate) fn too_slow(took: Duration) -> String {
     format!("the target needed {seconds:.0} s for the burst, so the window may have ended meanwhile")
 }
 
-/// The spans in which part of a quota came back, only those of rested keys where these alone count.
-fn came_back(suspicions: &[Suspicion], only_rested: bool) -> Vec<Span> {
+/// The spans in which part of a quota came back; only those of one key that was rested, where that alone counts.
+fn came_back(suspicions: &[Suspicion], of: Option<&str>) -> Vec<Span> {
     let span = |suspicion: &Suspicion| match suspicion {
-        Suspicion::CameBack { span, rested } if *rested || !only_rested => Some(*span),
+        Suspicion::CameBack { span, rested, key } if of.is_none_or(|of| *rested && key == of) => Some(*span),
         _ => None,
     };
     suspicions.iter().filter_map(span).collect()
@@ -208,12 +210,20 @@ pub(crate) fn is_part(whole: u32, before: u32, limit: u32) -> bool {
     whole < limit && whole.abs_diff(before) > before / 10
 }
 
+/// The key with which another play tells more than with any other.
+pub(crate) fn wanted_key(suspicions: &[Suspicion]) -> Option<&str> {
+    suspicions.iter().rev().find_map(|suspicion| match suspicion {
+        Suspicion::CameBack { rested: true, key, .. } => Some(key.as_str()),
+        _ => None,
+    })
+}
+
 /// How exactly shifts are sought.
 const STEP: Duration = Duration::from_secs(1);
 
 /// How much later than `planned` another play must begin for its windows to lie apart from all that made these suspicions.
 pub(crate) fn shift(suspicions: &[Suspicion], planned: Instant) -> Duration {
-    let back = came_back(suspicions, true);
+    let back = wanted_key(suspicions).map_or_else(Vec::new, |key| came_back(suspicions, Some(key)));
     if !back.is_empty()
         && let Some((_, end)) = explained_by_a_clock(&back)
     {
@@ -312,7 +322,7 @@ mod tests {
     }
 
     fn came_back_at(began: u64, back: u64) -> Suspicion {
-        Suspicion::CameBack { span: (at(began), at(back)), rested: true }
+        Suspicion::CameBack { span: (at(began), at(back)), rested: true, key: "A".to_owned() }
     }
 
     #[test]
@@ -320,6 +330,21 @@ mod tests {
         assert_eq!(weighed_together(&[too_many(0, 500)]), Assessment::Doubt);
         assert_eq!(weighed_together(&[too_many(0, 500), too_many(60_100, 60_600)]), Assessment::Doubt);
         assert_eq!(weighed_together(&[too_many(0, 500), too_many(62_000, 62_500)]), Assessment::Proof);
+    }
+
+    #[test]
+    fn each_key_may_have_minutes_of_its_own() {
+        let back = |key: &str, began: u64| Suspicion::CameBack {
+            span: (at(began), at(began + 2_000)),
+            rested: true,
+            key: key.to_owned(),
+        };
+        assert_eq!(weighed_together(&[back("A", 0), back("B", 150_000)]), Assessment::Doubt);
+        assert_eq!(weighed_together(&[back("A", 0), back("B", 150_000), back("B", 330_000)]), {
+            weighed_together(&[back("B", 150_000), back("B", 330_000)])
+        });
+        assert_eq!(weighed_together(&[back("B", 150_000), back("B", 300_000)]), Assessment::Proof);
+        assert_eq!(wanted_key(&[back("A", 0), back("B", 150_000)]), Some("B"));
     }
 
     #[test]
@@ -558,13 +583,14 @@ mod tests {
             later in prop::collection::vec(121_000_u64..200_000, 2), late in 0_u64..2_000,
         ) {
             let span = (at(first), at(first + trickled));
-            let mut tries = vec![Suspicion::CameBack { span, rested: false }];
+            let came_back = |span, rested| Suspicion::CameBack { span, rested, key: "A".to_owned() };
+            let mut tries = vec![came_back(span, false)];
             let mut now = first + trickled;
             for later in later {
                 let planned = at(now + later);
                 let burst = u64::try_from((planned + shift(&tries, planned)).0.as_millis()).unwrap();
                 let back = burst + (begins + 60_000 - burst % 60_000) % 60_000 + late;
-                tries.push(Suspicion::CameBack { span: (at(back.saturating_sub(4_000)), at(back)), rested: true });
+                tries.push(came_back((at(back.saturating_sub(4_000)), at(back)), true));
                 prop_assert_ne!(weighed_together(&tries), Assessment::Proof);
                 now = back;
             }
@@ -582,7 +608,7 @@ mod tests {
             let planned = at(first + later);
             let begins = planned + shift(std::slice::from_ref(&before), planned);
             let span = (begins, begins + Duration::from_millis(refills));
-            let again = Suspicion::CameBack { span, rested: true };
+            let again = Suspicion::CameBack { span, rested: true, key: "A".to_owned() };
             prop_assert_eq!(weigh(&again, &[before]), Assessment::Proof);
         }
 

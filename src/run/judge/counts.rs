@@ -394,7 +394,10 @@ pub(super) fn polled(context: &Context<'_>, expect: &Expect, found: &Polled, key
             _ => false,
         });
         let span = (began, early.at.1);
-        return Outcome::Suspect(Suspicion::CameBack { span, rested }, too_early(what));
+        return Outcome::Suspect(
+            Suspicion::CameBack { span, rested, key: key.variable.clone() },
+            too_early(what),
+        );
     }
     let Some(again) = early.again else {
         return Outcome::HeldWith(format!(
