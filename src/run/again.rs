@@ -9,6 +9,7 @@ use super::judge::{self, Judged};
 use super::limiters;
 use super::play::RunState;
 use super::runner::Attempt;
+use crate::amounts::count;
 use crate::report::{Event, Verdict};
 
 /// How often a case is played at the most, the first time included.
@@ -17,6 +18,9 @@ const MOST_PLAYS: u32 = 3;
 /// Why a case is played again.
 fn why(attempt: &Attempt) -> String {
     match attempt.suspicions.last() {
+        Some(limiters::Suspicion::TooFew { missing, .. }) => {
+            format!("{} fewer than expected were admitted", count(u64::from(*missing), "request"))
+        }
         Some(suspicion) => limiters::explain(suspicion),
         None => {
             "it was measured out by the documented limits, which are not those of this deployment".to_owned()

@@ -78,7 +78,10 @@ impl<'a> Search<'a> {
             let needed = || {
                 self.needed(judged, seen).find(|(_, needed)| {
                     needed.failures.is_empty()
-                        || needed.failures.iter().any(|other| are_of_one_case(failure, other))
+                        || needed
+                            .failures
+                            .iter()
+                            .any(|other| are_of_one_case(failure, other) && (!opens(failure) || opens(other)))
                 })
             };
             alike.or_else(needed).and_then(|(id, _)| self.root(id, &mut seen.clone()))
@@ -120,6 +123,12 @@ fn is_said_of_both(one: &str, other: &str) -> bool {
         scopes.iter().fold(text.to_owned(), |text, scope| text.replace(scope.as_str(), "{scope}"))
     };
     of_any_scope(one) == of_any_scope(other)
+}
+
+/// Whether somebody was let in who was to be refused: no refusal in other words explains that.
+fn opens(failure: &Failure) -> bool {
+    ["status 401", "status 403"].iter().any(|refusal| failure.expected.starts_with(refusal))
+        && failure.actual.starts_with("status 2")
 }
 
 /// Whether two failures may be of one case: where their tables share a variable, it has the same value in both.

@@ -70,7 +70,8 @@ impl Life {
         }
         match self.planned.checked_sub(now) {
             Some(left) => text.push_str(&format!("; about {} left", time(left))),
-            None => text.push_str("; longer than planned, since cases are played again"),
+            None if self.planned.is_zero() => {}
+            None => text.push_str("; longer than planned"),
         }
         Some(text)
     }
@@ -112,7 +113,7 @@ mod tests {
         life.keep(&Event::KeysBack { keys: keys.clone() }, seconds(50));
         assert_eq!(
             life.sign(seconds(100)).unwrap(),
-            "1 min 40 s: 1 case played, 2 under way; a waits 0 ms for a promise; longer than planned, since cases are played again"
+            "1 min 40 s: 1 case played, 2 under way; a waits 0 ms for a promise; longer than planned"
         );
     }
 }

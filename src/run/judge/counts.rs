@@ -406,9 +406,9 @@ pub(super) fn polled(context: &Context<'_>, expect: &Expect, found: &Polled, key
     };
     // No conforming clock has two minutes begin so close to each other.
     Outcome::Broken(too_early(format!(
-        "the whole quota came back twice: at {} and at {}, {:.1} s later",
+        "a window is about {:.0} s long: the whole quota came back at {}, and again at {}",
+        (again.1 - early.at.1).as_secs_f64(),
         early.at.1,
-        again.1,
-        (again.1 - early.at.1).as_secs_f64()
+        again.1
     )))
 }

@@ -54,7 +54,7 @@ fn judge_line(name: &str, wanted: &HeaderExpect, line: &str, into: &mut Judgemen
     let digits = !line.is_empty() && line.bytes().all(|byte| byte.is_ascii_digit());
     match digits {
         false => into.broke(
-            format!("{name} is no whole number in digits"),
+            format!("{name} is not a whole number"),
             format!("{name}: digits, such as 42"),
             &actual,
         ),

@@ -239,7 +239,18 @@ fn read_step<'a>(
         (Observation::Missing(gap), _) => Outcome::of(gap),
         (Observation::Answer(sent), expect) => {
             facts.extend(item.observe.as_ref().and_then(|text| observed(context, text, sent)));
-            sent_once(context, item.given.as_ref(), expect, sent, place, bodies)
+            let outcome = sent_once(context, item.given.as_ref(), expect, sent, place, bodies);
+            match lost_before(context, place) {
+                // What got no answer may not have been counted, and left room.
+                Some(why)
+                    if matches!(outcome, Outcome::Broken(_) | Outcome::Suspect(..))
+                        && wants_a_429(expect)
+                        && sent.outcome.as_ref().is_ok_and(Answer::admitted) =>
+                {
+                    Outcome::Inconclusive(why)
+                }
+                _ => outcome,
+            }
         }
         (Observation::Burst(burst), expect) => {
             facts.extend(burst.notes.iter().cloned());
@@ -280,6 +291,22 @@ fn read_step<'a>(
             Outcome::Held
         }
     }
+}
+
+fn wants_a_429(expect: Option<&Expect>) -> bool {
+    expect.and_then(|expect| expect.status.as_ref()).is_some_and(|status| status.contains(429))
+}
+
+/// Why it is not known what was used of a quota before this step, where requests of the last burst got no answer.
+fn lost_before(context: &Context<'_>, place: usize) -> Option<String> {
+    let last = context.play.seen.iter().take(place).rev().find_map(|seen| match seen {
+        Observation::Burst(burst) if burst.counted => Some(burst),
+        _ => None,
+    });
+    last.filter(|burst| !burst.faults.is_empty()).map(|burst| {
+        let (lost, all) = (burst.faults.len(), burst.all());
+        format!("{lost} of {all} requests before it got no answer, so the quota may not have been used up")
+    })
 }
 
 /// Whether the last burst before this step that used a window's quota met its end.

@@ -45,16 +45,17 @@ enum Algorithm {
 }
 
 impl Algorithm {
-    /// From how long after the first request quota came back, and how much of it.
-    fn of(after: Option<Duration>, came_back: u32, limit: u32) -> Self {
-        let Some(after) = after else { return Self::NeverBack };
-        let about_a_minute = after + ABOUT >= WINDOW && after <= WINDOW + ABOUT;
+    /// From how long after the first half quota came back, how long that was after the window's first request, and how much
+    /// came back.
+    fn of(after: Option<(Duration, Duration)>, came_back: u32, limit: u32) -> Self {
+        let Some((after, since_first)) = after else { return Self::NeverBack };
+        let about_a_minute = |after: Duration| after + ABOUT >= WINDOW && after <= WINDOW + ABOUT;
         let (whole, half) = (came_back >= limit, came_back * 4 >= limit);
-        match (whole, half, about_a_minute) {
-            (true, _, true) => Self::Anchored,
-            (true, _, false) if after < WINDOW => Self::Aligned,
-            (false, true, true) => Self::Sliding,
-            (false, false, _) => Self::Weighed,
+        match (whole, half) {
+            (true, _) if about_a_minute(since_first) => Self::Anchored,
+            (true, _) if after < WINDOW => Self::Aligned,
+            (false, true) if about_a_minute(after) => Self::Sliding,
+            (false, false) => Self::Weighed,
             _ => Self::NotAsDocumented,
         }
     }
@@ -110,7 +111,8 @@ impl Runner<'_> {
         self.run.burst_is_welcome()?;
         let (_, def) = self.measured_request(fingerprint.request.as_ref(), fingerprint.key.as_ref())?;
         let limit = self.limits(&key).requests;
-        let before = self.spent(&key).requests;
+        let spent = self.spent(&key);
+        let before = spent.requests;
         let half = (limit / 2).saturating_sub(before);
         self.wait_until(self.environment.clock.now() + OFF_THE_CLOCK, "an instant that no limiter chose")
             .await?;
@@ -126,6 +128,8 @@ impl Runner<'_> {
         }
         // A clock's minute may have begun between the halves; then the next one is what is seen to come back.
         let crossed = used > limit;
+        // What was asked before opened the window, where the key's first request does.
+        let opened = if before > 0 { spent.since } else { first.0 };
         let asked = self.batches(def, &key, &[0])?;
         let mut came_back = (None, 0);
         while let Some(outgoing) = asked.first() {
@@ -136,11 +140,15 @@ impl Runner<'_> {
             self.wait_until(next, "quota to come back").await?;
             let answer = self.exchange(outgoing, Some(&key), Connections::Fresh).await;
             if answer.as_ref().is_ok_and(Answer::admitted) {
-                let after = self.environment.clock.now() - first.0;
+                let now = self.environment.clock.now();
+                let after = (now - first.0, now - opened);
                 self.wait_until(self.environment.clock.now() + SETTLED, "all that comes back").await?;
                 let (_, admitted, _) = self.volley_of(&key, def, limit).await?;
                 came_back = (Some(after), admitted + 1);
-                break;
+                // Else a log forgets what was asked before the first half.
+                if admitted + 1 > before {
+                    break;
+                }
             }
         }
         let (after, number) = came_back;
@@ -148,8 +156,11 @@ impl Runner<'_> {
             Algorithm::NotAsDocumented if crossed && number >= limit => Algorithm::Aligned,
             other => other,
         };
-        let seen = after.map_or_else(String::new, |after| {
-            format!(": {number} of {limit} requests came back {:.0} s after the first", after.as_secs_f64())
+        let seen = after.map_or_else(String::new, |(_, since_first)| {
+            format!(
+                ": {number} of {limit} requests came back {:.0} s after the first",
+                since_first.as_secs_f64()
+            )
         });
         Ok(format!("the limiter looks like {algorithm}{seen}"))
     }
@@ -173,7 +184,13 @@ mod tests {
 
     #[test]
     fn limiters_are_told_apart_by_what_comes_back_when() {
-        let of = |after: u64, number: u32| Algorithm::of(Some(Duration::from_secs(after)), number, 60);
+        let since =
+            |after: u64, before: u64| Some((Duration::from_secs(after), Duration::from_secs(after + before)));
+        let of = |after: u64, number: u32| Algorithm::of(since(after, 0), number, 60);
+        // The window was opened by requests 15 s before the first half.
+        assert_eq!(Algorithm::of(since(45, 15), 60, 60), Algorithm::Anchored);
+        assert_eq!(Algorithm::of(since(35, 15), 60, 60), Algorithm::Aligned);
+        assert_eq!(Algorithm::of(since(60, 15), 30, 60), Algorithm::Sliding);
         assert_eq!(of(60, 60), Algorithm::Anchored);
         assert_eq!(of(61, 60), Algorithm::Anchored);
         assert_eq!(of(43, 60), Algorithm::Aligned);

@@ -53,7 +53,7 @@ pub(super) const ROWS: &[Row] = &[
     row("events.retry-after", "events-429-without-retry-after", "Retry-After is missing")
         .spares(&["events.over"]),
     row("events.retry-after", "events-429-always-1", "the status is 429, not 2xx"),
-    row("events.retry-after", "events-429-date", "Retry-After is no whole number in digits")
+    row("events.retry-after", "events-429-date", "Retry-After is not a whole number")
         .spares(&["events.over"]),
     row("events.retry-after", "events-429-other-words", "the body is not the documented object"),
     row("events.refused-not-charged", "invalid-batches-charged", "of 100 requests 99 were admitted")
