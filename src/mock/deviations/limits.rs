@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::contract::{Endpoint, Limits, Tier};
 use crate::mock::behaviour::CountedFor;
 use crate::mock::limiter::Kind;
+use crate::mock::request::RequestContext;
 
 use super::Entry;
 use super::aspects::Aspect::*;
@@ -121,6 +122,13 @@ pub(super) const ENTRIES: &[Entry] = &[
                 CountedFor::Named(context.key.as_ref().map_or_else(String::new, |key| key.tier.to_string()))
             }
         }),
+    must("shared-by-premium-keys", "Premium keys share one count.")
+        .breaks(&["rate.per-key"], &[Unit, PerKey])
+        .by(|b| b.unit = |context| shared_by(context, Tier::Premium)),
+    must("shared-by-ingestion-keys", "Ingestion keys share one count.")
+        .breaks(&["rate.per-key"], &[Unit, PerKey])
+        .also(&["events.per-key"])
+        .by(|b| b.unit = |context| shared_by(context, Tier::Ingestion)),
     must("bad-keys-drain", "Every 401 takes a request from every key.")
         .breaks(&["rate.bad-keys-drain-nobody"], &[Unit, BadKeys])
         .by(|b| b.bad_keys_drain = true),
@@ -178,6 +186,12 @@ pub(super) const ENTRIES: &[Entry] = &[
     legal("close-after-answer", "The connection is closed after every answer.")
         .by(|b| b.rewrite(|_, reply| reply.close = true)),
 ];
+
+/// One count for all keys of a tier, and one each for the others.
+fn shared_by(context: &RequestContext<'_>, tier: Tier) -> CountedFor {
+    let shares = context.key.as_ref().is_some_and(|key| key.tier == tier);
+    if shares { CountedFor::Named(tier.to_string()) } else { CountedFor::Key }
+}
 
 fn granted(limits: Limits, is_meant: bool, requests: u32) -> Limits {
     if is_meant { Limits { requests, ..limits } } else { limits }

@@ -77,7 +77,7 @@ fn requests(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo
         let is_none = burst.took() >= TOO_LONG && expect.limited.is_some();
         return if is_none { Outcome::Inconclusive(too_slow(burst.took())) } else { Outcome::Held };
     }
-    if context.reading.learns == Some(Fact::Sharing) && burst.had_as_much_as_another(&context.play.seen) {
+    if is_about_sharing(context) && burst.had_as_much_as_another(&context.play.seen) {
         return Outcome::Held;
     }
     let total = burst.spent.0 + admitted;
@@ -125,6 +125,13 @@ fn requests(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo
         }
         _ => Outcome::Broken(failures),
     }
+}
+
+/// Whether the check is about keys that share a quota.
+fn is_about_sharing(context: &Context<'_>) -> bool {
+    let cases = context.suite.experiments.iter().flat_map(|experiment| &experiment.cases);
+    let mut readings = cases.flat_map(|case| &case.readings);
+    readings.any(|reading| reading.check == context.reading.check && reading.learns == Some(Fact::Sharing))
 }
 
 /// The status with which requests were refused for want of quota, where it is not 429.
@@ -357,12 +364,16 @@ fn refused_in_pace(context: &Context<'_>, first: usize, paced: &Paced, key: &Key
     )
 }
 
+/// What refills all the time would have given something back within so long a time, if no more than a quota a minute.
+const REFUSED_LONG: Duration = Duration::from_secs(5);
+
 /// Judges what a poll found.
 ///
 /// A limiter that counts from a key's first request gives nothing back before a minute is over. One that counts by
 /// the minutes of its clock gives everything back once, wherever its minute begins, and then not for a minute. One
 /// that weighs in the minute before gives quota back bit by bit after its clock's minute began, which looks like a
-/// bucket that refills; but only the clock's minute comes at the same instant in every try.
+/// bucket that refills; but only the clock's minute comes at the same instant in every try, and a bucket refuses nobody for
+/// seconds.
 pub(super) fn polled(context: &Context<'_>, expect: &Expect, found: &Polled, key: &KeyInfo) -> Outcome {
     if expect.promises_kept == Some(true) {
         if found.refusals.iter().all(|answer| answer.promise.is_none()) {
@@ -387,6 +398,13 @@ pub(super) fn polled(context: &Context<'_>, expect: &Expect, found: &Polled, key
     if early.whole < limit {
         let what =
             format!("{} of {limit} requests came back {after:.1} s after a quota was used up", early.whole);
+        if early.at.0 - found.began >= REFUSED_LONG && early.whole * 10 <= limit {
+            return Outcome::HeldWith(format!(
+                "{} of {limit} requests came back {after:.0} s after a quota was used up, and nothing before: the clock's minute \
+                 may have begun then, as where the minute before is weighed in",
+                early.whole
+            ));
+        }
         // A counter that weighs in the minute before has room for one more soon after its clock's minute began.
         let began = Instant(early.at.0.0.saturating_sub(SOON));
         let rested = context.play.seen.iter().any(|seen| match seen {
