@@ -20,6 +20,7 @@ const WRITE_2: &str = "ct_live_Pl9oKm8iJn7uHb6yGv5tFc4rDx3eSz2w";
 const BOTH: &str = "ct_live_q1W2e3R4t5Y6u7I8o9P0a1S2d3F4g5H6";
 const BOTH_REVERSED: &str = "ct_live_M7n8B9v0C1x2Z3l4K5j6H7g8F9d0S1a2";
 const PREMIUM: &str = "ct_live_U2i3O4p5A6s7D8f9G0h1J2k3L4z5X6c7";
+const PREMIUM_2: &str = "ct_live_V8b9N0m1Q2w3E4r5T6y7U8i9O0p1A2s3";
 
 /// An hour after 1970 and a bit, so that nothing is aligned by chance.
 const EPOCH: i64 = 3_617_345;
@@ -55,6 +56,7 @@ impl Script {
             (BOTH, vec![read, write], Tier::Standard),
             (BOTH_REVERSED, vec![write, read], Tier::Standard),
             (PREMIUM, vec![read], Tier::Premium),
+            (PREMIUM_2, vec![read], Tier::Premium),
         ]
         .into_iter()
         .enumerate()
@@ -278,6 +280,17 @@ fn spread(script: &mut Script) {
     }
 }
 
+fn neighbours(script: &mut Script) {
+    for _ in 0..301 {
+        script.get(PREMIUM, "/api/v1/sessions");
+    }
+    script.get(PREMIUM_2, "/api/v1/sessions");
+    for number in 0..1_001 {
+        script.post(WRITE, &batch(number, 1));
+    }
+    script.post(WRITE_2, &batch(0, 1));
+}
+
 fn paced(script: &mut Script) {
     for _ in 0..130 {
         script.get(READ, "/api/v1/sessions");
@@ -340,6 +353,7 @@ pub(super) const SCENES: &[(&str, Scene)] = &[
     ("mixed use", mixed_use),
     ("windows", windows),
     ("spread", spread),
+    ("neighbours", neighbours),
     ("paced", paced),
     ("together", together),
     ("bursts", bursts),
