@@ -7,7 +7,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::merge::{LISTED, list, missing_shards};
+use super::merge::{LISTED, missing_shards, shards_named};
 use super::record::{LaneRecord, Outcome, RunRecord, WindowCounts, groups};
 use super::series::{Quantile, Series, ms};
 use super::thresholds::{ACHIEVED_RATE, Beside, Thresholds, TimeLimit};
@@ -91,10 +91,7 @@ fn missing(run: &RunRecord) -> Option<Finding> {
     let missing = missing_shards(&run.parts);
     let last = missing.last()?;
     let of = run.parts.first()?.shard.of;
-    let seen = match missing.as_slice() {
-        [one] => format!("without shard {one}"),
-        _ => format!("without shards {}", list(&missing)),
-    };
+    let seen = format!("without {}", shards_named(&missing));
     let more = if missing.len() == LISTED && *last < of { " and more" } else { "" };
     Some(Finding {
         lane: ALL_SHARDS.to_owned(),

@@ -54,7 +54,12 @@ pub enum MergeError {
     SharedLane(PathBuf, PathBuf, String),
 }
 
-pub(super) fn list(numbers: &[u32]) -> String {
+/// `shard 2`, `shards 2, 3`.
+pub(super) fn shards_named(numbers: &[u32]) -> String {
+    format!("shard{} {}", if numbers.len() == 1 { "" } else { "s" }, list(numbers))
+}
+
+fn list(numbers: &[u32]) -> String {
     numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
 }
 

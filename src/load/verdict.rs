@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::findings::{About, Finding, findings};
-use super::merge::{list, missing_shards};
+use super::merge::{missing_shards, shards_named};
 use super::record::{LaneRecord, RunRecord};
 use crate::amounts::grouped;
 use crate::report::ExitCode;
@@ -67,8 +67,8 @@ pub enum Unjudged {
 fn interrupted(shards: &[u32]) -> String {
     match shards {
         [] => "the run was".to_owned(),
-        [one] => format!("shard {one} was"),
-        more => format!("shards {} were", list(more)),
+        [_] => format!("{} was", shards_named(shards)),
+        _ => format!("{} were", shards_named(shards)),
     }
 }
 
@@ -76,8 +76,8 @@ fn interrupted(shards: &[u32]) -> String {
 fn and_missing(shards: &[u32]) -> String {
     match shards {
         [] => String::new(),
-        [one] => format!(", and shard {one} is missing"),
-        more => format!(", and shards {} are missing", list(more)),
+        [_] => format!(", and {} is missing", shards_named(shards)),
+        _ => format!(", and {} are missing", shards_named(shards)),
     }
 }
 

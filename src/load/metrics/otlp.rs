@@ -115,12 +115,18 @@ fn headers(given: &str) -> Option<HeaderMap> {
 /// goes on.
 pub(crate) async fn export(to: Collector, meters: Arc<Mutex<Meters>>, over: Arc<Notify>) {
     let (mut sent, mut failed) = (0_u32, 0_u32);
+    // Made once: each client reads the system's certificates.
+    let client = Client::builder().timeout(PATIENCE).build().map_err(|error| error.to_string());
     let mut last = false;
     while !last {
         last = tokio::time::timeout(to.every, over.notified()).await.is_ok();
         let told = request(&lock(&meters), SystemTime::now());
         sent += 1;
-        if let Err(why) = post(&to, told).await {
+        let posted = match &client {
+            Ok(client) => post(client, &to, told).await,
+            Err(why) => Err(why.clone()),
+        };
+        if let Err(why) = posted {
             failed += 1;
             if failed == 1 {
                 // Nobody reads a closed stream.
@@ -133,8 +139,7 @@ pub(crate) async fn export(to: Collector, meters: Arc<Mutex<Meters>>, over: Arc<
     }
 }
 
-async fn post(to: &Collector, told: ExportMetricsServiceRequest) -> Result<(), String> {
-    let client = Client::builder().timeout(PATIENCE).build().map_err(|error| error.to_string())?;
+async fn post(client: &Client, to: &Collector, told: ExportMetricsServiceRequest) -> Result<(), String> {
     let request = client
         .post(to.url.clone())
         .headers(to.headers.clone())

@@ -4,11 +4,8 @@ use super::super::record::{Outcome, RunRecord, groups};
 use super::super::series::Series;
 use super::super::verdict::judge;
 use super::tables::{self, Table};
-use super::terminal;
+use super::terminal::{self, REASONS};
 use crate::report::{code, line};
-
-/// How many reasons are told.
-const REASONS: usize = 20;
 
 /// The report as a text.
 pub(super) fn text(run: &RunRecord) -> String {

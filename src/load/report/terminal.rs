@@ -10,7 +10,7 @@ use crate::amounts::{count, grouped, time};
 use crate::report::page::{Page, Tone};
 
 /// How many reasons are told in full.
-const REASONS: usize = 20;
+pub(super) const REASONS: usize = 20;
 
 /// The whole report.
 pub(super) fn page(run: &RunRecord, verdict: &LoadVerdict) -> Page {
