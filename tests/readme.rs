@@ -154,10 +154,12 @@ impl Tour {
     /// Runs what the README does with a mock, as one script.
     fn shell(&self, script: &str) {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        // The shown port first: the digits of it may stand in the other one, too.
+        let ready = "while kill -0 $! && ! grep -q KEY_BOTH_2 mock.env; do sleep 0.1; done;";
         let script = script
-            .replace("trenchcheck mock >", &format!("trenchcheck mock --port {port} >"))
-            .replace("sleep 1;", "until grep -q KEY_BOTH_2 mock.env; do sleep 0.1; done;")
             .replace(SHOWN_PORT, &port.to_string())
+            .replace("trenchcheck mock >", &format!("trenchcheck mock --port {port} >"))
+            .replace("sleep 1;", ready)
             .replace("curl ", "curl --fail --silent --show-error --max-time 60 ");
         let script = format!("trap 'kill $!' EXIT\n{script}");
         let output = self.command("sh").args(["-euc", &script]).output().unwrap();

@@ -116,6 +116,8 @@ pub struct Behaviour {
     pub limits: Vec<fn(&RequestContext<'_>, Tier, Limits) -> Limits>,
     /// How requests are counted.
     pub limiter: Kind,
+    /// How long after a key was made the clock's minute ends for it, in milliseconds; else with the calendar's.
+    pub minute_ends_after: Option<u64>,
     /// Changes to the rules of the limiter.
     pub rules: Vec<fn(&mut Rules)>,
     /// What requests are counted for.
@@ -177,6 +179,7 @@ impl Default for Behaviour {
             store_limited: false,
             limits: Vec::new(),
             limiter: Kind::Anchored,
+            minute_ends_after: None,
             rules: Vec::new(),
             unit: |_| CountedFor::Key,
             event_unit: None,

@@ -145,6 +145,12 @@ impl Learned {
         }
     }
 
+    /// Whether no key got an answer to this request, though some was asked for.
+    pub(crate) fn is_silent(&self, request: &str) -> bool {
+        let asked = || self.keys.iter().flat_map(|key| &key.answers).filter(|(name, _)| name == request);
+        asked().next().is_some() && asked().all(|(_, status)| status.is_none())
+    }
+
     /// What the survey found of a key.
     pub(crate) fn key(&self, variable: &str) -> Option<&KeyFacts> {
         self.keys.iter().find(|key| key.variable == variable)

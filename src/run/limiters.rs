@@ -16,6 +16,9 @@ pub(crate) const LONG_SILENCE: Duration = Duration::from_secs(121);
 /// A silence after which every other one has.
 pub(crate) const SHORT_SILENCE: Duration = Duration::from_secs(61);
 
+/// Why nothing follows where a promise was to be had.
+pub(crate) const NO_PROMISE: &str = "no 429 promised anything at that time";
+
 /// From a request leaving to its answer being complete.
 pub(crate) type Span = (Instant, Instant);
 
@@ -60,6 +63,8 @@ pub(crate) enum Suspicion {
     },
     /// A request within the quota was refused after so long a silence.
     Limited(Duration),
+    /// A key that was used up was let in where a promise was to be had: within this span its window may have ended.
+    Unpromised(Span),
     /// Some requests got no answer, or one that a crowded connection explains.
     Noise(String),
     /// The requests came so that nothing follows from their answers.
@@ -123,7 +128,9 @@ pub(crate) fn weigh(newest: &Suspicion, others: &[Suspicion]) -> Assessment {
             as_before && (*silence >= LONG_SILENCE || (rested && *trickles == Some(false)))
         }
         Suspicion::Limited(silence) => *silence >= LONG_SILENCE,
-        Suspicion::Noise(_) | Suspicion::Unclear(_) | Suspicion::TooSlow(_) => false,
+        Suspicion::Unpromised(_) | Suspicion::Noise(_) | Suspicion::Unclear(_) | Suspicion::TooSlow(_) => {
+            false
+        }
     };
     if proven { Assessment::Proof } else { Assessment::Doubt }
 }
@@ -146,6 +153,7 @@ pub(crate) fn explain(suspicion: &Suspicion) -> String {
         Suspicion::Limited(_) => {
             "the key was over its limit when it should not have been: is somebody else using it?".to_owned()
         }
+        Suspicion::Unpromised(_) => NO_PROMISE.to_owned(),
         Suspicion::Noise(what) | Suspicion::Unclear(what) => what.clone(),
         Suspicion::TooSlow(took) => too_slow(*took),
     }
@@ -233,12 +241,12 @@ pub(crate) fn shift(suspicions: &[Suspicion], planned: Instant) -> Duration {
     apart_from(suspicions, planned)
 }
 
-/// How much later than `planned` a burst must begin to lie apart from those that admitted too many.
+/// How much later than `planned` a burst must begin to lie apart from those in which a window may have ended.
 pub(crate) fn apart_from(suspicions: &[Suspicion], planned: Instant) -> Duration {
     let spans: Vec<Span> = suspicions
         .iter()
         .filter_map(|suspicion| match suspicion {
-            Suspicion::TooMany { span, .. } => Some(*span),
+            Suspicion::TooMany { span, .. } | Suspicion::Unpromised(span) => Some(*span),
             _ => None,
         })
         .collect();
@@ -614,9 +622,11 @@ mod tests {
 
         #[test]
         fn the_shift_brings_a_burst_apart(from in 0_u64..100_000, long in 0_u64..20_000, planned in 0_u64..300_000) {
-            let tries = [too_many(from, from + long)];
-            let begins = at(planned) + shift(&tries, at(planned));
-            prop_assert!(apart((at(from), at(from + long)), (begins, begins + Duration::from_millis(long))));
+            let span = (at(from), at(from + long));
+            for doubtful in [too_many(from, from + long), Suspicion::Unpromised(span)] {
+                let begins = at(planned) + shift(&[doubtful], at(planned));
+                prop_assert!(apart(span, (begins, begins + Duration::from_millis(long))));
+            }
         }
 
         /// No refusal of a conforming limiter is ever called nonconforming, however the requests came and however long each took.

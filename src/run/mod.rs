@@ -149,6 +149,8 @@ struct Departure {
 struct Transport {
     loses_answers: bool,
     crowded: bool,
+    /// Requests that got no answer with a key, and none without one.
+    hanging: std::collections::BTreeSet<String>,
     bursts: u32,
     /// The burst whose requests left over the longest time.
     widest_burst: Option<Departure>,
@@ -207,6 +209,15 @@ impl Run {
     /// How many answers came, to whatever request.
     fn answers(&self) -> u64 {
         self.trace.answers()
+    }
+
+    /// Whether this request gets no answer, whoever asks.
+    fn hangs_for_all(&self, request: &str) -> bool {
+        self.transport().hanging.contains(request)
+    }
+
+    fn note_hang(&self, request: &str) {
+        self.transport().hanging.insert(request.to_owned());
     }
 
     /// How events are written to this target.

@@ -128,7 +128,12 @@ pub async fn record(
         took: begun.elapsed(),
         requests: run.requests.load(Ordering::Relaxed),
         interrupted: state.ended_early == Some(EarlyEnd::Interrupted),
-        facts: learned.into_iter().chain(state.dead_beside()).chain(run.told_of_bursts()).collect(),
+        facts: learned
+            .into_iter()
+            .chain(state.dead_beside())
+            .chain(run.trace.told_of_failing())
+            .chain(run.told_of_bursts())
+            .collect(),
         evidence: state.evidence,
     };
     let recording = Recording::of(&run, selected, ended);

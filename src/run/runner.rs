@@ -283,6 +283,14 @@ impl<'a> Runner<'a> {
         }
     }
 
+    /// Makes sure that a request is not waited for again and again where no key gets an answer.
+    pub(super) fn is_answered(&self, name: &str) -> Result<(), Gap> {
+        match self.run.learned().is_silent(name) && !super::job::is_about_being_let_in(self.case) {
+            true => Err(Gap::NotAdmitted(format!("{name} gives no answer"))),
+            false => Ok(()),
+        }
+    }
+
     /// A request, ready to leave.
     pub(super) fn make(&self, recipe: &Recipe<'_>) -> Result<Outgoing, Gap> {
         recipe

@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Run;
 use super::environment::Environment;
+use super::fault::Fault;
 use super::http_client::Connections;
 use super::keys::KeyState;
 use super::learned::KeyFacts;
@@ -13,6 +15,7 @@ use super::request::Recipe;
 use crate::contract::{Endpoint, Scope};
 use crate::deployment::{Envelope, Key};
 use crate::payload::random_session;
+use crate::report::Event;
 use crate::scenario::model::{Credentials, RequestDef};
 use crate::yaml::Spanned;
 
@@ -43,7 +46,10 @@ pub(super) fn granted<'a>(
 
 /// Asks with every key at every endpoint that its scopes grant.
 pub(super) async fn survey(run: &Arc<Run>, environment: &Environment, keys: &[Arc<KeyState>]) {
+    /// An endpoint that gave no answer so often, and none to anybody, is asked no more.
+    const ENOUGH_SILENCE: u32 = 2;
     let mut heard = false;
+    let mut unanswered: BTreeMap<String, u32> = BTreeMap::new();
     for key in keys {
         if run.learned().unreachable.is_some() {
             return;
@@ -51,21 +57,30 @@ pub(super) async fn survey(run: &Arc<Run>, environment: &Environment, keys: &[Ar
         let mut answers = Vec::new();
         let all: Vec<_> = granted(&run.suite.requests, &key.key.scopes).collect();
         for (name, def) in all {
-            let answer = ask(run, environment, key, def).await;
+            if unanswered.get(name).is_some_and(|times| *times >= ENOUGH_SILENCE) {
+                answers.push((name.to_owned(), None));
+                continue;
+            }
+            let answer = ask_and_tell(run, environment, key, (name, def)).await;
             match &answer {
                 Ok(status) => {
                     heard = true;
+                    unanswered.remove(name);
                     if def.optional {
                         let mut learned = run.learned();
                         let offer = learned.offers.entry(name.to_owned()).or_insert(*status);
                         *offer = (*offer).min(*status);
                     }
                 }
-                Err(why) if !heard => {
-                    run.learned().unreachable = Some(why.clone());
-                    break;
+                Err((fault, why)) => {
+                    *unanswered.entry(name.to_owned()).or_default() += 1;
+                    // One endpoint alone may be the one that hangs.
+                    let may_be_alone = matches!(fault, Some(Fault::TimedOut { .. })) && unanswered.len() == 1;
+                    if !heard && !may_be_alone {
+                        run.learned().unreachable = Some(why.clone());
+                        break;
+                    }
                 }
-                Err(_) => {}
             }
             answers.push((name.to_owned(), answer.ok()));
         }
@@ -80,13 +95,36 @@ pub(super) async fn survey(run: &Arc<Run>, environment: &Environment, keys: &[Ar
     }
 }
 
-/// The status of the answer to one request; batches in the envelope that the target takes.
+/// Asks, and says what is waited for where that takes its time.
+async fn ask_and_tell(
+    run: &Arc<Run>,
+    environment: &Environment,
+    key: &KeyState,
+    (name, def): (&str, &RequestDef),
+) -> Result<u16, (Option<Fault>, String)> {
+    /// Whoever looks on wonders after so long.
+    const WORTH_TELLING: Duration = Duration::from_secs(1);
+    let asked = ask(run, environment, key, def);
+    tokio::pin!(asked);
+    if let Ok(answer) = tokio::time::timeout(WORTH_TELLING, &mut asked).await {
+        return answer;
+    }
+    let (id, keys) = ("survey".to_owned(), vec![key.key.variable.clone()]);
+    let what = format!("an answer to {name} with {}", key.key.variable);
+    let how_long = run.target.timeout.saturating_sub(WORTH_TELLING);
+    run.emit(Event::Waiting { id: id.clone(), keys: keys.clone(), what, how_long });
+    let answer = asked.await;
+    run.emit(Event::Resumed { id, keys });
+    answer
+}
+
+/// The status of the answer to one request, or why there is none; batches in the envelope that the target takes.
 async fn ask(
     run: &Arc<Run>,
     environment: &Environment,
     key: &KeyState,
     def: &RequestDef,
-) -> Result<u16, String> {
+) -> Result<u16, (Option<Fault>, String)> {
     let posts_events = def.posts_events();
     let envelopes: &[Envelope] = match (run.target.envelope, run.learned().envelope) {
         _ if !posts_events => &[Envelope::Documented],
@@ -94,7 +132,7 @@ async fn ask(
         (Envelope::Documented, _) | (_, Some(_)) => &[Envelope::Documented],
         (Envelope::Auto, None) => &[Envelope::Documented, Envelope::Wire],
     };
-    let mut status = Err("no event envelope is left to try".to_owned());
+    let mut status = Err((None, "no event envelope is left to try".to_owned()));
     for envelope in envelopes {
         let session = random_session();
         let recipe = Recipe::plain(def, &key.key, &session, *envelope);
@@ -109,7 +147,8 @@ async fn ask(
                     run.note_lost_answer(&outgoing, &fault);
                     tries += 1;
                     if tries > 2 || !fault.worth_another_try() {
-                        return Err(format!("no answer came from {}: {fault}", outgoing.url));
+                        let why = format!("no answer came from {}: {fault}", outgoing.url);
+                        return Err((Some(fault), why));
                     }
                 }
             }

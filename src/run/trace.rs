@@ -39,6 +39,8 @@ pub(crate) struct Trace {
     wide: Mutex<RunWide>,
     /// What was admitted, by key.
     pub(super) admissions: super::admissions::Admissions,
+    /// How often the server failed, by the status it answered with.
+    faltered: Mutex<BTreeMap<u16, u64>>,
 }
 
 #[derive(Debug, Default)]
@@ -81,6 +83,9 @@ impl Trace {
             answered: message.answered,
             done: message.done,
         };
+        if answer.faltered() {
+            *locked(&self.faltered).entry(answer.status).or_default() += 1;
+        }
         let mut wide = locked(&self.wide);
         wide.answers += 1;
         if !head {
@@ -117,6 +122,15 @@ impl Trace {
     /// How many answers there were.
     pub(crate) fn answers(&self) -> u64 {
         locked(&self.wide).answers
+    }
+
+    /// How often the server failed, for people.
+    pub(crate) fn told_of_failing(&self) -> Option<String> {
+        let faltered = locked(&self.faltered);
+        let told: Vec<String> =
+            faltered.iter().map(|(status, times)| format!("{times} × {status}")).collect();
+        let all = crate::amounts::count(self.answers(), "answer");
+        (!told.is_empty()).then(|| format!("server errors among {all}: {}", told.join(", ")))
     }
 
     /// How answers looked so far.

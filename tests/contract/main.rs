@@ -23,4 +23,5 @@ mod nothing_to_judge;
 mod one_fault;
 mod playing;
 mod reference;
+mod silent_endpoint;
 mod spelling;

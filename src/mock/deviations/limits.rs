@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::contract::{Endpoint, Limits, Tier};
 use crate::mock::behaviour::CountedFor;
 use crate::mock::limiter::Kind;
+use crate::mock::reply;
 use crate::mock::request::RequestContext;
 
 use super::Entry;
@@ -162,7 +163,20 @@ pub(super) const ENTRIES: &[Entry] = &[
     should("refusals-extend-ban", "Every 429 starts the minute anew.")
         .breaks(&["limit.promise-stable"], &[RetryAfterValue, Window])
         .by(|b| b.rules.push(|rules| rules.refusals_extend = true)),
+    must("falters", "One answer in twenty is 500.").breaks(&["rate.standard"], &[Reads, Posts]).by(|b| {
+        b.rewrite(|context, answer| {
+            if context.ordinal % 20 == 19 {
+                *answer = reply::error(500, "INTERNAL", "Something went wrong.");
+            }
+        })
+    }),
     legal("aligned-window", "Windows begin with the minutes of the clock.").by(|b| b.limiter = Kind::Aligned),
+    legal("minute-ends-soon", "Windows begin with minutes that end two seconds after a key was made.").by(
+        |b| {
+            b.limiter = Kind::Aligned;
+            b.minute_ends_after = Some(2_300);
+        },
+    ),
     legal("sliding-log", "Every request is forgotten a minute after it came.")
         .by(|b| b.limiter = Kind::Sliding),
     legal("sliding-counter", "Requests are counted and forgotten by the second.")

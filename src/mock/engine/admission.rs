@@ -56,7 +56,13 @@ impl Handling<'_> {
             rules.requests = rules.requests.saturating_sub(self.workspace.bad_keys.load(Ordering::Relaxed));
         }
         // Only its phase within a window matters, so what lies before 1970 may count as 1970.
-        rules.epoch_ms = u64::try_from(context.wall_ms).unwrap_or(0).saturating_sub(context.now);
+        let since_1970 = |wall_ms| u64::try_from(wall_ms).unwrap_or(0);
+        rules.epoch_ms = since_1970(context.wall_ms).saturating_sub(context.now);
+        if let (Some(after), Some(key)) = (behaviour.minute_ends_after, &context.key) {
+            let ends = since_1970(key.created_at).saturating_add(after);
+            let into = ends % rules.window_ms.max(1);
+            rules.epoch_ms = rules.epoch_ms.saturating_add(rules.window_ms - into);
+        }
         Some(rules)
     }
 

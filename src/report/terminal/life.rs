@@ -57,23 +57,28 @@ impl Life {
             return None;
         }
         self.told = now;
-        let played = count(self.played as u64, "case");
-        let mut text = format!("{}: {played} played, {} under way", time(now), self.under_way);
+        let mut told = Vec::new();
+        if self.played + self.under_way > 0 {
+            let played = count(self.played as u64, "case");
+            told.push(format!("{played} played, {} under way", self.under_way));
+        }
         self.waits.sort_by_key(|wait| wait.until);
-        let named = self.waits.iter().take(NAMED).map(|wait| {
-            format!("{} waits {} for {}", wait.id, time(wait.until.saturating_sub(now)), wait.what)
-        });
-        text.extend(named.map(|named| format!("; {named}")));
-        match self.waits.len().saturating_sub(NAMED) {
+        let waits = || self.waits.iter().filter(|wait| wait.until > now);
+        told.extend(
+            waits()
+                .take(NAMED)
+                .map(|wait| format!("{} waits {} for {}", wait.id, time(wait.until - now), wait.what)),
+        );
+        match waits().count().saturating_sub(NAMED) {
             0 => {}
-            more => text.push_str(&format!("; {} more", count(more as u64, "wait"))),
+            more => told.push(format!("{} more", count(more as u64, "wait"))),
         }
         match self.planned.checked_sub(now) {
-            Some(left) => text.push_str(&format!("; about {} left", time(left))),
+            Some(left) => told.push(format!("about {} left", time(left))),
             None if self.planned.is_zero() => {}
-            None => text.push_str("; longer than planned"),
+            None => told.push("longer than planned".to_owned()),
         }
-        Some(text)
+        (!told.is_empty()).then(|| format!("{}: {}", time(now), told.join("; ")))
     }
 }
 
@@ -113,7 +118,25 @@ mod tests {
         life.keep(&Event::KeysBack { keys: keys.clone() }, seconds(50));
         assert_eq!(
             life.sign(seconds(100)).unwrap(),
-            "1 min 40 s: 1 case played, 2 under way; a waits 0 ms for a promise; longer than planned"
+            "1 min 40 s: 1 case played, 2 under way; longer than planned"
+        );
+    }
+
+    #[test]
+    fn before_anything_is_played_only_what_is_waited_for_is_told() {
+        let seconds = Duration::from_secs;
+        let mut life = Life::default();
+        assert_eq!(life.sign(seconds(30)), None);
+        let waiting = Event::Waiting {
+            id: "survey".to_owned(),
+            keys: vec!["K".to_owned()],
+            what: "an answer to list-sessions with K".to_owned(),
+            how_long: seconds(29),
+        };
+        life.keep(&waiting, seconds(50));
+        assert_eq!(
+            life.sign(seconds(60)).unwrap(),
+            "1 min 0 s: survey waits 19.0 s for an answer to list-sessions with K"
         );
     }
 }

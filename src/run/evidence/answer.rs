@@ -81,6 +81,11 @@ impl Answer {
     pub(crate) fn admitted(&self) -> bool {
         (200..300).contains(&self.status) && !self.limited
     }
+
+    /// Whether the server failed, so that nothing is known of what it would have answered.
+    pub(crate) fn faltered(&self) -> bool {
+        matches!(self.status, 500 | 502..=504) && !self.limited
+    }
 }
 
 /// A request, for people.

@@ -79,6 +79,11 @@ impl Burst {
         self.count(|answer| answer.limited)
     }
 
+    /// To how many the server failed to give a proper answer.
+    pub(crate) fn faltered(&self) -> u32 {
+        self.count(Answer::faltered)
+    }
+
     /// How many were admitted beyond a quota of `limit` a minute, where that is no more than refills while the burst lasts,
     /// and where quota was seen to come back right after a refusal: a limiter that refills all the time is another fault
     /// than a wrong number.

@@ -32,11 +32,16 @@ pub(crate) fn judge_answer(expect: &Expect, answer: &Look, rules: Rules<'_>) -> 
         && !(rules.limited && wanted.contains(429))
     {
         let actual = format!("status {}\n{}", answer.status, excerpt(answer));
-        judgement.broke(
-            format!("the status is {}, not {}", answer.status, describe(wanted)),
-            format!("status {}", describe(wanted)),
-            actual.trim_end(),
-        );
+        let (what, expected) = match unwanted(wanted) {
+            Some(unwanted) => {
+                (format!("the status is {}", answer.status), format!("any status but {unwanted}"))
+            }
+            None => {
+                let wanted = describe(wanted);
+                (format!("the status is {}, not {wanted}", answer.status), format!("status {wanted}"))
+            }
+        };
+        judgement.broke(what, expected, actual.trim_end());
     }
     let mut holes = Holes::new();
     if let Some(json) = &expect.json
@@ -135,12 +140,33 @@ pub(crate) fn describe(wanted: &StatusSet) -> String {
         StatusPattern::Exact(status) => status.to_string(),
         StatusPattern::Class(class) => format!("{class}xx"),
     };
-    wanted.0.iter().map(one).collect::<Vec<_>>().join(" or ")
+    match unwanted(wanted) {
+        Some(unwanted) => format!("anything but {unwanted}"),
+        None => wanted.0.iter().map(one).collect::<Vec<_>>().join(" or "),
+    }
+}
+
+/// The statuses that will not do, where nearly every one will: that is shorter to say.
+fn unwanted(wanted: &StatusSet) -> Option<String> {
+    const USUAL: [u16; 7] = [400, 401, 403, 404, 405, 422, 429];
+    let unwanted = USUAL.iter().filter(|status| !wanted.contains(**status)).map(u16::to_string);
+    let takes_the_rest = [200, 301, 500].iter().all(|status| wanted.contains(*status));
+    takes_the_rest.then(|| unwanted.collect::<Vec<_>>().join(" and "))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_the_same_number;
+    use super::*;
+    use crate::scenario::words::StatusPattern;
+
+    #[test]
+    fn where_nearly_every_status_will_do_it_is_said_which_will_not() {
+        let (class, exact) = (StatusPattern::Class, StatusPattern::Exact);
+        let nearly_all =
+            [class(2), class(3), exact(400), exact(401), exact(404), exact(405), exact(422), class(5)];
+        assert_eq!(describe(&StatusSet(nearly_all.into())), "anything but 403 and 429");
+        assert_eq!(describe(&StatusSet(vec![class(2), exact(400)])), "2xx or 400");
+    }
 
     #[test]
     fn numbers_agree_whatever_zeros_stand_before_them() {

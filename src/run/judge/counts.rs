@@ -38,6 +38,14 @@ impl Wanted {
         Self { admitted, limited, other: expect.other.map(|amount| amount.resolve(limit, left, all)) }
     }
 
+    /// Whether these numbers are the wanted ones but for requests to which the server failed to give a proper answer.
+    fn may_be(&self, admitted: u32, limited: u32, faltered: u32) -> bool {
+        let within = |wanted: Option<u32>, seen: u32| {
+            wanted.is_none_or(|wanted| (seen..=seen + faltered).contains(&wanted))
+        };
+        faltered > 0 && within(self.admitted, admitted) && within(self.limited, limited)
+    }
+
     fn told(&self) -> String {
         let line = |name: &str, number: Option<u32>| number.map(|number| format!("{name}: {number}"));
         let lines =
@@ -76,6 +84,12 @@ fn requests(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo
         // A burst that is none proves nothing: a reset lies inside it.
         let is_none = burst.took() >= TOO_LONG && expect.limited.is_some();
         return if is_none { Outcome::Inconclusive(too_slow(burst.took())) } else { Outcome::Held };
+    }
+    if burst.faults.is_empty()
+        && other == burst.faltered()
+        && wanted.may_be(admitted, limited, burst.faltered())
+    {
+        return faltering(context, &wanted, burst, seen(burst, admitted, limited, other));
     }
     if is_about_sharing(context) && burst.had_as_much_as_another(&context.play.seen) {
         return Outcome::Held;
@@ -127,6 +141,33 @@ fn requests(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo
     }
 }
 
+/// What a burst comes to that would be right, had not the server failed now and then: that is named by the checks of the
+/// limits, in the same words for every tier.
+fn faltering(context: &Context<'_>, wanted: &Wanted, burst: &Burst, actual: String) -> Outcome {
+    /// Failed so often in one run, a server has no excuse.
+    const OFTEN: u32 = 5;
+    let status =
+        burst.answers.iter().find(|(_, answer)| answer.faltered()).map_or(0, |(_, answer)| answer.status);
+    let what = format!("some requests are answered {status}, which neither lets them in nor refuses them");
+    let all = context.evidence.plays.iter().flat_map(|play| &play.seen);
+    let often = all
+        .filter_map(|seen| match seen {
+            Observation::Burst(burst) => Some(burst.faltered()),
+            _ => None,
+        })
+        .sum::<u32>()
+        >= OFTEN;
+    let finding = Finding { what: what.clone(), expected: wanted.told(), actual };
+    let failures = vec![context.failure_of_burst(finding, burst)];
+    if !often && !context.again {
+        return Outcome::Suspect(Suspicion::Noise(what), failures);
+    }
+    match context.owns_the_limit {
+        true => Outcome::Broken(failures),
+        false => Outcome::Lacking(Lack::RequestLimit, what),
+    }
+}
+
 /// Whether the check is about keys that share a quota.
 fn is_about_sharing(context: &Context<'_>) -> bool {
     let cases = context.suite.experiments.iter().flat_map(|experiment| &experiment.cases);
@@ -175,6 +216,9 @@ fn events(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo) 
     if let Some(fault) = burst.faults.first() {
         let what = format!("{} requests got no answer: {fault}", burst.faults.len());
         return Outcome::Suspect(Suspicion::Noise(what), failures);
+    }
+    if accepted <= most + beyond && let_in + burst.faltered() * batch >= least {
+        return Outcome::Lacking(Lack::RequestLimit, "some requests are answered 5xx".to_owned());
     }
     let suspicion = if accepted > most + beyond {
         let admitted = accepted.saturating_add(burst.spent.1);
@@ -314,6 +358,9 @@ pub(super) fn paced(context: &Context<'_>, expect: &Expect, paced: &Paced, key: 
                 failure.facts.push(fact);
                 suspicion
             }
+            None if paced.answers.iter().any(Answer::faltered) => {
+                return Outcome::Lacking(Lack::RequestLimit, "some requests are answered 5xx".to_owned());
+            }
             None => {
                 Suspicion::Noise(format!("{} of {count} answers were neither 2xx nor 429", count - admitted))
             }
@@ -374,10 +421,16 @@ const REFUSED_LONG: Duration = Duration::from_secs(5);
 /// that weighs in the minute before gives quota back bit by bit after its clock's minute began, which looks like a
 /// bucket that refills; but only the clock's minute comes at the same instant in every try, and a bucket refuses nobody for
 /// seconds.
-pub(super) fn polled(context: &Context<'_>, expect: &Expect, found: &Polled, key: &KeyInfo) -> Outcome {
+pub(super) fn polled(
+    context: &Context<'_>,
+    expect: &Expect,
+    found: &Polled,
+    key: &KeyInfo,
+    place: usize,
+) -> Outcome {
     if expect.promises_kept == Some(true) {
         if found.refusals.iter().all(|answer| answer.promise.is_none()) {
-            return no_promise(context);
+            return no_promise(context, place);
         }
         if let Some((promise, answer)) = broken_promise(&found.refusals) {
             let look = context.look(answer.look);

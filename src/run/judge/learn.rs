@@ -65,8 +65,8 @@ pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Vec<Tier> {
 /// A burst that measured a fresh window's requests, one at a time.
 fn measured(seen: &Observation) -> Option<&Burst> {
     match seen {
-        Observation::Burst(burst) if burst.fresh.is_some() && !burst.together && burst.faults.is_empty() => {
-            Some(burst)
+        Observation::Burst(burst) if burst.fresh.is_some() && !burst.together => {
+            Some(&**burst).filter(|burst| burst.faults.is_empty() && burst.faltered() == 0)
         }
         _ => None,
     }

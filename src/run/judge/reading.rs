@@ -276,11 +276,11 @@ fn read_step<'a>(
                     let seconds = format!("{:.1}", before.as_secs_f64());
                     facts.push(text.replace("<status>", &status.to_string()).replace("<seconds>", &seconds));
                 }
-                (Some(_), None) => return no_promise(context),
+                (Some(_), None) => return no_promise(context, place),
                 (None, _) => {}
             }
             let (Some(key), Some(expect)) = (context.key(&polled.key), expect) else { return Outcome::Held };
-            counts::polled(context, expect, polled, key)
+            counts::polled(context, expect, polled, key, place)
         }
         (Observation::UsedUp(limited), expect) => {
             expect.map_or(Outcome::Held, |expect| each_429(context, expect, limited))

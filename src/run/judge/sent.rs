@@ -3,11 +3,12 @@
 use serde_json::Value;
 
 use super::answer::{describe, excerpt, judge_answer};
-use super::reading::{Context, FirstBodies, Outcome};
+use super::reading::{Context, FirstBodies, Lack, Outcome};
 use super::{Finding, pretty};
 use crate::report::Failure;
-use crate::run::evidence::{Answer, Look, Sent};
-use crate::run::limiters::Suspicion;
+use crate::run::evidence::{Answer, Look, Observation, Sent};
+use crate::run::job::is_about_being_let_in;
+use crate::run::limiters::{NO_PROMISE, Span, Suspicion};
 use crate::run::render;
 use crate::scenario::model::{Action, Expect};
 use crate::scenario::words::{StatusPattern, StatusSet, WaitFor};
@@ -25,6 +26,12 @@ pub(super) fn sent_once(
         Ok(answer) => answer,
         Err(why) => return no_answer(context, sent, why),
     };
+    let wanted = expect.and_then(|expect| expect.status.as_ref()).or(given);
+    if wanted.is_some_and(|wanted| !wanted.contains(answer.status))
+        && let Some(why) = is_never_let_in(context, sent, answer)
+    {
+        return Outcome::Lacking(Lack::Admission, why);
+    }
     if let Some(given) = given.filter(|given| !given.contains(answer.status)) {
         return Outcome::Skipped(format!(
             "it takes for granted that a request is answered {}, and it was answered {}",
@@ -37,7 +44,7 @@ pub(super) fn sent_once(
     let for_a_promise = waited
         .is_some_and(|step| matches!(step.action, Action::Wait(WaitFor::Promise | WaitFor::FirstPromise)));
     if for_a_promise && !sent.on_promise {
-        return no_promise(context);
+        return no_promise(context, place);
     }
     let look = context.look(answer.look);
     let head = sent.request.method == "HEAD";
@@ -77,13 +84,48 @@ pub(super) fn sent_once(
     suspected(context, expect, sent, answer, failures)
 }
 
-/// What follows where a promise was to be seen and there was none.
-pub(super) fn no_promise(context: &Context<'_>) -> Outcome {
+/// What follows where a promise was to be seen before this step and there was none.
+pub(super) fn no_promise(context: &Context<'_>, place: usize) -> Outcome {
     let answers = &context.evidence.run.limited;
-    if answers.iter().any(|answer| answer.promise.is_some()) {
-        return Outcome::Inconclusive("no 429 promised anything at that time".to_owned());
+    if answers.iter().all(|answer| answer.promise.is_none()) {
+        return Outcome::Blocked("no 429 carried a Retry-After that can be read".to_owned());
     }
-    Outcome::Blocked("no 429 carried a Retry-After that can be read".to_owned())
+    match let_in_again(context, place) {
+        Some(span) => Outcome::Suspect(Suspicion::Unpromised(span), Vec::new()),
+        None => Outcome::Inconclusive(NO_PROMISE.to_owned()),
+    }
+}
+
+/// From when to when a window may have ended, where the key that was used up last before this step was let in at last.
+fn let_in_again(context: &Context<'_>, place: usize) -> Option<Span> {
+    let mut answers: Vec<&Answer> = Vec::new();
+    for seen in context.play.seen.iter().take(place).rev() {
+        match seen {
+            Observation::Paced(paced) => answers.extend(&paced.answers),
+            Observation::Polled(polled) => answers.extend(&polled.refusals),
+            Observation::Burst(burst) if burst.counted => {
+                answers.extend(burst.answers.iter().map(|(_, answer)| answer));
+                let last = answers.into_iter().max_by_key(|answer| answer.sent)?;
+                return last.admitted().then_some((burst.since, last.done));
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Why a wrong status says nothing here, where the endpoint refuses this key like that whatever it is asked.
+fn is_never_let_in(context: &Context<'_>, sent: &Sent, answer: &Answer) -> Option<String> {
+    if !sent.counted || answer.status < 400 || answer.limited || is_about_being_let_in(context.case) {
+        return None;
+    }
+    let key = context.key(&sent.key)?;
+    let facts = context.evidence.learned.key(&key.variable)?;
+    let refused =
+        facts.answers.iter().any(|(name, status)| *name == sent.name && *status == Some(answer.status));
+    (refused && !facts.admits(&sent.name)).then(|| {
+        format!("{} is answered {} to {} from the beginning", key.variable, answer.status, sent.name)
+    })
 }
 
 /// Whether the case uses a key up before this step, so that a window's end may lie in between.
@@ -135,7 +177,11 @@ fn no_answer(context: &Context<'_>, sent: &Sent, why: &str) -> Outcome {
         expected: "an answer".to_owned(),
         actual: why.to_owned(),
     });
-    failure.facts.push("a plain request was answered right after it".to_owned());
+    let beside = match context.evidence.learned.is_silent(&sent.name) {
+        true => "no key got an answer to this request in the whole run, while others were answered",
+        false => "a plain request was answered right after it",
+    };
+    failure.facts.push(beside.to_owned());
     failure.exchange = Some(render::unanswered(&sent.request, why));
     failure.curl = Some(sent.request.curl.clone()).filter(|curl| !curl.is_empty());
     Outcome::Broken(vec![failure])

@@ -204,7 +204,7 @@ impl<'a> Runner<'a> {
             ),
             _ => (seen.admitted() + seen.spent.0, limits.requests),
         };
-        had < whole && seen.limited() > 0 && seen.faults.is_empty()
+        had < whole && seen.limited() > 0 && seen.faults.is_empty() && seen.faltered() == 0
     }
 
     /// Whether quota comes back bit by bit well inside a window, as it does with a limiter that weighs in the window
@@ -241,10 +241,11 @@ impl<'a> Runner<'a> {
     /// The ways of a burst, without those that the key or the target does not offer, and what was left out.
     async fn ways(&self, burst: &Burst, key: &KeyState) -> Result<(Vec<Way<'a>>, Vec<String>), Gap> {
         let mut notes = Vec::new();
-        let (_, first) = match burst.credentials.is_none() {
+        let (name, first) = match burst.credentials.is_none() {
             true => self.measured_request(burst.request.as_ref(), burst.key.as_ref())?,
             false => self.usual_request(burst.request.as_ref(), burst.key.as_ref())?,
         };
+        self.is_answered(name)?;
         let mut defs = vec![first];
         let facts = self.run.facts_of(&key.key);
         for name in &burst.in_turn_with {
@@ -348,8 +349,8 @@ fn split(events: u32, batch: u32) -> Vec<u32> {
     batches
 }
 
-/// The status with which requests are refused for want of quota: the only one beside those let in, seen often, and only
-/// after something was let in.
+/// The status with which requests are refused for want of quota: the only one beside those let in, seen often, only after
+/// something was let in, and more often than that from then on.
 fn refusal(answers: &[(usize, Answer)]) -> Option<u16> {
     const OFTEN: usize = 20;
     let others: Vec<&Answer> = answers
@@ -360,7 +361,10 @@ fn refusal(answers: &[(usize, Answer)]) -> Option<u16> {
     let first = others.first()?;
     let let_in = answers.iter().any(|(_, answer)| answer.admitted() && answer.sent < first.sent);
     let same = others.iter().all(|answer| answer.status == first.status);
-    (let_in && same && others.len() >= OFTEN && first.status != 401).then_some(first.status)
+    // What fails now and then lets in many more in between.
+    let after = answers.iter().filter(|(_, answer)| answer.admitted() && answer.sent > first.sent).count();
+    let is_often = others.len() >= OFTEN.max(after);
+    (let_in && same && is_often && first.status != 401).then_some(first.status)
 }
 
 #[cfg(test)]
@@ -395,5 +399,7 @@ mod tests {
         assert_eq!(refused_with(&[(503, 100)]), None);
         assert_eq!(refused_with(&[(200, 60), (401, 100)]), None);
         assert_eq!(refused_with(&[(200, 160)]), None);
+        let now_and_then: Vec<(u16, usize)> = [(200, 20), (500, 1)].repeat(30);
+        assert_eq!(refused_with(&now_and_then), None);
     }
 }

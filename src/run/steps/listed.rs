@@ -90,7 +90,8 @@ impl Runner<'_> {
         dates: &[(String, String)],
     ) -> Result<bool, Gap> {
         let key = self.key(find.key.as_ref())?;
-        let (_, def) = self.usual_request(find.request.as_ref(), find.key.as_ref())?;
+        let (name, def) = self.usual_request(find.request.as_ref(), find.key.as_ref())?;
+        self.is_answered(name)?;
         for page in 0..MOST_PAGES {
             let mut query = BTreeMap::from([
                 ("limit".to_owned(), PAGE.to_string()),

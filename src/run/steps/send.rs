@@ -6,7 +6,7 @@ use super::{Names, Step};
 use crate::payload::random_session;
 use crate::run::credentials::counts_against_key;
 use crate::run::estimate::{ALONE, Walk};
-use crate::run::evidence::{Gap, Sent};
+use crate::run::evidence::{Answer, Gap, Sent};
 use crate::run::fault::Fault;
 use crate::run::http_client::Connections;
 use crate::run::job::Use;
@@ -22,6 +22,9 @@ const PROMPT: Duration = Duration::from_secs(5);
 
 /// How often a request is sent to a key that is used up.
 const MOST_SENDS_ON_USED_UP: u32 = 5;
+
+/// How often a request is sent where the server fails: what fails now and then is not what a check is about.
+const MOST_TRIES: u32 = 4;
 
 impl Step for Send {
     fn names(&self) -> Option<Names<'_>> {
@@ -114,8 +117,32 @@ impl Runner<'_> {
         let spent = self.spent(&key);
         let since = spent.since;
         let asked = self.environment.clock.now();
-        let outcome = match self.exchange_in_a_crowd(&outgoing, counted.then_some(&*key), connections).await {
+        let counted_for = counted.then_some(&*key);
+        let is_silent = self.run.learned().is_silent(name);
+        // Whoever shows no key may be answered all the same.
+        if counted || self.run.hangs_for_all(name) {
+            self.is_answered(name)?;
+        }
+        let mut answered = match is_silent {
+            // It was waited for twice already, while others were answered.
+            true => self.exchange(&outgoing, counted_for, connections).await,
+            false => self.exchange_in_a_crowd(&outgoing, counted_for, connections).await,
+        };
+        for _ in 1..MOST_TRIES {
+            if !answered.as_ref().is_ok_and(Answer::faltered) {
+                break;
+            }
+            answered = self.exchange(&outgoing, counted_for, connections).await.or(answered);
+        }
+        let outcome = match answered {
             Ok(answer) => Ok(answer),
+            Err(fault @ Fault::TimedOut { .. }) if is_silent => {
+                if !counted {
+                    self.run.note_hang(name);
+                    self.is_answered(name)?;
+                }
+                Err(fault.to_string())
+            }
             Err(fault @ Fault::Unsendable(_)) => return Err(Gap::Skipped(fault.to_string())),
             Err(fault) => {
                 self.is_there(&key).await?;
@@ -151,7 +178,8 @@ impl Runner<'_> {
 
     /// Makes sure that the target still answers, when a request got no answer.
     async fn is_there(&self, key: &KeyState) -> Result<(), Gap> {
-        let Some((_, def)) = survey::granted(&self.run.suite.requests, &key.key.scopes).next() else {
+        let mut granted = survey::granted(&self.run.suite.requests, &key.key.scopes);
+        let Some((_, def)) = granted.find(|(name, _)| !self.run.learned().is_silent(name)) else {
             return Ok(());
         };
         let recipe = Recipe::plain(def, &key.key, &self.session, self.run.envelope());
