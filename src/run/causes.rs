@@ -70,6 +70,11 @@ impl<'a> Search<'a> {
         if judged.failures.is_empty() {
             return self.needed(judged, seen).find_map(|(need, _)| self.root(need, &mut seen.clone()));
         }
+        if judged.refilled == judged.failures.len()
+            && let Some((id, _)) = self.by_id.iter().find(|(id, other)| other.refills && !seen.contains(*id))
+        {
+            return self.root(id, &mut seen.clone());
+        }
         let explains = |failure: &Failure| {
             let alike =
                 judged.like.iter().filter_map(|like| self.other(like, judged, seen)).find(|(_, other)| {
@@ -112,7 +117,9 @@ impl<'a> Search<'a> {
         let (id, other) = self.by_id.get_key_value(id)?;
         let weight = |judged: &Judged| gates(self.suite.checks[judged.check].level, self.options);
         let hides = !judged.failures.is_empty() && weight(judged) && !weight(other);
-        (is_open(other) && !hides && !seen.contains(id)).then_some((*id, *other))
+        // What is itself explained by quota coming back explains nothing of that.
+        let follows = judged.refills && !other.failures.is_empty() && other.refilled == other.failures.len();
+        (is_open(other) && !hides && !follows && !seen.contains(id)).then_some((*id, *other))
     }
 }
 
@@ -312,6 +319,16 @@ mod tests {
         assert_eq!(of(Judged { skipped: skipped.clone(), ..held.clone() }), "pass");
         assert_eq!(of(Judged { skipped, held: 0, ..held.clone() }), "skipped");
         assert_eq!(of(Judged { held: 0, ..held }), "skipped");
+    }
+
+    #[test]
+    fn what_came_back_meanwhile_is_explained_by_where_that_was_seen() {
+        let seen = Judged { refills: true, ..failing(0, &["b"]) };
+        let more = Judged { refilled: 1, ..failing(1, &[]) };
+        let (_, causes) = attributed([Level::Must; 3], vec![seen.clone(), more], &Options::default());
+        assert_eq!(causes, [("a".to_owned(), said("b"))]);
+        let (_, causes) = attributed([Level::Must; 3], vec![seen, failing(1, &[])], &Options::default());
+        assert_eq!(causes, [("b".to_owned(), said("a"))]);
     }
 
     #[test]

@@ -212,6 +212,13 @@ fn phase(instant: Duration) -> Duration {
     Duration::from_nanos(u64::try_from(instant.as_nanos() % WINDOW.as_nanos()).unwrap_or_default())
 }
 
+/// Whether no more was admitted beyond a quota than comes back while it is spent, where quota comes back all the time.
+pub(crate) fn is_no_more_than_a_refill(suspicion: &Suspicion) -> bool {
+    let Suspicion::TooMany { admitted, limit, span } = suspicion else { return false };
+    let comes_back = f64::from(*limit) * (span.1 - span.0).as_secs_f64() / WINDOW.as_secs_f64();
+    admitted > limit && f64::from(admitted - limit) <= comes_back.max(1.0)
+}
+
 /// Whether what came back within a minute is a part of what was spent `before`: neither the whole of the limit, nor as much as
 /// before, which is another window of a smaller quota.
 pub(crate) fn is_part(whole: u32, before: u32, limit: u32) -> bool {
@@ -338,6 +345,18 @@ mod tests {
         assert_eq!(weighed_together(&[too_many(0, 500)]), Assessment::Doubt);
         assert_eq!(weighed_together(&[too_many(0, 500), too_many(60_100, 60_600)]), Assessment::Doubt);
         assert_eq!(weighed_together(&[too_many(0, 500), too_many(62_000, 62_500)]), Assessment::Proof);
+    }
+
+    #[test]
+    fn what_comes_back_all_the_time_admits_little_more_while_a_quota_is_spent() {
+        let beyond = |beyond: u32, milliseconds: u64| Suspicion::TooMany {
+            admitted: 300 + beyond,
+            limit: 300,
+            span: (at(0), at(milliseconds)),
+        };
+        assert!(is_no_more_than_a_refill(&beyond(1, 10)) && is_no_more_than_a_refill(&beyond(5, 1_000)));
+        assert!(!is_no_more_than_a_refill(&beyond(2, 10)) && !is_no_more_than_a_refill(&beyond(6, 1_000)));
+        assert!(!is_no_more_than_a_refill(&too_few(1, 0, None)));
     }
 
     #[test]

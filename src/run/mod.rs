@@ -46,7 +46,7 @@ mod steps;
 mod survey;
 mod trace;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -150,7 +150,9 @@ struct Transport {
     loses_answers: bool,
     crowded: bool,
     /// Requests that got no answer with a key, and none without one.
-    hanging: std::collections::BTreeSet<String>,
+    hanging: BTreeSet<String>,
+    /// Requests that take much longer than others, and how long.
+    slow: BTreeMap<String, Duration>,
     bursts: u32,
     /// The burst whose requests left over the longest time.
     widest_burst: Option<Departure>,
@@ -218,6 +220,17 @@ impl Run {
 
     fn note_hang(&self, request: &str) {
         self.transport().hanging.insert(request.to_owned());
+    }
+
+    /// Remembers slow requests, and how long one takes that is not.
+    fn note_slow(&self, slow: BTreeMap<String, Duration>, usual: Duration) {
+        self.transport().slow = slow;
+        self.latency.store(u64::try_from(usual.as_micros()).unwrap_or(u64::MAX).max(100), Ordering::Relaxed);
+    }
+
+    /// How long this request takes, where others take a fraction of that.
+    fn is_slow(&self, request: &str) -> Option<Duration> {
+        self.transport().slow.get(request).copied()
     }
 
     /// How events are written to this target.

@@ -12,6 +12,7 @@ use super::clock::Instant;
 use super::environment::{Environment, KeyBindings, OWN, variables};
 use super::evidence::{Fresh, Gap, KeyInfo, Observation, Play};
 use super::keys::{KeyState, Spent};
+use super::learned::KeyFacts;
 use super::limiters::{self, Suspicion};
 use super::message::Outgoing;
 use super::request::Recipe;
@@ -225,7 +226,8 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// The request a step names, or else the cheapest one that the key is admitted with.
+    /// The request a step names, or else the cheapest one that the key is admitted with; a slow one only where there is no
+    /// other.
     pub(super) fn usual_request(
         &self,
         given: Option<&Spanned<String>>,
@@ -247,12 +249,13 @@ impl<'a> Runner<'a> {
             Some(role) => role.scopes(),
         };
         let facts = self.run.facts_of(&key.key);
-        let mut candidates = super::survey::granted(requests, &scopes);
-        let found = match &facts {
-            // One that was over its limit just then is admitted at another time.
-            Some(facts) => candidates.find(|(name, _)| facts.admits(name) || facts.was_limited(name)),
-            None => candidates.next(),
-        };
+        // One that was over its limit just then is admitted at another time.
+        let may_admit = |facts: &KeyFacts, name: &str| facts.admits(name) || facts.was_limited(name);
+        let candidates: Vec<_> = super::survey::granted(requests, &scopes)
+            .filter(|(name, _)| facts.as_ref().is_none_or(|facts| may_admit(facts, name)))
+            .collect();
+        let quick = candidates.iter().find(|(name, _)| self.run.is_slow(name).is_none());
+        let found = quick.or_else(|| candidates.first()).copied();
         found.ok_or_else(|| {
             let told = facts.map_or_else(String::new, |facts| facts.told());
             Gap::NotAdmitted(format!(

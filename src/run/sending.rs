@@ -11,6 +11,7 @@ use super::http_client::Connections;
 use super::keys::KeyState;
 use super::message::Outgoing;
 use super::runner::Runner;
+use super::trace::Keep;
 use crate::report::{Event, Exchange};
 
 /// A burst that took so long met a crowded target: the next one goes out with fewer requests at once.
@@ -66,9 +67,11 @@ impl Runner<'_> {
         )
         .await;
         let mut answers = Vec::with_capacity(burst.answers.len());
+        // Whoever wants to see every exchange wants to see all of it.
+        let keep = if self.run.options.verbose { Keep::All } else { Keep::Refusals };
         for (place, message) in std::mem::take(&mut burst.answers) {
             let events = batches.get(place).copied().unwrap_or(0);
-            answers.push((place, self.record(&sent[place], &message, key, events)));
+            answers.push((place, self.record(&sent[place], &message, key, events, keep)));
         }
         let took = |answer: &Answer| answer.done - answer.sent;
         if burst.took() > CROWDED && burst_result::is_crowded(answers.iter().map(|(_, answer)| took(answer)))
@@ -111,7 +114,7 @@ impl Runner<'_> {
                 Ok(message) => {
                     let events = outgoing.body.as_ref().map_or(0, super::message::Content::events);
                     self.run.note_latency(message.done - message.sent);
-                    return Ok(self.record(outgoing, &message, counted, events));
+                    return Ok(self.record(outgoing, &message, counted, events, Keep::All));
                 }
                 Err(fault) => {
                     if self.run.options.verbose {
@@ -156,10 +159,11 @@ impl Runner<'_> {
         message: &super::message::Answer,
         counted: Option<&KeyState>,
         events: u32,
+        keep: Keep,
     ) -> Answer {
         let refusal = self.run.learned().refusal;
         let secrets = self.bindings.values().map(|key| &key.key.secret);
-        let answer = self.run.trace.record(outgoing, message, refusal, secrets);
+        let answer = self.run.trace.record(outgoing, message, refusal, secrets, keep);
         if message.compressed {
             self.run.learned().compressed = true;
         }

@@ -12,6 +12,7 @@ use super::http_client::Connections;
 use super::keys::KeyState;
 use super::learned::KeyFacts;
 use super::request::Recipe;
+use super::trace::Keep;
 use crate::contract::{Endpoint, Scope};
 use crate::deployment::{Envelope, Key};
 use crate::payload::random_session;
@@ -49,6 +50,7 @@ pub(super) async fn survey(run: &Arc<Run>, environment: &Environment, keys: &[Ar
     /// An endpoint that gave no answer so often, and none to anybody, is asked no more.
     const ENOUGH_SILENCE: u32 = 2;
     let mut heard = false;
+    let mut took: BTreeMap<String, Duration> = BTreeMap::new();
     let mut unanswered: BTreeMap<String, u32> = BTreeMap::new();
     for key in keys {
         if run.learned().unreachable.is_some() {
@@ -61,10 +63,13 @@ pub(super) async fn survey(run: &Arc<Run>, environment: &Environment, keys: &[Ar
                 answers.push((name.to_owned(), None));
                 continue;
             }
+            let asked = environment.clock.now();
             let answer = ask_and_tell(run, environment, key, (name, def)).await;
             match &answer {
                 Ok(status) => {
                     heard = true;
+                    let now = environment.clock.now() - asked;
+                    took.entry(name.to_owned()).and_modify(|took| *took = now.min(*took)).or_insert(now);
                     unanswered.remove(name);
                     if def.optional {
                         let mut learned = run.learned();
@@ -89,9 +94,27 @@ pub(super) async fn survey(run: &Arc<Run>, environment: &Environment, keys: &[Ar
         }
         run.learned().keys.push(KeyFacts { variable: key.key.variable.clone(), answers });
     }
+    note_slow(run, &took);
     if let (Some(key), true) = (keys.first(), heard) {
         let offered = speaks_http2(run, environment, &key.key).await;
         run.learned().http2 = Some(offered);
+    }
+}
+
+/// Remembers which requests take much longer than the others: quotas are better measured elsewhere.
+fn note_slow(run: &Run, took: &BTreeMap<String, Duration>) {
+    /// What takes no longer is slow nowhere.
+    const SLOW: Duration = Duration::from_secs(1);
+    /// So much longer than the quickest one.
+    const TIMES: u32 = 10;
+    let Some(quickest) = took.values().min() else { return };
+    let slow = |took: &Duration| *took > SLOW.max(*quickest * TIMES);
+    let (slow, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        took.iter().map(|(name, took)| (name.clone(), *took)).partition(|(_, took)| slow(took));
+    let mut others: Vec<Duration> = others.into_values().collect();
+    others.sort_unstable();
+    if !slow.is_empty() {
+        run.note_slow(slow, others[others.len() / 2]);
     }
 }
 
@@ -153,7 +176,7 @@ async fn ask(
                 }
             }
         };
-        let answer = run.trace.record(&outgoing, &message, None, [&key.key.secret]);
+        let answer = run.trace.record(&outgoing, &message, None, [&key.key.secret], Keep::All);
         run.note_latency(answer.done - answer.sent);
         if message.compressed {
             run.learned().compressed = true;

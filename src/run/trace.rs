@@ -18,6 +18,15 @@ const MOST_KEPT: usize = 5;
 /// How many refusals are kept that look different.
 const MOST_LOOKS: usize = 1_000;
 
+/// What is kept of how an answer looked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// All of it.
+    All,
+    /// Of one that lets a request through, its status: of many requests, these are told by their number.
+    Refusals,
+}
+
 /// What holds of all answers of a run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -60,8 +69,9 @@ impl Trace {
         message: &Message,
         refusal: Option<u16>,
         secrets: impl IntoIterator<Item = &'a ApiKey>,
+        keep_of_it: Keep,
     ) -> Answer {
-        let look = look(message);
+        let mut look = look(message);
         let json = look.json().ok();
         let code = json.as_ref().and_then(|json| json.pointer("/error/code")).and_then(|code| code.as_str());
         let said = code == Some(ErrorCode::RateLimited.as_str());
@@ -98,6 +108,9 @@ impl Trace {
             actual: format!("status {}\n{}", look.status, super::judge::excerpt(&look)),
         });
         keep(&mut wide, Rule::NoKeyEchoed, echo, outgoing);
+        if keep_of_it == Keep::Refusals && answer.admitted() {
+            (look.headers, look.body) = (Vec::new(), String::new());
+        }
         let mut looks = locked(&self.looks);
         let lines = || look.lines("retry-after").map(str::to_owned).collect::<Vec<_>>();
         let is_new = message.status == 429
@@ -249,13 +262,26 @@ mod tests {
     }
 
     fn recorded(trace: &Trace, message: &Message) -> Answer {
-        trace.record(&get(), message, None, [])
+        trace.record(&get(), message, None, [], Keep::All)
     }
 
     fn breach(status: u16, body: &str) -> Option<Finding> {
         let look = look(&message(status, "application/json", body));
         let json = look.json().unwrap_or_default();
         code_breach(status, json.pointer("/error/code").and_then(|code| code.as_str()), &look)
+    }
+
+    #[test]
+    fn of_many_that_were_let_in_no_answer_takes_room_for_what_is_its_own() {
+        let trace = Trace::default();
+        let record = |mut message: Message, nth: usize| {
+            message.headers.insert("x-request-id", nth.to_string().parse().unwrap());
+            trace.record(&get(), &message, None, [], Keep::Refusals).look
+        };
+        let let_in: Vec<usize> =
+            (0..3).map(|nth| record(message(200, "application/json", "{}"), nth)).collect();
+        let refused: Vec<usize> = (0..3).map(|nth| record(limited("60"), nth)).collect();
+        assert_eq!((let_in, refused), (vec![0, 0, 0], vec![1, 2, 3]));
     }
 
     #[test]
@@ -287,7 +313,8 @@ mod tests {
     fn a_refusal_is_one_in_whatever_status_once_that_is_known() {
         let trace = Trace::default();
         let of = |status: u16, body: &str, refusal: Option<u16>| {
-            let answer = trace.record(&get(), &message(status, "application/json", body), refusal, []);
+            let answer =
+                trace.record(&get(), &message(status, "application/json", body), refusal, [], Keep::All);
             (answer.limited, answer.admitted())
         };
         let said = r#"{"error":{"code":"RATE_LIMITED"}}"#;
@@ -349,7 +376,7 @@ mod tests {
         let secret = ApiKey::new("ct_live_abcdef123456").unwrap();
         for _ in 0..MOST_KEPT + 2 {
             let echo = message(401, "text/plain", "no such key: abcdef123456");
-            trace.record(&get(), &echo, None, [&secret]);
+            trace.record(&get(), &echo, None, [&secret], Keep::All);
         }
         let breaches = trace.wide().breaches;
         for rule in [Rule::StatusAndCodeAgree, Rule::ErrorsAreJson, Rule::NoKeyEchoed] {

@@ -60,6 +60,10 @@ pub(crate) struct Judged {
     pub(crate) like: BTreeSet<String>,
     /// What could still be settled by playing again.
     pub(crate) doubts: Vec<Doubt>,
+    /// Whether quota was seen to come back bit by bit where it should not.
+    pub(crate) refills: bool,
+    /// How many failures are about no more than what came back meanwhile, if quota does so.
+    pub(crate) refilled: usize,
 }
 
 /// Judges a check by the evidence. `steady` are tiers whose keys nobody else uses.
@@ -137,6 +141,7 @@ struct Readings {
     facts: Vec<String>,
     suspicions: Vec<Suspicion>,
     stale: bool,
+    owns_the_limit: bool,
 }
 
 impl Readings {
@@ -210,7 +215,15 @@ impl Readings {
         if let (Settled::Doubtful { why, .. }, Some(gap)) = (&mut settled, not_again) {
             *why = format!("{why}; {}", gap.why());
         }
-        Self { settled, facts, suspicions, stale }
+        Self { settled, facts, suspicions, stale, owns_the_limit }
+    }
+
+    /// Whether a quota that comes back bit by bit explains all that was admitted beyond it. What a limit is, is told
+    /// otherwise.
+    fn is_refill(&self) -> bool {
+        !self.suspicions.is_empty()
+            && !self.owns_the_limit
+            && self.suspicions.iter().all(limiters::is_no_more_than_a_refill)
     }
 }
 
@@ -241,9 +254,14 @@ impl Judged {
         reading: &Reading,
         plays: &[&Play],
     ) {
+        let is_refill = read.is_refill();
         match read.settled {
             Settled::Held => self.held += 1,
-            Settled::Broken(failures) => self.failures.extend(failures),
+            Settled::Broken(failures) => {
+                self.refills |= matches!(read.suspicions.last(), Some(Suspicion::CameBack { .. }));
+                self.refilled += if is_refill { failures.len() } else { 0 };
+                self.failures.extend(failures);
+            }
             Settled::Blocked(why) => self.blocked.push(why),
             Settled::Lacking(lack, why) => {
                 self.needs.extend(owners(suite, lack));

@@ -100,9 +100,15 @@ fn requests(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo
         Some(status) if other_words => format!("over its limit a key is answered {status}, not 429"),
         // In the same words for every tier: that nothing is limited has one cause.
         _ if endless => "three quotas were admitted within a window, and no end was seen".to_owned(),
-        _ if context.owns_the_limit && limited > 0 && burst.fresh.is_some() => {
-            format!("a key gets {total} requests in a window, not {limit}")
-        }
+        _ if context.owns_the_limit && limited > 0 && burst.fresh.is_some() => match total / limit.max(1) {
+            // In the same words for every tier, for it has one cause.
+            times @ 2.. if total.is_multiple_of(limit) => {
+                format!(
+                    "a key gets {times} quotas in a window, as where {times} instances count for themselves"
+                )
+            }
+            _ => format!("a key gets {total} requests in a window, not {limit}"),
+        },
         _ => format!("of {all} requests {admitted} were admitted and {limited} answered 429"),
     };
     let finding = Finding { what, expected: wanted.told(), actual: seen(burst, admitted, limited, other) };

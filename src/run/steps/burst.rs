@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Names, Step};
+use crate::amounts::time;
 use crate::payload::random_session;
 use crate::run::credentials::counts_against_key;
 use crate::run::estimate::{TOGETHER, Walk};
@@ -251,6 +252,10 @@ impl<'a> Runner<'a> {
         for name in &burst.in_turn_with {
             let def = self.request(name)?;
             if super::super::survey::scope_of(def).is_some_and(|scope| !key.key.scopes.contains(&scope)) {
+                continue;
+            }
+            if let Some(took) = self.run.is_slow(name) {
+                notes.push(format!("{} was left out: it takes {} to answer", **name, time(took)));
                 continue;
             }
             match self.run.learned().offers.get(name.as_str()).copied() {

@@ -123,7 +123,8 @@ impl Runner<'_> {
         let used = before + admitted_first + admitted_second;
         if used < limit || limited == 0 {
             return Err(Gap::Inconclusive(format!(
-                "{used} of {limit} requests were admitted in two halves, so nothing can be told from what comes back"
+                "{used} requests were admitted where the quota of {limit} was used up in two halves, so nothing can be told \
+                 from what comes back"
             )));
         }
         // A clock's minute may have begun between the halves; then the next one is what is seen to come back.

@@ -17,6 +17,7 @@ use crate::run::job::Use;
 use crate::run::keys::KeyState;
 use crate::run::message::{self, Outgoing};
 use crate::run::runner::Runner;
+use crate::run::trace::Keep;
 use crate::scenario::model::Pace;
 
 /// How long the clock of a mock stands still for an answer. A request has got there by then, though its answer may
@@ -122,7 +123,7 @@ impl Runner<'_> {
             };
             let outgoing = &requests[place];
             match outcome {
-                Ok(message) => answers.push(self.record(outgoing, &message, Some(key), 0)),
+                Ok(message) => answers.push(self.record(outgoing, &message, Some(key), 0, Keep::Refusals)),
                 Err(fault) => {
                     key.note_lost(left, back);
                     self.run.note_lost_answer(outgoing, &fault);
