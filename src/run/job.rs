@@ -184,6 +184,11 @@ pub(crate) fn is_measured(case: &Case, name: &str) -> bool {
     name == OWN || case.steps.iter().any(|step| counts_with(steps::of(&step.action)))
 }
 
+/// Whether a case counts any key's quota.
+pub(crate) fn measures(case: &Case) -> bool {
+    case.steps.iter().any(|step| steps::of(&step.action).counts())
+}
+
 /// Whether a case needs no room in the quota before it begins: because it uses its keys up, finds a fresh window of
 /// theirs, begins with a burst whatever is left, or looks back on others and takes whatever is answered.
 pub(crate) fn needs_no_room(case: &Case) -> bool {

@@ -94,6 +94,13 @@ fn requests(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo
     if is_about_sharing(context) && burst.had_as_much_as_another(&context.play.seen) {
         return Outcome::Held;
     }
+    if burst.fresh == Some(Fresh::Next)
+        && burst.spent.0 + admitted == 0
+        && limited > 0
+        && !context.owns_the_limit
+    {
+        return Outcome::Blocked(format!("the promise to {} was not kept, so no window began", key.variable));
+    }
     let total = burst.spent.0 + admitted;
     let endless = limited == 0 && admitted == all && total >= MOST_QUOTAS * limit;
     let what = match refused_otherwise(burst) {
@@ -300,11 +307,11 @@ pub(super) fn suspicion_of(context: &Context<'_>, burst: &Burst, key: &KeyInfo) 
     if burst.batches.iter().any(|events| *events > 1) || total == limit {
         return None;
     }
-    Some(if total > limit {
-        Suspicion::TooMany { admitted: total, limit, span: (burst.since, burst.to) }
-    } else {
-        too_few(context, burst, key, limit - total)
-    })
+    if total > limit {
+        return Some(Suspicion::TooMany { admitted: total, limit, span: (burst.since, burst.to) });
+    }
+    // What goes wrong where some are under way at once says nothing of the quota.
+    (burst.in_flight <= 1).then(|| too_few(context, burst, key, limit - total))
 }
 
 fn seen(burst: &Burst, admitted: u32, limited: u32, other: u32) -> String {

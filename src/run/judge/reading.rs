@@ -10,6 +10,7 @@ use super::{Finding, counts};
 use crate::contract::{Limits, Tier};
 use crate::report::Failure;
 use crate::run::evidence::{Answer, Burst, Evidence, Gap, KeyInfo, Look, Observation, Play, Sent};
+use crate::run::job;
 use crate::run::limiters::Suspicion;
 use crate::run::render;
 use crate::scenario::Suite;
@@ -179,7 +180,9 @@ pub(super) fn read(context: &mut Context<'_>, bodies: &mut FirstBodies) -> (Outc
     let measured_out =
         |key: &KeyInfo| key.limits == context.evidence.learned.limits(key.tier, key.documented);
     let doubtful = matches!(outcome, Outcome::Broken(_) | Outcome::Suspect(..));
-    if doubtful && !context.owns_the_limit && !context.play.keys.values().all(measured_out) {
+    let is_measured = |name: &str| job::measures(context.case) && job::is_measured(context.case, name);
+    let mut measured = context.play.keys.iter().filter(|(name, _)| is_measured(name));
+    if doubtful && !context.owns_the_limit && !measured.all(|(_, key)| measured_out(key)) {
         outcome = Outcome::Stale;
     }
     (outcome, facts)
