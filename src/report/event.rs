@@ -306,6 +306,23 @@ pub struct Failure {
     pub exchange: Option<Exchange>,
     /// A command that sends the request again, with a variable for the key.
     pub curl: Option<String>,
+    /// Which way it errs.
+    #[serde(skip)]
+    pub(crate) way: Way,
+}
+
+/// Which way a failure errs, by which it is told what may explain it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Neither, or it does not matter.
+    #[default]
+    Other,
+    /// Somebody was let in who has no business there.
+    Opens,
+    /// Somebody was let in who was over a limit.
+    LetsIn,
+    /// Somebody was refused, or not answered, who was to be let in.
+    Refuses,
 }
 
 /// One thing that is wrong with the deployment, named by one check.

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::event::{CheckResult, Event, Exchange, Failure, RunInfo, RunSummary, Verdict};
+use super::event::{CheckResult, Event, Exchange, Failure, RunInfo, RunSummary, Verdict, Way};
 use super::{ExitCode, Redactor, Reporter, Reports};
 use crate::contract::ApiKey;
 use crate::scenario::model::Level;
@@ -45,6 +45,7 @@ fn failed() -> CheckResult {
         facts: vec!["the answer came 3 ms after the request".to_owned()],
         exchange: Some(exchange()),
         curl: Some("curl -i 'http://127.0.0.1:8080/api/v1/sessions?api_key='\"$TRENCHCHECK_KEY\"".to_owned()),
+        way: Way::Other,
     };
     CheckResult {
         failures: vec![failure("name=api_key"), failure("name=token")],
@@ -75,6 +76,7 @@ fn noted() -> CheckResult {
             facts: Vec::new(),
             exchange: None,
             curl: None,
+            way: Way::Other,
         }],
         ..result("limit.message-agrees", Level::Should, Verdict::Advisory)
     }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Options;
 use super::judge::Judged;
 use crate::contract::Scope;
-use crate::report::{Cause, CheckResult, Failure, KnownDeviation, Verdict, plays_again};
+use crate::report::{Cause, CheckResult, Failure, KnownDeviation, Verdict, Way, plays_again};
 use crate::scenario::Suite;
 use crate::scenario::model::Level;
 
@@ -83,10 +83,9 @@ impl<'a> Search<'a> {
             let needed = || {
                 self.needed(judged, seen).find(|(_, needed)| {
                     needed.failures.is_empty()
-                        || needed
-                            .failures
-                            .iter()
-                            .any(|other| are_of_one_case(failure, other) && (!opens(failure) || opens(other)))
+                        || needed.failures.iter().any(|other| {
+                            are_of_one_case(failure, other) && may_explain(other.way, failure.way)
+                        })
                 })
             };
             alike.or_else(needed).and_then(|(id, _)| self.root(id, &mut seen.clone()))
@@ -132,10 +131,14 @@ fn is_said_of_both(one: &str, other: &str) -> bool {
     of_any_scope(one) == of_any_scope(other)
 }
 
-/// Whether somebody was let in who was to be refused: no refusal in other words explains that.
-fn opens(failure: &Failure) -> bool {
-    ["status 401", "status 403"].iter().any(|refusal| failure.expected.starts_with(refusal))
-        && failure.actual.starts_with("status 2")
+/// Whether what errs one way may be why something else errs another way: no refusal lets anybody in, and no refusal in
+/// other words opens a door.
+fn may_explain(one: Way, other: Way) -> bool {
+    match other {
+        Way::Opens => one == Way::Opens,
+        Way::LetsIn => one != Way::Refuses,
+        Way::Refuses | Way::Other => true,
+    }
 }
 
 /// Whether two failures may be of one case: where their tables share a variable, it has the same value in both.
@@ -175,6 +178,7 @@ fn cause(suite: &Suite, judged: &Judged, options: &Options, again: &str) -> Caus
         facts: Vec::new(),
         exchange: None,
         curl: None,
+        way: Way::Other,
     });
     Cause {
         check: check.id.clone(),
@@ -274,6 +278,7 @@ mod tests {
             facts: Vec::new(),
             exchange: None,
             curl: None,
+            way: Way::Other,
         }]
     }
 

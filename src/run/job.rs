@@ -10,9 +10,10 @@ use super::limiters;
 use super::runner::Attempt;
 use super::steps::revoke::CANNOT_REVOKE;
 use super::steps::{self, Step};
+use crate::contract::Tier;
 use crate::deployment::{Role, TargetInfo, welcome};
 use crate::scenario::Suite;
-use crate::scenario::model::{Action, Case, Item};
+use crate::scenario::model::{Action, Case, Fact, Item};
 
 /// How many cases that only send a few requests are played one after the other: a new workspace costs the mock a little,
 /// and a target with slow answers should not be waited for longer than its longest case.
@@ -79,8 +80,8 @@ pub(crate) struct Job {
     pub(crate) last: bool,
     /// Whether it begins by using its key up, so that it had best get one that is used up already.
     pub(crate) uses_up_first: bool,
-    /// Whether it finds out if keys share a quota, which others wait to know.
-    pub(crate) learns_sharing: bool,
+    /// The tier of whose keys it finds out if they share a quota, which others wait to know.
+    pub(crate) learns_sharing: Option<Tier>,
     /// How long it is likely to take when it is played alone.
     pub(crate) takes: Duration,
     /// The keys it was planned with, by their places at the allocator.
@@ -91,10 +92,6 @@ impl Job {
     /// A job of these cases.
     pub(crate) fn of(suite: &Suite, cases: Vec<(Place, Attempt)>) -> Self {
         let all = || cases.iter().map(|(place, _)| place.of(suite));
-        let learns = |case: &Case| {
-            let sharing = Some(crate::scenario::model::Fact::Sharing);
-            case.readings.iter().any(|reading| reading.learns == sharing)
-        };
         Self {
             usage: all().map(usage).max().unwrap_or(Use::Shares),
             keys_needed: all().next().map(keys_needed).unwrap_or_default(),
@@ -102,7 +99,7 @@ impl Job {
             counted: all().map(counted).max().unwrap_or(0),
             last: all().any(looks_back),
             uses_up_first: all().next().is_some_and(|case| first_exhaustion(case).is_some()),
-            learns_sharing: all().any(learns),
+            learns_sharing: all().find_map(learns_sharing),
             takes: WINDOW * all().map(weight).max().unwrap_or(0),
             planned: None,
             cases,
@@ -112,6 +109,12 @@ impl Job {
     /// Whether it counts the quota of a key.
     pub(crate) fn measures(&self) -> bool {
         self.keys_needed.iter().any(|need| need.alone)
+    }
+
+    /// Whether it may count the quota of a key of this tier.
+    pub(crate) fn may_measure(&self, tier: Tier) -> bool {
+        let may_be = |role: Role| role.tier().map_or(tier != Tier::Ingestion, |own| own == tier);
+        self.keys_needed.iter().any(|need| need.alone && may_be(need.role))
     }
 
     /// Whether it was planned with this key.
@@ -182,6 +185,13 @@ pub(crate) fn next_to_send(case: &Case, place: usize) -> &str {
 pub(crate) fn is_measured(case: &Case, name: &str) -> bool {
     let counts_with = |step: &dyn Step| step.counts() && step.key() == Some(name);
     name == OWN || case.steps.iter().any(|step| counts_with(steps::of(&step.action)))
+}
+
+/// The tier of whose keys this case finds out if they share a quota. A key of no certain tier counts as Standard.
+pub(crate) fn learns_sharing(case: &Case) -> Option<Tier> {
+    let learns = case.readings.iter().any(|reading| reading.learns == Some(Fact::Sharing));
+    let role = case.key.as_ref().and_then(|role| Role::from_name(role));
+    learns.then(|| role.and_then(Role::tier).unwrap_or(Tier::Standard))
 }
 
 /// Whether a case counts any key's quota.

@@ -55,6 +55,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
 use crate::amounts::count;
+use crate::contract::Tier;
 use crate::deployment::{Envelope, Key, Target, role_variable};
 use crate::report::{Event, KnownDeviation, Redactor};
 use crate::scenario::Suite;
@@ -131,8 +132,8 @@ struct Run {
     latency: AtomicU64,
     burst_gate: burst_gate::BurstGate,
     learned: Mutex<Learned>,
-    /// Whether keys share a quota, once that is known.
-    sharing: watch::Sender<Option<bool>>,
+    /// Of which tiers the keys share a quota, as far as that is known.
+    sharing: watch::Sender<BTreeMap<Tier, bool>>,
     transport: Mutex<Transport>,
 }
 
@@ -184,7 +185,7 @@ impl Run {
             latency: AtomicU64::new(0),
             burst_gate: burst_gate::BurstGate::default(),
             learned: Mutex::default(),
-            sharing: watch::Sender::new(None),
+            sharing: watch::Sender::new(BTreeMap::new()),
             transport: Mutex::default(),
             target,
         })

@@ -199,7 +199,7 @@ fn in_order(suite: &Suite, info: &TargetInfo, keys: &[Key], jobs: &mut [Job], mo
         job.takes =
             costs(suite, job, &mut models, Duration::ZERO).last().map_or(Duration::ZERO, |cost| cost.until);
     }
-    let waits = |job: &Job| (job.last, job.usage != Use::Shares, !job.learns_sharing);
+    let waits = |job: &Job| (job.last, job.usage != Use::Shares, job.learns_sharing.is_none());
     jobs.sort_by_key(|job| (waits(job), std::cmp::Reverse(job.takes)));
     improve(suite, info, keys, jobs, most_busy);
 }
@@ -215,7 +215,7 @@ fn improve(suite: &Suite, info: &TargetInfo, keys: &[Key], jobs: &mut [Job], mos
     };
     let mut best = takes(jobs);
     // The others wait for what is learned of sharing, so that comes first.
-    let can_wait = |job: &Job| job.usage != Use::Shares && !job.learns_sharing;
+    let can_wait = |job: &Job| job.usage != Use::Shares && job.learns_sharing.is_none();
     let first = jobs.iter().position(can_wait).unwrap_or(jobs.len());
     for from in first..jobs.len() {
         for to in first..from {
@@ -280,7 +280,9 @@ fn simulate(
                 }
             }
             // Whether keys share a quota is known as soon as it was asked.
-            schedule.waits_for_sharing &= !job.learns_sharing;
+            if let Some(tier) = job.learns_sharing {
+                schedule.waits_for_sharing.remove(&tier);
+            }
             let place = playing.len() + played.len();
             playing.push(PlannedJob { place, job, keys: leased, from: now, costs });
             continue;

@@ -292,7 +292,9 @@ impl RunState {
             allocator = Some(KeyAllocator::new(keys, &jobs));
         }
         let mut schedule = Schedule::new(jobs, allocator, self.run.options.jobs);
-        schedule.waits_for_sharing &= is_first;
+        if !is_first {
+            schedule.waits_for_sharing.clear();
+        }
         self.drive(&mut schedule).await;
         self.account_for(&wanted);
     }
@@ -387,12 +389,13 @@ impl RunState {
                         pending.iter().for_each(|job| self.give_up(job, &why));
                     }
                 },
-                Ok(()) = sharing.changed(), if schedule.waits_for_sharing => {
-                    schedule.waits_for_sharing = false;
-                    if *sharing.borrow() == Some(true) {
-                        let why = Gap::Blocked("keys share a quota, so what others send is counted, too".to_owned());
-                        let given_up = schedule.give_up(|job| job.measures() && !job.learns_sharing);
-                        given_up.iter().for_each(|job| self.give_up(job, &why));
+                Ok(()) = sharing.changed(), if !schedule.waits_for_sharing.is_empty() => {
+                    let told = sharing.borrow_and_update().clone();
+                    schedule.waits_for_sharing.retain(|tier| !told.contains_key(tier));
+                    for tier in told.into_iter().filter(|(_, shares)| *shares).map(|(tier, _)| tier) {
+                        let why = format!("the {tier} keys share a quota, so what others send is counted, too");
+                        let given_up = schedule.give_up(|job| job.may_measure(tier) && job.learns_sharing.is_none());
+                        given_up.iter().for_each(|job| self.give_up(job, &Gap::Blocked(why.clone())));
                     }
                 }
                 ended = &mut end => match self.more_time(ended) {

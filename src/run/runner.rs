@@ -128,8 +128,12 @@ impl<'a> Runner<'a> {
             if sharing == Some(place) {
                 let short = matches!(seen.last(), Some(Observation::Burst(burst))
                     if burst.limited() > 0 && !burst.had_as_much_as_another(&seen));
-                self.run.learned().sharing = short;
-                self.run.sharing.send_replace(Some(short));
+                if let Some(tier) = super::job::learns_sharing(self.case) {
+                    self.run.sharing.send_modify(|told| {
+                        told.insert(tier, short);
+                        self.run.learned().sharing = told.values().any(|shares| *shares);
+                    });
+                }
             }
         }
         let key = |(name, key): (&String, &Arc<KeyState>)| {

@@ -1,8 +1,11 @@
 //! Which job begins when: one state machine, driven by the real clock (`play`) or by a virtual one
 //! (`plan`).
 
+use std::collections::BTreeSet;
+
 use super::allocator::{Condition, KeyAllocator};
 use super::job::Job;
+use crate::contract::Tier;
 
 /// Jobs to come and those under way.
 #[derive(Debug, Clone)]
@@ -13,15 +16,16 @@ pub(crate) struct Schedule {
     playing: usize,
     busy: usize,
     most_busy: usize,
-    /// Whether others wait until it is known if keys share a quota.
-    pub(crate) waits_for_sharing: bool,
+    /// The tiers of which it is not known yet if their keys share a quota: who measures these waits for that.
+    pub(crate) waits_for_sharing: BTreeSet<Tier>,
 }
 
 impl Schedule {
     /// A schedule of these jobs, the first first as far as what they need is free, with at most so many at once that keep a
     /// processor busy.
     pub(crate) fn new(pending: Vec<Job>, allocator: Option<KeyAllocator>, most_busy: usize) -> Self {
-        let waits_for_sharing = allocator.is_some() && pending.iter().any(|job| job.learns_sharing);
+        let learners = pending.iter().filter(|_| allocator.is_some());
+        let waits_for_sharing = learners.filter_map(|job| job.learns_sharing).collect();
         Self { pending, allocator, playing: 0, busy: 0, most_busy: most_busy.max(1), waits_for_sharing }
     }
 
@@ -36,7 +40,7 @@ impl Schedule {
             let others = self.playing > 0 || self.pending.iter().any(|other| !other.last);
             let held_up = job.last && others
                 || job.keeps_busy() && self.busy >= self.most_busy
-                || self.waits_for_sharing && !job.learns_sharing && job.measures();
+                || self.waits_for_sharing(job);
             if held_up || self.is_overtaking(index) {
                 continue;
             }
@@ -59,6 +63,10 @@ impl Schedule {
         None
     }
 
+    fn waits_for_sharing(&self, job: &Job) -> bool {
+        job.learns_sharing.is_none() && self.waits_for_sharing.iter().any(|tier| job.may_measure(*tier))
+    }
+
     /// Whether a job that was planned with certain keys would begin before another one that was planned to have one of
     /// them earlier.
     fn is_overtaking(&self, index: usize) -> bool {
@@ -70,8 +78,8 @@ impl Schedule {
     pub(crate) fn end(&mut self, job: &Job, keys: &[usize]) {
         self.playing -= 1;
         self.busy -= usize::from(job.keeps_busy());
-        if job.learns_sharing {
-            self.waits_for_sharing = false;
+        if let Some(tier) = job.learns_sharing {
+            self.waits_for_sharing.remove(&tier);
         }
         if let Some(allocator) = &mut self.allocator {
             allocator.release(keys);
@@ -163,7 +171,7 @@ mod tests {
                 assert_eq!(job::keys_needed(place.of(&suite)), job.keys_needed, "{:?}", job.cases);
             }
         }
-        assert!(jobs.iter().any(|job| job.last) && jobs.iter().any(|job| job.learns_sharing));
+        assert!(jobs.iter().any(|job| job.last) && jobs.iter().any(|job| job.learns_sharing.is_some()));
     }
 
     #[test]
@@ -178,7 +186,7 @@ mod tests {
         let keys = vec![key(Role::Standard, 1), key(Role::Standard, 2)];
         let all = vec![first.clone(), second.clone(), third];
         let mut schedule = Schedule::new(all.clone(), Some(KeyAllocator::new(keys, &all)), 9);
-        schedule.waits_for_sharing = false;
+        schedule.waits_for_sharing.clear();
         let places = |job: &Job| job.cases.iter().map(|(place, _)| *place).collect::<Vec<_>>();
         let (begun, leased) = schedule.begin(&|_, _| FRESH).unwrap();
         assert_eq!((places(&begun), &leased[..]), (places(&first), &[0][..]));
@@ -210,7 +218,7 @@ mod tests {
             let keys = keys();
             let allocator = KeyAllocator::new(keys.clone(), &jobs);
             let mut schedule = Schedule::new(jobs, Some(allocator), most_busy);
-            prop_assert!(schedule.waits_for_sharing);
+            prop_assert_eq!(schedule.waits_for_sharing.len(), 3);
             let (mut playing, mut begun): (Vec<(Job, Vec<usize>)>, usize) = (Vec::new(), 0);
             let mut picks = picks.into_iter().cycle();
             loop {
@@ -225,7 +233,7 @@ mod tests {
                             prop_assert!(both.is_none_or(|place| !need.alone && !of(place).alone));
                         }
                     }
-                    prop_assert!(!schedule.waits_for_sharing || job.learns_sharing || !job.measures());
+                    prop_assert!(!schedule.waits_for_sharing(&job));
                     prop_assert!(!job.last || playing.is_empty());
                     playing.push((job, leased));
                     let busy = playing.iter().filter(|(job, _)| job.usage != Use::Waits).count();

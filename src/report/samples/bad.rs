@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{KEY, result};
 use crate::contract::CLAUSES;
-use crate::report::event::{Cause, CheckResult, Event, Exchange, Failure, RunInfo, RunSummary, Verdict};
+use crate::report::event::{Cause, CheckResult, Event, Exchange, Failure, RunInfo, RunSummary, Verdict, Way};
 use crate::report::{ExitCode, could_not_check};
 use crate::scenario::model::Level;
 
@@ -24,6 +24,7 @@ fn failure(case: &str, what: &str, expected: &str, actual: &str) -> Failure {
         facts: vec!["160 requests left within 111 ms".to_owned()],
         exchange: None,
         curl: None,
+        way: Way::Other,
     }
 }
 

@@ -7,6 +7,7 @@ use super::promise::{broken_promise, spread};
 use super::reading::{Context, Lack, Outcome};
 use super::sent::no_promise;
 use super::{Finding, excerpt};
+use crate::report::{Failure, Way};
 use crate::run::clock::Instant;
 use crate::run::evidence::{Answer, Burst, Fresh, KeyInfo, Observation, Paced, Polled};
 use crate::run::keys::WINDOW;
@@ -94,11 +95,7 @@ fn requests(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo
     if is_about_sharing(context) && burst.had_as_much_as_another(&context.play.seen) {
         return Outcome::Held;
     }
-    if burst.fresh == Some(Fresh::Next)
-        && burst.spent.0 + admitted == 0
-        && limited > 0
-        && !context.owns_the_limit
-    {
+    if burst.together && burst.fresh == Some(Fresh::Next) && burst.spent.0 + admitted == 0 && limited > 0 {
         return Outcome::Blocked(format!("the promise to {} was not kept, so no window began", key.variable));
     }
     let total = burst.spent.0 + admitted;
@@ -119,7 +116,11 @@ fn requests(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo
         _ => format!("of {all} requests {admitted} were admitted and {limited} answered 429"),
     };
     let finding = Finding { what, expected: wanted.told(), actual: seen(burst, admitted, limited, other) };
-    let failures = vec![context.failure_of_burst(finding, burst)];
+    let mut failure = context.failure_of_burst(finding, burst);
+    if endless || wanted.admitted.is_some_and(|wanted| admitted > wanted) {
+        failure.way = Way::LetsIn;
+    }
+    let failures = vec![failure];
     if let Some(fault) = burst.faults.first() {
         let what = format!("{} of {all} requests got no answer: {fault}", burst.faults.len());
         return Outcome::Suspect(Suspicion::Noise(what), failures);
@@ -225,6 +226,9 @@ fn events(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo) 
     let mut failure = context.failure_of_burst(finding, burst);
     let batches = format!("{} batches were admitted and {} answered 429", burst.admitted(), burst.limited());
     failure.facts.insert(0, batches);
+    if accepted > most + beyond {
+        failure.way = Way::LetsIn;
+    }
     let failures = vec![failure];
     if let Some(fault) = burst.faults.first() {
         let what = format!("{} requests got no answer: {fault}", burst.faults.len());
@@ -459,7 +463,8 @@ pub(super) fn polled(
     let after = (early.at.1 - found.began).as_secs_f64();
     let too_early = |what: String| {
         let expected = format!("429 for {} s after the {limit} requests of a window", found.over.as_secs());
-        vec![context.failure(Finding { what, expected, actual: "admitted before that".to_owned() })]
+        let finding = Finding { what, expected, actual: "admitted before that".to_owned() };
+        vec![Failure { way: Way::LetsIn, ..context.failure(finding) }]
     };
     if early.whole < limit {
         let what =

@@ -8,7 +8,7 @@ use super::answer::{Rules, judge_answer};
 use super::sent::{no_promise, sent_once};
 use super::{Finding, counts};
 use crate::contract::{Limits, Tier};
-use crate::report::Failure;
+use crate::report::{Failure, Way};
 use crate::run::evidence::{Answer, Burst, Evidence, Gap, KeyInfo, Look, Observation, Play, Sent};
 use crate::run::job;
 use crate::run::limiters::Suspicion;
@@ -130,6 +130,7 @@ impl<'a> Context<'a> {
             facts: Vec::new(),
             exchange: None,
             curl: None,
+            way: Way::Other,
         }
     }
 

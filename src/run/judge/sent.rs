@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::answer::{describe, excerpt, judge_answer};
 use super::reading::{Context, FirstBodies, Lack, Outcome};
 use super::{Finding, pretty};
-use crate::report::Failure;
+use crate::report::{Failure, Way};
 use crate::run::evidence::{Answer, Look, Observation, Sent};
 use crate::run::job::is_about_being_let_in;
 use crate::run::limiters::{NO_PROMISE, Span, Suspicion};
@@ -64,12 +64,14 @@ pub(super) fn sent_once(
             sent.name, answer.status
         ));
     }
+    let way = expect.status.as_ref().map_or(Way::Other, |wanted| way(wanted, answer.status));
     let failures: Vec<Failure> = judgement
         .findings
         .into_iter()
         .map(|finding| {
             let mut failure = context.failure(finding);
             failure.facts = timing(sent, answer);
+            failure.way = way;
             failure.exchange = Some(render::exchange(&sent.request, answer, look));
             failure.curl = Some(sent.request.curl.clone()).filter(|curl| !curl.is_empty());
             failure
@@ -82,6 +84,18 @@ pub(super) fn sent_once(
         };
     }
     suspected(context, expect, sent, answer, failures)
+}
+
+/// Which way an answer errs.
+fn way(wanted: &StatusSet, status: u16) -> Way {
+    let refusal = [StatusPattern::Exact(401), StatusPattern::Exact(403)];
+    match status {
+        _ if wanted.contains(status) => Way::Other,
+        200..=299 if wanted.0.first().is_some_and(|first| refusal.contains(first)) => Way::Opens,
+        200..=299 => Way::LetsIn,
+        400.. if wanted.contains(200) => Way::Refuses,
+        _ => Way::Other,
+    }
 }
 
 /// What follows where a promise was to be seen before this step and there was none.
@@ -182,6 +196,7 @@ fn no_answer(context: &Context<'_>, sent: &Sent, why: &str) -> Outcome {
         false => "a plain request was answered right after it",
     };
     failure.facts.push(beside.to_owned());
+    failure.way = Way::Refuses;
     failure.exchange = Some(render::unanswered(&sent.request, why));
     failure.curl = Some(sent.request.curl.clone()).filter(|curl| !curl.is_empty());
     Outcome::Broken(vec![failure])
