@@ -151,6 +151,9 @@ pub(crate) fn estimate(
         next: OWN,
         cost: Cost::default(),
     };
+    if !is_virtual && !super::job::needs_no_room(case) {
+        walk.make_room();
+    }
     for (place, step) in case.steps.iter().take(steps).enumerate() {
         walk.refused = is_refused(case, place);
         walk.next = super::job::next_to_send(case, place);
@@ -193,6 +196,14 @@ impl Walk<'_> {
             self.requests(name, request, quota.saturating_add(collect.max(1)), None, None, TOGETHER);
         }
         self.requests(name, request, 1, None, None, ALONE);
+    }
+
+    /// Waits until what the case sends fits into what every key has left.
+    fn make_room(&mut self) {
+        let sends = u32::try_from(self.case.steps.len()).unwrap_or(u32::MAX);
+        let without = self.keys.values().filter(|key| !key.has_room(sends, self.now));
+        let there_is = without.filter_map(|key| key.ends(self.now)).max();
+        self.wait_until(there_is.unwrap_or(self.now));
     }
 
     /// Waits, where the moment is still to come.

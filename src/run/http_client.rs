@@ -254,7 +254,7 @@ impl Prepared<'_> {
 
 /// A body as it was meant, and whether it came compressed although nobody had asked for that. What cannot be undone stays
 /// as it came.
-fn decoded(headers: &HeaderMap, body: Bytes) -> (Bytes, bool) {
+pub(super) fn decoded(headers: &HeaderMap, body: Bytes) -> (Bytes, bool) {
     let encoding = headers.get(http::header::CONTENT_ENCODING).and_then(|value| value.to_str().ok());
     let mut plain = Vec::new();
     let read = match encoding.map(str::to_ascii_lowercase).as_deref() {

@@ -1,6 +1,6 @@
 //! A whole run: the survey, every experiment once, those again that left a doubt, and what it all comes to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -361,6 +361,7 @@ impl RunState {
     async fn drive(&mut self, schedule: &mut Schedule) {
         let mut playing: JoinSet<Played> = JoinSet::new();
         let mut sharing = self.run.sharing.subscribe();
+        let apart = schedule.waits_for_sharing.clone();
         let mut end = pin!(early_end(self.interrupted.clone(), self.deadline));
         if self.ended_early.is_none() {
             self.ended_early = end.as_mut().now_or_never();
@@ -374,6 +375,7 @@ impl RunState {
                 joined = playing.join_next() => match joined {
                     None => return,
                     Some(Ok((job, leased, plays))) => {
+                        self.heed_sharing(schedule, &apart);
                         schedule.end(&job, &leased);
                         self.keep(&job, plays);
                         // What left a doubt is played again on keys that no other job was planned with.
@@ -390,13 +392,7 @@ impl RunState {
                     }
                 },
                 Ok(()) = sharing.changed(), if !schedule.waits_for_sharing.is_empty() => {
-                    let told = sharing.borrow_and_update().clone();
-                    schedule.waits_for_sharing.retain(|tier| !told.contains_key(tier));
-                    for tier in told.into_iter().filter(|(_, shares)| *shares).map(|(tier, _)| tier) {
-                        let why = format!("the {tier} keys share a quota, so what others send is counted, too");
-                        let given_up = schedule.give_up(|job| job.may_measure(tier) && job.learns_sharing.is_none());
-                        given_up.iter().for_each(|job| self.give_up(job, &Gap::Blocked(why.clone())));
-                    }
+                    self.heed_sharing(schedule, &apart);
                 }
                 ended = &mut end => match self.more_time(ended) {
                     true => end.set(early_end(self.interrupted.clone(), self.deadline)),
@@ -406,6 +402,24 @@ impl RunState {
             if self.run.options.fail_fast && self.has_failed() {
                 return;
             }
+        }
+    }
+
+    /// Gives up what measures the keys of a tier that turned out to share a quota, or of one of which nothing will be known.
+    /// `apart` are the tiers that are looked at each for itself.
+    fn heed_sharing(&mut self, schedule: &mut Schedule, apart: &BTreeSet<Tier>) {
+        let told = self.run.sharing.borrow().clone();
+        for (shared, shares) in told {
+            if !schedule.waits_for_sharing.remove(&shared) || !shares {
+                continue;
+            }
+            let why = format!("the {shared} keys share a quota, so what others send is counted, too");
+            let in_doubt = |tier: Tier| tier == shared || !apart.contains(&tier);
+            let given_up = schedule.give_up(|job| {
+                job.learns_sharing.is_none()
+                    && Tier::ALL.iter().any(|tier| in_doubt(*tier) && job.may_measure(*tier))
+            });
+            given_up.iter().for_each(|job| self.give_up(job, &Gap::Blocked(why.clone())));
         }
     }
 

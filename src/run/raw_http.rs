@@ -73,12 +73,12 @@ impl Connection {
         let response = sender.send_request(request).await.map_err(fault)?;
         let answered = clock.now();
         let (head, body) = response.into_parts();
-        let body = read(body).await?;
+        let (body, compressed) = super::http_client::decoded(&head.headers, read(body).await?);
         Ok(Answer {
             status: head.status.as_u16(),
             headers: head.headers,
             body,
-            compressed: false,
+            compressed,
             sent,
             answered,
             done: clock.now(),

@@ -40,7 +40,7 @@ impl Schedule {
             let others = self.playing > 0 || self.pending.iter().any(|other| !other.last);
             let held_up = job.last && others
                 || job.keeps_busy() && self.busy >= self.most_busy
-                || self.waits_for_sharing(job);
+                || self.waits_to_hear(job);
             if held_up || self.is_overtaking(index) {
                 continue;
             }
@@ -63,7 +63,7 @@ impl Schedule {
         None
     }
 
-    fn waits_for_sharing(&self, job: &Job) -> bool {
+    fn waits_to_hear(&self, job: &Job) -> bool {
         job.learns_sharing.is_none() && self.waits_for_sharing.iter().any(|tier| job.may_measure(*tier))
     }
 
@@ -233,7 +233,7 @@ mod tests {
                             prop_assert!(both.is_none_or(|place| !need.alone && !of(place).alone));
                         }
                     }
-                    prop_assert!(!schedule.waits_for_sharing(&job));
+                    prop_assert!(!schedule.waits_to_hear(&job));
                     prop_assert!(!job.last || playing.is_empty());
                     playing.push((job, leased));
                     let busy = playing.iter().filter(|(job, _)| job.usage != Use::Waits).count();
