@@ -224,7 +224,7 @@ mod tests {
         Needs   rate.standard, rate.recovers, rate.premium, rate.ingestion
         File    scenarios/limits/rarely-asked.yaml:11
         Reads   rarely-asked, scenarios/limits/rarely-asked.yaml:17
-        Reads   two-windows, scenarios/limits/two-windows.yaml:68
+        Reads   two-windows, scenarios/limits/two-windows.yaml:74
         ");
     }
 

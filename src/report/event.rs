@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::timeline::Timeline;
+use crate::amounts::time;
 use crate::contract::ApiKey;
 use crate::scenario::model::Level;
 
@@ -344,6 +345,16 @@ pub struct Cause {
     pub explains: Vec<String>,
     /// The failure that shows it best.
     pub failure: Failure,
+}
+
+impl Exchange {
+    /// The status and how long it took, or why there is no answer.
+    pub(crate) fn told(&self) -> String {
+        match self.took.is_zero() && self.response_headers.is_empty() {
+            true => self.outcome.clone(),
+            false => format!("{} ({})", self.outcome, time(self.took)),
+        }
+    }
 }
 
 /// A request and its answer, with secrets masked.

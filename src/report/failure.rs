@@ -5,7 +5,7 @@ use similar::{ChangeTag, TextDiff};
 use super::event::{CheckResult, Exchange, Failure, Verdict};
 use super::page::level_word;
 use super::page::{Page, Tone};
-use crate::amounts::{count, time};
+use crate::amounts::count;
 use crate::contract::clause;
 
 /// So many lines of a body are shown.
@@ -108,7 +108,7 @@ pub(super) fn exchange(page: &mut Page, indent: usize, exchange: &Exchange) {
     for (name, value) in &exchange.request_headers {
         page.line(indent, &[(Tone::Dim, &format!("> {name}: {value}"))]);
     }
-    page.line(indent, &[(Tone::Plain, &format!("< {} ({})", exchange.outcome, time(exchange.took)))]);
+    page.line(indent, &[(Tone::Plain, &format!("< {}", exchange.told()))]);
     for (name, value) in &exchange.response_headers {
         page.line(indent, &[(Tone::Dim, &format!("< {name}: {value}"))]);
     }

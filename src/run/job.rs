@@ -195,7 +195,7 @@ pub(crate) fn learns_sharing(case: &Case) -> Option<Tier> {
 }
 
 /// Whether a case counts any key's quota.
-pub(crate) fn measures(case: &Case) -> bool {
+pub(crate) fn counts_a_quota(case: &Case) -> bool {
     case.steps.iter().any(|step| steps::of(&step.action).counts())
 }
 

@@ -48,6 +48,12 @@ impl KeyFacts {
         self.answers.iter().any(|(name, status)| name == request && *status == Some(429))
     }
 
+    /// Whether it was asked with this request, and not let in.
+    pub(crate) fn refuses(&self, request: &str) -> bool {
+        let is_asked = self.answers.iter().any(|(name, status)| name == request && status.is_some());
+        is_asked && !self.admits(request) && !self.was_limited(request)
+    }
+
     /// What it was answered, for people.
     pub(crate) fn told(&self) -> String {
         let one = |(name, status): &(String, Option<u16>)| match status {

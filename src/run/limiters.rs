@@ -147,9 +147,9 @@ pub(crate) fn explain(suspicion: &Suspicion) -> String {
             "part of a quota came back {:.1} s after it began to be spent; a clock's minute may have begun meanwhile",
             (span.1 - span.0).as_secs_f64()
         ),
-        Suspicion::TooFew { missing, .. } => format!(
-            "{missing} of the quota were missing, and another number each time: is somebody else using this key?"
-        ),
+        Suspicion::TooFew { missing, .. } => {
+            format!("{missing} of the quota were missing: is somebody else using this key?")
+        }
         Suspicion::Limited(_) => {
             "the key was over its limit when it should not have been: is somebody else using it?".to_owned()
         }

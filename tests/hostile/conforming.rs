@@ -73,6 +73,7 @@ conforming! {
     dribbles: Dribbles;
     shouts_headers: ShoutsHeaders;
     chunks: Chunks;
+    compresses: Compresses;
     continues: Continues;
     white_space: Spaces;
     closes: Closes;

@@ -1,8 +1,11 @@
 //! Every way in which the conforming targets are odd.
 
+use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use tokio::io::AsyncWriteExt as _;
 
 use crate::api::{Api, Reply};
@@ -23,6 +26,8 @@ pub(crate) enum Oddity {
     ShoutsHeaders,
     /// Bodies in chunks.
     Chunks,
+    /// Bodies compressed, though nobody asks for that.
+    Compresses,
     /// Interim answers before the final one.
     Continues,
     /// White space wherever JSON allows it.
@@ -124,6 +129,15 @@ impl Oddity {
                 connection
                     .write_all(format!("{header}\r\n\r\n{chunks}0\r\nX-Trailer: yes\r\n\r\n").as_bytes())
                     .await
+            }
+            Self::Compresses if head.method != "HEAD" => {
+                let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+                packed.write_all(body.as_bytes())?;
+                let packed = packed.finish()?;
+                let fields = format!("\r\nContent-Encoding: gzip\r\nContent-Length: {}", packed.len());
+                let header = header.replace(&length, &fields);
+                connection.write_all(format!("{header}\r\n\r\n").as_bytes()).await?;
+                connection.write_all(&packed).await
             }
             Self::Dribbles => {
                 for piece in bytes.chunks(3) {

@@ -6,7 +6,7 @@ use super::super::event::{Cause, CheckResult, Exchange, Failure, Verdict};
 use super::super::page::level_word;
 use super::super::page::{COLUMNS, Page, Tone};
 use super::super::results::some;
-use crate::amounts::{count, time};
+use crate::amounts::count;
 use crate::contract::clause;
 
 /// Header fields that carry a credential; the documented one need not be shown.
@@ -181,7 +181,7 @@ fn exchange(page: &mut Page, indent: usize, exchange: &Exchange, cause: &Cause) 
     };
     let fields = exchange.response_headers.iter().filter(|(name, _)| tells(name)).take(FIELDS);
     let fields: Vec<String> = fields.map(|(name, value)| format!("{name}: {value}")).collect();
-    let status = format!("< {} ({})", exchange.outcome, time(exchange.took));
+    let status = format!("< {}", exchange.told());
     let together = [std::slice::from_ref(&status), fields.as_slice()].concat().join("  ");
     if indent + together.chars().count() <= COLUMNS {
         page.wrapped(indent, 1, &[(Tone::Plain, &together)]);

@@ -1,6 +1,6 @@
 //! What all plays of all cases that a check reads come to together.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::counts;
@@ -79,7 +79,10 @@ pub(crate) fn judge(suite: &Suite, evidence: &Evidence, steady: &[Tier], check: 
                 judged.requests += plays.iter().map(|play| play.requests).sum::<u64>();
                 judged.took += plays.iter().map(|play| play.took).sum::<Duration>();
                 if plays.is_empty() {
-                    judged.not_played(suite, evidence, &experiment.name, case);
+                    match broken_so_far(suite, evidence, steady, &experiment.name, case, reading) {
+                        Some(failures) => judged.failures.extend(failures),
+                        None => judged.not_played(suite, evidence, &experiment.name, case),
+                    }
                     continue;
                 }
                 let read = Readings::of(suite, evidence, steady, case, reading, &plays, &mut bodies);
@@ -89,6 +92,36 @@ pub(crate) fn judge(suite: &Suite, evidence: &Evidence, steady: &[Tier], check: 
         }
     }
     judged
+}
+
+/// What is broken of that which holds of every answer, where the case that looks back on all of them was not played: the run
+/// ended early, perhaps, and what was seen until then was seen.
+fn broken_so_far(
+    suite: &Suite,
+    evidence: &Evidence,
+    steady: &[Tier],
+    experiment: &str,
+    case: &Case,
+    reading: &Reading,
+) -> Option<Vec<Failure>> {
+    let gap = evidence.not_played_of(experiment, &case.row)?;
+    let ended_early = matches!(gap, Gap::Inconclusive(_) | Gap::Skipped(_));
+    if !ended_early || reading.items.iter().any(|item| !item.steps.is_empty()) {
+        return None;
+    }
+    let play = Play {
+        experiment: experiment.to_owned(),
+        row: case.row.clone(),
+        silence: None,
+        keys: BTreeMap::new(),
+        seen: Vec::new(),
+        requests: 0,
+        took: Duration::ZERO,
+    };
+    match Readings::of(suite, evidence, steady, case, reading, &[&play], &mut FirstBodies::new()).settled {
+        Settled::Broken(failures) => Some(failures),
+        _ => None,
+    }
 }
 
 /// The plays that came as far as this reading needs them; all, if none did. What proves another check may end earlier.
@@ -325,15 +358,16 @@ fn with_plays(mut failures: Vec<Failure>, plays: usize) -> Vec<Failure> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::learn;
+    use super::super::{Finding, learn};
     use super::*;
     use crate::deployment::Role;
     use crate::run::clock::Instant;
     use crate::run::environment::OWN;
     use crate::run::evidence::{Answer, Burst, Fresh, KeyInfo, NotPlayed};
     use crate::run::learned::Quota;
+    use crate::run::trace::RunWide;
     use crate::scenario::Source;
-    use crate::scenario::model::Action;
+    use crate::scenario::model::{Action, Rule};
 
     /// A check, with the first case it reads.
     struct Bench {
@@ -475,6 +509,25 @@ mod tests {
             let steady = learn(&self.suite, &mut evidence);
             (evidence.learned.requests.get(&Tier::Standard).copied(), steady)
         }
+    }
+
+    #[test]
+    fn what_holds_of_every_answer_is_broken_also_where_the_run_ended_before_it_looked_back() {
+        let bench = bench("auth.no-echo");
+        let seen = |breaches: u64, why: Gap| {
+            let finding = Finding { what: "w".to_owned(), expected: "e".to_owned(), actual: "a".to_owned() };
+            let breaches = (breaches > 0).then(|| (Rule::NoKeyEchoed, (breaches, vec![finding])));
+            let run = RunWide { breaches: breaches.into_iter().collect(), answers: 9, ..RunWide::default() };
+            let experiment = bench.suite.experiments[bench.experiment].name.clone();
+            let not_played = vec![NotPlayed { experiment, row: bench.case().row.clone(), why }];
+            bench.judged(&Evidence { run, not_played, ..Evidence::default() })
+        };
+        let over = || Gap::Inconclusive("the time was over".to_owned());
+        let (sound, broken) = (seen(0, over()), seen(1, over()));
+        assert!(sound.failures.is_empty() && sound.held == 0 && !sound.unsure.is_empty(), "{sound:?}");
+        assert_eq!(broken.failures.len(), 1, "{broken:?}");
+        // Where no key works, its answers are no news.
+        assert!(seen(1, Gap::Blocked("no key opens anything".to_owned())).failures.is_empty());
     }
 
     #[track_caller]

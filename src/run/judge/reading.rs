@@ -181,7 +181,7 @@ pub(super) fn read(context: &mut Context<'_>, bodies: &mut FirstBodies) -> (Outc
     let measured_out =
         |key: &KeyInfo| key.limits == context.evidence.learned.limits(key.tier, key.documented);
     let doubtful = matches!(outcome, Outcome::Broken(_) | Outcome::Suspect(..));
-    let is_measured = |name: &str| job::measures(context.case) && job::is_measured(context.case, name);
+    let is_measured = |name: &str| job::counts_a_quota(context.case) && job::is_measured(context.case, name);
     let mut measured = context.play.keys.iter().filter(|(name, _)| is_measured(name));
     if doubtful && !context.owns_the_limit && !measured.all(|(_, key)| measured_out(key)) {
         outcome = Outcome::Stale;

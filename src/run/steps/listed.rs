@@ -12,6 +12,7 @@ use crate::run::http_client::Connections;
 use crate::run::job::Use;
 use crate::run::request::Recipe;
 use crate::run::runner::{Runner, Session};
+use crate::run::survey;
 use crate::scenario::model::{FindSession, Presence};
 
 /// Pages of the session list that are read, and sessions a page.
@@ -90,8 +91,21 @@ impl Runner<'_> {
         dates: &[(String, String)],
     ) -> Result<bool, Gap> {
         let key = self.key(find.key.as_ref())?;
-        let (name, def) = self.usual_request(find.request.as_ref(), find.key.as_ref())?;
+        let (name, def) = match &find.request {
+            Some(_) => self.usual_request(find.request.as_ref(), find.key.as_ref())?,
+            // The first that a key which may read is granted.
+            None => survey::granted(&self.run.suite.requests, &key.key.scopes)
+                .next()
+                .ok_or_else(|| Gap::Skipped(format!("{} may not read the session list", key.key.variable)))?,
+        };
         self.is_answered(name)?;
+        if let Some(facts) = self.run.facts_of(&key.key).filter(|facts| facts.refuses(name)) {
+            return Err(Gap::NotAdmitted(format!(
+                "the session list does not admit {} ({})",
+                key.key.variable,
+                facts.told()
+            )));
+        }
         for page in 0..MOST_PAGES {
             let mut query = BTreeMap::from([
                 ("limit".to_owned(), PAGE.to_string()),
