@@ -306,16 +306,20 @@ pub(super) fn suspicion_of(context: &Context<'_>, burst: &Burst, key: &KeyInfo) 
     if burst.fresh.is_none() || burst.together || burst.limited() == 0 || !burst.faults.is_empty() {
         return None;
     }
+    // What goes wrong where some are under way at once says nothing of the quota.
+    if burst.in_flight > 1 {
+        return None;
+    }
     let limit = context.limits(key).requests;
     let total = burst.spent.0 + burst.admitted();
     if burst.batches.iter().any(|events| *events > 1) || total == limit {
         return None;
     }
-    if total > limit {
-        return Some(Suspicion::TooMany { admitted: total, limit, span: (burst.since, burst.to) });
-    }
-    // What goes wrong where some are under way at once says nothing of the quota.
-    (burst.in_flight <= 1).then(|| too_few(context, burst, key, limit - total))
+    Some(if total > limit {
+        Suspicion::TooMany { admitted: total, limit, span: (burst.since, burst.to) }
+    } else {
+        too_few(context, burst, key, limit - total)
+    })
 }
 
 fn seen(burst: &Burst, admitted: u32, limited: u32, other: u32) -> String {
