@@ -347,16 +347,6 @@ pub struct Cause {
     pub failure: Failure,
 }
 
-impl Exchange {
-    /// The status and how long it took, or why there is no answer.
-    pub(crate) fn told(&self) -> String {
-        match self.took.is_zero() && self.response_headers.is_empty() {
-            true => self.outcome.clone(),
-            false => format!("{} ({})", self.outcome, time(self.took)),
-        }
-    }
-}
-
 /// A request and its answer, with secrets masked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Exchange {
@@ -374,6 +364,16 @@ pub struct Exchange {
     #[serde(rename = "took_ms", with = "millis")]
     #[schemars(with = "u64")]
     pub took: Duration,
+}
+
+impl Exchange {
+    /// The status and how long it took, or why there is no answer.
+    pub(crate) fn told(&self) -> String {
+        match self.took.is_zero() && self.response_headers.is_empty() {
+            true => self.outcome.clone(),
+            false => format!("{} ({})", self.outcome, time(self.took)),
+        }
+    }
 }
 
 /// The end of a run.

@@ -40,18 +40,22 @@ impl KeyFacts {
 
     /// Whether it was admitted with this request.
     pub(crate) fn admits(&self, request: &str) -> bool {
-        self.answers.iter().any(|(name, status)| name == request && matches!(status, Some(200..=299)))
+        matches!(self.status_of(request), Some(200..=299))
     }
 
     /// Whether it was over its limit when this request was tried.
     pub(crate) fn was_limited(&self, request: &str) -> bool {
-        self.answers.iter().any(|(name, status)| name == request && *status == Some(429))
+        self.status_of(request) == Some(429)
     }
 
     /// Whether it was asked with this request, and not let in.
     pub(crate) fn refuses(&self, request: &str) -> bool {
-        let is_asked = self.answers.iter().any(|(name, status)| name == request && status.is_some());
-        is_asked && !self.admits(request) && !self.was_limited(request)
+        self.status_of(request).is_some() && !self.admits(request) && !self.was_limited(request)
+    }
+
+    /// What this request was answered with, where it was.
+    pub(crate) fn status_of(&self, request: &str) -> Option<u16> {
+        self.answers.iter().find(|(name, _)| name == request)?.1
     }
 
     /// What it was answered, for people.

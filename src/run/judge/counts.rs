@@ -22,6 +22,9 @@ const TOO_LONG: Duration = Duration::from_secs(WINDOW.as_secs() - 1);
 /// How long a counter that weighs in the minute before needs for one more request, at the smallest of the limits.
 const SOON: Duration = Duration::from_secs(2);
 
+/// Why nothing exact can be said where the server fails now and then: the checks of the limits name it.
+const FALTERS: &str = "some requests are answered 5xx";
+
 /// What was expected of a burst, in numbers.
 struct Wanted {
     admitted: Option<u32>,
@@ -235,7 +238,7 @@ fn events(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo) 
         return Outcome::Suspect(Suspicion::Noise(what), failures);
     }
     if accepted <= most + beyond && let_in + burst.faltered() * batch >= least {
-        return Outcome::Lacking(Lack::RequestLimit, "some requests are answered 5xx".to_owned());
+        return Outcome::Lacking(Lack::RequestLimit, FALTERS.to_owned());
     }
     let suspicion = if accepted > most + beyond {
         let admitted = accepted.saturating_add(burst.spent.1);
@@ -380,7 +383,7 @@ pub(super) fn paced(context: &Context<'_>, expect: &Expect, paced: &Paced, key: 
                 suspicion
             }
             None if paced.answers.iter().any(Answer::faltered) => {
-                return Outcome::Lacking(Lack::RequestLimit, "some requests are answered 5xx".to_owned());
+                return Outcome::Lacking(Lack::RequestLimit, FALTERS.to_owned());
             }
             None => {
                 Suspicion::Noise(format!("{} of {count} answers were neither 2xx nor 429", count - admitted))

@@ -135,9 +135,7 @@ fn is_never_let_in(context: &Context<'_>, sent: &Sent, answer: &Answer) -> Optio
     }
     let key = context.key(&sent.key)?;
     let facts = context.evidence.learned.key(&key.variable)?;
-    let refused =
-        facts.answers.iter().any(|(name, status)| *name == sent.name && *status == Some(answer.status));
-    (refused && !facts.admits(&sent.name)).then(|| {
+    (facts.status_of(&sent.name) == Some(answer.status)).then(|| {
         format!("{} is answered {} to {} from the beginning", key.variable, answer.status, sent.name)
     })
 }
