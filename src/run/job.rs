@@ -199,6 +199,11 @@ pub(crate) fn counts_a_quota(case: &Case) -> bool {
     case.steps.iter().any(|step| steps::of(&step.action).counts())
 }
 
+/// Whether a case counts events.
+pub(crate) fn counts_events(case: &Case) -> bool {
+    case.steps.iter().any(|step| matches!(&step.action, Action::Burst(burst) if burst.events.is_some()))
+}
+
 /// Whether a case needs no room in the quota before it begins: because it uses its keys up, finds a fresh window of
 /// theirs, begins with a burst whatever is left, or looks back on others and takes whatever is answered.
 pub(crate) fn needs_no_room(case: &Case) -> bool {

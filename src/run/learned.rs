@@ -99,6 +99,9 @@ pub(crate) struct Learned {
     pub(crate) keys: Vec<KeyFacts>,
     /// The quota of requests by tier, where it is not the documented one.
     pub(crate) requests: BTreeMap<Tier, Quota>,
+    /// The quota of events by tier, where it is not the documented one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) events: BTreeMap<Tier, u32>,
     /// The status of a refusal for want of quota, where that is not 429.
     pub(crate) refusal: Option<u16>,
     /// Whether keys were seen to share a quota.
@@ -128,17 +131,22 @@ impl Learned {
             }
             Quota::Endless => format!("measured: no end to the requests of {tier}"),
         });
-        envelope.into_iter().chain(compressed).chain(measured).collect()
+        let events = self.events.iter().map(|(tier, number)| {
+            format!("measured: {tier} gets {} in a window", count(u64::from(*number), "event"))
+        });
+        envelope.into_iter().chain(compressed).chain(measured).chain(events).collect()
     }
 
     /// The limits of a tier as far as they were measured; `documented` elsewhere. An endless quota stays as documented:
     /// whoever needs its end is blocked by the check that names it.
     pub(crate) fn limits(&self, tier: Option<Tier>, documented: Limits) -> Limits {
         let Some(tier) = tier else { return documented };
-        match self.requests.get(&tier) {
-            Some(Quota::Of(requests)) => Limits { requests: *requests, ..documented },
-            _ => documented,
-        }
+        let requests = match self.requests.get(&tier) {
+            Some(Quota::Of(requests)) => *requests,
+            _ => documented.requests,
+        };
+        let events = documented.events.map(|events| self.events.get(&tier).copied().unwrap_or(events));
+        Limits { requests, events }
     }
 
     /// Whether the requests of a tier have no end.

@@ -457,7 +457,9 @@ impl RunState {
         self.evidence.run = self.run.trace.wide();
         self.evidence.learned = self.run.learned().clone();
         let steady = judge::learn(&self.run.suite, &mut self.evidence);
-        self.run.learned().requests.clone_from(&self.evidence.learned.requests);
+        let mut learned = self.run.learned();
+        learned.requests.clone_from(&self.evidence.learned.requests);
+        learned.events.clone_from(&self.evidence.learned.events);
         steady
     }
 }

@@ -57,6 +57,13 @@ impl RunState {
         self.dead.iter().map(|(_, why)| why.clone()).filter(|why| !is_told(why)).collect()
     }
 
+    /// Whether other keys are admitted with every request that this one was tried with.
+    fn is_to_blame(&self, key: &Key) -> bool {
+        let learned = self.run.learned();
+        let admits = |name: &str| learned.keys.iter().any(|other| other.admits(name));
+        learned.key(&key.variable).is_some_and(|facts| facts.answers.iter().all(|(name, _)| admits(name)))
+    }
+
     pub(super) fn not_played(&self, place: Place, why: Gap) -> NotPlayed {
         let suite = &self.run.suite;
         let experiment = suite.experiments[place.experiment].name.clone();
@@ -64,7 +71,8 @@ impl RunState {
     }
 
     /// Plays the cases that are about being let in, and for which there are only keys that open nothing: they name that.
-    /// Where no key works at all, it is the keys that are to blame, or the base URL, unless the header's spelling is.
+    /// Where no key works at all, it is the keys that are to blame, or the base URL, unless the header's spelling is; and
+    /// where others are let in with all that a key may ask, it is that key.
     pub(super) async fn play_with_dead_keys(&mut self, places: &[NotPlayed]) {
         let Some((environment, keys)) = self.ground.clone() else { return };
         for left in places {
@@ -77,7 +85,8 @@ impl RunState {
                 continue;
             }
             let key = |need: KeyNeed| {
-                let dead = self.dead.iter().find(|(key, _)| need.role.fits(&key.key))?;
+                let fits = |key: &Key| need.role.fits(key) && !self.is_to_blame(key);
+                let dead = self.dead.iter().find(|(key, _)| fits(&key.key))?;
                 Some((need.name, Arc::clone(&dead.0)))
             };
             let bindings: KeyBindings = job::keys_needed(case).into_iter().filter_map(key).collect();

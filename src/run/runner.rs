@@ -60,6 +60,9 @@ pub(crate) struct Runner<'a> {
     pub(super) environment: &'a Environment,
     pub(super) bindings: &'a KeyBindings,
     pub(super) attempt: Attempt,
+    /// The limits by which bursts are measured out, by the variable of the key: what others learn meanwhile is for the next
+    /// play.
+    limits: BTreeMap<String, Limits>,
     /// How many requests were sent.
     pub(super) sent: AtomicU64,
     /// Sessions that `send` gave a name.
@@ -90,7 +93,11 @@ impl<'a> Runner<'a> {
         bindings: &'a KeyBindings,
         attempt: Attempt,
     ) -> Self {
+        let limits = bindings.values().map(|key| {
+            (key.key.variable.clone(), run.learned().limits(key.key.tier, key.limits))
+        });
         Self {
+            limits: limits.collect(),
             run,
             name: &experiment.name,
             case,
@@ -193,7 +200,7 @@ impl<'a> Runner<'a> {
 
     /// The limits by which bursts of this key are measured out.
     pub(super) fn limits(&self, key: &KeyState) -> Limits {
-        self.run.learned().limits(key.key.tier, key.limits)
+        self.limits.get(&key.key.variable).copied().unwrap_or(key.limits)
     }
 
     /// What was spent of the window's quota, and since when.

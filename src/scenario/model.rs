@@ -109,7 +109,7 @@ pub struct Step {
 pub enum Fact {
     /// How many requests a key of this tier is granted in a window.
     Requests,
-    /// That the events of a window have an end.
+    /// How many events a key of this tier is granted in a window, or that they have an end.
     Events,
     /// Whether keys share a quota.
     Sharing,

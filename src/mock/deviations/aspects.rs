@@ -151,6 +151,10 @@ aspects! {
     CountedHttp2: [Counted, Counting],
     /// How events are counted.
     Events: [Ingestion, Window, BothScopes],
+    /// How many events a window holds.
+    EventLimit: [Events],
+    /// What becomes of a batch that is larger than what is left.
+    Straddle: [Events],
     /// What a 429 to a batch looks like.
     Refusal429: [Events, RetryAfterForm, RetryAfterValue, Body429],
     /// What invalid batches cost.

@@ -17,6 +17,12 @@ pub(super) const ENTRIES: &[Entry] = &[
     must("events-limit-one-more", "A window holds 100,001 events.")
         .breaks(&["events.over", "events.never-over"], &[Events])
         .by(|b| b.limits.push(|_, _, limits| quota(limits, |limit| Some(limit + 1)))),
+    must("events-limit-half", "A window holds 50,000 events.")
+        .breaks(&["events.quota"], &[EventLimit])
+        .by(|b| b.limits.push(|_, _, limits| quota(limits, |limit| Some(limit / 2)))),
+    must("events-limit-double", "A window holds 200,000 events.")
+        .breaks(&["events.over"], &[EventLimit])
+        .by(|b| b.limits.push(|_, _, limits| quota(limits, |limit| Some(limit * 2)))),
     must("events-unlimited", "Events are not limited.")
         .breaks(&["events.over", "events.never-over"], &[Events])
         .by(|b| b.limits.push(|_, _, limits| quota(limits, |_| None))),
@@ -60,16 +66,16 @@ pub(super) const ENTRIES: &[Entry] = &[
         .breaks(&["events.quota", "events.counted-singly"], &[Events])
         .by(|b| b.event_cost = |_, events| if events > 500 { u32::MAX } else { events }),
     must("straddle-admitted", "A batch is admitted whole as long as one event is left.")
-        .breaks(&["events.never-over", "events.straddle"], &[Events])
+        .breaks(&["events.never-over", "events.straddle"], &[Straddle])
         .by(|b| b.straddle = Straddle::Admitted),
     should(
         "straddle-partly-accepted",
         "Of a batch across the edge, the events that fit are accepted and the others reported as rejected.",
     )
-    .breaks(&["events.straddle"], &[Events])
+    .breaks(&["events.straddle"], &[Straddle])
     .by(|b| b.straddle = Straddle::PartlyAccepted),
     should("straddle-partly-stored", "Of a batch answered 429, the events that fit are stored and counted.")
-        .breaks(&["events.straddle"], &[Events])
+        .breaks(&["events.straddle"], &[Straddle])
         .by(|b| b.straddle = Straddle::PartlyStored),
     must("events-shared-by-all-keys", "All keys share one count of events.")
         .breaks(&["events.per-key"], &[Events])

@@ -139,6 +139,12 @@ impl Burst {
         self.let_in().map(|(size, _)| size).sum()
     }
 
+    /// How many events the smallest batch held that was told that the key is over its limit.
+    pub(crate) fn smallest_refused(&self) -> Option<u32> {
+        let refused = self.answers.iter().filter(|(_, answer)| answer.limited);
+        refused.filter_map(|(place, _)| self.batches.get(*place).copied()).min()
+    }
+
     /// Whether its window is one that a promise was waited for.
     pub(crate) fn was_promised(&self) -> bool {
         matches!(self.fresh, Some(Fresh::Promise | Fresh::Next))

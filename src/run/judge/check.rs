@@ -691,6 +691,30 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_of_events_is_learned_where_batches_of_all_sizes_agree_on_one_number() {
+        let bench = bench("events.counted-singly");
+        // So many batches are admitted, and then one of these and one of so many events are not.
+        let window = |batch: u32, admitted: usize, last: u32| {
+            let mut burst = burst_of(admitted, 2, (0, 0));
+            burst.batches = vec![batch; admitted + 2];
+            burst.batches[admitted + 1] = last;
+            burst
+        };
+        let learned = |windows: &[Burst]| {
+            let mut evidence = bench.evidence(windows);
+            learn(&bench.suite, &mut evidence);
+            evidence.learned.events.get(&Tier::Ingestion).copied()
+        };
+        let half = window(1_000, 50, 1);
+        assert_eq!(learned(&[half.clone(), window(500, 100, 500)]), Some(50_000));
+        assert_eq!(learned(&[window(500, 100, 500), half.clone()]), Some(50_000));
+        assert_eq!(learned(std::slice::from_ref(&half)), None, "once is no measure");
+        assert_eq!(learned(&[window(1_000, 50, 1_000), window(500, 100, 500)]), None, "it is not exact");
+        assert_eq!(learned(&[half, window(500, 40, 1)]), None, "they are not counted one by one");
+        assert_eq!(learned(&[window(1_000, 100, 1), window(500, 200, 500)]), None, "it is as documented");
+    }
+
+    #[test]
     fn where_the_limiter_slides_what_a_promise_brought_back_is_no_quota() {
         let bench = bench("rate.standard");
         let of = |fresh, admitted, silence| Burst {

@@ -80,6 +80,8 @@ fn requests(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo
         return Outcome::Lacking(Lack::RequestLimit, why.to_owned());
     }
     let other_words = context.owns_the_limit && refused_otherwise(burst).is_some();
+    // Where events ran out, the number of requests is no quota.
+    let counts_events = burst.batches.iter().any(|events| *events > 1);
     if !differs(wanted.admitted, admitted)
         && !differs(wanted.limited, limited)
         && !differs(wanted.other, other)
@@ -107,6 +109,10 @@ fn requests(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo
         Some(status) if other_words => format!("over its limit a key is answered {status}, not 429"),
         // In the same words for every tier: that nothing is limited has one cause.
         _ if endless => "three quotas were admitted within a window, and no end was seen".to_owned(),
+        _ if context.owns_the_limit && limited > 0 && burst.fresh.is_some() && counts_events => {
+            let events = burst.spent.1 + burst.accepted();
+            format!("a key gets {events} events in a window, not {}", limits.events.unwrap_or_default())
+        }
         _ if context.owns_the_limit && limited > 0 && burst.fresh.is_some() => match total / limit.max(1) {
             // In the same words for every tier, for it has one cause.
             times @ 2.. if total.is_multiple_of(limit) => {
@@ -142,8 +148,6 @@ fn requests(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo
     }
     match wanted.admitted {
         Some(wanted) if admitted > wanted && wanted < all => {
-            // Where events ran out, the number of requests is no quota.
-            let counts_events = burst.batches.iter().any(|events| *events > 1);
             let limit = if counts_events { u32::MAX / 2 } else { limit };
             Outcome::Suspect(
                 Suspicion::TooMany { admitted: total, limit, span: (burst.since, burst.to) },
@@ -208,8 +212,7 @@ fn events(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo) 
     let most = wanted.resolve(limit, limit.saturating_sub(burst.spent.1), all);
     let batch = burst.batches.iter().copied().max().unwrap_or(1).max(1);
     // Where whole batches do not add up to it, those may be refused that do not fit into the rest.
-    let refused = burst.answers.iter().filter(|(_, answer)| answer.limited);
-    let smallest = refused.filter_map(|(place, _)| burst.batches.get(*place).copied()).min().unwrap_or(batch);
+    let smallest = burst.smallest_refused().unwrap_or(batch);
     let (least, beyond) = match expect.accepted {
         Some(_) => (most.saturating_sub(smallest.saturating_sub(1)), 0),
         None => (most.saturating_sub(batch), batch),

@@ -9,7 +9,7 @@ use crate::run::learned::{MOST_QUOTAS, Quota};
 use crate::scenario::Suite;
 use crate::scenario::model::Fact;
 
-/// Learns the quotas of tiers from the windows that were measured, and tells the tiers whose windows all showed the same:
+/// Learns the quotas of tiers, of requests and of events, from the windows that were measured, and tells the tiers whose windows all showed the same:
 /// nobody else uses their keys.
 pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Vec<Tier> {
     let mut windows: BTreeMap<Tier, Vec<(u32, bool, u32)>> = BTreeMap::new();
@@ -59,7 +59,42 @@ pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Vec<Tier> {
             }
         }
     }
+    learn_events(evidence);
     steady
+}
+
+/// Learns how many events a window holds, where that is not what is documented and was told exactly: by two windows that
+/// agree, whatever the size of their batches. If they do not, they are not counted one by one, which is another fault.
+fn learn_events(evidence: &mut Evidence) {
+    /// Within these numbers lies what a window holds, by batches of so many events.
+    type Window = (u32, u32, u32);
+    let mut windows: BTreeMap<(Tier, u32), Vec<Window>> = BTreeMap::new();
+    for play in &evidence.plays {
+        for burst in play.seen.iter().filter_map(measured) {
+            let Some(key) = play.keys.get(&burst.key) else { continue };
+            let (Some(tier), Some(documented)) = (key.tier, key.documented.events) else { continue };
+            let batch = burst.batches.iter().copied().max().unwrap_or_default();
+            let requests_ran_out = burst.spent.0 + burst.admitted() >= key.limits.requests;
+            let slides = evidence.learned.slides && !burst.is_rested();
+            if burst.limited() == 0 || batch <= 1 || requests_ran_out || slides {
+                continue;
+            }
+            let (least, smallest) = (burst.spent.1 + burst.accepted(), burst.smallest_refused().unwrap_or(1));
+            windows.entry((tier, documented)).or_default().push((least, least + smallest - 1, batch));
+        }
+    }
+    evidence.learned.events.clear();
+    for ((tier, documented), windows) in windows {
+        let Some((_, _, last)) = windows.last().copied() else { continue };
+        let (alike, others): (Vec<Window>, Vec<Window>) =
+            windows.into_iter().partition(|(_, _, batch)| *batch == last);
+        let seen = alike.iter().rev().take(2).chain(&others);
+        let least = seen.clone().map(|(least, ..)| *least).max().unwrap_or_default();
+        let most = seen.clone().map(|(_, most, _)| *most).min().unwrap_or_default();
+        if least == most && least != documented && seen.count() >= 2 {
+            evidence.learned.events.insert(tier, least);
+        }
+    }
 }
 
 /// A burst that measured a fresh window's requests, one at a time.

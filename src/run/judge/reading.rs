@@ -178,8 +178,11 @@ pub(super) fn read(context: &mut Context<'_>, bodies: &mut FirstBodies) -> (Outc
             }
         }
     }
-    let measured_out =
-        |key: &KeyInfo| key.limits == context.evidence.learned.limits(key.tier, key.documented);
+    let counts_events = job::counts_events(context.case);
+    let measured_out = |key: &KeyInfo| {
+        let learned = context.evidence.learned.limits(key.tier, key.documented);
+        key.limits.requests == learned.requests && (!counts_events || key.limits.events == learned.events)
+    };
     let doubtful = matches!(outcome, Outcome::Broken(_) | Outcome::Suspect(..));
     let is_measured = |name: &str| job::counts_a_quota(context.case) && job::is_measured(context.case, name);
     let mut measured = context.play.keys.iter().filter(|(name, _)| is_measured(name));

@@ -61,7 +61,7 @@ fn check(evidence: &Evidence) -> Result<(), String> {
         Quota::Of(number) => *number,
         Quota::Endless => 0,
     });
-    let own = most.chain(quotas).map(u64::from);
+    let own = most.chain(quotas).chain(evidence.learned.events.values().copied()).map(u64::from);
     match own.chain(evidence.plays.iter().flat_map(numbers)).find(|number| *number > MOST) {
         Some(number) => Err(format!("no run sends or is granted {number} requests or events")),
         None => Ok(()),

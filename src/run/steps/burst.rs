@@ -101,9 +101,14 @@ impl<'a> Runner<'a> {
             let last = seen.answers.iter().map(|(_, answer)| answer).filter(|answer| answer.limited);
             key.promise_only(last.max_by_key(|answer| answer.sent));
             self.on_promise = false;
-            let grows = matches!(burst.count, Some(Amount::Left(plus) | Amount::Limit(plus)) if plus > 0);
-            if grows && seen.fresh.is_some() {
+            let goes_beyond = |amount: Option<Amount>| {
+                matches!(amount, Some(Amount::Left(plus) | Amount::Limit(plus)) if plus > 0)
+            };
+            if goes_beyond(burst.count) && seen.fresh.is_some() {
                 self.seek_the_end(burst, &ways, &key, &mut seen).await?;
+            }
+            if goes_beyond(burst.events) && burst.padding.is_none() && !seen.together && seen.fresh.is_some() {
+                self.seek_the_end_of_events(burst, &ways, &key, &mut seen).await?;
             }
             if seen.fresh.is_some() && self.is_short(&seen, &key) {
                 seen.trickles = self.trickles(&key, ways[0].0, &seen).await?;
@@ -190,6 +195,35 @@ impl<'a> Runner<'a> {
             for (_, answer) in &mut seen.answers {
                 answer.limited |= answer.status == status;
             }
+        }
+        Ok(())
+    }
+
+    /// Goes on where all events of a quota and more were accepted, and where the end is well off the documented one, sends
+    /// smaller batches until it is known to the event.
+    async fn seek_the_end_of_events(
+        &self,
+        burst: &Burst,
+        ways: &[Way<'_>],
+        key: &KeyState,
+        seen: &mut Observation,
+    ) -> Result<(), Gap> {
+        let limits = self.limits(key);
+        let (Some(limit), Some(batch)) = (limits.events, burst.batch) else { return Ok(()) };
+        let accepted = |seen: &Observation| seen.accepted() + seen.spent.1;
+        let go_on = |seen: &Observation| seen.faults.is_empty() && seen.faltered() == 0;
+        while go_on(seen)
+            && seen.admitted() == seen.all()
+            && accepted(seen) < MOST_QUOTAS * limit
+            && seen.admitted() + seen.spent.0 < limits.requests
+        {
+            self.release(burst, ways, key, split(limit, batch), seen).await?;
+        }
+        let is_well_off = accepted(seen).abs_diff(limit) >= batch;
+        let mut smaller = batch.next_power_of_two() / 2;
+        while is_well_off && go_on(seen) && seen.limited() > 0 && smaller > 0 {
+            self.release(burst, ways, key, vec![smaller], seen).await?;
+            smaller /= 2;
         }
         Ok(())
     }
