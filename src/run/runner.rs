@@ -93,9 +93,9 @@ impl<'a> Runner<'a> {
         bindings: &'a KeyBindings,
         attempt: Attempt,
     ) -> Self {
-        let limits = bindings.values().map(|key| {
-            (key.key.variable.clone(), run.learned().limits(key.key.tier, key.limits))
-        });
+        let limits = bindings
+            .values()
+            .map(|key| (key.key.variable.clone(), run.learned().limits(key.key.tier, key.limits)));
         Self {
             limits: limits.collect(),
             run,

@@ -14,16 +14,24 @@ pub(crate) const KEY: &str = "ct_live_standardstandardstandardstandard";
 
 /// A deployment that grants the key so many requests a window.
 pub(crate) async fn deployment(limit: u32, window: Duration) -> Server {
-    serve(limit, window, false).await
+    serve(&[Grant { key: KEY, reads: true, writes: false, limit }], window, false).await
+}
+
+/// A deployment that lets the key read, and another one post.
+pub(crate) async fn for_both_scopes(posts: &'static str) -> Server {
+    let reads = Grant { key: KEY, reads: true, writes: false, limit: 60 };
+    let posts = Grant { key: posts, reads: false, writes: true, limit: 1_000 };
+    serve(&[reads, posts], Duration::from_secs(60), false).await
 }
 
 /// A deployment that lets everybody in.
 pub(crate) async fn open_door() -> Server {
-    serve(u32::MAX, Duration::from_secs(60), true).await
+    let key = Grant { key: KEY, reads: true, writes: false, limit: u32::MAX };
+    serve(&[key], Duration::from_secs(60), true).await
 }
 
-async fn serve(limit: u32, window: Duration, open: bool) -> Server {
-    let api = std::sync::Arc::new(Api::new(&[Grant { key: KEY, reads: true, writes: false, limit }], window));
+async fn serve(grants: &[Grant], window: Duration, open: bool) -> Server {
+    let api = std::sync::Arc::new(Api::new(grants, window));
     Server::start(8_192, move |mut connection| {
         let api = std::sync::Arc::clone(&api);
         async move {

@@ -191,6 +191,7 @@ impl Readings {
         let mut suspicions: Vec<Suspicion> = Vec::new();
         let mut beside: Vec<Suspicion> = Vec::new();
         let mut last = (Outcome::Held, Vec::new());
+        let mut first: Option<Vec<Failure>> = None;
         let mut broken: Option<Vec<Failure>> = None;
         for (number, play) in plays.iter().enumerate() {
             let mut context = Context {
@@ -208,7 +209,10 @@ impl Readings {
             beside.extend(suspicions_beside(&context, reading));
             match &last.0 {
                 Outcome::Broken(failures) => broken = broken.or_else(|| Some(failures.clone())),
-                Outcome::Suspect(suspicion, _) => suspicions.push(suspicion.clone()),
+                Outcome::Suspect(suspicion, failures) => {
+                    suspicions.push(suspicion.clone());
+                    first.get_or_insert_with(|| failures.clone());
+                }
                 _ => {}
             }
         }
@@ -231,7 +235,11 @@ impl Readings {
                 let others: Vec<Suspicion> =
                     suspicions[..suspicions.len() - 1].iter().chain(&beside).cloned().collect();
                 match limiters::weigh(&newest, &others) {
-                    Assessment::Proof => Settled::Broken(with_plays(failures, plays.len())),
+                    // Of plays that show the same, the first one was measured out by the documented limits.
+                    Assessment::Proof => {
+                        let first = first.filter(|first| say_the_same(first, &failures));
+                        Settled::Broken(with_plays(first.unwrap_or(failures), plays.len()))
+                    }
                     Assessment::Explained(fact) => {
                         facts.push(fact);
                         Settled::Held
@@ -345,6 +353,10 @@ fn silence_for(suspicion: &Suspicion, slides: bool) -> Duration {
         _ if slides => LONG_SILENCE,
         _ => SHORT_SILENCE,
     }
+}
+
+fn say_the_same(some: &[Failure], others: &[Failure]) -> bool {
+    some.iter().map(|failure| &failure.what).eq(others.iter().map(|failure| &failure.what))
 }
 
 fn with_plays(mut failures: Vec<Failure>, plays: usize) -> Vec<Failure> {
@@ -614,6 +626,14 @@ mod tests {
         let evidence = bench.evidence(&[short(1, 0, Some(false)), short(2, 3, Some(false))]);
         let steady = judge(&bench.suite, &evidence, &[Tier::Standard], bench.check);
         assert_eq!(steady.failures.len(), 1);
+    }
+
+    #[test]
+    fn what_was_expected_is_told_of_the_play_that_was_measured_out_by_the_page() {
+        let play = |refused, minute| Burst { trickles: Some(false), ..burst_of(20, refused, (minute, 0)) };
+        // The second time it is known that there are only 20.
+        let judged = bench("rate.standard").of(&[play(140, 0), play(30, 3)]);
+        assert_eq!(judged.failures[0].expected, "admitted: 60\nlimited: 100\nother: 0", "{judged:?}");
     }
 
     #[test]

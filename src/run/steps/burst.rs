@@ -101,13 +101,12 @@ impl<'a> Runner<'a> {
             let last = seen.answers.iter().map(|(_, answer)| answer).filter(|answer| answer.limited);
             key.promise_only(last.max_by_key(|answer| answer.sent));
             self.on_promise = false;
-            let goes_beyond = |amount: Option<Amount>| {
-                matches!(amount, Some(Amount::Left(plus) | Amount::Limit(plus)) if plus > 0)
-            };
+            let goes_beyond = |amount: Option<Amount>| matches!(amount, Some(Amount::Left(plus) | Amount::Limit(plus)) if plus > 0);
             if goes_beyond(burst.count) && seen.fresh.is_some() {
                 self.seek_the_end(burst, &ways, &key, &mut seen).await?;
             }
-            if goes_beyond(burst.events) && burst.padding.is_none() && !seen.together && seen.fresh.is_some() {
+            if goes_beyond(burst.events) && burst.padding.is_none() && !seen.together && seen.fresh.is_some()
+            {
                 self.seek_the_end_of_events(burst, &ways, &key, &mut seen).await?;
             }
             if seen.fresh.is_some() && self.is_short(&seen, &key) {
