@@ -19,6 +19,11 @@ pub(crate) const SHORT_SILENCE: Duration = Duration::from_secs(61);
 /// Why nothing follows where a promise was to be had.
 pub(crate) const NO_PROMISE: &str = "no 429 promised anything at that time";
 
+/// Why nothing follows where requests got no answer, in the same words for every check: it has one cause.
+pub(crate) fn unanswered(fault: impl std::fmt::Display) -> String {
+    format!("some requests got no answer, so nothing exact is known: {fault}")
+}
+
 /// From a request leaving to its answer being complete.
 pub(crate) type Span = (Instant, Instant);
 

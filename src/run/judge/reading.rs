@@ -11,7 +11,7 @@ use crate::contract::{Limits, Tier};
 use crate::report::{Failure, Way};
 use crate::run::evidence::{Answer, Burst, Evidence, Gap, KeyInfo, Look, Observation, Play, Sent};
 use crate::run::job;
-use crate::run::limiters::Suspicion;
+use crate::run::limiters::{Suspicion, unanswered};
 use crate::run::render;
 use crate::scenario::Suite;
 use crate::scenario::model::{Action, Case, Expect, Fact, Item, Reading, Rule, Step};
@@ -310,10 +310,7 @@ fn lost_before(context: &Context<'_>, place: usize) -> Option<String> {
         Observation::Burst(burst) if burst.counted => Some(burst),
         _ => None,
     });
-    last.filter(|burst| !burst.faults.is_empty()).map(|burst| {
-        let (lost, all) = (burst.faults.len(), burst.all());
-        format!("{lost} of {all} requests before it got no answer, so the quota may not have been used up")
-    })
+    last.and_then(|burst| burst.faults.first()).map(unanswered)
 }
 
 /// Whether the last burst before this step that used a window's quota met its end.

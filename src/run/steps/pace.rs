@@ -15,6 +15,7 @@ use crate::run::fault::Fault;
 use crate::run::http_client::Connections;
 use crate::run::job::Use;
 use crate::run::keys::KeyState;
+use crate::run::limiters;
 use crate::run::message::{self, Outgoing};
 use crate::run::runner::Runner;
 use crate::run::trace::Keep;
@@ -127,7 +128,7 @@ impl Runner<'_> {
                 Err(fault) => {
                     key.note_lost(left, back);
                     self.run.note_lost_answer(outgoing, &fault);
-                    noise.get_or_insert(format!("a paced request got no answer: {fault}"));
+                    noise.get_or_insert(limiters::unanswered(&fault));
                 }
             }
         }
