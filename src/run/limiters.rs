@@ -20,7 +20,7 @@ pub(crate) const SHORT_SILENCE: Duration = Duration::from_secs(61);
 pub(crate) const NO_PROMISE: &str = "no 429 promised anything at that time";
 
 /// Why nothing follows where requests got no answer, in the same words for every check: it has one cause.
-pub(crate) fn unanswered(fault: impl std::fmt::Display) -> String {
+pub(crate) fn no_answer(fault: impl std::fmt::Display) -> String {
     format!("some requests got no answer, so nothing exact is known: {fault}")
 }
 

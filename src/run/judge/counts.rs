@@ -12,7 +12,7 @@ use crate::run::clock::Instant;
 use crate::run::evidence::{Answer, Burst, Fresh, KeyInfo, Observation, Paced, Polled};
 use crate::run::keys::WINDOW;
 use crate::run::learned::MOST_QUOTAS;
-use crate::run::limiters::{Span, Suspicion, may_refuse, too_slow, unanswered};
+use crate::run::limiters::{Span, Suspicion, may_refuse, no_answer, too_slow};
 use crate::scenario::model::{Expect, Fact};
 use crate::scenario::words::Amount;
 
@@ -131,7 +131,7 @@ fn requests(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo
     }
     let failures = vec![failure];
     if let Some(fault) = burst.faults.first() {
-        return Outcome::Suspect(Suspicion::Noise(unanswered(fault)), failures);
+        return Outcome::Suspect(Suspicion::Noise(no_answer(fault)), failures);
     }
     if other_words || (endless && burst.in_flight == 1) {
         return Outcome::Broken(failures);
@@ -236,7 +236,7 @@ fn events(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo) 
     }
     let failures = vec![failure];
     if let Some(fault) = burst.faults.first() {
-        return Outcome::Suspect(Suspicion::Noise(unanswered(fault)), failures);
+        return Outcome::Suspect(Suspicion::Noise(no_answer(fault)), failures);
     }
     if accepted <= most + beyond && let_in + burst.faltered() * batch >= least {
         return Outcome::Lacking(Lack::RequestLimit, FALTERS.to_owned());

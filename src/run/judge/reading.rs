@@ -11,7 +11,7 @@ use crate::contract::{Limits, Tier};
 use crate::report::{Failure, Way};
 use crate::run::evidence::{Answer, Burst, Evidence, Gap, KeyInfo, Look, Observation, Play, Sent};
 use crate::run::job;
-use crate::run::limiters::{Suspicion, unanswered};
+use crate::run::limiters::{Suspicion, no_answer};
 use crate::run::render;
 use crate::scenario::Suite;
 use crate::scenario::model::{Action, Case, Expect, Fact, Item, Reading, Rule, Step};
@@ -310,7 +310,7 @@ fn lost_before(context: &Context<'_>, place: usize) -> Option<String> {
         Observation::Burst(burst) if burst.counted => Some(burst),
         _ => None,
     });
-    last.and_then(|burst| burst.faults.first()).map(unanswered)
+    last.and_then(|burst| burst.faults.first()).map(no_answer)
 }
 
 /// Whether the last burst before this step that used a window's quota met its end.

@@ -128,7 +128,7 @@ impl Runner<'_> {
                 Err(fault) => {
                     key.note_lost(left, back);
                     self.run.note_lost_answer(outgoing, &fault);
-                    noise.get_or_insert(limiters::unanswered(&fault));
+                    noise.get_or_insert(limiters::no_answer(&fault));
                 }
             }
         }

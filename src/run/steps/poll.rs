@@ -125,7 +125,7 @@ impl Runner<'_> {
         while due < end {
             self.wait_until(due, "the next poll").await?;
             let answer = self.exchange(outgoing, Some(watch.key), Connections::Fresh).await;
-            let answer = answer.map_err(|fault| Gap::Noise(limiters::limiters::unanswered(fault)))?;
+            let answer = answer.map_err(|fault| Gap::Noise(limiters::no_answer(fault)))?;
             if let Some(promise) = promised {
                 found.last = Some((answer.status, promise - answer.sent));
             }
@@ -161,7 +161,7 @@ impl Runner<'_> {
         let (burst, answers) = self.fire(Some(key), requests, &batches, in_flight, Connections::Reused).await;
         key.forget_promise();
         if let Some(fault) = burst.faults.first() {
-            return Err(Gap::Noise(unanswered(fault)));
+            return Err(Gap::Noise(limiters::no_answer(fault)));
         }
         let admitted = answers.iter().filter(|(_, answer)| answer.admitted()).count();
         Ok(u32::try_from(admitted).unwrap_or(u32::MAX))
