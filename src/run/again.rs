@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::causes;
+use super::causes::{self, Search};
 use super::evidence::{Gap, NotPlayed};
 use super::job::{self, Place};
 use super::judge::{self, Judged};
@@ -44,11 +44,10 @@ impl RunState {
 
     /// The cases to play again: those that left a doubt which nothing else explains.
     pub(super) fn doubts(&self, judged: &[Judged]) -> Vec<(Place, Attempt)> {
-        let explained = causes::roots(&self.run.suite, judged, &self.run.options);
+        let search = Search::new(&self.run.suite, judged, &self.run.options);
         let mut again: BTreeMap<Place, Attempt> = BTreeMap::new();
         for judged in judged.iter().filter(|judged| judged.failures.is_empty()) {
-            let explained = explained.contains_key(&self.run.suite.checks[judged.check].id);
-            for doubt in judged.doubts.iter().filter(|doubt| doubt.stale || !explained) {
+            for doubt in judged.doubts.iter().filter(|doubt| doubt.stale || !search.explains(judged, doubt)) {
                 let place = Place { experiment: doubt.experiment, case: doubt.case };
                 let Some(before) = self.may_be_played_again(place) else { continue };
                 let attempt = again.entry(place).or_default();

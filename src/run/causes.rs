@@ -6,11 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Options;
-use super::judge::Judged;
+use super::judge::{Broken, Doubt, Judged};
 use crate::contract::Scope;
 use crate::report::{Cause, CheckResult, Failure, KnownDeviation, Verdict, Way, plays_again};
 use crate::scenario::Suite;
-use crate::scenario::model::Level;
+use crate::scenario::model::{Fact, Level};
 
 /// What the checks of a run come to: a result for each, and what is wrong, each cause once, the gravest first. `again` is the
 /// command line that plays them again.
@@ -20,7 +20,8 @@ pub(crate) fn attribute(
     options: &Options,
     again: &str,
 ) -> (Vec<CheckResult>, Vec<Cause>) {
-    let roots = roots(suite, &judged, options);
+    let judged = beside_unsettled_limits(suite, judged);
+    let roots = Search::new(suite, &judged, options).roots();
     let mut causes: BTreeMap<String, Cause> = BTreeMap::new();
     for judged in judged.iter().filter(|judged| !judged.failures.is_empty()) {
         let check = &suite.checks[judged.check];
@@ -45,50 +46,84 @@ pub(crate) fn attribute(
     (results, causes)
 }
 
-/// The checks that others explain, each with the one that names the cause.
-pub(crate) fn roots(suite: &Suite, judged: &[Judged], options: &Options) -> BTreeMap<String, String> {
-    let by_id = judged.iter().map(|judged| (suite.checks[judged.check].id.as_str(), judged)).collect();
-    let search = Search { by_id, suite, options };
-    let open = search.by_id.iter().filter(|(_, judged)| is_open(judged));
-    let found = open.filter_map(|(id, _)| Some((*id, search.root(id, &mut BTreeSet::new())?)));
-    found.filter(|(id, root)| id != root).map(|(id, root)| (id.to_owned(), root.to_owned())).collect()
+/// Takes back what is refused to a key whose limit could not be told: nobody knows what it was due.
+fn beside_unsettled_limits(suite: &Suite, judged: Vec<Judged>) -> Vec<Judged> {
+    let readings = suite.experiments.iter().flat_map(|one| &one.cases).flat_map(|case| &case.readings);
+    let owners: BTreeSet<usize> = readings
+        .filter(|reading| reading.learns == Some(Fact::Requests))
+        .map(|reading| reading.check)
+        .collect();
+    let unsettled: BTreeMap<String, String> = judged
+        .iter()
+        .filter(|judged| owners.contains(&judged.check) && judged.failures.is_empty())
+        .filter_map(|judged| Some((suite.checks[judged.check].id.clone(), judged.unsure.first()?.clone())))
+        .collect();
+    let settled = |mut judged: Judged| {
+        for Broken { failure, needs } in std::mem::take(&mut judged.failures) {
+            let unsettled = needs.iter().find_map(|need| unsettled.get_key_value(need));
+            match unsettled.filter(|_| !matches!(failure.way, Way::LetsIn | Way::Opens)) {
+                Some((owner, why)) => {
+                    judged.unsure.push(format!("{owner} may be the cause, and is open: {why}"))
+                }
+                None => judged.failures.push(Broken { failure, needs }),
+            }
+        }
+        judged
+    };
+    judged.into_iter().map(settled).collect()
 }
 
 /// The search for causes.
-struct Search<'a> {
+pub(crate) struct Search<'a> {
     by_id: BTreeMap<&'a str, &'a Judged>,
     suite: &'a Suite,
     options: &'a Options,
 }
 
 impl<'a> Search<'a> {
+    pub(crate) fn new(suite: &'a Suite, judged: &'a [Judged], options: &'a Options) -> Self {
+        let by_id = judged.iter().map(|judged| (suite.checks[judged.check].id.as_str(), judged)).collect();
+        Self { by_id, suite, options }
+    }
+
+    /// The checks that others explain, each with the one that names the cause.
+    fn roots(&self) -> BTreeMap<String, String> {
+        let open = self.by_id.iter().filter(|(_, judged)| is_open(judged));
+        let found = open.filter_map(|(id, _)| Some((*id, self.root(id, &mut BTreeSet::new())?)));
+        found.filter(|(id, root)| id != root).map(|(id, root)| (id.to_owned(), root.to_owned())).collect()
+    }
+
+    /// Whether another check names the cause of what a case of this one left open.
+    pub(crate) fn explains(&self, judged: &'a Judged, doubt: &'a Doubt) -> bool {
+        let seen = BTreeSet::from([self.suite.checks[judged.check].id.as_str()]);
+        self.needed(judged, &doubt.needs, &seen)
+            .any(|(id, needed)| self.speaks_of(id, needed, (&doubt.row, Way::Other), &seen).is_some())
+    }
+
     /// The check that names the cause of what `id` came to: itself, where it is broken and no other one explains all of
     /// that.
     fn root(&self, id: &'a str, seen: &mut BTreeSet<&'a str>) -> Option<&'a str> {
         seen.insert(id);
         let judged = self.by_id.get(id)?;
         if judged.failures.is_empty() {
-            return self.needed(judged, seen).find_map(|(need, _)| self.root(need, &mut seen.clone()));
+            return self
+                .needed(judged, &judged.needs, seen)
+                .find_map(|(need, _)| self.root(need, &mut seen.clone()));
         }
         if judged.refilled == judged.failures.len()
             && let Some((id, _)) = self.by_id.iter().find(|(id, other)| other.refills && !seen.contains(*id))
         {
             return self.root(id, &mut seen.clone());
         }
-        let explains = |failure: &Failure| {
+        let explains = |Broken { failure, needs }: &'a Broken| {
             let alike =
                 judged.like.iter().filter_map(|like| self.other(like, judged, seen)).find(|(_, other)| {
-                    other.failures.iter().any(|other| is_said_of_both(&other.what, &failure.what))
+                    other.failures.iter().any(|other| is_said_of_both(&other.failure.what, &failure.what))
                 });
-            let needed = || {
-                self.needed(judged, seen).find(|(_, needed)| {
-                    needed.failures.is_empty()
-                        || needed.failures.iter().any(|other| {
-                            are_of_one_case(failure, other) && may_explain(other.way, failure.way)
-                        })
-                })
-            };
-            alike.or_else(needed).and_then(|(id, _)| self.root(id, &mut seen.clone()))
+            match alike {
+                Some((id, _)) => self.root(id, &mut seen.clone()),
+                None => self.cause_of(judged, needs, (&failure.case, failure.way), seen),
+            }
         };
         let roots: Option<Vec<&str>> = judged.failures.iter().map(explains).collect();
         match roots.and_then(|roots| roots.first().copied()) {
@@ -97,13 +132,45 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The checks that it needs and that are open.
+    /// The check that names the cause of what came of a case: one of those it needs, or what explains that one. What is
+    /// broken is explained by what is broken alone.
+    fn cause_of(
+        &self,
+        judged: &'a Judged,
+        needs: &'a BTreeSet<String>,
+        (case, way): (&str, Way),
+        seen: &BTreeSet<&'a str>,
+    ) -> Option<&'a str> {
+        let broken = |(_, needed): &(&str, &Judged)| !needed.failures.is_empty() && !needed.is_measured;
+        let mut broken = self.needed(judged, needs, seen).filter(broken);
+        broken.find_map(|(id, needed)| self.speaks_of(id, needed, (case, way), seen))
+    }
+
+    /// The check that names the cause of what a needed one came to, where it may be about this case.
+    fn speaks_of(
+        &self,
+        id: &'a str,
+        needed: &'a Judged,
+        (case, way): (&str, Way),
+        seen: &BTreeSet<&'a str>,
+    ) -> Option<&'a str> {
+        let root = self.root(id, &mut seen.clone())?;
+        // What was not judged speaks through that which names why.
+        let speaks = if needed.failures.is_empty() { self.by_id.get(root)? } else { needed };
+        let may_be = |Broken { failure: other, .. }: &Broken| {
+            are_of_one_case(case, &other.case) && may_explain(other.way, way)
+        };
+        speaks.failures.iter().any(may_be).then_some(root)
+    }
+
+    /// Those of the checks that it needs which are open.
     fn needed(
         &self,
         judged: &'a Judged,
+        needs: &'a BTreeSet<String>,
         seen: &BTreeSet<&'a str>,
     ) -> impl Iterator<Item = (&'a str, &'a Judged)> {
-        let open = judged.needs.iter().filter_map(|need| self.other(need, judged, seen));
+        let open = needs.iter().filter_map(|need| self.other(need, judged, seen));
         open.filter(|(need, needed)| {
             !needed.failures.is_empty() || self.root(need, &mut seen.clone()).is_some()
         })
@@ -141,10 +208,10 @@ fn may_explain(one: Way, other: Way) -> bool {
     }
 }
 
-/// Whether two failures may be of one case: where their tables share a variable, it has the same value in both.
-fn are_of_one_case(one: &Failure, other: &Failure) -> bool {
-    let row = |failure: &'_ Failure| -> BTreeMap<String, String> {
-        let pairs = failure.case.split(' ').filter_map(|pair| pair.split_once('='));
+/// Whether two rows may be of one case: where their tables share a variable, it has the same value in both.
+fn are_of_one_case(one: &str, other: &str) -> bool {
+    let row = |case: &str| -> BTreeMap<String, String> {
+        let pairs = case.split(' ').filter_map(|pair| pair.split_once('='));
         pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     };
     let (one, other) = (row(one), row(other));
@@ -167,8 +234,8 @@ fn gates(level: Level, options: &Options) -> bool {
 
 fn cause(suite: &Suite, judged: &Judged, options: &Options, again: &str) -> Cause {
     let check = &suite.checks[judged.check];
-    let shown = judged.failures.iter().find(|failure| failure.exchange.is_some());
-    let failure = shown.or(judged.failures.first()).cloned();
+    let shown = judged.failures.iter().find(|broken| broken.failure.exchange.is_some());
+    let failure = shown.or(judged.failures.first()).map(|broken| broken.failure.clone());
     let failure = failure.unwrap_or_else(|| Failure {
         case: String::new(),
         what: String::new(),
@@ -234,7 +301,7 @@ fn result(suite: &Suite, judged: Judged, root: Option<&Cause>, options: &Options
         verdict: in_the_light_of(known.as_ref(), verdict, &not_played),
         known,
         cases: u32::try_from(cases + usize::from(broken)).unwrap_or(u32::MAX),
-        failures: judged.failures,
+        failures: judged.failures.into_iter().map(|broken| broken.failure).collect(),
         facts,
         not_played,
         requests: judged.requests,
@@ -268,8 +335,8 @@ mod tests {
         suite
     }
 
-    fn broken() -> Vec<Failure> {
-        vec![Failure {
+    fn broken(needs: &[&str]) -> Vec<Broken> {
+        let failure = Failure {
             case: String::new(),
             what: "w".to_owned(),
             expected: String::new(),
@@ -279,7 +346,8 @@ mod tests {
             exchange: None,
             curl: None,
             way: Way::Other,
-        }]
+        };
+        vec![Broken { failure, needs: needs.iter().map(|need| (*need).to_owned()).collect() }]
     }
 
     fn said(word: &str) -> Vec<String> {
@@ -288,7 +356,7 @@ mod tests {
 
     /// A check that is broken, and needs others.
     fn failing(check: usize, needs: &[&str]) -> Judged {
-        Judged { check, failures: broken(), ..passing(check, needs) }
+        Judged { check, failures: broken(needs), ..passing(check, needs) }
     }
 
     fn passing(check: usize, needs: &[&str]) -> Judged {
@@ -318,7 +386,7 @@ mod tests {
         let of = |judged| word(Level::Must, judged, &options);
         let (blocked, skipped) = (said("b"), said("s"));
         let held = passing(0, &[]);
-        assert_eq!(of(Judged { failures: broken(), blocked: blocked.clone(), ..held.clone() }), "fail");
+        assert_eq!(of(Judged { failures: broken(&[]), blocked: blocked.clone(), ..held.clone() }), "fail");
         assert_eq!(of(Judged { blocked, skipped: skipped.clone(), ..held.clone() }), "blocked");
         assert_eq!(of(Judged { unsure: said("u"), ..held.clone() }), "inconclusive");
         assert_eq!(of(Judged { skipped: skipped.clone(), ..held.clone() }), "pass");
@@ -384,10 +452,10 @@ mod tests {
         let explained = ("explained", Some("a"));
         assert_eq!(words, verdicts(&[("fail", None), explained, explained]));
         assert_eq!(causes, [("a".to_owned(), vec!["b".to_owned(), "c".to_owned()])]);
-        // The middle one could not be judged because of the first.
+        // The middle one could not be judged because of the first, and explains nothing that is broken.
         let blocked = Judged { blocked: said("b"), ..passing(1, &["a"]) };
         let (words, _) = attributed(MUSTS, vec![failing(0, &[]), blocked, failing(2, &["b"])], &options);
-        assert_eq!(words, verdicts(&[("fail", None), ("blocked", Some("a")), explained]));
+        assert_eq!(words, verdicts(&[("fail", None), ("blocked", Some("a")), ("fail", None)]));
     }
 
     #[test]
@@ -401,6 +469,52 @@ mod tests {
         let blocked = Judged { blocked: said("b"), ..passing(0, &[]) };
         let (words, _) = attributed(MUSTS, vec![blocked, failing(1, &["a"]), passing(2, &[])], &options);
         assert_eq!(words, verdicts(&[("blocked", None), ("fail", None), ("pass", None)]));
+    }
+
+    #[test]
+    fn what_is_broken_in_one_case_explains_nothing_of_another() {
+        let of = |case: &str| {
+            let with = |mut judged: Judged, case: &str| {
+                case.clone_into(&mut judged.failures[0].failure.case);
+                judged
+            };
+            let judged = vec![with(failing(0, &[]), "tier=standard"), with(failing(1, &["a"]), case)];
+            attributed(MUSTS, judged, &Options::default()).1.len()
+        };
+        assert_eq!((of("tier=standard row=1"), of("tier=premium")), (1, 2));
+    }
+
+    #[test]
+    fn a_measured_number_explains_nothing_that_was_judged_by_it() {
+        let judged = |is_measured| {
+            let judged = vec![Judged { is_measured, ..failing(0, &[]) }, failing(1, &["a"])];
+            attributed(MUSTS, judged, &Options::default()).1.len()
+        };
+        assert_eq!((judged(false), judged(true)), (1, 2));
+    }
+
+    #[test]
+    fn a_failure_is_explained_by_what_its_own_reading_needs() {
+        let judged = |needs: &[&str]| {
+            let mut judged = failing(1, &["a"]);
+            judged.failures = broken(needs);
+            attributed(MUSTS, vec![failing(0, &[]), judged], &Options::default()).1.len()
+        };
+        assert_eq!((judged(&["a"]), judged(&[])), (1, 2));
+    }
+
+    #[test]
+    fn nothing_is_held_against_a_key_whose_limit_could_not_be_told() {
+        let suite = Suite::load(&Source::Builtin).unwrap();
+        let place = |id: &str| suite.checks.iter().position(|check| check.id == id).unwrap();
+        let verdict = |way: Way| {
+            let mut refused = failing(place("rate.bad-keys-drain-nobody"), &["rate.standard"]);
+            refused.failures[0].failure.way = way;
+            let owner = Judged { unsure: said("u"), ..passing(place("rate.standard"), &[]) };
+            let (results, _) = attribute(&suite, vec![owner, refused], &Options::default(), "");
+            results[1].verdict.word()
+        };
+        assert_eq!((verdict(Way::Refuses), verdict(Way::LetsIn)), ("inconclusive", "fail"));
     }
 
     #[test]

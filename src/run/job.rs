@@ -204,6 +204,12 @@ pub(crate) fn counts_events(case: &Case) -> bool {
     case.steps.iter().any(|step| matches!(&step.action, Action::Burst(burst) if burst.events.is_some()))
 }
 
+/// Whether a case measures out requests: where it counts events, what holds of requests does not matter.
+pub(crate) fn counts_requests(case: &Case) -> bool {
+    let of_requests = |action: &Action| matches!(action, Action::Burst(burst) if burst.count.is_some());
+    !counts_events(case) || case.steps.iter().any(|step| of_requests(&step.action))
+}
+
 /// Whether a case needs no room in the quota before it begins: because it uses its keys up, finds a fresh window of
 /// theirs, begins with a burst whatever is left, or looks back on others and takes whatever is answered.
 pub(crate) fn needs_no_room(case: &Case) -> bool {

@@ -201,12 +201,24 @@ impl KeyState {
         !history.used_up && history.spent.is_some_and(little)
     }
 
+    /// Takes note of a request that was let in with this key shown as it should not be: it may have been counted.
+    pub(crate) fn note_let_in(&self, answer: &Answer) {
+        let mut history = self.history();
+        history.last_answer = history.last_answer.max(Some(answer.done));
+        history.last_spent = history.last_spent.max(Some(answer.done));
+        let opened = Spent { since: answer.sent, requests: 0, events: 0, unsure: true };
+        history.spent.get_or_insert(opened).unsure = true;
+    }
+
     /// Takes note of a request that left and got no answer: it may have been counted.
     pub(crate) fn note_lost(&self, sent: Instant, given_up: Instant) {
         let mut history = self.history();
         history.sends.push_back((sent, given_up));
         history.last_answer = history.last_answer.max(Some(given_up));
         history.last_spent = history.last_spent.max(Some(given_up));
+        if let Some(spent) = &mut history.spent {
+            spent.unsure = true;
+        }
     }
 
     /// Remembers that a 429 was among answers whose order is not known.
@@ -451,5 +463,13 @@ mod tests {
         refused.note(&answer(200, 10, None), 0);
         refused.note(&answer(403, 10, None), 0);
         assert!(!refused.hardly_used(at(11)), "nobody knows what the 403 cost");
+        let lost = standard();
+        lost.note(&answer(200, 10, None), 0);
+        lost.note_lost(at(10), at(11));
+        assert!(!lost.hardly_used(at(11)), "nobody knows what the lost one cost");
+        let let_in = standard();
+        let_in.note_let_in(&answer(200, 10, None));
+        assert!(!let_in.hardly_used(at(11)), "nobody knows whether it was counted");
+        assert_eq!(let_in.room_for(60, at(11)), at(11));
     }
 }

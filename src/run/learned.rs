@@ -169,6 +169,12 @@ impl Learned {
         asked().next().is_some() && asked().all(|(_, status)| status.is_none())
     }
 
+    /// Whether every key that was tried with this request got an answer of this status.
+    pub(crate) fn is_always(&self, request: &str, status: u16) -> bool {
+        let mut answers = self.keys.iter().filter_map(|key| key.status_of(request)).peekable();
+        answers.peek().is_some() && answers.all(|answer| answer == status)
+    }
+
     /// What the survey found of a key.
     pub(crate) fn key(&self, variable: &str) -> Option<&KeyFacts> {
         self.keys.iter().find(|key| key.variable == variable)

@@ -19,6 +19,9 @@ pub(crate) const SHORT_SILENCE: Duration = Duration::from_secs(61);
 /// Why nothing follows where a promise was to be had.
 pub(crate) const NO_PROMISE: &str = "no 429 promised anything at that time";
 
+/// Why nothing can be seen of a key that is used up.
+pub(crate) const NOT_HELD: &str = "quota comes back so fast that the key cannot be held used up";
+
 /// Why nothing follows where requests got no answer, in the same words for every check: it has one cause.
 pub(crate) fn no_answer(fault: impl std::fmt::Display) -> String {
     format!("some requests got no answer, so nothing exact is known: {fault}")

@@ -59,6 +59,7 @@ use crate::contract::Tier;
 use crate::deployment::{Envelope, Key, Target, role_variable};
 use crate::report::{Event, KnownDeviation, Redactor};
 use crate::scenario::Suite;
+use crate::scenario::model::RequestDef;
 
 pub use fault::Fault;
 pub use plan::{LeftOut, Plan, plan};
@@ -152,7 +153,9 @@ struct Transport {
     crowded: bool,
     /// Requests that got no answer with a key, and none without one.
     hanging: BTreeSet<String>,
-    /// Requests that take much longer than others, and how long.
+    /// Whether somebody who waited as long as told was refused.
+    breaks_promises: bool,
+    /// Endpoints that take much longer than others, and how long.
     slow: BTreeMap<String, Duration>,
     bursts: u32,
     /// The burst whose requests left over the longest time.
@@ -223,15 +226,21 @@ impl Run {
         self.transport().hanging.insert(request.to_owned());
     }
 
-    /// Remembers slow requests, and how long one takes that is not.
+    /// Remembers slow endpoints, and how long a request takes at one that is not.
     fn note_slow(&self, slow: BTreeMap<String, Duration>, usual: Duration) {
         self.transport().slow = slow;
         self.latency.store(u64::try_from(usual.as_micros()).unwrap_or(u64::MAX).max(100), Ordering::Relaxed);
     }
 
     /// How long this request takes, where others take a fraction of that.
-    fn is_slow(&self, request: &str) -> Option<Duration> {
-        self.transport().slow.get(request).copied()
+    fn is_slow(&self, request: &RequestDef) -> Option<Duration> {
+        let endpoint = request.endpoint.as_ref()?;
+        self.transport().slow.get(endpoint.as_str()).copied()
+    }
+
+    /// How long this request takes, with the patience for its body where answers get lost.
+    fn latency_of(&self, request: &RequestDef) -> Duration {
+        self.is_slow(request).unwrap_or_default().max(self.usual_latency())
     }
 
     /// How events are written to this target.
@@ -280,6 +289,15 @@ impl Run {
         if outgoing.body.is_some() && matches!(fault, Fault::CutOff(_)) {
             self.transport().loses_answers = true;
         }
+    }
+
+    /// Remembers that a 429 promised something that was not kept: from then on fresh windows are found by silence.
+    fn note_broken_promise(&self) {
+        self.transport().breaks_promises = true;
+    }
+
+    fn breaks_promises(&self) -> bool {
+        self.transport().breaks_promises
     }
 
     /// Remembers that many requests at once wait for each other at this target.

@@ -362,6 +362,7 @@ impl RunState {
         let mut playing: JoinSet<Played> = JoinSet::new();
         let mut sharing = self.run.sharing.subscribe();
         let apart = schedule.waits_for_sharing.clone();
+        let mut slides = self.run.learned().slides;
         let mut end = pin!(early_end(self.interrupted.clone(), self.deadline));
         if self.ended_early.is_none() {
             self.ended_early = end.as_mut().now_or_never();
@@ -378,6 +379,9 @@ impl RunState {
                         self.heed_sharing(schedule, &apart);
                         schedule.end(&job, &leased);
                         self.keep(&job, plays);
+                        if !std::mem::replace(&mut slides, self.run.learned().slides) && slides {
+                            schedule.forget_plan();
+                        }
                         // What left a doubt is played again on keys that no other job was planned with.
                         if job.measures() && self.ground.is_some() {
                             let judged = self.judge();

@@ -134,7 +134,9 @@ impl<'a> Runner<'a> {
             }));
             if sharing == Some(place) {
                 let short = matches!(seen.last(), Some(Observation::Burst(burst))
-                    if burst.limited() > 0 && !burst.had_as_much_as_another(&seen));
+                    if burst.is_refused_from_the_first()
+                        && !burst.had_as_much_as_another(&seen)
+                        && had_their_own(&seen[..place]));
                 if let Some(tier) = super::job::learns_sharing(self.case) {
                     self.run.sharing.send_modify(|told| {
                         told.insert(tier, short);
@@ -265,7 +267,7 @@ impl<'a> Runner<'a> {
         let candidates: Vec<_> = super::survey::granted(requests, &scopes)
             .filter(|(name, _)| facts.as_ref().is_none_or(|facts| may_admit(facts, name)))
             .collect();
-        let quick = candidates.iter().find(|(name, _)| self.run.is_slow(name).is_none());
+        let quick = candidates.iter().find(|(_, def)| self.run.is_slow(def).is_none());
         let found = quick.or_else(|| candidates.first()).copied();
         found.ok_or_else(|| {
             let told = facts.map_or_else(String::new, |facts| facts.told());
@@ -351,6 +353,14 @@ impl<'a> Runner<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether those that were used up had a good part of their quota: else something else than these keys takes it.
+fn had_their_own(seen: &[Observation]) -> bool {
+    seen.iter().all(|seen| match seen {
+        Observation::Burst(burst) => burst.admitted() >= burst.all() / 4,
+        _ => true,
+    })
 }
 
 impl From<TargetError> for Gap {

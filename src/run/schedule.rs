@@ -92,6 +92,13 @@ impl Schedule {
         self.pending.sort_by_key(|job| job.planned.is_none().then_some(std::cmp::Reverse(job.takes)));
     }
 
+    /// Lets every job that did not begin have whichever keys come free, the longest first: windows turned out to take another
+    /// time than was planned.
+    pub(crate) fn forget_plan(&mut self) {
+        self.pending.iter_mut().for_each(|job| job.planned = None);
+        self.pending.sort_by_key(|job| std::cmp::Reverse(job.takes));
+    }
+
     /// Gives up the jobs that did not begin and that `wanted` is true of.
     pub(crate) fn give_up(&mut self, wanted: impl Fn(&Job) -> bool) -> Vec<Job> {
         let (given_up, kept) = std::mem::take(&mut self.pending).into_iter().partition(|job| wanted(job));

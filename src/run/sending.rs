@@ -13,6 +13,7 @@ use super::message::Outgoing;
 use super::runner::Runner;
 use super::trace::Keep;
 use crate::report::{Event, Exchange};
+use crate::scenario::model::RequestDef;
 
 /// A burst that took so long met a crowded target: the next one goes out with fewer requests at once.
 const CROWDED: Duration = Duration::from_secs(10);
@@ -21,12 +22,12 @@ const CROWDED: Duration = Duration::from_secs(10);
 const LONGEST_BURST: Duration = Duration::from_secs(4);
 
 impl Runner<'_> {
-    /// As few at once as do for `count` requests to be over in some seconds; at most what a step asks for.
-    pub(super) fn in_flight(&self, asked: Option<u32>, count: usize) -> u32 {
+    /// As few at once as do for `count` of these requests to be over in some seconds; at most what a step asks for.
+    pub(super) fn in_flight(&self, asked: Option<u32>, count: usize, request: &RequestDef) -> u32 {
         const MOST: u32 = 64;
         /// A window's quota that takes so long to send, one after the other, leaves time enough to look at the rest.
         const LONGEST_ALONE: Duration = Duration::from_secs(40);
-        let all = self.run.usual_latency() * u32::try_from(count).unwrap_or(u32::MAX);
+        let all = self.run.latency_of(request) * u32::try_from(count).unwrap_or(u32::MAX);
         let patient = self.run.transport().loses_answers;
         // One after the other is meant as far as a window's quota leaves in a few seconds like that.
         let asked = asked.filter(|asked| *asked > 1);

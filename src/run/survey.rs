@@ -69,7 +69,8 @@ pub(super) async fn survey(run: &Arc<Run>, environment: &Environment, keys: &[Ar
                 Ok(status) => {
                     heard = true;
                     let now = environment.clock.now() - asked;
-                    took.entry(name.to_owned()).and_modify(|took| *took = now.min(*took)).or_insert(now);
+                    let endpoint = def.endpoint.as_ref().map_or(name, |endpoint| endpoint.as_str());
+                    took.entry(endpoint.to_owned()).and_modify(|took| *took = now.min(*took)).or_insert(now);
                     unanswered.remove(name);
                     if def.optional {
                         let mut learned = run.learned();
@@ -101,7 +102,7 @@ pub(super) async fn survey(run: &Arc<Run>, environment: &Environment, keys: &[Ar
     }
 }
 
-/// Remembers which requests take much longer than the others: quotas are better measured elsewhere.
+/// Remembers which endpoints take much longer than the others: quotas are better measured elsewhere.
 fn note_slow(run: &Run, took: &BTreeMap<String, Duration>) {
     /// What takes no longer is slow nowhere.
     const SLOW: Duration = Duration::from_secs(1);

@@ -113,6 +113,12 @@ pub enum Fact {
     Events,
     /// Whether keys share a quota.
     Sharing,
+    /// Whether a key that was used up gets a quota again.
+    Recovery,
+    /// Whether a key that was used up stays so until then.
+    Hold,
+    /// Whether who waits as long as told is let in.
+    Promise,
 }
 
 /// What must be true. Of one answer after `send`; of every 429 inside `each_429`; of the counts after `burst` and `pace`.

@@ -252,6 +252,8 @@ pub struct Poll {
     pub every: Span,
     /// For how long since the window began, such as `59s`.
     pub over: Span,
+    /// Where it is events that ran out: what comes back is used up again in batches of so many.
+    pub batch: Option<u32>,
 }
 
 /// Telling limiters apart: half of the quota is used, twenty seconds later the rest, and then it is seen when, and how

@@ -60,7 +60,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         .breaks(&["rate.standard", "rate.premium", "rate.ingestion"], &[Standard, Premium, Ingestion])
         .by(|b| b.rules.push(|rules| rules.leak_every = 20)),
     must("per-connection", "Every connection has the key's limit to itself.")
-        .breaks(&["rate.connections", "rate.concurrent"], &[Status429, Unit])
+        .breaks(&["rate.connections"], &[Status429, Unit])
         .by(|b| b.unit = |context| key_and(context, context.request.connection)),
     must("http2-uncounted", "Requests in HTTP/2 are not counted.")
         .breaks(&["rate.connections"], &[CountedHttp2])
@@ -146,7 +146,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         .also(&["events.window"])
         .by(|b| b.rules.push(|rules| rules.window_ms = 45_000)),
     must("window-90s", "A window lasts 90 seconds.")
-        .breaks(&["rate.recovers", "limit.retry-after-range"], &[RetryAfterValue, Window])
+        .breaks(&["limit.retry-after-range"], &[RetryAfterValue, Window])
         .by(|b| b.rules.push(|rules| rules.window_ms = 90_000)),
     must("token-bucket", "The limit refills all the time, so that a minute holds more than it.")
         .breaks(&["rate.window-length"], &[RetryAfterValue, Standard, Premium, Ingestion, Window])

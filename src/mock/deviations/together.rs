@@ -32,7 +32,7 @@ pub(super) const CONCURRENCY: &[Entry] = &[
         .breaks(&["rate.standard", "rate.premium", "rate.ingestion", "events.over"], &[Unit])
         .by(|b| b.unit = |context| key_and(context, context.ordinal % 2)),
     must("replica-by-connection", "Connections are spread over four replicas, and each counts for itself.")
-        .breaks(&["rate.connections", "rate.concurrent"], &[Status429, Unit])
+        .breaks(&["rate.connections"], &[Status429, Unit])
         .by(|b| b.unit = |context| key_and(context, context.request.connection % 4)),
 ];
 

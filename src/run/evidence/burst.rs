@@ -124,6 +124,13 @@ impl Burst {
         })
     }
 
+    /// Whether one of the first requests was told already that the key is over its limit: who has a quota of its own, of
+    /// whatever size, gets some of it first.
+    pub(crate) fn is_refused_from_the_first(&self) -> bool {
+        const FIRST: usize = 3;
+        self.answers.iter().any(|(place, answer)| *place < FIRST && answer.limited)
+    }
+
     /// How many requests there were.
     pub(crate) fn all(&self) -> u32 {
         u32::try_from(self.answers.len() + self.faults.len()).unwrap_or(u32::MAX)
@@ -143,6 +150,12 @@ impl Burst {
     pub(crate) fn smallest_refused(&self) -> Option<u32> {
         let refused = self.answers.iter().filter(|(_, answer)| answer.limited);
         refused.filter_map(|(place, _)| self.batches.get(*place).copied()).min()
+    }
+
+    /// How many events the window holds by what was accepted: at least, and at the most where a batch of so many was refused.
+    pub(crate) fn told_of_events(&self) -> (u32, u32) {
+        let least = self.spent.1 + self.accepted();
+        (least, least + self.smallest_refused().unwrap_or(1) - 1)
     }
 
     /// Whether its window is one that a promise was waited for.

@@ -84,6 +84,8 @@ pub(crate) enum Gap {
     Noise(String),
     /// The key was never limited.
     NeverLimited(String),
+    /// Quota came back so fast that the key could not be held used up.
+    NotHeld(String),
 }
 
 impl Gap {
@@ -94,7 +96,8 @@ impl Gap {
         | Self::Skipped(why)
         | Self::Inconclusive(why)
         | Self::Noise(why)
-        | Self::NeverLimited(why)) = self;
+        | Self::NeverLimited(why)
+        | Self::NotHeld(why)) = self;
         why
     }
 }

@@ -23,6 +23,10 @@ pub(crate) struct Doubt {
     pub(crate) experiment: usize,
     /// The case, by its place in the experiment.
     pub(crate) case: usize,
+    /// The row of the case.
+    pub(crate) row: String,
+    /// The checks that may name the cause.
+    pub(crate) needs: BTreeSet<String>,
     /// How long keys have to be silent before windows.
     pub(crate) silence: Duration,
     /// What was suspicious.
@@ -33,13 +37,22 @@ pub(crate) struct Doubt {
     pub(crate) stale: bool,
 }
 
+/// A broken promise, and the checks that may name its cause: those that the reading needs which found it.
+#[derive(Debug, Clone)]
+pub(crate) struct Broken {
+    /// What is broken.
+    pub(crate) failure: Failure,
+    /// The checks.
+    pub(crate) needs: BTreeSet<String>,
+}
+
 /// What a check came to, as far as it can be told from what was seen.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Judged {
     /// The check, by its place in the suite.
     pub(crate) check: usize,
     /// What is broken.
-    pub(crate) failures: Vec<Failure>,
+    pub(crate) failures: Vec<Broken>,
     /// Why cases could not be judged, because of the deployment.
     pub(crate) blocked: Vec<String>,
     /// Why nothing followed from others.
@@ -62,6 +75,8 @@ pub(crate) struct Judged {
     pub(crate) doubts: Vec<Doubt>,
     /// Whether quota was seen to come back bit by bit where it should not.
     pub(crate) refills: bool,
+    /// Whether it is a number of events that was measured, and by which all others were judged.
+    pub(crate) is_measured: bool,
     /// How many failures are about no more than what came back meanwhile, if quota does so.
     pub(crate) refilled: usize,
 }
@@ -80,13 +95,15 @@ pub(crate) fn judge(suite: &Suite, evidence: &Evidence, steady: &[Tier], check: 
                 judged.took += plays.iter().map(|play| play.took).sum::<Duration>();
                 if plays.is_empty() {
                     match broken_so_far(suite, evidence, steady, &experiment.name, case, reading) {
-                        Some(failures) => judged.failures.extend(failures),
+                        Some(failures) => judged.broken(failures, reading),
                         None => judged.not_played(suite, evidence, &experiment.name, case),
                     }
                     continue;
                 }
                 let read = Readings::of(suite, evidence, steady, case, reading, &plays, &mut bodies);
                 judged.facts.extend(read.facts.iter().cloned());
+                judged.is_measured |=
+                    reading.learns == Some(Fact::Events) && !evidence.learned.events.is_empty();
                 judged.settle(suite, read, (place, number), case, reading, &plays);
             }
         }
@@ -143,11 +160,7 @@ fn owners(suite: &Suite, lack: Lack) -> impl Iterator<Item = String> {
     let cases = suite.experiments.iter().flat_map(|experiment| &experiment.cases);
     let owners = cases.flat_map(move |case| {
         let let_in = lack == Lack::Admission && is_about_being_let_in(case);
-        case.readings.iter().filter(move |reading| {
-            let_in
-                || lack == Lack::RequestLimit && reading.learns == Some(Fact::Requests)
-                || lack == Lack::EventLimit && reading.learns == Some(Fact::Events)
-        })
+        case.readings.iter().filter(move |reading| let_in || lack.is_named_by(reading.learns))
     });
     owners.map(|reading| suite.checks[reading.check].id.clone())
 }
@@ -213,6 +226,7 @@ impl Readings {
                     suspicions.push(suspicion.clone());
                     first.get_or_insert_with(|| failures.clone());
                 }
+                Outcome::MetNoWindow(suspicion, ..) => suspicions.push(suspicion.clone()),
                 _ => {}
             }
         }
@@ -232,24 +246,14 @@ impl Readings {
                     .to_owned(),
             },
             (None, Outcome::Suspect(newest, failures)) => {
-                let others: Vec<Suspicion> =
-                    suspicions[..suspicions.len() - 1].iter().chain(&beside).cloned().collect();
-                match limiters::weigh(&newest, &others) {
+                weighed(&newest, &suspicions, &beside, evidence, &mut facts, || {
                     // Of plays that show the same, the first one was measured out by the documented limits.
-                    Assessment::Proof => {
-                        let first = first.filter(|first| say_the_same(first, &failures));
-                        Settled::Broken(with_plays(first.unwrap_or(failures), plays.len()))
-                    }
-                    Assessment::Explained(fact) => {
-                        facts.push(fact);
-                        Settled::Held
-                    }
-                    Assessment::Doubt => {
-                        let silence = silence_for(&newest, evidence.learned.slides);
-                        let once_more = matches!(newest, Suspicion::CameBack { rested: true, .. });
-                        Settled::Doubtful { silence, once_more, why: limiters::explain(&newest) }
-                    }
-                }
+                    let first = first.filter(|first| say_the_same(first, &failures));
+                    Settled::Broken(with_plays(first.unwrap_or(failures), plays.len()))
+                })
+            }
+            (None, Outcome::MetNoWindow(newest, lack, why)) => {
+                weighed(&newest, &suspicions, &beside, evidence, &mut facts, || Settled::Lacking(lack, why))
             }
         };
         let not_again = plays.first().and_then(|play| evidence.not_played_of(&play.experiment, &play.row));
@@ -269,6 +273,11 @@ impl Readings {
 }
 
 impl Judged {
+    fn broken(&mut self, failures: Vec<Failure>, reading: &Reading) {
+        let needs: BTreeSet<String> = reading.needs.iter().cloned().collect();
+        self.failures.extend(failures.into_iter().map(|failure| Broken { failure, needs: needs.clone() }));
+    }
+
     fn not_played(&mut self, suite: &Suite, evidence: &Evidence, experiment: &str, case: &Case) {
         if evidence.learned.sharing {
             let readings =
@@ -277,7 +286,7 @@ impl Judged {
             self.needs.extend(owners.map(|owner| suite.checks[owner.check].id.clone()));
         }
         match evidence.not_played_of(experiment, &case.row) {
-            Some(Gap::Blocked(why) | Gap::NotAdmitted(why) | Gap::NeverLimited(why)) => {
+            Some(Gap::Blocked(why) | Gap::NotAdmitted(why) | Gap::NeverLimited(why) | Gap::NotHeld(why)) => {
                 self.blocked.push(why.clone());
             }
             Some(Gap::Inconclusive(why) | Gap::Noise(why)) => self.unsure.push(why.clone()),
@@ -301,7 +310,7 @@ impl Judged {
             Settled::Broken(failures) => {
                 self.refills |= matches!(read.suspicions.last(), Some(Suspicion::CameBack { .. }));
                 self.refilled += if is_refill { failures.len() } else { 0 };
-                self.failures.extend(failures);
+                self.broken(failures, reading);
             }
             Settled::Blocked(why) => self.blocked.push(why),
             Settled::Lacking(lack, why) => {
@@ -314,12 +323,14 @@ impl Judged {
                 self.unsure.push(why);
                 let longest = plays.iter().filter_map(|play| play.silence).max().unwrap_or_default();
                 let worth_it = plays.len() < MOST_PLAYS
-                    || (plays.len() == MOST_PLAYS && (longest < silence || once_more));
+                    || (plays.len() == MOST_PLAYS && (longest < silence || once_more || read.stale));
                 if worth_it {
                     let last = reading.items.iter().flat_map(|item| &item.steps).max();
                     self.doubts.push(Doubt {
                         experiment,
                         case: number,
+                        row: told_row(case),
+                        needs: reading.needs.iter().cloned().collect(),
                         silence,
                         suspicions: read.suspicions,
                         stale: read.stale,
@@ -345,6 +356,12 @@ fn suspicions_beside(context: &Context<'_>, reading: &Reading) -> Vec<Suspicion>
         .collect()
 }
 
+/// The row of a case, as failures tell it.
+pub(super) fn told_row(case: &Case) -> String {
+    let row: Vec<String> = case.row.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    row.join(" ")
+}
+
 /// How long a key has to be silent for the next play to settle a suspicion.
 fn silence_for(suspicion: &Suspicion, slides: bool) -> Duration {
     match suspicion {
@@ -352,6 +369,30 @@ fn silence_for(suspicion: &Suspicion, slides: bool) -> Duration {
         Suspicion::CameBack { .. } | Suspicion::Limited(_) | Suspicion::TooFew { .. } => LONG_SILENCE,
         _ if slides => LONG_SILENCE,
         _ => SHORT_SILENCE,
+    }
+}
+
+/// What a suspicion comes to beside others: what is `proven`, or a doubt.
+fn weighed(
+    newest: &Suspicion,
+    suspicions: &[Suspicion],
+    beside: &[Suspicion],
+    evidence: &Evidence,
+    facts: &mut Vec<String>,
+    proven: impl FnOnce() -> Settled,
+) -> Settled {
+    let others: Vec<Suspicion> = suspicions[..suspicions.len() - 1].iter().chain(beside).cloned().collect();
+    match limiters::weigh(newest, &others) {
+        Assessment::Proof => proven(),
+        Assessment::Explained(fact) => {
+            facts.push(fact);
+            Settled::Held
+        }
+        Assessment::Doubt => {
+            let silence = silence_for(newest, evidence.learned.slides);
+            let once_more = matches!(newest, Suspicion::CameBack { rested: true, .. });
+            Settled::Doubtful { silence, once_more, why: limiters::explain(newest) }
+        }
     }
 }
 
@@ -578,7 +619,7 @@ mod tests {
         assert_eq!(doubt.suspicions.len(), 1);
         let again = bench.of(&[burst_of(61, 99, (0, 0)), burst_of(61, 99, (3, 20))]);
         assert_eq!(again.failures.len(), 1, "{again:?}");
-        assert!(again.failures[0].what.contains("61 requests"), "{:?}", again.failures);
+        assert!(again.failures[0].failure.what.contains("61 requests"), "{:?}", again.failures);
         assert!(again.doubts.is_empty());
         // The same instant of the minute, so the same reset may have lain in both.
         let meeting = bench.of(&[burst_of(61, 99, (0, 0)), burst_of(61, 99, (3, 0))]);
@@ -602,7 +643,7 @@ mod tests {
         let bench = bench("rate.standard");
         assert_eq!(bench.of(&[burst_of(121, 39, (0, 0))]).failures.len(), 1);
         let endless = bench.of(&[burst_of(180, 0, (0, 0))]);
-        assert!(endless.failures[0].what.contains("no end was seen"), "{:?}", endless.failures);
+        assert!(endless.failures[0].failure.what.contains("no end was seen"), "{:?}", endless.failures);
         // What goes wrong when some are under way at once is another check's to say.
         let together = |minute| Burst { in_flight: 8, ..burst_of(180, 0, (minute, 0)) };
         doubt(&bench.of(&[together(0)]));
@@ -633,7 +674,7 @@ mod tests {
         let play = |refused, minute| Burst { trickles: Some(false), ..burst_of(20, refused, (minute, 0)) };
         // The second time it is known that there are only 20.
         let judged = bench("rate.standard").of(&[play(140, 0), play(30, 3)]);
-        assert_eq!(judged.failures[0].expected, "admitted: 60\nlimited: 100\nother: 0", "{judged:?}");
+        assert_eq!(judged.failures[0].failure.expected, "admitted: 60\nlimited: 100\nother: 0", "{judged:?}");
     }
 
     #[test]
@@ -674,7 +715,7 @@ mod tests {
             answer.status = 503;
         }
         let judged = bench.of(&[otherwise]);
-        assert!(judged.failures[0].what.contains("503, not 429"), "{judged:?}");
+        assert!(judged.failures[0].failure.what.contains("503, not 429"), "{judged:?}");
     }
 
     #[test]
@@ -732,6 +773,19 @@ mod tests {
         assert_eq!(learned(&[window(1_000, 50, 1_000), window(500, 100, 500)]), None, "it is not exact");
         assert_eq!(learned(&[half, window(500, 40, 1)]), None, "they are not counted one by one");
         assert_eq!(learned(&[window(1_000, 100, 1), window(500, 200, 500)]), None, "it is as documented");
+    }
+
+    #[test]
+    fn a_burst_that_met_no_window_is_no_measure_and_is_held_against_nobody_but_recovery() {
+        let none = |minute| Burst { trickles: Some(false), ..burst_of(0, 160, (minute, 0)) };
+        assert_eq!(bench("rate.standard").learned(false, [&none(0), &none(3)]), (None, Vec::new()));
+        let connections = bench("rate.connections").of(&[none(0), none(3)]);
+        assert!(
+            connections.failures.is_empty() && connections.needs.contains("rate.recovers"),
+            "{connections:?}"
+        );
+        assert_eq!(connections.blocked.len(), 1);
+        assert_eq!(bench("rate.recovers").of(&[none(0), none(3)]).failures.len(), 1);
     }
 
     #[test]

@@ -7,13 +7,14 @@ use super::promise::{broken_promise, spread};
 use super::reading::{Context, Lack, Outcome};
 use super::sent::no_promise;
 use super::{Finding, excerpt};
+use crate::contract::Tier;
 use crate::report::{Failure, Way};
 use crate::run::clock::Instant;
 use crate::run::evidence::{Answer, Burst, Fresh, KeyInfo, Observation, Paced, Polled};
 use crate::run::keys::WINDOW;
 use crate::run::learned::MOST_QUOTAS;
 use crate::run::limiters::{Span, Suspicion, may_refuse, no_answer, too_slow};
-use crate::scenario::model::{Expect, Fact};
+use crate::scenario::model::{Action, Expect, Fact};
 use crate::scenario::words::Amount;
 
 /// A burst that took so long cannot be told from one that met a reset.
@@ -50,6 +51,12 @@ impl Wanted {
         faltered > 0 && within(self.admitted, admitted) && within(self.limited, limited)
     }
 
+    /// Whether these numbers are the wanted ones.
+    fn are(&self, admitted: u32, limited: u32, other: u32) -> bool {
+        let is = |wanted: Option<u32>, seen: u32| wanted.is_none_or(|wanted| wanted == seen);
+        is(self.admitted, admitted) && is(self.limited, limited) && is(self.other, other)
+    }
+
     fn told(&self) -> String {
         let line = |name: &str, number: Option<u32>| number.map(|number| format!("{name}: {number}"));
         let lines =
@@ -60,7 +67,26 @@ impl Wanted {
 
 /// Judges the numbers of a burst, requests first, then events.
 pub(super) fn burst(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo) -> Outcome {
-    requests(context, expect, burst, key).and_then(|| events(context, expect, burst, key))
+    let window = match nothing_else_refuses(context, burst) {
+        true => window(context, burst, key),
+        false => Outcome::Held,
+    };
+    window.and_then(|| requests(context, expect, burst, key)).and_then(|| events(context, expect, burst, key))
+}
+
+/// Whether a burst that is refused as a whole can have met no fresh window only: batches may be refused for their size, and
+/// bad keys may have used the window up.
+fn nothing_else_refuses(context: &Context<'_>, burst: &Burst) -> bool {
+    let bad_keys = |seen: &Observation| match seen {
+        Observation::Burst(other) => !other.counted && other.from < burst.from,
+        _ => false,
+    };
+    !counts_events(burst) && !context.play.seen.iter().any(bad_keys)
+}
+
+/// Whether it is events that are counted: then the number of requests is no quota.
+fn counts_events(burst: &Burst) -> bool {
+    burst.batches.iter().any(|events| *events > 1)
 }
 
 fn requests(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo) -> Outcome {
@@ -80,13 +106,16 @@ fn requests(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo
         return Outcome::Lacking(Lack::RequestLimit, why.to_owned());
     }
     let other_words = context.owns_the_limit && refused_otherwise(burst).is_some();
-    // Where events ran out, the number of requests is no quota.
-    let counts_events = burst.batches.iter().any(|events| *events > 1);
-    if !differs(wanted.admitted, admitted)
-        && !differs(wanted.limited, limited)
-        && !differs(wanted.other, other)
-        && !other_words
-    {
+    // A number that was measured with one key of a tier need not be that of another one.
+    if !context.owns_the_limit && limit != key.documented.requests {
+        let limit = key.documented.requests;
+        let documented = Wanted::of(expect, limit, limit.saturating_sub(burst.spent.0), all);
+        if documented.are(admitted, limited, other) {
+            return Outcome::Held;
+        }
+    }
+    let counts_events = counts_events(burst);
+    if wanted.are(admitted, limited, other) && !other_words {
         // A burst that is none proves nothing: a reset lies inside it.
         let is_none = burst.took() >= TOO_LONG && expect.limited.is_some();
         return if is_none { Outcome::Inconclusive(too_slow(burst.took())) } else { Outcome::Held };
@@ -100,8 +129,17 @@ fn requests(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo
     if is_about_sharing(context) && burst.had_as_much_as_another(&context.play.seen) {
         return Outcome::Held;
     }
+    let other_tier = |tier: &Tier| tier.limits().requests == burst.spent.0 + admitted;
+    if is_about_sharing(context)
+        && limited > 0
+        && let Some(tier) = Tier::ALL.into_iter().find(other_tier).filter(|tier| Some(*tier) != key.tier)
+    {
+        let why = format!("{} has the quota of another tier, {tier}", key.variable);
+        return Outcome::Lacking(Lack::RequestLimit, why);
+    }
     if burst.together && burst.fresh == Some(Fresh::Next) && burst.spent.0 + admitted == 0 && limited > 0 {
-        return Outcome::Blocked(format!("the promise to {} was not kept, so no window began", key.variable));
+        let why = format!("the promise to {} was not kept, so no window began", key.variable);
+        return Outcome::Lacking(Lack::Promise, why);
     }
     let total = burst.spent.0 + admitted;
     let endless = limited == 0 && admitted == all && total >= MOST_QUOTAS * limit;
@@ -110,8 +148,9 @@ fn requests(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo
         // In the same words for every tier: that nothing is limited has one cause.
         _ if endless => "three quotas were admitted within a window, and no end was seen".to_owned(),
         _ if context.owns_the_limit && limited > 0 && burst.fresh.is_some() && counts_events => {
-            let events = burst.spent.1 + burst.accepted();
-            format!("a key gets {events} events in a window, not {}", limits.events.unwrap_or_default())
+            let (least, most) = burst.told_of_events();
+            let number = if least == most { least.to_string() } else { format!("{least} to {most}") };
+            format!("a key gets {number} events in a window, not {}", limits.events.unwrap_or_default())
         }
         _ if context.owns_the_limit && limited > 0 && burst.fresh.is_some() => match total / limit.max(1) {
             // In the same words for every tier, for it has one cause.
@@ -155,7 +194,10 @@ fn requests(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo
         }
         _ if burst.took() >= TOO_LONG => Outcome::Suspect(Suspicion::TooSlow(burst.took()), failures),
         Some(wanted) if admitted < wanted => {
-            Outcome::Suspect(too_few(context, burst, key, wanted - admitted), failures)
+            // What is missing of the documented limit is the same however many were sent.
+            let of_the_limit = context.owns_the_limit && !counts_events && limit > total;
+            let missing = if of_the_limit { limit - total } else { wanted - admitted };
+            Outcome::Suspect(too_few(context, burst, key, missing), failures)
         }
         _ => Outcome::Broken(failures),
     }
@@ -223,6 +265,10 @@ fn events(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo) 
         let why = "no end of the events was seen, so nothing can be used up";
         return Outcome::Lacking(Lack::EventLimit, why.to_owned());
     }
+    if burst.limited() > 0 && burst.spent.0 + burst.admitted() >= context.limits(key).requests {
+        let why = "the requests of a window ran out before its events";
+        return Outcome::Lacking(Lack::RequestLimit, why.to_owned());
+    }
     let finding = Finding {
         what: format!("of {all} events {accepted} were accepted"),
         expected: format!("accepted: {most}"),
@@ -263,11 +309,10 @@ fn events_end(context: &Context<'_>, key: &KeyInfo) -> bool {
         play.seen.iter().any(|seen| match seen {
             Observation::Burst(burst) => {
                 let same_tier = play.keys.get(&burst.key).is_some_and(|used| used.tier == key.tier);
-                let counts_events = burst.batches.iter().any(|events| *events > 1);
                 // Where nothing was admitted, the window was not a fresh one.
                 let admitted = burst.admitted();
                 let ended = burst.limited() > 0 && admitted > 0 && burst.spent.0 + admitted < requests;
-                same_tier && counts_events && ended
+                same_tier && counts_events(burst) && ended
             }
             _ => false,
         })
@@ -277,6 +322,7 @@ fn events_end(context: &Context<'_>, key: &KeyInfo) -> bool {
 /// Makes sure that a window was one: that a burst at its beginning was admitted something, also where nothing is expected
 /// of it; else what follows would be seen in the middle of another one.
 pub(super) fn window(context: &Context<'_>, burst: &Burst, key: &KeyInfo) -> Outcome {
+    // A promise brings back what the first requests of the window before had taken: one request, perhaps, and that is spent.
     if burst.fresh.is_none() || burst.admitted() + burst.spent.0 > 0 || burst.limited() == 0 {
         return Outcome::Held;
     }
@@ -286,11 +332,16 @@ pub(super) fn window(context: &Context<'_>, burst: &Burst, key: &KeyInfo) -> Out
         expected: "some requests admitted".to_owned(),
         actual: format!("limited: {}", burst.limited()),
     };
-    if context.again && burst.was_promised() {
-        return Outcome::Blocked(format!("the promise to {} was not kept", key.variable));
+    let suspicion = too_few(context, burst, key, limit);
+    let owns = context.reading.learns == Some(Fact::Recovery);
+    if burst.was_promised() {
+        let why = format!("the promise to {} was not kept", key.variable);
+        return Outcome::MetNoWindow(suspicion, Lack::Promise, why);
     }
-    let failures = vec![context.failure_of_burst(finding, burst)];
-    Outcome::Suspect(too_few(context, burst, key, limit), failures)
+    if !owns && nothing_else_refuses(context, burst) {
+        return Outcome::MetNoWindow(suspicion, Lack::Recovery, finding.what);
+    }
+    Outcome::Suspect(suspicion, vec![context.failure_of_burst(finding, burst)])
 }
 
 fn too_few(context: &Context<'_>, burst: &Burst, key: &KeyInfo, missing: u32) -> Suspicion {
@@ -316,7 +367,7 @@ pub(super) fn suspicion_of(context: &Context<'_>, burst: &Burst, key: &KeyInfo) 
     }
     let limit = context.limits(key).requests;
     let total = burst.spent.0 + burst.admitted();
-    if burst.batches.iter().any(|events| *events > 1) || total == limit {
+    if counts_events(burst) || total == limit {
         return None;
     }
     Some(if total > limit {
@@ -467,19 +518,24 @@ pub(super) fn polled(
         }
     }
     let Some(early) = found.early.filter(|_| expect.admitted.is_some()) else { return Outcome::Held };
-    let limit = context.limits(key).requests;
+    let limits = context.limits(key);
+    let of_events = matches!(&context.case.steps[place].action, Action::Poll(poll) if poll.batch.is_some());
+    let (limit, unit) = match limits.events.filter(|_| of_events) {
+        Some(events) => (events, "events"),
+        None => (limits.requests, "requests"),
+    };
     let after = (early.at.1 - found.began).as_secs_f64();
     let too_early = |what: String| {
-        let expected = format!("429 for {} s after the {limit} requests of a window", found.over.as_secs());
+        let expected = format!("429 for {} s after the {limit} {unit} of a window", found.over.as_secs());
         let finding = Finding { what, expected, actual: "admitted before that".to_owned() };
         vec![Failure { way: Way::LetsIn, ..context.failure(finding) }]
     };
     if early.whole < limit {
         let what =
-            format!("{} of {limit} requests came back {after:.1} s after a quota was used up", early.whole);
+            format!("{} of {limit} {unit} came back {after:.1} s after a quota was used up", early.whole);
         if early.at.0 - found.began >= REFUSED_LONG && early.whole * 10 <= limit {
             return Outcome::HeldWith(format!(
-                "{} of {limit} requests came back {after:.0} s after a quota was used up, and nothing before: the clock's minute \
+                "{} of {limit} {unit} came back {after:.0} s after a quota was used up, and nothing before: the clock's minute \
                  may have begun then, as where the minute before is weighed in",
                 early.whole
             ));

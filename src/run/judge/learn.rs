@@ -28,6 +28,10 @@ pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Vec<Tier> {
         for burst in play.seen.iter().filter_map(measured) {
             let Some(key) = play.keys.get(&burst.key) else { continue };
             let Some(tier) = key.tier else { continue };
+            // It met no window of its own.
+            if burst.admitted() == 0 {
+                continue;
+            }
             let refilled = burst.refilled(key.documented.requests, play);
             let total = burst.spent.0 + burst.admitted() - refilled;
             // What a promise brings back there is only what the first requests of the window before had taken.
@@ -63,8 +67,8 @@ pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Vec<Tier> {
     steady
 }
 
-/// Learns how many events a window holds, where that is not what is documented and was told exactly: by two windows that
-/// agree, whatever the size of their batches. If they do not, they are not counted one by one, which is another fault.
+/// Learns how many events a window holds, where that is not what is documented: one window has told it to the event, and the
+/// last one with batches of each size agrees. If they do not, events are not counted one by one, which is another fault.
 fn learn_events(evidence: &mut Evidence) {
     /// Within these numbers lies what a window holds, by batches of so many events.
     type Window = (u32, u32, u32);
@@ -76,23 +80,23 @@ fn learn_events(evidence: &mut Evidence) {
             let batch = burst.batches.iter().copied().max().unwrap_or_default();
             let requests_ran_out = burst.spent.0 + burst.admitted() >= key.limits.requests;
             let slides = evidence.learned.slides && !burst.is_rested();
-            if burst.limited() == 0 || batch <= 1 || requests_ran_out || slides {
+            if burst.limited() == 0 || burst.admitted() == 0 || batch <= 1 || requests_ran_out || slides {
                 continue;
             }
-            let (least, smallest) = (burst.spent.1 + burst.accepted(), burst.smallest_refused().unwrap_or(1));
-            windows.entry((tier, documented)).or_default().push((least, least + smallest - 1, batch));
+            let (least, most) = burst.told_of_events();
+            windows.entry((tier, documented)).or_default().push((least, most, batch));
         }
     }
     evidence.learned.events.clear();
     for ((tier, documented), windows) in windows {
-        let Some((_, _, last)) = windows.last().copied() else { continue };
-        let (alike, others): (Vec<Window>, Vec<Window>) =
-            windows.into_iter().partition(|(_, _, batch)| *batch == last);
-        let seen = alike.iter().rev().take(2).chain(&others);
-        let least = seen.clone().map(|(least, ..)| *least).max().unwrap_or_default();
-        let most = seen.clone().map(|(_, most, _)| *most).min().unwrap_or_default();
-        if least == most && least != documented && seen.count() >= 2 {
-            evidence.learned.events.insert(tier, least);
+        let exact = windows.iter().rev().find(|(least, most, _)| least == most);
+        let Some((told, ..)) = exact else { continue };
+        let agrees = |window: &Window| (window.0..=window.1).contains(told);
+        let is_last = |place: usize, size: u32| windows[place + 1..].iter().all(|other| other.2 != size);
+        let mut last = windows.iter().enumerate().filter(|(place, window)| is_last(*place, window.2));
+        let is_seen_twice = windows.iter().filter(|window| agrees(window)).count() >= 2;
+        if *told != documented && is_seen_twice && last.all(|(_, window)| agrees(window)) {
+            evidence.learned.events.insert(tier, *told);
         }
     }
 }

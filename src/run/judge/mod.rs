@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub(crate) use answer::excerpt;
-pub(crate) use check::{Judged, judge};
+pub(crate) use check::{Broken, Doubt, Judged, judge};
 pub(crate) use learn::learn;
 pub(crate) use sent::compared;
 

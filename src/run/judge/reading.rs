@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::answer::{Rules, judge_answer};
+use super::check::told_row;
 use super::sent::{no_promise, sent_once};
 use super::{Finding, counts};
 use crate::contract::{Limits, Tier};
 use crate::report::{Failure, Way};
+use crate::run::environment::OWN;
 use crate::run::evidence::{Answer, Burst, Evidence, Gap, KeyInfo, Look, Observation, Play, Sent};
 use crate::run::job;
 use crate::run::limiters::{Suspicion, no_answer};
@@ -25,6 +27,26 @@ pub(super) enum Lack {
     RequestLimit,
     /// An end of the events of a window.
     EventLimit,
+    /// That a key which was used up gets a quota again.
+    Recovery,
+    /// That a key which was used up stays so until then.
+    Hold,
+    /// That who waits as long as told is let in.
+    Promise,
+}
+
+impl Lack {
+    /// Whether a check that learns this names what is lacking.
+    pub(super) fn is_named_by(self, learns: Option<Fact>) -> bool {
+        match self {
+            Self::Admission => false,
+            Self::RequestLimit => learns == Some(Fact::Requests),
+            Self::EventLimit => learns == Some(Fact::Events),
+            Self::Recovery => learns == Some(Fact::Recovery),
+            Self::Hold => learns == Some(Fact::Hold),
+            Self::Promise => learns == Some(Fact::Promise),
+        }
+    }
 }
 
 /// What a reading came to.
@@ -38,6 +60,9 @@ pub(super) enum Outcome {
     Broken(Vec<Failure>),
     /// Some are broken, and something conforming may explain it.
     Suspect(Suspicion, Vec<Failure>),
+    /// A burst that should have met a fresh window was refused as a whole. Where nothing conforming explains that, a check
+    /// that owns what is lacking names it.
+    MetNoWindow(Suspicion, Lack, String),
     /// It was measured out by limits that are not those of this deployment.
     Stale,
     /// The deployment stands in the way.
@@ -61,6 +86,7 @@ impl Outcome {
             Gap::Blocked(why) => Self::Blocked(why.clone()),
             Gap::NotAdmitted(why) => Self::Lacking(Lack::Admission, why.clone()),
             Gap::NeverLimited(why) => Self::Lacking(Lack::RequestLimit, why.clone()),
+            Gap::NotHeld(why) => Self::Lacking(Lack::Hold, why.clone()),
             Gap::Skipped(why) => Self::Skipped(why.clone()),
             Gap::Inconclusive(why) => Self::Inconclusive(why.clone()),
             Gap::Noise(why) => Self::Suspect(Suspicion::Noise(why.clone()), Vec::new()),
@@ -119,10 +145,9 @@ impl<'a> Context<'a> {
 
     /// A failure at the place that is read.
     pub(super) fn failure(&self, finding: Finding) -> Failure {
-        let row = self.case.row.iter().map(|(name, value)| format!("{name}={value}"));
-        let case = row.chain((!self.at.1.is_empty()).then(|| self.at.1.to_owned()));
+        let parts = [told_row(self.case), self.at.1.to_owned()];
         Failure {
-            case: case.collect::<Vec<_>>().join(" "),
+            case: parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" "),
             what: finding.what,
             expected: finding.expected,
             actual: finding.actual,
@@ -161,6 +186,9 @@ impl<'a> Context<'a> {
 /// Reads a play: what came of it, and the facts that are reported.
 pub(super) fn read(context: &mut Context<'_>, bodies: &mut FirstBodies) -> (Outcome, Vec<String>) {
     let mut facts = Vec::new();
+    if let Some(outcome) = measured_events(context) {
+        return (outcome, facts);
+    }
     let mut outcome = Outcome::Held;
     let reading = context.reading;
     for item in &reading.items {
@@ -178,18 +206,40 @@ pub(super) fn read(context: &mut Context<'_>, bodies: &mut FirstBodies) -> (Outc
             }
         }
     }
-    let counts_events = job::counts_events(context.case);
+    let (requests, events) = (job::counts_requests(context.case), job::counts_events(context.case));
     let measured_out = |key: &KeyInfo| {
         let learned = context.evidence.learned.limits(key.tier, key.documented);
-        key.limits.requests == learned.requests && (!counts_events || key.limits.events == learned.events)
+        (!requests || key.limits.requests == learned.requests)
+            && (!events || key.limits.events == learned.events)
     };
-    let doubtful = matches!(outcome, Outcome::Broken(_) | Outcome::Suspect(..));
+    let doubtful = matches!(outcome, Outcome::Broken(_) | Outcome::Suspect(..) | Outcome::MetNoWindow(..));
     let is_measured = |name: &str| job::counts_a_quota(context.case) && job::is_measured(context.case, name);
     let mut measured = context.play.keys.iter().filter(|(name, _)| is_measured(name));
     if doubtful && !context.owns_the_limit && !measured.all(|(_, key)| measured_out(key)) {
         outcome = Outcome::Stale;
     }
     (outcome, facts)
+}
+
+/// What the checks that own the limit of events come to where it was measured: of the one that asks for a refusal beyond it,
+/// there are more than documented, of the other one fewer.
+fn measured_events(context: &mut Context<'_>) -> Option<Outcome> {
+    let reading = context.reading;
+    let key = context.key(OWN).filter(|_| reading.learns == Some(Fact::Events))?;
+    let (documented, measured) = (key.documented.events?, *context.evidence.learned.events.get(&key.tier?)?);
+    context.at = (reading.items.last()?.line, "");
+    let seeks_more = reading.items.iter().any(|item| wants_a_429(item.expect.as_ref()));
+    if seeks_more != (measured > documented) {
+        return Some(Outcome::Held);
+    }
+    let what = format!("a key gets {measured} events in a window, not {documented}");
+    let (expected, actual) = (format!("accepted: {documented}"), format!("accepted: {measured}"));
+    let mut failure = context.failure(Finding { what, expected, actual });
+    failure.facts.push("this was measured in two windows, to the event".to_owned());
+    if seeks_more {
+        failure.way = Way::LetsIn;
+    }
+    Some(Outcome::Broken(vec![failure]))
 }
 
 /// Reads one item: of several answers under one name, everything that is wrong.
@@ -342,7 +392,7 @@ fn each_429(context: &Context<'_>, expect: &Expect, answers: &[Answer]) -> Outco
     let Some(each) = &expect.each_429 else { return Outcome::Held };
     let limited: Vec<&Answer> = answers.iter().filter(|answer| answer.status == 429).collect();
     if limited.is_empty() {
-        return Outcome::Blocked("there was no 429 to look at".to_owned());
+        return Outcome::Lacking(Lack::RequestLimit, "there was no 429 to look at".to_owned());
     }
     let mut by_look = BTreeMap::new();
     for answer in &limited {
@@ -471,8 +521,8 @@ fn numbers(
 
 /// A fact, with the row it belongs to.
 fn with_row(context: &Context<'_>, fact: String) -> String {
-    let row: Vec<String> = context.case.row.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    if row.is_empty() { fact } else { format!("{}: {fact}", row.join(" ")) }
+    let row = told_row(context.case);
+    if row.is_empty() { fact } else { format!("{row}: {fact}") }
 }
 
 /// Whether a reading names the limit of its tier.

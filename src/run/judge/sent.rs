@@ -8,7 +8,7 @@ use super::{Finding, pretty};
 use crate::report::{Failure, Way};
 use crate::run::evidence::{Answer, Look, Observation, Sent};
 use crate::run::job::is_about_being_let_in;
-use crate::run::limiters::{NO_PROMISE, Span, Suspicion};
+use crate::run::limiters::{NO_PROMISE, NOT_HELD, Span, Suspicion};
 use crate::run::render;
 use crate::scenario::model::{Action, Expect};
 use crate::scenario::words::{StatusPattern, StatusSet, WaitFor};
@@ -31,6 +31,11 @@ pub(super) fn sent_once(
         && let Some(why) = is_never_let_in(context, sent, answer)
     {
         return Outcome::Lacking(Lack::Admission, why);
+    }
+    if answer.faltered() && sent.on_promise {
+        // It was sent again already.
+        let why = format!("some requests are answered {}", answer.status);
+        return Outcome::Lacking(Lack::RequestLimit, why);
     }
     if let Some(given) = given.filter(|given| !given.contains(answer.status)) {
         return Outcome::Skipped(format!(
@@ -128,9 +133,16 @@ fn let_in_again(context: &Context<'_>, place: usize) -> Option<Span> {
     None
 }
 
-/// Why a wrong status says nothing here, where the endpoint refuses this key like that whatever it is asked.
+/// Why a wrong status says nothing here, where the endpoint refuses this key like that whatever it is asked, or fails whoever
+/// asks.
 fn is_never_let_in(context: &Context<'_>, sent: &Sent, answer: &Answer) -> Option<String> {
-    if !sent.counted || answer.status < 400 || answer.limited || is_about_being_let_in(context.case) {
+    if answer.status < 400 || answer.limited || is_about_being_let_in(context.case) {
+        return None;
+    }
+    if answer.status >= 500 && context.evidence.learned.is_always(&sent.name, answer.status) {
+        return Some(format!("{} is answered {} whoever asks", sent.name, answer.status));
+    }
+    if !sent.counted {
         return None;
     }
     let key = context.key(&sent.key)?;
@@ -165,8 +177,7 @@ fn suspected(
     }
     if sent.counted && answer.admitted() && wants_refusal && sent.let_in_while_used_up < ENOUGH {
         if sent.gives_back {
-            let why = "the limiter gives quota back so fast that the key cannot be held used up";
-            return Outcome::Inconclusive(why.to_owned());
+            return Outcome::Lacking(Lack::Hold, NOT_HELD.to_owned());
         }
         let limit = context.key(&sent.key).map_or(0, |key| context.limits(key).requests);
         let span = (sent.since, answer.done);

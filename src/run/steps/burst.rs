@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::poll::filling;
 use super::{Names, Step};
 use crate::amounts::time;
 use crate::payload::random_session;
@@ -97,6 +98,9 @@ impl<'a> Runner<'a> {
             seen.since = seen.from;
         }
         if counted {
+            if seen.was_promised() && seen.spent.0 + seen.admitted() == 0 && seen.limited() > 0 {
+                self.run.note_broken_promise();
+            }
             // Of refusals that came together nobody can tell which was asked for last; the one that left last was.
             let last = seen.answers.iter().map(|(_, answer)| answer).filter(|answer| answer.limited);
             key.promise_only(last.max_by_key(|answer| answer.sent));
@@ -105,9 +109,9 @@ impl<'a> Runner<'a> {
             if goes_beyond(burst.count) && seen.fresh.is_some() {
                 self.seek_the_end(burst, &ways, &key, &mut seen).await?;
             }
-            if goes_beyond(burst.events) && burst.padding.is_none() && !seen.together && seen.fresh.is_some()
-            {
-                self.seek_the_end_of_events(burst, &ways, &key, &mut seen).await?;
+            if burst.events.is_some() && !seen.together && seen.fresh.is_some() {
+                let goes_on = goes_beyond(burst.events) && burst.padding.is_none();
+                self.seek_the_end_of_events(burst, goes_on, &ways, &key, &mut seen).await?;
             }
             if seen.fresh.is_some() && self.is_short(&seen, &key) {
                 seen.trickles = self.trickles(&key, ways[0].0, &seen).await?;
@@ -155,7 +159,7 @@ impl<'a> Runner<'a> {
         // What went wrong on a connection that was used before may go well on one of its own.
         let fresh = burst.fresh_connections || self.attempt.suspicions.iter().any(noise);
         let connections = if fresh { Connections::Fresh } else { Connections::Reused };
-        let in_flight = self.in_flight(burst.in_flight, requests.len());
+        let in_flight = self.in_flight(burst.in_flight, requests.len(), ways[0].0);
         let (burst, answers) =
             self.fire(seen.counted.then_some(key), requests, &batches, in_flight, connections).await;
         self.run.note_burst(self.name, batches.len(), burst.left_within);
@@ -198,11 +202,12 @@ impl<'a> Runner<'a> {
         Ok(())
     }
 
-    /// Goes on where all events of a quota and more were accepted, and where the end is well off the documented one, sends
-    /// smaller batches until it is known to the event.
+    /// Goes on where all events of a quota and more were accepted, if it should, and where the end is well off the documented
+    /// one, sends smaller batches until it is known to the event.
     async fn seek_the_end_of_events(
         &self,
         burst: &Burst,
+        goes_on: bool,
         ways: &[Way<'_>],
         key: &KeyState,
         seen: &mut Observation,
@@ -210,19 +215,19 @@ impl<'a> Runner<'a> {
         let limits = self.limits(key);
         let (Some(limit), Some(batch)) = (limits.events, burst.batch) else { return Ok(()) };
         let accepted = |seen: &Observation| seen.accepted() + seen.spent.1;
-        let go_on = |seen: &Observation| seen.faults.is_empty() && seen.faltered() == 0;
-        while go_on(seen)
+        let is_clean = |seen: &Observation| seen.faults.is_empty() && seen.faltered() == 0;
+        while goes_on
+            && is_clean(seen)
             && seen.admitted() == seen.all()
             && accepted(seen) < MOST_QUOTAS * limit
             && seen.admitted() + seen.spent.0 < limits.requests
         {
             self.release(burst, ways, key, split(limit, batch), seen).await?;
         }
-        let is_well_off = accepted(seen).abs_diff(limit) >= batch;
-        let mut smaller = batch.next_power_of_two() / 2;
-        while is_well_off && go_on(seen) && seen.limited() > 0 && smaller > 0 {
-            self.release(burst, ways, key, vec![smaller], seen).await?;
-            smaller /= 2;
+        let documented = key.limits.events.unwrap_or(limit);
+        let is_well_off = accepted(seen).abs_diff(documented) > batch;
+        if is_well_off && is_clean(seen) && seen.admitted() > 0 && seen.limited() > 0 {
+            self.release(burst, ways, key, filling(0, batch), seen).await?;
         }
         Ok(())
     }
@@ -249,10 +254,15 @@ impl<'a> Runner<'a> {
         def: &RequestDef,
         seen: &Observation,
     ) -> Result<Option<bool>, Gap> {
-        self.wait_until(self.environment.clock.now() + TRICKLE, "a look whether quota trickles back").await?;
         let looks = (self.limits(key).requests / LOOKS).max(10) as usize;
+        // Of events, as many may be left as a batch that was refused did not fit into.
+        let left = seen.smallest_refused().filter(|batch| *batch > 1).map_or(0, |batch| batch as usize - 1);
+        if left >= looks {
+            return Ok(None);
+        }
+        self.wait_until(self.environment.clock.now() + TRICKLE, "a look whether quota trickles back").await?;
         let requests = self.batches(def, key, &vec![0; looks])?;
-        let in_flight = self.in_flight(None, looks);
+        let in_flight = self.in_flight(None, looks, def);
         let (_, answers) = self.fire(Some(key), requests, &[], in_flight, Connections::Reused).await;
         let admissions = &self.run.trace.admissions;
         let fewest = || {
@@ -261,11 +271,11 @@ impl<'a> Runner<'a> {
         };
         Ok(match answers.iter().filter(|(_, answer)| answer.admitted()).count() {
             0 if fewest().is_some_and(|fewest| fewest < SEEN_TO_TRICKLE) => None,
-            0 => Some(false),
+            some if some <= left => Some(false),
             all if all == looks => {
                 let limit = self.limits(key).requests;
-                let whole =
-                    self.use_up_again(key, def, limit).await? + u32::try_from(looks).unwrap_or(u32::MAX);
+                let again = self.use_up_again(key, def, &vec![0; limit as usize]).await?;
+                let whole = again + u32::try_from(looks).unwrap_or(u32::MAX);
                 limiters::is_part(whole, seen.admitted() + seen.spent.0, limit).then_some(true)
             }
             _ => Some(true),
@@ -287,7 +297,7 @@ impl<'a> Runner<'a> {
             if super::super::survey::scope_of(def).is_some_and(|scope| !key.key.scopes.contains(&scope)) {
                 continue;
             }
-            if let Some(took) = self.run.is_slow(name) {
+            if let Some(took) = self.run.is_slow(def) {
                 notes.push(format!("{} was left out: it takes {} to answer", **name, time(took)));
                 continue;
             }

@@ -8,6 +8,7 @@ use crate::run::evidence::{Answer, Gap};
 use crate::run::http_client::Connections;
 use crate::run::job::Use;
 use crate::run::keys::{KeyState, WINDOW};
+use crate::run::limiters::NOT_HELD;
 use crate::run::runner::Runner;
 use crate::scenario::model::{Exhaust, RequestDef};
 
@@ -91,7 +92,7 @@ impl Runner<'_> {
             };
             let batches = vec![batch.unwrap_or(0); (quota + missing.max(1)) as usize];
             let requests = self.batches(def, key, &batches)?;
-            let in_flight = self.in_flight(None, requests.len());
+            let in_flight = self.in_flight(None, requests.len(), def);
             let (burst, answers) =
                 self.fire(Some(key), requests, &batches, in_flight, Connections::Reused).await;
             slowest = slowest.max(burst.took());
@@ -116,9 +117,7 @@ impl Runner<'_> {
             true => Ok(None),
             // Enough to look at, although the key is not used up for long.
             false if collect > 1 && limited.len() >= collect as usize => Ok(Some(limited)),
-            false => Err(Gap::Inconclusive(
-                "the limiter gives quota back so fast that the key cannot be held used up".to_owned(),
-            )),
+            false => Err(Gap::NotHeld(NOT_HELD.to_owned())),
         }
     }
 

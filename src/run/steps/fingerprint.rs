@@ -170,7 +170,7 @@ impl Runner<'_> {
     async fn volley_of(&self, key: &KeyState, def: &RequestDef, count: u32) -> Result<(Span, u32, u32), Gap> {
         let batches = vec![0; count as usize];
         let requests = self.batches(def, key, &batches)?;
-        let in_flight = self.in_flight(None, requests.len());
+        let in_flight = self.in_flight(None, requests.len(), def);
         let (burst, answers) = self.fire(Some(key), requests, &batches, in_flight, Connections::Reused).await;
         let number = |wanted: fn(&Answer) -> bool| {
             u32::try_from(answers.iter().filter(|(_, answer)| wanted(answer)).count()).unwrap_or(u32::MAX)

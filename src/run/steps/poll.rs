@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Names, Step};
 use crate::run::clock::Instant;
 use crate::run::estimate::{ALONE, Walk};
-use crate::run::evidence::{Early, Gap, Polled};
+use crate::run::evidence::{Answer, Early, Gap, Polled};
 use crate::run::http_client::Connections;
 use crate::run::job::Use;
 use crate::run::keys::KeyState;
@@ -85,13 +85,17 @@ impl Runner<'_> {
             Polled { key: self.key_name(poll.key.as_ref()), over: watch.over, began, ..Polled::default() };
         let mut ended = self.watch(watch, began, &mut found).await?;
         if let End::CameBack(at) = ended {
-            let limit = self.limits(&key).requests;
-            let whole = self.use_up_again(watch.key, watch.def, limit).await? + 1;
+            let limits = self.limits(&key);
+            let (limit, spent, batches) = match (poll.batch, limits.events) {
+                (Some(batch), Some(events)) => (events, spent.events, filling(events, batch)),
+                _ => (limits.requests, spent.requests, vec![0; limits.requests as usize]),
+            };
+            let whole = self.use_up_again(watch.key, watch.def, &batches).await? + 1;
             if whole >= limit {
                 // From here on it is another window.
                 found.refusals.clear();
                 ended = self.watch(watch, at.0, &mut found).await?;
-            } else if was_used_up && limiters::is_part(whole, spent.requests, limit) {
+            } else if was_used_up && limiters::is_part(whole, spent, limit) {
                 self.run.learned().slides = true;
             }
             let again = if whole < limit { None } else { ended.came_back() };
@@ -148,22 +152,36 @@ impl Runner<'_> {
         Ok(if last.is_ok_and(|answer| answer.admitted()) { End::LetIn } else { End::Refused })
     }
 
-    /// Uses up what came back, at most a quota: how many requests that were.
+    /// Uses up what came back, at most a quota: how many requests that were, or events where these are batches.
     pub(super) async fn use_up_again(
         &self,
         key: &KeyState,
         def: &RequestDef,
-        limit: u32,
+        batches: &[u32],
     ) -> Result<u32, Gap> {
-        let batches = vec![0; limit as usize];
-        let requests = self.batches(def, key, &batches)?;
-        let in_flight = self.in_flight(None, requests.len());
-        let (burst, answers) = self.fire(Some(key), requests, &batches, in_flight, Connections::Reused).await;
+        let requests = self.batches(def, key, batches)?;
+        let in_flight = self.in_flight(None, requests.len(), def);
+        let (burst, answers) = self.fire(Some(key), requests, batches, in_flight, Connections::Reused).await;
         key.forget_promise();
         if let Some(fault) = burst.faults.first() {
             return Err(Gap::Noise(limiters::no_answer(fault)));
         }
-        let admitted = answers.iter().filter(|(_, answer)| answer.admitted()).count();
-        Ok(u32::try_from(admitted).unwrap_or(u32::MAX))
+        let admitted = answers.iter().filter(|(_, answer)| answer.admitted());
+        let amount = |(place, answer): &(usize, Answer)| {
+            let size = batches.get(*place).copied().unwrap_or_default();
+            size.min(answer.accepted.unwrap_or(u32::MAX)).max(1)
+        };
+        Ok(admitted.map(amount).sum())
     }
+}
+
+/// Sizes of batches that use up so many events to the last one, whatever of it is there.
+pub(super) fn filling(events: u32, batch: u32) -> Vec<u32> {
+    let mut sizes = vec![batch; (events / batch.max(1)) as usize];
+    let mut smaller = batch.next_power_of_two() / 2;
+    while smaller > 0 {
+        sizes.push(smaller);
+        smaller /= 2;
+    }
+    sizes
 }

@@ -153,13 +153,22 @@ impl Runner<'_> {
                 Err(fault.to_string())
             }
         };
+        if let (false, Ok(answer)) = (counted, &outcome)
+            && answer.admitted()
+        {
+            key.note_let_in(answer);
+        }
+        let on_promise = std::mem::take(&mut self.on_promise) && counted;
+        if on_promise && outcome.as_ref().is_ok_and(|answer| answer.limited) {
+            self.run.note_broken_promise();
+        }
         Ok(Sent {
             request: render::request(&outgoing, self.shown_again(&recipe.curl(&outgoing))),
             name: name.to_owned(),
             outcome,
             key: self.key_name(send.key.as_ref()),
             counted,
-            on_promise: std::mem::take(&mut self.on_promise) && counted,
+            on_promise,
             silence: self.silence,
             since,
             let_in_while_used_up: 0,

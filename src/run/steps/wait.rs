@@ -171,11 +171,17 @@ impl Runner<'_> {
         if !(key.used_up_at(self.environment.clock.now()) && key.promise().is_some()) {
             self.run.burst_is_welcome()?;
             let (_, def) = self.measured_request(None, None)?;
-            self.use_up(key, def, 1, None).await?;
+            match self.use_up(key, def, 1, None).await {
+                // Where quota comes back at once, or nobody can tell, silence tells more than any promise.
+                Err(Gap::NotHeld(_)) => return Ok((self.silent_until(key, SHORT_SILENCE), Fresh::Silence)),
+                used_up => used_up.map(|_| ())?,
+            }
         }
         let now = self.environment.clock.now();
         Ok(match key.promise() {
-            Some(promise) if promise - now <= LONGEST_PROMISE => (promise, Fresh::Promise),
+            Some(promise) if promise - now <= LONGEST_PROMISE && !self.run.breaks_promises() => {
+                (promise, Fresh::Promise)
+            }
             _ => (self.silent_until(key, SHORT_SILENCE), Fresh::Silence),
         })
     }

@@ -132,9 +132,13 @@ impl Rules<'_> {
         if self.form == Form::Experiment && names_read(check).is_empty() {
             text.wrong(check.at, "this check reads nothing", "add `expect` with the name of some evidence");
         }
-        // That there is an end of events, one answer shows.
-        let by_one_answer = check.text_at("learns") == "events";
-        let counts = |step: &&Node| step.has("burst") || by_one_answer && step.has("send");
+        // That there is an end of events, or a promise is kept, one answer shows; that a key stays used up, many in a row.
+        let also = match check.text_at("learns") {
+            "events" | "promise" => "send",
+            "hold" => "poll",
+            _ => "burst",
+        };
+        let counts = |step: &&Node| step.has("burst") || step.has(also);
         let learned =
             |name: &str| self.tree.list("steps").iter().filter(counts).any(|step| is_called(step, name));
         if let Some((learns, _)) = check.pair("learns")
