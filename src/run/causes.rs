@@ -96,7 +96,9 @@ impl<'a> Search<'a> {
     /// Whether another check names the cause of what a case of this one left open.
     pub(crate) fn explains(&self, judged: &'a Judged, doubt: &'a Doubt) -> bool {
         let seen = BTreeSet::from([self.suite.checks[judged.check].id.as_str()]);
+        // What was judged by a measured number is not explained by it.
         self.needed(judged, &doubt.needs, &seen)
+            .filter(|(_, needed)| !needed.is_measured)
             .any(|(id, needed)| self.speaks_of(id, needed, (&doubt.row, Way::Other), &seen).is_some())
     }
 

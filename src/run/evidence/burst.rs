@@ -146,6 +146,12 @@ impl Burst {
         self.let_in().map(|(size, _)| size).sum()
     }
 
+    /// Whether it should have begun a window, and was refused as a whole. A promise brings back what the first requests of the
+    /// window before had taken: one request, perhaps, and that is spent.
+    pub(crate) fn met_no_window(&self) -> bool {
+        self.fresh.is_some() && self.admitted() + self.spent.0 == 0 && self.limited() > 0
+    }
+
     /// How many events the smallest batch held that was told that the key is over its limit.
     pub(crate) fn smallest_refused(&self) -> Option<u32> {
         let refused = self.answers.iter().filter(|(_, answer)| answer.limited);

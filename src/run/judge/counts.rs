@@ -10,7 +10,7 @@ use super::{Finding, excerpt};
 use crate::contract::Tier;
 use crate::report::{Failure, Way};
 use crate::run::clock::Instant;
-use crate::run::evidence::{Answer, Burst, Fresh, KeyInfo, Observation, Paced, Polled};
+use crate::run::evidence::{Answer, Burst, Fresh, KeyInfo, Observation, Paced, Play, Polled};
 use crate::run::keys::WINDOW;
 use crate::run::learned::MOST_QUOTAS;
 use crate::run::limiters::{Span, Suspicion, may_refuse, no_answer, too_slow};
@@ -67,21 +67,32 @@ impl Wanted {
 
 /// Judges the numbers of a burst, requests first, then events.
 pub(super) fn burst(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo) -> Outcome {
-    let window = match nothing_else_refuses(context, burst) {
-        true => window(context, burst, key),
+    let window = match nothing_else_refuses(context, burst, key) {
+        true => window(context, burst, key, true),
         false => Outcome::Held,
     };
     window.and_then(|| requests(context, expect, burst, key)).and_then(|| events(context, expect, burst, key))
 }
 
-/// Whether a burst that is refused as a whole can have met no fresh window only: batches may be refused for their size, and
-/// bad keys may have used the window up.
-fn nothing_else_refuses(context: &Context<'_>, burst: &Burst) -> bool {
-    let bad_keys = |seen: &Observation| match seen {
-        Observation::Burst(other) => !other.counted && other.from < burst.from,
-        _ => false,
+/// Whether a burst that is refused as a whole can have met no fresh window only. Batches may be refused for their size, unless
+/// single events are, too; and bad keys may have used the window up, unless others met none either.
+fn nothing_else_refuses(context: &Context<'_>, burst: &Burst, key: &KeyInfo) -> bool {
+    let bad_keys_in = |play: &Play| {
+        play.seen.iter().any(|seen| matches!(seen, Observation::Burst(burst) if !burst.counted))
     };
-    !counts_events(burst) && !context.play.seen.iter().any(bad_keys)
+    let of_tier =
+        |play: &Play, burst: &Burst| play.keys.get(&burst.key).is_some_and(|other| other.tier == key.tier);
+    let met_none = |play: &Play| {
+        play.seen.iter().any(|seen| match seen {
+            Observation::Burst(burst) => of_tier(play, burst) && burst.met_no_window(),
+            _ => false,
+        })
+    };
+    if counts_events(burst) && burst.smallest_refused() != Some(1) {
+        return false;
+    }
+    let mut others = context.evidence.plays.iter().filter(|play| !bad_keys_in(play));
+    !bad_keys_in(context.play) || others.any(met_none)
 }
 
 /// Whether it is events that are counted: then the number of requests is no quota.
@@ -321,9 +332,9 @@ fn events_end(context: &Context<'_>, key: &KeyInfo) -> bool {
 
 /// Makes sure that a window was one: that a burst at its beginning was admitted something, also where nothing is expected
 /// of it; else what follows would be seen in the middle of another one.
-pub(super) fn window(context: &Context<'_>, burst: &Burst, key: &KeyInfo) -> Outcome {
-    // A promise brings back what the first requests of the window before had taken: one request, perhaps, and that is spent.
-    if burst.fresh.is_none() || burst.admitted() + burst.spent.0 > 0 || burst.limited() == 0 {
+/// Whether a promise was to begin it matters where the burst is not the one that is read.
+pub(super) fn window(context: &Context<'_>, burst: &Burst, key: &KeyInfo, is_read: bool) -> Outcome {
+    if !burst.met_no_window() {
         return Outcome::Held;
     }
     let limit = context.limits(key).requests;
@@ -334,11 +345,11 @@ pub(super) fn window(context: &Context<'_>, burst: &Burst, key: &KeyInfo) -> Out
     };
     let suspicion = too_few(context, burst, key, limit);
     let owns = context.reading.learns == Some(Fact::Recovery);
-    if burst.was_promised() {
+    if burst.was_promised() && !(owns && is_read) {
         let why = format!("the promise to {} was not kept", key.variable);
         return Outcome::MetNoWindow(suspicion, Lack::Promise, why);
     }
-    if !owns && nothing_else_refuses(context, burst) {
+    if !owns {
         return Outcome::MetNoWindow(suspicion, Lack::Recovery, finding.what);
     }
     Outcome::Suspect(suspicion, vec![context.failure_of_burst(finding, burst)])

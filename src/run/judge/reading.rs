@@ -282,7 +282,7 @@ fn read_step<'a>(
         if let Observation::Burst(burst) = seen
             && let Some(key) = context.key(&burst.key)
         {
-            let window = counts::window(context, burst, key);
+            let window = counts::window(context, burst, key, false);
             if window != Outcome::Held {
                 return window;
             }

@@ -226,7 +226,7 @@ impl<'a> Runner<'a> {
         }
         let documented = key.limits.events.unwrap_or(limit);
         let is_well_off = accepted(seen).abs_diff(documented) > batch;
-        if is_well_off && is_clean(seen) && seen.admitted() > 0 && seen.limited() > 0 {
+        if is_well_off && is_clean(seen) && seen.limited() > 0 {
             self.release(burst, ways, key, filling(0, batch), seen).await?;
         }
         Ok(())

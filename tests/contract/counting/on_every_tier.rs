@@ -27,7 +27,7 @@ pub(super) const ROWS: &[Row] = &[
     row("events.over", "events-by-session", "the status is 200, not 429").spares(&["events.quota"]),
     row("events.over", "events-counted-by-batch", "the status is 200, not 429"),
     row("events.counted-singly", "events-counted-by-size", "of 105511 events 46127 were accepted"),
-    row("events.counted-singly", "large-batches-refused", "of 110000 events 0 were accepted"),
+    row("events.counted-singly", "large-batches-refused", "of 111023 events 511 were accepted"),
     row("events.requests-apart", "requests-not-apart", "of 201 requests 200 were admitted"),
     row("events.requests-apart", "requests-of-100-events", "of 99 requests 20 were admitted").spares(&[
         "events.quota",
@@ -59,6 +59,6 @@ pub(super) const ROWS: &[Row] = &[
     row("events.refused-not-charged", "invalid-batches-charged", "of 100 requests 99 were admitted")
         .spares(&["events.quota"]),
     row("events.reads-survive", "reads-stop-with-events", "the status is 429, not 2xx"),
-    row("events.window", "events-by-the-hour", "of 110000 events 0 were accepted"),
+    row("events.window", "events-by-the-hour", "nothing was admitted when"),
     row("events.window", "events-every-10s", "came back").spares(&["events.quota"]),
 ];
