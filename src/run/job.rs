@@ -13,7 +13,7 @@ use super::steps::{self, Step};
 use crate::contract::Tier;
 use crate::deployment::{Role, TargetInfo, welcome};
 use crate::scenario::Suite;
-use crate::scenario::model::{Action, Case, Fact, Item};
+use crate::scenario::model::{Action, Case, Fact, Item, told_row};
 
 /// How many cases that only send a few requests are played one after the other: a new workspace costs the mock a little,
 /// and a target with slow answers should not be waited for longer than its longest case.
@@ -36,8 +36,8 @@ impl Place {
 
     /// The experiment's name, and the row of the case.
     pub(crate) fn told(self, suite: &Suite) -> String {
-        let row = self.of(suite).row.iter().map(|(name, value)| format!(" {name}={value}"));
-        format!("{}{}", suite.experiments[self.experiment].name, row.collect::<String>())
+        let (name, row) = (&suite.experiments[self.experiment].name, told_row(&self.of(suite).row));
+        format!("{name} {row}").trim_end().to_owned()
     }
 }
 

@@ -118,6 +118,15 @@ impl History {
     fn promise(&self) -> Option<Instant> {
         self.promises.map(Promises::standing)
     }
+
+    /// Takes note of a request that was over then, of which nobody can tell whether it was counted.
+    fn note_uncertain(&mut self, done: Instant) {
+        self.last_answer = self.last_answer.max(Some(done));
+        self.last_spent = self.last_spent.max(Some(done));
+        if let Some(spent) = &mut self.spent {
+            spent.unsure = true;
+        }
+    }
 }
 
 impl KeyState {
@@ -204,21 +213,15 @@ impl KeyState {
     /// Takes note of a request that was let in with this key shown as it should not be: it may have been counted.
     pub(crate) fn note_let_in(&self, answer: &Answer) {
         let mut history = self.history();
-        history.last_answer = history.last_answer.max(Some(answer.done));
-        history.last_spent = history.last_spent.max(Some(answer.done));
-        let opened = Spent { since: answer.sent, requests: 0, events: 0, unsure: true };
-        history.spent.get_or_insert(opened).unsure = true;
+        history.spent.get_or_insert(Spent { since: answer.sent, requests: 0, events: 0, unsure: true });
+        history.note_uncertain(answer.done);
     }
 
     /// Takes note of a request that left and got no answer: it may have been counted.
     pub(crate) fn note_lost(&self, sent: Instant, given_up: Instant) {
         let mut history = self.history();
         history.sends.push_back((sent, given_up));
-        history.last_answer = history.last_answer.max(Some(given_up));
-        history.last_spent = history.last_spent.max(Some(given_up));
-        if let Some(spent) = &mut history.spent {
-            spent.unsure = true;
-        }
+        history.note_uncertain(given_up);
     }
 
     /// Remembers that a 429 was among answers whose order is not known.

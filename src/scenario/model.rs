@@ -103,6 +103,11 @@ pub struct Step {
     pub action: Action,
 }
 
+/// The row of a case, as failures and messages tell it: `tier=premium second=64`.
+pub(crate) fn told_row(row: &[(String, String)]) -> String {
+    row.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+}
+
 /// What a run learns of a deployment from one check, and uses in all others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

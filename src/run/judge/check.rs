@@ -11,7 +11,7 @@ use crate::run::evidence::{Evidence, Gap, Observation, Play};
 use crate::run::job::is_about_being_let_in;
 use crate::run::limiters::{self, Assessment, LONG_SILENCE, SHORT_SILENCE, Suspicion};
 use crate::scenario::Suite;
-use crate::scenario::model::{Case, Fact, Reading};
+use crate::scenario::model::{Case, Fact, Reading, told_row};
 
 /// How often a case is played at the most.
 const MOST_PLAYS: usize = 2;
@@ -329,7 +329,7 @@ impl Judged {
                     self.doubts.push(Doubt {
                         experiment,
                         case: number,
-                        row: told_row(case),
+                        row: told_row(&case.row),
                         needs: reading.needs.iter().cloned().collect(),
                         silence,
                         suspicions: read.suspicions,
@@ -354,12 +354,6 @@ fn suspicions_beside(context: &Context<'_>, reading: &Reading) -> Vec<Suspicion>
             _ => None,
         })
         .collect()
-}
-
-/// The row of a case, as failures tell it.
-pub(super) fn told_row(case: &Case) -> String {
-    let row: Vec<String> = case.row.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    row.join(" ")
 }
 
 /// How long a key has to be silent for the next play to settle a suspicion.

@@ -148,7 +148,7 @@ fn requests(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo
         let why = format!("{} has the quota of another tier, {tier}", key.variable);
         return Outcome::Lacking(Lack::RequestLimit, why);
     }
-    if burst.together && burst.fresh == Some(Fresh::Next) && burst.spent.0 + admitted == 0 && limited > 0 {
+    if burst.together && burst.fresh == Some(Fresh::Next) && burst.met_no_window() {
         let why = format!("the promise to {} was not kept, so no window began", key.variable);
         return Outcome::Lacking(Lack::Promise, why);
     }
@@ -331,8 +331,8 @@ fn events_end(context: &Context<'_>, key: &KeyInfo) -> bool {
 }
 
 /// Makes sure that a window was one: that a burst at its beginning was admitted something, also where nothing is expected
-/// of it; else what follows would be seen in the middle of another one.
-/// Whether a promise was to begin it matters where the burst is not the one that is read.
+/// of it; else what follows would be seen in the middle of another one. The check that owns recovery fails where the burst is
+/// the one that is read, though a promise was to begin the window.
 pub(super) fn window(context: &Context<'_>, burst: &Burst, key: &KeyInfo, is_read: bool) -> Outcome {
     if !burst.met_no_window() {
         return Outcome::Held;

@@ -9,8 +9,8 @@ use crate::run::learned::{MOST_QUOTAS, Quota};
 use crate::scenario::Suite;
 use crate::scenario::model::Fact;
 
-/// Learns the quotas of tiers, of requests and of events, from the windows that were measured, and tells the tiers whose windows all showed the same:
-/// nobody else uses their keys.
+/// Learns the quotas of tiers, of requests and of events, from the windows that were measured, and tells the tiers whose
+/// windows all showed the same: nobody else uses their keys.
 pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Vec<Tier> {
     let mut windows: BTreeMap<Tier, Vec<(u32, bool, u32)>> = BTreeMap::new();
     let mut documented = BTreeMap::new();

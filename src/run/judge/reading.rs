@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::answer::{Rules, judge_answer};
-use super::check::told_row;
 use super::sent::{no_promise, sent_once};
 use super::{Finding, counts};
 use crate::contract::{Limits, Tier};
@@ -16,7 +15,7 @@ use crate::run::job;
 use crate::run::limiters::{Suspicion, no_answer};
 use crate::run::render;
 use crate::scenario::Suite;
-use crate::scenario::model::{Action, Case, Expect, Fact, Item, Reading, Rule, Step};
+use crate::scenario::model::{Action, Case, Expect, Fact, Item, Reading, Rule, Step, told_row};
 
 /// What a deployment lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,7 +144,7 @@ impl<'a> Context<'a> {
 
     /// A failure at the place that is read.
     pub(super) fn failure(&self, finding: Finding) -> Failure {
-        let parts = [told_row(self.case), self.at.1.to_owned()];
+        let parts = [told_row(&self.case.row), self.at.1.to_owned()];
         Failure {
             case: parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" "),
             what: finding.what,
@@ -521,7 +520,7 @@ fn numbers(
 
 /// A fact, with the row it belongs to.
 fn with_row(context: &Context<'_>, fact: String) -> String {
-    let row = told_row(context.case);
+    let row = told_row(&context.case.row);
     if row.is_empty() { fact } else { format!("{row}: {fact}") }
 }
 

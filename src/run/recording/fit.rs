@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::Planned;
 use crate::run::evidence::{Evidence, Gap, NotPlayed};
 use crate::scenario::Suite;
+use crate::scenario::model::told_row;
 
 /// A case: the experiment and the row.
 type Name<'a> = (&'a str, &'a [(String, String)]);
@@ -47,6 +48,5 @@ pub(super) fn gone(checks: &[String], suite: &Suite) -> Option<String> {
 }
 
 fn told((experiment, row): Name<'_>) -> String {
-    let row = row.iter().map(|(name, value)| format!(" {name}={value}"));
-    format!("`{experiment}`{}", row.collect::<String>())
+    format!("`{experiment}` {}", told_row(row)).trim_end().to_owned()
 }

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::poll::filling;
 use super::{Names, Step};
 use crate::amounts::time;
 use crate::payload::random_session;
@@ -98,14 +97,13 @@ impl<'a> Runner<'a> {
             seen.since = seen.from;
         }
         if counted {
-            if seen.was_promised() && seen.spent.0 + seen.admitted() == 0 && seen.limited() > 0 {
+            if seen.was_promised() && seen.met_no_window() {
                 self.run.note_broken_promise();
             }
             // Of refusals that came together nobody can tell which was asked for last; the one that left last was.
             let last = seen.answers.iter().map(|(_, answer)| answer).filter(|answer| answer.limited);
             key.promise_only(last.max_by_key(|answer| answer.sent));
             self.on_promise = false;
-            let goes_beyond = |amount: Option<Amount>| matches!(amount, Some(Amount::Left(plus) | Amount::Limit(plus)) if plus > 0);
             if goes_beyond(burst.count) && seen.fresh.is_some() {
                 self.seek_the_end(burst, &ways, &key, &mut seen).await?;
             }
@@ -388,6 +386,11 @@ impl<'a> Runner<'a> {
     }
 }
 
+/// Whether more is asked for than a quota holds.
+fn goes_beyond(amount: Option<Amount>) -> bool {
+    matches!(amount, Some(Amount::Left(plus) | Amount::Limit(plus)) if plus > 0)
+}
+
 /// Sizes of the batches that carry `events` in all.
 fn split(events: u32, batch: u32) -> Vec<u32> {
     let mut batches = vec![batch; (events / batch) as usize];
@@ -395,6 +398,17 @@ fn split(events: u32, batch: u32) -> Vec<u32> {
         batches.push(events % batch);
     }
     batches
+}
+
+/// Sizes of batches that use up so many events to the last one, whatever of it is there.
+pub(super) fn filling(events: u32, batch: u32) -> Vec<u32> {
+    let mut sizes = vec![batch; (events / batch.max(1)) as usize];
+    let mut smaller = batch.next_power_of_two() / 2;
+    while smaller > 0 {
+        sizes.push(smaller);
+        smaller /= 2;
+    }
+    sizes
 }
 
 /// The status with which requests are refused for want of quota: the only one beside those let in, seen often, only after

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::burst::filling;
 use super::{Names, Step};
 use crate::run::clock::Instant;
 use crate::run::estimate::{ALONE, Walk};
@@ -173,15 +174,4 @@ impl Runner<'_> {
         };
         Ok(admitted.map(amount).sum())
     }
-}
-
-/// Sizes of batches that use up so many events to the last one, whatever of it is there.
-pub(super) fn filling(events: u32, batch: u32) -> Vec<u32> {
-    let mut sizes = vec![batch; (events / batch.max(1)) as usize];
-    let mut smaller = batch.next_power_of_two() / 2;
-    while smaller > 0 {
-        sizes.push(smaller);
-        smaller /= 2;
-    }
-    sizes
 }
