@@ -16,6 +16,8 @@
 //! [`deployment`] is what is under test: a base URL, keys by role, and where keys come from. It is the one place beside
 //! the command line that knows `mock`, because the embedded reference is a target too.
 //!
+//! `client` is the one HTTP client: what [`run`] and [`load`] send goes out there.
+//!
 //! [`run`] plays scenarios against a target and judges what comes back. Judge and judged share the vocabulary and no
 //! code. A wrong count is at first a suspicion; it becomes a failure when no conforming limiter explains it.
 //!
@@ -36,6 +38,7 @@
 
 mod amounts;
 pub mod cli;
+mod client;
 pub mod contract;
 pub mod deployment;
 pub mod known;

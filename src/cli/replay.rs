@@ -5,13 +5,14 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use reqwest::{Client, Method, RequestBuilder};
+use http::{HeaderName, HeaderValue, Method};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::deployment::{DeploymentArgs, refused};
 use super::{Ended, fail, told};
 use crate::amounts::{count, time};
+use crate::client::{Connections, Content, HttpClient, MachineClock, Outgoing};
 use crate::contract::{ApiKey, Endpoint, Tier};
 use crate::deployment::{Key, Keys, Role, Target, TargetError, role_variable, welcome};
 use crate::mock::{Recorded, RecordedKey};
@@ -19,7 +20,10 @@ use crate::report::ExitCode;
 
 /// What belongs to a connection and not to what was said over it.
 const OF_THE_CONNECTION: [&str; 6] =
-    ["host", "content-length", "connection", "transfer-encoding", "expect", "x-api-key"];
+    ["host", "content-length", "connection", "transfer-encoding", "expect", KEY_HEADER];
+
+/// The header that holds a key.
+const KEY_HEADER: &str = "x-api-key";
 
 /// How many answers that differ are told one by one.
 const MOST_TOLD: usize = 20;
@@ -63,15 +67,17 @@ pub(super) async fn run(args: ReplayArgs) -> Ended {
     welcome(what, (target.host(), target.loopback), &args.deployment.allow_host)
         .map_err(fail(ExitCode::Usage))?;
     let keyring = Keyring::gather(&recording, &target).await.map_err(fail(ExitCode::Usage))?;
-    let client = client(&target).map_err(fail(ExitCode::Usage))?;
+    let client = HttpClient::new(&target).map_err(fail(ExitCode::Usage))?;
     let began = Instant::now();
     let (first, mut sending) = (recording.first().map_or(0, |recorded| recorded.at_ms), JoinSet::new());
     for (place, recorded) in recording.iter().enumerate() {
-        let request = request(recorded, &client, &target, &keyring).map_err(fail(ExitCode::Usage))?;
+        let outgoing = request(recorded, &target, &keyring).map_err(fail(ExitCode::Usage))?;
+        let client = client.clone();
         let after = recorded.at_ms.saturating_sub(first) as f64 / 1e3 / args.speed;
         sending.spawn(async move {
             sleep_until(began + Duration::from_secs_f64(after)).await;
-            (place, status(request).await)
+            let answer = client.exchange(&outgoing, Connections::Reused, &MachineClock).await;
+            (place, answer.map(|answer| answer.status))
         });
     }
     let mut now = vec![0; recording.len()];
@@ -177,48 +183,38 @@ fn best<'k>(role: Role, given: &'k [Key], taken: &[&str]) -> Option<&'k Key> {
     fitting.min_by_key(|key| (taken.contains(&key.variable.as_str()), role.preference(key)))
 }
 
-fn client(target: &Target) -> Result<Client, String> {
-    let builder =
-        target.reach.apply(Client::builder(), &target.base_url).map_err(|error| error.to_string())?;
-    let builder = builder.default_headers(target.reach.headers().clone()).timeout(target.timeout);
-    builder.redirect(reqwest::redirect::Policy::none()).build().map_err(|error| error.to_string())
-}
-
-fn request(
-    recorded: &Recorded,
-    client: &Client,
-    target: &Target,
-    keyring: &Keyring,
-) -> Result<RequestBuilder, String> {
+fn request(recorded: &Recorded, target: &Target, keyring: &Keyring) -> Result<Outgoing, String> {
     let method = Method::from_bytes(recorded.method.as_bytes()).map_err(|error| error.to_string())?;
     let endpoint = Endpoint::ALL.into_iter().find(|endpoint| endpoint.path() == recorded.path);
     let path = endpoint.map_or(recorded.path.as_str(), |endpoint| target.path(endpoint));
     let mark = if recorded.query.is_empty() { "" } else { "?" };
     let url = format!("{}{path}{mark}{}", keyring.base_url, recorded.query);
-    let mut request = client.request(method, url).body(recorded.bytes()?);
+    let mut headers = Vec::new();
+    let mut add = |name: &str, value: &str| -> Result<(), String> {
+        let bad = |error: String| format!("the header `{name}` cannot be sent: {error}");
+        let named = HeaderName::try_from(name).map_err(|error| bad(error.to_string()))?;
+        headers.push((named, HeaderValue::try_from(value).map_err(|error| bad(error.to_string()))?));
+        Ok(())
+    };
     for (name, value) in &recorded.headers {
         let is_own = OF_THE_CONNECTION.iter().any(|own| name.eq_ignore_ascii_case(own));
         // What was masked cannot be said again.
         if !is_own && !value.contains('…') {
-            request = request.header(name, value);
+            add(name, value)?;
         }
     }
-    let presented = recorded.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("x-api-key"));
-    Ok(match recorded.key.as_ref().and_then(|key| keyring.keys.get(&key.name)) {
-        Some(key) => request.header("x-api-key", key.reveal()),
+    let presented = recorded.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(KEY_HEADER));
+    match recorded.key.as_ref().and_then(|key| keyring.keys.get(&key.name)) {
+        Some(key) => add(KEY_HEADER, key.reveal())?,
         // Nobody had that key, and nobody has this one.
         None if presented => {
-            request.header("x-api-key", format!("ct_live_{}", crate::system::letters_and_digits(32)))
+            add(KEY_HEADER, &format!("ct_live_{}", crate::system::letters_and_digits(32)))?;
         }
-        None => request,
-    })
-}
-
-/// The status of the answer, which is read whole, so that its connection can be used again.
-async fn status(request: RequestBuilder) -> reqwest::Result<u16> {
-    let answer = request.send().await?;
-    let status = answer.status().as_u16();
-    answer.bytes().await.map(|_| status)
+        None => {}
+    }
+    let body = Some(recorded.bytes()?).filter(|body| !body.is_empty());
+    let body = body.map(|body| Content::Bytes(body.into()));
+    Ok(Outgoing { method, url, headers, body, spelled: None, http: None })
 }
 
 fn is_alike(then: u16, now: u16) -> bool {

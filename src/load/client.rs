@@ -1,61 +1,33 @@
-//! The client of a lane: its requests, made beforehand as far as they can be, and one way to send them.
+//! The client of a lane: its requests, made beforehand as far as they can be, and the reading of what comes back.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use chrono::{TimeDelta, Utc};
-use http::{HeaderMap, HeaderValue, Method, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use http_body_util::Full;
-use reqwest::redirect::Policy;
-use reqwest::{Client, RequestBuilder, Url};
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::time::timeout;
 
-use super::error::LoadError;
 use super::plan::LanePlan;
 use super::profile::{Payload, Request, Template};
 use super::record::Outcome;
-use super::wire::{KEPT_IDLE, Wire, WireError};
+use crate::client::{Connections, Content, HttpClient, MachineClock, Outgoing, Pool};
 use crate::contract::{RetryAfterFault, WINDOW_SECONDS, retry_after};
-use crate::deployment::{Envelope, Key, Target, TargetError};
+use crate::deployment::{Envelope, Key, Target};
 use crate::payload::{Mix, Payloads, random_session};
 
-/// The most of a body that is read.
-const MOST_BODY_BYTES: usize = 8 * 1024 * 1024;
 /// How many bodies lie ready in a lane: making one takes longer than a request may be late.
 const READY: usize = 2;
-
-/// A client for a target that follows no redirect and undoes no compression, as the one that checks.
-///
-/// # Errors
-/// [`LoadError::Target`] where the way to the target cannot be used, [`LoadError::Client`] where the system's certificates
-/// cannot be read.
-pub(crate) fn connect(target: &Target) -> Result<Client, LoadError> {
-    let builder = Client::builder()
-        .redirect(Policy::none())
-        .no_gzip()
-        .timeout(target.timeout)
-        .pool_idle_timeout(KEPT_IDLE)
-        .pool_max_idle_per_host(usize::MAX)
-        .tcp_nodelay(true);
-    let builder = target.reach.apply(builder, &target.base_url).map_err(TargetError::from)?;
-    Ok(builder.build()?)
-}
-
-const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("trenchcheck/", env!("CARGO_PKG_VERSION")));
-const TIMED_OUT: &str = "no complete answer in time";
 
 /// What one lane sends.
 #[derive(Debug)]
 pub(crate) struct LaneClient {
     carrier: Carrier,
-    method: Method,
-    url: Url,
-    headers: HeaderMap,
-    timeout: Duration,
+    /// Without its body.
+    outgoing: Outgoing,
     body: Option<BodyMaker>,
     extra_members: bool,
 }
@@ -63,10 +35,10 @@ pub(crate) struct LaneClient {
 /// What requests go over.
 #[derive(Debug)]
 enum Carrier {
-    /// Connections of the lane's own.
-    Wire(Wire, Uri),
-    /// A client for everything, where a target speaks TLS.
-    Client(Client),
+    /// Connections of the lane's own, and the request as it is written there.
+    Pool(Pool, Box<http::Request<Full<Bytes>>>),
+    /// The client for everything, where TLS or a proxy lies between.
+    Client(HttpClient),
 }
 
 /// Where events come from.
@@ -110,7 +82,7 @@ impl LaneClient {
     /// # Errors
     /// Says what cannot be sent. Never quotes the key.
     pub(crate) fn new(
-        http: Client,
+        http: HttpClient,
         target: &Target,
         base_url: &str,
         plan: &LanePlan,
@@ -118,16 +90,15 @@ impl LaneClient {
         payloads: Arc<Payloads>,
         envelope: Envelope,
     ) -> Result<Self, String> {
-        let endpoint = plan.request.endpoint();
-        let url = format!("{base_url}{}", target.path(endpoint));
-        let url = Url::parse(&url).map_err(|error| format!("`{url}` is no URL: {error}"))?;
+        let url = format!("{base_url}{}", target.path(plan.request.endpoint()));
+        reqwest::Url::parse(&url).map_err(|error| format!("`{url}` is no URL: {error}"))?;
         let mut value = HeaderValue::from_str(key.secret.reveal())
             .map_err(|_| format!("the key in {} does not fit into a header", key.variable))?;
         value.set_sensitive(true);
-        let mut headers = HeaderMap::new();
-        headers.insert("x-api-key", value);
-        headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
-        headers.insert(header::USER_AGENT, USER_AGENT);
+        let mut headers = vec![
+            (HeaderName::from_static("x-api-key"), value),
+            (header::ACCEPT, HeaderValue::from_static("*/*")),
+        ];
         let body = plan.request.has_batch().then(|| BodyMaker {
             payloads,
             request: plan.request,
@@ -141,33 +112,22 @@ impl LaneClient {
             ready: Mutex::default(),
         });
         if body.is_some() {
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            headers.push((header::CONTENT_TYPE, HeaderValue::from_static("application/json")));
         }
         let method = if body.is_some() { Method::POST } else { Method::GET };
-        for (name, value) in target.reach.headers() {
-            headers.entry(name).or_insert_with(|| value.clone());
-        }
-        let direct = target.reach.is_direct(base_url);
-        let carrier = match Wire::to(&url).filter(|_| direct) {
-            None => Carrier::Client(http),
-            Some(wire) => {
-                // As a client writes them: the path in the first line, and the host in a header.
-                let host = url.authority();
-                let host = HeaderValue::from_str(host).map_err(|_| format!("`{host}` is no host"))?;
-                headers.insert(header::HOST, host);
-                let query = url.query().map_or(String::new(), |query| format!("?{query}"));
-                let path = format!("{}{query}", url.path());
-                let path = path.parse().map_err(|error| format!("`{path}` is no path: {error}"))?;
-                Carrier::Wire(wire, path)
+        let outgoing = Outgoing { method, url, headers, body: None, spelled: None, http: None };
+        let carrier = match http.pool(&outgoing.url) {
+            Some(pool) => {
+                Carrier::Pool(pool, Box::new(http.written(&outgoing).map_err(|fault| fault.to_string())?))
             }
+            None => Carrier::Client(http),
         };
-        let (timeout, extra_members) = (target.timeout, target.extra_members_allowed);
-        Ok(Self { carrier, method, url, headers, timeout, body, extra_members })
+        Ok(Self { carrier, outgoing, body, extra_members: target.extra_members_allowed })
     }
 
     /// The method, as goose's report shows it.
     pub(crate) fn method(&self) -> &str {
-        self.method.as_str()
+        self.outgoing.method.as_str()
     }
 
     /// Makes bodies until enough lie ready.
@@ -185,84 +145,43 @@ impl LaneClient {
     /// Sends one request and reads its answer whole.
     pub(crate) async fn exchange(&self) -> Exchange {
         let body = self.body.as_ref().map(BodyMaker::take);
-        let mut under_way = UnderWay { sent: Instant::now(), head: None };
-        let answer = match &self.carrier {
-            Carrier::Wire(wire, path) => {
-                let mut request = http::Request::new(Full::from(body.unwrap_or_default()));
-                *request.method_mut() = self.method.clone();
-                *request.uri_mut() = path.clone();
-                *request.headers_mut() = self.headers.clone();
-                under_way.sent = Instant::now();
-                let answer = over_wire(wire, request, &mut under_way);
-                timeout(self.timeout, answer).await.unwrap_or(Err(TIMED_OUT))
+        let (sent, answer) = match &self.carrier {
+            Carrier::Pool(pool, written) => {
+                let mut request = http::Request::clone(written);
+                *request.body_mut() = Full::from(body.unwrap_or_default());
+                (Instant::now(), pool.exchange(request, &MachineClock).await)
             }
             Carrier::Client(http) => {
-                let mut request =
-                    http.request(self.method.clone(), self.url.clone()).headers(self.headers.clone());
-                if let Some(body) = body {
-                    request = request.body(body);
-                }
-                under_way.sent = Instant::now();
-                over_client(request, &mut under_way).await.map_err(|error| what_failed(&error))
+                let outgoing = Outgoing { body: body.map(Content::Bytes), ..self.outgoing.clone() };
+                (Instant::now(), http.exchange(&outgoing, Connections::Reused, &MachineClock).await)
             }
         };
-        let done = Instant::now();
-        let UnderWay { sent, head } = under_way;
-        let (answered, status) = match &head {
-            Some(head) => (head.at, Some(head.status)),
-            None => (done, None),
-        };
-        let reading = match (answer, head) {
-            (Ok(bytes), Some(head)) => {
-                read(head.status, &head.headers, &bytes, self.events(), self.extra_members)
-            }
-            (answer, _) => Reading {
-                outcome: Outcome::Error,
-                accepted: 0,
-                fault: answer.err().map(str::to_owned),
-                retry_after: None,
+        match answer {
+            Ok(answer) => Exchange {
+                sent,
+                answered: answer.answered,
+                done: answer.done,
+                status: Some(answer.status),
+                reading: read(
+                    answer.status,
+                    &answer.headers,
+                    &answer.body,
+                    self.events(),
+                    self.extra_members,
+                ),
             },
-        };
-        Exchange { sent, answered, done, status, reading }
-    }
-}
-
-/// A request under way.
-struct UnderWay {
-    sent: Instant,
-    head: Option<Head>,
-}
-
-/// What comes before the body of an answer.
-struct Head {
-    at: Instant,
-    status: u16,
-    headers: HeaderMap,
-}
-
-async fn over_wire(
-    wire: &Wire,
-    request: http::Request<Full<Bytes>>,
-    under_way: &mut UnderWay,
-) -> Result<Bytes, &'static str> {
-    let (response, connection) = wire.send(request).await.map_err(WireError::words)?;
-    let (head, body) = response.into_parts();
-    under_way.head = Some(Head { at: Instant::now(), status: head.status.as_u16(), headers: head.headers });
-    wire.read(body, connection, MOST_BODY_BYTES).await.map_err(WireError::words)
-}
-
-async fn over_client(request: RequestBuilder, under_way: &mut UnderWay) -> reqwest::Result<Bytes> {
-    let mut response = request.send().await?;
-    let (at, status) = (Instant::now(), response.status().as_u16());
-    under_way.head = Some(Head { at, status, headers: std::mem::take(response.headers_mut()) });
-    let mut bytes = BytesMut::new();
-    while let Some(chunk) = response.chunk().await? {
-        if bytes.len() + chunk.len() > MOST_BODY_BYTES {
-            break;
+            Err(fault) => {
+                let done = Instant::now();
+                let reading = Reading {
+                    outcome: Outcome::Error,
+                    accepted: 0,
+                    fault: Some(fault.in_few_words().to_owned()),
+                    retry_after: None,
+                };
+                Exchange { sent, answered: done, done, status: None, reading }
+            }
         }
-        bytes.extend_from_slice(&chunk);
     }
-    Ok(bytes.freeze())
 }
 
 impl BodyMaker {
@@ -291,19 +210,6 @@ impl BodyMaker {
 
     fn shelf(&self) -> std::sync::MutexGuard<'_, VecDeque<Bytes>> {
         self.ready.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What failed, in few words: it is counted, and holds no URL.
-fn what_failed(error: &reqwest::Error) -> &'static str {
-    if error.is_timeout() {
-        TIMED_OUT
-    } else if error.is_connect() {
-        WireError::Connect.words()
-    } else if error.is_builder() {
-        "the request could not be formed"
-    } else {
-        WireError::Ended.words()
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use chrono::{DateTime, Utc};
 use goose::GooseError;
 
+use crate::client::Fault;
 use crate::deployment::{TargetError, Unwelcome};
 use crate::report::ExitCode;
 
@@ -49,7 +50,7 @@ pub enum LoadError {
     Senders(#[from] std::io::Error),
     /// The HTTP client could not be set up.
     #[error("the HTTP client could not be set up: {0}")]
-    Client(#[from] reqwest::Error),
+    Client(Fault),
     /// Goose did not run.
     #[error("goose: {0}")]
     Goose(String),

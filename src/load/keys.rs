@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use reqwest::Client;
 
 use super::client::{Exchange, LaneClient};
 use super::error::LoadError;
@@ -14,6 +13,7 @@ use super::plan::{LanePlan, Plan};
 use super::profile::{Align, Request};
 use super::record::Outcome;
 use crate::amounts::count;
+use crate::client::HttpClient;
 use crate::contract::{Tier, WINDOW_SECONDS};
 use crate::deployment::{Envelope, Key, Keys, Role, Target, role_variable};
 use crate::payload::Payloads;
@@ -31,14 +31,14 @@ pub(crate) struct Keyring {
     envelope: Envelope,
     /// When every key's window is fresh.
     pub(crate) fresh_from: Option<Instant>,
-    http: Client,
+    http: HttpClient,
     payloads: Arc<Payloads>,
 }
 
 impl Keyring {
     /// Gathers the keys of a plan, sees that each role works, and, where the profile asks for it, uses up the keys
     /// so that it is known when their next windows begin.
-    pub(crate) async fn gather(plan: &Plan, target: &Target, http: Client) -> Result<Self, LoadError> {
+    pub(crate) async fn gather(plan: &Plan, target: &Target, http: HttpClient) -> Result<Self, LoadError> {
         let payloads = Arc::new(Payloads::new(chrono::Utc::now()));
         let envelope = match target.envelope {
             Envelope::Auto => Envelope::Documented,
@@ -111,7 +111,7 @@ impl Keyring {
     /// The client of a lane, over connections of this one.
     pub(crate) fn client_over(
         &self,
-        http: Client,
+        http: HttpClient,
         lane: &LanePlan,
         target: &Target,
     ) -> Result<LaneClient, LoadError> {
@@ -121,7 +121,7 @@ impl Keyring {
 
     fn client_of(
         &self,
-        http: Client,
+        http: HttpClient,
         lane: &LanePlan,
         target: &Target,
         key: &Key,

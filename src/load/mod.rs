@@ -5,7 +5,7 @@
 //! 1. [`profile`] reads what is asked for; [`Plan`] lays it out for a target: lanes, each with a schedule;
 //! 2. `keys` gathers the keys, sees that they work, and waits for their fresh windows;
 //! 3. `senders` are the threads that send; in each, `tickets` releases every request when it is due, as [`pacer`] says;
-//! 4. `attack`, on goose, has users whose slots take tickets and send; `client`, over a `wire`, says what came of it;
+//! 4. `attack`, on goose, has users whose slots take tickets and send; `client` says what came of it;
 //! 5. `ledger` counts it for each lane, which is shown `live`;
 //! 6. [`play()`] conducts all of them and returns the record.
 //!
@@ -49,7 +49,6 @@ mod times;
 mod verdict;
 #[cfg(test)]
 mod virtual_time;
-mod wire;
 
 pub use compare::{Change, Comparison, Estimate, Limit, Measured, Metric};
 pub use error::LoadError;

@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::attack::{LaneInPlay, STEADY, Shared, build};
-use super::client::{LaneClient, connect};
+use super::client::LaneClient;
 use super::error::LoadError;
 use super::keys::Keyring;
 use super::ledger::LaneLedger;
@@ -29,6 +29,7 @@ use super::senders::{Sender, Senders};
 use super::tickets::{Part, RunState, Tickets, release};
 use super::verdict::end_with_first_miss;
 use crate::amounts::count;
+use crate::client::HttpClient;
 use crate::deployment::{Keys, Target, welcome};
 use crate::report::Redactor;
 use crate::system::asked_to_stop;
@@ -99,7 +100,8 @@ pub async fn play(
     // There is one such handler in a process, and goose's would end it at a second Ctrl-C. With one set, goose leaves
     // the signal to those who listen below.
     let _ = ctrlc::set_handler(|| {});
-    let http = connect(target)?;
+    let connect = || HttpClient::new(target).map_err(LoadError::Client);
+    let http = connect()?;
     let mut asked_to_stop = Box::pin(asked_to_stop());
     let keyring = tokio::select! {
         keyring = Keyring::gather(&plan, target, http) => keyring?,
@@ -108,7 +110,7 @@ pub async fn play(
     keyring.keys().for_each(|key| redactor.learn(&key.secret));
     let senders = Senders::start(plan.lanes.iter().map(threads_for).sum())?;
     // A connection belongs to the thread it was made in, so each has a client of its own.
-    let clients = senders.threads().iter().map(|_| connect(target)).collect::<Result<Vec<_>, _>>()?;
+    let clients = senders.threads().iter().map(|_| connect()).collect::<Result<Vec<_>, _>>()?;
     let mut threads = clients.iter().zip(senders.threads()).cycle();
     let mut lanes = Vec::new();
     for (index, lane) in plan.lanes.iter().enumerate() {

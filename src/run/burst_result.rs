@@ -9,16 +9,14 @@ use tokio::task::JoinSet;
 
 use super::burst_gate::BurstPermit;
 use super::clock::{Clock, Instant};
-use super::fault::Fault;
-use super::http_client::{Connections, HttpClient};
-use super::message::{Answer, Outgoing};
-use super::raw_http::Connection;
+use super::trace::Message;
+use crate::client::{Connections, Fault, HttpClient, Outgoing, Pool};
 
 /// What came back.
 #[derive(Debug, Default)]
 pub(crate) struct BurstResult {
     /// The answers, with the place of their request among the requests.
-    pub(crate) answers: Vec<(usize, Answer)>,
+    pub(crate) answers: Vec<(usize, Message)>,
     /// The requests without an answer.
     pub(crate) faults: Vec<Fault>,
     /// When the first request left.
@@ -63,9 +61,9 @@ pub(crate) async fn send_all(
     if workers == 1
         && connections == Connections::Reused
         && requests.iter().all(plain)
-        && let Some(connection) = client.one_connection()
+        && let Some(pool) = requests.first().and_then(|request| client.pool(&request.url))
     {
-        return one_by_one(connection, clock, &requests).await;
+        return one_by_one(client, &pool, clock, &requests).await;
     }
     let requests = Arc::new(requests);
     let next = Arc::new(AtomicUsize::new(0));
@@ -118,11 +116,20 @@ pub(crate) async fn send_all(
 }
 
 /// Sends requests one after the other over one connection.
-async fn one_by_one(mut connection: Connection, clock: &Clock, requests: &[Arc<Outgoing>]) -> BurstResult {
+async fn one_by_one(
+    client: &HttpClient,
+    pool: &Pool,
+    clock: &Clock,
+    requests: &[Arc<Outgoing>],
+) -> BurstResult {
     let mut burst = BurstResult { from: clock.now(), ..BurstResult::default() };
     for (place, request) in requests.iter().enumerate() {
         burst.left_within = clock.now() - burst.from;
-        match connection.exchange(request, clock).await {
+        let outcome = match client.written(request) {
+            Ok(written) => pool.exchange(written, clock).await,
+            Err(fault) => Err(fault),
+        };
+        match outcome {
             Ok(answer) => burst.answers.push((place, answer)),
             Err(fault) => burst.faults.push(fault),
         }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, header};
 
-use super::message::{Content, Outgoing};
+use crate::client::{Content, Outgoing};
 use crate::contract::ApiKey;
 use crate::scenario::model::{Credentials, KeyForm};
 use crate::system;

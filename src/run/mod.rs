@@ -16,26 +16,20 @@ mod burst_gate;
 mod burst_result;
 mod causes;
 mod clock;
-mod connector;
 mod credentials;
-mod delayed_body;
 mod early_end;
 mod environment;
 mod estimate;
 mod evidence;
-mod fault;
-mod http_client;
 mod job;
 mod judge;
 mod keys;
 mod learned;
 mod limiters;
-mod message;
 mod plan;
 mod play;
 mod playable;
 mod player;
-mod raw_http;
 mod recording;
 mod render;
 mod request;
@@ -55,21 +49,20 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
 use crate::amounts::count;
+pub use crate::client::Fault;
+use crate::client::{Connections, HttpClient, Outgoing};
 use crate::contract::Tier;
 use crate::deployment::{Envelope, Key, Target, role_variable};
 use crate::report::{Event, KnownDeviation, Redactor};
 use crate::scenario::Suite;
 use crate::scenario::model::RequestDef;
 
-pub use fault::Fault;
 pub use plan::{LeftOut, Plan, plan};
 pub use play::{play, record, test};
 pub use recording::{EvidenceError, Recording, evidence_schema, judge_recording};
 
 use evidence::Gap;
-use http_client::Connections;
 use learned::{KeyFacts, Learned};
-use message::Outgoing;
 
 /// How long a body waits for an answer to its header once answers were lost.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -122,7 +115,7 @@ struct Run {
     suite: Arc<Suite>,
     target: Arc<Target>,
     options: Options,
-    client: http_client::HttpClient,
+    client: HttpClient,
     payloads: crate::payload::Payloads,
     trace: trace::Trace,
     /// Knows every key of the run.
@@ -175,7 +168,7 @@ impl Run {
         options: Options,
         events: UnboundedSender<Event>,
     ) -> Result<Self, Fault> {
-        let client = http_client::HttpClient::new(&target)?;
+        let client = HttpClient::new(&target)?;
         Ok(Self {
             suite,
             options,

@@ -3,9 +3,8 @@
 use http::HeaderValue;
 
 use super::evidence::{Answer, Look, Request};
-use super::fault::Fault;
 use super::judge::excerpt;
-use super::message::Outgoing;
+use crate::client::{Fault, Outgoing};
 use crate::report::Exchange;
 
 /// A request, with a command that sends it again.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method};
 
 use super::credentials::{Unfit, add_query, dress};
-use super::message::{Content, Outgoing};
+use crate::client::{Content, Outgoing};
 use crate::contract::Endpoint;
 use crate::deployment::{Envelope, Key, Target};
 use crate::payload::Payloads;

@@ -6,12 +6,10 @@ use std::time::Duration;
 
 use super::burst_result::{self, BurstResult};
 use super::evidence::Answer;
-use super::fault::Fault;
-use super::http_client::Connections;
 use super::keys::KeyState;
-use super::message::Outgoing;
 use super::runner::Runner;
-use super::trace::Keep;
+use super::trace::{Keep, Message};
+use crate::client::{Connections, Content, Fault, Outgoing};
 use crate::report::{Event, Exchange};
 use crate::scenario::model::RequestDef;
 
@@ -113,7 +111,7 @@ impl Runner<'_> {
             let left = self.environment.clock.now();
             match self.run.client.exchange(outgoing, connections, &self.environment.clock).await {
                 Ok(message) => {
-                    let events = outgoing.body.as_ref().map_or(0, super::message::Content::events);
+                    let events = outgoing.body.as_ref().map_or(0, Content::events);
                     self.run.note_latency(message.done - message.sent);
                     return Ok(self.record(outgoing, &message, counted, events, Keep::All));
                 }
@@ -157,7 +155,7 @@ impl Runner<'_> {
     pub(super) fn record(
         &self,
         outgoing: &Outgoing,
-        message: &super::message::Answer,
+        message: &Message,
         counted: Option<&KeyState>,
         events: u32,
         keep: Keep,

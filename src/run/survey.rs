@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use super::Run;
 use super::environment::Environment;
-use super::fault::Fault;
-use super::http_client::Connections;
 use super::keys::KeyState;
 use super::learned::KeyFacts;
 use super::request::Recipe;
 use super::trace::Keep;
+use crate::client::{Connections, Content, Fault};
 use crate::contract::{Endpoint, Scope};
 use crate::deployment::{Envelope, Key};
 use crate::payload::random_session;
@@ -182,7 +181,7 @@ async fn ask(
         if message.compressed {
             run.learned().compressed = true;
         }
-        key.note(&answer, outgoing.body.as_ref().map_or(0, super::message::Content::events));
+        key.note(&answer, outgoing.body.as_ref().map_or(0, Content::events));
         if answer.admitted() {
             let seen = (answer.sent, answer.done);
             let admissions = &run.trace.admissions;

@@ -6,9 +6,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::clock::Instant;
 use super::evidence::{Answer, Look};
 use super::judge::Finding;
-use super::message::{Answer as Message, Outgoing};
+use crate::client::{self, Outgoing};
 use crate::contract::{ApiKey, ErrorCode};
 use crate::scenario::model::Rule;
 
@@ -17,6 +18,9 @@ const MOST_KEPT: usize = 5;
 
 /// How many refusals are kept that look different.
 const MOST_LOOKS: usize = 1_000;
+
+/// An answer as the client brings it, on the time line of its environment.
+pub(crate) type Message = client::Answer<Instant>;
 
 /// What is kept of how an answer looked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -238,8 +242,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::run::clock::Instant;
-    use crate::run::message::Content;
+    use crate::client::Content;
 
     fn message(status: u16, kind: &str, body: &str) -> Message {
         let mut headers = http::HeaderMap::new();

@@ -6,17 +6,16 @@ use std::time::Duration;
 
 use super::{Names, Step};
 use crate::amounts::time;
+use crate::client::{Connections, Outgoing};
 use crate::payload::random_session;
 use crate::run::credentials::counts_against_key;
 use crate::run::estimate::{TOGETHER, Walk};
 use crate::run::evidence::{Answer, Burst as Observation, Gap};
-use crate::run::http_client::Connections;
 use crate::run::job::Use;
 use crate::run::keys::KeyState;
 use crate::run::learned::MOST_QUOTAS;
 use crate::run::limiters;
 use crate::run::limiters::Suspicion;
-use crate::run::message::Outgoing;
 use crate::run::request::Recipe;
 use crate::run::runner::Runner;
 use crate::scenario::model::{Body, Burst, Credentials, HttpVersion, RequestDef};

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{Names, Step};
+use crate::client::Connections;
 use crate::run::estimate::Walk;
 use crate::run::evidence::{Answer, Gap};
-use crate::run::http_client::Connections;
 use crate::run::job::Use;
 use crate::run::keys::{KeyState, WINDOW};
 use crate::run::limiters::NOT_HELD;

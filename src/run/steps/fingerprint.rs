@@ -4,9 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{Names, Step};
+use crate::client::Connections;
 use crate::run::estimate::{ALONE, TOGETHER, Walk};
 use crate::run::evidence::{Answer, Gap};
-use crate::run::http_client::Connections;
 use crate::run::job::Use;
 use crate::run::keys::KeyState;
 use crate::run::keys::WINDOW;

@@ -6,9 +6,9 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use super::{Names, Step};
+use crate::client::Connections;
 use crate::run::estimate::{ALONE, Walk};
 use crate::run::evidence::{Gap, Observation};
-use crate::run::http_client::Connections;
 use crate::run::job::Use;
 use crate::run::request::Recipe;
 use crate::run::runner::{Runner, Session};

@@ -6,19 +6,17 @@ use std::time::Duration;
 use tokio::task::{JoinError, JoinHandle};
 
 use super::{Names, Step};
+use crate::client::{Connections, Fault, Outgoing};
 use crate::report::Event;
 use crate::run::clock::Instant;
 use crate::run::environment::variables;
 use crate::run::estimate::{ALONE, Walk};
 use crate::run::evidence::{Answer, Gap, Paced};
-use crate::run::fault::Fault;
-use crate::run::http_client::Connections;
 use crate::run::job::Use;
 use crate::run::keys::KeyState;
 use crate::run::limiters;
-use crate::run::message::{self, Outgoing};
 use crate::run::runner::Runner;
-use crate::run::trace::Keep;
+use crate::run::trace::{Keep, Message};
 use crate::scenario::model::Pace;
 
 /// How long the clock of a mock stands still for an answer. A request has got there by then, though its answer may
@@ -26,7 +24,7 @@ use crate::scenario::model::Pace;
 const ON_ITS_WAY: Duration = Duration::from_millis(40);
 
 /// A request that is over: when it left, when it was over, and what came of it.
-type Over = (Instant, Instant, Result<message::Answer, Fault>);
+type Over = (Instant, Instant, Result<Message, Fault>);
 
 /// A request that left.
 enum Sent {

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::burst::filling;
 use super::{Names, Step};
+use crate::client::Connections;
 use crate::run::clock::Instant;
 use crate::run::estimate::{ALONE, Walk};
 use crate::run::evidence::{Answer, Early, Gap, Polled};
-use crate::run::http_client::Connections;
 use crate::run::job::Use;
 use crate::run::keys::KeyState;
 use crate::run::limiters;

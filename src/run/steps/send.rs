@@ -3,15 +3,13 @@
 use std::time::Duration;
 
 use super::{Names, Step};
+use crate::client::{Connections, Content, Fault};
 use crate::payload::random_session;
 use crate::run::credentials::counts_against_key;
 use crate::run::estimate::{ALONE, Walk};
 use crate::run::evidence::{Answer, Gap, Sent};
-use crate::run::fault::Fault;
-use crate::run::http_client::Connections;
 use crate::run::job::Use;
 use crate::run::keys::KeyState;
-use crate::run::message::Content;
 use crate::run::request::Recipe;
 use crate::run::runner::{Runner, Session};
 use crate::run::{render, survey};

@@ -1,15 +1,48 @@
 //! What goes out and what comes back.
 
+use std::io::Read as _;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use super::clock::Instant;
+use super::MOST_BODY_BYTES;
 use crate::payload::Batch;
 use crate::scenario::model::HttpVersion;
 
-/// The most of a body that is read. No documented answer comes near it.
-pub(super) const MOST_BODY_BYTES: usize = 8 * 1024 * 1024;
+/// The most of a body that is unpacked.
+const MOST_PLAIN_BYTES: u64 = 8 * MOST_BODY_BYTES as u64;
+
+/// Whose clock says when a request left and when its answer came.
+pub(crate) trait Timekeeper {
+    /// An instant of this clock.
+    type Instant: Copy;
+
+    /// Now.
+    fn now(&self) -> Self::Instant;
+}
+
+impl<C: Timekeeper> Timekeeper for Arc<C> {
+    type Instant = C::Instant;
+
+    fn now(&self) -> Self::Instant {
+        C::now(self)
+    }
+}
+
+/// The clock of this machine.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MachineClock;
+
+impl Timekeeper for MachineClock {
+    type Instant = std::time::Instant;
+
+    fn now(&self) -> Self::Instant {
+        std::time::Instant::now()
+    }
+}
 
 /// What a request carries.
 #[derive(Debug, Clone)]
@@ -63,9 +96,9 @@ pub(crate) struct Outgoing {
     pub(crate) http: Option<HttpVersion>,
 }
 
-/// An answer, read whole.
+/// An answer, read whole, with instants of the clock of whoever asked.
 #[derive(Debug, Clone)]
-pub(crate) struct Answer {
+pub(crate) struct Answer<I> {
     /// The status.
     pub(crate) status: u16,
     /// Header fields.
@@ -75,9 +108,36 @@ pub(crate) struct Answer {
     /// Whether the body came compressed, although nobody had asked for that.
     pub(crate) compressed: bool,
     /// When the request left.
-    pub(crate) sent: Instant,
+    pub(crate) sent: I,
     /// When the answer's header arrived. A promise of seconds counts from here.
-    pub(crate) answered: Instant,
+    pub(crate) answered: I,
     /// When the body was complete.
-    pub(crate) done: Instant,
+    pub(crate) done: I,
+}
+
+impl<I> Answer<I> {
+    /// An answer with its body as it was meant; what cannot be unpacked stays as it came.
+    pub(super) fn new(
+        status: u16,
+        headers: HeaderMap,
+        body: Bytes,
+        (sent, answered, done): (I, I, I),
+    ) -> Self {
+        let (body, compressed) = decoded(&headers, body);
+        Self { status, headers, body, compressed, sent, answered, done }
+    }
+}
+
+fn decoded(headers: &HeaderMap, body: Bytes) -> (Bytes, bool) {
+    let encoding = headers.get(http::header::CONTENT_ENCODING).and_then(|value| value.to_str().ok());
+    let mut plain = Vec::new();
+    let read = match encoding.map(str::to_ascii_lowercase).as_deref() {
+        None | Some("identity" | "") => return (body, false),
+        Some("gzip" | "x-gzip") => {
+            MultiGzDecoder::new(&body[..]).take(MOST_PLAIN_BYTES).read_to_end(&mut plain)
+        }
+        Some("deflate") => ZlibDecoder::new(&body[..]).take(MOST_PLAIN_BYTES).read_to_end(&mut plain),
+        Some(_) => return (body, true),
+    };
+    if read.is_ok() { (plain.into(), true) } else { (body, true) }
 }

@@ -1,33 +1,22 @@
-//! One HTTP client for everything the judge sends.
+//! A client that sends every request as a check asks for it.
 
-use std::io::Read as _;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use flate2::read::{MultiGzDecoder, ZlibDecoder};
-use http::{HeaderMap, HeaderValue};
+use http::HeaderMap;
+use http_body_util::Full;
 use reqwest::redirect::Policy;
 
-use super::clock::Clock;
 use super::connector::{ConnectionLimiter, Connector};
 use super::delayed_body::DelayedBody;
 use super::fault::Fault;
-use super::message::{Answer, MOST_BODY_BYTES, Outgoing};
-use super::raw_http::Connection;
+use super::message::{Answer, Outgoing, Timekeeper};
+use super::pool::{Pool, written};
+use super::{IDENTITY, KEPT_IDLE, MOST_BODY_BYTES, OUR_NAME};
 use crate::deployment::{Reach, Target};
 use crate::scenario::model::HttpVersion;
 use crate::system;
-
-/// How this program calls itself.
-pub(super) const USER_AGENT: &str = concat!("trenchcheck/", env!("CARGO_PKG_VERSION"));
-
-/// How long an idle connection is kept: shorter than common servers keep it, so that we do not send into
-/// a connection that is just being closed.
-const POOL_IDLE: Duration = Duration::from_secs(2);
-
-/// The most of a body that is unpacked.
-const MOST_PLAIN_BYTES: u64 = 8 * MOST_BODY_BYTES as u64;
 
 /// How long an answer to the question whether HTTP/2 is spoken is waited for.
 const PATIENCE_FOR_HTTP2: Duration = Duration::from_secs(3);
@@ -63,10 +52,10 @@ impl Clients {
                 .no_zstd()
                 .no_deflate()
                 .timeout(*timeout)
-                .pool_idle_timeout(POOL_IDLE)
+                .pool_idle_timeout(KEPT_IDLE)
                 .pool_max_idle_per_host(idle)
                 .tcp_nodelay(true)
-                .user_agent(USER_AGENT);
+                .user_agent(OUR_NAME);
             let builder = reach.apply(builder, base_url)?;
             Ok(match version {
                 None => builder,
@@ -91,7 +80,7 @@ struct Site {
     reach: Reach,
 }
 
-/// The client.
+/// The client. Clones share their connections.
 #[derive(Debug, Clone)]
 pub(crate) struct HttpClient {
     any: Clients,
@@ -104,7 +93,7 @@ impl HttpClient {
     /// A client for URLs of a target that follows no redirect (a redirect is an answer) and undoes no compression.
     ///
     /// # Errors
-    /// When the system's certificates cannot be read.
+    /// [`Fault::Unsendable`] when the system's certificates cannot be read, or the way to the target cannot be used.
     pub(crate) fn new(target: &Target) -> Result<Self, Fault> {
         let Target { base_url, loopback, timeout, reach, .. } = target;
         let limiter = (*loopback && system::is_plain(base_url)).then(ConnectionLimiter::new);
@@ -130,16 +119,19 @@ impl HttpClient {
         }
     }
 
-    /// A connection that is surely the same for every request, where the target speaks plain HTTP; elsewhere only the
-    /// client library can be asked for one that is open.
-    pub(super) fn one_connection(&self) -> Option<Connection> {
-        let Site { base_url, reach, .. } = &*self.site;
-        let direct = system::is_plain(base_url) && reach.is_direct(base_url);
-        direct.then(|| self.by_hand())
+    /// Connections below the client library to where `url` points: one that is surely the same for every request. `None` where
+    /// TLS or a proxy lies between; there only the library can be asked for one that is open.
+    pub(crate) fn pool(&self, url: &str) -> Option<Pool> {
+        let Site { timeout, reach, .. } = &*self.site;
+        Pool::to(url, *timeout).filter(|_| reach.is_direct(url))
     }
 
-    fn by_hand(&self) -> Connection {
-        Connection::new(self.site.timeout, self.site.reach.headers().clone())
+    /// A request as it goes over a [`Pool`].
+    ///
+    /// # Errors
+    /// [`Fault::Unsendable`] when it cannot be written.
+    pub(crate) fn written(&self, outgoing: &Outgoing) -> Result<http::Request<Full<Bytes>>, Fault> {
+        written(outgoing, self.site.reach.headers())
     }
 
     /// Whether the target answers in HTTP/2.
@@ -156,12 +148,12 @@ impl HttpClient {
     ///
     /// # Errors
     /// A [`Fault`] when there is no whole answer.
-    pub(crate) async fn exchange(
+    pub(crate) async fn exchange<C: Timekeeper>(
         &self,
         outgoing: &Outgoing,
         connections: Connections,
-        clock: &Clock,
-    ) -> Result<Answer, Fault> {
+        clock: &C,
+    ) -> Result<Answer<C::Instant>, Fault> {
         self.prepare(outgoing, connections)?.send(clock).await
     }
 
@@ -175,7 +167,7 @@ impl HttpClient {
         connections: Connections,
     ) -> Result<Prepared<'a>, Fault> {
         if outgoing.spelled.is_some() {
-            return Ok(Prepared { client: self, way: Way::Raw(outgoing) });
+            return Ok(Prepared { client: self, way: Way::Spelled(outgoing) });
         }
         let clients = self.clients(outgoing.http)?;
         let connector = match connections {
@@ -183,10 +175,10 @@ impl HttpClient {
             Connections::Fresh | Connections::Patient(_) => &clients.fresh,
         };
         let mut headers = HeaderMap::with_capacity(outgoing.headers.len());
-        headers.insert(http::header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         for (name, value) in &outgoing.headers {
             headers.append(name.clone(), value.clone());
         }
+        headers.entry(http::header::ACCEPT_ENCODING).or_insert(IDENTITY);
         let mut request = connector.client().request(outgoing.method.clone(), &outgoing.url).headers(headers);
         if let Some(body) = &outgoing.body {
             let body = body.bytes();
@@ -210,8 +202,8 @@ pub(crate) struct Prepared<'a> {
 #[derive(Debug)]
 enum Way<'a> {
     Plain(&'a Connector, Box<reqwest::Request>),
-    /// With the key's header spelled like this.
-    Raw(&'a Outgoing),
+    /// With the key's header spelled in a way of its own, over plain HTTP.
+    Spelled(&'a Outgoing),
 }
 
 impl Prepared<'_> {
@@ -219,12 +211,15 @@ impl Prepared<'_> {
     ///
     /// # Errors
     /// A [`Fault`] when there is no whole answer.
-    pub(crate) async fn send(self, clock: &Clock) -> Result<Answer, Fault> {
+    pub(crate) async fn send<C: Timekeeper>(self, clock: &C) -> Result<Answer<C::Instant>, Fault> {
         let timeout = self.client.site.timeout;
         let (connector, request) = match self.way {
             Way::Plain(connector, request) => (connector, *request),
-            Way::Raw(outgoing) => {
-                return self.client.by_hand().exchange(outgoing, clock).await;
+            Way::Spelled(outgoing) => {
+                let request = self.client.written(outgoing)?;
+                let pool = Pool::to(&outgoing.url, timeout);
+                let pool = pool.ok_or_else(|| Fault::Unsendable("the URL cannot be read".to_owned()))?;
+                return pool.spelling(outgoing.spelled.clone()).exchange(request, clock).await;
             }
         };
         let (sent, response) = connector.execute(request, clock).await;
@@ -247,23 +242,6 @@ impl Prepared<'_> {
             }
         }
         let headers = std::mem::take(response.headers_mut());
-        let (body, compressed) = decoded(&headers, body.freeze());
-        Ok(Answer { status, headers, body, compressed, sent, answered, done: clock.now() })
+        Ok(Answer::new(status, headers, body.freeze(), (sent, answered, clock.now())))
     }
-}
-
-/// A body as it was meant, and whether it came compressed although nobody had asked for that. What cannot be undone stays
-/// as it came.
-pub(super) fn decoded(headers: &HeaderMap, body: Bytes) -> (Bytes, bool) {
-    let encoding = headers.get(http::header::CONTENT_ENCODING).and_then(|value| value.to_str().ok());
-    let mut plain = Vec::new();
-    let read = match encoding.map(str::to_ascii_lowercase).as_deref() {
-        None | Some("identity" | "") => return (body, false),
-        Some("gzip" | "x-gzip") => {
-            MultiGzDecoder::new(&body[..]).take(MOST_PLAIN_BYTES).read_to_end(&mut plain)
-        }
-        Some("deflate") => ZlibDecoder::new(&body[..]).take(MOST_PLAIN_BYTES).read_to_end(&mut plain),
-        Some(_) => return (body, true),
-    };
-    if read.is_ok() { (plain.into(), true) } else { (body, true) }
 }

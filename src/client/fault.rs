@@ -48,6 +48,20 @@ impl Fault {
         matches!(self, Self::Name(_) | Self::Connect(_) | Self::Tls(_) | Self::TimedOut { .. })
     }
 
+    /// What happened in few words: they are counted, and name no target.
+    pub(crate) const fn in_few_words(&self) -> &'static str {
+        match self {
+            Self::Name(_) => "the host name could not be looked up",
+            Self::Connect(_) => "no connection could be made",
+            Self::Tls(_) => "TLS could not be agreed on",
+            Self::TimedOut { .. } => "no complete answer in time",
+            Self::CutOff(_) => "the connection ended before the answer was complete",
+            Self::NotHttp(_) => "the answer was not HTTP",
+            Self::TooLarge(_) => "the body was too large to be read",
+            Self::Unsendable(_) => "the request could not be sent",
+        }
+    }
+
     /// The fault behind a client error that came while waiting for an answer.
     pub(super) fn of(error: reqwest::Error, timeout: std::time::Duration, got: &str) -> Self {
         if error.is_timeout() {
