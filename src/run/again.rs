@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::causes::{self, Search};
 use super::evidence::{Gap, NotPlayed};
 use super::job::{self, Place};
-use super::judge::{self, Judged};
+use super::judge::{self, Doubt, Judged};
 use super::limiters;
 use super::play::RunState;
 use super::runner::Attempt;
@@ -47,7 +47,9 @@ impl RunState {
         let search = Search::new(&self.run.suite, judged, &self.run.options);
         let mut again: BTreeMap<Place, Attempt> = BTreeMap::new();
         for judged in judged.iter().filter(|judged| judged.failures.is_empty()) {
-            for doubt in judged.doubts.iter().filter(|doubt| doubt.stale || !search.explains(judged, doubt)) {
+            // A tier's number is measured twice, whatever else is wrong.
+            let is_open = |doubt: &&Doubt| doubt.stale || doubt.measures || !search.explains(judged, doubt);
+            for doubt in judged.doubts.iter().filter(is_open) {
                 let place = Place { experiment: doubt.experiment, case: doubt.case };
                 let Some(before) = self.may_be_played_again(place) else { continue };
                 let attempt = again.entry(place).or_default();
@@ -77,14 +79,20 @@ impl RunState {
     }
 
     /// The cases that were not played because keys seemed to share a quota, where it turned out to be somebody else's use.
-    pub(super) fn not_shared_after_all(&mut self, judged: &[Judged]) -> Vec<(Place, Attempt)> {
-        let sharing =
-            judged.iter().any(|judged| self.learns_sharing(judged.check) && !judged.failures.is_empty());
-        if !self.evidence.learned.sharing || sharing {
+    pub(super) fn not_shared_after_all(&mut self) -> Vec<(Place, Attempt)> {
+        if !self.run.learned().sharing || self.names_sharing() || self.ended_early.is_some() {
             return Vec::new();
         }
         self.run.learned().sharing = false;
+        self.run.sharing.send_modify(|told| told.values_mut().for_each(|shares| *shares = false));
+        self.plays_apart = false;
         self.given_up()
+    }
+
+    /// Whether it is told by now that keys share a quota.
+    pub(super) fn names_sharing(&mut self) -> bool {
+        let judged = self.judge();
+        judged.iter().any(|judged| self.learns_sharing(judged.check) && !judged.failures.is_empty())
     }
 
     fn learns_sharing(&self, check: usize) -> bool {

@@ -113,6 +113,12 @@ impl KeyAllocator {
         None
     }
 
+    /// Among how many keys a job can choose, where it needs one alone.
+    pub(crate) fn choice(&self, job: &Job) -> usize {
+        let alone = job.keys_needed.iter().filter(|need| need.alone);
+        alone.map(|need| self.candidates(need.role, true).len()).min().unwrap_or(0)
+    }
+
     /// The first variable for a role that holds no key yet.
     fn free_variable(&self, role: Role) -> String {
         let names = (1..).map(|nth| role_variable(role, nth));

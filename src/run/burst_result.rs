@@ -46,6 +46,9 @@ pub(crate) fn is_crowded(took: impl Iterator<Item = Duration>) -> bool {
     }
 }
 
+/// So many requests of a burst are waited for in vain; what is left of them is not sent then.
+const MOST_TIME_OUTS: usize = 2;
+
 /// Sends `requests` with at most `in_flight` under way at once. The first ones leave together, and with the last one the
 /// `permit` is given back.
 pub(crate) async fn send_all(
@@ -69,10 +72,12 @@ pub(crate) async fn send_all(
     let next = Arc::new(AtomicUsize::new(0));
     let start = Arc::new(Barrier::new(workers));
     let permit = Arc::new(Mutex::new(permit));
+    let time_outs = Arc::new(AtomicUsize::new(0));
     let mut crew = JoinSet::new();
     for _ in 0..workers {
         let (client, clock, requests) = (client.clone(), Arc::clone(clock), Arc::clone(&requests));
         let (next, start, permit) = (Arc::clone(&next), Arc::clone(&start), Arc::clone(&permit));
+        let time_outs = Arc::clone(&time_outs);
         crew.spawn(async move {
             let claim = || {
                 let place = next.fetch_add(1, Ordering::Relaxed);
@@ -91,7 +96,12 @@ pub(crate) async fn send_all(
                     Ok(prepared) => prepared.send(&clock).await,
                     Err(fault) => Err(fault),
                 };
+                let is_late = matches!(outcome, Err(Fault::TimedOut { .. }));
+                time_outs.fetch_add(usize::from(is_late), Ordering::Relaxed);
                 outcomes.push((place, left, clock.now(), outcome));
+                if time_outs.load(Ordering::Relaxed) >= MOST_TIME_OUTS {
+                    break;
+                }
                 upcoming = claim();
             }
             outcomes
@@ -133,7 +143,49 @@ async fn one_by_one(
             Ok(answer) => burst.answers.push((place, answer)),
             Err(fault) => burst.faults.push(fault),
         }
+        let is_late = |fault: &&Fault| matches!(fault, Fault::TimedOut { .. });
+        if burst.faults.iter().filter(is_late).count() >= MOST_TIME_OUTS {
+            break;
+        }
     }
     burst.to = clock.now();
     burst
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deployment::{Keys, Target};
+
+    #[tokio::test]
+    async fn what_is_waited_for_in_vain_twice_is_not_sent_a_third_time() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        // It takes connections, and says nothing.
+        tokio::spawn(async move {
+            let mut taken = Vec::new();
+            while let Ok(connection) = listener.accept().await {
+                taken.push(connection);
+            }
+        });
+        let timeout = Duration::from_millis(50);
+        let target = Target { timeout, ..Target::on_this_machine(&url, Keys::Environment(Vec::new())) };
+        let client = HttpClient::new(&target).unwrap();
+        let outgoing = Outgoing {
+            method: http::Method::GET,
+            url,
+            headers: Vec::new(),
+            body: None,
+            spelled: None,
+            http: None,
+        };
+        let request = Arc::new(outgoing);
+        for (in_flight, connections) in [(1, Connections::Reused), (2, Connections::Fresh)] {
+            let clock = Arc::new(Clock::real());
+            let requests = vec![Arc::clone(&request); 40];
+            let burst = send_all(&client, &clock, requests, in_flight, connections, None).await;
+            assert!(burst.answers.is_empty());
+            assert!((2..=3).contains(&burst.faults.len()), "{in_flight}: {:?}", burst.faults);
+        }
+    }
 }

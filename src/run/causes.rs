@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Options;
 use super::judge::{Broken, Doubt, Judged};
+use super::limiters::Suspicion;
 use crate::contract::Scope;
 use crate::report::{Cause, CheckResult, Failure, KnownDeviation, Verdict, Way, plays_again};
 use crate::scenario::Suite;
@@ -96,10 +97,22 @@ impl<'a> Search<'a> {
     /// Whether another check names the cause of what a case of this one left open.
     pub(crate) fn explains(&self, judged: &'a Judged, doubt: &'a Doubt) -> bool {
         let seen = BTreeSet::from([self.suite.checks[judged.check].id.as_str()]);
-        // What was judged by a measured number is not explained by it.
-        self.needed(judged, &doubt.needs, &seen)
-            .filter(|(_, needed)| !needed.is_measured)
-            .any(|(id, needed)| self.speaks_of(id, needed, (&doubt.row, Way::Other), &seen).is_some())
+        let came_back = matches!(doubt.suspicions.last(), Some(Suspicion::CameBack { .. }));
+        // That too many were let in is explained by that alone which lets somebody in.
+        let is_too_many = matches!(doubt.suspicions.last(), Some(Suspicion::TooMany { .. }));
+        let lets_in = |judged: &Judged| {
+            judged.failures.iter().any(|broken| matches!(broken.failure.way, Way::LetsIn | Way::Opens))
+        };
+        // What was judged by a measured number is not explained by it; nor is quota that comes back by what came back.
+        let is_no_cause = |needed: &Judged| needed.is_measured || came_back && needed.is_all_refilled();
+        self.needed(judged, &doubt.needs, &seen).filter(|(_, needed)| !is_no_cause(needed)).any(
+            |(id, needed)| {
+                let root = self.speaks_of(id, needed, (&doubt.row, Way::Other), &seen);
+                root.is_some_and(|root| {
+                    !is_too_many || lets_in(needed) || self.by_id.get(root).is_some_and(|root| lets_in(root))
+                })
+            },
+        )
     }
 
     /// The check that names the cause of what `id` came to: itself, where it is broken and no other one explains all of
@@ -112,7 +125,7 @@ impl<'a> Search<'a> {
                 .needed(judged, &judged.needs, seen)
                 .find_map(|(need, _)| self.root(need, &mut seen.clone()));
         }
-        if judged.refilled == judged.failures.len()
+        if judged.is_all_refilled()
             && let Some((id, _)) = self.by_id.iter().find(|(id, other)| other.refills && !seen.contains(*id))
         {
             return self.root(id, &mut seen.clone());
@@ -124,6 +137,8 @@ impl<'a> Search<'a> {
                 });
             match alike {
                 Some((id, _)) => self.root(id, &mut seen.clone()),
+                // A number that was the same each time has no other cause.
+                None if judged.is_measured => None,
                 None => self.cause_of(judged, needs, (&failure.case, failure.way), seen),
             }
         };
@@ -186,7 +201,7 @@ impl<'a> Search<'a> {
         let weight = |judged: &Judged| gates(self.suite.checks[judged.check].level, self.options);
         let hides = !judged.failures.is_empty() && weight(judged) && !weight(other);
         // What is itself explained by quota coming back explains nothing of that.
-        let follows = judged.refills && !other.failures.is_empty() && other.refilled == other.failures.len();
+        let follows = judged.refills && other.is_all_refilled();
         (is_open(other) && !hides && !follows && !seen.contains(id)).then_some((*id, *other))
     }
 }

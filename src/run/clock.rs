@@ -11,7 +11,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::client::Timekeeper;
 use crate::deployment::{TargetError, Workspace};
 
-/// An instant on an environment's time line: time since the environment was set up, advanced time included.
+/// An instant on an environment's time line: time since the run began, advanced time included. A clock that counts by minutes
+/// is at the same place of its minute in all environments of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, JsonSchema)]
 pub(crate) struct Instant(#[schemars(with = "u64")] pub Duration);
 
@@ -130,9 +131,9 @@ impl Clock {
         Self { start: std::time::Instant::now(), advanced: AtomicU64::new(0), workspace: None }
     }
 
-    /// A clock whose waits move the workspace's clock on.
-    pub(crate) fn of(workspace: Workspace) -> Self {
-        Self { workspace: Some(workspace), ..Self::real() }
+    /// A clock whose waits move the workspace's clock on, in a run that began then.
+    pub(crate) fn of(workspace: Workspace, began: std::time::Instant) -> Self {
+        Self { start: began, workspace: Some(workspace), ..Self::real() }
     }
 
     /// Whether waits take no time.

@@ -36,10 +36,10 @@ impl Environment {
     }
 
     /// A fresh workspace of a mock.
-    pub(crate) fn of(workspace: Workspace) -> Self {
+    pub(crate) fn of(workspace: Workspace, began: std::time::Instant) -> Self {
         Self {
             base_url: workspace.base_url.clone(),
-            clock: Arc::new(Clock::of(workspace.clone())),
+            clock: Arc::new(Clock::of(workspace.clone(), began)),
             workspace: Some(workspace),
         }
     }

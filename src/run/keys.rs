@@ -187,7 +187,7 @@ impl KeyState {
     /// From now on the quota is taken for whole, as after so long a silence: the next request opens its window.
     pub(crate) fn begin_window(&self, rest: Duration) {
         let mut history = self.history();
-        (history.spent, history.rest) = (None, Some(rest));
+        (history.spent, history.rest, history.used_up) = (None, Some(rest), false);
     }
 
     /// How long the key was silent before its quota was last whole, or as good as that; longer than any conforming limiter

@@ -12,6 +12,9 @@ use crate::deployment::Envelope;
 /// So many quotas in one window, and no refusal, are no quota at all.
 pub(crate) const MOST_QUOTAS: u32 = 3;
 
+/// What is to be said where refusals are no answers.
+pub(crate) const NO_REFUSAL: &str = "over its limit a key gets no answer";
+
 /// A quota as it was measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -99,11 +102,17 @@ pub(crate) struct Learned {
     pub(crate) keys: Vec<KeyFacts>,
     /// The quota of requests by tier, where it is not the documented one.
     pub(crate) requests: BTreeMap<Tier, Quota>,
+    /// The quota of requests of single keys, where it is not that of their tier, by variable.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) requests_of: BTreeMap<String, u32>,
     /// The quota of events by tier, where it is not the documented one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) events: BTreeMap<Tier, u32>,
     /// The status of a refusal for want of quota, where that is not 429.
     pub(crate) refusal: Option<u16>,
+    /// Whether a key that is over its limit gets no answer, while others do.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) silent_refusals: bool,
     /// Whether keys were seen to share a quota.
     pub(crate) sharing: bool,
     /// Whether quota trickles back, as where a limiter weighs in the minute before.
@@ -134,12 +143,22 @@ impl Learned {
         let events = self.events.iter().map(|(tier, number)| {
             format!("measured: {tier} gets {} in a window", count(u64::from(*number), "event"))
         });
-        envelope.into_iter().chain(compressed).chain(measured).chain(events).collect()
+        let of_keys = self.requests_of.iter().map(|(variable, number)| {
+            format!("measured: {variable} gets {} in a window", count(u64::from(*number), "request"))
+        });
+        envelope.into_iter().chain(compressed).chain(measured).chain(of_keys).chain(events).collect()
+    }
+
+    /// The limits of a key as far as they were measured, else those of its tier.
+    pub(crate) fn limits(&self, variable: &str, tier: Option<Tier>, documented: Limits) -> Limits {
+        let of_tier = self.limits_of_tier(tier, documented);
+        let requests = self.requests_of.get(variable).copied().unwrap_or(of_tier.requests);
+        Limits { requests, ..of_tier }
     }
 
     /// The limits of a tier as far as they were measured; `documented` elsewhere. An endless quota stays as documented:
     /// whoever needs its end is blocked by the check that names it.
-    pub(crate) fn limits(&self, tier: Option<Tier>, documented: Limits) -> Limits {
+    pub(crate) fn limits_of_tier(&self, tier: Option<Tier>, documented: Limits) -> Limits {
         let Some(tier) = tier else { return documented };
         let requests = match self.requests.get(&tier) {
             Some(Quota::Of(requests)) => *requests,

@@ -5,6 +5,7 @@
 //! fresh, a limiter that slides, or somebody else with the same key. So a wrong count is at first a suspicion. It
 //! becomes a proof when no conforming limiter explains all suspicions of the case together.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::clock::Instant;
@@ -233,6 +234,18 @@ pub(crate) fn is_part(whole: u32, before: u32, limit: u32) -> bool {
     whole < limit && whole.abs_diff(before) > before / 10
 }
 
+/// Whether part of a quota came back to several keys so soon that no clocks explain it: one clock would have begun its minute
+/// for all of them at the same instant, and a clock for each key hardly begins it just then for so many.
+pub(crate) fn comes_back_to_all(seen: &[(&str, Span)]) -> bool {
+    const KEYS: usize = 3;
+    const SOON: Duration = Duration::from_secs(6);
+    let soon: BTreeMap<&str, Span> =
+        seen.iter().copied().filter(|(_, span)| span.1 - span.0 <= SOON).collect();
+    let spans: Vec<Span> = soon.values().copied().collect();
+    let keys: BTreeSet<&str> = seen.iter().map(|(key, _)| *key).collect();
+    spans.len() >= KEYS && spans.len() == keys.len() && explained_by_a_clock(&spans).is_none()
+}
+
 /// The key with which another play tells more than with any other.
 pub(crate) fn wanted_key(suspicions: &[Suspicion]) -> Option<&str> {
     suspicions.iter().rev().find_map(|suspicion| match suspicion {
@@ -380,6 +393,18 @@ mod tests {
         });
         assert_eq!(weighed_together(&[back("B", 150_000), back("B", 300_000)]), Assessment::Proof);
         assert_eq!(wanted_key(&[back("A", 0), back("B", 150_000)]), Some("B"));
+    }
+
+    #[test]
+    fn what_comes_back_soon_to_every_key_is_no_clock() {
+        let back = |key: &'static str, began: u64| (key, (at(began), at(began + 4_000)));
+        assert!(comes_back_to_all(&[back("A", 0), back("B", 20_000), back("C", 40_000)]));
+        // One clock's minute began for all of them.
+        assert!(!comes_back_to_all(&[back("A", 0), back("B", 1_000), back("C", 60_500)]));
+        assert!(!comes_back_to_all(&[back("A", 0), back("B", 20_000)]));
+        // To one of them nothing came back for half a minute.
+        let late = ("D", (at(0), at(30_000)));
+        assert!(!comes_back_to_all(&[back("A", 0), back("B", 20_000), back("C", 40_000), late]));
     }
 
     #[test]

@@ -12,6 +12,7 @@
 mod admissions;
 mod again;
 mod allocator;
+mod apart;
 mod burst_gate;
 mod burst_result;
 mod causes;
@@ -118,6 +119,7 @@ struct Run {
     client: HttpClient,
     payloads: crate::payload::Payloads,
     trace: trace::Trace,
+    began: std::time::Instant,
     /// Knows every key of the run.
     redactor: Redactor,
     events: UnboundedSender<Event>,
@@ -175,6 +177,7 @@ impl Run {
             client,
             payloads: crate::payload::Payloads::new(chrono::Utc::now()),
             trace: trace::Trace::default(),
+            began: std::time::Instant::now(),
             redactor: Redactor::default(),
             events,
             requests: AtomicU64::new(0),

@@ -16,14 +16,14 @@ use super::environment::Environment;
 use super::evidence::{Deployment, Evidence, Gap, Play};
 use super::job::{self, Job, Place};
 use super::keys::KeyState;
-use super::player::{Played, minted, play_job, state};
+use super::player::{Played, play_job, state};
 use super::recording::{Ended, Recording};
 use super::runner::Attempt;
 use super::schedule::Schedule;
-use super::{Fault, Options, Run, judge, plan, survey};
+use super::{Fault, Options, Run, judge, plan};
 use crate::amounts::count;
 use crate::contract::Tier;
-use crate::deployment::{Key, Keys, Role, Target, TargetError};
+use crate::deployment::{Key, Keys, Target, TargetError};
 use crate::report::{CheckResult, Event, ExitCode, RunInfo};
 use crate::scenario::Suite;
 
@@ -141,14 +141,11 @@ pub async fn record(
     Ok((results, exit, recording))
 }
 
-/// How much more time a run gets where a limiter slides: two more windows of each of its silences.
-const FOR_SLIDING: Duration = Duration::from_secs(240);
-
 /// How far a run has come.
 pub(super) struct RunState {
     pub(super) run: Arc<Run>,
     pub(super) selected: Vec<usize>,
-    begun: Instant,
+    pub(super) begun: Instant,
     pub(super) interrupted: watch::Receiver<bool>,
     pub(super) deadline: Option<Deadline>,
     pub(super) ended_early: Option<EarlyEnd>,
@@ -157,10 +154,14 @@ pub(super) struct RunState {
     /// The keys that open nothing, and what was answered.
     pub(super) dead: Vec<(Arc<KeyState>, String)>,
     pub(super) evidence: Evidence,
+    /// The cases that were given up because keys share a quota.
+    pub(super) shared: Vec<Place>,
+    /// Whether cases are played one after the other, because keys share a quota.
+    pub(super) plays_apart: bool,
     /// How often each case was given out to be played.
     pub(super) given_out: BTreeMap<Place, u32>,
     /// Whether it was given more time than was planned.
-    has_more_time: bool,
+    pub(super) has_more_time: bool,
 }
 
 impl RunState {
@@ -189,54 +190,10 @@ impl RunState {
             ground,
             dead: Vec::new(),
             evidence: Evidence { deployment, ..Evidence::default() },
+            shared: Vec::new(),
+            plays_apart: false,
             given_out: BTreeMap::new(),
             has_more_time: false,
-        }
-    }
-
-    /// Finds out what everything else stands on.
-    async fn survey(&mut self) {
-        let (run, info) = (&self.run, self.run.target.info());
-        let plan =
-            || plan::plan(&run.suite, &self.selected, &info, &run.options.allowed_hosts, run.options.jobs);
-        self.set_deadline(self.ground.as_ref().and_then(|_| plan().at_most()));
-        let end = early_end(self.interrupted.clone(), self.deadline);
-        tokio::select! {
-            () = self.ask_around() => {}
-            end = end => self.ended_early = Some(end),
-        }
-    }
-
-    async fn ask_around(&mut self) {
-        match (&self.ground, &self.run.target.keys) {
-            (Some((environment, keys)), _) => survey::survey(&self.run, environment, keys).await,
-            (None, Keys::Mock(control)) => match control.workspace().await {
-                Ok(workspace) => {
-                    let environment = Environment::of(workspace);
-                    let mut keys = Vec::new();
-                    for role in Role::ALL.into_iter().filter(|role| *role != Role::Any) {
-                        if let Ok(key) = minted(&self.run, &environment, role, 1).await {
-                            keys.push(key);
-                        }
-                    }
-                    survey::survey(&self.run, &environment, &keys).await;
-                    let _ = environment.close().await;
-                }
-                Err(error) => self.run.learned().unreachable = Some(error.to_string()),
-            },
-            (None, Keys::Environment(_)) => {}
-        }
-        if let Some((_, keys)) = &mut self.ground {
-            let learned = self.run.learned().clone();
-            let complaint = |key: &KeyState| {
-                if learned.unreachable.is_some() {
-                    return None;
-                }
-                let facts = learned.key(&key.key.variable).filter(|facts| !facts.works());
-                facts.map(super::learned::KeyFacts::complaint)
-            };
-            self.dead = keys.iter().filter_map(|key| Some((Arc::clone(key), complaint(key)?))).collect();
-            keys.retain(|key| complaint(key).is_none());
         }
     }
 
@@ -258,15 +215,16 @@ impl RunState {
             }
             let judged = self.judge();
             next = self.doubts(&judged);
-            if next.is_empty() {
-                next = self.not_shared_after_all(&judged);
+            if next.is_empty() || self.is_to_play_apart() {
+                self.play_apart(std::mem::take(&mut next)).await;
+                next = self.not_shared_after_all();
             }
             is_first = false;
         }
     }
 
     /// Plays these cases, each once.
-    async fn round(&mut self, places: Vec<(Place, Attempt)>, is_first: bool) {
+    pub(super) async fn round(&mut self, places: Vec<(Place, Attempt)>, is_first: bool) {
         let (places, left_out) = self.playable(places);
         let wanted: Vec<(Place, usize)> =
             places.iter().map(|(place, _)| (*place, self.plays_of(*place))).collect();
@@ -305,32 +263,6 @@ impl RunState {
             *self.given_out.entry(*place).or_default() += 1;
         }
         job::jobs(&self.run.suite, places)
-    }
-
-    /// Sets the time at which the run is over, whatever it has found by then.
-    fn set_deadline(&mut self, at_most: Option<Duration>) {
-        let within = self.run.options.within.map(|within| (self.begun + within, EarlyEnd::Within));
-        let at_most = at_most.map(|at_most| (self.begun + at_most, EarlyEnd::AtMost));
-        self.deadline = within.into_iter().chain(at_most).min_by_key(|(at, _)| *at);
-    }
-
-    /// Bounds a run that was planned to take so long. A slow deployment gets what its answers take beyond the plan.
-    fn bound(&mut self, planned: Duration, requests: u32) {
-        /// An answer that takes longer is no usual one.
-        const SLOWEST: Duration = Duration::from_secs(1);
-        let side_by_side = u32::try_from(self.run.options.jobs).unwrap_or(1).max(1);
-        let answers = self.run.usual_latency().min(SLOWEST) * requests / side_by_side;
-        self.set_deadline(Some(plan::at_most(planned + answers)));
-    }
-
-    /// Gives a run more time, once: a limiter that slides remembers two minutes, and is right all the same.
-    fn more_time(&mut self, ended: EarlyEnd) -> bool {
-        let slides = ended == EarlyEnd::AtMost && self.run.learned().slides;
-        let more = slides && !std::mem::replace(&mut self.has_more_time, true);
-        if let Some((at, _)) = self.deadline.filter(|_| more) {
-            self.set_deadline(Some(at - self.begun + FOR_SLIDING));
-        }
-        more
     }
 
     /// How often a case was played.
@@ -383,7 +315,7 @@ impl RunState {
                             schedule.forget_plan();
                         }
                         // What left a doubt is played again on keys that no other job was planned with.
-                        if job.measures() && self.ground.is_some() {
+                        if job.measures() && self.ground.is_some() && !self.is_to_play_apart() {
                             let judged = self.judge();
                             let again = self.doubts(&judged);
                             schedule.add(self.give_out(again));
@@ -423,7 +355,7 @@ impl RunState {
                 job.learns_sharing.is_none()
                     && Tier::ALL.iter().any(|tier| in_doubt(*tier) && job.may_measure(*tier))
             });
-            given_up.iter().for_each(|job| self.give_up(job, &Gap::Blocked(why.clone())));
+            given_up.iter().for_each(|job| self.give_up_shared(job, &why));
         }
     }
 
@@ -440,7 +372,7 @@ impl RunState {
         }
     }
 
-    fn give_up(&mut self, job: &Job, why: &Gap) {
+    pub(super) fn give_up(&mut self, job: &Job, why: &Gap) {
         for (place, _) in &job.cases {
             let left = self.not_played(*place, why.clone());
             self.evidence.not_played.push(left);
@@ -463,6 +395,7 @@ impl RunState {
         let steady = judge::learn(&self.run.suite, &mut self.evidence);
         let mut learned = self.run.learned();
         learned.requests.clone_from(&self.evidence.learned.requests);
+        learned.requests_of.clone_from(&self.evidence.learned.requests_of);
         learned.events.clone_from(&self.evidence.learned.events);
         steady
     }

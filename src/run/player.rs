@@ -33,7 +33,7 @@ pub(super) async fn play_job(
             Ok(play_cases(&run, environment, &job, &BTreeMap::new(), Some(&bindings)).await)
         }
         (None, Keys::Mock(control)) => match control.workspace().await {
-            Ok(workspace) => in_workspace(&run, &Environment::of(workspace), &job).await,
+            Ok(workspace) => in_workspace(&run, &Environment::of(workspace, run.began), &job).await,
             Err(error) => Err(error),
         },
         (None, Keys::Environment(_)) => Ok(Vec::new()),

@@ -12,7 +12,7 @@ use super::clock::Instant;
 use super::environment::{Environment, KeyBindings, OWN, variables};
 use super::evidence::{Fresh, Gap, KeyInfo, Observation, Play};
 use super::keys::{KeyState, Spent};
-use super::learned::KeyFacts;
+use super::learned::{KeyFacts, NO_REFUSAL};
 use super::limiters::{self, Suspicion};
 use super::request::Recipe;
 use crate::client::Outgoing;
@@ -93,9 +93,10 @@ impl<'a> Runner<'a> {
         bindings: &'a KeyBindings,
         attempt: Attempt,
     ) -> Self {
-        let limits = bindings
-            .values()
-            .map(|key| (key.key.variable.clone(), run.learned().limits(key.key.tier, key.limits)));
+        let limits = bindings.values().map(|key| {
+            let (variable, learned) = (&key.key.variable, run.learned());
+            (variable.clone(), learned.limits(variable, key.key.tier, key.limits))
+        });
         Self {
             limits: limits.collect(),
             run,
@@ -132,6 +133,12 @@ impl<'a> Runner<'a> {
                 gap = Some(why.clone());
                 Observation::Missing(why)
             }));
+            // Whatever else the case asks gets no answer either.
+            if matches!(seen.last(), Some(Observation::Burst(burst)) if burst.ends_unanswered())
+                && self.run.learned().silent_refusals
+            {
+                gap = Some(Gap::NeverLimited(NO_REFUSAL.to_owned()));
+            }
             if sharing == Some(place) {
                 let short = matches!(seen.last(), Some(Observation::Burst(burst))
                     if burst.is_refused_from_the_first()

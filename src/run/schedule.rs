@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::allocator::{Condition, KeyAllocator};
-use super::job::Job;
+use super::job::{Job, Use};
 use crate::contract::Tier;
 
 /// Jobs to come and those under way.
@@ -92,11 +92,13 @@ impl Schedule {
         self.pending.sort_by_key(|job| job.planned.is_none().then_some(std::cmp::Reverse(job.takes)));
     }
 
-    /// Lets every job that did not begin have whichever keys come free, the longest first: windows turned out to take another
-    /// time than was planned.
+    /// Lets every job that did not begin have whichever keys come free, those first that look at refusals and wait for nothing,
+    /// then those that have the least choice, and of these the longest: windows turned out to take another time than was planned.
     pub(crate) fn forget_plan(&mut self) {
+        let choice = |job: &Job| self.allocator.as_ref().map_or(0, |allocator| allocator.choice(job));
+        let waits = |job: &Job| job.usage == Use::Waits;
+        self.pending.sort_by_cached_key(|job| (waits(job), choice(job), std::cmp::Reverse(job.takes)));
         self.pending.iter_mut().for_each(|job| job.planned = None);
-        self.pending.sort_by_key(|job| std::cmp::Reverse(job.takes));
     }
 
     /// Gives up the jobs that did not begin and that `wanted` is true of.

@@ -5,15 +5,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Run;
+use super::early_end::early_end;
 use super::environment::Environment;
 use super::keys::KeyState;
 use super::learned::KeyFacts;
+use super::play::RunState;
+use super::player::minted;
 use super::request::Recipe;
 use super::trace::Keep;
+use super::{Run, plan};
 use crate::client::{Connections, Content, Fault};
 use crate::contract::{Endpoint, Scope};
-use crate::deployment::{Envelope, Key};
+use crate::deployment::{Envelope, Key, Keys, Role};
 use crate::payload::random_session;
 use crate::report::Event;
 use crate::scenario::model::{Credentials, RequestDef};
@@ -44,8 +47,56 @@ pub(super) fn granted<'a>(
     granted.into_iter()
 }
 
+impl RunState {
+    /// Finds out what everything else stands on.
+    pub(super) async fn survey(&mut self) {
+        let (run, info) = (&self.run, self.run.target.info());
+        let plan =
+            || plan::plan(&run.suite, &self.selected, &info, &run.options.allowed_hosts, run.options.jobs);
+        self.set_deadline(self.ground.as_ref().and_then(|_| plan().at_most()));
+        let end = early_end(self.interrupted.clone(), self.deadline);
+        tokio::select! {
+            () = self.ask_around() => {}
+            end = end => self.ended_early = Some(end),
+        }
+    }
+
+    async fn ask_around(&mut self) {
+        match (&self.ground, &self.run.target.keys) {
+            (Some((environment, keys)), _) => ask_with_all(&self.run, environment, keys).await,
+            (None, Keys::Mock(control)) => match control.workspace().await {
+                Ok(workspace) => {
+                    let environment = Environment::of(workspace, self.run.began);
+                    let mut keys = Vec::new();
+                    for role in Role::ALL.into_iter().filter(|role| *role != Role::Any) {
+                        if let Ok(key) = minted(&self.run, &environment, role, 1).await {
+                            keys.push(key);
+                        }
+                    }
+                    ask_with_all(&self.run, &environment, &keys).await;
+                    let _ = environment.close().await;
+                }
+                Err(error) => self.run.learned().unreachable = Some(error.to_string()),
+            },
+            (None, Keys::Environment(_)) => {}
+        }
+        if let Some((_, keys)) = &mut self.ground {
+            let learned = self.run.learned().clone();
+            let complaint = |key: &KeyState| {
+                if learned.unreachable.is_some() {
+                    return None;
+                }
+                let facts = learned.key(&key.key.variable).filter(|facts| !facts.works());
+                facts.map(KeyFacts::complaint)
+            };
+            self.dead = keys.iter().filter_map(|key| Some((Arc::clone(key), complaint(key)?))).collect();
+            keys.retain(|key| complaint(key).is_none());
+        }
+    }
+}
+
 /// Asks with every key at every endpoint that its scopes grant.
-pub(super) async fn survey(run: &Arc<Run>, environment: &Environment, keys: &[Arc<KeyState>]) {
+async fn ask_with_all(run: &Arc<Run>, environment: &Environment, keys: &[Arc<KeyState>]) {
     /// An endpoint that gave no answer so often, and none to anybody, is asked no more.
     const ENOUGH_SILENCE: u32 = 2;
     let mut heard = false;

@@ -2,6 +2,9 @@
 
 use bytes::Bytes;
 
+/// Stands for a status where the connection ends without an answer.
+pub(crate) const NO_ANSWER: u16 = 0;
+
 /// An answer, before it is put on the wire.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {

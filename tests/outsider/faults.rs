@@ -171,6 +171,9 @@ const OF_REQUESTS: &[Row] = &[
     row(CountedLater, &["rate.standard"]).also(OF_THE_COUNT),
     row(UnusedIsSaved, &["rate.recovers"]).also(OF_THE_COUNT),
     row(RefusedWith200, &["rate.standard"]).also(OF_THE_COUNT),
+    row(RefusedWithoutAnAnswer, &["rate.standard"]),
+    // A key that was refused by chance is not used up.
+    row(RefusedNowAndThen, &["rate.standard"]).also(&["limit.not-executed", "limit.promise-stable"]),
     row(EnhanceYourCalm, &["rate.standard"]).also(OF_THE_COUNT),
     row(Milliseconds, &["limit.retry-after-range"]).also(OF_THE_PROMISE),
     row(PointZero, &["limit.retry-after-integer"]).also(OF_THE_LOOK),

@@ -104,6 +104,10 @@ pub(crate) enum Quirk {
     QueriesAreFree,
     /// A 429 is sent as 200, with the error in it.
     RefusedWith200,
+    /// Who is over the limit is not told so: the connection ends.
+    RefusedWithoutAnAnswer,
+    /// One request in thirteen is refused, whatever is left.
+    RefusedNowAndThen,
     /// The plan decides for all keys, also for those that ingest.
     PlanDecides,
 

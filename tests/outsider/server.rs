@@ -1,7 +1,6 @@
 //! The server: TCP, HTTP/1.1 and HTTP/2, and what is behind them.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -15,7 +14,7 @@ use hyper_util::server::conn::auto;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, NO_ANSWER};
 use crate::site::{Known, Nature, Site};
 use crate::{control, handler};
 
@@ -90,7 +89,7 @@ async fn answer(
     house: Arc<House>,
     request: Request<Incoming>,
     connection: u64,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+) -> std::io::Result<Response<Full<Bytes>>> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
     let path = head.uri.path();
@@ -115,6 +114,9 @@ async fn answer(
     };
     let turn = house.answered.fetch_add(1, Ordering::Relaxed);
     answer.close |= house.nature.quirks.contains(&crate::quirk::Quirk::ClosesOften) && turn % 3 == 2;
+    if answer.status == NO_ANSWER {
+        return Err(std::io::Error::other("no answer"));
+    }
     let mut response = Response::builder().status(answer.status);
     for (name, value) in &answer.headers {
         response = response.header(*name, value);

@@ -43,6 +43,8 @@ pub(crate) struct Counters {
     pub(crate) gathered: u64,
     /// When the last request came.
     pub(crate) asked: u64,
+    /// How many came.
+    pub(crate) turn: u64,
     /// The window whose first refusal has been sent.
     pub(crate) told: Option<u64>,
 }

@@ -1,5 +1,6 @@
 //! Many requests and their answers.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -7,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::Answer;
 use super::{Observation, Play};
+use crate::contract::Limits;
 use crate::run::clock::{Instant, nanoseconds};
-use crate::run::limiters::LONG_SILENCE;
+use crate::run::limiters::{LONG_SILENCE, SHORT_SILENCE};
 
 /// What begins a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -88,11 +90,9 @@ impl Burst {
     /// and where quota was seen to come back right after a refusal: a limiter that refills all the time is another fault
     /// than a wrong number.
     pub(crate) fn refilled(&self, limit: u32, play: &Play) -> u32 {
-        let answers = || self.answers.iter().map(|(_, answer)| answer);
-        let Some(first) = answers().filter(|answer| answer.limited).map(|answer| answer.done).min() else {
-            return 0;
-        };
-        let came_back = answers().any(|answer| answer.admitted() && answer.sent >= first)
+        let Some(first) = self.first_refusal() else { return 0 };
+        let after = self.admitted_after_refusal();
+        let came_back = after > 0
             || play.seen.iter().any(|seen| match seen {
                 Observation::Polled(polled) => polled.early.is_some_and(|early| early.whole < limit),
                 _ => false,
@@ -100,9 +100,20 @@ impl Burst {
         let beyond = (self.spent.0 + self.admitted()).saturating_sub(limit);
         let refills = |from: Instant| f64::from(limit) * (self.to - from).as_secs_f64() / 60.0;
         // What passes by count instead of by time comes too often after the first refusal.
-        let after = self.count(|answer| answer.admitted() && answer.sent >= first);
         let slowly = f64::from(beyond) <= refills(self.since) && f64::from(after) <= refills(first) + 1.0;
         if came_back && slowly { beyond } else { 0 }
+    }
+
+    /// How many were admitted that left when another one had been refused.
+    pub(crate) fn admitted_after_refusal(&self) -> u32 {
+        let first = self.first_refusal();
+        self.count(|answer| answer.admitted() && first.is_some_and(|first| answer.sent >= first))
+    }
+
+    /// When the first refusal was complete.
+    fn first_refusal(&self) -> Option<Instant> {
+        let refused = self.answers.iter().filter(|(_, answer)| answer.limited);
+        refused.map(|(_, answer)| answer.done).min()
     }
 
     /// Whether the key had all of its quota even where the limiter slides: what comes back at a promise is only what the
@@ -152,6 +163,38 @@ impl Burst {
         self.fresh.is_some() && self.admitted() + self.spent.0 == 0 && self.limited() > 0
     }
 
+    /// Whether requests were refused while quota was left, so that others were let in after them: more than come back
+    /// meanwhile, and none that ask for less than what was refused.
+    pub(crate) fn refuses_early(&self, limits: Limits) -> bool {
+        const A_FEW: f64 = 2.0;
+        let Some(first) = self.first_refusal() else { return false };
+        let size = |place: usize| self.batches.get(place).copied().unwrap_or(0);
+        let mut refused: BTreeMap<u32, Instant> = BTreeMap::new();
+        for (place, answer) in self.answers.iter().filter(|(_, answer)| answer.limited) {
+            let earliest = refused.entry(size(*place)).or_insert(answer.done);
+            *earliest = answer.done.min(*earliest);
+        }
+        let admitted = || self.answers.iter().filter(|(_, answer)| answer.admitted());
+        let before = admitted().filter(|(_, answer)| answer.sent < first);
+        let (requests, events) = before.fold(self.spent, |(requests, events), (place, answer)| {
+            (requests + 1, events + size(*place).min(answer.accepted.unwrap_or(u32::MAX)))
+        });
+        let after = admitted()
+            .filter(|(place, answer)| refused.range(..=size(*place)).any(|(_, done)| *done <= answer.sent))
+            .count();
+        let comes_back = f64::from(limits.requests) * (self.to - first).as_secs_f64() / 60.0;
+        // A kept promise may have brought back a part of the quota only.
+        let is_rested = self.silence >= SHORT_SILENCE;
+        let is_left = requests < limits.requests && limits.events.is_none_or(|limit| events < limit);
+        is_rested && is_left && after as f64 > comes_back + A_FEW
+    }
+
+    /// Whether everything that was answered was let in, and the others got no answer: as where a key that is over its limit is
+    /// not told so.
+    pub(crate) fn ends_unanswered(&self) -> bool {
+        self.faults.len() > 1 && self.admitted() > 0 && self.admitted() as usize == self.answers.len()
+    }
+
     /// How many events the smallest batch held that was told that the key is over its limit.
     pub(crate) fn smallest_refused(&self) -> Option<u32> {
         let refused = self.answers.iter().filter(|(_, answer)| answer.limited);
@@ -197,7 +240,8 @@ mod tests {
             let status = if limited { 429 } else { 200 };
             (place, Answer { look: 0, status, limited, accepted: None, promise: None, sent, answered, done })
         };
-        Burst { answers: (0..all).map(answer).collect(), to: at(all), ..Burst::default() }
+        let answers = (0..all).map(answer).collect();
+        Burst { answers, to: at(all), silence: SHORT_SILENCE, ..Burst::default() }
     }
 
     #[test]
@@ -216,5 +260,46 @@ mod tests {
         assert_eq!(refills.refilled(300, &play), refills.admitted() - 300);
         let leaks = burst(400, 1_200, |place| place >= 300 && place % 20 != 0);
         assert_eq!((leaks.admitted(), leaks.refilled(300, &play)), (305, 0));
+    }
+
+    const STANDARD: Limits = Limits { requests: 60, events: None };
+
+    #[test]
+    fn what_is_refused_while_quota_is_left_is_refused_early() {
+        // The tenth, and all after sixty others.
+        let early = burst(160, 200, |place| place == 9 || place > 60);
+        assert_eq!((early.admitted(), early.refuses_early(STANDARD)), (60, true));
+        assert!(!burst(160, 200, |place| place >= 60).refuses_early(STANDARD));
+        assert!(
+            !burst(160, 200, |place| place >= 40).refuses_early(STANDARD),
+            "a lower limit is another fault"
+        );
+        // All of the quota was used before the first refusal.
+        assert!(!burst(160, 200, |place| place >= 60 && place % 20 != 0).refuses_early(STANDARD));
+        // A limiter that slides lets some in again, as time goes by.
+        assert!(!burst(60, 20_000, |place| place >= 30 && place % 3 != 0).refuses_early(STANDARD));
+    }
+
+    #[test]
+    fn a_batch_that_is_refused_for_its_size_is_not_refused_early() {
+        let limits = Limits { requests: 1_000, events: Some(1_000) };
+        let of_batches = |large: usize| {
+            let burst = burst(20, 200, |place| place == large);
+            let batches = (0..20).map(|place| if place == large { 900 } else { 10 }).collect();
+            Burst { batches, ..burst }
+        };
+        assert!(!of_batches(5).refuses_early(limits));
+        let same = Burst { batches: vec![10; 20], ..of_batches(5) };
+        assert!(same.refuses_early(limits));
+    }
+
+    #[test]
+    fn where_all_answers_let_in_and_others_are_missing_no_refusal_is_told() {
+        let unanswered = |refused: usize, faults: usize| {
+            let burst = burst(60, 200, |place| place < refused);
+            Burst { faults: vec!["no answer".to_owned(); faults], ..burst }.ends_unanswered()
+        };
+        assert_eq!((unanswered(0, 2), unanswered(0, 0), unanswered(0, 1)), (true, false, false));
+        assert_eq!((unanswered(1, 2), unanswered(60, 2)), (false, false));
     }
 }

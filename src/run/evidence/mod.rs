@@ -1,7 +1,7 @@
 //! What was sent and what came back: what experiments leave behind, and all that checks ever read.
 //!
 //! Everything here can be saved and read again, as part of a [`Recording`](super::Recording); a verdict depends on nothing
-//! else. Times are whole nanoseconds there, instants counted from when the environment of their play was set up.
+//! else. Times are whole nanoseconds there, instants counted from the beginning of the run.
 
 mod answer;
 mod burst;
@@ -66,6 +66,16 @@ pub(crate) struct Early {
     pub(crate) whole: u32,
     /// When the same happened once more in less than a minute.
     pub(crate) again: Option<(Instant, Instant)>,
+}
+
+/// How long a counter that weighs in the minute before needs for one more request, at the smallest of the limits.
+const SOON: Duration = Duration::from_secs(2);
+
+impl Early {
+    /// When a clock's minute began, if that is why it came back: such a counter has room for one more soon after that.
+    pub(crate) fn span(&self) -> (Instant, Instant) {
+        (Instant(self.at.0.0.saturating_sub(SOON)), self.at.1)
+    }
 }
 
 /// Why a step left no evidence.
@@ -171,6 +181,16 @@ pub(crate) struct Play {
     #[serde(with = "nanoseconds")]
     #[schemars(with = "u64")]
     pub(crate) took: Duration,
+}
+
+impl Play {
+    /// Whether nothing before a window of this key, by the name its case has for it, was weighed in.
+    pub(crate) fn begins_rested(&self, key: &str) -> bool {
+        self.seen.iter().any(|seen| match seen {
+            Observation::Burst(burst) => burst.key == key && burst.is_rested(),
+            _ => false,
+        })
+    }
 }
 
 /// A case that was not played, and why.

@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::counts;
-use super::reading::{Context, FirstBodies, Lack, Outcome, owns_the_limit, read};
+use super::plays::{Readings, Settled, plays_to_read};
+use super::reading::{FirstBodies, Lack};
 use crate::contract::Tier;
-use crate::report::Failure;
+use crate::report::{Failure, Way};
+use crate::run::environment::OWN;
 use crate::run::evidence::{Evidence, Gap, Observation, Play};
 use crate::run::job::is_about_being_let_in;
-use crate::run::limiters::{self, Assessment, LONG_SILENCE, SHORT_SILENCE, Suspicion};
+use crate::run::learned::Quota;
+use crate::run::limiters::Suspicion;
 use crate::scenario::Suite;
 use crate::scenario::model::{Case, Fact, Reading, told_row};
 
@@ -35,6 +37,8 @@ pub(crate) struct Doubt {
     pub(crate) steps: usize,
     /// Whether it was measured out by limits that are not those of this deployment, so that nothing was seen yet.
     pub(crate) stale: bool,
+    /// Whether it measures what a tier gets, by which all others are judged.
+    pub(crate) measures: bool,
 }
 
 /// A broken promise, and the checks that may name its cause: those that the reading needs which found it.
@@ -102,13 +106,56 @@ pub(crate) fn judge(suite: &Suite, evidence: &Evidence, steady: &[Tier], check: 
                 }
                 let read = Readings::of(suite, evidence, steady, case, reading, &plays, &mut bodies);
                 judged.facts.extend(read.facts.iter().cloned());
-                judged.is_measured |=
-                    reading.learns == Some(Fact::Events) && !evidence.learned.events.is_empty();
+                judged.is_measured |= is_measured(evidence, reading, plays[0]);
                 judged.settle(suite, read, (place, number), case, reading, &plays);
+                judged.broken(odd_keys(evidence, case, reading, plays[0]), reading);
             }
         }
     }
     judged
+}
+
+/// Whether the number that this reading names was measured, so that all others were judged by it. Several quotas in the place of
+/// one are no such number, for it depends on which instance is asked; nor is one that refusals do not end.
+fn is_measured(evidence: &Evidence, reading: &Reading, play: &Play) -> bool {
+    let Some(key) = play.keys.get(OWN) else { return false };
+    let learned = &evidence.learned;
+    match (reading.learns, key.tier.and_then(|tier| learned.requests.get(&tier))) {
+        (Some(Fact::Events), _) => !learned.events.is_empty(),
+        (Some(Fact::Requests), Some(Quota::Of(number))) => {
+            let leaks = |seen: &Observation| matches!(seen, Observation::Burst(burst) if burst.admitted_after_refusal() > 0);
+            let places = reading.items.iter().flat_map(|item| &item.steps);
+            let mut read = places.filter_map(|place| play.seen.get(*place));
+            !number.is_multiple_of(key.documented.requests) && !read.any(leaks)
+        }
+        _ => false,
+    }
+}
+
+/// The keys that have another quota than the tier whose limit this reading names.
+fn odd_keys(evidence: &Evidence, case: &Case, reading: &Reading, play: &Play) -> Vec<Failure> {
+    let own = play.keys.get(OWN).filter(|_| reading.learns == Some(Fact::Requests));
+    let Some((own, tier)) = own.and_then(|own| Some((own, own.tier?))) else { return Vec::new() };
+    let limit = evidence.learned.limits_of_tier(own.tier, own.documented).requests;
+    let keys: BTreeMap<&str, Option<Tier>> = evidence
+        .plays
+        .iter()
+        .flat_map(|play| play.keys.values())
+        .map(|key| (key.variable.as_str(), key.tier))
+        .collect();
+    let of_tier = |(variable, _): &(&String, &u32)| keys.get(variable.as_str()) == Some(&Some(tier));
+    let failure = |(variable, number): (&String, &u32)| Failure {
+        case: told_row(&case.row),
+        what: format!("{variable} gets {number} requests in a window, not {limit} as other keys of its tier"),
+        expected: format!("admitted: {limit}"),
+        actual: format!("admitted: {number}"),
+        line: reading.items.last().map_or(0, |item| item.line),
+        facts: vec!["is this key on another tier?".to_owned()],
+        exchange: None,
+        curl: None,
+        way: if *number > limit { Way::LetsIn } else { Way::Refuses },
+    };
+    evidence.learned.requests_of.iter().filter(of_tier).map(failure).collect()
 }
 
 /// What is broken of that which holds of every answer, where the case that looks back on all of them was not played: the run
@@ -141,20 +188,6 @@ fn broken_so_far(
     }
 }
 
-/// The plays that came as far as this reading needs them; all, if none did. What proves another check may end earlier.
-fn plays_to_read<'a>(
-    evidence: &'a Evidence,
-    experiment: &'a str,
-    case: &'a Case,
-    reading: &Reading,
-) -> Vec<&'a Play> {
-    let all: Vec<&Play> = evidence.plays_of(experiment, &case.row).collect();
-    let last = reading.items.iter().flat_map(|item| &item.steps).max();
-    let reached = |play: &&&Play| last.is_none_or(|last| play.seen.len() > *last);
-    let enough: Vec<&Play> = all.iter().filter(reached).copied().collect();
-    if enough.is_empty() { all } else { enough }
-}
-
 /// The checks that name what a deployment lacks.
 fn owners(suite: &Suite, lack: Lack) -> impl Iterator<Item = String> {
     let cases = suite.experiments.iter().flat_map(|experiment| &experiment.cases);
@@ -165,114 +198,12 @@ fn owners(suite: &Suite, lack: Lack) -> impl Iterator<Item = String> {
     owners.map(|reading| suite.checks[reading.check].id.clone())
 }
 
-/// What a reading of several plays comes to.
-enum Settled {
-    Held,
-    Broken(Vec<Failure>),
-    Blocked(String),
-    Lacking(Lack, String),
-    Skipped(String),
-    Inconclusive(String),
-    /// Another play could tell, after so long a silence; else this is why nothing follows.
-    Doubtful {
-        silence: Duration,
-        /// Whether it is worth one more than usual, as of all that were played one alone tells anything.
-        once_more: bool,
-        why: String,
-    },
-}
-
-struct Readings {
-    settled: Settled,
-    facts: Vec<String>,
-    suspicions: Vec<Suspicion>,
-    stale: bool,
-    owns_the_limit: bool,
-}
-
-impl Readings {
-    fn of(
-        suite: &Suite,
-        evidence: &Evidence,
-        steady: &[Tier],
-        case: &Case,
-        reading: &Reading,
-        plays: &[&Play],
-        bodies: &mut FirstBodies,
-    ) -> Self {
-        let owns_the_limit = owns_the_limit(reading);
-        let mut suspicions: Vec<Suspicion> = Vec::new();
-        let mut beside: Vec<Suspicion> = Vec::new();
-        let mut last = (Outcome::Held, Vec::new());
-        let mut first: Option<Vec<Failure>> = None;
-        let mut broken: Option<Vec<Failure>> = None;
-        for (number, play) in plays.iter().enumerate() {
-            let mut context = Context {
-                suite,
-                evidence,
-                case,
-                reading,
-                play,
-                steady,
-                owns_the_limit,
-                again: number > 0,
-                at: (0, ""),
-            };
-            last = read(&mut context, bodies);
-            beside.extend(suspicions_beside(&context, reading));
-            match &last.0 {
-                Outcome::Broken(failures) => broken = broken.or_else(|| Some(failures.clone())),
-                Outcome::Suspect(suspicion, failures) => {
-                    suspicions.push(suspicion.clone());
-                    first.get_or_insert_with(|| failures.clone());
-                }
-                Outcome::MetNoWindow(suspicion, ..) => suspicions.push(suspicion.clone()),
-                _ => {}
-            }
-        }
-        let (outcome, mut facts) = last;
-        let stale = outcome == Outcome::Stale;
-        let mut settled = match (broken, outcome) {
-            (Some(failures), _) | (None, Outcome::Broken(failures)) => Settled::Broken(failures),
-            (None, Outcome::Held | Outcome::HeldWith(_)) => Settled::Held,
-            (None, Outcome::Blocked(why)) => Settled::Blocked(why),
-            (None, Outcome::Lacking(lack, why)) => Settled::Lacking(lack, why),
-            (None, Outcome::Skipped(why)) => Settled::Skipped(why),
-            (None, Outcome::Inconclusive(why)) => Settled::Inconclusive(why),
-            (None, Outcome::Stale) => Settled::Doubtful {
-                silence: SHORT_SILENCE,
-                once_more: false,
-                why: "it was measured out by the documented limits, which are not those of this deployment"
-                    .to_owned(),
-            },
-            (None, Outcome::Suspect(newest, failures)) => {
-                weighed(&newest, &suspicions, &beside, evidence, &mut facts, || {
-                    // Of plays that show the same, the first one was measured out by the documented limits.
-                    let first = first.filter(|first| say_the_same(first, &failures));
-                    Settled::Broken(with_plays(first.unwrap_or(failures), plays.len()))
-                })
-            }
-            (None, Outcome::MetNoWindow(newest, lack, why)) => {
-                weighed(&newest, &suspicions, &beside, evidence, &mut facts, || Settled::Lacking(lack, why))
-            }
-        };
-        let not_again = plays.first().and_then(|play| evidence.not_played_of(&play.experiment, &play.row));
-        if let (Settled::Doubtful { why, .. }, Some(gap)) = (&mut settled, not_again) {
-            *why = format!("{why}; {}", gap.why());
-        }
-        Self { settled, facts, suspicions, stale, owns_the_limit }
-    }
-
-    /// Whether a quota that comes back bit by bit explains all that was admitted beyond it. What a limit is, is told
-    /// otherwise.
-    fn is_refill(&self) -> bool {
-        !self.suspicions.is_empty()
-            && !self.owns_the_limit
-            && self.suspicions.iter().all(limiters::is_no_more_than_a_refill)
-    }
-}
-
 impl Judged {
+    /// Whether all that is broken is no more than what came back meanwhile, where quota does so.
+    pub(crate) fn is_all_refilled(&self) -> bool {
+        !self.failures.is_empty() && self.refilled == self.failures.len()
+    }
+
     fn broken(&mut self, failures: Vec<Failure>, reading: &Reading) {
         let needs: BTreeSet<String> = reading.needs.iter().cloned().collect();
         self.failures.extend(failures.into_iter().map(|failure| Broken { failure, needs: needs.clone() }));
@@ -334,6 +265,7 @@ impl Judged {
                         silence,
                         suspicions: read.suspicions,
                         stale: read.stale,
+                        measures: reading.learns == Some(Fact::Requests),
                         steps: last.map_or(case.steps.len(), |last| last + 1),
                     });
                 }
@@ -342,76 +274,14 @@ impl Judged {
     }
 }
 
-/// What further windows of a play show of the quota that this reading is about.
-fn suspicions_beside(context: &Context<'_>, reading: &Reading) -> Vec<Suspicion> {
-    let read: BTreeSet<usize> = reading.items.iter().flat_map(|item| item.steps.iter().copied()).collect();
-    let others = context.play.seen.iter().enumerate().filter(|(place, _)| !read.contains(place));
-    others
-        .filter_map(|(_, seen)| match seen {
-            Observation::Burst(burst) => {
-                counts::suspicion_of(context, burst, context.play.keys.get(&burst.key)?)
-            }
-            _ => None,
-        })
-        .collect()
-}
-
-/// How long a key has to be silent for the next play to settle a suspicion.
-fn silence_for(suspicion: &Suspicion, slides: bool) -> Duration {
-    match suspicion {
-        Suspicion::TooFew { trickles: Some(false), .. } if !slides => SHORT_SILENCE,
-        Suspicion::CameBack { .. } | Suspicion::Limited(_) | Suspicion::TooFew { .. } => LONG_SILENCE,
-        _ if slides => LONG_SILENCE,
-        _ => SHORT_SILENCE,
-    }
-}
-
-/// What a suspicion comes to beside others: what is `proven`, or a doubt.
-fn weighed(
-    newest: &Suspicion,
-    suspicions: &[Suspicion],
-    beside: &[Suspicion],
-    evidence: &Evidence,
-    facts: &mut Vec<String>,
-    proven: impl FnOnce() -> Settled,
-) -> Settled {
-    let others: Vec<Suspicion> = suspicions[..suspicions.len() - 1].iter().chain(beside).cloned().collect();
-    match limiters::weigh(newest, &others) {
-        Assessment::Proof => proven(),
-        Assessment::Explained(fact) => {
-            facts.push(fact);
-            Settled::Held
-        }
-        Assessment::Doubt => {
-            let silence = silence_for(newest, evidence.learned.slides);
-            let once_more = matches!(newest, Suspicion::CameBack { rested: true, .. });
-            Settled::Doubtful { silence, once_more, why: limiters::explain(newest) }
-        }
-    }
-}
-
-fn say_the_same(some: &[Failure], others: &[Failure]) -> bool {
-    some.iter().map(|failure| &failure.what).eq(others.iter().map(|failure| &failure.what))
-}
-
-fn with_plays(mut failures: Vec<Failure>, plays: usize) -> Vec<Failure> {
-    if plays > 1 {
-        for failure in &mut failures {
-            failure.facts.push(format!("seen in {plays} plays; no conforming limiter explains all of them"));
-        }
-    }
-    failures
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::{Finding, learn};
     use super::*;
     use crate::deployment::Role;
     use crate::run::clock::Instant;
-    use crate::run::environment::OWN;
     use crate::run::evidence::{Answer, Burst, Fresh, KeyInfo, NotPlayed};
-    use crate::run::learned::Quota;
+    use crate::run::limiters::{LONG_SILENCE, SHORT_SILENCE};
     use crate::run::trace::RunWide;
     use crate::scenario::Source;
     use crate::scenario::model::{Action, Rule};
@@ -813,5 +683,82 @@ mod tests {
         evidence.learned.requests.insert(Tier::Standard, Quota::Of(200));
         evidence.plays[0].keys.get_mut(OWN).unwrap().limits.requests = 200;
         assert_eq!(bench.judged(&evidence).held, 1);
+    }
+
+    #[test]
+    fn a_key_with_another_quota_than_its_tier_is_named_by_the_check_of_the_tier() {
+        let (owner, other) = (bench("rate.standard"), bench("rate.recovers"));
+        // The first key has what is documented, and this is what every window of the second one held.
+        let learned = |number: usize, virtual_time: bool| {
+            let mut evidence = owner.evidence(&[burst_of(60, 100, (0, 0))]);
+            evidence.deployment.virtual_time = virtual_time;
+            let mut play = other.play(&burst_of(60, 100, (1, 0)));
+            play.keys.get_mut(OWN).unwrap().variable = "K_2".to_owned();
+            for seen in &mut play.seen {
+                if let Observation::Burst(burst) = seen {
+                    **burst = burst_of(number, 100, (1, 0));
+                }
+            }
+            evidence.plays.push(play);
+            learn(&owner.suite, &mut evidence);
+            (evidence.learned.requests_of.clone(), owner.judged(&evidence).failures)
+        };
+        assert_eq!(learned(60, false).0, BTreeMap::new());
+        assert_eq!(learned(300, true).0, BTreeMap::new(), "keys of a workspace are made for each case");
+        let (of_keys, failures) = learned(300, false);
+        assert_eq!(of_keys, BTreeMap::from([("K_2".to_owned(), 300)]));
+        assert_eq!(failures.len(), 1);
+        let what = &failures[0].failure.what;
+        assert_eq!(what, "K_2 gets 300 requests in a window, not 60 as other keys of its tier");
+    }
+
+    #[test]
+    fn a_number_that_was_measured_explains_nothing_but_itself() {
+        let bench = bench("rate.standard");
+        let is_measured = |burst: &Burst| {
+            let mut evidence = bench.evidence(std::slice::from_ref(burst));
+            for seen in &mut evidence.plays[0].seen {
+                if let Observation::Burst(window) = seen {
+                    (**window).clone_from(burst);
+                }
+            }
+            learn(&bench.suite, &mut evidence);
+            bench.judged(&evidence).is_measured
+        };
+        assert!(is_measured(&Burst { trickles: Some(false), ..burst_of(50, 110, (0, 0)) }));
+        assert!(!is_measured(&burst_of(120, 40, (0, 0))), "two instances each count for themselves");
+        // Every twentieth is let in beyond the limit.
+        let mut leaks = burst_of(65, 95, (0, 0));
+        for (place, answer) in &mut leaks.answers {
+            let at = answer.sent + Duration::from_millis(2 * *place as u64);
+            (answer.sent, answer.done) = (at, at + Duration::from_millis(1));
+            answer.limited = *place >= 60 && *place % 20 != 0;
+            answer.status = if answer.limited { 429 } else { 200 };
+        }
+        assert!(!is_measured(&leaks));
+    }
+
+    #[test]
+    fn refusals_that_are_no_answers_are_named_by_the_check_of_the_limit() {
+        let unanswered = Burst { faults: vec!["no answer".to_owned(); 2], ..burst_of(60, 0, (0, 0)) };
+        let judged = |id: &str| {
+            let bench = bench(id);
+            let mut evidence = bench.evidence(std::slice::from_ref(&unanswered));
+            evidence.learned.silent_refusals = true;
+            bench.judged(&evidence)
+        };
+        assert_eq!(judged("rate.standard").failures[0].failure.what, "over its limit a key gets no answer");
+        let recovers = judged("rate.recovers");
+        assert!(recovers.failures.is_empty() && recovers.needs.contains("rate.standard"), "{recovers:?}");
+    }
+
+    #[test]
+    fn a_limit_for_each_second_is_told_in_the_same_words_for_every_tier() {
+        let words = |id: &str, admitted: usize| {
+            let burst = |minute| Burst { trickles: Some(false), ..burst_of(admitted, 100, (minute, 0)) };
+            bench(id).of(&[burst(0), burst(3)]).failures[0].failure.what.clone()
+        };
+        assert_eq!(words("rate.standard", 1), words("rate.premium", 5));
+        assert_ne!(words("rate.standard", 30), words("rate.standard", 1));
     }
 }

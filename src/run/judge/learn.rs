@@ -1,10 +1,10 @@
 //! What the checks that own a fact teach about a deployment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::reading::owns_the_limit;
-use crate::contract::Tier;
-use crate::run::evidence::{Burst, Evidence, Observation};
+use crate::contract::{Limits, Tier};
+use crate::run::evidence::{Burst, Evidence, Observation, Play};
 use crate::run::learned::{MOST_QUOTAS, Quota};
 use crate::scenario::Suite;
 use crate::scenario::model::Fact;
@@ -14,6 +14,7 @@ use crate::scenario::model::Fact;
 pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Vec<Tier> {
     let mut windows: BTreeMap<Tier, Vec<(u32, bool, u32)>> = BTreeMap::new();
     let mut documented = BTreeMap::new();
+    let mut whole_together: BTreeSet<Tier> = BTreeSet::new();
     for play in &evidence.plays {
         let experiment = suite.experiments.iter().find(|experiment| experiment.name == play.experiment);
         let case = experiment.and_then(|some| some.cases.iter().find(|case| case.row == play.row));
@@ -25,6 +26,7 @@ pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Vec<Tier> {
             continue;
         }
         let slides = evidence.learned.slides;
+        whole_together.extend(play.seen.iter().filter_map(|seen| had_all_together(seen, play)));
         for burst in play.seen.iter().filter_map(measured) {
             let Some(key) = play.keys.get(&burst.key) else { continue };
             let Some(tier) = key.tier else { continue };
@@ -61,10 +63,58 @@ pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Vec<Tier> {
             if last != documented {
                 evidence.learned.requests.insert(tier, Quota::Of(last));
             }
+        } else if matches!(windows[..], [(number, ..)] if number == documented)
+            && whole_together.contains(&tier)
+        {
+            steady.push(tier);
         }
     }
+    learn_odd_keys(evidence);
     learn_events(evidence);
     steady
+}
+
+/// Learns which keys have another quota than their tier: every window that was measured with such a key had the same number,
+/// which was seen twice or is another tier's, while another key has what its tier has.
+fn learn_odd_keys(evidence: &mut Evidence) {
+    /// What the windows of one key held.
+    struct OfKey {
+        tier: Tier,
+        documented: Limits,
+        numbers: Vec<u32>,
+    }
+    let Evidence { learned, plays, deployment, .. } = evidence;
+    learned.requests_of.clear();
+    // In a workspace of a mock every case has keys of its own, made for it.
+    if deployment.virtual_time || learned.sharing || learned.slides {
+        return;
+    }
+    let mut windows: BTreeMap<&str, OfKey> = BTreeMap::new();
+    for play in plays.iter() {
+        for burst in play.seen.iter().filter_map(measured) {
+            let Some(key) = play.keys.get(&burst.key) else { continue };
+            let Some(tier) = key.tier else { continue };
+            let is_clear = burst.in_flight == 1 && burst.admitted() > 0 && burst.limited() > 0;
+            if is_clear && burst.batches.iter().all(|batch| *batch <= 1) {
+                let refilled = burst.refilled(key.documented.requests, play);
+                let of_key = OfKey { tier, documented: key.documented, numbers: Vec::new() };
+                let of_key = windows.entry(&key.variable).or_insert(of_key);
+                of_key.numbers.push(burst.spent.0 + burst.admitted() - refilled);
+            }
+        }
+    }
+    let of_tier = |key: &OfKey| learned.limits_of_tier(Some(key.tier), key.documented).requests;
+    let is_like_its_tier = |key: &OfKey| key.numbers.iter().all(|number| *number == of_tier(key));
+    let is_of_another_tier = |number: u32| Tier::ALL.iter().any(|tier| tier.limits().requests == number);
+    let odd = windows.iter().filter_map(|(variable, key)| {
+        let number = *key.numbers.first()?;
+        let is_sure = key.numbers.iter().all(|other| *other == number)
+            && (key.numbers.len() > 1 || is_of_another_tier(number));
+        let is_odd = number != of_tier(key) && number != key.documented.requests;
+        let beside = windows.values().any(|other| other.tier == key.tier && is_like_its_tier(other));
+        (is_sure && is_odd && beside).then(|| ((*variable).to_owned(), number))
+    });
+    learned.requests_of = odd.collect();
 }
 
 /// Learns how many events a window holds, where that is not what is documented: one window has told it to the event, and the
@@ -78,7 +128,9 @@ fn learn_events(evidence: &mut Evidence) {
             let Some(key) = play.keys.get(&burst.key) else { continue };
             let (Some(tier), Some(documented)) = (key.tier, key.documented.events) else { continue };
             let batch = burst.batches.iter().copied().max().unwrap_or_default();
-            let requests_ran_out = burst.spent.0 + burst.admitted() >= key.limits.requests;
+            let learned = evidence.learned.limits(&key.variable, key.tier, key.documented);
+            let requests = key.limits.requests.min(learned.requests);
+            let requests_ran_out = burst.spent.0 + burst.admitted() >= requests;
             let slides = evidence.learned.slides && !burst.is_rested();
             if burst.limited() == 0 || burst.admitted() == 0 || batch <= 1 || requests_ran_out || slides {
                 continue;
@@ -99,6 +151,15 @@ fn learn_events(evidence: &mut Evidence) {
             evidence.learned.events.insert(tier, *told);
         }
     }
+}
+
+/// The tier of a key that got exactly its documented requests where many were sent at once: that is no measure of a limit, but
+/// somebody else who used the key would have left fewer.
+fn had_all_together(seen: &Observation, play: &Play) -> Option<Tier> {
+    let Observation::Burst(burst) = seen else { return None };
+    let key = play.keys.get(&burst.key).filter(|_| burst.fresh.is_some() && burst.together)?;
+    let is_whole = burst.spent.0 + burst.admitted() == key.documented.requests && burst.limited() > 0;
+    key.tier.filter(|_| is_whole && burst.faults.is_empty())
 }
 
 /// A burst that measured a fresh window's requests, one at a time.

@@ -4,11 +4,18 @@ mod answer;
 mod body;
 mod check;
 mod counts;
+mod events;
+mod facts;
 mod header;
 mod learn;
+mod paced;
+mod plays;
+mod polled;
 mod promise;
 mod reading;
 mod sent;
+mod whole_run;
+mod window;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

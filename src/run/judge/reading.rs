@@ -5,17 +5,19 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::answer::{Rules, judge_answer};
+use super::events::{measured_events, out_of_requests};
+use super::facts::{numbers, observed};
 use super::sent::{no_promise, sent_once};
-use super::{Finding, counts};
+use super::whole_run::whole_run;
+use super::{Finding, counts, paced, polled, window};
 use crate::contract::{Limits, Tier};
 use crate::report::{Failure, Way};
-use crate::run::environment::OWN;
-use crate::run::evidence::{Answer, Burst, Evidence, Gap, KeyInfo, Look, Observation, Play, Sent};
+use crate::run::evidence::{Answer, Burst, Evidence, Gap, KeyInfo, Look, Observation, Play};
 use crate::run::job;
 use crate::run::limiters::{Suspicion, no_answer};
 use crate::run::render;
 use crate::scenario::Suite;
-use crate::scenario::model::{Action, Case, Expect, Fact, Item, Reading, Rule, Step, told_row};
+use crate::scenario::model::{Action, Case, Expect, Fact, Item, Reading, Step, told_row};
 
 /// What a deployment lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +34,12 @@ pub(super) enum Lack {
     Hold,
     /// That who waits as long as told is let in.
     Promise,
+    /// A quota of the key's own.
+    OwnQuota,
 }
+
+/// Why some steps were not played.
+const SHARED: &str = "keys share a quota, and what takes longer was not played";
 
 impl Lack {
     /// Whether a check that learns this names what is lacking.
@@ -44,6 +51,7 @@ impl Lack {
             Self::Recovery => learns == Some(Fact::Recovery),
             Self::Hold => learns == Some(Fact::Hold),
             Self::Promise => learns == Some(Fact::Promise),
+            Self::OwnQuota => learns == Some(Fact::Sharing),
         }
     }
 }
@@ -116,9 +124,11 @@ pub(super) struct Context<'a> {
 impl<'a> Context<'a> {
     /// What holds for a key: the documented limits where they are what is judged, elsewhere what was measured.
     pub(super) fn limits(&self, key: &KeyInfo) -> Limits {
-        match self.owns_the_limit {
-            true => key.documented,
-            false => self.evidence.learned.limits(key.tier, key.documented),
+        let measured = self.evidence.learned.limits(&key.variable, key.tier, key.documented);
+        match self.reading.learns {
+            Some(Fact::Requests) => key.documented,
+            Some(Fact::Events) => Limits { events: key.documented.events, ..measured },
+            _ => measured,
         }
     }
 
@@ -207,7 +217,7 @@ pub(super) fn read(context: &mut Context<'_>, bodies: &mut FirstBodies) -> (Outc
     }
     let (requests, events) = (job::counts_requests(context.case), job::counts_events(context.case));
     let measured_out = |key: &KeyInfo| {
-        let learned = context.evidence.learned.limits(key.tier, key.documented);
+        let learned = context.evidence.learned.limits(&key.variable, key.tier, key.documented);
         (!requests || key.limits.requests == learned.requests)
             && (!events || key.limits.events == learned.events)
     };
@@ -218,27 +228,6 @@ pub(super) fn read(context: &mut Context<'_>, bodies: &mut FirstBodies) -> (Outc
         outcome = Outcome::Stale;
     }
     (outcome, facts)
-}
-
-/// What the checks that own the limit of events come to where it was measured: of the one that asks for a refusal beyond it,
-/// there are more than documented, of the other one fewer.
-fn measured_events(context: &mut Context<'_>) -> Option<Outcome> {
-    let reading = context.reading;
-    let key = context.key(OWN).filter(|_| reading.learns == Some(Fact::Events))?;
-    let (documented, measured) = (key.documented.events?, *context.evidence.learned.events.get(&key.tier?)?);
-    context.at = (reading.items.last()?.line, "");
-    let seeks_more = reading.items.iter().any(|item| wants_a_429(item.expect.as_ref()));
-    if seeks_more != (measured > documented) {
-        return Some(Outcome::Held);
-    }
-    let what = format!("a key gets {measured} events in a window, not {documented}");
-    let (expected, actual) = (format!("accepted: {documented}"), format!("accepted: {measured}"));
-    let mut failure = context.failure(Finding { what, expected, actual });
-    failure.facts.push("this was measured in two windows, to the event".to_owned());
-    if seeks_more {
-        failure.way = Way::LetsIn;
-    }
-    Some(Outcome::Broken(vec![failure]))
 }
 
 /// Reads one item: of several answers under one name, everything that is wrong.
@@ -281,14 +270,20 @@ fn read_step<'a>(
         if let Observation::Burst(burst) = seen
             && let Some(key) = context.key(&burst.key)
         {
-            let window = counts::window(context, burst, key, false);
+            let window = window::window(context, burst, key, false);
+            let window = window
+                .and_then(|| out_of_requests(context, burst, key))
+                .and_then(|| counts::no_early_refusal(context, burst, key));
             if window != Outcome::Held {
                 return window;
             }
         }
     }
     let Some(seen) = context.play.seen.get(place) else {
-        return Outcome::Inconclusive("it was not played so far".to_owned());
+        return match context.evidence.learned.sharing {
+            true => Outcome::Lacking(Lack::OwnQuota, SHARED.to_owned()),
+            false => Outcome::Inconclusive("it was not played so far".to_owned()),
+        };
     };
     match (seen, item.expect.as_ref()) {
         (Observation::Nothing, _) => Outcome::Held,
@@ -320,7 +315,7 @@ fn read_step<'a>(
         }
         (Observation::Paced(paced), expect) => {
             let (Some(key), Some(expect)) = (context.key(&paced.key), expect) else { return Outcome::Held };
-            counts::paced(context, expect, paced, key).and_then(|| each_429(context, expect, &paced.answers))
+            paced::paced(context, expect, paced, key).and_then(|| each_429(context, expect, &paced.answers))
         }
         (Observation::Polled(polled), expect) => {
             if !was_used_up(context, place) {
@@ -336,7 +331,7 @@ fn read_step<'a>(
                 (None, _) => {}
             }
             let (Some(key), Some(expect)) = (context.key(&polled.key), expect) else { return Outcome::Held };
-            counts::polled(context, expect, polled, key, place)
+            polled::polled(context, expect, polled, key, place)
         }
         (Observation::UsedUp(limited), expect) => {
             expect.map_or(Outcome::Held, |expect| each_429(context, expect, limited))
@@ -349,7 +344,7 @@ fn read_step<'a>(
     }
 }
 
-fn wants_a_429(expect: Option<&Expect>) -> bool {
+pub(super) fn wants_a_429(expect: Option<&Expect>) -> bool {
     expect.and_then(|expect| expect.status.as_ref()).is_some_and(|status| status.contains(429))
 }
 
@@ -387,7 +382,7 @@ fn listed(context: &Context<'_>, step: &Step, session: &str, found: bool) -> Out
 }
 
 /// Judges every 429 among the answers.
-fn each_429(context: &Context<'_>, expect: &Expect, answers: &[Answer]) -> Outcome {
+pub(super) fn each_429(context: &Context<'_>, expect: &Expect, answers: &[Answer]) -> Outcome {
     let Some(each) = &expect.each_429 else { return Outcome::Held };
     let limited: Vec<&Answer> = answers.iter().filter(|answer| answer.status == 429).collect();
     if limited.is_empty() {
@@ -421,107 +416,6 @@ fn each_429(context: &Context<'_>, expect: &Expect, answers: &[Answer]) -> Outco
         Some(why) if unjudged.count() == by_look.len() => Outcome::Blocked(why),
         _ => Outcome::Held,
     }
-}
-
-/// Judges every answer of the run.
-fn whole_run(context: &Context<'_>, expect: &Expect, facts: &mut Vec<String>) -> Outcome {
-    let run = &context.evidence.run;
-    let mut failures = Vec::new();
-    for rule in &expect.holds {
-        let (count, findings) = match rule {
-            Rule::TwoQuotasAMinute => beyond_two_quotas(context, facts),
-            rule => run.breaches.get(rule).cloned().unwrap_or_default(),
-        };
-        let of = if *rule == Rule::TwoQuotasAMinute { "key" } else { "answer" };
-        for (place, finding) in findings.into_iter().enumerate() {
-            let mut failure = context.failure(finding);
-            if place == 0 {
-                failure.facts.push(format!("broken by {} of this run", crate::amounts::count(count, of)));
-            }
-            failures.push(failure);
-        }
-    }
-    if !failures.is_empty() {
-        return Outcome::Broken(failures);
-    }
-    each_429(context, expect, &run.limited)
-}
-
-/// The keys that were admitted more than two quotas in less than a minute.
-fn beyond_two_quotas(context: &Context<'_>, facts: &mut Vec<String>) -> (u64, Vec<Finding>) {
-    let most = &context.evidence.run.most;
-    if let Some(most) = most.first() {
-        facts.push(format!(
-            "the most that was admitted within a minute in this run: {} requests where {} a minute are the limit, which \
-             is {} as two windows that meet hold twice the limit ({})",
-            most.admitted,
-            most.limit,
-            if most.admitted > most.limit.saturating_mul(2) { "too much even" } else { "conforming" },
-            most.variable
-        ));
-    }
-    let limit = |most: &crate::run::admissions::Most| {
-        let documented = Limits { requests: most.limit, events: None };
-        context.evidence.learned.limits(most.tier, documented).requests
-    };
-    let beyond: Vec<Finding> = most
-        .iter()
-        .filter(|most| most.admitted > limit(most).saturating_mul(2))
-        .map(|most| Finding {
-            what: format!(
-                "{} was admitted {} requests in less than a minute, from {} on",
-                most.variable, most.admitted, most.from
-            ),
-            expected: format!("at most {}: two windows of {}", limit(most).saturating_mul(2), limit(most)),
-            actual: format!("{} admitted", most.admitted),
-        })
-        .collect();
-    (beyond.len() as u64, beyond)
-}
-
-/// Fills what was seen of one answer into the text of an `observe`.
-fn observed(context: &Context<'_>, text: &str, sent: &Sent) -> Option<String> {
-    let answer = sent.outcome.as_ref().ok()?;
-    let look = context.look(answer.look);
-    let seconds = look.retry_after().map_or_else(|| "no".to_owned(), |wait| wait.as_secs().to_string());
-    let json = look.json().unwrap_or_default();
-    let message = json.pointer("/error/message").and_then(|text| text.as_str()).unwrap_or("(no message)");
-    let limit = context.key(&sent.key).map_or(0, |key| key.documented.requests);
-    let mut filled = text
-        .replace("<status>", &answer.status.to_string())
-        .replace("<message>", message)
-        .replace("<seconds>", &seconds)
-        .replace("<limit>", &limit.to_string());
-    while let Some(open) = filled.find("<header ") {
-        let Some(close) = filled[open..].find('>') else { break };
-        let name = filled[open + "<header ".len()..open + close].to_owned();
-        let value = look.lines(&name).next().unwrap_or("(none)").replace('<', "(");
-        filled.replace_range(open..=open + close, &value);
-    }
-    Some(with_row(context, filled))
-}
-
-/// Fills numbers into the text of an `observe`.
-fn numbers(
-    context: &Context<'_>,
-    text: &str,
-    admitted: u32,
-    limited: u32,
-    all: u32,
-    key: &KeyInfo,
-) -> String {
-    let filled = text
-        .replace("<admitted>", &admitted.to_string())
-        .replace("<limited>", &limited.to_string())
-        .replace("<other>", &(all - admitted - limited).to_string())
-        .replace("<limit>", &context.limits(key).requests.to_string());
-    with_row(context, filled)
-}
-
-/// A fact, with the row it belongs to.
-fn with_row(context: &Context<'_>, fact: String) -> String {
-    let row = told_row(&context.case.row);
-    if row.is_empty() { fact } else { format!("{row}: {fact}") }
 }
 
 /// Whether a reading names the limit of its tier.

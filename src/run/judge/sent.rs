@@ -8,6 +8,7 @@ use super::{Finding, pretty};
 use crate::report::{Failure, Way};
 use crate::run::evidence::{Answer, Look, Observation, Sent};
 use crate::run::job::is_about_being_let_in;
+use crate::run::learned::NO_REFUSAL;
 use crate::run::limiters::{NO_PROMISE, NOT_HELD, Span, Suspicion};
 use crate::run::render;
 use crate::scenario::model::{Action, Expect};
@@ -24,6 +25,9 @@ pub(super) fn sent_once(
 ) -> Outcome {
     let answer = match &sent.outcome {
         Ok(answer) => answer,
+        Err(_) if sent.counted && context.evidence.learned.silent_refusals => {
+            return Outcome::Lacking(Lack::RequestLimit, NO_REFUSAL.to_owned());
+        }
         Err(why) => return no_answer(context, sent, why),
     };
     let wanted = expect.and_then(|expect| expect.status.as_ref()).or(given);
@@ -111,7 +115,8 @@ pub(super) fn no_promise(context: &Context<'_>, place: usize) -> Outcome {
     }
     match let_in_again(context, place) {
         Some(span) => Outcome::Suspect(Suspicion::Unpromised(span), Vec::new()),
-        None => Outcome::Inconclusive(NO_PROMISE.to_owned()),
+        // Quota came back meanwhile, perhaps, and after another silence it may not.
+        None => Outcome::Suspect(Suspicion::Unclear(NO_PROMISE.to_owned()), Vec::new()),
     }
 }
 

@@ -2,36 +2,24 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
 
+use super::burst_end::goes_beyond;
 use super::{Names, Step};
 use crate::amounts::time;
 use crate::client::{Connections, Outgoing};
 use crate::payload::random_session;
 use crate::run::credentials::counts_against_key;
 use crate::run::estimate::{TOGETHER, Walk};
-use crate::run::evidence::{Answer, Burst as Observation, Gap};
+use crate::run::evidence::{Burst as Observation, Gap};
 use crate::run::job::Use;
 use crate::run::keys::KeyState;
-use crate::run::learned::MOST_QUOTAS;
-use crate::run::limiters;
 use crate::run::limiters::Suspicion;
 use crate::run::request::Recipe;
 use crate::run::runner::Runner;
 use crate::scenario::model::{Body, Burst, Credentials, HttpVersion, RequestDef};
-use crate::scenario::words::Amount;
-
-/// How long after a burst that was admitted too little it is looked whether quota trickles back.
-const TRICKLE: Duration = Duration::from_secs(10);
-
-/// One in so many requests of a quota are sent to look: twice as many as trickle back in that time.
-const LOOKS: u32 = 3;
-
-/// Of so few requests in the minute before, a limiter that weighs them in gives nothing back that would be seen.
-const SEEN_TO_TRICKLE: u32 = 12;
 
 /// One way a request of a burst may go: what is asked, and in which version of HTTP.
-type Way<'a> = (&'a RequestDef, Option<HttpVersion>);
+pub(super) type Way<'a> = (&'a RequestDef, Option<HttpVersion>);
 
 impl Step for Burst {
     fn names(&self) -> Option<Names<'_>> {
@@ -103,6 +91,9 @@ impl<'a> Runner<'a> {
             let last = seen.answers.iter().map(|(_, answer)| answer).filter(|answer| answer.limited);
             key.promise_only(last.max_by_key(|answer| answer.sent));
             self.on_promise = false;
+            if goes_beyond(burst.count) || goes_beyond(burst.events) {
+                self.note_silent_refusals(&key, ways[0].0, &seen).await?;
+            }
             if goes_beyond(burst.count) && seen.fresh.is_some() {
                 self.seek_the_end(burst, &ways, &key, &mut seen).await?;
             }
@@ -142,7 +133,7 @@ impl<'a> Runner<'a> {
     }
 
     /// Sends so many more requests and adds what comes of them.
-    async fn release(
+    pub(super) async fn release(
         &self,
         burst: &Burst,
         ways: &[Way<'_>],
@@ -170,113 +161,6 @@ impl<'a> Runner<'a> {
         seen.faults.extend(burst.faults.iter().map(ToString::to_string));
         seen.batches.extend(batches);
         Ok(())
-    }
-
-    /// Goes on where all of a quota and more was admitted; and where none of it was refused by 429, but by something else
-    /// after it, remembers what a refusal looks like here.
-    async fn seek_the_end(
-        &self,
-        burst: &Burst,
-        ways: &[Way<'_>],
-        key: &KeyState,
-        seen: &mut Observation,
-    ) -> Result<(), Gap> {
-        let limit = self.limits(key).requests;
-        while seen.faults.is_empty()
-            && seen.admitted() == seen.all()
-            && seen.admitted() + seen.spent.0 < MOST_QUOTAS * limit
-        {
-            self.release(burst, ways, key, vec![burst.batch.unwrap_or(0); limit as usize], seen).await?;
-        }
-        if seen.limited() == 0
-            && let Some(status) = refusal(&seen.answers)
-        {
-            self.run.learned().refusal = Some(status);
-            for (_, answer) in &mut seen.answers {
-                answer.limited |= answer.status == status;
-            }
-        }
-        Ok(())
-    }
-
-    /// Goes on where all events of a quota and more were accepted, if it should, and where the end is well off the documented
-    /// one, sends smaller batches until it is known to the event.
-    async fn seek_the_end_of_events(
-        &self,
-        burst: &Burst,
-        goes_on: bool,
-        ways: &[Way<'_>],
-        key: &KeyState,
-        seen: &mut Observation,
-    ) -> Result<(), Gap> {
-        let limits = self.limits(key);
-        let (Some(limit), Some(batch)) = (limits.events, burst.batch) else { return Ok(()) };
-        let accepted = |seen: &Observation| seen.accepted() + seen.spent.1;
-        let is_clean = |seen: &Observation| seen.faults.is_empty() && seen.faltered() == 0;
-        while goes_on
-            && is_clean(seen)
-            && seen.admitted() == seen.all()
-            && accepted(seen) < MOST_QUOTAS * limit
-            && seen.admitted() + seen.spent.0 < limits.requests
-        {
-            self.release(burst, ways, key, split(limit, batch), seen).await?;
-        }
-        let documented = key.limits.events.unwrap_or(limit);
-        let is_well_off = accepted(seen).abs_diff(documented) > batch;
-        if is_well_off && is_clean(seen) && seen.limited() > 0 {
-            self.release(burst, ways, key, filling(0, batch), seen).await?;
-        }
-        Ok(())
-    }
-
-    fn is_short(&self, seen: &Observation, key: &KeyState) -> bool {
-        let limits = self.limits(key);
-        let events = seen.batches.iter().any(|batch| *batch > 1);
-        let (had, whole) = match (events, limits.events) {
-            // What the last batch did not fit in is no shortage.
-            (true, Some(limit)) => (
-                seen.events_let_in() + seen.spent.1 + seen.batches.iter().copied().max().unwrap_or(1) - 1,
-                limit,
-            ),
-            _ => (seen.admitted() + seen.spent.0, limits.requests),
-        };
-        had < whole && seen.limited() > 0 && seen.faults.is_empty() && seen.faltered() == 0
-    }
-
-    /// Whether quota comes back bit by bit well inside a window, as it does with a limiter that weighs in the window
-    /// before. `None` where a reset may have come, or where there was nothing to trickle.
-    async fn trickles(
-        &self,
-        key: &KeyState,
-        def: &RequestDef,
-        seen: &Observation,
-    ) -> Result<Option<bool>, Gap> {
-        let looks = (self.limits(key).requests / LOOKS).max(10) as usize;
-        // Of events, as many may be left as a batch that was refused did not fit into.
-        let left = seen.smallest_refused().filter(|batch| *batch > 1).map_or(0, |batch| batch as usize - 1);
-        if left >= looks {
-            return Ok(None);
-        }
-        self.wait_until(self.environment.clock.now() + TRICKLE, "a look whether quota trickles back").await?;
-        let requests = self.batches(def, key, &vec![0; looks])?;
-        let in_flight = self.in_flight(None, looks, def);
-        let (_, answers) = self.fire(Some(key), requests, &[], in_flight, Connections::Reused).await;
-        let admissions = &self.run.trace.admissions;
-        let fewest = || {
-            let (environment, variable) = (&self.environment.base_url, &key.key.variable);
-            admissions.fewest_in_a_minute_before(environment, variable, seen.since)
-        };
-        Ok(match answers.iter().filter(|(_, answer)| answer.admitted()).count() {
-            0 if fewest().is_some_and(|fewest| fewest < SEEN_TO_TRICKLE) => None,
-            some if some <= left => Some(false),
-            all if all == looks => {
-                let limit = self.limits(key).requests;
-                let again = self.use_up_again(key, def, &vec![0; limit as usize]).await?;
-                let whole = again + u32::try_from(looks).unwrap_or(u32::MAX);
-                limiters::is_part(whole, seen.admitted() + seen.spent.0, limit).then_some(true)
-            }
-            _ => Some(true),
-        })
     }
 
     /// The ways of a burst, without those that the key or the target does not offer, and what was left out.
@@ -385,13 +269,8 @@ impl<'a> Runner<'a> {
     }
 }
 
-/// Whether more is asked for than a quota holds.
-fn goes_beyond(amount: Option<Amount>) -> bool {
-    matches!(amount, Some(Amount::Left(plus) | Amount::Limit(plus)) if plus > 0)
-}
-
 /// Sizes of the batches that carry `events` in all.
-fn split(events: u32, batch: u32) -> Vec<u32> {
+pub(super) fn split(events: u32, batch: u32) -> Vec<u32> {
     let mut batches = vec![batch; (events / batch) as usize];
     if !events.is_multiple_of(batch) {
         batches.push(events % batch);
@@ -399,68 +278,14 @@ fn split(events: u32, batch: u32) -> Vec<u32> {
     batches
 }
 
-/// Sizes of batches that use up so many events to the last one, whatever of it is there.
-pub(super) fn filling(events: u32, batch: u32) -> Vec<u32> {
-    let mut sizes = vec![batch; (events / batch.max(1)) as usize];
-    let mut smaller = batch.next_power_of_two() / 2;
-    while smaller > 0 {
-        sizes.push(smaller);
-        smaller /= 2;
-    }
-    sizes
-}
-
-/// The status with which requests are refused for want of quota: the only one beside those let in, seen often, only after
-/// something was let in, and more often than that from then on.
-fn refusal(answers: &[(usize, Answer)]) -> Option<u16> {
-    const OFTEN: usize = 20;
-    let others: Vec<&Answer> = answers
-        .iter()
-        .map(|(_, answer)| answer)
-        .filter(|answer| !(200..300).contains(&answer.status))
-        .collect();
-    let first = others.first()?;
-    let let_in = answers.iter().any(|(_, answer)| answer.admitted() && answer.sent < first.sent);
-    let same = others.iter().all(|answer| answer.status == first.status);
-    // What fails now and then lets in many more in between.
-    let after = answers.iter().filter(|(_, answer)| answer.admitted() && answer.sent > first.sent).count();
-    let is_often = others.len() >= OFTEN.max(after);
-    (let_in && same && is_often && first.status != 401).then_some(first.status)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::clock::Instant;
 
     #[test]
     fn batches_carry_every_event_once() {
         assert_eq!(split(2_500, 1_000), [1_000, 1_000, 500]);
         assert_eq!(split(100_000, 1_000).len(), 100);
         assert_eq!(split(0, 10), [0_u32; 0]);
-    }
-
-    /// The status of refusals among so many answers of each status, one after the other.
-    fn refused_with(answers: &[(u16, usize)]) -> Option<u16> {
-        let statuses = answers.iter().flat_map(|(status, times)| std::iter::repeat_n(*status, *times));
-        let answer = |(place, status): (usize, u16)| {
-            let now = Instant(Duration::from_millis(place as u64));
-            let limited = status == 429;
-            let (sent, answered, done) = (now, now, now);
-            (place, Answer { look: 0, status, limited, accepted: None, promise: None, sent, answered, done })
-        };
-        refusal(&statuses.enumerate().map(answer).collect::<Vec<_>>())
-    }
-
-    #[test]
-    fn what_answers_often_and_alone_after_others_were_let_in_is_a_refusal() {
-        assert_eq!(refused_with(&[(200, 60), (503, 100)]), Some(503));
-        assert_eq!(refused_with(&[(200, 60), (503, 19)]), None);
-        assert_eq!(refused_with(&[(200, 60), (503, 50), (500, 50)]), None);
-        assert_eq!(refused_with(&[(503, 100)]), None);
-        assert_eq!(refused_with(&[(200, 60), (401, 100)]), None);
-        assert_eq!(refused_with(&[(200, 160)]), None);
-        let now_and_then: Vec<(u16, usize)> = [(200, 20), (500, 1)].repeat(30);
-        assert_eq!(refused_with(&now_and_then), None);
     }
 }

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use super::{Names, Step};
-use crate::client::Connections;
+use crate::client::{Connections, Fault};
 use crate::run::estimate::Walk;
 use crate::run::evidence::{Answer, Gap};
 use crate::run::job::Use;
 use crate::run::keys::{KeyState, WINDOW};
-use crate::run::limiters::NOT_HELD;
+use crate::run::learned::NO_REFUSAL;
+use crate::run::limiters::{NOT_HELD, no_answer};
 use crate::run::runner::Runner;
 use crate::scenario::model::{Exhaust, RequestDef};
 
@@ -78,6 +79,9 @@ impl Runner<'_> {
         {
             return Ok(Some(vec![answer]));
         }
+        if self.run.learned().silent_refusals {
+            return Err(Gap::NeverLimited(NO_REFUSAL.to_owned()));
+        }
         let limits = self.limits(key);
         let mut slowest = Duration::ZERO;
         for wave in 0..MOST_WAVES_OF_A_LIMIT {
@@ -96,6 +100,10 @@ impl Runner<'_> {
             let (burst, answers) =
                 self.fire(Some(key), requests, &batches, in_flight, Connections::Reused).await;
             slowest = slowest.max(burst.took());
+            let late = |fault: &&Fault| matches!(fault, Fault::TimedOut { .. });
+            if let Some(fault) = burst.faults.iter().find(late) {
+                return Err(Gap::Noise(no_answer(fault)));
+            }
             // Which of the refusals belong to the window that is open now cannot be told from answers that overlap.
             key.forget_promise();
             limited.extend(answers.into_iter().map(|(_, answer)| answer).filter(|answer| answer.limited));

@@ -2,6 +2,7 @@
 //! evidence it leaves.
 
 mod burst;
+mod burst_end;
 mod exhaust;
 mod fingerprint;
 mod listed;

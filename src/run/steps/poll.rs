@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::burst::filling;
+use super::burst_end::filling;
 use super::{Names, Step};
 use crate::client::Connections;
 use crate::run::clock::Instant;

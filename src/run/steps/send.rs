@@ -116,7 +116,7 @@ impl Runner<'_> {
         let since = spent.since;
         let asked = self.environment.clock.now();
         let counted_for = counted.then_some(&*key);
-        let is_silent = self.run.learned().is_silent(name);
+        let is_silent = self.run.learned().is_silent(name) || self.run.learned().silent_refusals;
         // Whoever shows no key may be answered all the same.
         if counted || self.run.hangs_for_all(name) {
             self.is_answered(name)?;

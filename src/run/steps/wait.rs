@@ -123,7 +123,7 @@ impl Runner<'_> {
         let now = self.environment.clock.now();
         if self.attempt.before == 0
             && !self.environment.clock.is_virtual()
-            && measured.iter().all(|key| key.last_answer().is_none() || key.hardly_used(now))
+            && measured.iter().all(|key| self.is_as_good_as_fresh(key, now))
         {
             // What was sent so far is taken off.
             self.fresh = Some(Fresh::Unused);
@@ -156,6 +156,13 @@ impl Runner<'_> {
         Ok(())
     }
 
+    /// Whether so little of a key's quota was used that it need not wait for a window. Where the limiter slides, a promise tells
+    /// nothing of that.
+    fn is_as_good_as_fresh(&self, key: &KeyState, now: Instant) -> bool {
+        let is_whole = !self.run.learned().slides || key.rest() >= LONG_SILENCE;
+        key.last_answer().is_none() || is_whole && key.hardly_used(now)
+    }
+
     /// When a key has a fresh window, and how that is known.
     async fn fresh_at(&self, key: &KeyState) -> Result<(Instant, Fresh), Gap> {
         let virtual_time = self.environment.clock.is_virtual().then_some(LONG_SILENCE);
@@ -173,7 +180,9 @@ impl Runner<'_> {
             let (_, def) = self.measured_request(None, None)?;
             match self.use_up(key, def, 1, None).await {
                 // Where quota comes back at once, or nobody can tell, silence tells more than any promise.
-                Err(Gap::NotHeld(_)) => return Ok((self.silent_until(key, SHORT_SILENCE), Fresh::Silence)),
+                Err(Gap::NotHeld(_) | Gap::NeverLimited(_)) => {
+                    return Ok((self.silent_until(key, SHORT_SILENCE), Fresh::Silence));
+                }
                 used_up => used_up.map(|_| ())?,
             }
         }

@@ -93,6 +93,10 @@ pub(super) fn count(
     if site.is(WeighsTheWrongWay) {
         how = Algorithm::WeighedWrongly;
     }
+    counters.turn += 1;
+    if site.is(RefusedNowAndThen) && counters.turn.is_multiple_of(13) {
+        return Err(Answer::limited(1));
+    }
     gather(site, counters, now);
     let cost = cost(site, events);
     let room = counters.requests.fits(now, 1, most, window, how);

@@ -2,7 +2,7 @@
 
 use chrono::Utc;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, NO_ANSWER};
 use crate::quirk::Quirk::*;
 use crate::server::Ask;
 use crate::site::Site;
@@ -86,6 +86,9 @@ fn limited(site: &Site, mut answer: Answer, now: u64) -> Answer {
     }
     if site.is(EnhanceYourCalm) {
         answer.status = 420;
+    }
+    if site.is(RefusedWithoutAnAnswer) {
+        answer.status = NO_ANSWER;
     }
     if site.is(RefusedWith200) {
         answer.status = 200;

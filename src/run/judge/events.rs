@@ -1,0 +1,121 @@
+//! How many events of a window were accepted, against what is expected.
+
+use super::Finding;
+use super::counts::{FALTERS, TOO_LONG, counts_events};
+use super::reading::{Context, Lack, Outcome, wants_a_429};
+use super::window::too_few;
+use crate::report::Way;
+use crate::run::environment::OWN;
+use crate::run::evidence::{Burst, KeyInfo, Observation};
+use crate::run::limiters::{Suspicion, no_answer};
+use crate::scenario::model::{Expect, Fact};
+
+/// What the checks that own the limit of events come to where it was measured: of the one that asks for a refusal beyond it,
+/// there are more than documented, of the other one fewer.
+pub(super) fn measured_events(context: &mut Context<'_>) -> Option<Outcome> {
+    let reading = context.reading;
+    let key = context.key(OWN).filter(|_| reading.learns == Some(Fact::Events))?;
+    let (documented, measured) = (key.documented.events?, *context.evidence.learned.events.get(&key.tier?)?);
+    context.at = (reading.items.last()?.line, "");
+    let seeks_more = reading.items.iter().any(|item| wants_a_429(item.expect.as_ref()));
+    if seeks_more != (measured > documented) {
+        return Some(Outcome::Held);
+    }
+    let what = format!("a key gets {measured} events in a window, not {documented}");
+    let (expected, actual) = (format!("accepted: {documented}"), format!("accepted: {measured}"));
+    let mut failure = context.failure(Finding { what, expected, actual });
+    failure.facts.push("this was measured in two windows, to the event".to_owned());
+    if seeks_more {
+        failure.way = Way::LetsIn;
+    }
+    Some(Outcome::Broken(vec![failure]))
+}
+
+/// Why nothing can be said of the events of a window.
+const REQUESTS_RAN_OUT: &str = "the requests of a window ran out before its events";
+
+/// Makes sure that it is events which ran out, where there are fewer requests than documented.
+pub(super) fn out_of_requests(context: &Context<'_>, burst: &Burst, key: &KeyInfo) -> Outcome {
+    let requests = context.limits(key).requests;
+    // What was refused for its content may have been counted.
+    let ran_out = burst.limited() > 0 && burst.spent.0 + burst.admitted() >= requests - requests / 10;
+    match counts_events(burst) && ran_out && requests < key.documented.requests {
+        true => Outcome::Lacking(Lack::RequestLimit, REQUESTS_RAN_OUT.to_owned()),
+        false => Outcome::Held,
+    }
+}
+
+/// Judges how many events of a burst were accepted. An answer that says that fewer were accepted than were sent
+/// is believed; nothing is held against one that does not say.
+pub(super) fn events(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo) -> Outcome {
+    let Some(wanted) = expect.accepted.or(expect.accepted_about) else { return Outcome::Held };
+    let limit = context.limits(key).events.unwrap_or(u32::MAX);
+    let all: u32 = burst.batches.iter().sum();
+    let (accepted, let_in) = (burst.accepted(), burst.events_let_in());
+    let most = wanted.resolve(limit, limit.saturating_sub(burst.spent.1), all);
+    let batch = burst.batches.iter().copied().max().unwrap_or(1).max(1);
+    // Where whole batches do not add up to it, those may be refused that do not fit into the rest.
+    let smallest = burst.smallest_refused().unwrap_or(batch);
+    let (least, beyond) = match expect.accepted {
+        Some(_) => (most.saturating_sub(smallest.saturating_sub(1)), 0),
+        None => (most.saturating_sub(batch), batch),
+    };
+    if accepted <= most + beyond && let_in >= least {
+        return Outcome::Held;
+    }
+    if accepted > most + beyond && burst.limited() == 0 && !burst.together && !events_end(context, key) {
+        let why = "no end of the events was seen, so nothing can be used up";
+        return Outcome::Lacking(Lack::EventLimit, why.to_owned());
+    }
+    if burst.limited() > 0 && burst.spent.0 + burst.admitted() >= context.limits(key).requests {
+        return Outcome::Lacking(Lack::RequestLimit, REQUESTS_RAN_OUT.to_owned());
+    }
+    let finding = Finding {
+        what: format!("of {all} events {accepted} were accepted"),
+        expected: format!("accepted: {most}"),
+        actual: format!("accepted: {accepted}"),
+    };
+    let mut failure = context.failure_of_burst(finding, burst);
+    let batches = format!("{} batches were admitted and {} answered 429", burst.admitted(), burst.limited());
+    failure.facts.insert(0, batches);
+    if accepted > most + beyond {
+        failure.way = Way::LetsIn;
+    }
+    let failures = vec![failure];
+    if let Some(fault) = burst.faults.first() {
+        return Outcome::Suspect(Suspicion::Noise(no_answer(fault)), failures);
+    }
+    if accepted <= most + beyond && let_in + burst.faltered() * batch >= least {
+        return Outcome::Lacking(Lack::RequestLimit, FALTERS.to_owned());
+    }
+    let suspicion = if accepted > most + beyond {
+        let admitted = accepted.saturating_add(burst.spent.1);
+        Suspicion::TooMany {
+            admitted,
+            limit: most.saturating_add(burst.spent.1),
+            span: (burst.since, burst.to),
+        }
+    } else if burst.took() >= TOO_LONG {
+        Suspicion::TooSlow(burst.took())
+    } else {
+        too_few(context, burst, key, least - let_in)
+    };
+    Outcome::Suspect(suspicion, failures)
+}
+
+/// Whether some window of this tier's keys was out of events before it was out of requests.
+fn events_end(context: &Context<'_>, key: &KeyInfo) -> bool {
+    let requests = context.limits(key).requests;
+    context.evidence.plays.iter().any(|play| {
+        play.seen.iter().any(|seen| match seen {
+            Observation::Burst(burst) => {
+                let same_tier = play.keys.get(&burst.key).is_some_and(|used| used.tier == key.tier);
+                // Where nothing was admitted, the window was not a fresh one.
+                let admitted = burst.admitted();
+                let ended = burst.limited() > 0 && admitted > 0 && burst.spent.0 + admitted < requests;
+                same_tier && counts_events(burst) && ended
+            }
+            _ => false,
+        })
+    })
+}

@@ -1,0 +1,107 @@
+//! Requests at an even pace, and promises beside each other.
+
+use std::time::Duration;
+
+use super::Finding;
+use super::counts::{FALTERS, Wanted};
+use super::promise::spread;
+use super::reading::{Context, Lack, Outcome};
+use crate::run::evidence::{Answer, KeyInfo, Paced};
+use crate::run::keys::WINDOW;
+use crate::run::limiters::{Span, Suspicion, may_refuse};
+use crate::scenario::model::Expect;
+
+/// Judges how far the instants that refusals promised lie apart.
+pub(super) fn promise_moves(context: &Context<'_>, most: Duration, answers: &[Answer]) -> Outcome {
+    let Some(spread) = spread(answers) else {
+        return Outcome::Blocked("no two 429s carried a Retry-After that can be read".to_owned());
+    };
+    if spread <= most {
+        return Outcome::Held;
+    }
+    let promised = |answer: &Answer| {
+        let promise = answer.promise?;
+        Some(format!("answered at {}, Retry-After promises {promise}", answer.answered))
+    };
+    Outcome::Broken(vec![context.failure(Finding {
+        what: format!("the promised instant moves by {:.1} s", spread.as_secs_f64()),
+        expected: format!("promises at most {:.1} s apart", most.as_secs_f64()),
+        actual: answers.iter().filter_map(promised).collect::<Vec<_>>().join("\n"),
+    })])
+}
+
+/// Judges requests at an even pace.
+pub(super) fn paced(context: &Context<'_>, expect: &Expect, paced: &Paced, key: &KeyInfo) -> Outcome {
+    let limit = context.limits(key).requests;
+    let number = |wanted: fn(&Answer) -> bool| {
+        u32::try_from(paced.answers.iter().filter(|answer| wanted(answer)).count()).unwrap_or(u32::MAX)
+    };
+    let count = u32::try_from(paced.answers.len()).unwrap_or(u32::MAX);
+    let (admitted, limited) = (number(Answer::admitted), number(|answer| answer.limited));
+    let wanted = Wanted::of(expect, limit, limit, count);
+    let too_few = wanted.admitted.is_some_and(|wanted| wanted != admitted);
+    if too_few || wanted.limited.is_some_and(|wanted| wanted != limited) {
+        let finding = Finding {
+            what: format!("of {count} paced requests {admitted} were admitted and {limited} answered 429"),
+            expected: wanted.told(),
+            actual: format!("admitted: {admitted}\nlimited: {limited}"),
+        };
+        let mut failure = context.failure(finding);
+        let suspicion = match paced.answers.iter().position(|answer| answer.limited) {
+            Some(first) => {
+                let (fact, suspicion) = refused_in_pace(context, first, paced, key);
+                failure.facts.push(fact);
+                suspicion
+            }
+            None if paced.answers.iter().any(Answer::faltered) => {
+                return Outcome::Lacking(Lack::RequestLimit, FALTERS.to_owned());
+            }
+            None => {
+                Suspicion::Noise(format!("{} of {count} answers were neither 2xx nor 429", count - admitted))
+            }
+        };
+        return Outcome::Suspect(suspicion, vec![failure]);
+    }
+    if let Some(most) = expect.promise_moves_at_most {
+        if admitted > 0 {
+            let what = "quota came back between the requests, and a promise may move with it";
+            return Outcome::Suspect(Suspicion::Unclear(what.to_owned()), Vec::new());
+        }
+        return promise_moves(context, most.duration(), &paced.answers);
+    }
+    Outcome::Held
+}
+
+/// What to make of the first refusal at a pace that should be admitted.
+fn refused_in_pace(context: &Context<'_>, first: usize, paced: &Paced, key: &KeyInfo) -> (String, Suspicion) {
+    let span = |answer: &Answer| (answer.sent, answer.done);
+    let refused = span(&paced.answers[first]);
+    let others = paced.answers.iter().enumerate().filter(|(place, _)| *place != first);
+    let others: Vec<Span> =
+        paced.before.iter().copied().chain(others.map(|(_, answer)| span(answer))).collect();
+    let limit = context.limits(key).requests;
+    let in_a_minute =
+        others.iter().filter(|other| other.0 <= refused.1 && other.1 + WINDOW >= refused.0).count();
+    let fact = format!(
+        "the first 429 came after {first} requests, when {in_a_minute} had been sent within a minute, of {limit}"
+    );
+    if may_refuse(&others, refused, limit) {
+        let what = "the requests came so close together that a conforming limiter may refuse one";
+        return (fact, Suspicion::Unclear(what.to_owned()));
+    }
+    // Whatever lies before this is in the reckoning already, and so is every way in which quota may trickle back.
+    let private = paced.private || context.is_steady(key.tier);
+    let missing = u32::try_from(paced.answers.len() - first).unwrap_or(u32::MAX);
+    (
+        fact,
+        Suspicion::TooFew {
+            missing,
+            spent: 0,
+            silence: WINDOW,
+            promised: false,
+            next: false,
+            trickles: Some(false),
+            private,
+        },
+    )
+}

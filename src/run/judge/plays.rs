@@ -1,0 +1,220 @@
+//! What several plays of a case come to together: a wrong count is a suspicion until no conforming limiter explains all of them.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::reading::{Context, FirstBodies, Lack, Outcome, owns_the_limit, read};
+use super::window;
+use crate::contract::Tier;
+use crate::report::Failure;
+use crate::run::evidence::{Evidence, Observation, Play};
+use crate::run::limiters::{self, Assessment, LONG_SILENCE, SHORT_SILENCE, Span, Suspicion};
+use crate::scenario::Suite;
+use crate::scenario::model::{Case, Reading};
+
+/// The plays that came as far as this reading needs them; all, if none did. What proves another check may end earlier.
+pub(super) fn plays_to_read<'a>(
+    evidence: &'a Evidence,
+    experiment: &'a str,
+    case: &'a Case,
+    reading: &Reading,
+) -> Vec<&'a Play> {
+    let all: Vec<&Play> = evidence.plays_of(experiment, &case.row).collect();
+    let last = reading.items.iter().flat_map(|item| &item.steps).max();
+    let reached = |play: &&&Play| last.is_none_or(|last| play.seen.len() > *last);
+    let enough: Vec<&Play> = all.iter().filter(reached).copied().collect();
+    if enough.is_empty() { all } else { enough }
+}
+
+/// What a reading of several plays comes to.
+pub(super) enum Settled {
+    Held,
+    Broken(Vec<Failure>),
+    Blocked(String),
+    Lacking(Lack, String),
+    Skipped(String),
+    Inconclusive(String),
+    /// Another play could tell, after so long a silence; else this is why nothing follows.
+    Doubtful {
+        silence: Duration,
+        /// Whether it is worth one more than usual, as of all that were played one alone tells anything.
+        once_more: bool,
+        why: String,
+    },
+}
+
+/// What a reading of several plays comes to, with what it stands on.
+pub(super) struct Readings {
+    pub(super) settled: Settled,
+    pub(super) facts: Vec<String>,
+    pub(super) suspicions: Vec<Suspicion>,
+    pub(super) stale: bool,
+    owns_the_limit: bool,
+}
+
+impl Readings {
+    pub(super) fn of(
+        suite: &Suite,
+        evidence: &Evidence,
+        steady: &[Tier],
+        case: &Case,
+        reading: &Reading,
+        plays: &[&Play],
+        bodies: &mut FirstBodies,
+    ) -> Self {
+        let owns_the_limit = owns_the_limit(reading);
+        let mut suspicions: Vec<Suspicion> = Vec::new();
+        let mut beside: Vec<Suspicion> = Vec::new();
+        let mut last = (Outcome::Held, Vec::new());
+        let mut first: Option<Vec<Failure>> = None;
+        let mut broken: Option<Vec<Failure>> = None;
+        for (number, play) in plays.iter().enumerate() {
+            let mut context = Context {
+                suite,
+                evidence,
+                case,
+                reading,
+                play,
+                steady,
+                owns_the_limit,
+                again: number > 0,
+                at: (0, ""),
+            };
+            last = read(&mut context, bodies);
+            beside.extend(suspicions_beside(&context, reading));
+            match &last.0 {
+                Outcome::Broken(failures) => broken = broken.or_else(|| Some(failures.clone())),
+                Outcome::Suspect(suspicion, failures) => {
+                    suspicions.push(suspicion.clone());
+                    first.get_or_insert_with(|| failures.clone());
+                }
+                Outcome::MetNoWindow(suspicion, ..) => suspicions.push(suspicion.clone()),
+                _ => {}
+            }
+        }
+        let (outcome, mut facts) = last;
+        let stale = outcome == Outcome::Stale;
+        let mut settled = match (broken, outcome) {
+            (Some(failures), _) | (None, Outcome::Broken(failures)) => Settled::Broken(failures),
+            (None, Outcome::Held | Outcome::HeldWith(_)) => Settled::Held,
+            (None, Outcome::Blocked(why)) => Settled::Blocked(why),
+            (None, Outcome::Lacking(lack, why)) => Settled::Lacking(lack, why),
+            (None, Outcome::Skipped(why)) => Settled::Skipped(why),
+            (None, Outcome::Inconclusive(why)) => Settled::Inconclusive(why),
+            (None, Outcome::Stale) => Settled::Doubtful {
+                silence: SHORT_SILENCE,
+                once_more: false,
+                why: "it was measured out by the documented limits, which are not those of this deployment"
+                    .to_owned(),
+            },
+            (None, Outcome::Suspect(newest, failures)) => {
+                weighed(&newest, &suspicions, &beside, evidence, &mut facts, || {
+                    // Of plays that show the same, the first one was measured out by the documented limits.
+                    let first = first.filter(|first| say_the_same(first, &failures));
+                    Settled::Broken(with_plays(first.unwrap_or(failures), plays.len()))
+                })
+            }
+            (None, Outcome::MetNoWindow(newest, lack, why)) => {
+                weighed(&newest, &suspicions, &beside, evidence, &mut facts, || Settled::Lacking(lack, why))
+            }
+        };
+        let not_again = plays.first().and_then(|play| evidence.not_played_of(&play.experiment, &play.row));
+        if let (Settled::Doubtful { why, .. }, Some(gap)) = (&mut settled, not_again) {
+            *why = format!("{why}; {}", gap.why());
+        }
+        Self { settled, facts, suspicions, stale, owns_the_limit }
+    }
+
+    /// Whether a quota that comes back bit by bit explains all that was admitted beyond it. What a limit is, is told
+    /// otherwise.
+    pub(super) fn is_refill(&self) -> bool {
+        !self.suspicions.is_empty()
+            && !self.owns_the_limit
+            && self.suspicions.iter().all(limiters::is_no_more_than_a_refill)
+    }
+}
+
+/// What further windows of a play show of the quota that this reading is about.
+fn suspicions_beside(context: &Context<'_>, reading: &Reading) -> Vec<Suspicion> {
+    let read: BTreeSet<usize> = reading.items.iter().flat_map(|item| item.steps.iter().copied()).collect();
+    let others = context.play.seen.iter().enumerate().filter(|(place, _)| !read.contains(place));
+    others
+        .filter_map(|(_, seen)| match seen {
+            Observation::Burst(burst) => {
+                window::suspicion_of(context, burst, context.play.keys.get(&burst.key)?)
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// How long a key has to be silent for the next play to settle a suspicion.
+fn silence_for(suspicion: &Suspicion, slides: bool) -> Duration {
+    match suspicion {
+        Suspicion::TooFew { trickles: Some(false), .. } if !slides => SHORT_SILENCE,
+        Suspicion::CameBack { .. } | Suspicion::Limited(_) | Suspicion::TooFew { .. } => LONG_SILENCE,
+        _ if slides => LONG_SILENCE,
+        _ => SHORT_SILENCE,
+    }
+}
+
+/// When part of a quota came back to keys of which nothing before was weighed in, in whatever case.
+fn came_back_to_keys(evidence: &Evidence) -> Vec<(&str, Span)> {
+    let mut seen = Vec::new();
+    for play in &evidence.plays {
+        for polled in play.seen.iter().filter_map(|seen| match seen {
+            Observation::Polled(polled) => Some(polled),
+            _ => None,
+        }) {
+            let Some(key) = play.keys.get(&polled.key) else { continue };
+            let early = polled.early.filter(|early| early.whole < key.limits.requests);
+            if let Some(early) = early.filter(|_| play.begins_rested(&polled.key)) {
+                seen.push((key.variable.as_str(), early.span()));
+            }
+        }
+    }
+    seen
+}
+
+/// What a suspicion comes to beside others: what is `proven`, or a doubt.
+fn weighed(
+    newest: &Suspicion,
+    suspicions: &[Suspicion],
+    beside: &[Suspicion],
+    evidence: &Evidence,
+    facts: &mut Vec<String>,
+    proven: impl FnOnce() -> Settled,
+) -> Settled {
+    let others: Vec<Suspicion> = suspicions[..suspicions.len() - 1].iter().chain(beside).cloned().collect();
+    let assessment = match newest {
+        Suspicion::CameBack { .. } if limiters::comes_back_to_all(&came_back_to_keys(evidence)) => {
+            Assessment::Proof
+        }
+        newest => limiters::weigh(newest, &others),
+    };
+    match assessment {
+        Assessment::Proof => proven(),
+        Assessment::Explained(fact) => {
+            facts.push(fact);
+            Settled::Held
+        }
+        Assessment::Doubt => {
+            let silence = silence_for(newest, evidence.learned.slides);
+            let once_more = matches!(newest, Suspicion::CameBack { rested: true, .. });
+            Settled::Doubtful { silence, once_more, why: limiters::explain(newest) }
+        }
+    }
+}
+
+fn say_the_same(some: &[Failure], others: &[Failure]) -> bool {
+    some.iter().map(|failure| &failure.what).eq(others.iter().map(|failure| &failure.what))
+}
+
+fn with_plays(mut failures: Vec<Failure>, plays: usize) -> Vec<Failure> {
+    if plays > 1 {
+        for failure in &mut failures {
+            failure.facts.push(format!("seen in {plays} plays; no conforming limiter explains all of them"));
+        }
+    }
+    failures
+}

@@ -1,0 +1,87 @@
+//! Whether a burst met a fresh window, and what is missing of one.
+
+use super::Finding;
+use super::counts::counts_events;
+use super::reading::{Context, Lack, Outcome};
+use crate::run::evidence::{Burst, Fresh, KeyInfo, Observation, Play};
+use crate::run::limiters::Suspicion;
+use crate::scenario::model::Fact;
+
+/// Whether a burst that is refused as a whole can have met no fresh window only. Batches may be refused for their size, unless
+/// single events are, too; and bad keys may have used the window up, unless others met none either.
+pub(super) fn nothing_else_refuses(context: &Context<'_>, burst: &Burst, key: &KeyInfo) -> bool {
+    let bad_keys_in = |play: &Play| {
+        play.seen.iter().any(|seen| matches!(seen, Observation::Burst(burst) if !burst.counted))
+    };
+    let of_tier =
+        |play: &Play, burst: &Burst| play.keys.get(&burst.key).is_some_and(|other| other.tier == key.tier);
+    let met_none = |play: &Play| {
+        play.seen.iter().any(|seen| match seen {
+            Observation::Burst(burst) => of_tier(play, burst) && burst.met_no_window(),
+            _ => false,
+        })
+    };
+    if counts_events(burst) && burst.smallest_refused() != Some(1) {
+        return false;
+    }
+    let mut others = context.evidence.plays.iter().filter(|play| !bad_keys_in(play));
+    !bad_keys_in(context.play) || others.any(met_none)
+}
+
+/// Makes sure that a window was one: that a burst at its beginning was admitted something, also where nothing is expected
+/// of it; else what follows would be seen in the middle of another one. The check that owns recovery fails where the burst is
+/// the one that is read, though a promise was to begin the window.
+pub(super) fn window(context: &Context<'_>, burst: &Burst, key: &KeyInfo, is_read: bool) -> Outcome {
+    if !burst.met_no_window() {
+        return Outcome::Held;
+    }
+    let limit = context.limits(key).requests;
+    let finding = Finding {
+        what: format!("nothing was admitted when {} should have had a fresh window", key.variable),
+        expected: "some requests admitted".to_owned(),
+        actual: format!("limited: {}", burst.limited()),
+    };
+    let suspicion = too_few(context, burst, key, limit);
+    let owns = context.reading.learns == Some(Fact::Recovery);
+    if burst.was_promised() && !(owns && is_read) {
+        let why = format!("the promise to {} was not kept", key.variable);
+        return Outcome::MetNoWindow(suspicion, Lack::Promise, why);
+    }
+    if !owns {
+        return Outcome::MetNoWindow(suspicion, Lack::Recovery, finding.what);
+    }
+    Outcome::Suspect(suspicion, vec![context.failure_of_burst(finding, burst)])
+}
+
+pub(super) fn too_few(context: &Context<'_>, burst: &Burst, key: &KeyInfo, missing: u32) -> Suspicion {
+    Suspicion::TooFew {
+        missing,
+        spent: burst.spent.0,
+        silence: burst.silence,
+        promised: burst.was_promised(),
+        next: burst.fresh == Some(Fresh::Next),
+        trickles: burst.trickles,
+        private: burst.private || context.is_steady(key.tier),
+    }
+}
+
+/// What a burst at the beginning of a window shows of the key's quota of requests, whoever reads it.
+pub(super) fn suspicion_of(context: &Context<'_>, burst: &Burst, key: &KeyInfo) -> Option<Suspicion> {
+    if burst.fresh.is_none() || burst.together || burst.limited() == 0 || !burst.faults.is_empty() {
+        return None;
+    }
+    // What goes wrong where some are under way at once says nothing of the quota.
+    if burst.in_flight > 1 {
+        return None;
+    }
+    let limit = context.limits(key).requests;
+    let total = burst.spent.0 + burst.admitted();
+    if counts_events(burst) || total == limit {
+        return None;
+    }
+    Some(if total > limit {
+        Suspicion::TooMany { admitted: total, limit, span: (burst.since, burst.to) }
+    } else {
+        too_few(context, burst, key, limit - total)
+    })
+}
