@@ -97,22 +97,21 @@ impl<'a> Search<'a> {
     /// Whether another check names the cause of what a case of this one left open.
     pub(crate) fn explains(&self, judged: &'a Judged, doubt: &'a Doubt) -> bool {
         let seen = BTreeSet::from([self.suite.checks[judged.check].id.as_str()]);
-        let came_back = matches!(doubt.suspicions.last(), Some(Suspicion::CameBack { .. }));
+        let last = doubt.suspicions.last();
+        let came_back = matches!(last, Some(Suspicion::CameBack { .. }));
         // That too many were let in is explained by that alone which lets somebody in.
-        let is_too_many = matches!(doubt.suspicions.last(), Some(Suspicion::TooMany { .. }));
+        let is_too_many = matches!(last, Some(Suspicion::TooMany { .. }));
         let lets_in = |judged: &Judged| {
             judged.failures.iter().any(|broken| matches!(broken.failure.way, Way::LetsIn | Way::Opens))
         };
-        // What was judged by a measured number is not explained by it; nor is quota that comes back by what came back.
-        let is_no_cause = |needed: &Judged| needed.is_measured || came_back && needed.is_all_refilled();
-        self.needed(judged, &doubt.needs, &seen).filter(|(_, needed)| !is_no_cause(needed)).any(
-            |(id, needed)| {
-                let root = self.speaks_of(id, needed, (&doubt.row, Way::Other), &seen);
-                root.is_some_and(|root| {
-                    !is_too_many || lets_in(needed) || self.by_id.get(root).is_some_and(|root| lets_in(root))
-                })
-            },
-        )
+        // What was judged by a measured number is not explained by it.
+        let mut needed = self.needed(judged, &doubt.needs, &seen).filter(|(_, needed)| !needed.is_measured);
+        needed.any(|(id, needed)| {
+            let root = self.speaks_of(id, needed, (&doubt.row, Way::Other), &seen);
+            let Some(root) = root.and_then(|root| self.by_id.get(root)) else { return false };
+            // Nor is quota that comes back explained by what came back.
+            !(came_back && root.is_all_refilled()) && (!is_too_many || lets_in(needed) || lets_in(root))
+        })
     }
 
     /// The check that names the cause of what `id` came to: itself, where it is broken and no other one explains all of

@@ -28,6 +28,9 @@ pub(crate) fn no_answer(fault: impl std::fmt::Display) -> String {
     format!("some requests got no answer, so nothing exact is known: {fault}")
 }
 
+/// How long a counter that weighs in the minute before needs for one more request, at the smallest of the limits.
+pub(crate) const SOON: Duration = Duration::from_secs(2);
+
 /// From a request leaving to its answer being complete.
 pub(crate) type Span = (Instant, Instant);
 
@@ -238,9 +241,9 @@ pub(crate) fn is_part(whole: u32, before: u32, limit: u32) -> bool {
 /// for all of them at the same instant, and a clock for each key hardly begins it just then for so many.
 pub(crate) fn comes_back_to_all(seen: &[(&str, Span)]) -> bool {
     const KEYS: usize = 3;
-    const SOON: Duration = Duration::from_secs(6);
+    const VERY_SOON: Duration = Duration::from_secs(6);
     let soon: BTreeMap<&str, Span> =
-        seen.iter().copied().filter(|(_, span)| span.1 - span.0 <= SOON).collect();
+        seen.iter().copied().filter(|(_, span)| span.1 - span.0 <= VERY_SOON).collect();
     let spans: Vec<Span> = soon.values().copied().collect();
     let keys: BTreeSet<&str> = seen.iter().map(|(key, _)| *key).collect();
     spans.len() >= KEYS && spans.len() == keys.len() && explained_by_a_clock(&spans).is_none()
@@ -264,7 +267,7 @@ pub(crate) fn shift(suspicions: &[Suspicion], planned: Instant) -> Duration {
         && let Some((_, end)) = explained_by_a_clock(&back)
     {
         // Right after the span in which a clock's minute may begin, so that nothing conforming comes back for the longest time.
-        return phase(end + STEP + WINDOW - phase(planned.0));
+        return phase(end + SOON + STEP + WINDOW - phase(planned.0));
     }
     apart_from(suspicions, planned)
 }
@@ -658,11 +661,11 @@ mod tests {
             prop_assert!(matches!(settled, Assessment::Explained(_)), "{:?}", settled);
         }
 
-        /// What refills bit by bit from the burst on, in less than half a minute, is found by the second play at the
+        /// What refills bit by bit from the burst on, in less than 28 s, is found by the second play at the
         /// latest, however much later that was planned.
         #[test]
         fn a_bucket_is_called_one_by_the_second_play(
-            first in 0_u64..60_000, refills in 100_u64..29_000, later in 60_000_u64..200_000,
+            first in 0_u64..60_000, refills in 100_u64..28_000, later in 60_000_u64..200_000,
         ) {
             let before = came_back_at(first, first + refills);
             let planned = at(first + later);

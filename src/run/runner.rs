@@ -184,6 +184,7 @@ impl<'a> Runner<'a> {
             return Err(Gap::Blocked(why));
         }
         self.check_offers()?;
+        self.check_versions()?;
         if self.attempt.before > 0 {
             // What is sent now should lie apart from what made an earlier play suspicious.
             let now = self.environment.clock.now();

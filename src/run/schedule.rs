@@ -18,6 +18,8 @@ pub(crate) struct Schedule {
     most_busy: usize,
     /// The tiers of which it is not known yet if their keys share a quota: who measures these waits for that.
     pub(crate) waits_for_sharing: BTreeSet<Tier>,
+    /// Whether jobs begin as keys come free, and not as they were planned.
+    plan_is_forgotten: bool,
 }
 
 impl Schedule {
@@ -26,7 +28,9 @@ impl Schedule {
     pub(crate) fn new(pending: Vec<Job>, allocator: Option<KeyAllocator>, most_busy: usize) -> Self {
         let learners = pending.iter().filter(|_| allocator.is_some());
         let waits_for_sharing = learners.filter_map(|job| job.learns_sharing).collect();
-        Self { pending, allocator, playing: 0, busy: 0, most_busy: most_busy.max(1), waits_for_sharing }
+        let most_busy = most_busy.max(1);
+        let plan_is_forgotten = false;
+        Self { pending, allocator, playing: 0, busy: 0, most_busy, waits_for_sharing, plan_is_forgotten }
     }
 
     /// The next job that can begin now, and its keys by their places at the allocator. `condition` is what is known of a key.
@@ -89,16 +93,28 @@ impl Schedule {
     /// Takes further jobs, to begin after those that are planned, the longest first.
     pub(crate) fn add(&mut self, jobs: Vec<Job>) {
         self.pending.extend(jobs);
-        self.pending.sort_by_key(|job| job.planned.is_none().then_some(std::cmp::Reverse(job.takes)));
+        match self.plan_is_forgotten {
+            true => self.sort_by_need(),
+            false => {
+                self.pending.sort_by_key(|job| job.planned.is_none().then_some(std::cmp::Reverse(job.takes)))
+            }
+        }
     }
 
-    /// Lets every job that did not begin have whichever keys come free, those first that look at refusals and wait for nothing,
-    /// then those that have the least choice, and of these the longest: windows turned out to take another time than was planned.
+    /// Lets every job that did not begin have whichever keys come free: windows turned out to take another time than was
+    /// planned.
     pub(crate) fn forget_plan(&mut self) {
+        self.pending.iter_mut().for_each(|job| job.planned = None);
+        self.plan_is_forgotten = true;
+        self.sort_by_need();
+    }
+
+    /// Those first that look at refusals and wait for nothing, then those that have the least choice of keys, and of these the
+    /// longest.
+    fn sort_by_need(&mut self) {
         let choice = |job: &Job| self.allocator.as_ref().map_or(0, |allocator| allocator.choice(job));
         let waits = |job: &Job| job.usage == Use::Waits;
         self.pending.sort_by_cached_key(|job| (waits(job), choice(job), std::cmp::Reverse(job.takes)));
-        self.pending.iter_mut().for_each(|job| job.planned = None);
     }
 
     /// Gives up the jobs that did not begin and that `wanted` is true of.
@@ -210,6 +226,22 @@ mod tests {
         let (next, of_next) = schedule.begin(&|_, _| FRESH).unwrap();
         assert_eq!((places(&next), &of_next[..]), (places(&second), &[0][..]));
         assert_eq!(schedule.begin(&|_, _| FRESH).unwrap().1, [1]);
+    }
+
+    #[test]
+    fn where_the_plan_is_forgotten_those_with_the_least_choice_begin_first() {
+        let suite = Suite::load(&Source::Builtin).unwrap();
+        let all = jobs(&suite);
+        let mut schedule = Schedule::new(Vec::new(), Some(KeyAllocator::new(keys(), &all)), 9);
+        schedule.forget_plan();
+        schedule.add(all);
+        let allocator = schedule.allocator.clone().unwrap();
+        let order: Vec<_> =
+            schedule.pending.iter().map(|job| (job.usage == Use::Waits, allocator.choice(job))).collect();
+        assert!(order.is_sorted(), "{order:?}");
+        assert!(
+            order.first().is_some_and(|(waits, _)| !waits) && order.last().is_some_and(|(waits, _)| *waits)
+        );
     }
 
     proptest! {

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::{Instant, nanoseconds};
 use super::learned::Learned;
+use super::limiters::SOON;
 use super::trace::RunWide;
 use crate::contract::{Limits, Tier};
 
@@ -67,9 +68,6 @@ pub(crate) struct Early {
     /// When the same happened once more in less than a minute.
     pub(crate) again: Option<(Instant, Instant)>,
 }
-
-/// How long a counter that weighs in the minute before needs for one more request, at the smallest of the limits.
-const SOON: Duration = Duration::from_secs(2);
 
 impl Early {
     /// When a clock's minute began, if that is why it came back: such a counter has room for one more soon after that.

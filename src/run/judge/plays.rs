@@ -187,8 +187,12 @@ fn weighed(
 ) -> Settled {
     let others: Vec<Suspicion> = suspicions[..suspicions.len() - 1].iter().chain(beside).cloned().collect();
     let assessment = match newest {
-        Suspicion::CameBack { .. } if limiters::comes_back_to_all(&came_back_to_keys(evidence)) => {
-            Assessment::Proof
+        Suspicion::CameBack { span, key, .. } => {
+            let to_keys = came_back_to_keys(evidence);
+            match to_keys.contains(&(key.as_str(), *span)) && limiters::comes_back_to_all(&to_keys) {
+                true => Assessment::Proof,
+                false => limiters::weigh(newest, &others),
+            }
         }
         newest => limiters::weigh(newest, &others),
     };

@@ -16,7 +16,10 @@ use crate::run::keys::KeyState;
 use crate::run::limiters::Suspicion;
 use crate::run::request::Recipe;
 use crate::run::runner::Runner;
-use crate::scenario::model::{Body, Burst, Credentials, HttpVersion, RequestDef};
+use crate::scenario::model::{Action, Body, Burst, Credentials, HttpVersion, RequestDef};
+
+/// Why there is no burst in HTTP/2.
+const NOT_OFFERED: &str = "the target does not offer HTTP/2";
 
 /// One way a request of a burst may go: what is asked, and in which version of HTTP.
 pub(super) type Way<'a> = (&'a RequestDef, Option<HttpVersion>);
@@ -57,6 +60,19 @@ impl Step for Burst {
 }
 
 impl<'a> Runner<'a> {
+    /// Makes sure that HTTP/2 is spoken where a burst of this case has no other way, before a window is waited for.
+    pub(in crate::run) fn check_versions(&self) -> Result<(), Gap> {
+        let is_bound = |action: &Action| match action {
+            Action::Burst(burst) => burst.http.len() == 1 && burst.http.contains(&HttpVersion::Http2),
+            _ => false,
+        };
+        let is_spoken = self.run.learned().http2 == Some(true);
+        match !is_spoken && self.case.steps.iter().any(|step| is_bound(&step.value.action)) {
+            true => Err(Gap::Skipped(NOT_OFFERED.to_owned())),
+            false => Ok(()),
+        }
+    }
+
     /// Sends a burst. Where a whole quota was admitted without a refusal it goes on until there is one, or until there
     /// is no doubt that there is none; where little was admitted, it is seen whether more trickles back.
     pub(super) async fn burst(&mut self, burst: &Burst) -> Result<Observation, Gap> {
@@ -204,7 +220,6 @@ impl<'a> Runner<'a> {
         }
         let mut versions: Vec<_> = burst.http.iter().copied().map(Some).collect();
         if burst.http.contains(&HttpVersion::Http2) && self.run.learned().http2 != Some(true) {
-            const NOT_OFFERED: &str = "the target does not offer HTTP/2";
             versions.retain(|version| *version != Some(HttpVersion::Http2));
             if versions.is_empty() {
                 return Err(Gap::Skipped(NOT_OFFERED.to_owned()));
