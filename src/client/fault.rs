@@ -48,6 +48,11 @@ impl Fault {
         matches!(self, Self::Name(_) | Self::Connect(_) | Self::Tls(_) | Self::TimedOut { .. })
     }
 
+    /// Whether the answer was not complete in time.
+    pub(crate) const fn is_time_out(&self) -> bool {
+        matches!(self, Self::TimedOut { .. })
+    }
+
     /// What happened in few words: they are counted, and name no target.
     pub(crate) const fn in_few_words(&self) -> &'static str {
         match self {

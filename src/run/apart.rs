@@ -4,6 +4,7 @@
 use std::cmp::Reverse;
 use std::time::{Duration, Instant};
 
+use super::early_end::early_end;
 use super::evidence::Gap;
 use super::job::{self, Job, Place, Use};
 use super::limiters::{LONG_SILENCE, SHORT_SILENCE};
@@ -72,20 +73,25 @@ impl RunState {
         if self.run.learned().slides { LONG_SILENCE } else { SHORT_SILENCE }
     }
 
-    /// Waits until the quota that keys share is whole.
-    async fn wait_for_silence_of_all(&self, wanted: Duration) {
+    /// Waits until the quota that keys share is whole, unless the run ends before that.
+    pub(super) async fn wait_for_silence_of_all(&mut self, wanted: Duration) {
         let Some((environment, keys)) = &self.ground else { return };
         let silence = self.silence_of_all().max(wanted);
         let last = keys.iter().filter_map(|key| key.last_answer()).max();
         let until = last.map_or_else(|| environment.clock.now(), |last| last + silence);
         let how_long = until - environment.clock.now();
         let (id, names) = ("shared quota".to_owned(), Vec::new());
-        let what = "a silent minute of all keys, since they share a quota".to_owned();
+        let what = "a silence of all keys, since they share a quota".to_owned();
         self.run.emit(Event::Waiting { id: id.clone(), keys: names.clone(), what, how_long });
-        // A clock that takes real time fails nowhere.
-        let _ = environment.clock.wait_until(until).await;
+        let end = early_end(self.interrupted.clone(), self.deadline);
+        tokio::select! {
+            // A clock that takes real time fails nowhere.
+            _ = environment.clock.wait_until(until) => {
+                keys.iter().for_each(|key| key.begin_window(silence));
+            }
+            end = end => self.ended_early = Some(end),
+        }
         self.run.emit(Event::Resumed { id, keys: names });
-        keys.iter().for_each(|key| key.begin_window(silence));
     }
 
     /// Remembers cases that are given up because keys share a quota.

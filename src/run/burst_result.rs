@@ -96,7 +96,7 @@ pub(crate) async fn send_all(
                     Ok(prepared) => prepared.send(&clock).await,
                     Err(fault) => Err(fault),
                 };
-                let is_late = matches!(outcome, Err(Fault::TimedOut { .. }));
+                let is_late = outcome.as_ref().is_err_and(Fault::is_time_out);
                 time_outs.fetch_add(usize::from(is_late), Ordering::Relaxed);
                 outcomes.push((place, left, clock.now(), outcome));
                 if time_outs.load(Ordering::Relaxed) >= MOST_TIME_OUTS {
@@ -143,8 +143,7 @@ async fn one_by_one(
             Ok(answer) => burst.answers.push((place, answer)),
             Err(fault) => burst.faults.push(fault),
         }
-        let is_late = |fault: &&Fault| matches!(fault, Fault::TimedOut { .. });
-        if burst.faults.iter().filter(is_late).count() >= MOST_TIME_OUTS {
+        if burst.faults.iter().filter(|fault| fault.is_time_out()).count() >= MOST_TIME_OUTS {
             break;
         }
     }

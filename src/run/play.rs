@@ -432,6 +432,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_silence_of_all_keys_is_over_when_the_run_is() {
+        let (target, _mock) = Embedded::deployment(&[], None).await.unwrap();
+        let mut state = state(target, "rate.standard");
+        let (environment, keys) = state.ground.clone().unwrap();
+        let now = environment.clock.now();
+        keys[0].note_lost(now, now);
+        state.deadline = Some((Instant::now(), EarlyEnd::AtMost));
+        let waits = state.wait_for_silence_of_all(Duration::ZERO);
+        assert!(tokio::time::timeout(Duration::from_secs(5), waits).await.is_ok());
+        assert_eq!(state.ended_early, Some(EarlyEnd::AtMost));
+    }
+
+    #[tokio::test]
     async fn when_the_time_is_over_nothing_is_begun_and_what_is_open_says_so() {
         let mock = Embedded::start().await.unwrap();
         let mut state = state(mock.target(&[], None), "auth.missing");

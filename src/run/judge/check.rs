@@ -79,7 +79,7 @@ pub(crate) struct Judged {
     pub(crate) doubts: Vec<Doubt>,
     /// Whether quota was seen to come back bit by bit where it should not.
     pub(crate) refills: bool,
-    /// Whether it is a number of events that was measured, and by which all others were judged.
+    /// Whether it is a number that was measured, of requests or of events, and by which all others were judged.
     pub(crate) is_measured: bool,
     /// How many failures are about no more than what came back meanwhile, if quota does so.
     pub(crate) refilled: usize,

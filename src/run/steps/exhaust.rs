@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Names, Step};
-use crate::client::{Connections, Fault};
+use crate::client::Connections;
 use crate::run::estimate::Walk;
 use crate::run::evidence::{Answer, Gap};
 use crate::run::job::Use;
@@ -100,8 +100,7 @@ impl Runner<'_> {
             let (burst, answers) =
                 self.fire(Some(key), requests, &batches, in_flight, Connections::Reused).await;
             slowest = slowest.max(burst.took());
-            let late = |fault: &&Fault| matches!(fault, Fault::TimedOut { .. });
-            if let Some(fault) = burst.faults.iter().find(late) {
+            if let Some(fault) = burst.faults.iter().find(|fault| fault.is_time_out()) {
                 return Err(Gap::Noise(no_answer(fault)));
             }
             // Which of the refusals belong to the window that is open now cannot be told from answers that overlap.
