@@ -14,7 +14,7 @@ use super::fault::Fault;
 use super::message::{Answer, Outgoing, Timekeeper};
 use super::pool::{Pool, written};
 use super::{IDENTITY, KEPT_IDLE, MOST_BODY_BYTES, OUR_NAME};
-use crate::deployment::{Reach, Target};
+use crate::deployment::{Reach, ReachError, Target};
 use crate::scenario::model::HttpVersion;
 use crate::system;
 
@@ -33,42 +33,6 @@ pub(crate) enum Connections {
     Patient(Duration),
 }
 
-/// Clients that speak one version of HTTP, or whatever the target prefers.
-#[derive(Debug, Clone)]
-struct Clients {
-    reused: Connector,
-    fresh: Connector,
-}
-
-impl Clients {
-    fn new(site: &Site, version: Option<HttpVersion>) -> Result<Self, Fault> {
-        let Site { base_url, limiter, timeout, reach } = site;
-        let builder = |idle: usize| {
-            let builder = reqwest::Client::builder()
-                .redirect(Policy::none())
-                // Other parts of this program need decompression; what is judged is read as it came.
-                .no_gzip()
-                .no_brotli()
-                .no_zstd()
-                .no_deflate()
-                .timeout(*timeout)
-                .pool_idle_timeout(KEPT_IDLE)
-                .pool_max_idle_per_host(idle)
-                .tcp_nodelay(true)
-                .user_agent(OUR_NAME);
-            let builder = reach.apply(builder, base_url)?;
-            Ok(match version {
-                None => builder,
-                Some(HttpVersion::Http1) => builder.http1_only(),
-                // With TLS this offers h2 and nothing else; without, it is spoken without asking.
-                Some(HttpVersion::Http2) => builder.http2_prior_knowledge(),
-            })
-        };
-        let connector = |idle| Connector::new(limiter.as_ref(), || builder(idle));
-        Ok(Self { reused: connector(usize::MAX)?, fresh: connector(0)? })
-    }
-}
-
 /// Where requests go.
 #[derive(Debug)]
 struct Site {
@@ -80,13 +44,42 @@ struct Site {
     reach: Reach,
 }
 
+impl Site {
+    /// A client of the library that keeps so many idle connections.
+    fn builder(
+        &self,
+        version: Option<HttpVersion>,
+        idle: usize,
+    ) -> Result<reqwest::ClientBuilder, ReachError> {
+        let builder = reqwest::Client::builder()
+            .redirect(Policy::none())
+            // Other parts of this program need decompression; what is judged is read as it came.
+            .no_gzip()
+            .no_brotli()
+            .no_zstd()
+            .no_deflate()
+            .timeout(self.timeout)
+            .pool_idle_timeout(KEPT_IDLE)
+            .pool_max_idle_per_host(idle)
+            .tcp_nodelay(true)
+            .user_agent(OUR_NAME);
+        let builder = self.reach.apply(builder, &self.base_url)?;
+        Ok(match version {
+            None => builder,
+            Some(HttpVersion::Http1) => builder.http1_only(),
+            // With TLS this offers h2 and nothing else; without, it is spoken without asking.
+            Some(HttpVersion::Http2) => builder.http2_prior_knowledge(),
+        })
+    }
+}
+
 /// The client. Clones share their connections.
 #[derive(Debug, Clone)]
 pub(crate) struct HttpClient {
-    any: Clients,
-    http1: Arc<OnceLock<Clients>>,
-    http2: Arc<OnceLock<Clients>>,
     site: Arc<Site>,
+    /// Those that keep their connections, and those that make one for each request, by version; each is made when it is first
+    /// asked for.
+    connectors: Arc<[[OnceLock<Connector>; 3]; 2]>,
 }
 
 impl HttpClient {
@@ -99,22 +92,29 @@ impl HttpClient {
         let limiter = (*loopback && system::is_plain(base_url)).then(ConnectionLimiter::new);
         let (base_url, reach) = (base_url.clone(), reach.clone());
         let site = Site { base_url, limiter, timeout: *timeout, reach };
-        let any = Clients::new(&site, None)?;
-        Ok(Self { any, http1: Arc::default(), http2: Arc::default(), site: Arc::new(site) })
+        let client = Self { site: Arc::new(site), connectors: Arc::default() };
+        client.connector(None, Connections::Reused)?;
+        Ok(client)
     }
 
-    /// The clients for a version; those that few checks need are made when they are first asked for.
-    fn clients(&self, version: Option<HttpVersion>) -> Result<&Clients, Fault> {
-        let made = match version {
-            None => return Ok(&self.any),
-            Some(HttpVersion::Http1) => &self.http1,
-            Some(HttpVersion::Http2) => &self.http2,
+    /// What makes connections for requests of a version, or of whatever the target prefers.
+    fn connector(&self, version: Option<HttpVersion>, connections: Connections) -> Result<&Connector, Fault> {
+        let (keeping, idle) = match connections {
+            Connections::Reused => (0, usize::MAX),
+            Connections::Fresh | Connections::Patient(_) => (1, 0),
         };
+        let speaking = match version {
+            None => 0,
+            Some(HttpVersion::Http1) => 1,
+            Some(HttpVersion::Http2) => 2,
+        };
+        let made = &self.connectors[keeping][speaking];
         match made.get() {
-            Some(clients) => Ok(clients),
+            Some(connector) => Ok(connector),
             None => {
-                let clients = Clients::new(&self.site, version)?;
-                Ok(made.get_or_init(|| clients))
+                let connector =
+                    Connector::new(self.site.limiter.as_ref(), || self.site.builder(version, idle))?;
+                Ok(made.get_or_init(|| connector))
             }
         }
     }
@@ -136,8 +136,9 @@ impl HttpClient {
 
     /// Whether the target answers in HTTP/2.
     pub(crate) async fn offers_http2(&self, outgoing: &Outgoing) -> bool {
-        let Ok(clients) = self.clients(Some(HttpVersion::Http2)) else { return false };
-        let asked = clients.fresh.client().request(outgoing.method.clone(), &outgoing.url).send();
+        let version = Some(HttpVersion::Http2);
+        let Ok(connector) = self.connector(version, Connections::Fresh) else { return false };
+        let asked = connector.client().request(outgoing.method.clone(), &outgoing.url).send();
         // One that does not know HTTP/2 may wait for the rest of what it takes for a line of HTTP/1.1.
         tokio::time::timeout(PATIENCE_FOR_HTTP2.min(self.site.timeout), asked)
             .await
@@ -169,11 +170,7 @@ impl HttpClient {
         if outgoing.spelled.is_some() {
             return Ok(Prepared { client: self, way: Way::Spelled(outgoing) });
         }
-        let clients = self.clients(outgoing.http)?;
-        let connector = match connections {
-            Connections::Reused => &clients.reused,
-            Connections::Fresh | Connections::Patient(_) => &clients.fresh,
-        };
+        let connector = self.connector(outgoing.http, connections)?;
         let mut headers = HeaderMap::with_capacity(outgoing.headers.len());
         for (name, value) in &outgoing.headers {
             headers.append(name.clone(), value.clone());

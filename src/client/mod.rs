@@ -17,7 +17,7 @@ use std::time::Duration;
 use http::HeaderValue;
 
 pub use fault::Fault;
-pub(crate) use http_client::{Connections, HttpClient};
+pub(crate) use http_client::{Connections, HttpClient, Prepared};
 pub(crate) use message::{Answer, Content, MachineClock, Outgoing, Timekeeper};
 pub(crate) use pool::Pool;
 

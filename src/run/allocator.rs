@@ -156,18 +156,8 @@ impl KeyAllocator {
             }
             if *alone {
                 fitting.retain(|index| !self.is_left_to_sharers(*index, condition(*index), pending.clone()));
-                if job.uses_up_first {
-                    // A key that is still unused is worth a window to those who count one.
-                    let counts = |other: &Job, index: usize| {
-                        let mut keys_needed = other.keys_needed.iter().filter(|need| need.alone);
-                        !other.uses_up_first && keys_needed.any(|need| need.role.fits(&self.keys[index]))
-                    };
-                    let saved = |index: usize| {
-                        condition(index).unused
-                            && pending.clone().any(|other| !other.last && counts(other, index))
-                    };
-                    fitting.retain(|index| !saved(*index));
-                }
+                let saved = |index: usize| condition(index).unused && self.is_counted(index, pending.clone());
+                fitting.retain(|index| !(job.uses_up_first && saved(*index)));
             } else {
                 // Who waits for room on a key keeps it from those who need it alone.
                 fitting.retain(|index| {
@@ -193,6 +183,12 @@ impl KeyAllocator {
             taken.push(*fitting.first()?);
         }
         self.lease(job, &taken).then_some(taken)
+    }
+
+    /// Whether some job still to come counts a window of this key: to that one a key that is unused is worth a window.
+    fn is_counted<'a>(&self, index: usize, mut pending: impl Iterator<Item = &'a Job>) -> bool {
+        let counts = |need: &KeyNeed| need.alone && need.role.fits(&self.keys[index]);
+        pending.any(|other| !other.last && !other.uses_up_first && other.keys_needed.iter().any(counts))
     }
 
     /// Whether some job still to come needs this key, alone or not.

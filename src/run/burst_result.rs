@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use super::burst_gate::BurstPermit;
 use super::clock::{Clock, Instant};
 use super::trace::Message;
-use crate::client::{Connections, Fault, HttpClient, Outgoing, Pool};
+use crate::client::{Connections, Fault, HttpClient, Outgoing, Pool, Prepared};
 
 /// What came back.
 #[derive(Debug, Default)]
@@ -49,6 +49,55 @@ pub(crate) fn is_crowded(took: impl Iterator<Item = Duration>) -> bool {
 /// So many requests of a burst are waited for in vain; what is left of them is not sent then.
 const MOST_TIME_OUTS: usize = 2;
 
+/// What those share who send the requests of a burst.
+struct Shared {
+    client: HttpClient,
+    clock: Arc<Clock>,
+    requests: Vec<Arc<Outgoing>>,
+    connections: Connections,
+    next: AtomicUsize,
+    start: Barrier,
+    permit: Mutex<Option<BurstPermit>>,
+    time_outs: AtomicUsize,
+}
+
+/// The place of a request, when it left and when it was over, and what came back.
+type Sent = (usize, Instant, Instant, Result<Message, Fault>);
+
+impl Shared {
+    /// The next request, written.
+    fn claim(&self) -> Option<(usize, Result<Prepared<'_>, Fault>)> {
+        let place = self.next.fetch_add(1, Ordering::Relaxed);
+        self.requests.get(place).map(|request| (place, self.client.prepare(request, self.connections)))
+    }
+
+    /// Sends one request after the other, until none is left.
+    async fn work(self: Arc<Self>) -> Vec<Sent> {
+        let mut sent = Vec::new();
+        // What is written before the start does not hold anybody up after it.
+        let mut upcoming = self.claim();
+        self.start.wait().await;
+        while let Some((place, prepared)) = upcoming {
+            let left = self.clock.now();
+            if place + 1 == self.requests.len() {
+                drop(self.permit.lock().unwrap_or_else(PoisonError::into_inner).take());
+            }
+            let outcome = match prepared {
+                Ok(prepared) => prepared.send(&*self.clock).await,
+                Err(fault) => Err(fault),
+            };
+            let is_late = outcome.as_ref().is_err_and(Fault::is_time_out);
+            self.time_outs.fetch_add(usize::from(is_late), Ordering::Relaxed);
+            sent.push((place, left, self.clock.now(), outcome));
+            if self.time_outs.load(Ordering::Relaxed) >= MOST_TIME_OUTS {
+                break;
+            }
+            upcoming = self.claim();
+        }
+        sent
+    }
+}
+
 /// Sends `requests` with at most `in_flight` under way at once. The first ones leave together, and with the last one the
 /// `permit` is given back.
 pub(crate) async fn send_all(
@@ -68,45 +117,17 @@ pub(crate) async fn send_all(
     {
         return one_by_one(client, &pool, clock, &requests).await;
     }
-    let requests = Arc::new(requests);
-    let next = Arc::new(AtomicUsize::new(0));
-    let start = Arc::new(Barrier::new(workers));
-    let permit = Arc::new(Mutex::new(permit));
-    let time_outs = Arc::new(AtomicUsize::new(0));
-    let mut crew = JoinSet::new();
-    for _ in 0..workers {
-        let (client, clock, requests) = (client.clone(), Arc::clone(clock), Arc::clone(&requests));
-        let (next, start, permit) = (Arc::clone(&next), Arc::clone(&start), Arc::clone(&permit));
-        let time_outs = Arc::clone(&time_outs);
-        crew.spawn(async move {
-            let claim = || {
-                let place = next.fetch_add(1, Ordering::Relaxed);
-                requests.get(place).map(|request| (place, client.prepare(request, connections)))
-            };
-            let mut outcomes = Vec::new();
-            // What is written before the start does not hold anybody up after it.
-            let mut upcoming = claim();
-            start.wait().await;
-            while let Some((place, prepared)) = upcoming {
-                let left = clock.now();
-                if place + 1 == requests.len() {
-                    drop(permit.lock().unwrap_or_else(PoisonError::into_inner).take());
-                }
-                let outcome = match prepared {
-                    Ok(prepared) => prepared.send(&clock).await,
-                    Err(fault) => Err(fault),
-                };
-                let is_late = outcome.as_ref().is_err_and(Fault::is_time_out);
-                time_outs.fetch_add(usize::from(is_late), Ordering::Relaxed);
-                outcomes.push((place, left, clock.now(), outcome));
-                if time_outs.load(Ordering::Relaxed) >= MOST_TIME_OUTS {
-                    break;
-                }
-                upcoming = claim();
-            }
-            outcomes
-        });
-    }
+    let shared = Arc::new(Shared {
+        client: client.clone(),
+        clock: Arc::clone(clock),
+        requests,
+        connections,
+        next: AtomicUsize::new(0),
+        start: Barrier::new(workers),
+        permit: Mutex::new(permit),
+        time_outs: AtomicUsize::new(0),
+    });
+    let mut crew: JoinSet<_> = (0..workers).map(|_| Arc::clone(&shared).work()).collect();
     let mut burst = BurstResult::default();
     let mut departures = Vec::new();
     while let Some(joined) = crew.join_next().await {

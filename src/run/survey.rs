@@ -12,9 +12,9 @@ use super::learned::KeyFacts;
 use super::play::RunState;
 use super::player::minted;
 use super::request::Recipe;
-use super::trace::Keep;
+use super::trace::{Keep, Message};
 use super::{Run, plan};
-use crate::client::{Connections, Content, Fault};
+use crate::client::{Connections, Content, Fault, Outgoing};
 use crate::contract::{Endpoint, Scope};
 use crate::deployment::{Envelope, Key, Keys, Role};
 use crate::payload::random_session;
@@ -211,22 +211,10 @@ async fn ask(
         let session = random_session();
         let recipe = Recipe::plain(def, &key.key, &session, *envelope);
         let Ok(outgoing) = recipe.make(&environment.base_url, &run.target, &run.payloads) else { continue };
-        let mut tries = 0;
-        let message = loop {
-            run.requests.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            let connections = run.connections(Connections::Fresh);
-            match run.client.exchange(&outgoing, connections, &environment.clock).await {
-                Ok(message) => break message,
-                Err(fault) => {
-                    run.note_lost_answer(&outgoing, &fault);
-                    tries += 1;
-                    if tries > 2 || !fault.worth_another_try() {
-                        let why = format!("no answer came from {}: {fault}", outgoing.url);
-                        return Err((Some(fault), why));
-                    }
-                }
-            }
-        };
+        let message = tried(run, environment, &outgoing).await.map_err(|fault| {
+            let why = format!("no answer came from {}: {fault}", outgoing.url);
+            (Some(fault), why)
+        })?;
         let answer = run.trace.record(&outgoing, &message, None, [&key.key.secret], Keep::All);
         run.note_latency(answer.done - answer.sent);
         if message.compressed {
@@ -253,6 +241,27 @@ async fn ask(
         }
     }
     status
+}
+
+/// The answer to a request, which is sent again where that is worth it.
+async fn tried(run: &Run, environment: &Environment, outgoing: &Outgoing) -> Result<Message, Fault> {
+    /// How often it is sent.
+    const MOST_TRIES: u32 = 3;
+    let mut tries = 0;
+    loop {
+        run.requests.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let connections = run.connections(Connections::Fresh);
+        match run.client.exchange(outgoing, connections, &environment.clock).await {
+            Ok(message) => return Ok(message),
+            Err(fault) => {
+                run.note_lost_answer(outgoing, &fault);
+                tries += 1;
+                if tries >= MOST_TRIES || !fault.worth_another_try() {
+                    return Err(fault);
+                }
+            }
+        }
+    }
 }
 
 /// Asks without a key, so that it uses nobody's quota.

@@ -1,6 +1,6 @@
 //! Every answer of the run: how it looked, and what is true of all of them, whoever asked.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use schemars::JsonSchema;
@@ -61,7 +61,20 @@ struct Looks {
     places: HashMap<Look, usize>,
     all: Vec<Look>,
     /// Of each look, whether it was the first of a 429 that judges see differently.
-    limited: HashMap<(Vec<String>, String), ()>,
+    limited: HashSet<(Vec<String>, String)>,
+}
+
+impl Looks {
+    /// The place of a look, which is kept once.
+    fn place_of(&mut self, look: Look) -> usize {
+        if let Some(place) = self.places.get(&look) {
+            return *place;
+        }
+        let place = self.all.len();
+        self.all.push(look.clone());
+        self.places.insert(look, place);
+        place
+    }
 }
 
 impl Trace {
@@ -106,12 +119,7 @@ impl Trace {
             keep(&mut wide, Rule::StatusAndCodeAgree, code_breach(message.status, code, &look), outgoing);
             keep(&mut wide, Rule::ErrorsAreJson, type_breach(&look), outgoing);
         }
-        let echo = echoed.then(|| Finding {
-            what: "an answer holds the key it was asked with, or the key's random part".to_owned(),
-            expected: "no key in any answer".to_owned(),
-            actual: format!("status {}\n{}", look.status, super::judge::excerpt(&look)),
-        });
-        keep(&mut wide, Rule::NoKeyEchoed, echo, outgoing);
+        keep(&mut wide, Rule::NoKeyEchoed, echoed.then(|| echo(&look)), outgoing);
         if keep_of_it == Keep::Refusals && answer.admitted() {
             (look.headers, look.body) = (Vec::new(), String::new());
         }
@@ -120,16 +128,8 @@ impl Trace {
         let is_new = message.status == 429
             && !head
             && wide.limited.len() < MOST_LOOKS
-            && looks.limited.insert((lines(), look.body.clone()), ()).is_none();
-        answer.look = match looks.places.get(&look) {
-            Some(place) => *place,
-            None => {
-                let place = looks.all.len();
-                looks.all.push(look.clone());
-                looks.places.insert(look, place);
-                place
-            }
-        };
+            && looks.limited.insert((lines(), look.body.clone()));
+        answer.look = looks.place_of(look);
         if is_new {
             wide.limited.push(answer);
         }
@@ -231,6 +231,14 @@ fn type_breach(look: &Look) -> Option<Finding> {
 }
 
 /// Whether an answer holds a key, or a key's random part.
+fn echo(look: &Look) -> Finding {
+    Finding {
+        what: "an answer holds the key it was asked with, or the key's random part".to_owned(),
+        expected: "no key in any answer".to_owned(),
+        actual: format!("status {}\n{}", look.status, super::judge::excerpt(look)),
+    }
+}
+
 fn holds(message: &Message, secret: &ApiKey) -> bool {
     let needle = memchr::memmem::Finder::new(secret.random_part().as_bytes());
     let found = |hay: &[u8]| needle.find(hay).is_some();

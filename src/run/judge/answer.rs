@@ -8,7 +8,7 @@ use super::body::{Holes, compare, drop_extra_members};
 use super::{Judgement, header, pretty};
 use crate::amounts::count;
 use crate::run::evidence::Look;
-use crate::scenario::model::Expect;
+use crate::scenario::model::{Expect, JsonExpect};
 use crate::scenario::words::{StatusPattern, StatusSet};
 
 /// What judging needs beside the answer.
@@ -43,53 +43,8 @@ pub(crate) fn judge_answer(expect: &Expect, answer: &Look, rules: Rules<'_>) -> 
         };
         judgement.broke(what, expected, actual.trim_end());
     }
-    let mut holes = Holes::new();
-    if let Some(json) = &expect.json
-        && !rules.head
-    {
-        match (rules.fixtures.get(json.file.as_str()), answer.json()) {
-            (None, _) => judgement.cannot(format!("the fixture {} is not there", *json.file)),
-            (Some(expected), Ok(actual)) => {
-                let (expected, mut actual) = match json.only.as_deref().map(pointer) {
-                    Some(at) => (
-                        expected.pointer(&at).cloned().unwrap_or_default(),
-                        actual.pointer(&at).cloned().unwrap_or_default(),
-                    ),
-                    None => (expected.clone(), actual),
-                };
-                if rules.extra_members_allowed {
-                    drop_extra_members(&expected, &mut actual);
-                }
-                let outcome = compare(&expected, &actual, &json.holes);
-                match (outcome.differences.first(), &json.only) {
-                    (Some(_), Some(only)) => judgement.cannot(format!(
-                        "{only} is not as documented; the check of the whole body names that"
-                    )),
-                    (Some(what), None) => {
-                        let more = match outcome.differences.len() - 1 {
-                            0 => String::new(),
-                            more => format!(" (and {})", count(more as u64, "more difference")),
-                        };
-                        judgement.broke(
-                            format!("the body is not the documented object: {what}{more}"),
-                            pretty(&expected),
-                            pretty(&actual),
-                        );
-                    }
-                    (None, _) => {}
-                }
-                holes = outcome.holes;
-            }
-            (Some(_), Err(_)) if json.only.is_some() => {
-                judgement.cannot("the body is not JSON; the check of the whole body names that");
-            }
-            (Some(expected), Err(error)) => judgement.broke(
-                format!("the body is not JSON ({error})"),
-                pretty(expected),
-                if answer.body.is_empty() { "(no body)".to_owned() } else { excerpt(answer) },
-            ),
-        }
-    }
+    let json = expect.json.as_ref().filter(|_| !rules.head);
+    let holes = json.map_or_else(Holes::new, |json| judge_json(json, answer, rules, &mut judgement));
     for (name, wanted) in &expect.headers {
         header::judge(name, wanted, answer, &mut judgement);
     }
@@ -107,6 +62,53 @@ pub(crate) fn judge_answer(expect: &Expect, answer: &Look, rules: Rules<'_>) -> 
         }
     }
     judgement
+}
+
+/// Judges a body, and tells what stands where the literal one has holes.
+fn judge_json(json: &JsonExpect, answer: &Look, rules: Rules<'_>, judgement: &mut Judgement) -> Holes {
+    let Some(expected) = rules.fixtures.get(json.file.as_str()) else {
+        judgement.cannot(format!("the fixture {} is not there", *json.file));
+        return Holes::new();
+    };
+    let actual = match answer.json() {
+        Ok(actual) => actual,
+        Err(_) if json.only.is_some() => {
+            judgement.cannot("the body is not JSON; the check of the whole body names that");
+            return Holes::new();
+        }
+        Err(error) => {
+            let what = format!("the body is not JSON ({error})");
+            let body = if answer.body.is_empty() { "(no body)".to_owned() } else { excerpt(answer) };
+            judgement.broke(what, pretty(expected), body);
+            return Holes::new();
+        }
+    };
+    let (expected, mut actual) = match json.only.as_deref().map(pointer) {
+        Some(at) => (
+            expected.pointer(&at).cloned().unwrap_or_default(),
+            actual.pointer(&at).cloned().unwrap_or_default(),
+        ),
+        None => (expected.clone(), actual),
+    };
+    if rules.extra_members_allowed {
+        drop_extra_members(&expected, &mut actual);
+    }
+    let outcome = compare(&expected, &actual, &json.holes);
+    match (&outcome.differences[..], &json.only) {
+        ([], _) => {}
+        (_, Some(only)) => {
+            judgement.cannot(format!("{only} is not as documented; the check of the whole body names that"));
+        }
+        ([what, others @ ..], None) => {
+            let more = match others.len() {
+                0 => String::new(),
+                more => format!(" (and {})", count(more as u64, "more difference")),
+            };
+            let what = format!("the body is not the documented object: {what}{more}");
+            judgement.broke(what, pretty(&expected), pretty(&actual));
+        }
+    }
+    outcome.holes
 }
 
 /// `error.message` as a JSON pointer.

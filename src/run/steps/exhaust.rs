@@ -82,30 +82,15 @@ impl Runner<'_> {
         if self.run.learned().silent_refusals {
             return Err(Gap::NeverLimited(NO_REFUSAL.to_owned()));
         }
-        let limits = self.limits(key);
         let mut slowest = Duration::ZERO;
         for wave in 0..MOST_WAVES_OF_A_LIMIT {
             if wave >= MOST_WAVES && limited.is_empty() {
                 break;
             }
             let missing = collect.saturating_sub(u32::try_from(limited.len()).unwrap_or(u32::MAX));
-            let quota = match batch {
-                _ if key.used_up_at(self.environment.clock.now()) => 0,
-                Some(batch) => limits.events.unwrap_or(0).div_ceil(batch.max(1)),
-                None => limits.requests,
-            };
-            let batches = vec![batch.unwrap_or(0); (quota + missing.max(1)) as usize];
-            let requests = self.batches(def, key, &batches)?;
-            let in_flight = self.in_flight(None, requests.len(), def);
-            let (burst, answers) =
-                self.fire(Some(key), requests, &batches, in_flight, Connections::Reused).await;
-            slowest = slowest.max(burst.took());
-            if let Some(fault) = burst.faults.iter().find(|fault| fault.is_time_out()) {
-                return Err(Gap::Noise(no_answer(fault)));
-            }
-            // Which of the refusals belong to the window that is open now cannot be told from answers that overlap.
-            key.forget_promise();
-            limited.extend(answers.into_iter().map(|(_, answer)| answer).filter(|answer| answer.limited));
+            let (took, refused) = self.wave(key, def, missing, batch).await?;
+            slowest = slowest.max(took);
+            limited.extend(refused);
             if limited.len() < collect as usize || limited.is_empty() {
                 continue;
             }
@@ -126,6 +111,33 @@ impl Runner<'_> {
             false if collect > 1 && limited.len() >= collect as usize => Ok(Some(limited)),
             false => Err(Gap::NotHeld(NOT_HELD.to_owned())),
         }
+    }
+
+    /// Sends what a key has left, and as many more as refusals are missing: how long that took, and what was refused.
+    async fn wave(
+        &self,
+        key: &KeyState,
+        def: &RequestDef,
+        missing: u32,
+        batch: Option<u32>,
+    ) -> Result<(Duration, impl Iterator<Item = Answer>), Gap> {
+        let limits = self.limits(key);
+        let quota = match batch {
+            _ if key.used_up_at(self.environment.clock.now()) => 0,
+            Some(batch) => limits.events.unwrap_or(0).div_ceil(batch.max(1)),
+            None => limits.requests,
+        };
+        let batches = vec![batch.unwrap_or(0); (quota + missing.max(1)) as usize];
+        let requests = self.batches(def, key, &batches)?;
+        let in_flight = self.in_flight(None, requests.len(), def);
+        let (burst, answers) = self.fire(Some(key), requests, &batches, in_flight, Connections::Reused).await;
+        if let Some(fault) = burst.faults.iter().find(|fault| fault.is_time_out()) {
+            return Err(Gap::Noise(no_answer(fault)));
+        }
+        // Which of the refusals belong to the window that is open now cannot be told from answers that overlap.
+        key.forget_promise();
+        let refused = answers.into_iter().map(|(_, answer)| answer).filter(|answer| answer.limited);
+        Ok((burst.took(), refused))
     }
 
     /// The first refusal among requests sent one by one. A limiter that slides gives quota back bit by bit, so the first

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Names, Step};
-use crate::client::{Connections, Content, Fault};
+use crate::client::{Connections, Content, Fault, Outgoing};
 use crate::payload::random_session;
 use crate::run::credentials::counts_against_key;
 use crate::run::estimate::{ALONE, Walk};
@@ -84,13 +84,7 @@ impl Runner<'_> {
 
     async fn send_once(&mut self, send: &Send) -> Result<Sent, Gap> {
         let key = self.key(send.key.as_ref())?;
-        let session = match &send.session {
-            Some(name) => {
-                let named = || Session { id: random_session(), began: None };
-                self.sessions.entry(name.value.clone()).or_insert_with(named).id.clone()
-            }
-            None => self.session.clone(),
-        };
+        let session = self.session_of(send);
         let (name, def) = self.usual_request(send.request.as_ref(), send.key.as_ref())?;
         let recipe = Recipe {
             def,
@@ -112,8 +106,7 @@ impl Runner<'_> {
         }
         let counted = counts_against_key(send.credentials.as_ref());
         let connections = if send.used_connection { Connections::Reused } else { Connections::Fresh };
-        let spent = self.spent(&key);
-        let since = spent.since;
+        let since = self.spent(&key).since;
         let asked = self.environment.clock.now();
         let counted_for = counted.then_some(&*key);
         let is_silent = self.run.learned().is_silent(name) || self.run.learned().silent_refusals;
@@ -121,18 +114,7 @@ impl Runner<'_> {
         if counted || self.run.hangs_for_all(name) {
             self.is_answered(name)?;
         }
-        let mut answered = match is_silent {
-            // It was waited for twice already, while others were answered.
-            true => self.exchange(&outgoing, counted_for, connections).await,
-            false => self.exchange_in_a_crowd(&outgoing, counted_for, connections).await,
-        };
-        for _ in 1..MOST_TRIES {
-            if !answered.as_ref().is_ok_and(Answer::faltered) {
-                break;
-            }
-            answered = self.exchange(&outgoing, counted_for, connections).await.or(answered);
-        }
-        let outcome = match answered {
+        let outcome = match self.tried(&outgoing, counted_for, connections, is_silent).await {
             Ok(answer) => Ok(answer),
             Err(fault @ Fault::TimedOut { .. }) if is_silent => {
                 if !counted {
@@ -172,6 +154,35 @@ impl Runner<'_> {
             let_in_while_used_up: 0,
             gives_back: false,
         })
+    }
+
+    /// What a request is answered that is sent again where the server fails now and then.
+    async fn tried(
+        &self,
+        outgoing: &Outgoing,
+        counted_for: Option<&KeyState>,
+        connections: Connections,
+        is_silent: bool,
+    ) -> Result<Answer, Fault> {
+        let mut answered = match is_silent {
+            // It was waited for twice already, while others were answered.
+            true => self.exchange(outgoing, counted_for, connections).await,
+            false => self.exchange_in_a_crowd(outgoing, counted_for, connections).await,
+        };
+        for _ in 1..MOST_TRIES {
+            if !answered.as_ref().is_ok_and(Answer::faltered) {
+                break;
+            }
+            answered = self.exchange(outgoing, counted_for, connections).await.or(answered);
+        }
+        answered
+    }
+
+    /// The session that a step names, or else the one of all batches.
+    fn session_of(&mut self, send: &Send) -> String {
+        let Some(name) = &send.session else { return self.session.clone() };
+        let named = || Session { id: random_session(), began: None };
+        self.sessions.entry(name.value.clone()).or_insert_with(named).id.clone()
     }
 
     /// The command, where it can be run after the run: a workspace is gone by then, but the mock has keys of its own. Of the
