@@ -32,7 +32,11 @@ pub(crate) fn answer(house: &House, ask: &Ask) -> Answer {
         ("GET", ["health"]) => data(200, json!({"status": "ok", "name": "trenchcheck-mock", "version": "0"})),
         ("POST", ["workspaces"]) => {
             let id = format!("o{}", house.made.fetch_add(1, Ordering::Relaxed));
-            house.sites.lock().unwrap().insert(id.clone(), Arc::new(Site::new(house.nature, &house.known)));
+            house
+                .sites
+                .lock()
+                .unwrap()
+                .insert(id.clone(), Arc::new(Site::new(house.nature, &house.known, house.started)));
             data(201, json!({"id": id, "base_url": format!("/w/{id}")}))
         }
         ("DELETE", ["workspaces", id]) => {

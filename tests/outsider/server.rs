@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
@@ -36,6 +37,7 @@ pub(crate) struct House {
     pub(crate) sites: Mutex<HashMap<String, Arc<Site>>>,
     pub(crate) known: Arc<Known>,
     pub(crate) made: AtomicU64,
+    pub(crate) started: Instant,
     answered: AtomicU64,
 }
 
@@ -58,13 +60,14 @@ impl Outsider {
     pub(crate) async fn start(nature: Nature) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let known = Arc::default();
-        let open = Arc::new(Site::new(nature, &known));
+        let (known, started) = (Arc::default(), Instant::now());
+        let open = Arc::new(Site::new(nature, &known, started));
         let house = Arc::new(House {
             nature,
             sites: Mutex::new(HashMap::from([(String::new(), Arc::clone(&open))])),
             known,
             made: AtomicU64::new(0),
+            started,
             answered: AtomicU64::new(0),
         });
         let accepting = tokio::spawn(async move {

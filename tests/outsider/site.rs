@@ -72,10 +72,11 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    pub(crate) fn new(nature: Nature, known: &Arc<Known>) -> Self {
+    /// A workspace of a server that began at that time: without being moved on, all clocks of a server tell the same time.
+    pub(crate) fn new(nature: Nature, known: &Arc<Known>, started: Instant) -> Self {
         Self {
             nature,
-            started: Instant::now(),
+            started,
             ahead: AtomicU64::new(37_411),
             keys: Mutex::default(),
             counters: Mutex::default(),
