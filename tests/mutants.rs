@@ -97,6 +97,31 @@ async fn deviations_in_one_server_are_each_named_by_checks_of_their_own() {
     assert_eq!((summary.foreign, summary.exit), (0, ExitCode::Conforms), "{:?}", hunt.examined);
 }
 
+/// In each of these servers one deviation once hid another, or had somebody else blamed.
+#[tokio::test(flavor = "multi_thread")]
+async fn deviations_that_once_hid_each_other_are_named_each() {
+    let names = [
+        "later-windows-one-less+retry-after-unit",
+        "bad-keys-drain+retry-after-half",
+        "two-replicas+junk-key-500",
+        "reading-needs-both+accept-x-auth-token",
+        "standard-limit-59+retry-after-61",
+        "events-limit-half+straddle-partly-stored",
+        "events-limit-half+straddle-admitted",
+        "events-limit-double+straddle-partly-stored+reads-stop-with-events",
+    ];
+    let suite = Arc::new(Suite::load(&Source::Builtin).unwrap());
+    let chosen = names.iter().map(|name| name.parse().unwrap()).collect();
+    let (_alive, interrupted) = tokio::sync::watch::channel(false);
+    let (ground, options) =
+        (Ground::workspaces().await.unwrap(), HuntOptions { jobs: 2, ..HuntOptions::default() });
+    let hunt = hunt(Arc::clone(&suite), chosen, ground, options, |_| (), interrupted).await.unwrap();
+    for one in &hunt.examined {
+        assert!(one.missed.is_empty() && one.foreign.is_empty(), "{one:?}");
+    }
+    assert_eq!(Summary::of(&hunt, &suite).exit, ExitCode::Conforms);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deviation_behind_a_check_that_is_taken_out_is_missed() {
     let (hunt, summary) = composed("accept-cookie+no-challenge", &["auth.challenge"]).await;

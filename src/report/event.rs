@@ -324,6 +324,10 @@ pub(crate) enum Way {
     LetsIn,
     /// Somebody was refused, or not answered, who was to be let in.
     Refuses,
+    /// Fewer were let in than were due, though some were.
+    Short,
+    /// An answer says something wrong, whomever it lets in.
+    Says,
 }
 
 /// One thing that is wrong with the deployment, named by one check.

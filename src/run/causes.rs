@@ -6,8 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Options;
-use super::judge::{Broken, Doubt, Judged};
+use super::judge::{self, Broken, Doubt, Judged, Measured};
 use super::limiters::Suspicion;
+use crate::amounts::{count, grouped};
 use crate::contract::Scope;
 use crate::report::{Cause, CheckResult, Failure, KnownDeviation, Verdict, Way, plays_again};
 use crate::scenario::Suite;
@@ -21,7 +22,7 @@ pub(crate) fn attribute(
     options: &Options,
     again: &str,
 ) -> (Vec<CheckResult>, Vec<Cause>) {
-    let judged = beside_unsettled_limits(suite, judged);
+    let judged = the_same_of_every_tier(suite, beside_unsettled_limits(suite, judged));
     let roots = Search::new(suite, &judged, options).roots();
     let mut causes: BTreeMap<String, Cause> = BTreeMap::new();
     for judged in judged.iter().filter(|judged| !judged.failures.is_empty()) {
@@ -47,13 +48,54 @@ pub(crate) fn attribute(
     (results, causes)
 }
 
+/// The checks that name what a tier gets.
+fn owners_of_limits(suite: &Suite) -> BTreeSet<usize> {
+    let readings = suite.experiments.iter().flat_map(|one| &one.cases).flat_map(|case| &case.readings);
+    readings.filter(|reading| reading.learns == Some(Fact::Requests)).map(|reading| reading.check).collect()
+}
+
+/// Says what is wrong with the numbers of all tiers in the same words, where they are wrong in the same way: it has one cause.
+fn the_same_of_every_tier(suite: &Suite, mut judged: Vec<Judged>) -> Vec<Judged> {
+    let owners = owners_of_limits(suite);
+    let is_judged =
+        |one: &&mut Judged| owners.contains(&one.check) && (one.held > 0 || !one.failures.is_empty());
+    let mut of_tiers: Vec<&mut Judged> = judged.iter_mut().filter(is_judged).collect();
+    let mut numbers: Vec<Measured> = of_tiers.iter().filter_map(|one| one.measured).collect();
+    numbers.sort_by_key(|measured| measured.documented);
+    if let Some(words) = told_of_all(&numbers).filter(|_| numbers.len() == of_tiers.len()) {
+        for one in &mut of_tiers {
+            let told = one.measured.map(|measured| judge::gets(measured.number, measured.documented));
+            let number = one.failures.iter_mut().filter(|broken| Some(&broken.failure.what) == told.as_ref());
+            number.for_each(|broken| broken.failure.what.clone_from(&words));
+        }
+    }
+    judged
+}
+
+/// What all these numbers have in common, if they are off by as many requests, or by the same share.
+fn told_of_all(numbers: &[Measured]) -> Option<String> {
+    let (first, others) = numbers.split_first().filter(|(_, others)| !others.is_empty())?;
+    let off = |one: &Measured| i64::from(one.number) - i64::from(one.documented);
+    let product = |one: u32, other: u32| u64::from(one) * u64::from(other);
+    let all: Vec<String> = numbers.iter().map(|one| grouped(one.number.into())).collect();
+    let all = all.join(", ");
+    if others.iter().all(|other| off(other) == off(first)) {
+        let (requests, way) = (off(first).unsigned_abs(), if off(first) > 0 { "more" } else { "fewer" });
+        let requests = count(requests, "request");
+        return Some(format!("each tier gets {requests} {way} in a window than it is due: {all}"));
+    }
+    let is_same_share =
+        |other: &Measured| product(other.number, first.documented) == product(first.number, other.documented);
+    let share = product(first.number, 100) / u64::from(first.documented);
+    others
+        .iter()
+        .all(is_same_share)
+        .then(|| format!("each tier gets {share} % of its quota in a window: {all}"))
+}
+
 /// Takes back what is refused to a key whose limit could not be told: nobody knows what it was due.
 fn beside_unsettled_limits(suite: &Suite, judged: Vec<Judged>) -> Vec<Judged> {
-    let readings = suite.experiments.iter().flat_map(|one| &one.cases).flat_map(|case| &case.readings);
-    let owners: BTreeSet<usize> = readings
-        .filter(|reading| reading.learns == Some(Fact::Requests))
-        .map(|reading| reading.check)
-        .collect();
+    let owners = owners_of_limits(suite);
     let unsettled: BTreeMap<String, String> = judged
         .iter()
         .filter(|judged| owners.contains(&judged.check) && judged.failures.is_empty())
@@ -105,9 +147,10 @@ impl<'a> Search<'a> {
             judged.failures.iter().any(|broken| matches!(broken.failure.way, Way::LetsIn | Way::Opens))
         };
         // What was judged by a measured number is not explained by it.
-        let mut needed = self.needed(judged, &doubt.needs, &seen).filter(|(_, needed)| !needed.is_measured);
+        let mut needed =
+            self.needed(judged, &doubt.needs, &seen).filter(|(_, needed)| needed.measured.is_none());
         needed.any(|(id, needed)| {
-            let root = self.speaks_of(id, needed, (&doubt.row, Way::Other), &seen);
+            let root = self.speaks_of(id, needed, (&doubt.row, doubt.way), &seen);
             let Some(root) = root.and_then(|root| self.by_id.get(root)) else { return false };
             // Nor is quota that comes back explained by what came back.
             !(came_back && root.is_all_refilled()) && (!is_too_many || lets_in(needed) || lets_in(root))
@@ -137,7 +180,7 @@ impl<'a> Search<'a> {
             match alike {
                 Some((id, _)) => self.root(id, &mut seen.clone()),
                 // A number that was the same each time has no other cause.
-                None if judged.is_measured => None,
+                None if judged.measured.is_some() => None,
                 None => self.cause_of(judged, needs, (&failure.case, failure.way), seen),
             }
         };
@@ -157,7 +200,7 @@ impl<'a> Search<'a> {
         (case, way): (&str, Way),
         seen: &BTreeSet<&'a str>,
     ) -> Option<&'a str> {
-        let broken = |(_, needed): &(&str, &Judged)| !needed.failures.is_empty() && !needed.is_measured;
+        let broken = |(_, needed): &(&str, &Judged)| !needed.failures.is_empty() && needed.measured.is_none();
         let mut broken = self.needed(judged, needs, seen).filter(broken);
         broken.find_map(|(id, needed)| self.speaks_of(id, needed, (case, way), seen))
     }
@@ -214,13 +257,14 @@ fn is_said_of_both(one: &str, other: &str) -> bool {
     of_any_scope(one) == of_any_scope(other)
 }
 
-/// Whether what errs one way may be why something else errs another way: no refusal lets anybody in, and no refusal in
-/// other words opens a door.
+/// Whether what errs one way may be why something else errs another way: no refusal lets anybody in, no refusal in other
+/// words opens a door, and a quota is not the smaller for what is said of it.
 fn may_explain(one: Way, other: Way) -> bool {
     match other {
         Way::Opens => one == Way::Opens,
-        Way::LetsIn => one != Way::Refuses,
-        Way::Refuses | Way::Other => true,
+        Way::LetsIn => !matches!(one, Way::Refuses | Way::Says),
+        Way::Short => one != Way::Says,
+        Way::Refuses | Way::Says | Way::Other => true,
     }
 }
 
@@ -411,6 +455,54 @@ mod tests {
     }
 
     #[test]
+    fn numbers_that_are_wrong_in_the_same_way_have_one_cause() {
+        let suite = Suite::load(&Source::Builtin).unwrap();
+        let checks: Vec<usize> = ["rate.standard", "rate.premium", "rate.ingestion"]
+            .map(|id| suite.checks.iter().position(|check| check.id == id).unwrap())
+            .into();
+        let causes = |numbers: [u32; 3]| {
+            let owner = |(check, (number, documented)): (&usize, (u32, u32))| {
+                let mut judged = failing(*check, &[]);
+                judged.like = BTreeSet::from(["rate.standard".to_owned()]);
+                judged.failures[0].failure.what = judge::gets(number, documented);
+                judged.measured = Some(Measured { fact: Fact::Requests, documented, number });
+                judged
+            };
+            let numbers = numbers.into_iter().zip([60, 300, 1_000]);
+            let judged = checks.iter().zip(numbers).map(owner).collect();
+            let (_, causes) = attribute(&suite, judged, &Options::default(), "");
+            causes.into_iter().map(|cause| cause.says).collect::<Vec<_>>()
+        };
+        let one_more = "each tier gets 1 request more in a window than it is due: 61, 301, 1,001";
+        assert_eq!(causes([61, 301, 1_001]), [one_more]);
+        assert_eq!(
+            causes([66, 330, 1_100]),
+            ["each tier gets 110 % of its quota in a window: 66, 330, 1,100"]
+        );
+        assert_eq!(causes([61, 301, 1_002]).len(), 3);
+    }
+
+    #[test]
+    fn a_quota_is_not_the_smaller_nor_the_larger_for_what_is_said_of_it() {
+        let causes = |one: Way, other: Way| {
+            let erring = |check: usize, needs: &[&str], way: Way| {
+                let mut judged = failing(check, needs);
+                judged.failures[0].failure.way = way;
+                judged
+            };
+            let judged = vec![erring(0, &[], one), erring(1, &["a"], other)];
+            attributed(MUSTS, judged, &Options::default()).1.len()
+        };
+        for (one, other) in [(Way::Says, Way::Short), (Way::Says, Way::LetsIn), (Way::Refuses, Way::LetsIn)] {
+            assert_eq!(causes(one, other), 2, "{one:?} does not explain {other:?}");
+        }
+        for (one, other) in [(Way::Says, Way::Refuses), (Way::LetsIn, Way::Short), (Way::Opens, Way::LetsIn)]
+        {
+            assert_eq!(causes(one, other), 1, "{one:?} explains {other:?}");
+        }
+    }
+
+    #[test]
     fn what_came_back_meanwhile_is_explained_by_where_that_was_seen() {
         let seen = Judged { refills: true, ..failing(0, &["b"]) };
         let more = Judged { refilled: 1, ..failing(1, &[]) };
@@ -502,8 +594,10 @@ mod tests {
 
     #[test]
     fn a_measured_number_explains_nothing_that_was_judged_by_it() {
-        let judged = |is_measured| {
-            let judged = vec![Judged { is_measured, ..failing(0, &[]) }, failing(1, &["a"])];
+        let judged = |is_measured: bool| {
+            let number = Measured { fact: Fact::Requests, documented: 60, number: 50 };
+            let measured = is_measured.then_some(number);
+            let judged = vec![Judged { measured, ..failing(0, &[]) }, failing(1, &["a"])];
             attributed(MUSTS, judged, &Options::default()).1.len()
         };
         assert_eq!((judged(false), judged(true)), (1, 2));

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::evidence::Gap;
-use super::plan;
 use super::play::RunState;
+use super::{estimate, plan};
 
 /// Why a run ends early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +78,8 @@ impl RunState {
         /// An answer that takes longer is no usual one.
         const SLOWEST: Duration = Duration::from_secs(1);
         let side_by_side = u32::try_from(self.run.options.jobs).unwrap_or(1).max(1);
-        let answers = self.run.usual_latency().min(SLOWEST) * requests / side_by_side;
+        let slower = self.run.usual_latency().min(SLOWEST).saturating_sub(estimate::ALONE);
+        let answers = slower * requests / side_by_side;
         self.set_deadline(Some(plan::at_most(planned + answers)));
     }
 

@@ -271,24 +271,6 @@ impl RunState {
         self.evidence.plays_of(experiment, &place.of(&self.run.suite).row).count()
     }
 
-    /// Says why these cases were not played, or not more often than before, where nothing was said so far.
-    fn account_for(&mut self, places: &[(Place, usize)]) {
-        for (place, before) in places {
-            let why = match self.ended_early {
-                Some(end) => end.gap(*before > 0),
-                None if self.run.options.fail_fast => {
-                    Gap::Skipped("left out after the first failure".to_owned())
-                }
-                None => Gap::Skipped("no keys came free for it".to_owned()),
-            };
-            let left = self.not_played(*place, why);
-            let is_told = self.evidence.not_played_of(&left.experiment, &left.row).is_some();
-            if !is_told && self.plays_of(*place) == *before {
-                self.evidence.not_played.push(left);
-            }
-        }
-    }
-
     /// Begins jobs as their keys come free, until all are over.
     async fn drive(&mut self, schedule: &mut Schedule) {
         let mut playing: JoinSet<Played> = JoinSet::new();

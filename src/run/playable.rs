@@ -12,6 +12,24 @@ use super::runner::{Attempt, Runner};
 use crate::deployment::Key;
 
 impl RunState {
+    /// Says why these cases were not played, or not more often than before, where nothing was said so far.
+    pub(super) fn account_for(&mut self, places: &[(Place, usize)]) {
+        for (place, before) in places {
+            let why = match self.ended_early {
+                Some(end) => end.gap(*before > 0),
+                None if self.run.options.fail_fast => {
+                    Gap::Skipped("left out after the first failure".to_owned())
+                }
+                None => Gap::Skipped("no keys came free for it".to_owned()),
+            };
+            let left = self.not_played(*place, why);
+            let is_told = self.evidence.not_played_of(&left.experiment, &left.row).is_some();
+            if !is_told && self.plays_of(*place) == *before {
+                self.evidence.not_played.push(left);
+            }
+        }
+    }
+
     /// The cases that can be played with the keys that work, and why the others cannot.
     pub(super) fn playable(&self, places: Vec<(Place, Attempt)>) -> (Vec<(Place, Attempt)>, Vec<NotPlayed>) {
         if let Some(why) = self.nothing_works() {

@@ -52,11 +52,17 @@ fn paragraph(page: &mut Page, number: &str, cause: &Cause, result: Option<&Check
     page.wrapped(indent, 3, &[(Tone::Strong, "instead: "), (Tone::Plain, &cause.says)]);
     let compared = Compared::of(&cause.failure);
     let seen = shown(cause, &compared);
-    if !seen.is_empty() {
-        page.wrapped(indent, 2, &[(Tone::Plain, &seen)]);
-    }
-    if !compared.is_short {
-        compared.lines(page, indent);
+    let together = compared.sentence().map(|sentence| joined("; ", &[seen.clone(), sentence]));
+    match together.filter(|line| !compared.is_short && indent + line.chars().count() <= COLUMNS) {
+        Some(together) => page.wrapped(indent, 2, &[(Tone::Plain, &together)]),
+        None => {
+            if !seen.is_empty() {
+                page.wrapped(indent, 2, &[(Tone::Plain, &seen)]);
+            }
+            if !compared.is_short {
+                compared.lines(page, indent);
+            }
+        }
     }
     if let Some(seen) = &cause.failure.exchange {
         exchange(page, indent, seen, cause);
@@ -166,7 +172,10 @@ impl Compared {
 
 /// The request, the status, and those fields and that part of the body that say something about it.
 fn exchange(page: &mut Page, indent: usize, exchange: &Exchange, cause: &Cause) {
-    page.wrapped(indent, 1, &[(Tone::Plain, &format!("> {}", exchange.request))]);
+    // Of many that were answered alike, none has to be named.
+    if !exchange.request.starts_with('(') {
+        page.wrapped(indent, 1, &[(Tone::Plain, &format!("> {}", exchange.request))]);
+    }
     let credential = |name: &str| CREDENTIALS.iter().any(|field| name.eq_ignore_ascii_case(field));
     if let Some((name, value)) = exchange.request_headers.iter().find(|(name, _)| credential(name)) {
         page.wrapped(indent, 1, &[(Tone::Plain, &format!("> {name}: {value}"))]);

@@ -33,6 +33,8 @@ pub(crate) struct Doubt {
     pub(crate) silence: Duration,
     /// What was suspicious.
     pub(crate) suspicions: Vec<Suspicion>,
+    /// Which way that errs.
+    pub(crate) way: Way,
     /// How many of its steps are needed.
     pub(crate) steps: usize,
     /// Whether it was measured out by limits that are not those of this deployment, so that nothing was seen yet.
@@ -48,6 +50,17 @@ pub(crate) struct Broken {
     pub(crate) failure: Failure,
     /// The checks.
     pub(crate) needs: BTreeSet<String>,
+}
+
+/// How much a window of a tier was measured to hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Measured {
+    /// Whether it is of requests or of events.
+    pub(crate) fact: Fact,
+    /// What the page says.
+    pub(crate) documented: u32,
+    /// What was measured.
+    pub(crate) number: u32,
 }
 
 /// What a check came to, as far as it can be told from what was seen.
@@ -79,8 +92,8 @@ pub(crate) struct Judged {
     pub(crate) doubts: Vec<Doubt>,
     /// Whether quota was seen to come back bit by bit where it should not.
     pub(crate) refills: bool,
-    /// Whether it is a number that was measured, of requests or of events, and by which all others were judged.
-    pub(crate) is_measured: bool,
+    /// The number that it names, where that was measured and all others were judged by it.
+    pub(crate) measured: Option<Measured>,
     /// How many failures are about no more than what came back meanwhile, if quota does so.
     pub(crate) refilled: usize,
 }
@@ -98,15 +111,19 @@ pub(crate) fn judge(suite: &Suite, evidence: &Evidence, steady: &[Tier], check: 
                 judged.requests += plays.iter().map(|play| play.requests).sum::<u64>();
                 judged.took += plays.iter().map(|play| play.took).sum::<Duration>();
                 if plays.is_empty() {
-                    match broken_so_far(suite, evidence, steady, &experiment.name, case, reading) {
-                        Some(failures) => judged.broken(failures, reading),
-                        None => judged.not_played(suite, evidence, &experiment.name, case),
+                    match seen_so_far(suite, evidence, steady, &experiment.name, case, reading) {
+                        Some(Settled::Broken(failures)) => judged.broken(failures, reading),
+                        // As long as a wrong deployment is looked at, is enough to say what held until then.
+                        Some(Settled::Held) if ended_at_most(evidence, &experiment.name, case) => {
+                            judged.held += 1
+                        }
+                        _ => judged.not_played(suite, evidence, &experiment.name, case),
                     }
                     continue;
                 }
                 let read = Readings::of(suite, evidence, steady, case, reading, &plays, &mut bodies);
                 judged.facts.extend(read.facts.iter().cloned());
-                judged.is_measured |= is_measured(evidence, reading, plays[0]);
+                judged.measured = judged.measured.or(measured(evidence, reading, plays[0]));
                 judged.settle(suite, read, (place, number), case, reading, &plays);
                 judged.broken(odd_keys(evidence, case, reading, plays[0]), reading);
             }
@@ -115,21 +132,22 @@ pub(crate) fn judge(suite: &Suite, evidence: &Evidence, steady: &[Tier], check: 
     judged
 }
 
-/// Whether the number that this reading names was measured, so that all others were judged by it. Several quotas in the place of
-/// one are no such number, for it depends on which instance is asked; nor is one that refusals do not end.
-fn is_measured(evidence: &Evidence, reading: &Reading, play: &Play) -> bool {
-    let Some(key) = play.keys.get(OWN) else { return false };
-    let learned = &evidence.learned;
-    match (reading.learns, key.tier.and_then(|tier| learned.requests.get(&tier))) {
-        (Some(Fact::Events), _) => !learned.events.is_empty(),
-        (Some(Fact::Requests), Some(Quota::Of(number))) => {
-            let leaks = |seen: &Observation| matches!(seen, Observation::Burst(burst) if burst.admitted_after_refusal() > 0);
-            let places = reading.items.iter().flat_map(|item| &item.steps);
-            let mut read = places.filter_map(|place| play.seen.get(*place));
-            !number.is_multiple_of(key.documented.requests) && !read.any(leaks)
-        }
-        _ => false,
-    }
+/// The number that this reading names, where it was measured, so that all others were judged by it. Several quotas in the place
+/// of one are no such number, for it depends on which instance is asked; nor is one that refusals do not end.
+fn measured(evidence: &Evidence, reading: &Reading, play: &Play) -> Option<Measured> {
+    let (key, fact) = (play.keys.get(OWN)?, reading.learns?);
+    let (learned, tier) = (&evidence.learned, key.tier?);
+    let (documented, number) = match (fact, learned.requests.get(&tier)) {
+        (Fact::Events, _) => (key.documented.events?, *learned.events.get(&tier)?),
+        (Fact::Requests, Some(Quota::Of(number))) => (key.documented.requests, *number),
+        _ => return None,
+    };
+    let leaks =
+        |seen: &Observation| matches!(seen, Observation::Burst(burst) if burst.admitted_after_refusal() > 0);
+    let mut read =
+        reading.items.iter().flat_map(|item| &item.steps).filter_map(|place| play.seen.get(*place));
+    let is_none = fact == Fact::Requests && (number.is_multiple_of(documented) || read.any(leaks));
+    (!is_none).then_some(Measured { fact, documented, number })
 }
 
 /// The keys that have another quota than the tier whose limit this reading names.
@@ -158,16 +176,16 @@ fn odd_keys(evidence: &Evidence, case: &Case, reading: &Reading, play: &Play) ->
     evidence.learned.requests_of.iter().filter(of_tier).map(failure).collect()
 }
 
-/// What is broken of that which holds of every answer, where the case that looks back on all of them was not played: the run
-/// ended early, perhaps, and what was seen until then was seen.
-fn broken_so_far(
+/// What that comes to which holds of every answer, where the case that looks back on all of them was not played: the run ended
+/// early, perhaps, and what was seen until then was seen.
+fn seen_so_far(
     suite: &Suite,
     evidence: &Evidence,
     steady: &[Tier],
     experiment: &str,
     case: &Case,
     reading: &Reading,
-) -> Option<Vec<Failure>> {
+) -> Option<Settled> {
     let gap = evidence.not_played_of(experiment, &case.row)?;
     let ended_early = matches!(gap, Gap::Inconclusive(_) | Gap::Skipped(_));
     if !ended_early || reading.items.iter().any(|item| !item.steps.is_empty()) {
@@ -182,10 +200,13 @@ fn broken_so_far(
         requests: 0,
         took: Duration::ZERO,
     };
-    match Readings::of(suite, evidence, steady, case, reading, &[&play], &mut FirstBodies::new()).settled {
-        Settled::Broken(failures) => Some(failures),
-        _ => None,
-    }
+    Some(Readings::of(suite, evidence, steady, case, reading, &[&play], &mut FirstBodies::new()).settled)
+}
+
+/// Whether a case was not played because the longest time that was planned was over.
+fn ended_at_most(evidence: &Evidence, experiment: &str, case: &Case) -> bool {
+    let gap = evidence.not_played_of(experiment, &case.row);
+    evidence.run.answers > 0 && matches!(gap, Some(Gap::Inconclusive(_)))
 }
 
 /// The checks that name what a deployment lacks.
@@ -250,11 +271,12 @@ impl Judged {
             }
             Settled::Skipped(why) => self.skipped.push(why),
             Settled::Inconclusive(why) => self.unsure.push(why),
-            Settled::Doubtful { silence, once_more, why } => {
+            Settled::Doubtful { silence, once_more, way, why } => {
                 self.unsure.push(why);
                 let longest = plays.iter().filter_map(|play| play.silence).max().unwrap_or_default();
-                let worth_it = plays.len() < MOST_PLAYS
-                    || (plays.len() == MOST_PLAYS && (longest < silence || once_more || read.stale));
+                // What was measured out by other limits showed nothing.
+                let worth_it = read.telling < MOST_PLAYS
+                    || (read.telling == MOST_PLAYS && (longest < silence || once_more || read.stale));
                 if worth_it {
                     let last = reading.items.iter().flat_map(|item| &item.steps).max();
                     self.doubts.push(Doubt {
@@ -264,6 +286,7 @@ impl Judged {
                         needs: reading.needs.iter().cloned().collect(),
                         silence,
                         suspicions: read.suspicions,
+                        way,
                         stale: read.stale,
                         measures: reading.learns == Some(Fact::Requests),
                         steps: last.map_or(case.steps.len(), |last| last + 1),
@@ -431,20 +454,23 @@ mod tests {
     #[test]
     fn what_holds_of_every_answer_is_broken_also_where_the_run_ended_before_it_looked_back() {
         let bench = bench("auth.no-echo");
-        let seen = |breaches: u64, why: Gap| {
+        let seen = |breaches: u64, answers: u64, why: Gap| {
             let finding = Finding { what: "w".to_owned(), expected: "e".to_owned(), actual: "a".to_owned() };
             let breaches = (breaches > 0).then(|| (Rule::NoKeyEchoed, (breaches, vec![finding])));
-            let run = RunWide { breaches: breaches.into_iter().collect(), answers: 9, ..RunWide::default() };
+            let run = RunWide { breaches: breaches.into_iter().collect(), answers, ..RunWide::default() };
             let experiment = bench.suite.experiments[bench.experiment].name.clone();
             let not_played = vec![NotPlayed { experiment, row: bench.case().row.clone(), why }];
             bench.judged(&Evidence { run, not_played, ..Evidence::default() })
         };
         let over = || Gap::Inconclusive("the time was over".to_owned());
-        let (sound, broken) = (seen(0, over()), seen(1, over()));
-        assert!(sound.failures.is_empty() && sound.held == 0 && !sound.unsure.is_empty(), "{sound:?}");
-        assert_eq!(broken.failures.len(), 1, "{broken:?}");
+        let (sound, broken, nothing) = (seen(0, 9, over()), seen(1, 9, over()), seen(0, 0, over()));
+        assert_eq!((sound.failures.len(), sound.held, broken.failures.len()), (0, 1, 1));
+        assert_eq!((nothing.held, nothing.unsure.len()), (0, 1), "no answer is no pass");
+        // Whoever ends a run earlier knows what is left out.
+        let skipped = seen(0, 9, Gap::Skipped("the run was interrupted".to_owned()));
+        assert_eq!((skipped.held, skipped.skipped.len()), (0, 1));
         // Where no key works, its answers are no news.
-        assert!(seen(1, Gap::Blocked("no key opens anything".to_owned())).failures.is_empty());
+        assert!(seen(1, 9, Gap::Blocked("no key opens anything".to_owned())).failures.is_empty());
     }
 
     #[track_caller]
@@ -490,6 +516,23 @@ mod tests {
         assert!(meeting.failures.is_empty() && !meeting.unsure.is_empty(), "{meeting:?}");
         // It was a reset, as the second play shows.
         assert_eq!(bench.of(&[burst_of(61, 99, (0, 0)), burst_of(60, 100, (3, 20))]).held, 1);
+    }
+
+    #[test]
+    fn a_play_by_other_limits_than_those_that_were_learned_tells_nothing() {
+        let bench = bench("rate.recovers");
+        let burst = |minute| burst_of(201, 99, (minute, 0));
+        let mut evidence = bench.evidence(&[burst_of(150, 10, (0, 0)), burst(3)]);
+        evidence.learned.requests.insert(Tier::Standard, Quota::Of(200));
+        evidence.plays[1].keys.get_mut(OWN).unwrap().limits.requests = 200;
+        assert_eq!(doubt(&bench.judged(&evidence)).way, Way::LetsIn);
+        let mut evidence = bench.evidence(&[burst(0), burst(3)]);
+        evidence.learned.requests.insert(Tier::Standard, Quota::Of(200));
+        for play in &mut evidence.plays {
+            play.keys.get_mut(OWN).unwrap().limits.requests = 200;
+            play.silence = Some(SHORT_SILENCE);
+        }
+        assert!(bench.judged(&evidence).doubts.is_empty(), "it was played twice");
     }
 
     #[test]
@@ -640,6 +683,31 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_of_events_is_learned_beside_what_goes_wrong_at_its_edge() {
+        let bench = bench("events.counted-singly");
+        let window = |spent: u32, admitted: usize| {
+            let mut burst = Burst { spent: (spent, spent), ..burst_of(admitted, 2, (0, 0)) };
+            burst.batches = vec![1_000; admitted + 2];
+            burst.batches[admitted + 1] = 1;
+            burst
+        };
+        let learned = |windows: &[Burst]| {
+            let mut evidence = bench.evidence(windows);
+            learn(&bench.suite, &mut evidence);
+            evidence.learned.events.get(&Tier::Ingestion).copied()
+        };
+        // A batch that did not fit was refused and counted, or taken whole.
+        assert_eq!(learned(&[window(0, 50), window(0, 50), window(1, 49)]), Some(50_000));
+        assert_eq!(learned(&[window(0, 50), window(0, 50), window(1, 50)]), Some(50_000));
+        assert_eq!(
+            learned(&[window(0, 50), window(0, 50), window(1, 48)]),
+            None,
+            "that is more than a batch"
+        );
+        assert_eq!(learned(&[window(0, 100), window(1, 99), window(1, 99)]), None, "one is as documented");
+    }
+
+    #[test]
     fn a_burst_that_met_no_window_is_no_measure_and_is_held_against_nobody_but_recovery() {
         let none = |minute| Burst { trickles: Some(false), ..burst_of(0, 160, (minute, 0)) };
         assert_eq!(bench("rate.standard").learned(false, [&none(0), &none(3)]), (None, Vec::new()));
@@ -723,7 +791,7 @@ mod tests {
                 }
             }
             learn(&bench.suite, &mut evidence);
-            bench.judged(&evidence).is_measured
+            bench.judged(&evidence).measured.is_some()
         };
         assert!(is_measured(&Burst { trickles: Some(false), ..burst_of(50, 110, (0, 0)) }));
         assert!(!is_measured(&burst_of(120, 40, (0, 0))), "two instances each count for themselves");

@@ -81,132 +81,206 @@ pub(super) fn counts_events(burst: &Burst) -> bool {
     burst.batches.iter().any(|events| *events > 1)
 }
 
+/// The requests of a burst beside what was expected of them.
+struct Count<'a> {
+    context: &'a Context<'a>,
+    expect: &'a Expect,
+    burst: &'a Burst,
+    key: &'a KeyInfo,
+    limit: u32,
+    wanted: Wanted,
+    all: u32,
+    /// Without what came back meanwhile, where quota comes back bit by bit.
+    admitted: u32,
+    limited: u32,
+    other: u32,
+}
+
+/// What is said of a window that holds another number of requests than documented.
+pub(crate) fn gets(number: u32, documented: u32) -> String {
+    format!("a key gets {number} requests in a window, not {documented}")
+}
+
+/// Judges the number of requests.
 fn requests(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo) -> Outcome {
-    let limits = context.limits(key);
-    let limit = limits.requests;
+    let limit = context.limits(key).requests;
     let refilled = if burst.together { 0 } else { burst.refilled(limit, context.play) };
     let (all, admitted, limited) = (burst.all(), burst.admitted() - refilled, burst.limited() + refilled);
     let other = all - admitted - limited - u32::try_from(burst.faults.len()).unwrap_or(0);
     let wanted = Wanted::of(expect, limit, limit.saturating_sub(burst.spent.0), all);
-    let differs = |wanted: Option<u32>, seen: u32| wanted.is_some_and(|wanted| wanted != seen);
-    if burst.counted
-        && !context.owns_the_limit
-        && context.is_endless(key)
-        && (differs(wanted.admitted, admitted) || differs(wanted.limited, limited))
-    {
-        let why = "no end of this tier's requests was seen, so nothing can be used up";
-        return Outcome::Lacking(Lack::RequestLimit, why.to_owned());
+    let count = Count { context, expect, burst, key, limit, wanted, all, admitted, limited, other };
+    count
+        .beside_its_tier()
+        .or_else(|| count.refused_in_another_way())
+        .or_else(|| count.as_wanted())
+        .or_else(|| count.beside_other_keys())
+        .unwrap_or_else(|| count.wrong())
+}
+
+impl Count<'_> {
+    fn seen(&self) -> String {
+        seen(self.burst, self.admitted, self.limited, self.other)
     }
-    let other_words = context.owns_the_limit && refused_otherwise(burst).is_some();
-    // A number that was measured with one key of a tier need not be that of another one.
-    if !context.owns_the_limit && limit != key.documented.requests {
+
+    fn is_as(&self, wanted: &Wanted) -> bool {
+        wanted.are(self.admitted, self.limited, self.other)
+    }
+
+    /// The status of its refusals, where the check of the limit has to name it.
+    fn other_refusal(&self) -> Option<u16> {
+        refused_otherwise(self.burst).filter(|_| self.context.owns_the_limit)
+    }
+
+    /// Where the number was measured by which others are judged: nothing follows if there is none, and one that was measured
+    /// with one key of a tier need not be that of another one.
+    fn beside_its_tier(&self) -> Option<Outcome> {
+        let Self { context, burst, key, .. } = self;
+        if context.owns_the_limit {
+            return None;
+        }
+        let are_admitted_or_limited = Wanted { other: None, ..self.wanted };
+        if burst.counted && context.is_endless(key) && !self.is_as(&are_admitted_or_limited) {
+            let why = "no end of this tier's requests was seen, so nothing can be used up";
+            return Some(Outcome::Lacking(Lack::RequestLimit, why.to_owned()));
+        }
         let limit = key.documented.requests;
-        let documented = Wanted::of(expect, limit, limit.saturating_sub(burst.spent.0), all);
-        if documented.are(admitted, limited, other) {
-            return Outcome::Held;
+        let documented = Wanted::of(self.expect, limit, limit.saturating_sub(burst.spent.0), self.all);
+        (self.limit != limit && self.is_as(&documented)).then_some(Outcome::Held)
+    }
+
+    /// Where refusals are no answers, or come while quota is left: the check of the limit names it.
+    fn refused_in_another_way(&self) -> Option<Outcome> {
+        let Self { context, burst, key, wanted, .. } = self;
+        let is_silent = burst.ends_unanswered() && context.evidence.learned.silent_refusals;
+        if is_silent && wanted.limited != Some(0) {
+            if context.reading.learns != Some(Fact::Requests) {
+                return Some(Outcome::Lacking(Lack::RequestLimit, NO_REFUSAL.to_owned()));
+            }
+            let actual = format!("{}\n{}", self.seen(), burst.faults[0]);
+            let finding = Finding { what: NO_REFUSAL.to_owned(), expected: wanted.told(), actual };
+            return Some(Outcome::Broken(vec![context.failure_of_burst(finding, burst)]));
         }
+        is_refused_early(context, burst, key).then(|| refused_early(context, wanted, burst, self.seen()))
     }
-    let counts_events = counts_events(burst);
-    if burst.ends_unanswered() && context.evidence.learned.silent_refusals && wanted.limited != Some(0) {
-        if context.reading.learns != Some(Fact::Requests) {
-            return Outcome::Lacking(Lack::RequestLimit, NO_REFUSAL.to_owned());
+
+    fn as_wanted(&self) -> Option<Outcome> {
+        let Self { context, expect, burst, wanted, .. } = self;
+        if self.is_as(wanted) && self.other_refusal().is_none() {
+            // A burst that is none proves nothing: a reset lies inside it.
+            let is_none = burst.took() >= TOO_LONG && expect.limited.is_some();
+            return Some(if is_none { Outcome::Inconclusive(too_slow(burst.took())) } else { Outcome::Held });
         }
-        let actual = format!("{}\n{}", seen(burst, admitted, limited, other), burst.faults[0]);
-        let finding = Finding { what: NO_REFUSAL.to_owned(), expected: wanted.told(), actual };
-        return Outcome::Broken(vec![context.failure_of_burst(finding, burst)]);
+        let faltered = burst.faltered();
+        let may_be = burst.faults.is_empty()
+            && self.other == faltered
+            && wanted.may_be(self.admitted, self.limited, faltered);
+        may_be.then(|| faltering(context, wanted, burst, self.seen()))
     }
-    if is_refused_early(context, burst, key) {
-        return refused_early(context, &wanted, burst, seen(burst, admitted, limited, other));
+
+    /// Where it is about keys that share a quota, what another key had tells more than a number; and a window that never began
+    /// has none.
+    fn beside_other_keys(&self) -> Option<Outcome> {
+        let Self { context, burst, key, .. } = self;
+        if is_about_sharing(context) {
+            if burst.had_as_much_as_another(&context.play.seen) {
+                return Some(Outcome::Held);
+            }
+            let is_its_quota = |tier: &Tier| tier.limits().requests == burst.spent.0 + self.admitted;
+            let tier = Tier::ALL.into_iter().find(is_its_quota).filter(|tier| Some(*tier) != key.tier);
+            if let Some(tier) = tier.filter(|_| self.limited > 0) {
+                let why = format!("{} has the quota of another tier, {tier}", key.variable);
+                return Some(Outcome::Lacking(Lack::RequestLimit, why));
+            }
+        }
+        let met_no_window = burst.together && burst.fresh == Some(Fresh::Next) && burst.met_no_window();
+        met_no_window.then(|| {
+            let why = format!("the promise to {} was not kept, so no window began", key.variable);
+            Outcome::Lacking(Lack::Promise, why)
+        })
     }
-    if wanted.are(admitted, limited, other) && !other_words {
-        // A burst that is none proves nothing: a reset lies inside it.
-        let is_none = burst.took() >= TOO_LONG && expect.limited.is_some();
-        return if is_none { Outcome::Inconclusive(too_slow(burst.took())) } else { Outcome::Held };
+
+    fn is_endless(&self) -> bool {
+        let total = self.burst.spent.0 + self.admitted;
+        self.limited == 0 && self.admitted == self.all && total >= MOST_QUOTAS * self.limit
     }
-    if burst.faults.is_empty()
-        && other == burst.faltered()
-        && wanted.may_be(admitted, limited, burst.faltered())
-    {
-        return faltering(context, &wanted, burst, seen(burst, admitted, limited, other));
-    }
-    if is_about_sharing(context) && burst.had_as_much_as_another(&context.play.seen) {
-        return Outcome::Held;
-    }
-    let other_tier = |tier: &Tier| tier.limits().requests == burst.spent.0 + admitted;
-    if is_about_sharing(context)
-        && limited > 0
-        && let Some(tier) = Tier::ALL.into_iter().find(other_tier).filter(|tier| Some(*tier) != key.tier)
-    {
-        let why = format!("{} has the quota of another tier, {tier}", key.variable);
-        return Outcome::Lacking(Lack::RequestLimit, why);
-    }
-    if burst.together && burst.fresh == Some(Fresh::Next) && burst.met_no_window() {
-        let why = format!("the promise to {} was not kept, so no window began", key.variable);
-        return Outcome::Lacking(Lack::Promise, why);
-    }
-    let total = burst.spent.0 + admitted;
-    let endless = limited == 0 && admitted == all && total >= MOST_QUOTAS * limit;
-    let what = match refused_otherwise(burst) {
-        Some(status) if other_words => format!("over its limit a key is answered {status}, not 429"),
-        // In the same words for every tier: that nothing is limited has one cause.
-        _ if endless => "three quotas were admitted within a window, and no end was seen".to_owned(),
-        _ if context.owns_the_limit && limited > 0 && burst.fresh.is_some() && counts_events => {
+
+    /// What is wrong: in the same words for every tier where it has one cause.
+    fn told(&self) -> String {
+        let Self { context, burst, limit, all, admitted, limited, .. } = self;
+        if let Some(status) = self.other_refusal() {
+            return format!("over its limit a key is answered {status}, not 429");
+        }
+        if self.is_endless() {
+            return "three quotas were admitted within a window, and no end was seen".to_owned();
+        }
+        if !context.owns_the_limit || *limited == 0 || burst.fresh.is_none() {
+            return format!("of {all} requests {admitted} were admitted and {limited} answered 429");
+        }
+        if counts_events(burst) {
             let (least, most) = burst.told_of_events();
             let number = if least == most { least.to_string() } else { format!("{least} to {most}") };
-            format!("a key gets {number} events in a window, not {}", limits.events.unwrap_or_default())
+            let due = context.limits(self.key).events.unwrap_or_default();
+            return format!("a key gets {number} events in a window, not {due}");
         }
-        _ if context.owns_the_limit && limited > 0 && burst.fresh.is_some() => match total / limit.max(1) {
-            // In the same words for every tier, for it has one cause.
+        let total = burst.spent.0 + admitted;
+        match total / (*limit).max(1) {
             0 if total.abs_diff(limit / SECONDS) <= 1 => {
                 "a key gets a sixtieth of its quota in a window, as where the limit is one for each second"
                     .to_owned()
             }
-            times @ 2.. if total.is_multiple_of(limit) => {
+            times @ 2.. if total.is_multiple_of(*limit) => {
                 format!(
                     "a key gets {times} quotas in a window, as where {times} instances count for themselves"
                 )
             }
-            _ => format!("a key gets {total} requests in a window, not {limit}"),
-        },
-        _ => format!("of {all} requests {admitted} were admitted and {limited} answered 429"),
-    };
-    let finding = Finding { what, expected: wanted.told(), actual: seen(burst, admitted, limited, other) };
-    let mut failure = context.failure_of_burst(finding, burst);
-    if endless || wanted.admitted.is_some_and(|wanted| admitted > wanted) {
-        failure.way = Way::LetsIn;
-    }
-    let failures = vec![failure];
-    if let Some(fault) = burst.faults.first() {
-        return Outcome::Suspect(Suspicion::Noise(no_answer(fault)), failures);
-    }
-    if other_words || (endless && burst.in_flight == 1) {
-        return Outcome::Broken(failures);
-    }
-    if endless {
-        let what = "no end of the requests was seen where some were under way at once".to_owned();
-        return context.at_first(Suspicion::Unclear(what), failures);
-    }
-    if other > 0 && expect.other.is_some() {
-        // A server may answer oddly on a connection it did not read to the end; twice it has no excuse.
-        let what = format!("{other} of {all} answers were neither 2xx nor 429");
-        return context.at_first(Suspicion::Noise(what), failures);
-    }
-    match wanted.admitted {
-        Some(wanted) if admitted > wanted && wanted < all => {
-            let limit = if counts_events { u32::MAX / 2 } else { limit };
-            Outcome::Suspect(
-                Suspicion::TooMany { admitted: total, limit, span: (burst.since, burst.to) },
-                failures,
-            )
+            _ => gets(total, *limit),
         }
-        _ if burst.took() >= TOO_LONG => Outcome::Suspect(Suspicion::TooSlow(burst.took()), failures),
-        Some(wanted) if admitted < wanted => {
-            // What is missing of the documented limit is the same however many were sent.
-            let of_the_limit = context.owns_the_limit && !counts_events && limit > total;
-            let missing = if of_the_limit { limit - total } else { wanted - admitted };
-            Outcome::Suspect(too_few(context, burst, key, missing), failures)
+    }
+
+    /// What a wrong number is at first, a proof or a suspicion.
+    fn wrong(&self) -> Outcome {
+        let Self { context, burst, wanted, all, admitted, other, .. } = self;
+        let finding = Finding { what: self.told(), expected: wanted.told(), actual: self.seen() };
+        let mut failure = context.failure_of_burst(finding, burst);
+        let endless = self.is_endless();
+        failure.way = match wanted.admitted {
+            _ if endless => Way::LetsIn,
+            Some(wanted) if *admitted > wanted => Way::LetsIn,
+            Some(wanted) if *admitted < wanted && *admitted > 0 => Way::Short,
+            _ => Way::Other,
+        };
+        let failures = vec![failure];
+        if let Some(fault) = burst.faults.first() {
+            return Outcome::Suspect(Suspicion::Noise(no_answer(fault)), failures);
         }
-        _ => Outcome::Broken(failures),
+        if self.other_refusal().is_some() || (endless && burst.in_flight == 1) {
+            return Outcome::Broken(failures);
+        }
+        if endless {
+            let what = "no end of the requests was seen where some were under way at once".to_owned();
+            return context.at_first(Suspicion::Unclear(what), failures);
+        }
+        if *other > 0 && self.expect.other.is_some() {
+            // A server may answer oddly on a connection it did not read to the end; twice it has no excuse.
+            let what = format!("{other} of {all} answers were neither 2xx nor 429");
+            return context.at_first(Suspicion::Noise(what), failures);
+        }
+        let total = burst.spent.0 + admitted;
+        match wanted.admitted {
+            Some(wanted) if *admitted > wanted && wanted < *all => {
+                let limit = if counts_events(burst) { u32::MAX / 2 } else { self.limit };
+                let span = (burst.since, burst.to);
+                Outcome::Suspect(Suspicion::TooMany { admitted: total, limit, span }, failures)
+            }
+            _ if burst.took() >= TOO_LONG => Outcome::Suspect(Suspicion::TooSlow(burst.took()), failures),
+            Some(wanted) if *admitted < wanted => {
+                // What is missing of the documented limit is the same however many were sent.
+                let of_the_limit = context.owns_the_limit && !counts_events(burst) && self.limit > total;
+                let missing = if of_the_limit { self.limit - total } else { wanted - admitted };
+                Outcome::Suspect(too_few(context, burst, self.key, missing), failures)
+            }
+            _ => Outcome::Broken(failures),
+        }
     }
 }
 

@@ -12,9 +12,9 @@ use crate::scenario::model::Fact;
 /// Learns the quotas of tiers, of requests and of events, from the windows that were measured, and tells the tiers whose
 /// windows all showed the same: nobody else uses their keys.
 pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Vec<Tier> {
-    let mut windows: BTreeMap<Tier, Vec<(u32, bool, u32)>> = BTreeMap::new();
-    let mut documented = BTreeMap::new();
+    let mut windows: BTreeMap<Tier, Vec<Window>> = BTreeMap::new();
     let mut whole_together: BTreeSet<Tier> = BTreeSet::new();
+    let slides = evidence.learned.slides;
     for play in &evidence.plays {
         let experiment = suite.experiments.iter().find(|experiment| experiment.name == play.experiment);
         let case = experiment.and_then(|some| some.cases.iter().find(|case| case.row == play.row));
@@ -25,45 +25,28 @@ pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Vec<Tier> {
         if !owned {
             continue;
         }
-        let slides = evidence.learned.slides;
         whole_together.extend(play.seen.iter().filter_map(|seen| had_all_together(seen, play)));
         for burst in play.seen.iter().filter_map(measured) {
-            let Some(key) = play.keys.get(&burst.key) else { continue };
-            let Some(tier) = key.tier else { continue };
-            // It met no window of its own.
-            if burst.admitted() == 0 {
-                continue;
-            }
-            let refilled = burst.refilled(key.documented.requests, play);
-            let total = burst.spent.0 + burst.admitted() - refilled;
-            // What a promise brings back there is only what the first requests of the window before had taken.
-            if slides && !burst.is_rested() && total < key.documented.requests {
-                continue;
-            }
-            let endless = burst.limited() == 0 && total >= MOST_QUOTAS * key.documented.requests;
-            // What went wrong when some were under way at once is no quota.
-            let trusted = burst.in_flight == 1 || play.silence.is_some();
-            if burst.limited() > 0 && !endless || endless && trusted {
-                documented.insert(tier, key.documented.requests);
-                windows.entry(tier).or_default().push((total, endless, burst.spent.0));
+            let tier = play.keys.get(&burst.key).and_then(|key| key.tier);
+            if let (Some(tier), Some(window)) = (tier, window(burst, play, slides)) {
+                windows.entry(tier).or_default().push(window);
             }
         }
     }
     let mut steady = Vec::new();
     evidence.learned.requests.clear();
     for (tier, windows) in windows {
-        let documented = documented.get(&tier).copied().unwrap_or_default();
-        if windows.iter().any(|(_, endless, _)| *endless) {
+        if windows.iter().any(|window| window.endless) {
             evidence.learned.requests.insert(tier, Quota::Endless);
-        } else if let [.., (before, _, spent), (last, ..)] = windows[..]
+        } else if let [.., before, last] = &windows[..]
             // What was sent before may have been counted elsewhere.
-            && before.abs_diff(last) <= spent
+            && before.requests.abs_diff(last.requests) <= before.spent
         {
             steady.push(tier);
-            if last != documented {
-                evidence.learned.requests.insert(tier, Quota::Of(last));
+            if last.requests != last.documented {
+                evidence.learned.requests.insert(tier, Quota::Of(last.requests));
             }
-        } else if matches!(windows[..], [(number, ..)] if number == documented)
+        } else if matches!(&windows[..], [window] if window.requests == window.documented)
             && whole_together.contains(&tier)
         {
             steady.push(tier);
@@ -72,6 +55,33 @@ pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Vec<Tier> {
     learn_odd_keys(evidence);
     learn_events(evidence);
     steady
+}
+
+/// What a window held.
+struct Window {
+    requests: u32,
+    documented: u32,
+    /// Whether no end was seen.
+    endless: bool,
+    /// How many of these were sent before the burst.
+    spent: u32,
+}
+
+/// What a burst tells of the requests of a window, where it tells that.
+fn window(burst: &Burst, play: &Play, slides: bool) -> Option<Window> {
+    let documented = play.keys.get(&burst.key)?.documented.requests;
+    // Else it met no window of its own.
+    let refilled = (burst.admitted() > 0).then(|| burst.refilled(documented, play))?;
+    let requests = burst.spent.0 + burst.admitted() - refilled;
+    // What a promise brings back there is only what the first requests of the window before had taken.
+    if slides && !burst.is_rested() && requests < documented {
+        return None;
+    }
+    let endless = burst.limited() == 0 && requests >= MOST_QUOTAS * documented;
+    // What went wrong when some were under way at once is no quota.
+    let trusted = burst.in_flight == 1 || play.silence.is_some();
+    let tells = burst.limited() > 0 && !endless || endless && trusted;
+    tells.then_some(Window { requests, documented, endless, spent: burst.spent.0 })
 }
 
 /// Learns which keys have another quota than their tier: every window that was measured with such a key had the same number,
@@ -117,12 +127,13 @@ fn learn_odd_keys(evidence: &mut Evidence) {
     learned.requests_of = odd.collect();
 }
 
-/// Learns how many events a window holds, where that is not what is documented: one window has told it to the event, and the
-/// last one with batches of each size agrees. If they do not, events are not counted one by one, which is another fault.
+/// Learns how many events a window holds, where that is not what is documented: one window has told it to the event, another one
+/// agrees, and the last one with batches of each size does so but for a batch. If they do not, events are not counted one by one,
+/// which is another fault.
 fn learn_events(evidence: &mut Evidence) {
     /// Within these numbers lies what a window holds, by batches of so many events.
-    type Window = (u32, u32, u32);
-    let mut windows: BTreeMap<(Tier, u32), Vec<Window>> = BTreeMap::new();
+    type Events = (u32, u32, u32);
+    let mut windows: BTreeMap<(Tier, u32), Vec<Events>> = BTreeMap::new();
     for play in &evidence.plays {
         for burst in play.seen.iter().filter_map(measured) {
             let Some(key) = play.keys.get(&burst.key) else { continue };
@@ -141,14 +152,19 @@ fn learn_events(evidence: &mut Evidence) {
     }
     evidence.learned.events.clear();
     for ((tier, documented), windows) in windows {
-        let exact = windows.iter().rev().find(|(least, most, _)| least == most);
-        let Some((told, ..)) = exact else { continue };
-        let agrees = |window: &Window| (window.0..=window.1).contains(told);
+        let exact = windows.iter().filter(|(least, most, _)| least == most).map(|(told, ..)| *told);
+        // How many windows may have held so many.
+        let times = |number: u32| {
+            windows.iter().filter(|(least, most, _)| (*least..=*most).contains(&number)).count()
+        };
+        let Some(told) = exact.clone().max_by_key(|told| times(*told)) else { continue };
+        // Of a batch across the edge a part may count though it is refused, or all of it be accepted: another check says that.
+        let agrees = |(least, most, batch): &Events| *least < told + batch && told < most + batch;
         let is_last = |place: usize, size: u32| windows[place + 1..].iter().all(|other| other.2 != size);
         let mut last = windows.iter().enumerate().filter(|(place, window)| is_last(*place, window.2));
-        let is_seen_twice = windows.iter().filter(|window| agrees(window)).count() >= 2;
-        if *told != documented && is_seen_twice && last.all(|(_, window)| agrees(window)) {
-            evidence.learned.events.insert(tier, *told);
+        let is_as_documented = exact.clone().any(|told| told == documented);
+        if !is_as_documented && times(told) >= 2 && last.all(|(_, window)| agrees(window)) {
+            evidence.learned.events.insert(tier, told);
         }
     }
 }

@@ -4,6 +4,7 @@ mod answer;
 mod body;
 mod check;
 mod counts;
+mod each_429;
 mod events;
 mod facts;
 mod header;
@@ -22,7 +23,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub(crate) use answer::excerpt;
-pub(crate) use check::{Broken, Doubt, Judged, judge};
+pub(crate) use check::{Broken, Doubt, Judged, Measured, judge};
+pub(crate) use counts::gets;
 pub(crate) use learn::learn;
 pub(crate) use sent::compared;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::reading::{Context, FirstBodies, Lack, Outcome, owns_the_limit, read};
 use super::window;
 use crate::contract::Tier;
-use crate::report::Failure;
+use crate::report::{Failure, Way};
 use crate::run::evidence::{Evidence, Observation, Play};
 use crate::run::limiters::{self, Assessment, LONG_SILENCE, SHORT_SILENCE, Span, Suspicion};
 use crate::scenario::Suite;
@@ -39,8 +39,45 @@ pub(super) enum Settled {
         silence: Duration,
         /// Whether it is worth one more than usual, as of all that were played one alone tells anything.
         once_more: bool,
+        /// Which way it errs.
+        way: Way,
         why: String,
     },
+}
+
+impl Settled {
+    /// What one play comes to, and what has to be proven for that, where it is a suspicion.
+    fn of(outcome: Outcome) -> (Option<Suspicion>, Self) {
+        let settled = match outcome {
+            Outcome::Suspect(newest, failures) => return (Some(newest), Self::Broken(failures)),
+            Outcome::MetNoWindow(newest, lack, why) => return (Some(newest), Self::Lacking(lack, why)),
+            Outcome::Held | Outcome::HeldWith(_) => Self::Held,
+            Outcome::Broken(failures) => Self::Broken(failures),
+            Outcome::Lacking(lack, why) => Self::Lacking(lack, why),
+            Outcome::Blocked(why) => Self::Blocked(why),
+            Outcome::Skipped(why) => Self::Skipped(why),
+            Outcome::Inconclusive(why) => Self::Inconclusive(why),
+            Outcome::Stale => Self::Doubtful {
+                silence: SHORT_SILENCE,
+                once_more: false,
+                way: Way::Other,
+                why: "it was measured out by the documented limits, which are not those of this deployment"
+                    .to_owned(),
+            },
+        };
+        (None, settled)
+    }
+
+    /// Of plays that show the same, the first one was measured out by the documented limits.
+    fn in_the_first_words(self, first: Option<Vec<Failure>>, plays: usize) -> Self {
+        match self {
+            Self::Broken(failures) => {
+                let first = first.filter(|first| say_the_same(first, &failures));
+                Self::Broken(with_plays(first.unwrap_or(failures), plays))
+            }
+            other => other,
+        }
+    }
 }
 
 /// What a reading of several plays comes to, with what it stands on.
@@ -49,6 +86,8 @@ pub(super) struct Readings {
     pub(super) facts: Vec<String>,
     pub(super) suspicions: Vec<Suspicion>,
     pub(super) stale: bool,
+    /// How many of the plays were measured out by the limits of this deployment.
+    pub(super) telling: usize,
     owns_the_limit: bool,
 }
 
@@ -68,6 +107,7 @@ impl Readings {
         let mut last = (Outcome::Held, Vec::new());
         let mut first: Option<Vec<Failure>> = None;
         let mut broken: Option<Vec<Failure>> = None;
+        let mut telling = 0;
         for (number, play) in plays.iter().enumerate() {
             let mut context = Context {
                 suite,
@@ -82,6 +122,7 @@ impl Readings {
             };
             last = read(&mut context, bodies);
             beside.extend(suspicions_beside(&context, reading));
+            telling += usize::from(last.0 != Outcome::Stale);
             match &last.0 {
                 Outcome::Broken(failures) => broken = broken.or_else(|| Some(failures.clone())),
                 Outcome::Suspect(suspicion, failures) => {
@@ -94,35 +135,20 @@ impl Readings {
         }
         let (outcome, mut facts) = last;
         let stale = outcome == Outcome::Stale;
-        let mut settled = match (broken, outcome) {
-            (Some(failures), _) | (None, Outcome::Broken(failures)) => Settled::Broken(failures),
-            (None, Outcome::Held | Outcome::HeldWith(_)) => Settled::Held,
-            (None, Outcome::Blocked(why)) => Settled::Blocked(why),
-            (None, Outcome::Lacking(lack, why)) => Settled::Lacking(lack, why),
-            (None, Outcome::Skipped(why)) => Settled::Skipped(why),
-            (None, Outcome::Inconclusive(why)) => Settled::Inconclusive(why),
-            (None, Outcome::Stale) => Settled::Doubtful {
-                silence: SHORT_SILENCE,
-                once_more: false,
-                why: "it was measured out by the documented limits, which are not those of this deployment"
-                    .to_owned(),
-            },
-            (None, Outcome::Suspect(newest, failures)) => {
-                weighed(&newest, &suspicions, &beside, evidence, &mut facts, || {
-                    // Of plays that show the same, the first one was measured out by the documented limits.
-                    let first = first.filter(|first| say_the_same(first, &failures));
-                    Settled::Broken(with_plays(first.unwrap_or(failures), plays.len()))
-                })
-            }
-            (None, Outcome::MetNoWindow(newest, lack, why)) => {
-                weighed(&newest, &suspicions, &beside, evidence, &mut facts, || Settled::Lacking(lack, why))
+        let (suspicion, settled) =
+            broken.map_or_else(|| Settled::of(outcome), |failures| (None, Settled::Broken(failures)));
+        let mut settled = match (suspicion, settled) {
+            (None, settled) => settled,
+            (Some(newest), settled) => {
+                let proven = settled.in_the_first_words(first, plays.len());
+                weighed(&newest, &suspicions, &beside, evidence, &mut facts, proven)
             }
         };
         let not_again = plays.first().and_then(|play| evidence.not_played_of(&play.experiment, &play.row));
         if let (Settled::Doubtful { why, .. }, Some(gap)) = (&mut settled, not_again) {
             *why = format!("{why}; {}", gap.why());
         }
-        Self { settled, facts, suspicions, stale, owns_the_limit }
+        Self { settled, facts, suspicions, stale, telling, owns_the_limit }
     }
 
     /// Whether a quota that comes back bit by bit explains all that was admitted beyond it. What a limit is, is told
@@ -183,7 +209,7 @@ fn weighed(
     beside: &[Suspicion],
     evidence: &Evidence,
     facts: &mut Vec<String>,
-    proven: impl FnOnce() -> Settled,
+    proven: Settled,
 ) -> Settled {
     let others: Vec<Suspicion> = suspicions[..suspicions.len() - 1].iter().chain(beside).cloned().collect();
     let assessment = match newest {
@@ -197,7 +223,7 @@ fn weighed(
         newest => limiters::weigh(newest, &others),
     };
     match assessment {
-        Assessment::Proof => proven(),
+        Assessment::Proof => proven,
         Assessment::Explained(fact) => {
             facts.push(fact);
             Settled::Held
@@ -205,7 +231,11 @@ fn weighed(
         Assessment::Doubt => {
             let silence = silence_for(newest, evidence.learned.slides);
             let once_more = matches!(newest, Suspicion::CameBack { rested: true, .. });
-            Settled::Doubtful { silence, once_more, why: limiters::explain(newest) }
+            let way = match &proven {
+                Settled::Broken(failures) => failures.first().map_or(Way::Other, |failure| failure.way),
+                _ => Way::Other,
+            };
+            Settled::Doubtful { silence, once_more, way, why: limiters::explain(newest) }
         }
     }
 }

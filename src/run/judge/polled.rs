@@ -81,3 +81,10 @@ pub(super) fn polled(
         again.1
     )))
 }
+
+/// The last refusal before the key was let in, as it is reported. `None` where there was none.
+pub(super) fn observed(text: &str, found: &Polled) -> Option<String> {
+    let (status, before) = found.last?;
+    let seconds = format!("{:.1}", before.as_secs_f64());
+    Some(text.replace("<status>", &status.to_string()).replace("<seconds>", &seconds))
+}

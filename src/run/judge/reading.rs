@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::answer::{Rules, judge_answer};
+use super::answer::Rules;
+use super::each_429::each_429;
 use super::events::{measured_events, out_of_requests};
 use super::facts::{numbers, observed};
 use super::sent::{no_promise, sent_once};
@@ -12,10 +13,9 @@ use super::whole_run::whole_run;
 use super::{Finding, counts, paced, polled, window};
 use crate::contract::{Limits, Tier};
 use crate::report::{Failure, Way};
-use crate::run::evidence::{Answer, Burst, Evidence, Gap, KeyInfo, Look, Observation, Play};
+use crate::run::evidence::{Answer, Burst, Evidence, Gap, KeyInfo, Look, Observation, Play, Polled};
 use crate::run::job;
 use crate::run::limiters::{Suspicion, no_answer};
-use crate::run::render;
 use crate::scenario::Suite;
 use crate::scenario::model::{Action, Case, Expect, Fact, Item, Reading, Step, told_row};
 
@@ -221,7 +221,11 @@ pub(super) fn read(context: &mut Context<'_>, bodies: &mut FirstBodies) -> (Outc
         (!requests || key.limits.requests == learned.requests)
             && (!events || key.limits.events == learned.events)
     };
-    let doubtful = matches!(outcome, Outcome::Broken(_) | Outcome::Suspect(..) | Outcome::MetNoWindow(..));
+    let doubtful = match &outcome {
+        // What an answer says does not hang on numbers.
+        Outcome::Broken(failures) => failures.iter().any(|failure| failure.way != Way::Says),
+        outcome => matches!(outcome, Outcome::Suspect(..) | Outcome::MetNoWindow(..)),
+    };
     let is_measured = |name: &str| job::counts_a_quota(context.case) && job::is_measured(context.case, name);
     let mut measured = context.play.keys.iter().filter(|(name, _)| is_measured(name));
     if doubtful && !context.owns_the_limit && !measured.all(|(_, key)| measured_out(key)) {
@@ -265,19 +269,9 @@ fn read_step<'a>(
     bodies: &mut FirstBodies,
     facts: &mut Vec<String>,
 ) -> Outcome {
-    let earlier = context.play.seen.iter().take(place);
-    for seen in earlier {
-        if let Observation::Burst(burst) = seen
-            && let Some(key) = context.key(&burst.key)
-        {
-            let window = window::window(context, burst, key, false);
-            let window = window
-                .and_then(|| out_of_requests(context, burst, key))
-                .and_then(|| counts::no_early_refusal(context, burst, key));
-            if window != Outcome::Held {
-                return window;
-            }
-        }
+    let windows = windows_before(context, place);
+    if windows != Outcome::Held {
+        return windows;
     }
     let Some(seen) = context.play.seen.get(place) else {
         return match context.evidence.learned.sharing {
@@ -291,24 +285,19 @@ fn read_step<'a>(
         (Observation::Answer(sent), expect) => {
             facts.extend(item.observe.as_ref().and_then(|text| observed(context, text, sent)));
             let outcome = sent_once(context, item.given.as_ref(), expect, sent, place, bodies);
-            match lost_before(context, place) {
-                // What got no answer may not have been counted, and left room.
-                Some(why)
-                    if matches!(outcome, Outcome::Broken(_) | Outcome::Suspect(..))
-                        && wants_a_429(expect)
-                        && sent.outcome.as_ref().is_ok_and(Answer::admitted) =>
-                {
-                    Outcome::Inconclusive(why)
-                }
-                _ => outcome,
-            }
+            let is_let_in = matches!(outcome, Outcome::Broken(_) | Outcome::Suspect(..))
+                && wants_a_429(expect)
+                && sent.outcome.as_ref().is_ok_and(Answer::admitted);
+            // What got no answer may not have been counted, and left room.
+            let lost = lost_before(context, place).filter(|_| is_let_in);
+            lost.map_or(outcome, Outcome::Inconclusive)
         }
         (Observation::Burst(burst), expect) => {
             facts.extend(burst.notes.iter().cloned());
             let Some(key) = context.key(&burst.key) else { return Outcome::Held };
-            if let Some(text) = &item.observe {
-                facts.push(numbers(context, text, burst.admitted(), burst.limited(), burst.all(), key));
-            }
+            let numbers =
+                |text: &String| numbers(context, text, burst.admitted(), burst.limited(), burst.all(), key);
+            facts.extend(item.observe.as_ref().map(numbers));
             let Some(expect) = expect else { return Outcome::Held };
             let answers: Vec<Answer> = burst.answers.iter().map(|(_, answer)| *answer).collect();
             counts::burst(context, expect, burst, key).and_then(|| each_429(context, expect, &answers))
@@ -317,22 +306,7 @@ fn read_step<'a>(
             let (Some(key), Some(expect)) = (context.key(&paced.key), expect) else { return Outcome::Held };
             paced::paced(context, expect, paced, key).and_then(|| each_429(context, expect, &paced.answers))
         }
-        (Observation::Polled(polled), expect) => {
-            if !was_used_up(context, place) {
-                let why = "the key could not be used up: a check of its limit names the cause";
-                return Outcome::Lacking(Lack::RequestLimit, why.to_owned());
-            }
-            match (&item.observe, polled.last) {
-                (Some(text), Some((status, before))) => {
-                    let seconds = format!("{:.1}", before.as_secs_f64());
-                    facts.push(text.replace("<status>", &status.to_string()).replace("<seconds>", &seconds));
-                }
-                (Some(_), None) => return no_promise(context, place),
-                (None, _) => {}
-            }
-            let (Some(key), Some(expect)) = (context.key(&polled.key), expect) else { return Outcome::Held };
-            polled::polled(context, expect, polled, key, place)
-        }
+        (Observation::Polled(polled), expect) => read_poll(context, item, expect, (polled, place), facts),
         (Observation::UsedUp(limited), expect) => {
             expect.map_or(Outcome::Held, |expect| each_429(context, expect, limited))
         }
@@ -342,6 +316,43 @@ fn read_step<'a>(
             Outcome::Held
         }
     }
+}
+
+fn read_poll(
+    context: &Context<'_>,
+    item: &Item,
+    expect: Option<&Expect>,
+    (polled, place): (&Polled, usize),
+    facts: &mut Vec<String>,
+) -> Outcome {
+    if !was_used_up(context, place) {
+        let why = "the key could not be used up: a check of its limit names the cause";
+        return Outcome::Lacking(Lack::RequestLimit, why.to_owned());
+    }
+    match item.observe.as_ref().map(|text| polled::observed(text, polled)) {
+        Some(Some(fact)) => facts.push(fact),
+        Some(None) => return no_promise(context, place),
+        None => {}
+    }
+    let (Some(key), Some(expect)) = (context.key(&polled.key), expect) else { return Outcome::Held };
+    polled::polled(context, expect, polled, key, place)
+}
+
+/// What windows before this step come to: what follows on an odd one says nothing.
+fn windows_before(context: &Context<'_>, place: usize) -> Outcome {
+    for seen in context.play.seen.iter().take(place) {
+        if let Observation::Burst(burst) = seen
+            && let Some(key) = context.key(&burst.key)
+        {
+            let window = window::window(context, burst, key, false)
+                .and_then(|| out_of_requests(context, burst, key))
+                .and_then(|| counts::no_early_refusal(context, burst, key));
+            if window != Outcome::Held {
+                return window;
+            }
+        }
+    }
+    Outcome::Held
 }
 
 pub(super) fn wants_a_429(expect: Option<&Expect>) -> bool {
@@ -379,43 +390,6 @@ fn listed(context: &Context<'_>, step: &Step, session: &str, found: bool) -> Out
         expected: format!("no session {session}"),
         actual: format!("session {session} is listed"),
     })])
-}
-
-/// Judges every 429 among the answers.
-pub(super) fn each_429(context: &Context<'_>, expect: &Expect, answers: &[Answer]) -> Outcome {
-    let Some(each) = &expect.each_429 else { return Outcome::Held };
-    let limited: Vec<&Answer> = answers.iter().filter(|answer| answer.status == 429).collect();
-    if limited.is_empty() {
-        return Outcome::Lacking(Lack::RequestLimit, "there was no 429 to look at".to_owned());
-    }
-    let mut by_look = BTreeMap::new();
-    for answer in &limited {
-        by_look
-            .entry(answer.look)
-            .or_insert_with(|| judge_answer(each, context.look(answer.look), context.rules(false, false)));
-    }
-    let broken = limited.iter().filter(|answer| !by_look[&answer.look].findings.is_empty());
-    if let Some(first) = broken.clone().next() {
-        let fact = format!("so it is with {} of {} answers of 429", broken.count(), limited.len());
-        let request = crate::run::evidence::Request {
-            method: String::new(),
-            url: "(one of many)".to_owned(),
-            headers: Vec::new(),
-            curl: String::new(),
-        };
-        let failure = |finding: &Finding| {
-            let mut failure = context.failure(finding.clone());
-            failure.facts.push(fact.clone());
-            failure.exchange = Some(render::exchange(&request, first, context.look(first.look)));
-            failure
-        };
-        return Outcome::Broken(by_look[&first.look].findings.iter().map(failure).collect());
-    }
-    let unjudged = by_look.values().filter_map(|judgement| judgement.nothing_to_judge.clone());
-    match unjudged.clone().next() {
-        Some(why) if unjudged.count() == by_look.len() => Outcome::Blocked(why),
-        _ => Outcome::Held,
-    }
 }
 
 /// Whether a reading names the limit of its tier.

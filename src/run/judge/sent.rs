@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::answer::{describe, excerpt, judge_answer};
 use super::reading::{Context, FirstBodies, Lack, Outcome};
 use super::{Finding, pretty};
+use crate::contract::Scope;
 use crate::report::{Failure, Way};
 use crate::run::evidence::{Answer, Look, Observation, Sent};
 use crate::run::job::is_about_being_let_in;
@@ -30,29 +31,12 @@ pub(super) fn sent_once(
         }
         Err(why) => return no_answer(context, sent, why),
     };
-    let wanted = expect.and_then(|expect| expect.status.as_ref()).or(given);
-    if wanted.is_some_and(|wanted| !wanted.contains(answer.status))
-        && let Some(why) = is_never_let_in(context, sent, answer)
-    {
-        return Outcome::Lacking(Lack::Admission, why);
-    }
-    if answer.faltered() && sent.on_promise {
-        // It was sent again already.
-        let why = format!("some requests are answered {}", answer.status);
-        return Outcome::Lacking(Lack::RequestLimit, why);
-    }
-    if let Some(given) = given.filter(|given| !given.contains(answer.status)) {
-        return Outcome::Skipped(format!(
-            "it takes for granted that a request is answered {}, and it was answered {}",
-            describe(given),
-            answer.status
-        ));
+    let wanted = expect.and_then(|expect| expect.status.as_ref());
+    if let Some(outcome) = says_nothing(context, (given, wanted), sent, answer) {
+        return outcome;
     }
     let Some(expect) = expect else { return Outcome::Held };
-    let waited = place.checked_sub(1).and_then(|before| context.case.steps.get(before));
-    let for_a_promise = waited
-        .is_some_and(|step| matches!(step.action, Action::Wait(WaitFor::Promise | WaitFor::FirstPromise)));
-    if for_a_promise && !sent.on_promise {
+    if waited_for_a_promise(context, place) && !sent.on_promise {
         return no_promise(context, place);
     }
     let look = context.look(answer.look);
@@ -73,19 +57,15 @@ pub(super) fn sent_once(
             sent.name, answer.status
         ));
     }
-    let way = expect.status.as_ref().map_or(Way::Other, |wanted| way(wanted, answer.status));
-    let failures: Vec<Failure> = judgement
-        .findings
-        .into_iter()
-        .map(|finding| {
-            let mut failure = context.failure(finding);
-            failure.facts = timing(sent, answer);
-            failure.way = way;
-            failure.exchange = Some(render::exchange(&sent.request, answer, look));
-            failure.curl = Some(sent.request.curl.clone()).filter(|curl| !curl.is_empty());
-            failure
-        })
-        .collect();
+    let way = expect.status.as_ref().map_or(Way::Says, |wanted| way(wanted, look));
+    let failure = |finding: Finding| Failure {
+        facts: timing(sent, answer),
+        way,
+        exchange: Some(render::exchange(&sent.request, answer, look)),
+        curl: Some(sent.request.curl.clone()).filter(|curl| !curl.is_empty()),
+        ..context.failure(finding)
+    };
+    let failures: Vec<Failure> = judgement.findings.into_iter().map(failure).collect();
     if !uses_up(context, place) {
         return match sent.counted && answer.limited && !sent.on_promise {
             true => Outcome::Suspect(Suspicion::Limited(sent.silence), failures),
@@ -95,12 +75,46 @@ pub(super) fn sent_once(
     suspected(context, expect, sent, answer, failures)
 }
 
+fn waited_for_a_promise(context: &Context<'_>, place: usize) -> bool {
+    let waited = place.checked_sub(1).and_then(|before| context.case.steps.get(before));
+    waited.is_some_and(|step| matches!(step.action, Action::Wait(WaitFor::Promise | WaitFor::FirstPromise)))
+}
+
+/// What it comes to where the answer says nothing of what is asked. Statuses are `given` where a check takes them for granted.
+fn says_nothing(
+    context: &Context<'_>,
+    (given, wanted): (Option<&StatusSet>, Option<&StatusSet>),
+    sent: &Sent,
+    answer: &Answer,
+) -> Option<Outcome> {
+    if wanted.or(given).is_some_and(|wanted| !wanted.contains(answer.status))
+        && let Some(why) = is_never_let_in(context, sent, answer)
+    {
+        return Some(Outcome::Lacking(Lack::Admission, why));
+    }
+    if answer.faltered() && sent.on_promise {
+        // It was sent again already.
+        let why = format!("some requests are answered {}", answer.status);
+        return Some(Outcome::Lacking(Lack::RequestLimit, why));
+    }
+    let given = given.filter(|given| !given.contains(answer.status))?;
+    Some(Outcome::Skipped(format!(
+        "it takes for granted that a request is answered {}, and it was answered {}",
+        describe(given),
+        answer.status
+    )))
+}
+
 /// Which way an answer errs.
-fn way(wanted: &StatusSet, status: u16) -> Way {
-    let refusal = [StatusPattern::Exact(401), StatusPattern::Exact(403)];
-    match status {
-        _ if wanted.contains(status) => Way::Other,
-        200..=299 if wanted.0.first().is_some_and(|first| refusal.contains(first)) => Way::Opens,
+fn way(wanted: &StatusSet, look: &Look) -> Way {
+    let wants = |status: u16| wanted.0.first() == Some(&StatusPattern::Exact(status));
+    let names_a_scope =
+        || [Scope::ReadAnalytics, Scope::WriteEvents].iter().any(|scope| look.body.contains(scope.as_str()));
+    match look.status {
+        status if wanted.contains(status) => Way::Says,
+        200..=299 if wants(401) || wants(403) => Way::Opens,
+        // Whoever is told of a scope that its key lacks was known by that key.
+        403 if wants(401) && names_a_scope() => Way::Opens,
         200..=299 => Way::LetsIn,
         400.. if wanted.contains(200) => Way::Refuses,
         _ => Way::Other,

@@ -1,7 +1,8 @@
 //! What holds of all answers of a run.
 
 use super::Finding;
-use super::reading::{Context, Outcome, each_429};
+use super::each_429::each_429;
+use super::reading::{Context, Outcome};
 use crate::contract::Limits;
 use crate::scenario::model::{Expect, Rule};
 

@@ -15,9 +15,11 @@ pub(super) fn nothing_else_refuses(context: &Context<'_>, burst: &Burst, key: &K
     };
     let of_tier =
         |play: &Play, burst: &Burst| play.keys.get(&burst.key).is_some_and(|other| other.tier == key.tier);
+    // A promise that is not kept says nothing of a window that is known by silence.
+    let is_alike = |other: &Burst| burst.was_promised() || !other.was_promised();
     let met_none = |play: &Play| {
         play.seen.iter().any(|seen| match seen {
-            Observation::Burst(burst) => of_tier(play, burst) && burst.met_no_window(),
+            Observation::Burst(other) => of_tier(play, other) && is_alike(other) && other.met_no_window(),
             _ => false,
         })
     };

@@ -6,10 +6,11 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use super::{Names, Step};
-use crate::client::Connections;
+use crate::client::{Connections, Outgoing};
 use crate::run::estimate::{ALONE, Walk};
-use crate::run::evidence::{Gap, Observation};
+use crate::run::evidence::{Answer, Gap, Observation};
 use crate::run::job::Use;
+use crate::run::keys::KeyState;
 use crate::run::request::Recipe;
 use crate::run::runner::{Runner, Session};
 use crate::run::survey;
@@ -115,10 +116,12 @@ impl Runner<'_> {
             let mut recipe = Recipe::plain(def, &key.key, &self.session, self.run.envelope());
             recipe.query = &query;
             let outgoing = self.make(&recipe)?;
-            let answer = self
-                .exchange(&outgoing, Some(&key), Connections::Fresh)
-                .await
-                .map_err(|fault| Gap::Inconclusive(format!("the session list cannot be read: {fault}")))?;
+            let mut answer = self.page(&outgoing, &key).await?;
+            if answer.limited {
+                // Where a key that is out of events cannot read either, it can when they come back.
+                self.make_room(&key, 1).await?;
+                answer = self.page(&outgoing, &key).await?;
+            }
             if !answer.admitted() {
                 return Err(Gap::Inconclusive(format!("the session list is answered {}", answer.status)));
             }
@@ -134,5 +137,11 @@ impl Runner<'_> {
             }
         }
         Ok(false)
+    }
+
+    /// The answer to a request for one page.
+    async fn page(&self, outgoing: &Outgoing, key: &KeyState) -> Result<Answer, Gap> {
+        let answered = self.exchange(outgoing, Some(key), Connections::Fresh).await;
+        answered.map_err(|fault| Gap::Inconclusive(format!("the session list cannot be read: {fault}")))
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Names, Step};
 use crate::client::{Connections, Content, Fault, Outgoing};
 use crate::payload::random_session;
+use crate::run::clock::Instant;
 use crate::run::credentials::counts_against_key;
 use crate::run::estimate::{ALONE, Walk};
 use crate::run::evidence::{Answer, Gap, Sent};
@@ -115,7 +116,6 @@ impl Runner<'_> {
             self.is_answered(name)?;
         }
         let outcome = match self.tried(&outgoing, counted_for, connections, is_silent).await {
-            Ok(answer) => Ok(answer),
             Err(fault @ Fault::TimedOut { .. }) if is_silent => {
                 if !counted {
                     self.run.note_hang(name);
@@ -123,15 +123,8 @@ impl Runner<'_> {
                 }
                 Err(fault.to_string())
             }
-            Err(fault @ Fault::Unsendable(_)) => return Err(Gap::Skipped(fault.to_string())),
-            Err(fault) => {
-                self.is_there(&key).await?;
-                if self.run.is_crowded() && self.environment.clock.now() - asked > PROMPT {
-                    let what = format!("the target is crowded, and a request got no answer: {fault}");
-                    return Err(Gap::Inconclusive(what));
-                }
-                Err(fault.to_string())
-            }
+            Err(fault) => Err(self.without_an_answer(fault, &key, asked).await?),
+            Ok(answer) => Ok(answer),
         };
         if let (false, Ok(answer)) = (counted, &outcome)
             && answer.admitted()
@@ -176,6 +169,19 @@ impl Runner<'_> {
             answered = self.exchange(outgoing, counted_for, connections).await.or(answered);
         }
         answered
+    }
+
+    /// Why a request that was `asked` then has no answer, where that says anything of what was asked.
+    async fn without_an_answer(&self, fault: Fault, key: &KeyState, asked: Instant) -> Result<String, Gap> {
+        if let Fault::Unsendable(_) = fault {
+            return Err(Gap::Skipped(fault.to_string()));
+        }
+        self.is_there(key).await?;
+        if self.run.is_crowded() && self.environment.clock.now() - asked > PROMPT {
+            let what = format!("the target is crowded, and a request got no answer: {fault}");
+            return Err(Gap::Inconclusive(what));
+        }
+        Ok(fault.to_string())
     }
 
     /// The session that a step names, or else the one of all batches.
