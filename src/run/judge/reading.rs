@@ -335,7 +335,19 @@ fn read_poll(
         None => {}
     }
     let (Some(key), Some(expect)) = (context.key(&polled.key), expect) else { return Outcome::Held };
-    polled::polled(context, expect, polled, key, place)
+    let outcome = polled::polled(context, expect, polled, key, place);
+    match last_burst(context, place) {
+        // What requests that came together did not get was left to those that came alone.
+        Some(burst)
+            if outcome != Outcome::Held
+                && burst.in_flight > 1
+                && burst.spent.0 + burst.admitted() < context.limits(key).requests =>
+        {
+            let why = "some of the quota was left when requests came together";
+            Outcome::Lacking(Lack::RequestLimit, why.to_owned())
+        }
+        _ => outcome,
+    }
 }
 
 /// What windows before this step come to: what follows on an odd one says nothing.
@@ -361,11 +373,15 @@ pub(super) fn wants_a_429(expect: Option<&Expect>) -> bool {
 
 /// Why it is not known what was used of a quota before this step, where requests of the last burst got no answer.
 fn lost_before(context: &Context<'_>, place: usize) -> Option<String> {
-    let last = context.play.seen.iter().take(place).rev().find_map(|seen| match seen {
-        Observation::Burst(burst) if burst.counted => Some(burst),
+    last_burst(context, place).and_then(|burst| burst.faults.first()).map(no_answer)
+}
+
+/// The last burst before this step that used a window's quota.
+fn last_burst<'a>(context: &Context<'a>, place: usize) -> Option<&'a Burst> {
+    context.play.seen.iter().take(place).rev().find_map(|seen| match seen {
+        Observation::Burst(burst) if burst.counted => Some(&**burst),
         _ => None,
-    });
-    last.and_then(|burst| burst.faults.first()).map(no_answer)
+    })
 }
 
 /// Whether the last burst before this step that used a window's quota met its end.
