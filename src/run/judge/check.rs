@@ -704,6 +704,13 @@ mod tests {
             None,
             "that is more than a batch"
         );
+        let mut small = burst_of(99, 2, (0, 0));
+        small.batches = [&[500; 100][..], &[1]].concat();
+        assert_eq!(
+            learned(&[window(0, 50), window(0, 50), small]),
+            Some(50_000),
+            "smaller ones fill it more"
+        );
         assert_eq!(learned(&[window(0, 100), window(1, 99), window(1, 99)]), None, "one is as documented");
     }
 

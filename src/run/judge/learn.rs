@@ -159,7 +159,8 @@ fn learn_events(evidence: &mut Evidence) {
         };
         let Some(told) = exact.clone().max_by_key(|told| times(*told)) else { continue };
         // Of a batch across the edge a part may count though it is refused, or all of it be accepted: another check says that.
-        let agrees = |(least, most, batch): &Events| *least < told + batch && told < most + batch;
+        let largest = windows.iter().map(|(.., batch)| *batch).max().unwrap_or_default();
+        let agrees = |(least, most, _): &Events| *least < told + largest && told < most + largest;
         let is_last = |place: usize, size: u32| windows[place + 1..].iter().all(|other| other.2 != size);
         let mut last = windows.iter().enumerate().filter(|(place, window)| is_last(*place, window.2));
         let is_as_documented = exact.clone().any(|told| told == documented);

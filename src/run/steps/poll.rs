@@ -91,7 +91,9 @@ impl Runner<'_> {
                 (Some(batch), Some(events)) => (events, spent.events, filling(events, batch)),
                 _ => (limits.requests, spent.requests, vec![0; limits.requests as usize]),
             };
-            let whole = self.use_up_again(watch.key, watch.def, &batches).await? + 1;
+            // What was let in beyond a quota before that came back, too.
+            let before = spent.saturating_sub(limit);
+            let whole = self.use_up_again(watch.key, watch.def, &batches).await? + 1 + before;
             if whole >= limit {
                 // From here on it is another window.
                 found.refusals.clear();
