@@ -351,6 +351,9 @@ pub struct Cause {
     pub failure: Failure,
 }
 
+/// Stands in the place of a request where many were answered alike, so that none has to be named.
+pub(crate) const ONE_OF_MANY: &str = "(one of many)";
+
 /// A request and its answer, with secrets masked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Exchange {

@@ -20,7 +20,7 @@ mod terminal;
 pub(crate) mod timeline;
 
 pub use event::{Cause, CheckResult, Event, Exchange, Failure, KnownDeviation, RunInfo, RunSummary, Verdict};
-pub(crate) use event::{Way, millis, plays_again};
+pub(crate) use event::{ONE_OF_MANY, Way, millis, plays_again};
 pub use exit::ExitCode;
 pub use github::Github;
 pub use gitlab::CodeQuality;

@@ -2,7 +2,7 @@
 
 use similar::{ChangeTag, TextDiff};
 
-use super::super::event::{Cause, CheckResult, Exchange, Failure, Verdict};
+use super::super::event::{Cause, CheckResult, Exchange, Failure, ONE_OF_MANY, Verdict};
 use super::super::page::level_word;
 use super::super::page::{COLUMNS, Page, Tone};
 use super::super::results::some;
@@ -172,8 +172,7 @@ impl Compared {
 
 /// The request, the status, and those fields and that part of the body that say something about it.
 fn exchange(page: &mut Page, indent: usize, exchange: &Exchange, cause: &Cause) {
-    // Of many that were answered alike, none has to be named.
-    if !exchange.request.starts_with('(') {
+    if exchange.request != ONE_OF_MANY {
         page.wrapped(indent, 1, &[(Tone::Plain, &format!("> {}", exchange.request))]);
     }
     let credential = |name: &str| CREDENTIALS.iter().any(|field| name.eq_ignore_ascii_case(field));

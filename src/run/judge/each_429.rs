@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Finding;
 use super::answer::judge_answer;
 use super::reading::{Context, Lack, Outcome};
-use crate::report::Way;
+use crate::report::{ONE_OF_MANY, Way};
 use crate::run::evidence::{Answer, Request};
 use crate::run::render;
 use crate::scenario::model::Expect;
@@ -28,7 +28,7 @@ pub(super) fn each_429(context: &Context<'_>, expect: &Expect, answers: &[Answer
         let fact = format!("so it is with {} of {} answers of 429", broken.count(), limited.len());
         let request = Request {
             method: String::new(),
-            url: "(one of many)".to_owned(),
+            url: ONE_OF_MANY.to_owned(),
             headers: Vec::new(),
             curl: String::new(),
         };
