@@ -5,10 +5,10 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 pub use config::MockFile;
+use parking_lot::Mutex;
 use serde::Serialize;
 
 use config::{MadeKey, Watched};
@@ -228,7 +228,7 @@ fn recorder(path: &Path) -> Result<Log, String> {
     let cannot = |error: io::Error| format!("cannot write {}: {error}", path.display());
     let (file, name) = (Mutex::new(File::create(path).map_err(cannot)?), path.display().to_string());
     Ok(Log::new(move |line| {
-        let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = file.lock();
         if let Err(error) = file.write_all(format!("{line}\n").as_bytes()) {
             complain(&format!("cannot write {name}: {error}"));
         }

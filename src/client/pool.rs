@@ -8,7 +8,6 @@
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -19,6 +18,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -124,14 +124,14 @@ impl Pool {
                 _ => all.extend_from_slice(&chunk),
             }
         }
-        self.free().push_back((Instant::now(), connection));
+        self.free.lock().push_back((Instant::now(), connection));
         let body = if all.is_empty() { first } else { all.freeze() };
         Ok(Answer::new(head.status.as_u16(), head.headers, body, (sent, answered, clock.now())))
     }
 
     /// The free connection that was used last. Those that have been idle for long are closed.
     fn take(&self) -> Option<Connection> {
-        let mut free = self.free();
+        let mut free = self.free.lock();
         while free.front().is_some_and(|(since, _)| since.elapsed() >= KEPT_IDLE) {
             free.pop_front();
         }
@@ -148,11 +148,6 @@ impl Pool {
         // Ends with the connection, however that ends; whoever uses it is told.
         tokio::spawn(driver);
         Ok(connection)
-    }
-
-    fn free(&self) -> MutexGuard<'_, VecDeque<(Instant, Connection)>> {
-        // A panic elsewhere leaves nothing half-written here.
-        self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -315,7 +310,7 @@ mod tests {
             while connection.ready().await.is_ok() {
                 tokio::task::yield_now().await;
             }
-            pool.free().push_back((Instant::now(), connection));
+            pool.free.lock().push_back((Instant::now(), connection));
         }
         assert_eq!(connections.load(Ordering::Relaxed), 20);
     }

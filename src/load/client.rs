@@ -1,13 +1,14 @@
 //! The client of a lane: its requests, made beforehand as far as they can be, and the reading of what comes back.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use chrono::{TimeDelta, Utc};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use http_body_util::Full;
+use parking_lot::Mutex;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -196,20 +197,16 @@ impl BodyMaker {
     }
 
     fn prepare(&self) {
-        let missing = READY.saturating_sub(self.shelf().len());
+        let missing = READY.saturating_sub(self.ready.lock().len());
         for _ in 0..missing {
             let body = self.make();
-            self.shelf().push_back(body);
+            self.ready.lock().push_back(body);
         }
     }
 
     fn take(&self) -> Bytes {
-        let ready = self.shelf().pop_front();
+        let ready = self.ready.lock().pop_front();
         ready.unwrap_or_else(|| self.make())
-    }
-
-    fn shelf(&self) -> std::sync::MutexGuard<'_, VecDeque<Bytes>> {
-        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -9,16 +9,16 @@
 
 use std::collections::BTreeMap;
 use std::mem::take;
-use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::thread;
 use std::time::Duration;
 
 use chrono::DateTime;
+use parking_lot::Mutex;
 
 use super::findings::findings;
 use super::live::Live;
-use super::metrics::{Meters, lock};
+use super::metrics::Meters;
 use super::plan::LanePlan;
 use super::profile::Profile;
 use super::record::{LaneRecord, Outcome, RunRecord, WindowCounts, WindowTimes};
@@ -249,7 +249,7 @@ pub(crate) fn keep(
                     last = last.max(sample.due + sent.lag + sent.held + sent.service);
                 }
                 if let Some(meters) = meters {
-                    lock(meters).take(lane, &sample);
+                    meters.lock().take(lane, &sample);
                 }
                 if let Some(timeline) = of_lane.get(lane).and_then(|place| timelines.get_mut(*place)) {
                     timeline.take(&sample);
@@ -262,7 +262,7 @@ pub(crate) fn keep(
                 if let Some(start) = state.start() {
                     live.show(&ledgers, start.elapsed());
                     if let Some(meters) = meters {
-                        lock(meters).see(&ledgers, start.elapsed());
+                        meters.lock().see(&ledgers, start.elapsed());
                     }
                     if watch.as_mut().is_some_and(|watch| watch.misses(&ledgers, start.elapsed())) {
                         state.stop();
@@ -276,7 +276,7 @@ pub(crate) fn keep(
     }
     live.end();
     if let (Some(meters), Some(start)) = (meters, state.start()) {
-        lock(meters).see(&ledgers, start.elapsed());
+        meters.lock().see(&ledgers, start.elapsed());
     }
     Kept { ledgers, of_lane, timelines, last }
 }

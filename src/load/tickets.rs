@@ -9,9 +9,10 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 use super::pacer::Pacer;
@@ -127,7 +128,7 @@ impl Tickets {
             permit.forget();
             released_late = self.pick_up();
         } else {
-            self.queue().free += 1;
+            self.queue.lock().free += 1;
             self.released.acquire().await.ok()?.forget();
         }
         if state.is_stopped() {
@@ -140,7 +141,7 @@ impl Tickets {
 
     /// Releases the next ticket, which was due then.
     fn release_one(&self, due: Instant) {
-        let mut queue = self.queue();
+        let mut queue = self.queue.lock();
         match queue.free.checked_sub(1) {
             Some(left) => queue.free = left,
             None => {
@@ -156,7 +157,7 @@ impl Tickets {
 
     /// Takes up a ticket that has been lying there: how late it was released, where it was held by the target since.
     fn pick_up(&self) -> Option<Duration> {
-        let mut queue = self.queue();
+        let mut queue = self.queue.lock();
         let late = queue.lying.pop_front()?;
         queue.ask_why(&self.idle);
         if queue.lying.is_empty() {
@@ -167,17 +168,13 @@ impl Tickets {
 
     /// Takes note that a request under way comes to nothing, for the run is given up.
     pub(crate) fn give_up(&self) {
-        self.queue().ask_why(&self.idle);
+        self.queue.lock().ask_why(&self.idle);
     }
 
     /// Whether it was the target that held all slots when they were last missed. Tickets that nobody has taken at the
     /// end of a run were held up by it then.
     pub(crate) fn are_held_up(&self) -> bool {
-        self.queue().by_target
-    }
-
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock().by_target
     }
 
     /// When its ticket with this number is due.

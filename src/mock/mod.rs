@@ -26,7 +26,6 @@ mod server;
 mod settings;
 mod store;
 mod summary;
-mod sync;
 #[cfg(feature = "wiremock")]
 mod wiremock;
 mod workspace;

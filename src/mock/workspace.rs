@@ -1,8 +1,10 @@
 //! A workspace: keys, sessions, a clock, settings, faults and a journal of its own, so that nobody disturbs anybody.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, RwLock};
+
+use parking_lot::{Mutex, RwLock};
 
 use super::clock::Clock;
 use super::faults::Faults;
@@ -11,7 +13,6 @@ use super::keys::{KeyEntry, KeyHash};
 use super::limiter::Limiter;
 use super::settings::Settings;
 use super::store::Store;
-use super::sync::{lock, read, write};
 
 /// The most named counters a deviation may make before they are all forgotten.
 const MAX_COUNTERS: usize = 65_536;
@@ -64,18 +65,18 @@ impl Workspace {
 
     /// The workspace's time at the server's time `now`, both in milliseconds.
     pub fn time(&self, now: u64) -> u64 {
-        read(&self.clock).time(now)
+        self.clock.read().time(now)
     }
 
     /// Changes the clock; gives what it is then.
     pub(super) fn set_clock(&self, change: impl FnOnce(&mut Clock)) -> Clock {
-        let mut clock = write(&self.clock);
+        let mut clock = self.clock.write();
         change(&mut clock);
         *clock
     }
 
     pub(super) fn settings(&self) -> Arc<Settings> {
-        Arc::clone(&read(&self.settings))
+        Arc::clone(&self.settings.read())
     }
 
     /// Sets it otherwise. Set to what it is set to already, it goes on counting; else windows begin anew, since counts
@@ -83,7 +84,7 @@ impl Workspace {
     /// on.
     pub(super) fn set(&self, settings: Settings) {
         if !settings.same_as(&self.settings()) {
-            *write(&self.settings) = Arc::new(settings);
+            *self.settings.write() = Arc::new(settings);
             self.forget_windows();
         }
     }
@@ -92,19 +93,19 @@ impl Workspace {
     /// `now`. Keys, clock and settings stay.
     pub(super) fn reset(&self, now: u64) {
         self.faults.reset(self.time(now));
-        *lock(&self.store) = Store::default();
+        *self.store.lock() = Store::default();
         self.journal.clear();
         self.forget_windows();
     }
 
     /// The key that a connection showed, where a deviation remembers it.
     pub(super) fn shown_by(&self, connection: u64) -> Option<Arc<KeyEntry>> {
-        lock(&self.connections).get(&connection).cloned()
+        self.connections.lock().get(&connection).cloned()
     }
 
     /// Remembers the key that a connection showed.
     pub(super) fn remember(&self, connection: u64, key: &Arc<KeyEntry>) {
-        let mut connections = lock(&self.connections);
+        let mut connections = self.connections.lock();
         if connections.len() >= MAX_COUNTERS {
             connections.clear();
         }
@@ -113,20 +114,20 @@ impl Workspace {
 
     pub(super) fn forget_windows(&self) {
         for key in self.keys() {
-            *lock(&key.limiter) = Limiter::default();
+            *key.limiter.lock() = Limiter::default();
         }
-        lock(&self.counters).clear();
+        self.counters.lock().clear();
         self.bad_keys.store(0, Ordering::Relaxed);
     }
 
     /// The keys, in the order of creation, revoked ones included.
     pub fn keys(&self) -> Vec<Arc<KeyEntry>> {
-        read(&self.keys).clone()
+        self.keys.read().clone()
     }
 
     /// Revokes a key at the server's time `now`; false if there is none with this id.
     pub fn revoke(&self, key_id: &str, now: u64) -> bool {
-        let keys = read(&self.keys);
+        let keys = self.keys.read();
         let key = keys.iter().find(|key| *key.id == *key_id);
         if let Some(key) = key {
             key.revoke(self.time(now));
@@ -151,7 +152,7 @@ impl Workspace {
     }
 
     pub(super) fn counter(&self, name: String) -> Arc<Mutex<Limiter>> {
-        let mut counters = lock(&self.counters);
+        let mut counters = self.counters.lock();
         if counters.len() >= MAX_COUNTERS && !counters.contains_key(&name) {
             counters.clear();
         }
@@ -162,7 +163,7 @@ impl Workspace {
     pub(super) fn remember_forms(&self, plaintext: &[u8], key: &Arc<KeyEntry>) {
         for form in &self.settings().behaviour.forms {
             let known = (form.known)(plaintext);
-            write(&self.forms).insert(KeyHash::of(&known), Arc::clone(key));
+            self.forms.write().insert(KeyHash::of(&known), Arc::clone(key));
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Everything that was admitted in the run, by key, and how much of it came together.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -50,7 +50,7 @@ pub(crate) struct Most {
 impl Admissions {
     /// Remembers that a request was admitted.
     pub(crate) fn note(&self, environment: &str, variable: &str, tier: Option<Tier>, limit: u32, seen: Span) {
-        let mut all = self.all();
+        let mut all = self.by_key.lock();
         let of_key = all.entry((environment.to_owned(), variable.to_owned())).or_default();
         (of_key.limit, of_key.tier) = (limit, tier);
         of_key.admitted.push(seen);
@@ -65,8 +65,15 @@ impl Admissions {
         now: Instant,
     ) -> Option<u32> {
         let owner = (environment.to_owned(), variable.to_owned());
-        let mut sent: Vec<Instant> =
-            self.all().get(&owner)?.admitted.iter().map(|seen| seen.0).filter(|sent| *sent < now).collect();
+        let mut sent: Vec<Instant> = self
+            .by_key
+            .lock()
+            .get(&owner)?
+            .admitted
+            .iter()
+            .map(|seen| seen.0)
+            .filter(|sent| *sent < now)
+            .collect();
         sent.sort_unstable();
         let number = |end: Instant| {
             let begun = sent.partition_point(|sent| *sent + WINDOW < end);
@@ -87,7 +94,8 @@ impl Admissions {
     /// For every key the most that was admitted together, the greatest share of a limit first.
     pub(crate) fn most(&self) -> Vec<Most> {
         let mut most: Vec<Most> = self
-            .all()
+            .by_key
+            .lock()
             .iter()
             .filter_map(|((_, variable), of_key)| {
                 let (admitted, from) = together(&of_key.admitted, LESS_THAN_A_MINUTE)?;
@@ -103,11 +111,6 @@ impl Admissions {
         let share = |most: &Most| f64::from(most.admitted) / f64::from(most.limit.max(1));
         most.sort_by(|one, other| share(other).total_cmp(&share(one)));
         most
-    }
-
-    fn all(&self) -> MutexGuard<'_, BTreeMap<Owner, OfKey>> {
-        // A panic elsewhere leaves nothing half-written here.
-        self.by_key.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

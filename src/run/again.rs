@@ -80,10 +80,10 @@ impl RunState {
 
     /// The cases that were not played because keys seemed to share a quota, where it turned out to be somebody else's use.
     pub(super) fn not_shared_after_all(&mut self) -> Vec<(Place, Attempt)> {
-        if !self.run.learned().sharing || self.names_sharing() || self.ended_early.is_some() {
+        if !self.run.learned.lock().sharing || self.names_sharing() || self.ended_early.is_some() {
             return Vec::new();
         }
-        self.run.learned().sharing = false;
+        self.run.learned.lock().sharing = false;
         self.run.sharing.send_modify(|told| told.values_mut().for_each(|shares| *shares = false));
         self.plays_apart = false;
         self.given_up()

@@ -26,7 +26,7 @@ impl RunState {
     /// Plays these cases again, and what was given up because keys share a quota, the most telling first, and again what left a
     /// doubt.
     pub(super) async fn play_apart(&mut self, again: Vec<(Place, Attempt)>) {
-        if !self.run.learned().sharing {
+        if !self.run.learned.lock().sharing {
             return;
         }
         self.plays_apart = true;
@@ -70,7 +70,7 @@ impl RunState {
 
     /// How long all keys have to be silent for the quota that they share to be whole.
     fn silence_of_all(&self) -> Duration {
-        if self.run.learned().slides { LONG_SILENCE } else { SHORT_SILENCE }
+        if self.run.learned.lock().slides { LONG_SILENCE } else { SHORT_SILENCE }
     }
 
     /// Waits until the quota that keys share is whole, unless the run ends before that.

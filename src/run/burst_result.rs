@@ -1,9 +1,10 @@
 //! Many requests, released together.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
@@ -80,7 +81,7 @@ impl Shared {
         while let Some((place, prepared)) = upcoming {
             let left = self.clock.now();
             if place + 1 == self.requests.len() {
-                drop(self.permit.lock().unwrap_or_else(PoisonError::into_inner).take());
+                drop(self.permit.lock().take());
             }
             let outcome = match prepared {
                 Ok(prepared) => prepared.send(&*self.clock).await,

@@ -86,7 +86,7 @@ impl RunState {
     /// Gives a run more time, once: a limiter that slides remembers two minutes, and is right all the same. What was found wrong
     /// by then is wrong.
     pub(super) fn more_time(&mut self, ended: EarlyEnd) -> bool {
-        let slides = ended == EarlyEnd::AtMost && self.run.learned().slides;
+        let slides = ended == EarlyEnd::AtMost && self.run.learned.lock().slides;
         let more = slides && !std::mem::replace(&mut self.has_more_time, true) && !self.has_failed();
         if let Some((at, _)) = self.deadline.filter(|_| more) {
             self.set_deadline(Some(at - self.begun + FOR_SLIDING));

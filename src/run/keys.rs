@@ -1,8 +1,9 @@
 //! What we know of a key: what it has sent, what its 429s promised, how long its limiter remembers.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use super::clock::Instant;
 use super::evidence::Answer;
@@ -135,14 +136,9 @@ impl KeyState {
         Self { key, limits, history: Mutex::default() }
     }
 
-    fn history(&self) -> MutexGuard<'_, History> {
-        // A panic elsewhere leaves nothing half-written here.
-        self.history.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Takes note of an answer to a request that carried the key as it should, with so many events.
     pub(crate) fn note(&self, answer: &Answer, events: u32) {
-        let mut history = self.history();
+        let mut history = self.history.lock();
         let rest = history.last_answer.map(|last| answer.sent - last);
         let rested = rest.is_none_or(|rest| rest >= WINDOW);
         if rested {
@@ -186,25 +182,25 @@ impl KeyState {
 
     /// From now on the quota is taken for whole, as after so long a silence: the next request opens its window.
     pub(crate) fn begin_window(&self, rest: Duration) {
-        let mut history = self.history();
+        let mut history = self.history.lock();
         (history.spent, history.rest, history.used_up) = (None, Some(rest), false);
     }
 
     /// How long the key was silent before its quota was last whole, or as good as that; longer than any conforming limiter
     /// remembers where it was never used.
     pub(crate) fn rest(&self) -> Duration {
-        self.history().rest.unwrap_or(LONG_SILENCE)
+        self.history.lock().rest.unwrap_or(LONG_SILENCE)
     }
 
     /// What was spent of the quota since it was whole; nothing where no request was sent since.
     pub(crate) fn spent(&self) -> Option<Spent> {
-        self.history().spent
+        self.history.lock().spent
     }
 
     /// Whether so little was sent, and so lately, that the quota is as good as whole: what was admitted is known, and
     /// nothing was refused.
     pub(crate) fn hardly_used(&self, now: Instant) -> bool {
-        let history = self.history();
+        let history = self.history.lock();
         let little =
             |spent: Spent| !spent.unsure && is_little(spent.requests, self.limits, now - spent.since);
         !history.used_up && history.spent.is_some_and(little)
@@ -212,53 +208,53 @@ impl KeyState {
 
     /// Takes note of a request that was let in with this key shown as it should not be: it may have been counted.
     pub(crate) fn note_let_in(&self, answer: &Answer) {
-        let mut history = self.history();
+        let mut history = self.history.lock();
         history.spent.get_or_insert(Spent { since: answer.sent, requests: 0, events: 0, unsure: true });
         history.note_uncertain(answer.done);
     }
 
     /// Takes note of a request that left and got no answer: it may have been counted.
     pub(crate) fn note_lost(&self, sent: Instant, given_up: Instant) {
-        let mut history = self.history();
+        let mut history = self.history.lock();
         history.sends.push_back((sent, given_up));
         history.note_uncertain(given_up);
     }
 
     /// Remembers that a 429 was among answers whose order is not known.
     pub(crate) fn mark_used_up(&self) {
-        self.history().used_up = true;
+        self.history.lock().used_up = true;
     }
 
     /// Forgets promises: those of answers that overlapped with admitted ones may belong to a window that is over.
     pub(crate) fn forget_promise(&self) {
-        self.history().promises = None;
+        self.history.lock().promises = None;
     }
 
     /// Forgets all promises but that of this answer.
     pub(crate) fn promise_only(&self, answer: Option<&Answer>) {
-        self.history().promises = answer.and_then(|answer| answer.promise).map(Promises::one);
+        self.history.lock().promises = answer.and_then(|answer| answer.promise).map(Promises::one);
     }
 
     /// The instant from which on the key is promised to be let in again.
     pub(crate) fn promise(&self) -> Option<Instant> {
-        self.history().promise()
+        self.history.lock().promise()
     }
 
     /// The earliest instant promised since the key was used up, whatever was promised after it.
     pub(crate) fn first_promise(&self) -> Option<Instant> {
-        self.history().promises.map(|promises| promises.earliest)
+        self.history.lock().promises.map(|promises| promises.earliest)
     }
 
     /// When the key is likely to have a fresh window: by its promise, else as if it had a fixed window that opens with
     /// its first request, which is how the plan sees it. Only good for choosing between keys.
     pub(crate) fn likely_fresh_at(&self, now: Instant) -> Instant {
-        let history = self.history();
+        let history = self.history.lock();
         history.promise().or(history.window_ends).map_or(now, |fresh| fresh.max(now))
     }
 
     /// When the key has a fresh window although nobody uses it up first; see [`fresh_by_silence`].
     pub(crate) fn fresh_by_silence(&self, now: Instant) -> Option<Instant> {
-        let history = self.history();
+        let history = self.history.lock();
         let moment = |moment: Instant| moment.0;
         let ends = history.promise().or(history.window_ends);
         fresh_by_silence(history.last_answer.map(moment), ends.map(moment), now.0).map(Instant)
@@ -266,36 +262,36 @@ impl KeyState {
 
     /// Whether the key is used up at `now`, as far as its own promise goes.
     pub(crate) fn used_up_at(&self, now: Instant) -> bool {
-        let history = self.history();
+        let history = self.history.lock();
         history.used_up && history.promise().is_none_or(|promise| promise > now)
     }
 
     /// Whether a 429 came so lately that little of the quota can have come back, short of a reset.
     pub(crate) fn limited_just_now(&self, now: Instant) -> bool {
         const LATELY: Duration = Duration::from_secs(5);
-        let history = self.history();
+        let history = self.history.lock();
         history.limited_at.is_some_and(|limited| now - limited < LATELY)
     }
 
     /// When the last answer to this key was complete.
     pub(crate) fn last_answer(&self) -> Option<Instant> {
-        self.history().last_answer
+        self.history.lock().last_answer
     }
 
     /// When the last answer to this key was complete that may have spent some of its quota.
     pub(crate) fn last_spent(&self) -> Option<Instant> {
-        self.history().last_spent
+        self.history.lock().last_spent
     }
 
     /// The requests that any conforming limiter may remember.
     pub(crate) fn remembered(&self) -> Vec<Span> {
-        self.history().sends.iter().copied().collect()
+        self.history.lock().sends.iter().copied().collect()
     }
 
     /// From when on `more` further requests fit into the quota whatever the limiter's algorithm;
     /// `now` where they do already.
     pub(crate) fn room_for(&self, more: u32, now: Instant) -> Instant {
-        let history = self.history();
+        let history = self.history.lock();
         let since = now.0.saturating_sub(WINDOW);
         let sends = history.sends.iter().map(|seen| seen.0);
         let recent: Vec<Instant> = sends.filter(|sent| sent.0 > since).collect();

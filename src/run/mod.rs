@@ -42,10 +42,11 @@ mod survey;
 mod trace;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
@@ -190,16 +191,6 @@ impl Run {
         })
     }
 
-    /// What was learned of the target so far.
-    fn learned(&self) -> MutexGuard<'_, Learned> {
-        // A panic elsewhere leaves nothing half-written here.
-        self.learned.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn transport(&self) -> MutexGuard<'_, Transport> {
-        self.transport.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn emit(&self, event: Event) {
         if let Event::Secret(key) = &event {
             self.redactor.learn(key);
@@ -215,23 +206,23 @@ impl Run {
 
     /// Whether this request gets no answer, whoever asks.
     fn hangs_for_all(&self, request: &str) -> bool {
-        self.transport().hanging.contains(request)
+        self.transport.lock().hanging.contains(request)
     }
 
     fn note_hang(&self, request: &str) {
-        self.transport().hanging.insert(request.to_owned());
+        self.transport.lock().hanging.insert(request.to_owned());
     }
 
     /// Remembers slow endpoints, and how long a request takes at one that is not.
     fn note_slow(&self, slow: BTreeMap<String, Duration>, usual: Duration) {
-        self.transport().slow = slow;
+        self.transport.lock().slow = slow;
         self.latency.store(u64::try_from(usual.as_micros()).unwrap_or(u64::MAX).max(100), Ordering::Relaxed);
     }
 
     /// How long this request takes, where others take a fraction of that.
     fn is_slow(&self, request: &RequestDef) -> Option<Duration> {
         let endpoint = request.endpoint.as_ref()?;
-        self.transport().slow.get(endpoint.as_str()).copied()
+        self.transport.lock().slow.get(endpoint.as_str()).copied()
     }
 
     /// How long this request takes, with the patience for its body where answers get lost.
@@ -242,14 +233,14 @@ impl Run {
     /// How events are written to this target.
     fn envelope(&self) -> Envelope {
         match self.target.envelope {
-            Envelope::Auto => self.learned().envelope.unwrap_or(Envelope::Documented),
+            Envelope::Auto => self.learned.lock().envelope.unwrap_or(Envelope::Documented),
             given => given,
         }
     }
 
     /// What the survey found of a key; of one that was made for this case, what it found of another one of its kind.
     fn facts_of(&self, key: &Key) -> Option<KeyFacts> {
-        let learned = self.learned();
+        let learned = self.learned.lock();
         let of_its_kind = key.given_for.map(|role| role_variable(role, 1));
         learned.key(&key.variable).or_else(|| learned.key(&of_its_kind?)).cloned()
     }
@@ -265,7 +256,7 @@ impl Run {
 
     /// How long a request takes, with the patience for its body where answers get lost.
     fn usual_latency(&self) -> Duration {
-        let patience = if self.transport().loses_answers { PATIENCE } else { Duration::ZERO };
+        let patience = if self.transport.lock().loses_answers { PATIENCE } else { Duration::ZERO };
         Duration::from_micros(self.latency.load(Ordering::Relaxed)) + patience
     }
 
@@ -273,7 +264,7 @@ impl Run {
     /// was being sent.
     fn connections(&self, wanted: Connections) -> Connections {
         match wanted {
-            Connections::Reused | Connections::Fresh if self.transport().loses_answers => {
+            Connections::Reused | Connections::Fresh if self.transport.lock().loses_answers => {
                 Connections::Patient(PATIENCE)
             }
             wanted => wanted,
@@ -283,32 +274,32 @@ impl Run {
     /// Remembers that an answer was lost which may have come before the body was sent.
     fn note_lost_answer(&self, outgoing: &Outgoing, fault: &Fault) {
         if outgoing.body.is_some() && matches!(fault, Fault::CutOff(_)) {
-            self.transport().loses_answers = true;
+            self.transport.lock().loses_answers = true;
         }
     }
 
     /// Remembers that a 429 promised something that was not kept: from then on fresh windows are found by silence.
     fn note_broken_promise(&self) {
-        self.transport().breaks_promises = true;
+        self.transport.lock().breaks_promises = true;
     }
 
     fn breaks_promises(&self) -> bool {
-        self.transport().breaks_promises
+        self.transport.lock().breaks_promises
     }
 
     /// Remembers that many requests at once wait for each other at this target.
     fn note_crowd(&self) {
-        self.transport().crowded = true;
+        self.transport.lock().crowded = true;
     }
 
     fn is_crowded(&self) -> bool {
-        self.transport().crowded
+        self.transport.lock().crowded
     }
 
     /// Remembers how close together the requests of a burst left.
     fn note_burst(&self, experiment: &str, requests: usize, within: Duration) {
         let burst = || Some(Departure { experiment: experiment.to_owned(), requests, within });
-        let mut transport = self.transport();
+        let mut transport = self.transport.lock();
         transport.bursts += 1;
         if transport.widest_burst.as_ref().is_none_or(|widest| widest.within < within) {
             transport.widest_burst = burst();
@@ -321,7 +312,7 @@ impl Run {
 
     /// How close together the requests of bursts left, where there were any.
     fn told_of_bursts(&self) -> Option<String> {
-        let transport = self.transport();
+        let transport = self.transport.lock();
         let told = |which, burst: &Departure| {
             let Departure { experiment, requests, within } = burst;
             let requests = count(*requests as u64, "request");

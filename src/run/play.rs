@@ -122,7 +122,7 @@ pub async fn record(
     state.survey().await;
     state.rounds().await;
     state.gather();
-    let learned = run.learned().told();
+    let learned = run.learned.lock().told();
     let ended = Ended {
         info,
         took: begun.elapsed(),
@@ -276,7 +276,7 @@ impl RunState {
         let mut playing: JoinSet<Played> = JoinSet::new();
         let mut sharing = self.run.sharing.subscribe();
         let apart = schedule.waits_for_sharing.clone();
-        let mut slides = self.run.learned().slides;
+        let mut slides = self.run.learned.lock().slides;
         let mut end = pin!(early_end(self.interrupted.clone(), self.deadline));
         if self.ended_early.is_none() {
             self.ended_early = end.as_mut().now_or_never();
@@ -293,7 +293,7 @@ impl RunState {
                         self.heed_sharing(schedule, &apart);
                         schedule.end(&job, &leased);
                         self.keep(&job, plays);
-                        if !std::mem::replace(&mut slides, self.run.learned().slides) && slides {
+                        if !std::mem::replace(&mut slides, self.run.learned.lock().slides) && slides {
                             schedule.forget_plan();
                         }
                         // What left a doubt is played again on keys that no other job was planned with.
@@ -373,9 +373,9 @@ impl RunState {
     pub(super) fn gather(&mut self) -> Vec<Tier> {
         self.evidence.looks = self.run.trace.looks();
         self.evidence.run = self.run.trace.wide();
-        self.evidence.learned = self.run.learned().clone();
+        self.evidence.learned = self.run.learned.lock().clone();
         let steady = judge::learn(&self.run.suite, &mut self.evidence);
-        let mut learned = self.run.learned();
+        let mut learned = self.run.learned.lock();
         learned.requests.clone_from(&self.evidence.learned.requests);
         learned.requests_of.clone_from(&self.evidence.learned.requests_of);
         learned.events.clone_from(&self.evidence.learned.events);

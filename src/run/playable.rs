@@ -63,7 +63,7 @@ impl RunState {
 
     /// Why nothing can be played at all: nobody answers, or no key is let in anywhere.
     fn nothing_works(&self) -> Option<String> {
-        let learned = self.run.learned();
+        let learned = self.run.learned.lock();
         let no_key_works =
             !self.dead.is_empty() && self.ground.as_ref().is_some_and(|(_, keys)| keys.is_empty());
         learned.unreachable.clone().or_else(|| no_key_works.then(|| learned.no_key_works()))
@@ -77,7 +77,7 @@ impl RunState {
 
     /// Whether other keys are admitted with every request that this one was tried with.
     fn is_to_blame(&self, key: &Key) -> bool {
-        let learned = self.run.learned();
+        let learned = self.run.learned.lock();
         let admits = |name: &str| learned.keys.iter().any(|other| other.admits(name));
         learned.key(&key.variable).is_some_and(|facts| facts.answers.iter().all(|(name, _)| admits(name)))
     }
@@ -108,7 +108,7 @@ impl RunState {
                 Some((need.name, Arc::clone(&dead.0)))
             };
             let bindings: KeyBindings = job::keys_needed(case).into_iter().filter_map(key).collect();
-            if bindings.is_empty() || self.run.learned().unreachable.is_some() {
+            if bindings.is_empty() || self.run.learned.lock().unreachable.is_some() {
                 continue;
             }
             let runner =

@@ -94,7 +94,7 @@ impl<'a> Runner<'a> {
         attempt: Attempt,
     ) -> Self {
         let limits = bindings.values().map(|key| {
-            let (variable, learned) = (&key.key.variable, run.learned());
+            let (variable, learned) = (&key.key.variable, run.learned.lock());
             (variable.clone(), learned.limits(variable, key.key.tier, key.limits))
         });
         Self {
@@ -135,7 +135,7 @@ impl<'a> Runner<'a> {
             }));
             // Whatever else the case asks gets no answer either.
             if matches!(seen.last(), Some(Observation::Burst(burst)) if burst.ends_unanswered())
-                && self.run.learned().silent_refusals
+                && self.run.learned.lock().silent_refusals
             {
                 gap = Some(Gap::NeverLimited(NO_REFUSAL.to_owned()));
             }
@@ -147,7 +147,7 @@ impl<'a> Runner<'a> {
                 if let Some(tier) = super::job::learns_sharing(self.case) {
                     self.run.sharing.send_modify(|told| {
                         told.insert(tier, short);
-                        self.run.learned().sharing = told.values().any(|shares| *shares);
+                        self.run.learned.lock().sharing = told.values().any(|shares| *shares);
                     });
                 }
             }
@@ -180,7 +180,7 @@ impl<'a> Runner<'a> {
 
     /// What stands in the way of the whole case; and room for what it sends, where it measures nothing.
     async fn obstacle(&self) -> Result<(), Gap> {
-        if let Some(why) = self.run.learned().unreachable.clone() {
+        if let Some(why) = self.run.learned.lock().unreachable.clone() {
             return Err(Gap::Blocked(why));
         }
         self.check_offers()?;
@@ -309,7 +309,7 @@ impl<'a> Runner<'a> {
 
     /// Makes sure that a request is not waited for again and again where no key gets an answer.
     pub(super) fn is_answered(&self, name: &str) -> Result<(), Gap> {
-        match self.run.learned().is_silent(name) && !super::job::is_about_being_let_in(self.case) {
+        match self.run.learned.lock().is_silent(name) && !super::job::is_about_being_let_in(self.case) {
             true => Err(Gap::NotAdmitted(format!("{name} gives no answer"))),
             false => Ok(()),
         }
@@ -328,7 +328,7 @@ impl<'a> Runner<'a> {
             if !self.request(name)?.optional {
                 continue;
             }
-            let status = self.run.learned().offers.get(name).copied();
+            let status = self.run.learned.lock().offers.get(name).copied();
             if let Some(status) = status.filter(|status| matches!(status, 404 | 405 | 501)) {
                 return Err(Gap::Skipped(format!("the deployment does not offer {name}: {status}")));
             }

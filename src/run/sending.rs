@@ -26,7 +26,7 @@ impl Runner<'_> {
         /// A window's quota that takes so long to send, one after the other, leaves time enough to look at the rest.
         const LONGEST_ALONE: Duration = Duration::from_secs(40);
         let all = self.run.latency_of(request) * u32::try_from(count).unwrap_or(u32::MAX);
-        let patient = self.run.transport().loses_answers;
+        let patient = self.run.transport.lock().loses_answers;
         // One after the other is meant as far as a window's quota leaves in a few seconds like that.
         let asked = asked.filter(|asked| *asked > 1);
         if asked.is_none() && self.attempt.before > 0 && all < LONGEST_ALONE && !patient {
@@ -160,11 +160,11 @@ impl Runner<'_> {
         events: u32,
         keep: Keep,
     ) -> Answer {
-        let refusal = self.run.learned().refusal;
+        let refusal = self.run.learned.lock().refusal;
         let secrets = self.bindings.values().map(|key| &key.key.secret);
         let answer = self.run.trace.record(outgoing, message, refusal, secrets, keep);
         if message.compressed {
-            self.run.learned().compressed = true;
+            self.run.learned.lock().compressed = true;
         }
         if let Some(key) = counted {
             key.note(&answer, events);

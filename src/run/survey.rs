@@ -76,12 +76,12 @@ impl RunState {
                     ask_with_all(&self.run, &environment, &keys).await;
                     let _ = environment.close().await;
                 }
-                Err(error) => self.run.learned().unreachable = Some(error.to_string()),
+                Err(error) => self.run.learned.lock().unreachable = Some(error.to_string()),
             },
             (None, Keys::Environment(_)) => {}
         }
         if let Some((_, keys)) = &mut self.ground {
-            let learned = self.run.learned().clone();
+            let learned = self.run.learned.lock().clone();
             let complaint = |key: &KeyState| {
                 if learned.unreachable.is_some() {
                     return None;
@@ -103,7 +103,7 @@ async fn ask_with_all(run: &Arc<Run>, environment: &Environment, keys: &[Arc<Key
     let mut took: BTreeMap<String, Duration> = BTreeMap::new();
     let mut unanswered: BTreeMap<String, u32> = BTreeMap::new();
     for key in keys {
-        if run.learned().unreachable.is_some() {
+        if run.learned.lock().unreachable.is_some() {
             return;
         }
         let mut answers = Vec::new();
@@ -123,7 +123,7 @@ async fn ask_with_all(run: &Arc<Run>, environment: &Environment, keys: &[Arc<Key
                     took.entry(endpoint.to_owned()).and_modify(|took| *took = now.min(*took)).or_insert(now);
                     unanswered.remove(name);
                     if def.optional {
-                        let mut learned = run.learned();
+                        let mut learned = run.learned.lock();
                         let offer = learned.offers.entry(name.to_owned()).or_insert(*status);
                         *offer = (*offer).min(*status);
                     }
@@ -133,22 +133,22 @@ async fn ask_with_all(run: &Arc<Run>, environment: &Environment, keys: &[Arc<Key
                     // One endpoint alone may be the one that hangs.
                     let may_be_alone = matches!(fault, Some(Fault::TimedOut { .. })) && unanswered.len() == 1;
                     if !heard && !may_be_alone {
-                        run.learned().unreachable = Some(why.clone());
+                        run.learned.lock().unreachable = Some(why.clone());
                         break;
                     }
                 }
             }
             answers.push((name.to_owned(), answer.ok()));
         }
-        if run.learned().unreachable.is_some() {
+        if run.learned.lock().unreachable.is_some() {
             return;
         }
-        run.learned().keys.push(KeyFacts { variable: key.key.variable.clone(), answers });
+        run.learned.lock().keys.push(KeyFacts { variable: key.key.variable.clone(), answers });
     }
     note_slow(run, &took);
     if let (Some(key), true) = (keys.first(), heard) {
         let offered = speaks_http2(run, environment, &key.key).await;
-        run.learned().http2 = Some(offered);
+        run.learned.lock().http2 = Some(offered);
     }
 }
 
@@ -200,7 +200,7 @@ async fn ask(
     def: &RequestDef,
 ) -> Result<u16, (Option<Fault>, String)> {
     let posts_events = def.posts_events();
-    let envelopes: &[Envelope] = match (run.target.envelope, run.learned().envelope) {
+    let envelopes: &[Envelope] = match (run.target.envelope, run.learned.lock().envelope) {
         _ if !posts_events => &[Envelope::Documented],
         (_, Some(Envelope::Wire)) | (Envelope::Wire, _) => &[Envelope::Wire],
         (Envelope::Documented, _) | (_, Some(_)) => &[Envelope::Documented],
@@ -218,7 +218,7 @@ async fn ask(
         let answer = run.trace.record(&outgoing, &message, None, [&key.key.secret], Keep::All);
         run.note_latency(answer.done - answer.sent);
         if message.compressed {
-            run.learned().compressed = true;
+            run.learned.lock().compressed = true;
         }
         key.note(&answer, outgoing.body.as_ref().map_or(0, Content::events));
         if answer.admitted() {
@@ -232,7 +232,7 @@ async fn ask(
                 seen,
             );
             if posts_events {
-                run.learned().envelope.get_or_insert(*envelope);
+                run.learned.lock().envelope.get_or_insert(*envelope);
             }
         }
         status = Ok(answer.status);

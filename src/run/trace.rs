@@ -1,8 +1,8 @@
 //! Every answer of the run: how it looked, and what is true of all of them, whoever asked.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -111,9 +111,9 @@ impl Trace {
             done: message.done,
         };
         if answer.faltered() {
-            *locked(&self.faltered).entry(answer.status).or_default() += 1;
+            *self.faltered.lock().entry(answer.status).or_default() += 1;
         }
-        let mut wide = locked(&self.wide);
+        let mut wide = self.wide.lock();
         wide.answers += 1;
         if !head {
             keep(&mut wide, Rule::StatusAndCodeAgree, code_breach(message.status, code, &look), outgoing);
@@ -123,7 +123,7 @@ impl Trace {
         if keep_of_it == Keep::Refusals && answer.admitted() {
             (look.headers, look.body) = (Vec::new(), String::new());
         }
-        let mut looks = locked(&self.looks);
+        let mut looks = self.looks.lock();
         let lines = || look.lines("retry-after").map(str::to_owned).collect::<Vec<_>>();
         let is_new = message.status == 429
             && !head
@@ -138,12 +138,12 @@ impl Trace {
 
     /// How many answers there were.
     pub(crate) fn answers(&self) -> u64 {
-        locked(&self.wide).answers
+        self.wide.lock().answers
     }
 
     /// How often the server failed, for people.
     pub(crate) fn told_of_failing(&self) -> Option<String> {
-        let faltered = locked(&self.faltered);
+        let faltered = self.faltered.lock();
         let told: Vec<String> =
             faltered.iter().map(|(status, times)| format!("{times} × {status}")).collect();
         let all = crate::amounts::count(self.answers(), "answer");
@@ -152,23 +152,18 @@ impl Trace {
 
     /// How answers looked so far.
     pub(crate) fn looks(&self) -> Vec<Look> {
-        locked(&self.looks).all.clone()
+        self.looks.lock().all.clone()
     }
 
     /// How an answer looked.
     pub(crate) fn look(&self, place: usize) -> Option<Look> {
-        locked(&self.looks).all.get(place).cloned()
+        self.looks.lock().all.get(place).cloned()
     }
 
     /// What holds of all answers so far.
     pub(crate) fn wide(&self) -> RunWide {
-        RunWide { most: self.admissions.most(), ..locked(&self.wide).clone() }
+        RunWide { most: self.admissions.most(), ..self.wide.lock().clone() }
     }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A panic elsewhere leaves nothing half-written here.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn look(message: &Message) -> Look {

@@ -7,9 +7,10 @@ pub(super) mod otlp;
 pub(super) mod prometheus;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
+use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
@@ -331,12 +332,6 @@ impl Watched {
             let _ = export.await;
         }
     }
-}
-
-/// Meters that one thread keeps and others read.
-pub(crate) fn lock(meters: &Mutex<Meters>) -> MutexGuard<'_, Meters> {
-    // Every change to them is whole.
-    meters.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::io::{Write, stderr};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::header::CONTENT_TYPE;
@@ -18,12 +18,13 @@ use opentelemetry_proto::tonic::metrics::v1::{
     ResourceMetrics, ScopeMetrics, Sum, number_data_point,
 };
 use opentelemetry_proto::tonic::resource::v1::Resource;
+use parking_lot::Mutex;
 use percent_encoding::percent_decode_str;
 use prost::Message;
 use reqwest::{Client, Url};
 use tokio::sync::Notify;
 
-use super::{Distribution, Kind, Meters, Metric, Point, Value, lock};
+use super::{Distribution, Kind, Meters, Metric, Point, Value};
 use crate::report::Tool;
 
 /// Where metrics go.
@@ -120,7 +121,7 @@ pub(crate) async fn export(to: Collector, meters: Arc<Mutex<Meters>>, over: Arc<
     let mut last = false;
     while !last {
         last = tokio::time::timeout(to.every, over.notified()).await.is_ok();
-        let told = request(&lock(&meters), SystemTime::now());
+        let told = request(&meters.lock(), SystemTime::now());
         sent += 1;
         let posted = match &client {
             Ok(client) => post(client, &to, told).await,

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE};
@@ -12,13 +12,14 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use prometheus::proto::{
     Bucket, Counter, Gauge, Histogram, LabelPair, Metric as Sample, MetricFamily, MetricType,
 };
 use prometheus::{TEXT_FORMAT, TextEncoder};
 use tokio::net::TcpListener;
 
-use super::{Distribution, Kind, Meters, Metric, Point, Value, lock};
+use super::{Distribution, Kind, Meters, Metric, Point, Value};
 
 /// The path of the page.
 pub(crate) const PATH: &str = "/metrics";
@@ -52,7 +53,7 @@ fn answer(request: &Request<Incoming>, meters: &Mutex<Meters>) -> Response<Full<
     };
     match (request.method(), request.uri().path()) {
         (&Method::GET | &Method::HEAD, PATH) => {
-            let metrics = lock(meters).metrics();
+            let metrics = meters.lock().metrics();
             match text(metrics) {
                 Ok(text) => said(StatusCode::OK, text),
                 Err(error) => said(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),

@@ -10,7 +10,6 @@ use crate::mock::limiter::Kind;
 use crate::mock::reply::Reply;
 use crate::mock::settings::{QuotaText, Quotas, Settings};
 use crate::mock::store::SessionList;
-use crate::mock::sync::{lock, read};
 use crate::mock::workspace::Workspace;
 
 use super::operation::{
@@ -115,7 +114,7 @@ pub(super) fn session_operations() -> [Operation; 1] {
             let workspace = call.workspace()?;
             let limit = call.number("limit", 50, 1..=MOST_SESSIONS)?;
             let offset = call.number("offset", 0, 0..=u64::from(u32::MAX))?;
-            let store = lock(&workspace.store);
+            let store = workspace.store.lock();
             Ok(Answer::Reply(Reply::data(200, store.sessions(None, limit as usize, offset as usize))))
         })]
 }
@@ -254,8 +253,8 @@ impl WorkspaceView {
         Self {
             base_url: format!("/w/{}", workspace.id),
             id: workspace.id.clone(),
-            keys: read(&workspace.keys).len(),
-            sessions: lock(&workspace.store).session_count(),
+            keys: workspace.keys.read().len(),
+            sessions: workspace.store.lock().session_count(),
             journal: workspace.journal.len(),
             clock: ClockView::of(call, &workspace.set_clock(|_| {})),
             settings: SettingsView::from(&*workspace.settings()),

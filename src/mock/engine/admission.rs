@@ -1,14 +1,15 @@
 //! The limiter's step: how a request is counted, and for whom.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
+
+use parking_lot::Mutex;
 
 use crate::contract::Tier;
 use crate::mock::behaviour::{Concurrency, CountedFor, Straddle};
 use crate::mock::keys::KeyEntry;
 use crate::mock::limiter::{Budget, Decision, Limiter, Rules};
 use crate::mock::reply::OnLeave;
-use crate::mock::sync::lock;
 use crate::mock::workspace::Workspace;
 
 use super::handling::Handling;
@@ -85,7 +86,7 @@ impl Handling<'_> {
         let now = context.now;
         let counter = self.counter((behaviour.unit)(context), key);
         if (behaviour.events_bar)(context) {
-            let decision = lock(counter.limiter()).check(now, 1, rules);
+            let decision = counter.limiter().lock().check(now, 1, rules);
             if decision != Decision::Admitted {
                 return Admission::at_once(decision, 0);
             }
@@ -107,7 +108,7 @@ impl Handling<'_> {
     /// The reference: checked and counted under one lock.
     fn exact(&self, counter: &Counter, events: u32, rules: &Rules) -> Admission {
         let (behaviour, now) = (self.behaviour(), self.context.now);
-        let mut limiter = lock(counter.limiter());
+        let mut limiter = counter.limiter().lock();
         if behaviour.one_budget {
             let requests = if rules.events.is_some() { u32::MAX } else { rules.requests };
             return Admission::at_once(limiter.admit(now, events, &Rules { requests, ..*rules }), events);
@@ -136,15 +137,15 @@ impl Handling<'_> {
         let mut only_events = Rules { requests: u32::MAX, ..*rules };
         self.behaviour().event_rules.iter().for_each(|change| change(&mut only_events));
         if events > 0 {
-            let decision = lock(for_events.limiter()).check(now, events, &only_events);
+            let decision = for_events.limiter().lock().check(now, events, &only_events);
             if decision != Decision::Admitted {
                 return Admission::at_once(decision, events);
             }
         }
         let only_requests = Rules { events: None, ..*rules };
-        let decision = lock(requests.limiter()).admit(now, 0, &only_requests);
+        let decision = requests.limiter().lock().admit(now, 0, &only_requests);
         if decision == Decision::Admitted && events > 0 {
-            lock(for_events.limiter()).count(now, events, &only_events);
+            for_events.limiter().lock().count(now, events, &only_events);
         }
         Admission::at_once(decision, events)
     }
@@ -156,7 +157,7 @@ impl Handling<'_> {
         let decision = if busy {
             Decision::Refused { wait_ms: 1, by: Budget::Requests }
         } else {
-            lock(counter.limiter()).admit(self.context.now, events, rules)
+            counter.limiter().lock().admit(self.context.now, events, rules)
         };
         Admission { decision, events, on_leave: Some(Box::new(move || drop(under_way))) }
     }
@@ -165,7 +166,7 @@ impl Handling<'_> {
 /// Checked now, counted when the reply leaves: whoever arrives in between is not seen.
 fn late(counter: Counter, now: u64, events: u32, rules: Rules, only_events: bool) -> Admission {
     let decision = {
-        let mut limiter = lock(counter.limiter());
+        let mut limiter = counter.limiter().lock();
         let decision = limiter.check(now, events, &rules);
         if only_events && decision == Decision::Admitted {
             limiter.count(now, 0, &rules);
@@ -173,7 +174,7 @@ fn late(counter: Counter, now: u64, events: u32, rules: Rules, only_events: bool
         decision
     };
     let on_leave: OnLeave = Box::new(move || {
-        let mut limiter = lock(counter.limiter());
+        let mut limiter = counter.limiter().lock();
         if only_events { limiter.add_events(events) } else { limiter.count(now, events, &rules) }
     });
     Admission { decision, events, on_leave: (decision == Decision::Admitted).then_some(on_leave) }

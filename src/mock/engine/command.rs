@@ -9,7 +9,6 @@ use crate::mock::reply::Reply;
 use crate::mock::request::Request;
 use crate::mock::store::DateRange;
 use crate::mock::summary::{Detail, Invalid, Summary};
-use crate::mock::sync::lock;
 use crate::mock::workspace::Workspace;
 
 /// How many days the analytics look back when nothing is said, today not counted.
@@ -57,7 +56,7 @@ impl<'a> Command<'a> {
         events: u32,
         summary: &mut Summary,
     ) -> Reply {
-        let mut store = lock(&workspace.store);
+        let mut store = workspace.store.lock();
         match self {
             Self::Ingest(batch) => {
                 let accepted = batch.events.len().min(events as usize);

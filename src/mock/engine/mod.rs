@@ -8,7 +8,9 @@ mod command;
 mod handling;
 
 use std::collections::HashMap;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
+
+use parking_lot::RwLock;
 
 use crate::contract::{ApiKey, Endpoint};
 
@@ -21,7 +23,6 @@ use super::reply::{self, Reply};
 use super::request::{Presented, Request, Route};
 use super::settings::Settings;
 use super::summary::{Reason, Summary};
-use super::sync::{lock, read, write};
 use super::workspace::Workspace;
 use handling::Handling;
 
@@ -105,7 +106,7 @@ impl Engine {
         if id == self.default.id {
             return Some(self.default_workspace());
         }
-        read(&self.workspaces).get(id).cloned()
+        self.workspaces.read().get(id).cloned()
     }
 
     /// Makes a workspace.
@@ -117,7 +118,7 @@ impl Engine {
         id: String,
         settings: impl Into<Settings>,
     ) -> Result<Arc<Workspace>, CreateError> {
-        let mut workspaces = write(&self.workspaces);
+        let mut workspaces = self.workspaces.write();
         if workspaces.contains_key(&id) || id == self.default.id {
             return Err(CreateError::Exists);
         }
@@ -131,10 +132,10 @@ impl Engine {
 
     /// Forgets a workspace and its keys; false if there is none with this id. The default one stays.
     pub fn delete_workspace(&self, id: &str) -> bool {
-        let Some(workspace) = write(&self.workspaces).remove(id) else {
+        let Some(workspace) = self.workspaces.write().remove(id) else {
             return false;
         };
-        let mut keys = write(&self.keys);
+        let mut keys = self.keys.write();
         keys.retain(|_, (owner, _)| !Arc::ptr_eq(owner, &workspace));
         true
     }
@@ -155,16 +156,16 @@ impl Engine {
         let plaintext = plaintext.reveal().as_bytes();
         let created_at = self.wall(workspace.time(now));
         // Held to the end: a key made while its workspace is being deleted would outlive it.
-        let workspaces = read(&self.workspaces);
+        let workspaces = self.workspaces.read();
         if workspace.id != self.default.id && !workspaces.contains_key(&workspace.id) {
             return Err(CreateError::Gone);
         }
-        let mut owned = write(&workspace.keys);
+        let mut owned = workspace.keys.write();
         if owned.len() >= MAX_KEYS {
             return Err(CreateError::TooManyKeys);
         }
         let key = Arc::new(KeyEntry::new(id, spec, created_at));
-        let mut keys = write(&self.keys);
+        let mut keys = self.keys.write();
         let hash = KeyHash::of(plaintext);
         if keys.contains_key(&hash) {
             return Err(CreateError::Exists);
@@ -190,7 +191,7 @@ impl Engine {
         now: u64,
     ) -> Result<(), CreateError> {
         let hash = KeyHash::of(plaintext.reveal().as_bytes());
-        let known = read(&self.keys).get(&hash).cloned();
+        let known = self.keys.read().get(&hash).cloned();
         let Some((owner, old)) = known else {
             return self.create_key(workspace, id, spec, plaintext, now).map(drop);
         };
@@ -198,12 +199,12 @@ impl Engine {
             return Err(CreateError::Exists);
         }
         let key = Arc::new(KeyEntry::new(id, spec, self.wall(workspace.time(now))));
-        let mut owned = write(&workspace.keys);
+        let mut owned = workspace.keys.write();
         if let Some(place) = owned.iter_mut().find(|key| Arc::ptr_eq(key, &old)) {
             *place = Arc::clone(&key);
         }
         workspace.remember_forms(plaintext.reveal().as_bytes(), &key);
-        write(&self.keys).insert(hash, (owner, key));
+        self.keys.write().insert(hash, (owner, key));
         Ok(())
     }
 
@@ -214,7 +215,7 @@ impl Engine {
 
     /// Every workspace, the default one first, the others in the order of their ids.
     pub(super) fn workspaces(&self) -> Vec<Arc<Workspace>> {
-        let mut others: Vec<_> = read(&self.workspaces).values().cloned().collect();
+        let mut others: Vec<_> = self.workspaces.read().values().cloned().collect();
         others.sort_unstable_by(|a, b| a.id.cmp(&b.id));
         others.insert(0, self.default_workspace());
         others
@@ -222,7 +223,7 @@ impl Engine {
 
     /// How many keys there are in all workspaces, revoked ones included.
     pub(super) fn key_count(&self) -> usize {
-        read(&self.keys).len()
+        self.keys.read().len()
     }
 
     /// Answers a request at the server's time `now`, in milliseconds.
@@ -234,7 +235,7 @@ impl Engine {
     pub(super) fn locate<'a>(&self, request: &Request<'a>) -> Located<'a> {
         let presented = Presented::of(request);
         let owner = match presented {
-            Presented::Key(key) => read(&self.keys).get(&KeyHash::of(key)).cloned(),
+            Presented::Key(key) => self.keys.read().get(&KeyHash::of(key)).cloned(),
             Presented::Missing | Presented::Conflicting(_) => None,
         };
         let Some(rest) = request.path.strip_prefix(WORKSPACE_PREFIX) else {
@@ -288,7 +289,7 @@ impl Engine {
         handling.context.key = Some(Arc::clone(key));
         let rules = handling.rules(key.tier)?;
         let counter = handling.counter((handling.behaviour().unit)(&handling.context), key);
-        let usage = lock(counter.limiter()).usage(time.0, &rules);
+        let usage = counter.limiter().lock().usage(time.0, &rules);
         Some((usage, rules))
     }
 
@@ -302,13 +303,13 @@ impl Engine {
     fn key_elsewhere(&self, handling: &Handling<'_>) -> Option<Arc<KeyEntry>> {
         let (behaviour, context, workspace) = (handling.behaviour(), &handling.context, handling.workspace);
         let known_here = |presented: &[u8]| {
-            let keys = read(&self.keys);
+            let keys = self.keys.read();
             let (owner, key) = keys.get(&KeyHash::of(presented))?;
             Arc::ptr_eq(owner, workspace).then(|| Arc::clone(key))
         };
         let in_form = |presented: &[u8], form: &Form| {
             let canonical = (form.presented)(presented)?;
-            read(&workspace.forms).get(&KeyHash::of(&canonical)).cloned()
+            workspace.forms.read().get(&KeyHash::of(&canonical)).cloned()
         };
         let header = match context.presented {
             Presented::Key(key) => Some(key),

@@ -6,15 +6,16 @@
 
 mod spec;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock};
 
 use super::deviations::Entry;
 use super::journal::same_path;
 use super::keys::KeyEntry;
 use super::request::Request;
-use super::sync::{lock, read, write};
 
 pub use spec::{BadFault, Distribution, FaultSpec, ResetWhen};
 pub(crate) use spec::{Damage, Injected, Instead};
@@ -100,7 +101,7 @@ impl Faults {
     /// Adds a fault at `now`, in milliseconds of the workspace's clock.
     pub(crate) fn add(&self, spec: FaultSpec, now: u64) -> Result<Arc<Fault>, NotAdded> {
         let effect = spec.effect()?;
-        let mut list = write(&self.list);
+        let mut list = self.list.write();
         list.retain(|fault| !fault.is_over(now));
         if list.len() >= MAX_FAULTS {
             return Err(NotAdded::TooMany);
@@ -114,7 +115,7 @@ impl Faults {
     /// Puts the faults of a configuration in the place of those of an earlier one; what makes no sense is left out,
     /// since the configuration was checked.
     pub(crate) fn configure(&self, specs: &[FaultSpec], now: u64) {
-        let mut list = write(&self.list);
+        let mut list = self.list.write();
         list.retain(|fault| !fault.is_configured);
         let made =
             specs.iter().filter_map(|spec| Some(self.make(spec.clone(), spec.effect().ok()?, true, now)));
@@ -125,7 +126,9 @@ impl Faults {
 
     /// Takes away what was asked for over the control API, and lets the configuration's begin anew.
     pub(crate) fn reset(&self, now: u64) {
-        let configured: Vec<FaultSpec> = read(&self.list)
+        let configured: Vec<FaultSpec> = self
+            .list
+            .read()
             .iter()
             .filter(|fault| fault.is_configured)
             .map(|fault| fault.spec.clone())
@@ -149,12 +152,12 @@ impl Faults {
     }
 
     pub(crate) fn list(&self, now: u64) -> Vec<Arc<Fault>> {
-        read(&self.list).iter().filter(|fault| !fault.is_over(now)).cloned().collect()
+        self.list.read().iter().filter(|fault| !fault.is_over(now)).cloned().collect()
     }
 
     /// Takes a fault away; false if there is none with this id.
     pub(crate) fn remove(&self, id: &str) -> bool {
-        let mut list = write(&self.list);
+        let mut list = self.list.write();
         let before = list.len();
         list.retain(|fault| *fault.id != *id);
         self.count.store(list.len(), Ordering::Release);
@@ -162,7 +165,7 @@ impl Faults {
     }
 
     pub(crate) fn clear(&self) {
-        write(&self.list).clear();
+        self.list.write().clear();
         self.count.store(0, Ordering::Release);
     }
 
@@ -174,7 +177,7 @@ impl Faults {
             return plan;
         }
         let now = now();
-        for fault in read(&self.list).iter() {
+        for fault in self.list.read().iter() {
             if fault.is_over(now) || !fault.matches(key, request) || !fault.is_on_turn(now) {
                 continue;
             }
@@ -191,7 +194,7 @@ impl Faults {
     /// How the API decides about whatever comes with a key, at `now` in milliseconds of the workspace's clock.
     pub(crate) fn deviating(&self, key: &KeyEntry, now: u64) -> Deviating {
         let mut deviating = Deviating::default();
-        for fault in read(&self.list).iter().filter(|fault| !fault.is_over(now) && fault.meets_all_of(key)) {
+        for fault in self.list.read().iter().filter(|fault| !fault.is_over(now) && fault.meets_all_of(key)) {
             if let Effect::Deviate(entries) = &fault.effect {
                 deviating.add(&fault.id, entries);
             }
@@ -219,7 +222,7 @@ impl Fault {
     /// Whether a request at `now` has the place in its flush that is meant.
     fn is_on_turn(&self, now: u64) -> bool {
         let Some(wanted) = self.spec.in_flush else { return true };
-        let mut flush = lock(&self.flush);
+        let mut flush = self.flush.lock();
         let (last, place) = *flush;
         *flush = (now, if place > 0 && now.saturating_sub(last) < FLUSH_MS { place + 1 } else { 1 });
         flush.1 == wanted

@@ -99,7 +99,7 @@ proptest! {
             let met: Vec<String> = plan.faults.iter().map(ToString::to_string).collect();
             prop_assert_eq!(met, expected);
         }
-        for fault in read(&faults.list).iter() {
+        for fault in faults.list.read().iter() {
             let named = |number: &usize| *fault.id == *format!("fault_{}", number + 1);
             let met = expected.iter().flatten().filter(|number| named(number)).count() as u64;
             prop_assert_eq!(fault.met.load(Ordering::Relaxed), met);

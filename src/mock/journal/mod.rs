@@ -12,14 +12,14 @@ mod record;
 mod timeline;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::ingest::parse_date;
 use super::request::Request;
-use super::sync::lock;
 
 pub(crate) use entry::{Ending, Entry, took};
 pub use entry::{EntryView, KeyName, Outcome, TextView, WhyView};
@@ -93,7 +93,7 @@ impl Journal {
             return;
         }
         let size = entry.size();
-        let mut ring = lock(&self.ring);
+        let mut ring = self.ring.lock();
         entry.id = ring.next;
         ring.next += 1;
         ring.entries.push_back(Arc::new(entry));
@@ -117,7 +117,7 @@ impl Journal {
 
     /// Forgets every entry. Ids go on, so that who follows the journal notices nothing but the silence.
     pub(crate) fn clear(&self) {
-        let mut ring = lock(&self.ring);
+        let mut ring = self.ring.lock();
         let out = std::mem::take(&mut ring.entries);
         ring.first = ring.next;
         drop(ring);
@@ -125,7 +125,7 @@ impl Journal {
     }
 
     pub(crate) fn len(&self) -> usize {
-        lock(&self.ring).entries.len()
+        self.ring.lock().entries.len()
     }
 
     /// The newest `most` entries from id `from` on that match.
@@ -140,7 +140,7 @@ impl Journal {
     pub(crate) fn all(&self, filter: &Filter, from: u64) -> Found {
         // A snapshot: matching reads texts, and nobody should wait for that to record a request.
         let (mut entries, next, first) = {
-            let ring = lock(&self.ring);
+            let ring = self.ring.lock();
             let oldest = ring.entries.front().map_or(ring.next, |entry| entry.id);
             let skip = usize::try_from(from.saturating_sub(oldest)).unwrap_or(usize::MAX);
             let entries: Vec<_> = ring.entries.iter().skip(skip).cloned().collect();
@@ -154,7 +154,7 @@ impl Journal {
 
     /// The entry with this id, while it is held.
     pub(crate) fn entry(&self, id: u64) -> Option<Arc<Entry>> {
-        let ring = lock(&self.ring);
+        let ring = self.ring.lock();
         let oldest = ring.entries.front()?.id;
         ring.entries.get(usize::try_from(id.checked_sub(oldest)?).ok()?).cloned()
     }
@@ -172,7 +172,7 @@ impl Journal {
 
 impl Drop for Journal {
     fn drop(&mut self) {
-        let entries = std::mem::take(&mut lock(&self.ring).entries);
+        let entries = std::mem::take(&mut self.ring.lock().entries);
         self.give_back(&entries);
     }
 }

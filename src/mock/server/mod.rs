@@ -7,9 +7,10 @@ mod handler;
 mod state;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -23,7 +24,6 @@ use super::gateway::Gateway;
 use super::keys::{KeySpec, WELL_KNOWN_KEYS};
 use super::options::{Configuration, InForce, MockError, MockOptions};
 use super::settings::Settings;
-use super::sync::lock;
 use connection::Acceptor;
 use state::ServerState;
 
@@ -98,7 +98,7 @@ impl MockServer {
     /// # Errors
     /// [`MockError::Keys`] when a key of it belongs to another workspace, or there are too many.
     pub fn configure(&self, configuration: Configuration) -> Result<(), MockError> {
-        let mut in_force = lock(&self.in_force);
+        let mut in_force = self.in_force.lock();
         in_force
             .change(&self.engine, configuration, self.state.now())
             .map_err(|error| MockError::Keys(error.to_string()))

@@ -10,8 +10,8 @@ mod reading;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::ops::Range;
-use std::sync::{PoisonError, RwLock};
 
+use parking_lot::RwLock;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -62,17 +62,17 @@ impl fmt::Debug for Redactor {
 impl Redactor {
     /// Learns a key. Keys may be learned while a run is under way, from any thread.
     pub fn learn(&self, key: &ApiKey) {
-        self.secrets.write().unwrap_or_else(PoisonError::into_inner).learn(key);
+        self.secrets.write().learn(key);
     }
 
     /// Learns a word of our own, such as the id of a check, which stays whole wherever it stands by itself.
     pub fn keep(&self, word: &str) {
-        self.secrets.write().unwrap_or_else(PoisonError::into_inner).own.insert(word.to_owned());
+        self.secrets.write().own.insert(word.to_owned());
     }
 
     /// The text with every secret masked.
     pub fn scrub(&self, text: &str) -> String {
-        let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
+        let secrets = self.secrets.read();
         let plain = Reading::plain(text);
         let layers = plain.layers();
         let mut found = Vec::new();

@@ -1,10 +1,11 @@
 //! What is going on, drawn below the report while it goes on.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use parking_lot::Mutex;
 
 use crate::report::event::Event;
 use crate::report::timeline::{Lane, Timeline};
@@ -204,7 +205,7 @@ impl Lanes {
                 let _ = out.write_str(&at(&drawn, begun.elapsed(), takes));
             };
             let doing = move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
-                let _ = out.write_str(&locked(&shown).text(Instant::now()));
+                let _ = out.write_str(&shown.lock().text(Instant::now()));
             };
             let line = lines.add(ProgressBar::new_spinner());
             line.set_style(
@@ -241,7 +242,7 @@ impl Lanes {
 
     fn change(&self, keys: &[String], change: impl Fn(&mut State)) {
         for (_, state) in keys.iter().filter_map(|key| self.by_key.get(key)) {
-            change(&mut locked(state));
+            change(&mut state.lock());
         }
     }
 
@@ -252,11 +253,6 @@ impl Lanes {
             self.lines.remove(&line);
         }
     }
-}
-
-fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    // A panic elsewhere leaves nothing half-written here.
-    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The drawn lane with a mark where the run stands.

@@ -66,7 +66,7 @@ impl<'a> Runner<'a> {
             Action::Burst(burst) => burst.http.len() == 1 && burst.http.contains(&HttpVersion::Http2),
             _ => false,
         };
-        let is_spoken = self.run.learned().http2 == Some(true);
+        let is_spoken = self.run.learned.lock().http2 == Some(true);
         match !is_spoken && self.case.steps.iter().any(|step| is_bound(&step.value.action)) {
             true => Err(Gap::Skipped(NOT_OFFERED.to_owned())),
             false => Ok(()),
@@ -119,7 +119,7 @@ impl<'a> Runner<'a> {
             }
             if seen.fresh.is_some() && self.is_short(&seen, &key) {
                 seen.trickles = self.trickles(&key, ways[0].0, &seen).await?;
-                self.run.learned().slides |= seen.trickles == Some(true);
+                self.run.learned.lock().slides |= seen.trickles == Some(true);
             }
             self.fresh = None;
             self.last_burst = seen.took();
@@ -198,7 +198,7 @@ impl<'a> Runner<'a> {
                 notes.push(format!("{} was left out: it takes {} to answer", **name, time(took)));
                 continue;
             }
-            match self.run.learned().offers.get(name.as_str()).copied() {
+            match self.run.learned.lock().offers.get(name.as_str()).copied() {
                 Some(status) if matches!(status, 404 | 405 | 501) => {
                     notes.push(format!(
                         "{} was left out: the deployment does not offer it ({status})",
@@ -219,7 +219,7 @@ impl<'a> Runner<'a> {
             return Err(Gap::Skipped("the deployment offers this key one endpoint only".to_owned()));
         }
         let mut versions: Vec<_> = burst.http.iter().copied().map(Some).collect();
-        if burst.http.contains(&HttpVersion::Http2) && self.run.learned().http2 != Some(true) {
+        if burst.http.contains(&HttpVersion::Http2) && self.run.learned.lock().http2 != Some(true) {
             versions.retain(|version| *version != Some(HttpVersion::Http2));
             if versions.is_empty() {
                 return Err(Gap::Skipped(NOT_OFFERED.to_owned()));

@@ -42,7 +42,7 @@ impl Runner<'_> {
         if seen.limited() == 0
             && let Some(status) = refusal(&seen.answers)
         {
-            self.run.learned().refusal = Some(status);
+            self.run.learned.lock().refusal = Some(status);
             for (_, answer) in &mut seen.answers {
                 answer.limited |= answer.status == status;
             }
@@ -89,7 +89,7 @@ impl Runner<'_> {
     ) -> Result<(), Gap> {
         // An answer may be lost that came before a body was sent.
         let has_bodies = def.body.is_some() || seen.batches.iter().any(|batch| *batch > 0);
-        if has_bodies || !seen.ends_unanswered() || self.run.learned().silent_refusals {
+        if has_bodies || !seen.ends_unanswered() || self.run.learned.lock().silent_refusals {
             return Ok(());
         }
         let nothing = Credentials::default();
@@ -97,7 +97,7 @@ impl Runner<'_> {
         recipe.credentials = Some(&nothing);
         let outgoing = self.make(&recipe)?;
         if self.exchange(&outgoing, None, Connections::Fresh).await.is_ok() {
-            self.run.learned().silent_refusals = true;
+            self.run.learned.lock().silent_refusals = true;
         }
         Ok(())
     }

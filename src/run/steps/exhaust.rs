@@ -79,7 +79,7 @@ impl Runner<'_> {
         {
             return Ok(Some(vec![answer]));
         }
-        if self.run.learned().silent_refusals {
+        if self.run.learned.lock().silent_refusals {
             return Err(Gap::NeverLimited(NO_REFUSAL.to_owned()));
         }
         let mut slowest = Duration::ZERO;

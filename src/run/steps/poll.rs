@@ -99,7 +99,7 @@ impl Runner<'_> {
                 found.refusals.clear();
                 ended = self.watch(watch, at.0, &mut found).await?;
             } else if was_used_up && limiters::is_part(whole, spent, limit) {
-                self.run.learned().slides = true;
+                self.run.learned.lock().slides = true;
             }
             let again = if whole < limit { None } else { ended.came_back() };
             found.early = Some(Early { at, whole, again });

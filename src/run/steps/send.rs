@@ -110,7 +110,7 @@ impl Runner<'_> {
         let since = self.spent(&key).since;
         let asked = self.environment.clock.now();
         let counted_for = counted.then_some(&*key);
-        let is_silent = self.run.learned().is_silent(name) || self.run.learned().silent_refusals;
+        let is_silent = self.run.learned.lock().is_silent(name) || self.run.learned.lock().silent_refusals;
         // Whoever shows no key may be answered all the same.
         if counted || self.run.hangs_for_all(name) {
             self.is_answered(name)?;
@@ -203,7 +203,7 @@ impl Runner<'_> {
     /// Makes sure that the target still answers, when a request got no answer.
     async fn is_there(&self, key: &KeyState) -> Result<(), Gap> {
         let mut granted = survey::granted(&self.run.suite.requests, &key.key.scopes);
-        let Some((_, def)) = granted.find(|(name, _)| !self.run.learned().is_silent(name)) else {
+        let Some((_, def)) = granted.find(|(name, _)| !self.run.learned.lock().is_silent(name)) else {
             return Ok(());
         };
         let recipe = Recipe::plain(def, &key.key, &self.session, self.run.envelope());
@@ -217,7 +217,7 @@ impl Runner<'_> {
             return Err(Gap::Inconclusive(why));
         }
         if fault.is_unreachable() {
-            self.run.learned().unreachable.get_or_insert_with(|| why.clone());
+            self.run.learned.lock().unreachable.get_or_insert_with(|| why.clone());
         }
         Err(Gap::Blocked(why))
     }

@@ -159,7 +159,7 @@ impl Runner<'_> {
     /// Whether so little of a key's quota was used that it need not wait for a window. Where the limiter slides, a promise tells
     /// nothing of that.
     fn is_as_good_as_fresh(&self, key: &KeyState, now: Instant) -> bool {
-        let is_whole = !self.run.learned().slides || key.rest() >= LONG_SILENCE;
+        let is_whole = !self.run.learned.lock().slides || key.rest() >= LONG_SILENCE;
         key.last_answer().is_none() || is_whole && key.hardly_used(now)
     }
 
@@ -197,7 +197,7 @@ impl Runner<'_> {
 
     /// How long a key has to be silent before its quota is measured: by what left a doubt, and by the limiter's kind.
     fn silence_wanted(&self) -> Option<Duration> {
-        let slides = self.run.learned().slides.then_some(LONG_SILENCE);
+        let slides = self.run.learned.lock().slides.then_some(LONG_SILENCE);
         self.attempt.silence.max(slides)
     }
 
