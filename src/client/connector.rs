@@ -32,13 +32,18 @@ pub(super) struct ConnectionLimiter(Arc<Semaphore>);
 impl ConnectionLimiter {
     /// A limiter that lets all open at once.
     pub(super) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)))
+        /// More than there are ports.
+        const ALL: usize = 1 << 17;
+        Self(Arc::new(Semaphore::new(ALL)))
     }
 
     /// From now on they open one after the other. Those under way are not counted.
     fn narrow(&self) {
-        let free = self.0.available_permits();
-        self.0.forget_permits(free.saturating_sub(1));
+        let all_but_one = self.0.available_permits().saturating_sub(1);
+        // All of them or none: somebody else may be doing the same, and the last one must be left.
+        if let Ok(permits) = self.0.try_acquire_many(u32::try_from(all_but_one).unwrap_or(u32::MAX)) {
+            permits.forget();
+        }
     }
 }
 
@@ -124,6 +129,15 @@ mod tests {
         limiter.narrow();
         limiter.narrow();
         assert_eq!(limiter.0.available_permits(), 1);
+    }
+
+    #[test]
+    fn however_many_narrow_it_together_one_is_let_through() {
+        for _ in 0..2_000 {
+            let limiter = ConnectionLimiter::new();
+            std::thread::scope(|scope| (0..8).for_each(|_| drop(scope.spawn(|| limiter.narrow()))));
+            assert!(limiter.0.available_permits() >= 1);
+        }
     }
 
     #[tokio::test]
