@@ -122,6 +122,21 @@ async fn deviations_that_once_hid_each_other_are_named_each() {
     assert_eq!(Summary::of(&hunt, &suite).exit, ExitCode::Conforms);
 }
 
+/// The minute ends between a burst of events and the look at what comes back of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn events_that_are_let_in_at_an_even_pace_count_as_having_come_back() {
+    let mut suite = Suite::load(&Source::Builtin).unwrap();
+    keep(&mut suite, |id| id == "events.window");
+    let chosen = mutants().into_iter().filter(|mutant| mutant.name == "minute-ends-soon").collect();
+    let (_alive, interrupted) = tokio::sync::watch::channel(false);
+    let (ground, options) = (Ground::workspaces().await.unwrap(), HuntOptions::default());
+    let hunt = hunt(Arc::new(suite), chosen, ground, options, |_| (), interrupted).await.unwrap();
+    let one = &hunt.examined[0];
+    assert_eq!(one.outcome, Outcome::Passed, "{one:?}");
+    // What seems to have come back in part would be looked at again.
+    assert!(one.requests < 500, "{one:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deviation_behind_a_check_that_is_taken_out_is_missed() {
     let (hunt, summary) = composed("accept-cookie+no-challenge", &["auth.challenge"]).await;

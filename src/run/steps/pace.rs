@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::task::{JoinError, JoinHandle};
 
 use super::{Names, Step};
-use crate::client::{Connections, Fault, Outgoing};
+use crate::client::{Connections, Content, Fault, Outgoing};
 use crate::report::Event;
 use crate::run::clock::Instant;
 use crate::run::environment::variables;
@@ -122,7 +122,10 @@ impl Runner<'_> {
             };
             let outgoing = &requests[place];
             match outcome {
-                Ok(message) => answers.push(self.record(outgoing, &message, Some(key), 0, Keep::Refusals)),
+                Ok(message) => {
+                    let events = outgoing.body.as_ref().map_or(0, Content::events);
+                    answers.push(self.record(outgoing, &message, Some(key), events, Keep::Refusals));
+                }
                 Err(fault) => {
                     key.note_lost(left, back);
                     self.run.note_lost_answer(outgoing, &fault);
