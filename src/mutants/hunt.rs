@@ -111,7 +111,7 @@ pub async fn hunt(
     chosen: Vec<Mutant>,
     ground: Ground,
     options: HuntOptions,
-    done: impl FnMut(&Examined),
+    mut done: impl FnMut(&Examined),
     interrupted: watch::Receiver<bool>,
 ) -> Result<Hunt, HuntError> {
     let begun = Instant::now();
@@ -133,7 +133,19 @@ pub async fn hunt(
                 .await
         }
     };
-    let (mut examined, interrupted) = side_by_side(waiting, options.jobs, is_beside, play, done).await?;
+    let is_open = |one: &Examined| virtual_time && one.outcome == Outcome::Undecided;
+    let told = |one: &Examined| {
+        if !is_open(one) {
+            done(one)
+        }
+    };
+    let (mut examined, was_interrupted) = side_by_side(waiting, options.jobs, is_beside, &play, told).await?;
+    // What takes too long to be judged beside others need not do so alone.
+    let open = examined.iter().filter(|one| is_open(one)).map(|one| one.mutant.clone()).collect();
+    let (alone, again) = side_by_side(open, 1, |_| false, play, done).await?;
+    let interrupted = was_interrupted || again;
+    examined.retain(|one| alone.iter().all(|again| again.mutant != one.mutant));
+    examined.extend(alone);
     examined.sort_by_key(|one| chosen.iter().position(|mutant| *mutant == one.mutant));
     Ok(Hunt {
         examined,
