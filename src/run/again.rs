@@ -57,6 +57,7 @@ impl RunState {
                 attempt.silence = attempt.silence.max(Some(doubt.silence));
                 attempt.steps = attempt.steps.max(Some(doubt.steps));
                 attempt.suspicions.extend(doubt.suspicions.iter().cloned());
+                attempt.with = self.keys_of_the_first_play(place);
             }
         }
         let mut told: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -76,6 +77,15 @@ impl RunState {
         let given_out = self.given_out.get(&place).copied().unwrap_or(0);
         let is_over = usize::try_from(given_out).is_ok_and(|given_out| given_out <= self.plays_of(place));
         (given_out < MOST_PLAYS && is_over).then_some(given_out)
+    }
+
+    /// The keys that a case about several of them was first played with, by the names its steps use.
+    fn keys_of_the_first_play(&self, place: Place) -> BTreeMap<String, String> {
+        let (name, case) = (&self.run.suite.experiments[place.experiment].name, place.of(&self.run.suite));
+        let is_about_several = job::keys_needed(case).iter().filter(|need| need.alone).count() > 1;
+        let first = self.evidence.plays_of(name, &case.row).next().filter(|_| is_about_several);
+        let keys = first.into_iter().flat_map(|play| &play.keys);
+        keys.map(|(name, key)| (name.clone(), key.variable.clone())).collect()
     }
 
     /// The cases that were not played because keys seemed to share a quota, where it turned out to be somebody else's use.

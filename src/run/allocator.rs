@@ -135,7 +135,8 @@ impl KeyAllocator {
         pending: impl Iterator<Item = &'a Job> + Clone,
     ) -> Option<Vec<usize>> {
         let mut taken: Vec<usize> = Vec::new();
-        for KeyNeed { role, alone, .. } in &job.keys_needed {
+        for need in &job.keys_needed {
+            let KeyNeed { role, alone, .. } = need;
             let mut fitting = self.candidates(*role, *alone);
             let planned =
                 |index: usize| pending.clone().any(|other| !other.last && other.is_planned_with(index));
@@ -144,8 +145,9 @@ impl KeyAllocator {
                 !taken.contains(index) && !reserved && self.is_free(*index, *alone)
             });
             // It is waited for, if it fits at all.
-            let is_wanted = |index: &usize| job.wanted_key() == Some(self.keys[*index].variable.as_str());
-            if taken.is_empty() && *alone && self.candidates(*role, true).iter().any(is_wanted) {
+            let wanted = job.wanted_key(need);
+            let is_wanted = |index: &usize| wanted == Some(self.keys[*index].variable.as_str());
+            if *alone && self.candidates(*role, true).iter().any(is_wanted) {
                 fitting.retain(is_wanted);
             }
             if job.one_account {

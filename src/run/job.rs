@@ -122,9 +122,13 @@ impl Job {
         self.planned.iter().flatten().any(|planned| *planned == key)
     }
 
-    /// The key it had best be played with again, where only that one tells more.
-    pub(crate) fn wanted_key(&self) -> Option<&str> {
-        self.cases.iter().find_map(|(_, attempt)| limiters::wanted_key(&attempt.suspicions))
+    /// The key that it had best have for this need when it is played again, where only that one tells more.
+    pub(crate) fn wanted_key(&self, need: &KeyNeed) -> Option<&str> {
+        let attempts = || self.cases.iter().map(|(_, attempt)| attempt);
+        let same = attempts().find_map(|attempt| attempt.with.get(&need.name)).map(String::as_str);
+        let is_first = self.keys_needed.first() == Some(need);
+        let told = || attempts().find_map(|attempt| limiters::wanted_key(&attempt.suspicions));
+        same.or_else(|| is_first.then(told).flatten())
     }
 
     /// Whether it keeps a processor busy: those that wait for windows do not.

@@ -41,6 +41,9 @@ pub(crate) struct Attempt {
     pub(crate) suspicions: Vec<Suspicion>,
     /// How many of its steps are played; all of them where it is not said.
     pub(crate) steps: Option<usize>,
+    /// The variables of the keys it is played with again, by the names its steps use: what two keys share is told by the same
+    /// two.
+    pub(crate) with: BTreeMap<String, String>,
 }
 
 /// A session that a batch was sent for.

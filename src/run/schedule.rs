@@ -229,6 +229,22 @@ mod tests {
     }
 
     #[test]
+    fn what_two_keys_share_is_told_by_the_same_two() {
+        let suite = Suite::load(&Source::Builtin).unwrap();
+        let mut all = jobs(&suite);
+        let of_standard = all.iter().position(|job| job.learns_sharing == Some(Tier::Standard));
+        let mut job = all.swap_remove(of_standard.unwrap());
+        let keys: Vec<Key> = (1..4).map(|nth| key(Role::Standard, nth)).collect();
+        let names: Vec<String> = job.keys_needed.iter().map(|need| need.name.clone()).collect();
+        for (name, key) in names.into_iter().zip([&keys[2], &keys[0]]) {
+            job.cases[0].1.with.insert(name, key.variable.clone());
+        }
+        let all = vec![job];
+        let mut schedule = Schedule::new(all.clone(), Some(KeyAllocator::new(keys, &all)), 9);
+        assert_eq!(schedule.begin(&|_, _| FRESH).unwrap().1, [2, 0]);
+    }
+
+    #[test]
     fn where_the_plan_is_forgotten_those_with_the_least_choice_begin_first() {
         let suite = Suite::load(&Source::Builtin).unwrap();
         let all = jobs(&suite);
