@@ -326,6 +326,8 @@ pub(crate) enum Way {
     Refuses,
     /// Fewer were let in than were due, though some were.
     Short,
+    /// Who had waited as long as told was refused, whatever the quota is.
+    Unkept,
     /// An answer says something wrong, whomever it lets in.
     Says,
 }

@@ -258,12 +258,14 @@ fn is_said_of_both(one: &str, other: &str) -> bool {
 }
 
 /// Whether what errs one way may be why something else errs another way: no refusal lets anybody in, no refusal in other
-/// words opens a door, and a quota is not the smaller for what is said of it.
+/// words opens a door, a quota is not the smaller for what is said of it, and no promise has to be broken because a quota is
+/// small.
 fn may_explain(one: Way, other: Way) -> bool {
     match other {
         Way::Opens => one == Way::Opens,
-        Way::LetsIn => !matches!(one, Way::Refuses | Way::Says),
+        Way::LetsIn => !matches!(one, Way::Refuses | Way::Says | Way::Unkept),
         Way::Short => one != Way::Says,
+        Way::Unkept => one != Way::Short,
         Way::Refuses | Way::Says | Way::Other => true,
     }
 }
@@ -493,7 +495,13 @@ mod tests {
             let judged = vec![erring(0, &[], one), erring(1, &["a"], other)];
             attributed(MUSTS, judged, &Options::default()).1.len()
         };
-        for (one, other) in [(Way::Says, Way::Short), (Way::Says, Way::LetsIn), (Way::Refuses, Way::LetsIn)] {
+        let not = [
+            (Way::Says, Way::Short),
+            (Way::Says, Way::LetsIn),
+            (Way::Refuses, Way::LetsIn),
+            (Way::Short, Way::Unkept),
+        ];
+        for (one, other) in not {
             assert_eq!(causes(one, other), 2, "{one:?} does not explain {other:?}");
         }
         for (one, other) in [(Way::Says, Way::Refuses), (Way::LetsIn, Way::Short), (Way::Opens, Way::LetsIn)]

@@ -108,6 +108,9 @@ pub(crate) struct Learned {
     /// The quota of events by tier, where it is not the documented one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) events: BTreeMap<Tier, u32>,
+    /// The quota of events of single keys, where it is not that of their tier, by variable.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) events_of: BTreeMap<String, u32>,
     /// The status of a refusal for want of quota, where that is not 429.
     pub(crate) refusal: Option<u16>,
     /// Whether a key that is over its limit gets no answer, while others do.
@@ -143,17 +146,24 @@ impl Learned {
         let events = self.events.iter().map(|(tier, number)| {
             format!("measured: {tier} gets {} in a window", count(u64::from(*number), "event"))
         });
-        let of_keys = self.requests_of.iter().map(|(variable, number)| {
-            format!("measured: {variable} gets {} in a window", count(u64::from(*number), "request"))
-        });
-        envelope.into_iter().chain(compressed).chain(measured).chain(of_keys).chain(events).collect()
+        let of_keys = |of_keys: &BTreeMap<String, u32>, thing: &str| -> Vec<String> {
+            let told = |(variable, number): (&String, &u32)| {
+                format!("measured: {variable} gets {} in a window", count(u64::from(*number), thing))
+            };
+            of_keys.iter().map(told).collect()
+        };
+        let requests_of = of_keys(&self.requests_of, "request");
+        let events_of = of_keys(&self.events_of, "event");
+        let of_tiers = envelope.into_iter().chain(compressed).chain(measured).chain(events);
+        of_tiers.chain(requests_of).chain(events_of).collect()
     }
 
     /// The limits of a key as far as they were measured, else those of its tier.
     pub(crate) fn limits(&self, variable: &str, tier: Option<Tier>, documented: Limits) -> Limits {
         let of_tier = self.limits_of_tier(tier, documented);
         let requests = self.requests_of.get(variable).copied().unwrap_or(of_tier.requests);
-        Limits { requests, ..of_tier }
+        let events = of_tier.events.map(|events| self.events_of.get(variable).copied().unwrap_or(events));
+        Limits { requests, events }
     }
 
     /// The limits of a tier as far as they were measured; `documented` elsewhere. An endless quota stays as documented:

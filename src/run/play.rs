@@ -379,6 +379,7 @@ impl RunState {
         learned.requests.clone_from(&self.evidence.learned.requests);
         learned.requests_of.clone_from(&self.evidence.learned.requests_of);
         learned.events.clone_from(&self.evidence.learned.events);
+        learned.events_of.clone_from(&self.evidence.learned.events_of);
         steady
     }
 }

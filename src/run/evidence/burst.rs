@@ -110,6 +110,29 @@ impl Burst {
         self.count(|answer| answer.admitted() && first.is_some_and(|first| answer.sent >= first))
     }
 
+    /// How many were let through before the first refusal, where they were sent one at a time: what is let through after it had
+    /// come back by then, or is another fault.
+    pub(crate) fn at_once(&self) -> u32 {
+        let first = self.first_refusal().filter(|_| self.in_flight == 1);
+        self.count(|answer| answer.admitted() && first.is_none_or(|first| answer.sent < first))
+    }
+
+    /// How much of a quota of `limit` a minute comes back before the first refusal, where quota comes back all the time.
+    pub(crate) fn back_before_refusal(&self, limit: u32) -> u32 {
+        let until = self.first_refusal().unwrap_or(self.to);
+        (f64::from(limit) * (until - self.from).as_secs_f64() / 60.0).ceil() as u32
+    }
+
+    /// Whether it was told time and again that the key is over its limit, and let in all the same in between: oftener than one
+    /// reset, or what comes back of a quota of `limit` a minute, would have it.
+    pub(crate) fn leaks(&self, limit: u32) -> bool {
+        const A_FEW: u32 = 3;
+        let Some(first) = self.first_refusal().filter(|_| self.in_flight == 1) else { return false };
+        let turns = self.answers.windows(2).filter(|two| two[0].1.limited && two[1].1.admitted()).count();
+        let comes_back = f64::from(limit) * (self.to - first).as_secs_f64() / 60.0;
+        turns as u32 >= A_FEW && f64::from(self.admitted_after_refusal()) > comes_back + f64::from(A_FEW)
+    }
+
     /// When the first refusal was complete.
     fn first_refusal(&self) -> Option<Instant> {
         let refused = self.answers.iter().filter(|(_, answer)| answer.limited);
@@ -135,11 +158,12 @@ impl Burst {
         })
     }
 
-    /// Whether one of the first requests was told already that the key is over its limit: who has a quota of its own, of
-    /// whatever size, gets some of it first.
+    /// Whether one of the first requests was told already that the key is over its limit, and most others, too: who has a quota
+    /// of its own, of whatever size, gets some of it first, or soon.
     pub(crate) fn is_refused_from_the_first(&self) -> bool {
         const FIRST: usize = 3;
-        self.answers.iter().any(|(place, answer)| *place < FIRST && answer.limited)
+        let at_first = self.answers.iter().any(|(place, answer)| *place < FIRST && answer.limited);
+        at_first && self.admitted() < self.limited()
     }
 
     /// How many requests there were.
@@ -163,18 +187,31 @@ impl Burst {
         self.fresh.is_some() && self.admitted() + self.spent.0 == 0 && self.limited() > 0
     }
 
+    /// Whether the first request of a window that a promise was waited for was refused: it had not begun by then.
+    pub(crate) fn came_too_soon(&self) -> bool {
+        let first = self.answers.iter().min_by_key(|(_, answer)| answer.sent);
+        self.was_promised()
+            && self.in_flight == 1
+            && self.spent.0 == 0
+            && first.is_some_and(|(_, answer)| answer.limited)
+    }
+
     /// Whether requests were refused while quota was left, so that others were let in after them: more than come back
     /// meanwhile, and none that ask for less than what was refused.
     pub(crate) fn refuses_early(&self, limits: Limits) -> bool {
         const A_FEW: f64 = 2.0;
-        let Some(first) = self.first_refusal() else { return false };
+        // The first one alone may still meet the window before: a promise that is not kept is another fault.
+        let late = self.answers.iter().take_while(|(_, answer)| answer.limited).count();
+        let answers = &self.answers[if late == 1 { 1 } else { 0 }..];
+        let refusals = answers.iter().filter(|(_, answer)| answer.limited);
+        let Some(first) = refusals.map(|(_, answer)| answer.done).min() else { return false };
         let size = |place: usize| self.batches.get(place).copied().unwrap_or(0);
         let mut refused: BTreeMap<u32, Instant> = BTreeMap::new();
-        for (place, answer) in self.answers.iter().filter(|(_, answer)| answer.limited) {
+        for (place, answer) in answers.iter().filter(|(_, answer)| answer.limited) {
             let earliest = refused.entry(size(*place)).or_insert(answer.done);
             *earliest = answer.done.min(*earliest);
         }
-        let admitted = || self.answers.iter().filter(|(_, answer)| answer.admitted());
+        let admitted = || answers.iter().filter(|(_, answer)| answer.admitted());
         let before = admitted().filter(|(_, answer)| answer.sent < first);
         let (requests, events) = before.fold(self.spent, |(requests, events), (place, answer)| {
             (requests + 1, events + size(*place).min(answer.accepted.unwrap_or(u32::MAX)))
@@ -241,7 +278,7 @@ mod tests {
             (place, Answer { look: 0, status, limited, accepted: None, promise: None, sent, answered, done })
         };
         let answers = (0..all).map(answer).collect();
-        Burst { answers, to: at(all), silence: SHORT_SILENCE, ..Burst::default() }
+        Burst { answers, to: at(all), silence: SHORT_SILENCE, in_flight: 1, ..Burst::default() }
     }
 
     #[test]
@@ -278,6 +315,49 @@ mod tests {
         assert!(!burst(160, 200, |place| place >= 60 && place % 20 != 0).refuses_early(STANDARD));
         // A limiter that slides lets some in again, as time goes by.
         assert!(!burst(60, 20_000, |place| place >= 30 && place % 3 != 0).refuses_early(STANDARD));
+    }
+
+    #[test]
+    fn a_first_request_that_still_meets_the_window_before_is_not_refused_early() {
+        assert!(!burst(160, 200, |place| place == 0 || place > 60).refuses_early(STANDARD));
+        assert!(burst(160, 200, |place| !(2..=61).contains(&place)).refuses_early(STANDARD));
+    }
+
+    #[test]
+    fn a_promise_whose_first_request_is_refused_was_waited_for_too_short() {
+        let promised = |refused: usize| Burst {
+            fresh: Some(Fresh::Promise),
+            ..burst(60, 200, |place| place == refused)
+        };
+        assert_eq!((promised(0).came_too_soon(), promised(1).came_too_soon()), (true, false));
+        assert!(!Burst { spent: (1, 0), ..promised(0) }.came_too_soon(), "it had been kept before");
+        assert!(!Burst { fresh: Some(Fresh::Silence), ..promised(0) }.came_too_soon());
+    }
+
+    #[test]
+    fn who_shares_a_used_up_quota_is_refused_from_the_first_on() {
+        let is_refused = |refused: fn(usize) -> bool| burst(60, 200, refused).is_refused_from_the_first();
+        assert!(is_refused(|_| true) && is_refused(|place| place > 0));
+        assert!(!is_refused(|place| place > 30), "a smaller quota of its own");
+        assert!(!is_refused(|place| place == 0), "a window that began with the second one");
+    }
+
+    #[test]
+    fn who_is_let_in_time_and_again_over_the_limit_met_no_reset() {
+        let leaks = burst(160, 200, |place| place >= 60 && place % 10 != 0);
+        assert_eq!((leaks.admitted(), leaks.at_once(), leaks.leaks(60)), (70, 61, true));
+        // A reset in the middle, and what comes back all the time.
+        assert!(!burst(160, 200, |place| (60..90).contains(&place)).leaks(60));
+        assert!(!burst(160, 20_000, |place| place >= 60 && place % 8 != 0).leaks(60));
+        let at_once = Burst { in_flight: 8, ..leaks };
+        assert!(!at_once.leaks(60), "who was asked first is not known");
+    }
+
+    #[test]
+    fn what_comes_back_meanwhile_was_not_there_at_once() {
+        let smoothed = burst(160, 4_000, |place| place >= 11 && place % 40 != 39);
+        assert_eq!((smoothed.admitted(), smoothed.at_once(), smoothed.back_before_refusal(60)), (15, 11, 1));
+        assert!(!smoothed.leaks(60) && !smoothed.refuses_early(STANDARD));
     }
 
     #[test]

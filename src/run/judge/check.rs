@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::events::seeks_more;
 use super::plays::{Readings, Settled, plays_to_read};
 use super::reading::{FirstBodies, Lack};
 use crate::contract::Tier;
@@ -113,10 +114,7 @@ pub(crate) fn judge(suite: &Suite, evidence: &Evidence, steady: &[Tier], check: 
                 if plays.is_empty() {
                     match seen_so_far(suite, evidence, steady, &experiment.name, case, reading) {
                         Some(Settled::Broken(failures)) => judged.broken(failures, reading),
-                        // As long as a wrong deployment is looked at, is enough to say what held until then.
-                        Some(Settled::Held) if ended_at_most(evidence, &experiment.name, case) => {
-                            judged.held += 1
-                        }
+                        Some(Settled::Held) => judged.held += 1,
                         _ => judged.not_played(suite, evidence, &experiment.name, case),
                     }
                     continue;
@@ -152,19 +150,27 @@ fn measured(evidence: &Evidence, reading: &Reading, play: &Play) -> Option<Measu
 
 /// The keys that have another quota than the tier whose limit this reading names.
 fn odd_keys(evidence: &Evidence, case: &Case, reading: &Reading, play: &Play) -> Vec<Failure> {
-    let own = play.keys.get(OWN).filter(|_| reading.learns == Some(Fact::Requests));
-    let Some((own, tier)) = own.and_then(|own| Some((own, own.tier?))) else { return Vec::new() };
-    let limit = evidence.learned.limits_of_tier(own.tier, own.documented).requests;
+    let Some(own) = play.keys.get(OWN).filter(|own| own.tier.is_some()) else { return Vec::new() };
+    let learned = &evidence.learned;
+    let limits = learned.limits_of_tier(own.tier, own.documented);
+    let (limit, of_keys, thing) = match (reading.learns, limits.events) {
+        (Some(Fact::Requests), _) => (limits.requests, &learned.requests_of, "requests"),
+        (Some(Fact::Events), Some(events)) => (events, &learned.events_of, "events"),
+        _ => return Vec::new(),
+    };
     let keys: BTreeMap<&str, Option<Tier>> = evidence
         .plays
         .iter()
         .flat_map(|play| play.keys.values())
         .map(|key| (key.variable.as_str(), key.tier))
         .collect();
-    let of_tier = |(variable, _): &(&String, &u32)| keys.get(variable.as_str()) == Some(&Some(tier));
+    let is_named_here = |(variable, number): &(&String, &u32)| {
+        let side = reading.learns != Some(Fact::Events) || seeks_more(reading) == (**number > limit);
+        side && keys.get(variable.as_str()) == Some(&own.tier)
+    };
     let failure = |(variable, number): (&String, &u32)| Failure {
         case: told_row(&case.row),
-        what: format!("{variable} gets {number} requests in a window, not {limit} as other keys of its tier"),
+        what: format!("{variable} gets {number} {thing} in a window, not {limit} as other keys of its tier"),
         expected: format!("admitted: {limit}"),
         actual: format!("admitted: {number}"),
         line: reading.items.last().map_or(0, |item| item.line),
@@ -173,7 +179,7 @@ fn odd_keys(evidence: &Evidence, case: &Case, reading: &Reading, play: &Play) ->
         curl: None,
         way: if *number > limit { Way::LetsIn } else { Way::Refuses },
     };
-    evidence.learned.requests_of.iter().filter(of_tier).map(failure).collect()
+    of_keys.iter().filter(is_named_here).map(failure).collect()
 }
 
 /// What that comes to which holds of every answer, where the case that looks back on all of them was not played: the run ended
@@ -187,10 +193,15 @@ fn seen_so_far(
     reading: &Reading,
 ) -> Option<Settled> {
     let gap = evidence.not_played_of(experiment, &case.row)?;
-    let ended_early = matches!(gap, Gap::Inconclusive(_) | Gap::Skipped(_));
-    if !ended_early || reading.items.iter().any(|item| !item.steps.is_empty()) {
+    if reading.items.iter().any(|item| !item.steps.is_empty()) {
         return None;
     }
+    // As long as a wrong deployment is looked at, is enough to say what held until then.
+    let is_over = match gap {
+        Gap::Inconclusive(_) => evidence.run.answers > 0,
+        Gap::Skipped(_) => false,
+        _ => return None,
+    };
     let play = Play {
         experiment: experiment.to_owned(),
         row: case.row.clone(),
@@ -200,13 +211,8 @@ fn seen_so_far(
         requests: 0,
         took: Duration::ZERO,
     };
-    Some(Readings::of(suite, evidence, steady, case, reading, &[&play], &mut FirstBodies::new()).settled)
-}
-
-/// Whether a case was not played because the longest time that was planned was over.
-fn ended_at_most(evidence: &Evidence, experiment: &str, case: &Case) -> bool {
-    let gap = evidence.not_played_of(experiment, &case.row);
-    evidence.run.answers > 0 && matches!(gap, Some(Gap::Inconclusive(_)))
+    let read = Readings::of(suite, evidence, steady, case, reading, &[&play], &mut FirstBodies::new());
+    (is_over || !matches!(read.settled, Settled::Held)).then_some(read.settled)
 }
 
 /// The checks that name what a deployment lacks.
@@ -825,6 +831,52 @@ mod tests {
         assert_eq!(judged("rate.standard").failures[0].failure.what, "over its limit a key gets no answer");
         let recovers = judged("rate.recovers");
         assert!(recovers.failures.is_empty() && recovers.needs.contains("rate.standard"), "{recovers:?}");
+    }
+
+    /// A few at once, and one more each time quota for it has come back, as often as the burst lasts so long.
+    fn smoothed(at_once: usize, every: usize, from: (u64, u64)) -> Burst {
+        let mut burst = burst_of(at_once, 160 - at_once, from);
+        for (place, answer) in &mut burst.answers {
+            let at = answer.sent + Duration::from_millis(20 * *place as u64);
+            (answer.sent, answer.done) = (at, at + Duration::from_millis(1));
+            answer.limited = *place >= at_once && *place % every != 0;
+            answer.status = if answer.limited { 429 } else { 200 };
+        }
+        let to = burst.from + Duration::from_millis(3_200);
+        Burst { to, trickles: Some(true), silence: LONG_SILENCE, ..burst }
+    }
+
+    #[test]
+    fn a_gateway_that_smooths_requests_out_is_told_in_the_same_words_for_every_tier() {
+        let words = |id: &str, at_once: usize| {
+            let judged = bench(id).of(&[smoothed(at_once, 60, (0, 0)), smoothed(at_once, 50, (3, 20))]);
+            assert!(judged.measured.is_none() && judged.failures.len() == 1, "{judged:?}");
+            judged.failures[0].failure.what.clone()
+        };
+        assert_eq!(words("rate.standard", 11), words("rate.premium", 14));
+        // Once may have been somebody else, and what comes back makes it no other number.
+        doubt(&bench("rate.standard").of(&[smoothed(11, 60, (0, 0))]));
+        doubt(&bench("rate.standard").of(&[smoothed(11, 60, (0, 0)), smoothed(30, 60, (3, 20))]));
+    }
+
+    #[test]
+    fn who_is_let_in_now_and_then_over_the_limit_is_named_at_once_and_alike_for_every_tier() {
+        let leaks = |admitted: usize| {
+            let mut burst = burst_of(admitted, 100, (0, 0));
+            for (place, answer) in &mut burst.answers {
+                let at = answer.sent + Duration::from_millis(*place as u64);
+                (answer.sent, answer.done) = (at, at + Duration::from_millis(1));
+                if *place >= admitted && *place % 10 == 0 {
+                    (answer.limited, answer.status) = (false, 200);
+                }
+            }
+            burst
+        };
+        let words =
+            |id: &str, admitted: usize| bench(id).of(&[leaks(admitted)]).failures[0].failure.what.clone();
+        assert_eq!(words("rate.standard", 60), words("rate.premium", 300));
+        // Another check may look at several endpoints, of which one is not counted.
+        doubt(&bench("rate.recovers").of(&[leaks(60)]));
     }
 
     #[test]

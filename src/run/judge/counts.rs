@@ -160,7 +160,23 @@ impl Count<'_> {
             let finding = Finding { what: NO_REFUSAL.to_owned(), expected: wanted.told(), actual };
             return Some(Outcome::Broken(vec![context.failure_of_burst(finding, burst)]));
         }
-        is_refused_early(context, burst, key).then(|| refused_early(context, wanted, burst, self.seen()))
+        let early =
+            is_refused_early(context, burst, key).then(|| refused_early(context, wanted, burst, self.seen()));
+        early.or_else(|| self.leaks())
+    }
+
+    /// Where requests are let in beyond the quota time and again: the check of the limit names it.
+    fn leaks(&self) -> Option<Outcome> {
+        let Self { context, burst, wanted, .. } = self;
+        let is_beyond = wanted.admitted.is_some_and(|wanted| self.admitted > wanted);
+        let owns = context.reading.learns == Some(Fact::Requests);
+        if !owns || !is_beyond || counts_events(burst) || !burst.leaks(self.limit) {
+            return None;
+        }
+        let finding = Finding { what: NOW_AND_THEN.to_owned(), expected: wanted.told(), actual: self.seen() };
+        let mut failure = context.failure_of_burst(finding, burst);
+        failure.way = Way::LetsIn;
+        Some(Outcome::Broken(vec![failure]))
     }
 
     fn as_wanted(&self) -> Option<Outcome> {
@@ -216,6 +232,9 @@ impl Count<'_> {
         if !context.owns_the_limit || *limited == 0 || burst.fresh.is_none() {
             return format!("of {all} requests {admitted} were admitted and {limited} answered 429");
         }
+        if burst.trickles == Some(true) && self.missing_at_once() > 0 {
+            return BIT_BY_BIT.to_owned();
+        }
         if counts_events(burst) {
             let (least, most) = burst.told_of_events();
             let number = if least == most { least.to_string() } else { format!("{least} to {most}") };
@@ -237,6 +256,11 @@ impl Count<'_> {
         }
     }
 
+    /// How many of the quota were not there at once.
+    fn missing_at_once(&self) -> u32 {
+        self.limit.saturating_sub(self.burst.spent.0 + self.burst.at_once())
+    }
+
     /// What a wrong number is at first, a proof or a suspicion.
     fn wrong(&self) -> Outcome {
         let Self { context, burst, wanted, all, admitted, other, .. } = self;
@@ -249,11 +273,19 @@ impl Count<'_> {
             Some(wanted) if *admitted < wanted && *admitted > 0 => Way::Short,
             _ => Way::Other,
         };
+        if failure.what == BIT_BY_BIT {
+            // A gateway asks for no tier.
+            failure.case.clear();
+        }
         let failures = vec![failure];
         if let Some(fault) = burst.faults.first() {
             return Outcome::Suspect(Suspicion::Noise(no_answer(fault)), failures);
         }
-        if self.other_refusal().is_some() || (endless && burst.in_flight == 1) {
+        // Who counts requests when they are answered lets in as many too many as are under way at once. What goes wrong then
+        // is not for the limit's own check to say.
+        let is_no_race = burst.spent.0 + admitted > self.limit + 2 * burst.in_flight;
+        let no_race = burst.in_flight == 1 || !context.owns_the_limit && is_no_race;
+        if self.other_refusal().is_some() || (endless && no_race) {
             return Outcome::Broken(failures);
         }
         if endless {
@@ -276,13 +308,19 @@ impl Count<'_> {
             Some(wanted) if *admitted < wanted => {
                 // What is missing of the documented limit is the same however many were sent.
                 let of_the_limit = context.owns_the_limit && !counts_events(burst) && self.limit > total;
-                let missing = if of_the_limit { self.limit - total } else { wanted - admitted };
+                let missing = if of_the_limit { self.missing_at_once() } else { wanted - admitted };
                 Outcome::Suspect(too_few(context, burst, self.key, missing), failures)
             }
             _ => Outcome::Broken(failures),
         }
     }
 }
+
+/// What is to be said of quota that is not there at once, in the same words for every tier.
+const BIT_BY_BIT: &str = "a rested key gets some of its quota at once and the rest bit by bit, as where a gateway smooths requests out";
+
+/// What is to be said of requests that are let in beyond the quota now and then, in the same words for every tier.
+const NOW_AND_THEN: &str = "a key over its limit is let in now and then";
 
 /// What is to be said of requests that were refused while quota was left, in the same words for every tier.
 const EARLY: &str = "some requests are refused although quota is left";
@@ -327,19 +365,22 @@ fn faltering(context: &Context<'_>, wanted: &Wanted, burst: &Burst, actual: Stri
         burst.answers.iter().find(|(_, answer)| answer.faltered()).map_or(0, |(_, answer)| answer.status);
     let what = format!("some requests are answered {status}, which neither lets them in nor refuses them");
     let all = context.evidence.plays.iter().flat_map(|play| &play.seen);
-    let often = all
-        .filter_map(|seen| match seen {
-            Observation::Burst(burst) => Some(burst.faltered()),
-            _ => None,
-        })
-        .sum::<u32>()
-        >= OFTEN;
+    let falters = all.filter_map(|seen| match seen {
+        Observation::Burst(burst) => {
+            Some((burst.faltered(), burst.in_flight)).filter(|(times, _)| *times > 0)
+        }
+        _ => None,
+    });
+    let falters: Vec<(u32, u32)> = falters.collect();
+    let often = falters.iter().map(|(times, _)| times).sum::<u32>() >= OFTEN;
+    // Where that happens only when some are under way at once, the checks of that have to name it.
+    let only_together = falters.iter().all(|(_, in_flight)| *in_flight > 1);
     let finding = Finding { what: what.clone(), expected: wanted.told(), actual };
     let failures = vec![context.failure_of_burst(finding, burst)];
     if !often && !context.again {
         return Outcome::Suspect(Suspicion::Noise(what), failures);
     }
-    match context.owns_the_limit {
+    match context.owns_the_limit || burst.together && only_together {
         true => Outcome::Broken(failures),
         false => Outcome::Lacking(Lack::RequestLimit, what),
     }

@@ -8,16 +8,21 @@ use crate::report::Way;
 use crate::run::environment::OWN;
 use crate::run::evidence::{Burst, KeyInfo, Observation};
 use crate::run::limiters::{Suspicion, no_answer};
-use crate::scenario::model::{Expect, Fact};
+use crate::scenario::model::{Expect, Fact, Reading};
 
 /// What the checks that own the limit of events come to where it was measured: of the one that asks for a refusal beyond it,
 /// there are more than documented, of the other one fewer.
 pub(super) fn measured_events(context: &mut Context<'_>) -> Option<Outcome> {
     let reading = context.reading;
     let key = context.key(OWN).filter(|_| reading.learns == Some(Fact::Events))?;
-    let (documented, measured) = (key.documented.events?, *context.evidence.learned.events.get(&key.tier?)?);
+    let learned = &context.evidence.learned;
     context.at = (reading.items.last()?.line, "");
-    let seeks_more = reading.items.iter().any(|item| wants_a_429(item.expect.as_ref()));
+    // What is odd about a key is said of that key.
+    if learned.events_of.contains_key(&key.variable) {
+        return Some(Outcome::Held);
+    }
+    let (documented, measured) = (key.documented.events?, *learned.events.get(&key.tier?)?);
+    let seeks_more = seeks_more(reading);
     if seeks_more != (measured > documented) {
         return Some(Outcome::Held);
     }
@@ -29,6 +34,11 @@ pub(super) fn measured_events(context: &mut Context<'_>) -> Option<Outcome> {
         failure.way = Way::LetsIn;
     }
     Some(Outcome::Broken(vec![failure]))
+}
+
+/// Whether a check asks for a refusal beyond a limit, and not for what is let in up to it.
+pub(super) fn seeks_more(reading: &Reading) -> bool {
+    reading.items.iter().any(|item| wants_a_429(item.expect.as_ref()))
 }
 
 /// Why nothing can be said of the events of a window.

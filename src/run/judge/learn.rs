@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::reading::owns_the_limit;
 use crate::contract::{Limits, Tier};
-use crate::run::evidence::{Burst, Evidence, Observation, Play};
-use crate::run::learned::{MOST_QUOTAS, Quota};
+use crate::run::evidence::{Burst, Evidence, KeyInfo, Observation, Play};
+use crate::run::learned::{Learned, MOST_QUOTAS, Quota};
 use crate::scenario::Suite;
 use crate::scenario::model::Fact;
 
@@ -14,6 +14,7 @@ use crate::scenario::model::Fact;
 pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Vec<Tier> {
     let mut windows: BTreeMap<Tier, Vec<Window>> = BTreeMap::new();
     let mut whole_together: BTreeSet<Tier> = BTreeSet::new();
+    let mut smoothed: BTreeSet<Tier> = BTreeSet::new();
     let slides = evidence.learned.slides;
     for play in &evidence.plays {
         let experiment = suite.experiments.iter().find(|experiment| experiment.name == play.experiment);
@@ -27,7 +28,9 @@ pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Vec<Tier> {
         }
         whole_together.extend(play.seen.iter().filter_map(|seen| had_all_together(seen, play)));
         for burst in play.seen.iter().filter_map(measured) {
-            let tier = play.keys.get(&burst.key).and_then(|key| key.tier);
+            let key = play.keys.get(&burst.key);
+            let tier = key.and_then(|key| key.tier);
+            smoothed.extend(key.filter(|key| smooths(burst, key.documented.requests)).and(tier));
             if let (Some(tier), Some(window)) = (tier, window(burst, play, slides)) {
                 windows.entry(tier).or_default().push(window);
             }
@@ -53,7 +56,7 @@ pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Vec<Tier> {
         }
     }
     learn_odd_keys(evidence);
-    learn_events(evidence);
+    learn_events(evidence, &smoothed);
     steady
 }
 
@@ -77,11 +80,22 @@ fn window(burst: &Burst, play: &Play, slides: bool) -> Option<Window> {
     if slides && !burst.is_rested() && requests < documented {
         return None;
     }
+    // Nor is it a number of its own where somebody over the limit is let in now and then.
+    if smooths(burst, documented) || requests > documented && burst.leaks(documented) {
+        return None;
+    }
     let endless = burst.limited() == 0 && requests >= MOST_QUOTAS * documented;
     // What went wrong when some were under way at once is no quota.
     let trusted = burst.in_flight == 1 || play.silence.is_some();
     let tells = burst.limited() > 0 && !endless || endless && trusted;
     tells.then_some(Window { requests, documented, endless, spent: burst.spent.0 })
+}
+
+/// Whether a burst was given a part of its quota at once, and the rest of it bit by bit: that is no number of its own.
+fn smooths(burst: &Burst, documented: u32) -> bool {
+    burst.trickles == Some(true)
+        && burst.spent.0 + burst.at_once() < documented
+        && burst.spent.0 + burst.admitted() < documented
 }
 
 /// Learns which keys have another quota than their tier: every window that was measured with such a key had the same number,
@@ -127,47 +141,103 @@ fn learn_odd_keys(evidence: &mut Evidence) {
     learned.requests_of = odd.collect();
 }
 
-/// Learns how many events a window holds, where that is not what is documented: one window has told it to the event, another one
-/// agrees, and the last one with batches of each size does so but for a batch. If they do not, events are not counted one by one,
-/// which is another fault.
-fn learn_events(evidence: &mut Evidence) {
-    /// Within these numbers lies what a window holds, by batches of so many events.
-    type Events = (u32, u32, u32);
-    let mut windows: BTreeMap<(Tier, u32), Vec<Events>> = BTreeMap::new();
-    for play in &evidence.plays {
+/// What a window told of its events: between these numbers lies what it holds, by batches of so many.
+#[derive(Clone, Copy)]
+struct Events {
+    least: u32,
+    most: u32,
+    batch: u32,
+}
+
+impl Events {
+    /// What a burst tells of the events of a window, where it tells that.
+    fn of(burst: &Burst, key: &KeyInfo, learned: &Learned) -> Option<Self> {
+        let batch = burst.batches.iter().copied().max().unwrap_or_default();
+        let limits = learned.limits(&key.variable, key.tier, key.documented);
+        let requests_ran_out = burst.spent.0 + burst.admitted() >= key.limits.requests.min(limits.requests);
+        let slides = learned.slides && !burst.is_rested();
+        if burst.limited() == 0 || burst.admitted() == 0 || batch <= 1 || requests_ran_out || slides {
+            return None;
+        }
+        let (least, most) = burst.told_of_events();
+        Some(Self { least, most, batch })
+    }
+
+    /// Its number, where it was told to the event.
+    fn exact(self) -> Option<u32> {
+        (self.least == self.most).then_some(self.least)
+    }
+
+    /// Whether it may have held so many.
+    fn may_be(self, number: u32) -> bool {
+        (self.least..=self.most).contains(&number)
+    }
+}
+
+/// Learns how many events a window holds, where that is not what is documented, and which keys have another number than their
+/// tier; not of tiers whose requests are `smoothed` out, where nobody gets so far.
+fn learn_events(evidence: &mut Evidence, smoothed: &BTreeSet<Tier>) {
+    let Evidence { learned, plays, deployment, .. } = evidence;
+    learned.events.clear();
+    learned.events_of.clear();
+    let mut tiers: BTreeMap<(Tier, u32), Vec<(&str, Events)>> = BTreeMap::new();
+    for play in plays.iter() {
         for burst in play.seen.iter().filter_map(measured) {
             let Some(key) = play.keys.get(&burst.key) else { continue };
-            let (Some(tier), Some(documented)) = (key.tier, key.documented.events) else { continue };
-            let batch = burst.batches.iter().copied().max().unwrap_or_default();
-            let learned = evidence.learned.limits(&key.variable, key.tier, key.documented);
-            let requests = key.limits.requests.min(learned.requests);
-            let requests_ran_out = burst.spent.0 + burst.admitted() >= requests;
-            let slides = evidence.learned.slides && !burst.is_rested();
-            if burst.limited() == 0 || burst.admitted() == 0 || batch <= 1 || requests_ran_out || slides {
-                continue;
+            let tier = key.tier.filter(|tier| !smoothed.contains(tier));
+            let (Some(tier), Some(documented)) = (tier, key.documented.events) else { continue };
+            if let Some(events) = Events::of(burst, key, learned) {
+                tiers.entry((tier, documented)).or_default().push((&key.variable, events));
             }
-            let (least, most) = burst.told_of_events();
-            windows.entry((tier, documented)).or_default().push((least, most, batch));
         }
     }
-    evidence.learned.events.clear();
-    for ((tier, documented), windows) in windows {
-        let exact = windows.iter().filter(|(least, most, _)| least == most).map(|(told, ..)| *told);
-        // How many windows may have held so many.
-        let times = |number: u32| {
-            windows.iter().filter(|(least, most, _)| (*least..=*most).contains(&number)).count()
-        };
-        let Some(told) = exact.clone().max_by_key(|told| times(*told)) else { continue };
-        // Of a batch across the edge a part may count though it is refused, or all of it be accepted: another check says that.
-        let largest = windows.iter().map(|(.., batch)| *batch).max().unwrap_or_default();
-        let agrees = |(least, most, _): &Events| *least < told + largest && told < most + largest;
-        let is_last = |place: usize, size: u32| windows[place + 1..].iter().all(|other| other.2 != size);
-        let mut last = windows.iter().enumerate().filter(|(place, window)| is_last(*place, window.2));
-        let is_as_documented = exact.clone().any(|told| told == documented);
-        if !is_as_documented && times(told) >= 2 && last.all(|(_, window)| agrees(window)) {
-            evidence.learned.events.insert(tier, told);
+    for ((tier, documented), windows) in tiers {
+        let all: Vec<Events> = windows.iter().map(|(_, events)| *events).collect();
+        if let Some(number) = events_of_tier(&all, documented) {
+            learned.events.insert(tier, number);
+        }
+        // In a workspace of a mock every case has keys of its own, made for it.
+        if !(deployment.virtual_time || learned.sharing || learned.slides) {
+            let limit = learned.events.get(&tier).copied().unwrap_or(documented);
+            learned.events_of.extend(odd_keys_of_events(&windows, limit, documented));
         }
     }
+}
+
+/// The number of events that a window holds, where it is not the documented one: one window has told it to the event, another
+/// one agrees, and the last one with batches of each size does so but for a batch. If they do not, events are not counted one by
+/// one, which is another fault.
+fn events_of_tier(windows: &[Events], documented: u32) -> Option<u32> {
+    let exact = || windows.iter().filter_map(|events| events.exact());
+    // How many windows may have held so many.
+    let times = |number: u32| windows.iter().filter(|events| events.may_be(number)).count();
+    let told = exact().max_by_key(|told| times(*told))?;
+    // Of a batch across the edge a part may count though it is refused, or all of it be accepted: another check says that.
+    let largest = windows.iter().map(|events| events.batch).max().unwrap_or_default();
+    let agrees = |events: &Events| events.least < told + largest && told < events.most + largest;
+    let is_last = |place: usize, size: u32| windows[place + 1..].iter().all(|other| other.batch != size);
+    let mut last = windows.iter().enumerate().filter(|(place, events)| is_last(*place, events.batch));
+    let is_as_documented = exact().any(|told| told == documented);
+    (!is_as_documented && times(told) >= 2 && last.all(|(_, events)| agrees(events))).then_some(told)
+}
+
+/// The keys of a tier all of whose windows held another number than those of another key did, which is what its tier has; it was
+/// seen twice, and told to the event.
+fn odd_keys_of_events(windows: &[(&str, Events)], limit: u32, documented: u32) -> BTreeMap<String, u32> {
+    let of_key = |variable: &str| -> Vec<Events> {
+        windows.iter().filter(|(other, _)| *other == variable).map(|(_, events)| *events).collect()
+    };
+    let keys: BTreeSet<&str> = windows.iter().map(|(variable, _)| *variable).collect();
+    let holds = |variable: &str, number: u32| of_key(variable).iter().all(|events| events.may_be(number));
+    if !keys.iter().any(|key| holds(key, limit)) {
+        return BTreeMap::new();
+    }
+    let odd = keys.iter().filter_map(|key| {
+        let number = of_key(key).iter().find_map(|events| events.exact())?;
+        let is_odd = number != documented && !of_key(key).iter().any(|events| events.may_be(limit));
+        (is_odd && of_key(key).len() > 1 && holds(key, number)).then(|| ((*key).to_owned(), number))
+    });
+    odd.collect()
 }
 
 /// The tier of a key that got exactly its documented requests where many were sent at once: that is no measure of a limit, but
@@ -186,5 +256,27 @@ fn measured(seen: &Observation) -> Option<&Burst> {
             Some(&**burst).filter(|burst| burst.faults.is_empty() && burst.faltered() == 0)
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_odd_whose_windows_all_held_another_number_of_events_than_those_of_its_tier() {
+        let window = |key, least, most| (key, Events { least, most, batch: 1_000 });
+        let exact = |key, number| window(key, number, number);
+        let odd = |windows: &[_]| odd_keys_of_events(windows, 100_000, 100_000);
+        let right = exact("K", 100_000);
+        let half = [right, exact("K_2", 50_000), window("K_2", 49_500, 50_400)];
+        assert_eq!(odd(&half), BTreeMap::from([("K_2".to_owned(), 50_000)]));
+        assert_eq!(odd(&half[1..]), BTreeMap::new(), "nobody has what the tier has");
+        assert_eq!(odd(&half[..2]), BTreeMap::new(), "it was seen once");
+        let vague = window("K_2", 49_500, 50_400);
+        assert_eq!(odd(&[right, vague, vague]), BTreeMap::new(), "it was not told to the event");
+        let differs = [right, exact("K_2", 50_000), exact("K_2", 60_000)];
+        assert_eq!(odd(&differs), BTreeMap::new(), "events are not counted one by one");
+        assert_eq!(odd(&[right, window("K_2", 99_000, 100_400), exact("K_2", 50_000)]), BTreeMap::new());
     }
 }

@@ -57,7 +57,10 @@ pub(super) fn sent_once(
             sent.name, answer.status
         ));
     }
-    let way = expect.status.as_ref().map_or(Way::Says, |wanted| way(wanted, look));
+    let way = match expect.status.as_ref().map_or(Way::Says, |wanted| way(wanted, look)) {
+        Way::Refuses if sent.on_promise => Way::Unkept,
+        way => way,
+    };
     let failure = |finding: Finding| Failure {
         facts: timing(sent, answer),
         way,

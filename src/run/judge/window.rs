@@ -34,7 +34,8 @@ pub(super) fn nothing_else_refuses(context: &Context<'_>, burst: &Burst, key: &K
 /// of it; else what follows would be seen in the middle of another one. The check that owns recovery fails where the burst is
 /// the one that is read, though a promise was to begin the window.
 pub(super) fn window(context: &Context<'_>, burst: &Burst, key: &KeyInfo, is_read: bool) -> Outcome {
-    if !burst.met_no_window() {
+    let came_too_soon = burst.came_too_soon();
+    if !burst.met_no_window() && !came_too_soon {
         return Outcome::Held;
     }
     let limit = context.limits(key).requests;
@@ -45,7 +46,7 @@ pub(super) fn window(context: &Context<'_>, burst: &Burst, key: &KeyInfo, is_rea
     };
     let suspicion = too_few(context, burst, key, limit);
     let owns = context.reading.learns == Some(Fact::Recovery);
-    if burst.was_promised() && !(owns && is_read) {
+    if came_too_soon || burst.was_promised() && !(owns && is_read) {
         let why = format!("the promise to {} was not kept", key.variable);
         return Outcome::MetNoWindow(suspicion, Lack::Promise, why);
     }
@@ -56,9 +57,15 @@ pub(super) fn window(context: &Context<'_>, burst: &Burst, key: &KeyInfo, is_rea
 }
 
 pub(super) fn too_few(context: &Context<'_>, burst: &Burst, key: &KeyInfo, missing: u32) -> Suspicion {
+    // What comes back while the quota is spent makes it another number each time.
+    let back = if burst.trickles == Some(true) {
+        burst.back_before_refusal(context.limits(key).requests)
+    } else {
+        0
+    };
     Suspicion::TooFew {
         missing,
-        spent: burst.spent.0,
+        spent: burst.spent.0 + back,
         silence: burst.silence,
         promised: burst.was_promised(),
         next: burst.fresh == Some(Fresh::Next),
@@ -84,6 +91,6 @@ pub(super) fn suspicion_of(context: &Context<'_>, burst: &Burst, key: &KeyInfo) 
     Some(if total > limit {
         Suspicion::TooMany { admitted: total, limit, span: (burst.since, burst.to) }
     } else {
-        too_few(context, burst, key, limit - total)
+        too_few(context, burst, key, limit.saturating_sub(burst.spent.0 + burst.at_once()))
     })
 }
