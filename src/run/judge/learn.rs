@@ -150,8 +150,9 @@ struct Events {
 }
 
 impl Events {
-    /// What a burst tells of the events of a window, where it tells that.
-    fn of(burst: &Burst, key: &KeyInfo, learned: &Learned) -> Option<Self> {
+    /// What a burst tells of the events of a window, where it tells that. Where quota `refills`, what comes back while it is
+    /// spent is no part of it.
+    fn of(burst: &Burst, key: &KeyInfo, learned: &Learned, refills: bool) -> Option<Self> {
         let batch = burst.batches.iter().copied().max().unwrap_or_default();
         let limits = learned.limits(&key.variable, key.tier, key.documented);
         let requests_ran_out = burst.spent.0 + burst.admitted() >= key.limits.requests.min(limits.requests);
@@ -160,7 +161,10 @@ impl Events {
             return None;
         }
         let (least, most) = burst.told_of_events();
-        Some(Self { least, most, batch })
+        let documented = key.documented.events?;
+        let back = f64::from(documented) * (burst.to - burst.since).as_secs_f64() / 60.0;
+        let is_refill = refills && least > documented && f64::from(least - documented) <= back;
+        (!is_refill).then_some(Self { least, most, batch })
     }
 
     /// Its number, where it was told to the event.
@@ -181,12 +185,13 @@ fn learn_events(evidence: &mut Evidence, smoothed: &BTreeSet<Tier>) {
     learned.events.clear();
     learned.events_of.clear();
     let mut tiers: BTreeMap<(Tier, u32), Vec<(&str, Events)>> = BTreeMap::new();
+    let refills = plays.iter().any(comes_back_in_part);
     for play in plays.iter() {
         for burst in play.seen.iter().filter_map(measured) {
             let Some(key) = play.keys.get(&burst.key) else { continue };
             let tier = key.tier.filter(|tier| !smoothed.contains(tier));
             let (Some(tier), Some(documented)) = (tier, key.documented.events) else { continue };
-            if let Some(events) = Events::of(burst, key, learned) {
+            if let Some(events) = Events::of(burst, key, learned, refills) {
                 tiers.entry((tier, documented)).or_default().push((&key.variable, events));
             }
         }
@@ -202,6 +207,17 @@ fn learn_events(evidence: &mut Evidence, smoothed: &BTreeSet<Tier>) {
             learned.events_of.extend(odd_keys_of_events(&windows, limit, documented));
         }
     }
+}
+
+/// Whether a poll found a part of a quota of requests come back.
+fn comes_back_in_part(play: &Play) -> bool {
+    play.seen.iter().any(|seen| match seen {
+        Observation::Polled(polled) => {
+            let limit = play.keys.get(&polled.key).map_or(0, |key| key.limits.requests);
+            polled.early.is_some_and(|early| early.whole < limit)
+        }
+        _ => false,
+    })
 }
 
 /// The number of events that a window holds, where it is not the documented one: one window has told it to the event, another
@@ -261,7 +277,41 @@ fn measured(seen: &Observation) -> Option<&Burst> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::run::clock::Instant;
+    use crate::run::evidence::Answer;
+
+    #[test]
+    fn what_comes_back_while_events_are_spent_is_no_part_of_a_window() {
+        let at = |milliseconds| Instant(Duration::from_millis(milliseconds));
+        let answer = |status: u16| Answer {
+            look: 0,
+            status,
+            limited: status == 429,
+            accepted: None,
+            promise: None,
+            sent: at(0),
+            answered: at(800),
+            done: at(800),
+        };
+        let burst = Burst {
+            answers: vec![(0, answer(200)), (1, answer(429))],
+            batches: vec![101_266, 1],
+            to: at(800),
+            ..Burst::default()
+        };
+        let limits = Tier::Ingestion.limits();
+        let key =
+            KeyInfo { variable: "K".to_owned(), tier: Some(Tier::Ingestion), limits, documented: limits };
+        let told = |burst: &Burst, refills| {
+            Events::of(burst, &key, &Learned::default(), refills).and_then(Events::exact)
+        };
+        assert_eq!((told(&burst, false), told(&burst, true)), (Some(101_266), None));
+        // It is more than comes back in so short a time.
+        assert_eq!(told(&Burst { to: at(100), ..burst }, true), Some(101_266));
+    }
 
     #[test]
     fn a_key_is_odd_whose_windows_all_held_another_number_of_events_than_those_of_its_tier() {
