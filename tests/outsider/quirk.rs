@@ -96,7 +96,7 @@ pub(crate) enum Quirk {
     TwoMinutes,
     /// The first request of a connection is not counted.
     FirstOfConnectionIsFree,
-    /// Counters are brought together once in 200 milliseconds.
+    /// Counters are brought together once in sixteen requests.
     CountedLater,
     /// What was not used in the last minute can be used in this one.
     UnusedIsSaved,

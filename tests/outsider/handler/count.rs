@@ -8,8 +8,8 @@ use crate::site::{Counters, Key, Site};
 
 use super::{Place, READ, WRITE};
 
-/// How often a server that counts late brings its counters together.
-const GATHERED_MS: u64 = 200;
+/// After how many requests a server that counts late brings its counters together: no limit is a multiple of it.
+const GATHERED: usize = 16;
 
 /// Requests and events a minute.
 fn limits(site: &Site, key: &Key) -> (u32, Option<u32>) {
@@ -97,7 +97,7 @@ pub(super) fn count(
     if site.is(RefusedNowAndThen) && counters.turn.is_multiple_of(13) {
         return Err(Answer::limited(1));
     }
-    gather(site, counters, now);
+    gather(site, counters);
     let cost = cost(site, events);
     let room = counters.requests.fits(now, 1, most, window, how);
     let room_for_events = match most_events.filter(|_| cost > 0) {
@@ -154,9 +154,8 @@ fn refusal(site: &Site, counters: &mut Counters, wait: u64, now: u64) -> Answer 
 }
 
 /// Brings in what was counted aside.
-fn gather(site: &Site, counters: &mut Counters, now: u64) {
-    if site.is(CountedLater) && now >= counters.gathered + GATHERED_MS {
-        counters.gathered = now;
+fn gather(site: &Site, counters: &mut Counters) {
+    if site.is(CountedLater) && counters.pending.len() >= GATHERED {
         let pending: Vec<u64> = counters.pending.drain(..).collect();
         pending.into_iter().for_each(|at| counters.requests.take(at, 1));
     }
