@@ -227,8 +227,12 @@ fn phase(instant: Duration) -> Duration {
 /// Whether no more was admitted beyond a quota than comes back while it is spent, where quota comes back all the time.
 pub(crate) fn is_no_more_than_a_refill(suspicion: &Suspicion) -> bool {
     let Suspicion::TooMany { admitted, limit, span } = suspicion else { return false };
-    let comes_back = f64::from(*limit) * (span.1 - span.0).as_secs_f64() / WINDOW.as_secs_f64();
-    admitted > limit && f64::from(admitted - limit) <= comes_back.max(1.0)
+    admitted > limit && f64::from(admitted - limit) <= comes_back(*limit, span.1 - span.0).max(1.0)
+}
+
+/// How much of a quota of `limit` a minute comes back within a time, where quota comes back all the time.
+pub(crate) fn comes_back(limit: u32, within: Duration) -> f64 {
+    f64::from(limit) * within.as_secs_f64() / WINDOW.as_secs_f64()
 }
 
 /// Whether what came back within a minute is a part of what was spent `before`: neither the whole of the limit, nor as much as

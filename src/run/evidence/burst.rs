@@ -10,7 +10,7 @@ use super::answer::Answer;
 use super::{Observation, Play};
 use crate::contract::Limits;
 use crate::run::clock::{Instant, nanoseconds};
-use crate::run::limiters::{LONG_SILENCE, SHORT_SILENCE};
+use crate::run::limiters::{LONG_SILENCE, SHORT_SILENCE, comes_back};
 
 /// What begins a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -98,7 +98,7 @@ impl Burst {
                 _ => false,
             });
         let beyond = (self.spent.0 + self.admitted()).saturating_sub(limit);
-        let refills = |from: Instant| f64::from(limit) * (self.to - from).as_secs_f64() / 60.0;
+        let refills = |from: Instant| comes_back(limit, self.to - from);
         // What passes by count instead of by time comes too often after the first refusal.
         let slowly = f64::from(beyond) <= refills(self.since) && f64::from(after) <= refills(first) + 1.0;
         if came_back && slowly { beyond } else { 0 }
@@ -120,7 +120,7 @@ impl Burst {
     /// How much of a quota of `limit` a minute comes back before the first refusal, where quota comes back all the time.
     pub(crate) fn back_before_refusal(&self, limit: u32) -> u32 {
         let until = self.first_refusal().unwrap_or(self.to);
-        (f64::from(limit) * (until - self.from).as_secs_f64() / 60.0).ceil() as u32
+        comes_back(limit, until - self.from).ceil() as u32
     }
 
     /// Whether it was told time and again that the key is over its limit, and let in all the same in between: oftener than one
@@ -129,8 +129,8 @@ impl Burst {
         const A_FEW: u32 = 3;
         let Some(first) = self.first_refusal().filter(|_| self.in_flight == 1) else { return false };
         let turns = self.answers.windows(2).filter(|two| two[0].1.limited && two[1].1.admitted()).count();
-        let comes_back = f64::from(limit) * (self.to - first).as_secs_f64() / 60.0;
-        turns as u32 >= A_FEW && f64::from(self.admitted_after_refusal()) > comes_back + f64::from(A_FEW)
+        let back = comes_back(limit, self.to - first);
+        turns as u32 >= A_FEW && f64::from(self.admitted_after_refusal()) > back + f64::from(A_FEW)
     }
 
     /// When the first refusal was complete.
@@ -219,11 +219,11 @@ impl Burst {
         let after = admitted()
             .filter(|(place, answer)| refused.range(..=size(*place)).any(|(_, done)| *done <= answer.sent))
             .count();
-        let comes_back = f64::from(limits.requests) * (self.to - first).as_secs_f64() / 60.0;
+        let back = comes_back(limits.requests, self.to - first);
         // A kept promise may have brought back a part of the quota only.
         let is_rested = self.silence >= SHORT_SILENCE;
         let is_left = requests < limits.requests && limits.events.is_none_or(|limit| events < limit);
-        is_rested && is_left && after as f64 > comes_back + A_FEW
+        is_rested && is_left && after as f64 > back + A_FEW
     }
 
     /// Whether everything that was answered was let in, and the others got no answer: as where a key that is over its limit is

@@ -6,6 +6,7 @@ use super::reading::owns_the_limit;
 use crate::contract::{Limits, Tier};
 use crate::run::evidence::{Burst, Evidence, KeyInfo, Observation, Play};
 use crate::run::learned::{Learned, MOST_QUOTAS, Quota};
+use crate::run::limiters::comes_back;
 use crate::scenario::Suite;
 use crate::scenario::model::Fact;
 
@@ -162,7 +163,7 @@ impl Events {
         }
         let (least, most) = burst.told_of_events();
         let documented = key.documented.events?;
-        let back = f64::from(documented) * (burst.to - burst.since).as_secs_f64() / 60.0;
+        let back = comes_back(documented, burst.to - burst.since);
         let is_refill = refills && least > documented && f64::from(least - documented) <= back;
         (!is_refill).then_some(Self { least, most, batch })
     }
