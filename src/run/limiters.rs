@@ -197,26 +197,31 @@ fn apart(one: Span, other: Span) -> bool {
 }
 
 /// When in the minute a clock's minute may begin for it to lie in every span in which quota came back: from the one
-/// instant to the other, which is greater than a minute where the span goes over its end. `None` where no clock's does.
+/// instant to the other, which is greater than a minute where the span goes over its end. The longest such time where
+/// there are several, and `None` where no clock's minute does.
 fn explained_by_a_clock(spans: &[Span]) -> Option<(Duration, Duration)> {
-    let mut left: Option<(Duration, Duration)> = None;
-    for &(from, to) in spans {
+    let around = |&(from, to): &Span| {
         let start = phase(from.0);
-        let span = (start, start + (to - from));
-        left = match left {
-            None => Some(span),
-            // Each try begins where the span that was left ended, so it meets it in one place only.
-            Some(left) => [Duration::ZERO, WINDOW].into_iter().find_map(|turn| {
-                [Duration::ZERO, WINDOW].into_iter().find_map(|other| {
-                    let (from, to) = (left.0 + turn, left.1 + turn);
-                    let (begins, ends) = (span.0 + other, span.1 + other);
-                    (begins.max(from) <= ends.min(to)).then(|| (begins.max(from), ends.min(to)))
-                })
-            }),
-        };
-        left?;
+        (start, start + (to - from))
+    };
+    let (first, others) = spans.split_first()?;
+    let mut left = vec![around(first)];
+    for other in others {
+        let other = around(other);
+        left = left.into_iter().flat_map(|one| meet(one, other)).collect();
     }
-    left.map(|(from, to)| (phase(from), phase(from) + (to - from)))
+    let (from, to) = left.into_iter().max_by_key(|(from, to)| *to - *from)?;
+    Some((phase(from), phase(from) + (to - from)))
+}
+
+/// Where two spans meet around the minute: in two places where each begins within the other.
+fn meet(one: (Duration, Duration), other: (Duration, Duration)) -> impl Iterator<Item = (Duration, Duration)> {
+    let turns = [(Duration::ZERO, Duration::ZERO), (WINDOW, Duration::ZERO), (Duration::ZERO, WINDOW)];
+    turns.into_iter().filter_map(move |(turn, other_turn)| {
+        let from = (one.0 + turn).max(other.0 + other_turn);
+        let to = (one.1 + turn).min(other.1 + other_turn);
+        (from <= to).then(|| (phase(from), phase(from) + (to - from)))
+    })
 }
 
 /// Where in a minute an instant lies.
@@ -456,6 +461,17 @@ mod tests {
         assert!(matches!(weighed_together(&same), Assessment::Explained(_)));
         let [one, other] = same;
         assert_eq!(weighed_together(&[one, other, came_back_at(425_500, 457_500)]), Assessment::Proof);
+    }
+
+    #[test]
+    fn two_spans_may_meet_in_two_places_around_the_minute() {
+        // The clock's minute begins at 45.6 s of ours. The first two tries meet at 58 s, too, but only for an instant.
+        let tries = [came_back_at(58_001, 117_000), came_back_at(180_000, 238_001)];
+        let wider = (Duration::ZERO, Duration::from_secs(57));
+        assert_eq!(explained_by_a_clock(&came_back(&tries, None)), Some(wider));
+        let [one, other] = tries;
+        let third = came_back_at(361_001, 405_623);
+        assert!(matches!(weighed_together(&[one, other, third]), Assessment::Explained(_)));
     }
 
     #[test]
