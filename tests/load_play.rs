@@ -8,7 +8,7 @@ use trenchcheck::contract::{ApiKey, Scope, Tier};
 use trenchcheck::deployment::{Embedded, Key, Keys, Role, Target};
 use trenchcheck::load::profile::{Library, Profile, Shelved};
 use trenchcheck::load::{
-    About, Conduct, Finding, LoadError, LoadVerdict, Outcome, OutcomeLimits, Overrides, Plan, RunRecord,
+    About, Conduct, Finding, LoadError, LoadPlan, LoadVerdict, Outcome, OutcomeLimits, Overrides, RunRecord,
     Series, View, findings, judge, play,
 };
 use trenchcheck::report::Redactor;
@@ -29,7 +29,7 @@ const fn short(profile: &'static str, seconds: u64, rate: Option<&'static str>, 
 }
 
 impl Short {
-    fn plan(&self, target: &Target) -> Plan {
+    fn plan(&self, target: &Target) -> LoadPlan {
         let shelved = Library(&Source::Builtin).find(self.profile).unwrap();
         let overrides = Overrides {
             rate: self.rate.map(|rate| rate.parse().unwrap()),
@@ -38,7 +38,7 @@ impl Short {
             batch: self.batch,
             no_align: false,
         };
-        Plan::new(&shelved, &overrides, target, None).unwrap()
+        LoadPlan::new(&shelved, &overrides, target, None).unwrap()
     }
 
     async fn play(&self, mock: &Embedded, deviations: &[&str]) -> RunRecord {
@@ -131,7 +131,7 @@ async fn a_neighbour_that_is_slowed_down_is_found_by_the_time_it_took_alone() {
         let mut both = Vec::new();
         for deviations in [vec![], vec!["slow-beside-limited".to_owned()]] {
             let target = mock.target(&deviations, None);
-            let plan = Plan::new(&shelved, &Overrides::default(), &target, None).unwrap();
+            let plan = LoadPlan::new(&shelved, &Overrides::default(), &target, None).unwrap();
             both.push(play(plan, &target, quietly(), &Redactor::default()).await.unwrap());
         }
         let sentences = |run: &RunRecord| missed(run).iter().map(ToString::to_string).collect::<Vec<_>>();
@@ -210,7 +210,7 @@ async fn overload(slots: u32, answer: Duration, timeout: Duration) -> RunRecord 
     );
     let profile = Profile::read("overload.yaml", &text).unwrap();
     let shelved = Shelved { profile, file: "overload.yaml".to_owned(), text };
-    let plan = Plan::new(&shelved, &Overrides::default(), &target, None).unwrap();
+    let plan = LoadPlan::new(&shelved, &Overrides::default(), &target, None).unwrap();
     let run = play(plan, &target, quietly(), &Redactor::default()).await.unwrap();
     let counts = run.lanes[0].windows[0];
     assert_eq!((counts.planned, counts.admitted, counts.errors), (100, counts.sent, 0));
@@ -258,7 +258,7 @@ async fn every_window_has_percentiles_of_its_own() {
     let profile = Profile::read("two.yaml", text).unwrap();
     let shelved = Shelved { profile, file: "two.yaml".to_owned(), text: text.to_owned() };
     let target = mock.target(&[], None);
-    let plan = Plan::new(&shelved, &Overrides::default(), &target, None).unwrap();
+    let plan = LoadPlan::new(&shelved, &Overrides::default(), &target, None).unwrap();
     let run = play(plan, &target, quietly(), &Redactor::default()).await.unwrap();
     let lane = &run.lanes[0];
     assert_eq!(lane.window_times.len(), 2);

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use trenchcheck::mutants::{Ground, Hunt, HuntOptions, Outcome, Summary, hunt, mutants};
+use trenchcheck::mutants::{Ground, Hunt, HuntOptions, MutantStatus, Summary, hunt, mutants};
 use trenchcheck::report::ExitCode;
 use trenchcheck::scenario::{Source, Suite};
 
@@ -48,7 +48,7 @@ async fn hunted(names: &[&str], without: &[&str], ground: Ground) -> (Hunt, Summ
     (hunt, summary)
 }
 
-fn outcome(hunt: &Hunt, name: &str) -> Outcome {
+fn outcome(hunt: &Hunt, name: &str) -> MutantStatus {
     hunt.examined.iter().find(|one| one.mutant.name == name).unwrap().outcome
 }
 
@@ -58,7 +58,7 @@ async fn the_suite_as_it_is_catches_them() {
     let names = ["accept-bearer", "any-key-opens", "forbidden-extra-member", "retry-after-missing"];
     let (hunt, summary) = hunted(&names, &[], Ground::workspaces().await.unwrap()).await;
     for name in names {
-        assert_eq!(outcome(&hunt, name), Outcome::Caught, "{name}");
+        assert_eq!(outcome(&hunt, name), MutantStatus::Caught, "{name}");
     }
     assert!(hunt.examined.iter().all(|one| !one.whole_suite && one.missed_by.is_empty()));
     assert_eq!((summary.exit, hunt.complete), (ExitCode::Conforms, false));
@@ -69,9 +69,9 @@ async fn a_check_that_is_taken_out_leaves_a_survivor_or_a_weak_kill() {
     let names = ["accept-bearer", "any-key-opens"];
     let without = ["auth.no-bearer", "auth.only-header-for-scores", "auth.unknown"];
     let (hunt, summary) = hunted(&names, &without, Ground::workspaces().await.unwrap()).await;
-    assert_eq!(outcome(&hunt, "accept-bearer"), Outcome::Survived);
+    assert_eq!(outcome(&hunt, "accept-bearer"), MutantStatus::Survived);
     // Checks about neighbouring promises trip over it.
-    assert_eq!(outcome(&hunt, "any-key-opens"), Outcome::Weak);
+    assert_eq!(outcome(&hunt, "any-key-opens"), MutantStatus::Weak);
     assert_eq!(summary.exit, ExitCode::Failed);
 }
 
@@ -132,7 +132,7 @@ async fn events_that_are_let_in_at_an_even_pace_count_as_having_come_back() {
     let (ground, options) = (Ground::workspaces().await.unwrap(), HuntOptions::default());
     let hunt = hunt(Arc::new(suite), chosen, ground, options, |_| (), interrupted).await.unwrap();
     let one = &hunt.examined[0];
-    assert_eq!(one.outcome, Outcome::Passed, "{one:?}");
+    assert_eq!(one.outcome, MutantStatus::Passed, "{one:?}");
     // What seems to have come back in part would be looked at again.
     assert!(one.requests < 500, "{one:?}");
 }

@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use trenchcheck::contract::{ApiKey, Scope};
 use trenchcheck::deployment::{Envelope, Key, Keys, Role, Target};
 use trenchcheck::load::profile::{Profile, Shelved};
-use trenchcheck::load::{Conduct, Overrides, Plan, RunRecord, View, play};
+use trenchcheck::load::{Conduct, LoadPlan, Overrides, RunRecord, View, play};
 use trenchcheck::report::Redactor;
 
 /// What every request is answered with.
@@ -131,10 +131,10 @@ pub(crate) fn target_of(address: SocketAddr, keys: usize) -> Target {
 }
 
 /// Lays a profile out for a target.
-pub(crate) fn plan_text(text: &str, target: &Target) -> Plan {
+pub(crate) fn plan_text(text: &str, target: &Target) -> LoadPlan {
     let profile = Profile::read("bench.yaml", text).expect("a sound profile");
     let shelved = Shelved { profile, file: "bench.yaml".to_owned(), text: text.to_owned() };
-    Plan::new(&shelved, &Overrides::default(), target, None).expect("a plan")
+    LoadPlan::new(&shelved, &Overrides::default(), target, None).expect("a plan")
 }
 
 /// Plays a profile against a target.
@@ -143,7 +143,7 @@ pub(crate) async fn play_text(text: &str, target: &Target) -> RunRecord {
 }
 
 /// Plays a plan against a target.
-pub(crate) async fn play_plan(plan: Plan, target: &Target) -> RunRecord {
+pub(crate) async fn play_plan(plan: LoadPlan, target: &Target) -> RunRecord {
     let conduct = Conduct { view: View::Hidden, ..Conduct::default() };
     play(plan, target, conduct, &Redactor::default()).await.expect("a run")
 }

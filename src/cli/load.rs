@@ -16,7 +16,8 @@ use crate::deployment::{Keys, Target};
 use crate::load::compared::page;
 use crate::load::profile::{Align, Library, MOST_KEYS, Rate, Shelved};
 use crate::load::{
-    Collector, Comparison, Conduct, LoadError, Measured, Overrides, Plan, Shard, View, Watchers, merge, play,
+    Collector, Comparison, Conduct, LoadError, LoadPlan, Measured, Overrides, Shard, View, Watchers, merge,
+    play,
 };
 use crate::report::{ExitCode, Redactor};
 use crate::scenario::Source;
@@ -177,7 +178,7 @@ pub(super) async fn run(args: LoadArgs, source: Source) -> Ended {
         batch: args.batch,
         no_align: args.no_align,
     };
-    let plan = Plan::new(&shelved, &overrides, &target, args.shard).map_err(fail(ExitCode::Usage))?;
+    let plan = LoadPlan::new(&shelved, &overrides, &target, args.shard).map_err(fail(ExitCode::Usage))?;
     if let Some(lane) = plan.needs_fresh_windows().filter(|_| args.no_align) {
         let why = format!(
             "--no-align: a threshold of {lane} is on counts, and what its key was used for before would be held against \
@@ -221,7 +222,7 @@ fn list(profiles: &[Shelved], out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Says what a plan would send.
-fn tell(plan: &Plan, target: &Target, out: &mut dyn Write) -> io::Result<()> {
+fn tell(plan: &LoadPlan, target: &Target, out: &mut dyn Write) -> io::Result<()> {
     let (name, url) = (&plan.profile.profile.value, &target.base_url);
     writeln!(out, "{name} would send to {url}, in {}:", time(plan.length()))?;
     let mut groups: Vec<(&str, usize)> = Vec::new();

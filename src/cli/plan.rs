@@ -13,12 +13,12 @@ use super::{Ended, is_coloured, told};
 use crate::amounts::{count, time};
 use crate::deployment::TargetInfo;
 use crate::report::ExitCode;
+use crate::report::key_schedule::{PlannedLane, scale, seconds};
 use crate::report::page::{Page, Tone};
-use crate::report::timeline::{Lane, scale, seconds};
-use crate::run::{JOBS, LeftOut, Plan, plan};
+use crate::run::{JOBS, LeftOut, TestPlan, plan};
 use crate::scenario::Suite;
 
-/// Columns of the timeline.
+/// Columns of the schedule.
 const COLUMNS: usize = 36;
 /// So many checks are named beside a key, and below a reason.
 const NAMED: usize = 2;
@@ -67,7 +67,7 @@ pub(super) async fn run(args: &PlanArgs, suite: &Suite, out: &mut dyn Write) -> 
 }
 
 /// The plan for people.
-fn text(plan: &Plan, info: &TargetInfo) -> Page {
+fn text(plan: &TestPlan, info: &TargetInfo) -> Page {
     let mut page = Page::default();
     let keys = match &info.keys {
         Some(keys) => format!("{}, real time", count(keys.len() as u64, "key")),
@@ -77,7 +77,7 @@ fn text(plan: &Plan, info: &TargetInfo) -> Page {
         format!("  {} in {}, {keys}", count(plan.checks as u64, "check"), count(plan.cases as u64, "case"));
     page.line(0, &[(Tone::Strong, &info.base_url), (Tone::Plain, &cases)]);
     let sent = format!("{} with {}", count(plan.requests, "request"), count(plan.events, "event"));
-    let takes = format!("{sent}; expected to take {}", time(plan.timeline.takes));
+    let takes = format!("{sent}; expected to take {}", time(plan.schedule.takes));
     let at_most = plan.at_most().map(|most| format!(", at most {} if the deployment is wrong", time(most)));
     page.line(0, &[(Tone::Plain, &takes), (Tone::Plain, &at_most.unwrap_or_default())]);
     lanes(&mut page, plan);
@@ -93,12 +93,12 @@ fn text(plan: &Plan, info: &TargetInfo) -> Page {
 }
 
 /// One line for each key: what it sends, what it waits for, and who has it.
-fn lanes(page: &mut Page, plan: &Plan) {
-    let Some(width) = plan.timeline.lanes.iter().map(|lane| lane.key.chars().count()).max() else { return };
-    let whole = plan.timeline.takes;
+fn lanes(page: &mut Page, plan: &TestPlan) {
+    let Some(width) = plan.schedule.lanes.iter().map(|lane| lane.key.chars().count()).max() else { return };
+    let whole = plan.schedule.takes;
     page.gap();
     page.line(width + 2, &[(Tone::Dim, &scale(whole, COLUMNS))]);
-    for lane in &plan.timeline.lanes {
+    for lane in &plan.schedule.lanes {
         let key = format!("{:width$}  ", lane.key);
         let drawn = format!("{:COLUMNS$}  ", lane.drawn(whole, COLUMNS));
         let checks = lane.checks();
@@ -132,7 +132,7 @@ fn named(ids: &[&str], most: usize) -> String {
 /// What `test` with the same arguments would do.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(title = "trenchcheck plan", extend("$id" = "urn:trenchcheck:schema:plan"))]
-struct Document<'a> {
+struct PlanReport<'a> {
     /// The target's base URL.
     target: &'a str,
     /// Whether waits advance the target's clock instead of taking real time.
@@ -151,29 +151,29 @@ struct Document<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     at_most_seconds: Option<f64>,
     /// When which key is used for what; empty where every check gets keys of its own.
-    keys: &'a [Lane],
+    keys: &'a [PlannedLane],
     /// What will be left out.
     left_out: &'a [LeftOut],
 }
 
-fn document<'a>(plan: &'a Plan, info: &'a TargetInfo) -> Document<'a> {
-    Document {
+fn document<'a>(plan: &'a TestPlan, info: &'a TargetInfo) -> PlanReport<'a> {
+    PlanReport {
         target: &info.base_url,
         virtual_time: plan.virtual_time,
         checks: plan.checks,
         cases: plan.cases,
         requests: plan.requests,
         events: plan.events,
-        expected_seconds: seconds(plan.timeline.takes),
+        expected_seconds: seconds(plan.schedule.takes),
         at_most_seconds: plan.at_most().map(seconds),
-        keys: &plan.timeline.lanes,
+        keys: &plan.schedule.lanes,
         left_out: &plan.left_out,
     }
 }
 
 /// The JSON Schema of the document.
 pub fn plan_schema() -> Schema {
-    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<Document<'_>>()
+    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<PlanReport<'_>>()
 }
 
 #[cfg(test)]

@@ -22,13 +22,13 @@ use crate::yaml::{Problem, Problems, read_document};
 #[serde(deny_unknown_fields)]
 pub struct DeviationsFile {
     /// One entry a check.
-    pub deviations: Vec<Spanned<Entry>>,
+    pub deviations: Vec<Spanned<KnownFailure>>,
 }
 
 /// One check that is known to fail.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Entry {
+pub struct KnownFailure {
     /// The check's id.
     pub check: Spanned<String>,
     /// The base URL of the deployment it is known of; of every deployment, without it.
@@ -41,7 +41,7 @@ pub struct Entry {
     pub expires: Spanned<String>,
 }
 
-impl Entry {
+impl KnownFailure {
     /// Whether it says something about the deployment with this base URL.
     pub(super) fn applies_to(&self, base_url: &str) -> bool {
         self.target.as_ref().is_none_or(|target| bare(target) == bare(base_url))
@@ -128,7 +128,7 @@ fn read(
             }
         }
         let twice = file.deviations[..index].iter().find(|other| {
-            let target = |entry: &Entry| entry.target.as_ref().map(|target| bare(target).to_owned());
+            let target = |entry: &KnownFailure| entry.target.as_ref().map(|target| bare(target).to_owned());
             *other.check == *entry.check && target(other) == target(entry)
         });
         if let Some(first) = twice {
@@ -234,7 +234,7 @@ fn drafted(
 ) -> Result<(String, Drafted), DraftError> {
     let name = path.display().to_string();
     let parse = |text: &str| read_document::<DeviationsFile>(&name, text).map(|file| file.deviations);
-    let kept: Vec<Spanned<Entry>> =
+    let kept: Vec<Spanned<KnownFailure>> =
         if before.trim().is_empty() { Vec::new() } else { parse(before).map_err(DraftError::Bad)? };
     let listed = |id: &str| {
         kept.iter().any(|entry| *entry.check == id && entry.applies_to(base_url.unwrap_or_default()))

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 
 use super::client::{Exchange, LaneClient};
 use super::error::LoadError;
-use super::plan::{LanePlan, Plan};
+use super::plan::{LanePlan, LoadPlan};
 use super::profile::{Align, Request};
 use super::record::Outcome;
 use crate::amounts::count;
@@ -38,7 +38,11 @@ pub(crate) struct Keyring {
 impl Keyring {
     /// Gathers the keys of a plan, sees that each role works, and, where the profile asks for it, uses up the keys
     /// so that it is known when their next windows begin.
-    pub(crate) async fn gather(plan: &Plan, target: &Target, http: HttpClient) -> Result<Self, LoadError> {
+    pub(crate) async fn gather(
+        plan: &LoadPlan,
+        target: &Target,
+        http: HttpClient,
+    ) -> Result<Self, LoadError> {
         let payloads = Arc::new(Payloads::new(chrono::Utc::now()));
         let envelope = match target.envelope {
             Envelope::Auto => Envelope::Documented,
@@ -160,7 +164,7 @@ impl Keyring {
     }
 
     /// Uses up every key at once, and notes when all of them are fresh again.
-    async fn use_up(&mut self, plan: &Plan, target: &Target) -> Result<(), LoadError> {
+    async fn use_up(&mut self, plan: &LoadPlan, target: &Target) -> Result<(), LoadError> {
         let mut lanes: BTreeMap<u32, &LanePlan> = BTreeMap::new();
         for lane in &plan.lanes {
             lanes.entry(lane.key).or_insert(lane);
@@ -221,7 +225,7 @@ fn small(lane: &LanePlan) -> LanePlan {
 }
 
 /// One lane for each role and request, and one for each file of events.
-fn one_of_each_kind(plan: &Plan) -> Vec<&LanePlan> {
+fn one_of_each_kind(plan: &LoadPlan) -> Vec<&LanePlan> {
     let mut kinds: Vec<(Role, Request, Option<&str>)> = Vec::new();
     plan.lanes
         .iter()

@@ -2,7 +2,7 @@
 //!
 //! A run goes through these, in this order:
 //!
-//! 1. [`profile`] reads what is asked for; [`Plan`] lays it out for a target: lanes, each with a schedule;
+//! 1. [`profile`] reads what is asked for; [`LoadPlan`] lays it out for a target: lanes, each with a schedule;
 //! 2. `keys` gathers the keys, sees that they work, and waits for their fresh windows;
 //! 3. `senders` are the threads that send; in each, `tickets` releases every request when it is due, as [`pacer`] says;
 //! 4. `attack`, on goose, has users whose slots take tickets and send; `client` says what came of it;
@@ -55,7 +55,7 @@ pub use error::LoadError;
 pub use findings::{About, Finding, Miss, findings};
 pub use merge::{MergeError, merge};
 pub use metrics::{Collector, Watchers};
-pub use plan::{LanePlan, Overrides, Plan};
+pub use plan::{LanePlan, LoadPlan, Overrides};
 pub use play::{Conduct, View, play};
 pub use record::{LaneRecord, Outcome, Part, RunRecord, Shard, WindowCounts, WindowTimes};
 pub use report::compared;

@@ -68,7 +68,7 @@ pub struct LanePlan {
 
 /// A whole run.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct LoadPlan {
     /// The profile.
     pub profile: Profile,
     /// What tells this profile, with everything flags have changed in it, from any other.
@@ -126,7 +126,7 @@ impl Profile {
     }
 }
 
-impl Plan {
+impl LoadPlan {
     /// The lanes of a profile with the limits of a target.
     ///
     /// # Errors
@@ -428,7 +428,7 @@ mod tests {
                     request: list-sessions\n    rate: 10\n    slots: 40\n";
         let profile = Profile::read("wide.yaml", text).unwrap();
         let shelved = Shelved { profile, file: "wide.yaml".to_owned(), text: text.to_owned() };
-        let plan = Plan::new(&shelved, &Overrides::default(), &target(), None).unwrap();
+        let plan = LoadPlan::new(&shelved, &Overrides::default(), &target(), None).unwrap();
         assert_eq!((plan.slots(), plan.too_many_slots(&shelved, 124)), (124, None));
         let problem = plan.too_many_slots(&shelved, 123).unwrap();
         assert_eq!((problem.at.line, problem.at.column), (14, 12));

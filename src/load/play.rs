@@ -24,7 +24,7 @@ use super::ledger::{Watch, keep};
 use super::live::{Live, Screen};
 use super::metrics::{Meters, Watched, Watchers};
 use super::plan::make_room;
-use super::plan::{LanePlan, Plan};
+use super::plan::{LanePlan, LoadPlan};
 use super::record::{LaneRecord, RunRecord};
 use super::senders::{Sender, Senders};
 use super::tickets::{Part, RunState, Tickets, release};
@@ -79,7 +79,7 @@ pub enum View {
 /// # Errors
 /// [`LoadError`] when there is no run. A run that was interrupted is a run.
 pub async fn play(
-    plan: Plan,
+    plan: LoadPlan,
     target: &Target,
     conduct: Conduct,
     redactor: &Redactor,
@@ -140,7 +140,7 @@ pub async fn play(
 
 /// Lets those who watch a run see it from now on.
 async fn watched(
-    plan: &Plan,
+    plan: &LoadPlan,
     target: &Target,
     conduct: &Conduct,
     redactor: &Redactor,
@@ -158,7 +158,7 @@ async fn watched(
 }
 
 async fn conduct_lanes(
-    plan: Plan,
+    plan: LoadPlan,
     target: &Target,
     conduct: Conduct,
     lanes: Vec<Arc<LaneInPlay>>,
@@ -319,7 +319,7 @@ fn in_play(
     index: usize,
     lane: &LanePlan,
     (part, slots): (Part, u32),
-    plan: &Plan,
+    plan: &LoadPlan,
     client: LaneClient,
     sender: &Sender,
 ) -> LaneInPlay {
@@ -406,7 +406,7 @@ mod tests {
         {
             let rate: Rate = rate.parse().unwrap();
             let overrides = Overrides { rate: Some(rate), ..Overrides::default() };
-            let lane = &Plan::new(&shelved, &overrides, &target, None).unwrap().lanes[0];
+            let lane = &LoadPlan::new(&shelved, &overrides, &target, None).unwrap().lanes[0];
             let parts: Vec<_> = parts_of(lane, threads).collect();
             assert_eq!(parts.len(), expected);
             assert_eq!(parts.iter().map(|(_, slots)| slots).sum::<u32>(), lane.record.slots);

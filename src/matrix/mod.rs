@@ -252,7 +252,7 @@ fn cell(text: &str) -> String {
 /// The matrix of some reports of `trenchcheck test`.
 #[derive(Serialize, JsonSchema)]
 #[schemars(title = "trenchcheck conformance matrix", extend("$id" = "urn:trenchcheck:schema:matrix"))]
-struct Document<'a> {
+struct MatrixReport<'a> {
     /// The version of this form. It rises when something is renamed or removed, not when something is added.
     #[schemars(extend("const" = 1))]
     schema: u8,
@@ -265,7 +265,7 @@ struct Document<'a> {
 /// # Errors
 /// Where the file could not be written.
 pub fn save_matrix(path: &Path, matrix: &Matrix) -> io::Result<()> {
-    let mut text = serde_json::to_string_pretty(&Document { schema: 1, matrix })?;
+    let mut text = serde_json::to_string_pretty(&MatrixReport { schema: 1, matrix })?;
     text.push('\n');
     save(path, text.as_bytes())
 }
@@ -273,7 +273,7 @@ pub fn save_matrix(path: &Path, matrix: &Matrix) -> io::Result<()> {
 /// The JSON Schema of the matrix, committed as `schemas/matrix.schema.json`.
 pub fn matrix_schema() -> Schema {
     let settings = SchemaSettings::draft2020_12().for_serialize();
-    settings.into_generator().into_root_schema_for::<Document<'_>>()
+    settings.into_generator().into_root_schema_for::<MatrixReport<'_>>()
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub struct Report {
     /// What was run against what.
     pub(super) run: Run,
     /// What it came to.
-    pub(super) outcome: Outcome,
+    pub(super) outcome: RunOutcome,
     /// Every finished check.
     pub(super) checks: Vec<Check>,
 }
@@ -37,7 +37,7 @@ pub(super) struct Run {
 }
 
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Outcome {
+pub(super) struct RunOutcome {
     pub(super) word: String,
 }
 

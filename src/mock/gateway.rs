@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use crate::contract::{Endpoint, Scope};
 
 use super::engine::{Engine, Located};
-use super::faults::{Damage, Injected, Instead, Plan};
-use super::journal::{Ending, Entry, EntryView, Kept, Recorded};
+use super::faults::{Damage, FaultPlan, Injected, Instead};
+use super::journal::{Ending, EntryView, JournalEntry, Kept, Recorded};
 use super::keys::KeyEntry;
 use super::meters::Meters;
 use super::options::Log;
@@ -60,7 +60,7 @@ pub(crate) struct Pending {
     is_kept: bool,
     since: Instant,
     /// Nothing once it has ended.
-    entry: Option<Entry>,
+    entry: Option<JournalEntry>,
 }
 
 impl Gateway {
@@ -112,7 +112,7 @@ impl Gateway {
     fn deliver(&self, located: Located<'_>, request: &Request<'_>, now: u64, since: Instant) -> Delivery {
         let workspace = &located.workspace;
         let plan = workspace.faults.plan(located.key.as_deref(), request, || workspace.time(now));
-        let Plan { delay, instead, damage, deviating, faults } = plan;
+        let FaultPlan { delay, instead, damage, deviating, faults } = plan;
         // Of what a fault answers, the engine never hears.
         let unheard = || Summary { key: located.key.clone(), injected: true, ..Summary::default() };
         let (mut reply, mut summary) = match instead {
@@ -157,7 +157,7 @@ impl Gateway {
     ) -> Pending {
         let is_kept = self.log.is_some() || located.workspace.journal.is_kept();
         let kept = || Kept::of(request, located.presented, reply.map(|reply| &*reply.body));
-        let entry = Entry {
+        let entry = JournalEntry {
             id: 0,
             at: self.engine.wall(located.workspace.time(now)),
             kept: if is_kept { kept() } else { Kept::default() },

@@ -34,13 +34,13 @@ pub use api::{MockApi, MockHandle};
 pub use behaviour::{Behaviour, Concurrency, CountedFor, Form, Look, Place, Rewrite, Stage, Straddle};
 pub use control::{CONTROL_PREFIX, ControlToken};
 pub use deviations::{
-    Aspect, Breach, Clash, Entry, Group, Nature, UnknownDeviation, aspects, behaviour, catalogue, find,
+    Aspect, Breach, Clash, Group, NamedChange, Nature, UnknownDeviation, aspects, behaviour, catalogue, find,
     get_along,
 };
 pub use engine::{CreateError, Engine, MAX_KEYS, MAX_WORKSPACES};
 pub use faults::{BadFault, Distribution, FaultSpec, ResetWhen};
 pub use ingest::Written;
-pub use journal::{EntryView, KeyName, Outcome, Recorded, RecordedKey, TextView, WhyView};
+pub use journal::{EntryView, JournalOutcome, KeyName, Recorded, RecordedKey, TextView, WhyView};
 pub use keys::{KeyEntry, KeyHash, KeySpec, Scopes, WELL_KNOWN_KEYS, WellKnownKey};
 pub use limiter::{
     Budget, Decision, Kind as LimiterKind, Limiter, Rules, UnknownLimiter, Usage, Used, WINDOW_MS,

@@ -9,7 +9,7 @@ use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::judge::{Examined, Outcome, judge, millis};
+use super::judge::{Examined, MutantStatus, judge, millis};
 use super::mutant::{Mutant, mutants};
 use crate::deployment::{Embedded, Target, TargetError};
 use crate::report::{CheckResult, ExitCode};
@@ -133,7 +133,7 @@ pub async fn hunt(
                 .await
         }
     };
-    let is_open = |one: &Examined| virtual_time && one.outcome == Outcome::Undecided;
+    let is_open = |one: &Examined| virtual_time && one.outcome == MutantStatus::Undecided;
     let told = |one: &Examined| {
         if !is_open(one) {
             done(one)
@@ -240,7 +240,7 @@ impl Runner<'_> {
         let Some(mut results) = self.play(&first).await? else { return Ok(None) };
         if in_parts {
             let examined = judge(mutant, &results, false, begun.elapsed());
-            if examined.outcome == Outcome::Caught {
+            if examined.outcome == MutantStatus::Caught {
                 return Ok(Some(examined));
             }
             let Some(more) = self.play(&rest).await? else { return Ok(None) };

@@ -6,13 +6,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::mutant::{Mutant, checks};
-use crate::mock::Entry;
+use crate::mock::NamedChange;
 use crate::report::{CheckResult, Verdict, level_word};
 
 /// What came of a mutant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Outcome {
+pub enum MutantStatus {
     /// It breaks nothing, and nothing that the page promises is held against it.
     Passed,
     /// It breaks nothing, and a check fails it all the same.
@@ -33,7 +33,7 @@ pub enum Outcome {
     Undecided,
 }
 
-impl Outcome {
+impl MutantStatus {
     /// The word for it, as in the table and the JSON.
     pub const fn word(self) -> &'static str {
         match self {
@@ -102,7 +102,7 @@ pub struct Examined {
     pub mutant: Mutant,
     /// What came of it.
     #[schemars(with = "String", extend("enum" = ["passed", "accused", "caught", "foreign", "weak", "survived", "undecided"]))]
-    pub outcome: Outcome,
+    pub outcome: MutantStatus,
     /// Why there is no verdict.
     pub reason: Option<String>,
     /// The checks that are about what it breaks and failed.
@@ -148,7 +148,7 @@ pub(super) fn judge(mutant: &Mutant, results: &[CheckResult], whole_suite: bool,
     let catches = |result: &&CheckResult| failed(result) && named_by.contains(&result.id.as_str());
     let caught_by: Vec<String> = results.iter().filter(catches).map(|result| result.id.clone()).collect();
     let missed_by = named_by.iter().filter(|id| !mutant.is_composed() && !came_to(id).is_some_and(noticed));
-    let (named, missed): (Vec<&Entry>, Vec<&Entry>) = mutant
+    let (named, missed): (Vec<&NamedChange>, Vec<&NamedChange>) = mutant
         .changes
         .iter()
         .filter(|_| is_wrong)
@@ -163,7 +163,7 @@ pub(super) fn judge(mutant: &Mutant, results: &[CheckResult], whole_suite: bool,
     let is_foreign = |result: &&CheckResult| is_wrong && failed(result) && !mutant.declares(&result.id);
     let (foreign, others): (Vec<&CheckResult>, Vec<&CheckResult>) = not_passed.partition(is_foreign);
     let mut examined = Examined {
-        outcome: Outcome::Passed,
+        outcome: MutantStatus::Passed,
         reason: None,
         missed_by: missed_by.copied().collect(),
         caught_by,
@@ -188,23 +188,23 @@ pub(super) fn millis(time: Duration) -> u64 {
 
 impl Examined {
     /// What came of it, and why there is no verdict.
-    fn outcome(&self) -> (Outcome, Option<String>) {
+    fn outcome(&self) -> (MutantStatus, Option<String>) {
         let (is_wrong, is_composed) = (self.mutant.is_wrong(), self.mutant.is_composed());
         // What another level asks for is advice, which a conforming deployment may not follow.
         let accuses = |held: &Held| {
             held.verdict == "fail" && (self.mutant.nature == "reference" || held.level == "must")
         };
         let (outcome, open) = match () {
-            () if !is_wrong && self.held.iter().any(accuses) => (Outcome::Accused, None),
-            () if !is_wrong => (Outcome::Passed, self.undecided()),
-            () if self.missed.is_empty() && !self.foreign.is_empty() => (Outcome::Foreign, None),
-            () if self.missed.is_empty() && is_composed => (Outcome::Named, None),
-            () if self.missed.is_empty() => (Outcome::Caught, None),
-            () if is_composed => (Outcome::Missed, self.undecided_part()),
-            () if self.failing > 0 => (Outcome::Weak, None),
-            () => (Outcome::Survived, self.undecided()),
+            () if !is_wrong && self.held.iter().any(accuses) => (MutantStatus::Accused, None),
+            () if !is_wrong => (MutantStatus::Passed, self.undecided()),
+            () if self.missed.is_empty() && !self.foreign.is_empty() => (MutantStatus::Foreign, None),
+            () if self.missed.is_empty() && is_composed => (MutantStatus::Named, None),
+            () if self.missed.is_empty() => (MutantStatus::Caught, None),
+            () if is_composed => (MutantStatus::Missed, self.undecided_part()),
+            () if self.failing > 0 => (MutantStatus::Weak, None),
+            () => (MutantStatus::Survived, self.undecided()),
         };
-        (if open.is_some() { Outcome::Undecided } else { outcome }, open)
+        (if open.is_some() { MutantStatus::Undecided } else { outcome }, open)
     }
 
     /// The first gating check without a verdict.
@@ -268,7 +268,7 @@ mod tests {
     const CONFORMING: &str = "slow-answers";
     const REFERENCE: &str = "reference";
 
-    fn outcome(name: &str, results: &[CheckResult]) -> Outcome {
+    fn outcome(name: &str, results: &[CheckResult]) -> MutantStatus {
         judge(&mutant(name), results, true, Duration::ZERO).outcome
     }
 
@@ -277,9 +277,9 @@ mod tests {
         let named = || result("rate.per-key", Level::Must, Verdict::Fail);
         let other = || result("auth.other", Level::Must, Verdict::Fail);
         let held = || result("rate.per-key", Level::Must, Verdict::Pass);
-        assert_eq!(outcome(WRONG, &[named()]), Outcome::Caught);
-        assert_eq!(outcome(WRONG, &[held(), other()]), Outcome::Weak);
-        assert_eq!(outcome(WRONG, &[held()]), Outcome::Survived);
+        assert_eq!(outcome(WRONG, &[named()]), MutantStatus::Caught);
+        assert_eq!(outcome(WRONG, &[held(), other()]), MutantStatus::Weak);
+        assert_eq!(outcome(WRONG, &[held()]), MutantStatus::Survived);
     }
 
     #[test]
@@ -287,7 +287,7 @@ mod tests {
         let fail = |id: &str| result(id, Level::Must, Verdict::Fail);
         let said = |results: &[CheckResult]| judge(&mutant(WRONG), results, true, Duration::ZERO);
         let one = said(&[fail("rate.per-key"), fail("auth.other"), fail("events.per-key")]);
-        assert_eq!((one.failing, &one.outcome), (3, &Outcome::Foreign));
+        assert_eq!((one.failing, &one.outcome), (3, &MutantStatus::Foreign));
         assert_eq!(
             (one.caught_by, one.missed_by),
             (vec!["rate.per-key".to_owned()], vec!["rate.per-key-same-owner"])
@@ -296,10 +296,10 @@ mod tests {
         assert_eq!(one.held.iter().map(|held| held.check.as_str()).collect::<Vec<_>>(), ["events.per-key"]);
 
         let tolerated = said(&[fail("rate.per-key"), fail("events.per-key")]);
-        assert_eq!((tolerated.failing, tolerated.outcome), (2, Outcome::Caught));
-        assert_eq!(said(&[fail("events.per-key")]).outcome, Outcome::Weak, "it does not name it");
+        assert_eq!((tolerated.failing, tolerated.outcome), (2, MutantStatus::Caught));
+        assert_eq!(said(&[fail("events.per-key")]).outcome, MutantStatus::Weak, "it does not name it");
         let conforming = judge(&mutant(CONFORMING), &[fail("auth.other")], true, Duration::ZERO);
-        assert_eq!((conforming.outcome, conforming.foreign.len()), (Outcome::Accused, 0));
+        assert_eq!((conforming.outcome, conforming.foreign.len()), (MutantStatus::Accused, 0));
     }
 
     #[test]
@@ -325,19 +325,19 @@ mod tests {
                 .reason
                 .is_some_and(|why| why.contains("slow"))
         );
-        assert_eq!(outcome(CONFORMING, &[unsure]), Outcome::Undecided);
+        assert_eq!(outcome(CONFORMING, &[unsure]), MutantStatus::Undecided);
         let observed = result("scope.seen", Level::Observe, Verdict::Blocked("dead".to_owned()));
-        assert_eq!(outcome(CONFORMING, &[observed]), Outcome::Passed);
+        assert_eq!(outcome(CONFORMING, &[observed]), MutantStatus::Passed);
     }
 
     #[test]
     fn the_conforming_may_ignore_advice_and_the_reference_may_not() {
         let advice = result("limit.agrees", Level::Should, Verdict::Fail);
         let promise = result("limit.body", Level::Must, Verdict::Fail);
-        assert_eq!(outcome(CONFORMING, std::slice::from_ref(&advice)), Outcome::Passed);
-        assert_eq!(outcome(CONFORMING, &[promise]), Outcome::Accused);
-        assert_eq!(outcome(REFERENCE, &[advice]), Outcome::Accused);
-        assert_eq!(outcome(REFERENCE, &[]), Outcome::Passed);
+        assert_eq!(outcome(CONFORMING, std::slice::from_ref(&advice)), MutantStatus::Passed);
+        assert_eq!(outcome(CONFORMING, &[promise]), MutantStatus::Accused);
+        assert_eq!(outcome(REFERENCE, &[advice]), MutantStatus::Accused);
+        assert_eq!(outcome(REFERENCE, &[]), MutantStatus::Passed);
     }
 
     /// Two deviations; the second has a check that may fail as well.
@@ -356,17 +356,17 @@ mod tests {
     fn all_are_named_and_what_is_declared_is_not_foreign() {
         let one =
             both_said(&[BEARER, WINDOW, ("events.window", Verdict::Fail), ("auth.missing", Verdict::Pass)]);
-        assert_eq!((one.outcome, one.missed.len(), one.foreign.len()), (Outcome::Named, 0, 0));
+        assert_eq!((one.outcome, one.missed.len(), one.foreign.len()), (MutantStatus::Named, 0, 0));
         assert_eq!((one.named.len(), one.failing, one.failing, one.requests), (2, 3, 3, 8));
         let one = both_said(&[BEARER, WINDOW, ("auth.missing", Verdict::Fail)]);
-        assert_eq!((one.outcome, one.foreign[0].check.as_str()), (Outcome::Foreign, "auth.missing"));
+        assert_eq!((one.outcome, one.foreign[0].check.as_str()), (MutantStatus::Foreign, "auth.missing"));
     }
 
     #[test]
     fn who_is_not_named_by_a_check_of_its_own_is_missed() {
         let blocked = Verdict::Blocked("dead".to_owned());
         let one = both_said(&[BEARER, ("rate.window-length", blocked), ("events.window", Verdict::Fail)]);
-        assert_eq!((one.outcome, one.named.len(), one.missed.len()), (Outcome::Missed, 1, 1));
+        assert_eq!((one.outcome, one.named.len(), one.missed.len()), (MutantStatus::Missed, 1, 1));
         let check = &one.missed[0].checks[0];
         assert_eq!(
             (one.missed[0].name, check.verdict, check.why.as_str()),
@@ -375,6 +375,6 @@ mod tests {
         assert_eq!(both_said(&[WINDOW]).missed[0].checks[0].verdict, "absent");
         let open = Verdict::Inconclusive("slow".to_owned());
         let one = both_said(&[BEARER, ("rate.window-length", open)]);
-        assert!(one.outcome == Outcome::Undecided && one.reason.is_some_and(|why| why.contains("slow")));
+        assert!(one.outcome == MutantStatus::Undecided && one.reason.is_some_and(|why| why.contains("slow")));
     }
 }

@@ -19,7 +19,7 @@ mod table;
 mod view;
 
 pub use hunt::{Ground, Hunt, HuntError, HuntOptions, hunt};
-pub use judge::{CameTo, Examined, Held, Missed, Outcome};
+pub use judge::{CameTo, Examined, Held, Missed, MutantStatus};
 pub use mutant::{BadComposition, Mutant, NoShare, Share, compose, mutants};
 pub use summary::{Failing, GroupCount, IdleCheck, Summary};
 pub use table::print;

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::mock::{
-    Clash, Entry, Group, LimiterKind, Nature, UnknownDeviation, aspects, catalogue, find, get_along,
+    Clash, Group, LimiterKind, NamedChange, Nature, UnknownDeviation, aspects, catalogue, find, get_along,
 };
 
 /// Between the names of the deviations of one server.
@@ -48,7 +48,7 @@ pub struct Mutant {
     pub breaks: Option<&'static str>,
     /// Its changes: none, one, or several deviations.
     #[serde(skip)]
-    pub changes: Vec<&'static Entry>,
+    pub changes: Vec<&'static NamedChange>,
     /// The limiter, where that is the change.
     #[serde(skip)]
     pub limiter: Option<&'static str>,
@@ -90,7 +90,7 @@ impl Mutant {
     }
 
     /// The reference with one change.
-    fn changed(change: &'static Entry) -> Self {
+    fn changed(change: &'static NamedChange) -> Self {
         let (nature, breaks) = match change.nature {
             Nature::Deviation { breach, .. } => ("wrong", Some(breach.as_str())),
             Nature::LegalVariant => ("conforming", None),
@@ -100,7 +100,7 @@ impl Mutant {
     }
 
     /// The reference with several deviations.
-    pub(super) fn composed(changes: Vec<&'static Entry>) -> Self {
+    pub(super) fn composed(changes: Vec<&'static NamedChange>) -> Self {
         let names: Vec<&str> = changes.iter().map(|change| change.name).collect();
         let name = names.join(&AND.to_string());
         Self { name, nature: "wrong", changes, ..Self::unchanged(None) }
@@ -138,7 +138,7 @@ impl Mutant {
 }
 
 /// The checks that ought to name a change.
-pub(super) fn checks(change: &Entry) -> &'static [&'static str] {
+pub(super) fn checks(change: &NamedChange) -> &'static [&'static str] {
     match change.nature {
         Nature::Deviation { checks, .. } => checks,
         Nature::LegalVariant => &[],
@@ -150,7 +150,7 @@ impl FromStr for Mutant {
 
     /// Puts several deviations together.
     fn from_str(text: &str) -> Result<Self, BadComposition> {
-        let mut changes: Vec<&'static Entry> = Vec::new();
+        let mut changes: Vec<&'static NamedChange> = Vec::new();
         for name in text.split(AND) {
             let change = find(name)?;
             changes.iter().try_for_each(|other| get_along(other, change))?;
@@ -174,10 +174,10 @@ pub fn mutants() -> Vec<Mutant> {
 /// So many servers of two to four deviations each, chosen by the seed; a higher `count` adds servers at the end. Every
 /// deviation leads one of them, or joins one, before any has its second turn but to fill up.
 pub fn compose(count: usize, seed: u64) -> Vec<Mutant> {
-    let pool: Vec<&'static Entry> =
+    let pool: Vec<&'static NamedChange> =
         catalogue().iter().filter(|entry| !aspects(entry.name).is_empty()).collect();
     let mut dice = Dice(seed);
-    let mut deck: Vec<&Entry> = Vec::new();
+    let mut deck: Vec<&NamedChange> = Vec::new();
     let servers = (0..count).map(|_| {
         let size = 2 + dice.below(SIZES);
         if deck.is_empty() {
@@ -186,7 +186,7 @@ pub fn compose(count: usize, seed: u64) -> Vec<Mutant> {
         }
         let mut others = pool.clone();
         dice.shuffle(&mut others);
-        let mut parts: Vec<&'static Entry> = Vec::new();
+        let mut parts: Vec<&'static NamedChange> = Vec::new();
         for entry in deck.iter().chain(&others) {
             if parts.len() < size && parts.iter().all(|part| get_along(part, entry).is_ok()) {
                 parts.push(entry);

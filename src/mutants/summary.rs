@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use super::hunt::Hunt;
-use super::judge::{Examined, Outcome};
+use super::judge::{Examined, MutantStatus};
 use crate::mock::Group;
 use crate::report::ExitCode;
 use crate::scenario::Suite;
@@ -45,16 +45,16 @@ impl GroupCount {
         let group = group.to_string();
         let of_group = || examined.iter().filter(|one| one.mutant.group.as_deref() == Some(&group));
         let wrong = of_group().filter(|one| one.mutant.is_wrong()).count();
-        let came_to = |wanted: Outcome| of_group().filter(|one| one.outcome == wanted).count();
+        let came_to = |wanted: MutantStatus| of_group().filter(|one| one.outcome == wanted).count();
         Self {
             deviations: wrong,
-            caught: came_to(Outcome::Caught),
-            foreign: came_to(Outcome::Foreign),
-            weak: came_to(Outcome::Weak),
-            survived: came_to(Outcome::Survived),
+            caught: came_to(MutantStatus::Caught),
+            foreign: came_to(MutantStatus::Foreign),
+            weak: came_to(MutantStatus::Weak),
+            survived: came_to(MutantStatus::Survived),
             conforming: of_group().count() - wrong,
-            passed: came_to(Outcome::Passed),
-            undecided: came_to(Outcome::Undecided),
+            passed: came_to(MutantStatus::Passed),
+            undecided: came_to(MutantStatus::Undecided),
             group,
         }
     }
@@ -165,7 +165,7 @@ fn idle(hunt: &Hunt, suite: &Suite) -> Vec<IdleCheck> {
 
 fn exit(hunt: &Hunt, idle: &[IdleCheck]) -> ExitCode {
     let wrong = |one: &Examined| {
-        !one.outcome.is_in_order() && !matches!(one.outcome, Outcome::Undecided)
+        !one.outcome.is_in_order() && !matches!(one.outcome, MutantStatus::Undecided)
             || !one.missed_by.is_empty()
             || !one.foreign.is_empty()
     };

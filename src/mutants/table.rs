@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use super::hunt::Hunt;
-use super::judge::{Examined, Outcome};
+use super::judge::{Examined, MutantStatus};
 use super::summary::{GroupCount, Summary};
 use crate::amounts::{count, time};
 use crate::report::ExitCode;
@@ -40,9 +40,9 @@ pub fn print(
 
 fn row(page: &mut Page, one: &Examined, width: usize) {
     let tone = match &one.outcome {
-        Outcome::Passed | Outcome::Caught | Outcome::Named => Tone::Good,
-        Outcome::Foreign | Outcome::Weak | Outcome::Undecided => Tone::Warn,
-        Outcome::Accused | Outcome::Survived | Outcome::Missed => Tone::Bad,
+        MutantStatus::Passed | MutantStatus::Caught | MutantStatus::Named => Tone::Good,
+        MutantStatus::Foreign | MutantStatus::Weak | MutantStatus::Undecided => Tone::Warn,
+        MutantStatus::Accused | MutantStatus::Survived | MutantStatus::Missed => Tone::Bad,
     };
     let (word, name) = (one.outcome.word(), &one.mutant.name);
     if one.mutant.is_composed() {

@@ -15,7 +15,7 @@ use crate::report::save;
 /// The report of one run of `trenchcheck mutants`.
 #[derive(Serialize, JsonSchema)]
 #[schemars(title = "trenchcheck mutants report", extend("$id" = "urn:trenchcheck:schema:mutants"))]
-struct Document<'a> {
+struct MutantsReport<'a> {
     /// The version of this form. It rises when something is renamed or removed, not when something is added.
     #[schemars(extend("const" = 1))]
     schema: u8,
@@ -70,7 +70,7 @@ struct CompositionView<'a> {
 pub fn save_hunt(path: &Path, hunt: &Hunt, summary: &Summary, written_at: String) -> io::Result<()> {
     let (composed, mutants): (Vec<&Examined>, Vec<&Examined>) =
         hunt.examined.iter().partition(|one| one.mutant.is_composed());
-    let document = Document {
+    let document = MutantsReport {
         schema: 1,
         version: env!("CARGO_PKG_VERSION"),
         written_at,
@@ -88,7 +88,7 @@ pub fn save_hunt(path: &Path, hunt: &Hunt, summary: &Summary, written_at: String
 /// The JSON Schema of that report, committed as `schemas/mutants.schema.json`.
 pub fn hunt_schema() -> Schema {
     let settings = SchemaSettings::draft2020_12().for_serialize();
-    settings.into_generator().into_root_schema_for::<Document<'_>>()
+    settings.into_generator().into_root_schema_for::<MutantsReport<'_>>()
 }
 
 impl<'a> From<&'a Examined> for CompositionView<'a> {

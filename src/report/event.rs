@@ -6,7 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::timeline::Timeline;
+use super::key_schedule::KeySchedule;
 use crate::amounts::time;
 use crate::contract::ApiKey;
 use crate::scenario::model::Level;
@@ -21,7 +21,7 @@ pub enum Event {
     Secret(ApiKey),
     /// When which key will be used for what, where time is real.
     #[serde(skip)]
-    Planned(Timeline),
+    Planned(KeySchedule),
     /// A check begins; the first of its cases.
     #[serde(skip)]
     CheckStarted {

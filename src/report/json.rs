@@ -60,7 +60,7 @@ impl Reporter for Json {
 /// The report of one run of `trenchcheck test`.
 #[derive(Serialize, JsonSchema)]
 #[schemars(title = "trenchcheck report", extend("$id" = "urn:trenchcheck:schema:report"))]
-pub(super) struct Document<'a> {
+pub(super) struct TestReport<'a> {
     /// The version of this form. It rises when something is renamed or removed, not when something is added.
     #[schemars(extend("const" = 2))]
     schema: u8,
@@ -69,7 +69,7 @@ pub(super) struct Document<'a> {
     /// What was run against what.
     run: Run<'a>,
     /// What it came to.
-    outcome: Outcome,
+    outcome: RunOutcome,
     /// How many checks came to what.
     summary: Counts,
     /// What is wrong, each cause once, the gravest first.
@@ -113,7 +113,7 @@ struct Run<'a> {
 
 /// The outcome of a run.
 #[derive(Serialize, JsonSchema)]
-struct Outcome {
+struct RunOutcome {
     /// The number the process exits with.
     exit_code: u8,
     /// The word for that number.
@@ -125,9 +125,9 @@ struct Outcome {
 }
 
 /// The whole document, with these causes. A run that never began has no target.
-pub(super) fn document<'a>(record: &'a Record, run: &'a RunSummary, causes: &'a [Cause]) -> Document<'a> {
+pub(super) fn document<'a>(record: &'a Record, run: &'a RunSummary, causes: &'a [Cause]) -> TestReport<'a> {
     let info = record.info.as_ref();
-    Document {
+    TestReport {
         schema: 2,
         tool: Tool::THIS,
         run: Run {
@@ -141,7 +141,7 @@ pub(super) fn document<'a>(record: &'a Record, run: &'a RunSummary, causes: &'a 
             rfc: info.is_some_and(|info| info.rfc),
             interrupted: run.interrupted,
         },
-        outcome: Outcome { exit_code: run.exit.code(), word: run.exit.word() },
+        outcome: RunOutcome { exit_code: run.exit.code(), word: run.exit.word() },
         summary: Counts::of(&record.results),
         causes,
         clauses: by_clause(&record.results),
@@ -154,7 +154,7 @@ pub(super) fn document<'a>(record: &'a Record, run: &'a RunSummary, causes: &'a 
 
 /// The JSON Schema of the JSON report.
 pub fn report_schema() -> Schema {
-    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<Document<'_>>()
+    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<TestReport<'_>>()
 }
 
 #[cfg(test)]

@@ -215,7 +215,10 @@ fn explained_by_a_clock(spans: &[Span]) -> Option<(Duration, Duration)> {
 }
 
 /// Where two spans meet around the minute: in two places where each begins within the other.
-fn meet(one: (Duration, Duration), other: (Duration, Duration)) -> impl Iterator<Item = (Duration, Duration)> {
+fn meet(
+    one: (Duration, Duration),
+    other: (Duration, Duration),
+) -> impl Iterator<Item = (Duration, Duration)> {
     let turns = [(Duration::ZERO, Duration::ZERO), (WINDOW, Duration::ZERO), (Duration::ZERO, WINDOW)];
     turns.into_iter().filter_map(move |(turn, other_turn)| {
         let from = (one.0 + turn).max(other.0 + other_turn);

@@ -59,7 +59,7 @@ use crate::report::{Event, KnownDeviation, Redactor};
 use crate::scenario::Suite;
 use crate::scenario::model::RequestDef;
 
-pub use plan::{LeftOut, Plan, plan};
+pub use plan::{LeftOut, TestPlan, plan};
 pub use play::{play, record, test};
 pub use recording::{EvidenceError, Recording, evidence_schema, judge_recording};
 

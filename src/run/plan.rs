@@ -13,12 +13,12 @@ use super::runner::{Attempt, PHASE};
 use super::schedule::Schedule;
 use crate::contract::{Limits, Tier};
 use crate::deployment::{Key, TargetInfo};
-use crate::report::{Lane, Stretch, Timeline};
+use crate::report::{KeySchedule, PlannedLane, Stretch};
 use crate::scenario::Suite;
 
 /// What a run will do.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct TestPlan {
     /// Whether waits advance the target's clock instead of taking real time.
     pub virtual_time: bool,
     /// How many checks will be played, at least in part.
@@ -30,15 +30,15 @@ pub struct Plan {
     /// Events in them.
     pub events: u64,
     /// When which key is used for what. Without lanes where every check gets keys of its own.
-    pub timeline: Timeline,
+    pub schedule: KeySchedule,
     /// What will be left out.
     pub left_out: Vec<LeftOut>,
 }
 
-impl Plan {
+impl TestPlan {
     /// How long the run takes at most, however wrong the deployment is. Virtual time needs no such bound.
     pub fn at_most(&self) -> Option<Duration> {
-        (!self.virtual_time).then(|| at_most(self.timeline.takes))
+        (!self.virtual_time).then(|| at_most(self.schedule.takes))
     }
 }
 
@@ -73,7 +73,7 @@ pub fn plan(
     info: &TargetInfo,
     allowed_hosts: &[String],
     most_busy: usize,
-) -> Plan {
+) -> TestPlan {
     match &info.keys {
         Some(keys) => at_a_deployment(suite, selected, info, keys, allowed_hosts, most_busy),
         None => on_workspaces(suite, selected, info, most_busy),
@@ -103,7 +103,7 @@ fn at_a_deployment(
     keys: &[Key],
     allowed_hosts: &[String],
     most_busy: usize,
-) -> Plan {
+) -> TestPlan {
     let bare = KeyAllocator::new(keys.to_vec(), &[]);
     let (mut places, mut left_out) = (Vec::new(), Vec::new());
     for place in job::places(suite, selected) {
@@ -130,13 +130,13 @@ fn at_a_deployment(
         .collect();
     read.sort_unstable();
     read.dedup();
-    Plan {
+    TestPlan {
         virtual_time: false,
         checks: read.len(),
         cases,
         requests: surveyed.requests + costs().map(|cost| cost.requests).sum::<u64>(),
         events: surveyed.events + costs().map(|cost| cost.events).sum::<u64>(),
-        timeline: drawn(suite, keys, &planned_jobs),
+        schedule: drawn(suite, keys, &planned_jobs),
         left_out: told(suite, selected, &read, left_out),
     }
 }
@@ -169,11 +169,11 @@ pub(super) fn arrange(
     keys: &[Key],
     mut jobs: Vec<Job>,
     most_busy: usize,
-) -> (Vec<Job>, Timeline, u32) {
+) -> (Vec<Job>, KeySchedule, u32) {
     in_order(suite, info, keys, &mut jobs, most_busy);
     let (_, mut planned_jobs) = simulate(suite, info, keys, jobs, most_busy);
     planned_jobs.sort_by_key(|planned| planned.place);
-    let timeline = drawn(suite, keys, &planned_jobs);
+    let schedule = drawn(suite, keys, &planned_jobs);
     let requests: u64 =
         planned_jobs.iter().flat_map(|planned| &planned.costs).map(|cost| cost.requests).sum();
     // Those that send a few requests take whichever of their keys has room when they come.
@@ -181,7 +181,7 @@ pub(super) fn arrange(
         let planned = job.measures().then_some(keys);
         Job { planned, ..job }
     });
-    (bound.collect(), timeline, u32::try_from(requests).unwrap_or(u32::MAX))
+    (bound.collect(), schedule, u32::try_from(requests).unwrap_or(u32::MAX))
 }
 
 /// Puts jobs into the order in which they are looked at: those that share keys first, since they need no wait; the others
@@ -297,9 +297,9 @@ fn simulate(
     (surveyed, played)
 }
 
-fn drawn(suite: &Suite, keys: &[Key], planned_jobs: &[PlannedJob]) -> Timeline {
-    let mut lanes: Vec<Lane> =
-        keys.iter().map(|key| Lane { key: key.variable.clone(), stretches: Vec::new() }).collect();
+fn drawn(suite: &Suite, keys: &[Key], planned_jobs: &[PlannedJob]) -> KeySchedule {
+    let mut lanes: Vec<PlannedLane> =
+        keys.iter().map(|key| PlannedLane { key: key.variable.clone(), stretches: Vec::new() }).collect();
     for planned in planned_jobs {
         let mut from = planned.from;
         for ((place, _), cost) in planned.job.cases.iter().zip(&planned.costs) {
@@ -325,19 +325,19 @@ fn drawn(suite: &Suite, keys: &[Key], planned_jobs: &[PlannedJob]) -> Timeline {
         lane.stretches.sort_by_key(|stretch| (stretch.from, stretch.until));
     }
     let takes = planned_jobs.iter().map(PlannedJob::until).max().unwrap_or_default();
-    Timeline { takes, lanes }
+    KeySchedule { takes, lanes }
 }
 
 /// Every job on a workspace of a mock, with keys and a clock of its own.
-fn on_workspaces(suite: &Suite, selected: &[usize], info: &TargetInfo, most_busy: usize) -> Plan {
+fn on_workspaces(suite: &Suite, selected: &[usize], info: &TargetInfo, most_busy: usize) -> TestPlan {
     let places = job::places(suite, selected);
-    let mut plan = Plan {
+    let mut plan = TestPlan {
         virtual_time: true,
         checks: selected.len(),
         cases: places.len(),
         requests: 0,
         events: 0,
-        timeline: Timeline::default(),
+        schedule: KeySchedule::default(),
         left_out: Vec::new(),
     };
     let places = places
@@ -369,7 +369,7 @@ fn on_workspaces(suite: &Suite, selected: &[usize], info: &TargetInfo, most_busy
     // Side by side they take as long as the longest, or as long as there is something to do for each place.
     let all: Duration = busy.iter().sum();
     let places = u32::try_from(most_busy).unwrap_or(1).max(1);
-    plan.timeline.takes = busy.into_iter().max().unwrap_or_default().max(all / places);
+    plan.schedule.takes = busy.into_iter().max().unwrap_or_default().max(all / places);
     plan
 }
 
@@ -434,7 +434,7 @@ mod tests {
         (0..suite.checks.len()).collect()
     }
 
-    fn planned(suite: &Suite, info: &TargetInfo) -> Plan {
+    fn planned(suite: &Suite, info: &TargetInfo) -> TestPlan {
         plan(suite, &all(suite), info, &[info.host()], 8)
     }
 
@@ -489,7 +489,7 @@ mod tests {
         let suite = suite();
         for keys in [three_of_each_tier(), one_of_each_tier()] {
             let plan = planned(&suite, &info(keys));
-            for lane in &plan.timeline.lanes {
+            for lane in &plan.schedule.lanes {
                 for (index, one) in lane.stretches.iter().enumerate() {
                     for other in &lane.stretches[index + 1..] {
                         let apart = other.from >= one.until || one.from >= other.until;
@@ -515,17 +515,17 @@ mod tests {
         let suite = suite();
         let many = planned(&suite, &info(three_of_each_tier()));
         let few = planned(&suite, &info(one_of_each_tier()));
-        assert!(many.timeline.takes < few.timeline.takes);
+        assert!(many.schedule.takes < few.schedule.takes);
         // The key that is needed longest decides; somebody is always at work.
         let busy: Duration = few
-            .timeline
+            .schedule
             .lanes
             .iter()
             .flat_map(|lane| &lane.stretches)
             .filter(|stretch| stretch.alone)
             .map(|stretch| stretch.until - stretch.from)
             .sum();
-        assert!(busy >= few.timeline.takes, "{busy:?} of {:?}", few.timeline.takes);
+        assert!(busy >= few.schedule.takes, "{busy:?} of {:?}", few.schedule.takes);
         assert!(few.left_out.iter().any(|left| left.why.contains("TRENCHCHECK_KEY_BOTH")));
     }
 
@@ -539,7 +539,7 @@ mod tests {
         }
         let suite = suite();
         let at_a_deployment = planned(&suite, &info(one_of_each_tier()));
-        assert_eq!(at_a_deployment.at_most(), Some(at_most(at_a_deployment.timeline.takes)));
+        assert_eq!(at_a_deployment.at_most(), Some(at_most(at_a_deployment.schedule.takes)));
         assert_eq!(planned(&suite, &TargetInfo::embedded()).at_most(), None);
     }
 
@@ -551,6 +551,6 @@ mod tests {
         let left = |id: &str| plan.left_out.iter().find(|left| left.check == id).cloned();
         assert!(left("rate.standard").unwrap().why.contains("--allow-host trenchcoat.example"));
         assert!(left("auth.missing").is_none());
-        assert!(plan.timeline.takes < Duration::from_secs(30), "{:?}", plan.timeline.takes);
+        assert!(plan.schedule.takes < Duration::from_secs(30), "{:?}", plan.schedule.takes);
     }
 }

@@ -29,7 +29,7 @@ use crate::scenario::Suite;
 
 /// Plays the checks at `selected` places of the suite and tells `events` everything. Ends early, with what was judged until
 /// then, when `interrupted` turns true, when the time of the options is over, and at a deployment when it has taken as long as
-/// [`Plan::at_most`](super::Plan::at_most) says.
+/// [`TestPlan::at_most`](super::TestPlan::at_most) says.
 ///
 /// # Errors
 /// A [`Fault`] when the HTTP client cannot be set up; nothing has been told then.
@@ -237,15 +237,15 @@ impl RunState {
         if let Some((_, keys)) = &self.ground {
             let keys: Vec<Key> = keys.iter().map(|key| key.key.clone()).collect();
             let (suite, info) = (&self.run.suite, self.run.target.info());
-            let (arranged, timeline, requests) =
+            let (arranged, schedule, requests) =
                 plan::arrange(suite, &info, &keys, jobs, self.run.options.jobs);
             jobs = arranged;
             if !is_first {
                 // The plan takes keys for unused; by now whichever is ready first is the best.
                 jobs.iter_mut().for_each(|job| job.planned = None);
             } else if !jobs.is_empty() {
-                self.bound(timeline.takes, requests);
-                self.run.emit(Event::Planned(timeline));
+                self.bound(schedule.takes, requests);
+                self.run.emit(Event::Planned(schedule));
             }
             allocator = Some(KeyAllocator::new(keys, &jobs));
         }

@@ -42,13 +42,13 @@ pub struct KeyLine {
     pub scopes: Vec<Scope>,
     /// `standard` or `premium`; a key that may post events is on the Ingestion tier anyway.
     #[serde(default)]
-    pub plan: Plan,
+    pub plan: KeyPlan,
 }
 
 /// The plan of a key that does not ingest.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Plan {
+pub enum KeyPlan {
     /// 60 requests a minute.
     #[default]
     Standard,
@@ -146,8 +146,8 @@ impl MockFile {
                 }
             };
             let plan = match key.plan {
-                Plan::Standard => Tier::Standard,
-                Plan::Premium => Tier::Premium,
+                KeyPlan::Standard => Tier::Standard,
+                KeyPlan::Premium => Tier::Premium,
             };
             let shown = key.name.clone().unwrap_or_else(|| name.clone());
             let spec = KeySpec { name: shown, scopes: key.scopes.clone(), plan };

@@ -1,7 +1,7 @@
 //! Load profiles: what is sent, how fast, for how long, and what must hold.
 //!
 //! They are YAML files under `scenarios/load/`, read with the same care as scenarios. [`Profile::read`] reads
-//! one; [`Plan::new`](super::Plan::new) turns it into lanes for a target.
+//! one; [`LoadPlan::new`](super::LoadPlan::new) turns it into lanes for a target.
 
 mod check;
 mod library;

@@ -99,7 +99,7 @@ pub(super) const SCHEMA: u8 = 1;
 /// The record of one run of `trenchcheck load`, or of many shards merged by `trenchcheck merge`.
 #[derive(Serialize, JsonSchema)]
 #[schemars(title = "trenchcheck load report", extend("$id" = "urn:trenchcheck:schema:load"))]
-struct Document<'a> {
+struct LoadReport<'a> {
     /// The version of this form. It rises when something is renamed or removed, not when something is added.
     #[schemars(extend("const" = 1))]
     schema: u8,
@@ -165,7 +165,7 @@ struct Milliseconds {
 /// A run for programs, with a line break at its end: one form for `--json` and for the `run.json` of a saved run.
 pub(super) fn json(run: &RunRecord) -> io::Result<String> {
     let verdict = judge(run);
-    let document = Document {
+    let document = LoadReport {
         schema: SCHEMA,
         tool: Tool::THIS,
         verdict: verdict_of(&verdict),
@@ -202,7 +202,7 @@ fn times(run: &RunRecord) -> io::Result<Vec<GroupTimes>> {
 
 /// The JSON Schema of the document, committed as `schemas/load.schema.json`.
 pub fn load_schema() -> Schema {
-    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<Document<'_>>()
+    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<LoadReport<'_>>()
 }
 
 #[cfg(test)]

@@ -69,7 +69,7 @@ impl World {
     }
 
     pub(super) fn play_with(&self, shelved: &Shelved, overrides: &Overrides) -> RunRecord {
-        let plan = Plan::new(shelved, overrides, &target(), None).unwrap();
+        let plan = LoadPlan::new(shelved, overrides, &target(), None).unwrap();
         let mut server = Server::new(self, &plan);
         let start = match plan.profile.align {
             Align::Anywhere => Duration::ZERO,
@@ -115,7 +115,7 @@ struct Server<'w> {
 }
 
 impl<'w> Server<'w> {
-    fn new(world: &'w World, plan: &Plan) -> Self {
+    fn new(world: &'w World, plan: &LoadPlan) -> Self {
         let mut behaviour = behaviour(&world.deviations, world.limiter).unwrap();
         behaviour.rules.push(world.rules);
         let engine = Engine::with_journals(behaviour.into(), EPOCH_MS + world.phase_ms, 0);
@@ -176,7 +176,7 @@ impl<'w> Server<'w> {
     }
 
     /// Uses up every key, one request a millisecond, and says when all of them are fresh again.
-    fn use_up(&mut self, plan: &Plan) -> Duration {
+    fn use_up(&mut self, plan: &LoadPlan) -> Duration {
         let (mut now, mut used, mut fresh) = (Duration::ZERO, Vec::new(), Duration::ZERO);
         for lane in &plan.lanes {
             if used.contains(&lane.key) {
@@ -196,7 +196,7 @@ impl<'w> Server<'w> {
         fresh.max(now)
     }
 
-    fn run(&mut self, plan: &Plan, start: Duration) -> Vec<LaneRecord> {
+    fn run(&mut self, plan: &LoadPlan, start: Duration) -> Vec<LaneRecord> {
         let mut ledgers: Vec<LaneLedger> =
             plan.lanes.iter().map(|lane| LaneLedger::new(lane.clone())).collect();
         let mut waiting: Vec<Waiting> = plan.lanes.iter().map(|_| Waiting::default()).collect();

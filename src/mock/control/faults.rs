@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::mock::deviations::{Entry, Nature, catalogue};
+use crate::mock::deviations::{NamedChange, Nature, catalogue};
 use crate::mock::faults::{Fault, FaultSpec, NotAdded};
 use crate::mock::ingest::format_timestamp;
 
@@ -90,8 +90,8 @@ struct DeviationView {
     checks: &'static [&'static str],
 }
 
-impl From<&Entry> for DeviationView {
-    fn from(entry: &Entry) -> Self {
+impl From<&NamedChange> for DeviationView {
+    fn from(entry: &NamedChange) -> Self {
         let (breaks, checks) = match entry.nature {
             Nature::Deviation { breach, checks, .. } => (Some(breach.as_str()), checks),
             Nature::LegalVariant => (None, &[][..]),

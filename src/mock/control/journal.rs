@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::mock::journal::{Entry, EntryView, Filter, Found, PARAMETERS, Timeline, har};
+use crate::mock::journal::{Arrivals, EntryView, Filter, Found, JournalEntry, PARAMETERS, har};
 use crate::mock::reply::Reply;
 use crate::mock::workspace::Workspace;
 
@@ -73,7 +73,7 @@ pub(super) fn operations() -> [Operation; 9] {
             .about("When the requests came that match, and how many of them were answered 429.")
             .with(&filters)
             .json(200, |call| {
-                Ok(Timeline::of(&call.workspace()?.journal.all(&filter(call)?, from(call)?).entries))
+                Ok(Arrivals::of(&call.workspace()?.journal.all(&filter(call)?, from(call)?).entries))
             }),
         Operation::new("GET", "workspaces/{workspace}/journal/har", "exportJournal")
             .about("The requests that match as an HTTP archive, HAR 1.2.")
@@ -140,7 +140,7 @@ pub(super) fn operations() -> [Operation; 9] {
 }
 
 /// The entry that the path names.
-fn entry(call: &Call<'_>) -> Result<Arc<Entry>, Reply> {
+fn entry(call: &Call<'_>) -> Result<Arc<JournalEntry>, Reply> {
     let number = call.step(3).parse().ok();
     let workspace = call.workspace()?;
     let entry = number.and_then(|number| workspace.journal.entry(number));

@@ -4,7 +4,7 @@
 //! more of them, and most aspects are seen through others: nobody sees a wrong Retry-After where nothing is limited.
 //! Two deviations get along when they change different aspects and neither changes one through which the other is seen.
 
-use super::Entry;
+use super::NamedChange;
 
 /// Declares the aspects, each with those without which nobody sees it, or tells a change of it from one of theirs.
 macro_rules! aspects {
@@ -221,7 +221,7 @@ pub enum Clash {
 ///
 /// # Errors
 /// [`Clash`], where they do not.
-pub fn get_along(one: &Entry, other: &Entry) -> Result<(), Clash> {
+pub fn get_along(one: &NamedChange, other: &NamedChange) -> Result<(), Clash> {
     for entry in [one, other] {
         if entry.changes.is_empty() {
             return Err(Clash::NotSingle(entry.name));

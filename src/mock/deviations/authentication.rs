@@ -10,7 +10,7 @@ use crate::mock::behaviour::Stage;
 use crate::mock::reply::{self, Reply};
 use crate::mock::request::{Presented, Request, RequestContext};
 
-use super::Entry;
+use super::NamedChange;
 use super::aspects::Aspect::*;
 use super::replies::{flat, http_date, indent, plain, reorder, replace, request_id};
 use super::{legal, must, rfc, should};
@@ -24,7 +24,7 @@ const FIVE_MINUTES: i64 = 300_000;
 
 const MESSAGE: &str = "Missing or invalid API key.";
 
-pub(super) const ENTRIES: &[Entry] = &[
+pub(super) const ENTRIES: &[NamedChange] = &[
     must("accept-bearer", "A key is also taken as `Authorization: Bearer`.")
         .breaks(&["auth.no-bearer"], &[Bearer])
         .by(|b| b.look_in(|request| authorization(request, "Bearer "))),

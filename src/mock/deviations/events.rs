@@ -5,12 +5,12 @@ use crate::mock::behaviour::{Behaviour, CountedFor, Straddle};
 use crate::mock::ingest::Written;
 use crate::mock::limiter::Rules;
 
-use super::Entry;
+use super::NamedChange;
 use super::aspects::Aspect::*;
 use super::replies::{http_date, retry_after};
 use super::{legal, must, should};
 
-pub(super) const ENTRIES: &[Entry] = &[
+pub(super) const ENTRIES: &[NamedChange] = &[
     must("events-limit-one-less", "A window holds 99,999 events.")
         .breaks(&["events.quota"], &[Events])
         .by(|b| b.limits.push(|_, _, limits| quota(limits, |limit| Some(limit - 1)))),

@@ -8,14 +8,14 @@ use crate::mock::limiter::Kind;
 use crate::mock::reply;
 use crate::mock::request::RequestContext;
 
-use super::Entry;
+use super::NamedChange;
 use super::aspects::Aspect::*;
 use super::{key_and, legal, must, should};
 
 /// The longest delay of `jitter`, in milliseconds.
 const JITTER: u64 = 400;
 
-pub(super) const ENTRIES: &[Entry] = &[
+pub(super) const ENTRIES: &[NamedChange] = &[
     must("standard-limit-59", "Standard gets 59 requests.")
         .breaks(&["rate.standard"], &[Standard])
         .by(|b| b.limits.push(|_, tier, limits| granted(limits, tier == Tier::Standard, 59))),

@@ -106,7 +106,7 @@ pub enum Nature {
 
 /// A named change.
 #[derive(Debug, Clone, Copy)]
-pub struct Entry {
+pub struct NamedChange {
     /// Its name, in small letters, digits and hyphens.
     pub name: &'static str,
     /// What it is about.
@@ -120,7 +120,7 @@ pub struct Entry {
     apply: fn(&mut Behaviour),
 }
 
-impl Entry {
+impl NamedChange {
     /// Changes the behaviour; where several entries change the same part, the last of them wins.
     pub fn apply(&self, behaviour: &mut Behaviour) {
         (self.apply)(behaviour);
@@ -162,28 +162,28 @@ impl Entry {
     }
 }
 
-const fn deviation(name: &'static str, about: &'static str, breach: Breach) -> Entry {
-    Entry::new(name, about, Nature::Deviation { breach, checks: &[], also: &[] })
+const fn deviation(name: &'static str, about: &'static str, breach: Breach) -> NamedChange {
+    NamedChange::new(name, about, Nature::Deviation { breach, checks: &[], also: &[] })
 }
 
 /// Breaks a `must`.
-const fn must(name: &'static str, about: &'static str) -> Entry {
+const fn must(name: &'static str, about: &'static str) -> NamedChange {
     deviation(name, about, Breach::Must)
 }
 
 /// Breaks a `should`.
-const fn should(name: &'static str, about: &'static str) -> Entry {
+const fn should(name: &'static str, about: &'static str) -> NamedChange {
     deviation(name, about, Breach::Should)
 }
 
 /// Breaks what HTTP asks for.
-const fn rfc(name: &'static str, about: &'static str) -> Entry {
+const fn rfc(name: &'static str, about: &'static str) -> NamedChange {
     deviation(name, about, Breach::Rfc)
 }
 
 /// Breaks nothing.
-const fn legal(name: &'static str, about: &'static str) -> Entry {
-    Entry::new(name, about, Nature::LegalVariant)
+const fn legal(name: &'static str, about: &'static str) -> NamedChange {
+    NamedChange::new(name, about, Nature::LegalVariant)
 }
 
 /// What is counted for a key and something else of the request.
@@ -199,8 +199,8 @@ fn key_and(context: &RequestContext<'_>, part: impl fmt::Display) -> CountedFor 
 /// assert!(find("accept-bearer").is_ok());
 /// assert_eq!(find("accept-baerer").unwrap_err().nearest, Some("accept-bearer"));
 /// ```
-pub fn catalogue() -> &'static [Entry] {
-    static ALL: LazyLock<Vec<Entry>> = LazyLock::new(|| {
+pub fn catalogue() -> &'static [NamedChange] {
+    static ALL: LazyLock<Vec<NamedChange>> = LazyLock::new(|| {
         let lists = [
             (Group::Authentication, authentication::ENTRIES),
             (Group::Scopes, scopes::ENTRIES),
@@ -210,8 +210,8 @@ pub fn catalogue() -> &'static [Entry] {
             (Group::Concurrency, together::CONCURRENCY),
             (Group::Composed, together::COMPOSED),
         ];
-        let with_group = |(group, entries): (_, &[Entry])| {
-            entries.iter().map(move |entry| Entry { group, ..*entry }).collect::<Vec<_>>()
+        let with_group = |(group, entries): (_, &[NamedChange])| {
+            entries.iter().map(move |entry| NamedChange { group, ..*entry }).collect::<Vec<_>>()
         };
         lists.into_iter().flat_map(with_group).collect()
     });
@@ -232,7 +232,7 @@ pub struct UnknownDeviation {
 ///
 /// # Errors
 /// [`UnknownDeviation`], with the name that was probably meant.
-pub fn find(name: &str) -> Result<&'static Entry, UnknownDeviation> {
+pub fn find(name: &str) -> Result<&'static NamedChange, UnknownDeviation> {
     let all = catalogue();
     if let Some(entry) = all.iter().find(|entry| entry.name == name) {
         return Ok(entry);

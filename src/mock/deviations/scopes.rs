@@ -3,7 +3,7 @@
 use crate::contract::{Endpoint, Scope};
 use crate::mock::behaviour::Stage;
 
-use super::Entry;
+use super::NamedChange;
 use super::aspects::Aspect::*;
 use super::replies::{replace, request_id};
 use super::{legal, must, should};
@@ -11,7 +11,7 @@ use super::{legal, must, should};
 const READ: &str = Scope::ReadAnalytics.as_str();
 const WRITE: &str = Scope::WriteEvents.as_str();
 
-pub(super) const ENTRIES: &[Entry] = &[
+pub(super) const ENTRIES: &[NamedChange] = &[
     must("forbidden-names-other-scope", "The 403 body names the other scope.")
         .breaks(&["scope.body-read", "scope.body-write"], &[Body403])
         .by(|b| {

@@ -1,11 +1,11 @@
 //! Wrong 429s, and promises in Retry-After that are not kept.
 
-use super::Entry;
+use super::NamedChange;
 use super::aspects::Aspect::*;
 use super::replies::{flat, http_date, plain, replace, request_id, retry_after, seconds};
 use super::{legal, must, rfc, should};
 
-pub(super) const ENTRIES: &[Entry] = &[
+pub(super) const ENTRIES: &[NamedChange] = &[
     must("retry-after-missing", "429 has no Retry-After.")
         .breaks(&["limit.retry-after-present", "limit.every-429"], &[RetryAfterForm])
         .by(|b| b.rewrite(|_, reply| retry_after(reply, |_| None))),

@@ -6,7 +6,7 @@ use crate::contract::{Limits, Tier};
 use crate::mock::behaviour::{Behaviour, Concurrency};
 use crate::mock::request::Presented;
 
-use super::Entry;
+use super::NamedChange;
 use super::aspects::Aspect::*;
 use super::replies::{replace, request_id};
 use super::{find, key_and, must};
@@ -15,7 +15,7 @@ use super::{find, key_and, must};
 /// meantime, short enough not to be noticed otherwise.
 const RACE: Duration = Duration::from_millis(8);
 
-pub(super) const CONCURRENCY: &[Entry] = &[
+pub(super) const CONCURRENCY: &[NamedChange] = &[
     must("racy-counter", "A request is checked when it arrives and counted when it is answered.")
         .breaks(&["rate.concurrent"], &[Unit, Counting, Standard, Premium, Ingestion])
         .by(|b| race(b, Concurrency::WhenTheReplyLeaves)),
@@ -36,7 +36,7 @@ pub(super) const CONCURRENCY: &[Entry] = &[
         .by(|b| b.unit = |context| key_and(context, context.request.connection % 4)),
 ];
 
-pub(super) const COMPOSED: &[Entry] = &[
+pub(super) const COMPOSED: &[NamedChange] = &[
     must("lax-startup", "A young service that outgrew its page: a 401 for every cause, another 403, a bare 429, request ids in all errors, \
      200 requests a minute by route on both upper tiers, no limit of events.").breaks(&[
         "auth.body",

@@ -1,6 +1,6 @@
 //! Faults: what goes wrong between a client and an API that is right, so that a plugin can be seen to cope.
 //!
-//! [`FaultSpec`] is what is asked for, [`Fault`] decides which requests it meets, [`Plan`] is what happens to one
+//! [`FaultSpec`] is what is asked for, [`Fault`] decides which requests it meets, [`FaultPlan`] is what happens to one
 //! request, and the server carries it out. Decisions are pure: they depend on the fault, on how many requests it was
 //! asked about before and, for one of each flush, on when these came.
 
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 
-use super::deviations::Entry;
+use super::deviations::NamedChange;
 use super::journal::same_path;
 use super::keys::KeyEntry;
 use super::request::Request;
@@ -56,7 +56,7 @@ pub(crate) struct Fault {
 
 /// What happens to one request.
 #[derive(Debug, Default)]
-pub(crate) struct Plan {
+pub(crate) struct FaultPlan {
     /// How long the answer is held back.
     pub(crate) delay: Duration,
     /// What the client gets in place of the API's answer; the API never hears of the request.
@@ -73,13 +73,13 @@ pub(crate) struct Plan {
 #[derive(Debug, Default)]
 pub(crate) struct Deviating {
     /// In the order in which they apply.
-    pub(crate) entries: Vec<&'static Entry>,
+    pub(crate) entries: Vec<&'static NamedChange>,
     /// The faults they are of: what they let in is counted under this name, apart from all else.
     pub(crate) apart: String,
 }
 
 impl Deviating {
-    fn add(&mut self, fault: &str, entries: &[&'static Entry]) {
+    fn add(&mut self, fault: &str, entries: &[&'static NamedChange]) {
         self.entries.extend(entries);
         self.apart.push_str(fault);
         self.apart.push(' ');
@@ -171,8 +171,13 @@ impl Faults {
 
     /// What happens to a request at `now`, in milliseconds of the workspace's clock. Every fault that matches counts
     /// it; delays and deviations add up, and of all else the fault that was made first decides.
-    pub(crate) fn plan(&self, key: Option<&KeyEntry>, request: &Request<'_>, now: impl Fn() -> u64) -> Plan {
-        let mut plan = Plan::default();
+    pub(crate) fn plan(
+        &self,
+        key: Option<&KeyEntry>,
+        request: &Request<'_>,
+        now: impl Fn() -> u64,
+    ) -> FaultPlan {
+        let mut plan = FaultPlan::default();
         if self.count.load(Ordering::Acquire) == 0 {
             return plan;
         }
@@ -240,7 +245,7 @@ fn is_called(key: &KeyEntry, wanted: &str) -> bool {
     *key.id == *wanted || *key.name == *wanted
 }
 
-impl Plan {
+impl FaultPlan {
     /// Adds an effect; false if another one was there first.
     fn take(&mut self, fault: &Fault, ordinal: u64) -> bool {
         let decided = self.instead.is_some() || self.damage.is_some();

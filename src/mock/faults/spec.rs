@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::mock::behaviour::Behaviour;
-use crate::mock::deviations::{Entry, UnknownDeviation, find};
+use crate::mock::deviations::{NamedChange, UnknownDeviation, find};
 
 /// The longest a fault holds an answer back, in milliseconds.
 const LONGEST_MS: u64 = 10 * 60 * 1_000;
@@ -167,11 +167,11 @@ pub(super) enum Effect {
     Latency,
     Instead(Instead),
     Damage(Damage),
-    Deviate(Vec<&'static Entry>),
+    Deviate(Vec<&'static NamedChange>),
 }
 
 /// The deviation of this name, if it can come and go while there are keys.
-fn for_a_while(name: &str) -> Result<&'static Entry, BadFault> {
+fn for_a_while(name: &str) -> Result<&'static NamedChange, BadFault> {
     let entry = find(name)?;
     let mut behaviour = Behaviour::default();
     entry.apply(&mut behaviour);

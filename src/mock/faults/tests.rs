@@ -23,7 +23,7 @@ fn engine() -> Engine {
     engine
 }
 
-fn plan(engine: &Engine, faults: &Faults, path: &str, key: &str, now: u64) -> Plan {
+fn plan(engine: &Engine, faults: &Faults, path: &str, key: &str, now: u64) -> FaultPlan {
     let headers: &[(&str, &[u8])] = &[("x-api-key", key.as_bytes())];
     let request = Request { method: "GET", path, headers, ..Request::default() };
     faults.plan(engine.locate(&request).key.as_deref(), &request, || now)

@@ -6,7 +6,7 @@ use serde::de::{Deserialize, MapAccess};
 
 use crate::mock::summary::{Detail, Envelopes, Invalid};
 
-use super::lenient::{Entry, Gather, Lenient, List, MAX_BATCH, MAX_DETAILS, Members};
+use super::lenient::{Gather, Lax, Lenient, List, MAX_BATCH, MAX_DETAILS, Members};
 use super::timestamp::parse_timestamp;
 
 /// The types of events on the page and in the clients.
@@ -81,12 +81,12 @@ pub(crate) struct Batch<'a> {
 /// [`Invalid`] says everything that is wrong; the whole request is refused then.
 pub(crate) fn parse_events(body: &[u8]) -> Result<Batch<'_>, Invalid> {
     let whole = |field: &str, message: &str| Err(Invalid::body(vec![detail(field, message)]));
-    let (gathered, total) = match read::<Entry<Body<'_>>>(body) {
+    let (gathered, total) = match read::<Lax<Body<'_>>>(body) {
         Err(error) => return whole("body", &format!("is no valid JSON: {error}")),
-        Ok(Entry::Other) => return whole("body", "must be an object"),
-        Ok(Entry::Object(Body { events: List::Absent })) => return whole("events", "is required"),
-        Ok(Entry::Object(Body { events: List::Other })) => return whole("events", "must be an array"),
-        Ok(Entry::Object(Body { events: List::Entries(gathered, total) })) => (gathered, total),
+        Ok(Lax::Other) => return whole("body", "must be an object"),
+        Ok(Lax::Object(Body { events: List::Absent })) => return whole("events", "is required"),
+        Ok(Lax::Object(Body { events: List::Other })) => return whole("events", "must be an array"),
+        Ok(Lax::Object(Body { events: List::Entries(gathered, total) })) => (gathered, total),
     };
     if total > MAX_BATCH {
         let message = "Batch size exceeds limit of 1000 events per request.";
@@ -147,7 +147,7 @@ members! {
         timestamp: Lenient<'a>,
         ts: Lenient<'a>,
         seq: Lenient<'a>,
-        data: Option<Entry<Data<'a>>>,
+        data: Option<Lax<Data<'a>>>,
     }
     Data {
         tool_name: Lenient<'a>,
@@ -222,8 +222,8 @@ impl<'a> RawEvent<'a> {
         }
         let data = match self.data.take() {
             None => Data::default(),
-            Some(Entry::Object(data)) => data,
-            Some(Entry::Other) => {
+            Some(Lax::Object(data)) => data,
+            Some(Lax::Other) => {
                 problems.add("data", "must be an object");
                 Data::default()
             }

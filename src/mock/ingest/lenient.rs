@@ -176,12 +176,12 @@ impl<'de, T: Members<'de>> Visitor<'de> for Place<'_, T> {
 
 /// A value that should be an object of type `T`.
 #[derive(Debug)]
-pub(super) enum Entry<T> {
+pub(super) enum Lax<T> {
     Object(T),
     Other,
 }
 
-impl<'de, T: Members<'de>> Deserialize<'de> for Entry<T> {
+impl<'de, T: Members<'de>> Deserialize<'de> for Lax<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut entry = T::default();
         let is_object = Place(&mut entry).deserialize(deserializer)?;

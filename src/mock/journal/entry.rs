@@ -10,7 +10,7 @@ use super::keep::Kept;
 
 /// An entry; its texts are cut and masked already, and nothing else is formatted.
 #[derive(Debug)]
-pub(crate) struct Entry {
+pub(crate) struct JournalEntry {
     pub(crate) id: u64,
     /// When it arrived, in milliseconds since 1970 by the workspace's clock.
     pub(crate) at: i64,
@@ -37,7 +37,7 @@ pub(crate) enum Ending {
 /// In a word, what became of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Outcome {
+pub enum JournalOutcome {
     /// It was answered as it wished.
     Ok,
     /// 401.
@@ -58,7 +58,7 @@ pub enum Outcome {
     Other,
 }
 
-impl Outcome {
+impl JournalOutcome {
     /// Each with the word for it.
     pub(crate) const ALL: [(&'static str, Self); 9] = [
         ("ok", Self::Ok),
@@ -73,7 +73,7 @@ impl Outcome {
     ];
 }
 
-impl Entry {
+impl JournalEntry {
     pub(crate) fn size(&self) -> usize {
         let details = match &self.summary.reason {
             Some(Reason::Invalid(_, details)) => {
@@ -84,25 +84,27 @@ impl Entry {
         size_of::<Self>() + self.kept.size() + details
     }
 
-    pub(crate) fn outcome(&self) -> Outcome {
+    pub(crate) fn outcome(&self) -> JournalOutcome {
         match (&self.summary.reason, self.status) {
-            _ if self.ending == Ending::Cut => Outcome::Fault,
-            _ if self.ending == Ending::Abandoned => Outcome::Abandoned,
-            _ if self.summary.injected => Outcome::Fault,
-            (None, 200..=399) => Outcome::Ok,
-            (None, _) => Outcome::Other,
+            _ if self.ending == Ending::Cut => JournalOutcome::Fault,
+            _ if self.ending == Ending::Abandoned => JournalOutcome::Abandoned,
+            _ if self.summary.injected => JournalOutcome::Fault,
+            (None, 200..=399) => JournalOutcome::Ok,
+            (None, _) => JournalOutcome::Other,
             (Some(why), _) => match why {
                 Reason::NoKey
                 | Reason::KeyElsewhere(_)
                 | Reason::UnknownKey
                 | Reason::SeveralKeys
-                | Reason::RevokedKey => Outcome::Unauthorized,
-                Reason::LacksScope(_) => Outcome::Forbidden,
-                Reason::UsedUp(..) => Outcome::RateLimited,
+                | Reason::RevokedKey => JournalOutcome::Unauthorized,
+                Reason::LacksScope(_) => JournalOutcome::Forbidden,
+                Reason::UsedUp(..) => JournalOutcome::RateLimited,
                 Reason::Invalid(..) | Reason::TooLarge | Reason::TooSlow | Reason::BrokeOff => {
-                    Outcome::Invalid
+                    JournalOutcome::Invalid
                 }
-                Reason::NoSuchPath | Reason::NoSuchWorkspace | Reason::WrongMethod => Outcome::NotFound,
+                Reason::NoSuchPath | Reason::NoSuchWorkspace | Reason::WrongMethod => {
+                    JournalOutcome::NotFound
+                }
             },
         }
     }
@@ -126,7 +128,7 @@ pub struct EntryView {
     /// The status of the answer; 0 if there was none.
     pub status: u16,
     /// In a word, what became of it.
-    pub outcome: Outcome,
+    pub outcome: JournalOutcome,
     /// Why it was refused; null if it was not.
     pub why: Option<WhyView>,
     /// How the events of its batch were written.
@@ -192,8 +194,8 @@ pub struct WhyView {
     pub fields: Vec<Detail>,
 }
 
-impl From<&Entry> for EntryView {
-    fn from(entry: &Entry) -> Self {
+impl From<&JournalEntry> for EntryView {
+    fn from(entry: &JournalEntry) -> Self {
         let (kept, summary) = (&entry.kept, &entry.summary);
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let [method, path, query, headers, body, answer] = kept.parts();

@@ -4,12 +4,12 @@
 //! journals of a mock together so many bytes and no more. Nothing is formatted before it is read. Keys never get in:
 //! they are masked before anything is kept.
 
+mod arrivals;
 mod entry;
 mod har;
 mod keep;
 mod mask;
 mod record;
-mod timeline;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,12 +21,12 @@ use tokio::sync::Notify;
 use super::ingest::parse_date;
 use super::request::Request;
 
-pub(crate) use entry::{Ending, Entry, took};
-pub use entry::{EntryView, KeyName, Outcome, TextView, WhyView};
+pub(crate) use arrivals::Arrivals;
+pub(crate) use entry::{Ending, JournalEntry, took};
+pub use entry::{EntryView, JournalOutcome, KeyName, TextView, WhyView};
 pub(crate) use har::har;
 pub(crate) use keep::Kept;
 pub use record::{Recorded, RecordedKey};
-pub(crate) use timeline::Timeline;
 
 /// The most bytes the texts of all journals of a mock take.
 const ROOM: usize = 48 * 1024 * 1024;
@@ -59,7 +59,7 @@ pub(crate) struct Journal {
 #[derive(Debug, Default)]
 struct Ring {
     /// Oldest first; their ids follow each other.
-    entries: VecDeque<Arc<Entry>>,
+    entries: VecDeque<Arc<JournalEntry>>,
     /// The id of the entry to come.
     next: u64,
     /// The id of the first entry since the journal was cleared.
@@ -69,7 +69,7 @@ struct Ring {
 /// Entries that match, and how far was looked.
 #[derive(Debug)]
 pub(crate) struct Found {
-    pub(crate) entries: Vec<Arc<Entry>>,
+    pub(crate) entries: Vec<Arc<JournalEntry>>,
     pub(crate) total: usize,
     /// Look from this id on for what comes later.
     pub(crate) next: u64,
@@ -88,7 +88,7 @@ impl Journal {
     }
 
     /// Takes an entry in and gives it its id; the oldest makes room.
-    pub(crate) fn push(&self, mut entry: Entry) {
+    pub(crate) fn push(&self, mut entry: JournalEntry) {
         if !self.is_kept() {
             return;
         }
@@ -153,7 +153,7 @@ impl Journal {
     }
 
     /// The entry with this id, while it is held.
-    pub(crate) fn entry(&self, id: u64) -> Option<Arc<Entry>> {
+    pub(crate) fn entry(&self, id: u64) -> Option<Arc<JournalEntry>> {
         let ring = self.ring.lock();
         let oldest = ring.entries.front()?.id;
         ring.entries.get(usize::try_from(id.checked_sub(oldest)?).ok()?).cloned()
@@ -164,7 +164,7 @@ impl Journal {
         self.arrived.notified()
     }
 
-    fn give_back(&self, entries: &VecDeque<Arc<Entry>>) {
+    fn give_back(&self, entries: &VecDeque<Arc<JournalEntry>>) {
         let size: usize = entries.iter().map(|entry| entry.size()).sum();
         self.room.taken.fetch_sub(size, Ordering::Relaxed);
     }
@@ -197,7 +197,7 @@ pub(crate) struct Filter {
     method: Option<String>,
     path: Option<String>,
     status: Option<(u16, u16)>,
-    outcome: Option<Outcome>,
+    outcome: Option<JournalOutcome>,
     since: Option<i64>,
 }
 
@@ -212,9 +212,9 @@ impl Filter {
             statuses(&text).ok_or_else(|| format!("`status` is a status such as 429 or 4xx, not `{text}`"))
         });
         let outcome = text("outcome").map(|text| {
-            let known = Outcome::ALL.into_iter().find(|(name, _)| *name == text);
+            let known = JournalOutcome::ALL.into_iter().find(|(name, _)| *name == text);
             known.map(|(_, outcome)| outcome).ok_or_else(|| {
-                let names = Outcome::ALL.map(|(name, _)| name).join(", ");
+                let names = JournalOutcome::ALL.map(|(name, _)| name).join(", ");
                 format!("`outcome` is one of {names}, not `{text}`")
             })
         });
@@ -232,7 +232,7 @@ impl Filter {
     }
 
     /// Whether all conditions hold.
-    pub(crate) fn matches(&self, entry: &Entry) -> bool {
+    pub(crate) fn matches(&self, entry: &JournalEntry) -> bool {
         let key = |wanted: &String| {
             entry.summary.key.as_ref().is_some_and(|key| *key.id == **wanted || *key.name == **wanted)
         };

@@ -4,8 +4,8 @@ use crate::mock::summary::Summary;
 
 const KEY: &str = "ct_live_q1W2e3R4t5Y6u7I8o9P0a1S2d3F4g5H6";
 
-fn entry(request: &Request<'_>, status: u16) -> Entry {
-    Entry {
+fn entry(request: &Request<'_>, status: u16) -> JournalEntry {
+    JournalEntry {
         id: 0,
         at: i64::from(status),
         status,
@@ -155,7 +155,7 @@ fn every_text_is_found_again_in_its_place() {
 
 #[test]
 fn an_outcome_is_filtered_by_the_word_it_is_shown_with() {
-    for (word, outcome) in Outcome::ALL {
+    for (word, outcome) in JournalOutcome::ALL {
         assert_eq!(serde_json::to_value(outcome).unwrap(), word);
     }
     let journal = journal(9);
@@ -171,9 +171,9 @@ fn an_outcome_is_filtered_by_the_word_it_is_shown_with() {
 
 #[test]
 fn a_timeline_has_every_request_in_its_part() {
-    assert_eq!(serde_json::to_value(Timeline::of(&[])).unwrap()["parts"], serde_json::json!([]));
-    let at = |at: i64, status| Arc::new(Entry { at, ..entry(&Request::default(), status) });
-    let line = Timeline::of(&[at(59_999, 429), at(1_000, 200), at(0, 200), at(59_000, 200), at(999, 429)]);
+    assert_eq!(serde_json::to_value(Arrivals::of(&[])).unwrap()["parts"], serde_json::json!([]));
+    let at = |at: i64, status| Arc::new(JournalEntry { at, ..entry(&Request::default(), status) });
+    let line = Arrivals::of(&[at(59_999, 429), at(1_000, 200), at(0, 200), at(59_000, 200), at(999, 429)]);
     let line = serde_json::to_value(line).unwrap();
     let part = |place: u32, requests: u32, limited: u32| serde_json::json!({"place": place, "requests": requests, "limited": limited});
     assert_eq!(line["parts"], serde_json::json!([part(0, 2, 1), part(1, 1, 0), part(59, 2, 1)]));

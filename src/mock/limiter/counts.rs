@@ -6,7 +6,7 @@ use super::{Budget, Decision, Kind, Rules, Usage, Used};
 
 /// The fixed window, anchored at the first counted request or aligned to the clock.
 #[derive(Debug, Default)]
-pub(super) struct Window {
+pub(super) struct FixedWindow {
     ends: u64,
     requests: u32,
     events: u32,
@@ -14,7 +14,7 @@ pub(super) struct Window {
     earlier: u32,
 }
 
-impl Window {
+impl FixedWindow {
     pub(super) fn check(&mut self, now: u64, events: u32, rules: &Rules) -> Decision {
         let has_ended = now >= self.ends;
         let earlier = if has_ended { u32::from(self.ends > 0) } else { self.earlier };

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use crate::contract::WINDOW_SECONDS;
 
-use counts::{Sliding, Tokens, Window};
+use counts::{FixedWindow, Sliding, Tokens};
 
 /// The documented window in milliseconds.
 pub const WINDOW_MS: u64 = WINDOW_SECONDS * 1_000;
@@ -174,7 +174,7 @@ pub struct Limiter {
 enum State {
     #[default]
     Fresh,
-    Window(Window),
+    Fixed(FixedWindow),
     // The others are larger, and only who asks for another limiter has them: there may be a million keys.
     Sliding(Box<Sliding>),
     Tokens(Box<Tokens>),
@@ -195,7 +195,7 @@ impl Limiter {
     pub fn check(&mut self, now: u64, events: u32, rules: &Rules) -> Decision {
         let decision = match self.state(rules) {
             State::Fresh => Decision::Admitted,
-            State::Window(window) => window.check(now, events, rules),
+            State::Fixed(window) => window.check(now, events, rules),
             State::Sliding(sliding) => sliding.check(now, events, rules),
             State::Tokens(tokens) => tokens.check(now, events, rules),
         };
@@ -212,7 +212,7 @@ impl Limiter {
     pub fn count(&mut self, now: u64, events: u32, rules: &Rules) {
         match self.state(rules) {
             State::Fresh => {}
-            State::Window(window) => window.count(now, events, rules),
+            State::Fixed(window) => window.count(now, events, rules),
             State::Sliding(sliding) => sliding.count(now, events, rules),
             State::Tokens(tokens) => tokens.count(now, events, rules),
         }
@@ -222,7 +222,7 @@ impl Limiter {
     pub fn usage(&mut self, now: u64, rules: &Rules) -> Usage {
         match &mut self.state {
             State::Fresh => Usage::default(),
-            State::Window(window) => window.usage(now),
+            State::Fixed(window) => window.usage(now),
             State::Sliding(sliding) => sliding.usage(now, rules),
             State::Tokens(tokens) => tokens.usage(now, rules),
         }
@@ -231,7 +231,7 @@ impl Limiter {
     /// Adds events to those of a request counted before. Only the fixed window, which counts late
     /// in one deviation, can tell them apart from the request.
     pub(super) fn add_events(&mut self, events: u32) {
-        if let State::Window(window) = &mut self.state {
+        if let State::Fixed(window) = &mut self.state {
             window.add_events(events);
         }
     }
@@ -239,7 +239,7 @@ impl Limiter {
     fn state(&mut self, rules: &Rules) -> &mut State {
         if matches!(self.state, State::Fresh) {
             self.state = match rules.kind {
-                Kind::Anchored | Kind::Aligned => State::Window(Window::default()),
+                Kind::Anchored | Kind::Aligned => State::Fixed(FixedWindow::default()),
                 Kind::Sliding | Kind::SlidingCounter => State::Sliding(Box::default()),
                 Kind::TokenBucket => State::Tokens(Box::default()),
             };

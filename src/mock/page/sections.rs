@@ -4,7 +4,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
 use crate::mock::control::CONTROL_PREFIX;
-use crate::mock::journal::{Outcome, PARAMETERS};
+use crate::mock::journal::{JournalOutcome, PARAMETERS};
 use crate::mock::reply::Reply;
 use crate::system::shell_word;
 
@@ -204,7 +204,7 @@ fn requests(client: &Client<'_>) -> Result<Map<String, Value>, Problem> {
         "rows": ROWS,
         "filter": filter,
         "filtered": !chosen.is_empty(),
-        "outcomes": Outcome::ALL.map(|(name, _)| name),
+        "outcomes": JournalOutcome::ALL.map(|(name, _)| name),
         "export": at("journal.har"),
         "left_out": 0,
     })));

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::mock::control::{Follow, Wait, WaitView};
-use crate::mock::journal::{Entry, EntryView};
+use crate::mock::journal::{EntryView, JournalEntry};
 use crate::mock::reply::Reply;
 
 use super::bodies::{Outgoing, pieces};
@@ -24,7 +24,7 @@ pub(super) async fn wait(state: &ServerState, asked: Wait) -> Reply {
     let Wait { workspace, filter, mut from, count, timeout } = asked;
     let mut stopping = state.stopping.clone();
     let end = Instant::now() + timeout;
-    let mut matched: Vec<Arc<Entry>> = Vec::new();
+    let mut matched: Vec<Arc<JournalEntry>> = Vec::new();
     let complete = loop {
         let mut arrival = pin!(workspace.journal.arrival());
         // Enabled before looking: what arrives while looking is not missed.

@@ -32,7 +32,7 @@ impl Life {
     /// Takes note of an event.
     pub(super) fn keep(&mut self, event: &Event, now: Duration) {
         match event {
-            Event::Planned(timeline) => self.planned = now + timeline.takes,
+            Event::Planned(schedule) => self.planned = now + schedule.takes,
             Event::KeysLent { .. } => self.under_way += 1,
             Event::KeysBack { .. } => {
                 self.under_way = self.under_way.saturating_sub(1);
@@ -85,14 +85,14 @@ impl Life {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::timeline::Timeline;
+    use crate::report::key_schedule::KeySchedule;
 
     #[test]
     fn every_half_minute_it_is_said_what_is_waited_for_and_how_long_it_takes() {
         let seconds = Duration::from_secs;
-        let timeline = Timeline { takes: seconds(90), lanes: Vec::new() };
+        let schedule = KeySchedule { takes: seconds(90), lanes: Vec::new() };
         let mut life = Life::default();
-        life.keep(&Event::Planned(timeline), seconds(1));
+        life.keep(&Event::Planned(schedule), seconds(1));
         let keys = vec!["K".to_owned()];
         let waiting = |id: &str, how_long: u64| Event::Waiting {
             id: id.to_owned(),

@@ -12,10 +12,10 @@ use indicatif::ProgressDrawTarget;
 
 use super::event::{CheckResult, Event, RunInfo, RunSummary, Verdict};
 use super::failure;
+use super::key_schedule::KeySchedule;
 use super::page::{Page, Tone};
 use super::results::causes as all_causes;
 use super::sink::Reporter;
-use super::timeline::Timeline;
 use crate::amounts::{count, time};
 use life::Life;
 use progress::Progress;
@@ -104,10 +104,10 @@ impl Terminal {
         self.show(&page)
     }
 
-    fn planned(&mut self, timeline: &Timeline) -> io::Result<()> {
+    fn planned(&mut self, schedule: &KeySchedule) -> io::Result<()> {
         let mut page = Page::default();
-        if self.options.verbosity != Verbosity::Quiet && timeline.takes >= WORTH_TELLING {
-            page.line(0, &[(Tone::Dim, &format!("expected to take {}", time(timeline.takes)))]);
+        if self.options.verbosity != Verbosity::Quiet && schedule.takes >= WORTH_TELLING {
+            page.line(0, &[(Tone::Dim, &format!("expected to take {}", time(schedule.takes)))]);
             page.gap();
         }
         self.show(&page)
@@ -204,7 +204,7 @@ impl Reporter for Terminal {
         }
         match event {
             Event::Started(info) => self.started(info),
-            Event::Planned(timeline) => self.planned(timeline),
+            Event::Planned(schedule) => self.planned(schedule),
             Event::PlayedAgain { id, why } => self.again(id, why),
             Event::Exchange { id, exchange } => {
                 let mut page = Page::default();

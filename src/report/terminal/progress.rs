@@ -8,7 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, P
 use parking_lot::Mutex;
 
 use crate::report::event::Event;
-use crate::report::timeline::{Lane, Timeline};
+use crate::report::key_schedule::{KeySchedule, PlannedLane};
 
 /// So many waits are drawn; the others are counted.
 const WAITS: usize = 6;
@@ -49,9 +49,9 @@ impl Progress {
                 self.run.enable_steady_tick(TICK);
             }
             // A line for each key of a run that takes its time, unless they would fill the screen.
-            Event::Planned(timeline) => {
-                self.lanes = (timeline.takes >= WORTH_DRAWING && timeline.lanes.len() <= MOST_LANES)
-                    .then(|| Lanes::new(&self.lines, timeline));
+            Event::Planned(schedule) => {
+                self.lanes = (schedule.takes >= WORTH_DRAWING && schedule.lanes.len() <= MOST_LANES)
+                    .then(|| Lanes::new(&self.lines, schedule));
             }
             Event::CheckStarted { id } => {
                 self.running.entry(id.to_owned()).or_default();
@@ -156,7 +156,7 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
-/// Columns of the timeline.
+/// Columns of the schedule.
 const COLUMNS: usize = 32;
 /// Where the run stands.
 const NOW: char = '│';
@@ -190,15 +190,15 @@ impl State {
 }
 
 impl Lanes {
-    fn new(lines: &MultiProgress, timeline: &Timeline) -> Self {
+    fn new(lines: &MultiProgress, schedule: &KeySchedule) -> Self {
         // What all names begin with says nothing.
         let short =
             |key: &str| key.strip_prefix(crate::deployment::KEY_VARIABLE_PREFIX).unwrap_or(key).to_owned();
-        let width = timeline.lanes.iter().map(|lane| short(&lane.key).chars().count()).max().unwrap_or(0);
-        let line = |lane: &Lane| {
+        let width = schedule.lanes.iter().map(|lane| short(&lane.key).chars().count()).max().unwrap_or(0);
+        let line = |lane: &PlannedLane| {
             let state = Arc::new(Mutex::new(State::default()));
             let (drawn, takes, shown) =
-                (lane.drawn(timeline.takes, COLUMNS), timeline.takes, Arc::clone(&state));
+                (lane.drawn(schedule.takes, COLUMNS), schedule.takes, Arc::clone(&state));
             let begun = Instant::now();
             let bar = move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
                 // A redraw that fails is drawn again at the next tick.
@@ -215,7 +215,7 @@ impl Lanes {
             line.enable_steady_tick(TICK);
             (lane.key.clone(), (line, state))
         };
-        Self { lines: lines.clone(), by_key: timeline.lanes.iter().map(line).collect() }
+        Self { lines: lines.clone(), by_key: schedule.lanes.iter().map(line).collect() }
     }
 
     fn lent(&self, id: &str, keys: &[String]) {

@@ -1,9 +1,9 @@
 use insta::assert_snapshot;
 
 use super::*;
+use crate::report::key_schedule::{PlannedLane, Stretch};
 use crate::report::page::COLUMNS;
 use crate::report::samples::{KEY, Paper, bad, report, run};
-use crate::report::timeline::{Lane, Stretch};
 
 fn shown(options: TerminalOptions) -> String {
     told(&run(), options)
@@ -162,12 +162,12 @@ fn a_planned_run_is_drawn_key_by_key() {
         alone: true,
         ..Stretch::default()
     };
-    let lane = Lane { key: keys[0].clone(), stretches: vec![stretch] };
+    let lane = PlannedLane { key: keys[0].clone(), stretches: vec![stretch] };
     let id = "rate.standard".to_owned();
     let Some(Event::Started(info)) = run().into_iter().next() else { panic!("a run begins") };
     for event in [
         Event::Started(RunInfo { virtual_time: false, ..info }),
-        Event::Planned(Timeline { takes: Duration::from_secs(61), lanes: vec![lane] }),
+        Event::Planned(KeySchedule { takes: Duration::from_secs(61), lanes: vec![lane] }),
         Event::KeysLent { id: id.clone(), keys: keys.clone() },
         Event::Waiting { id, keys, what: "a fresh window".to_owned(), how_long: Duration::from_secs(59) },
     ] {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Finding;
 use super::events::{events, out_of_requests};
-use super::reading::{Context, Lack, Outcome};
+use super::reading::{Context, Lack, Ruling};
 use super::window::{nothing_else_refuses, too_few, window};
 use crate::contract::Tier;
 use crate::report::Way;
@@ -65,10 +65,10 @@ impl Wanted {
 }
 
 /// Judges the numbers of a burst, requests first, then events.
-pub(super) fn burst(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo) -> Outcome {
+pub(super) fn burst(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo) -> Ruling {
     let window = match nothing_else_refuses(context, burst, key) {
         true => window(context, burst, key, true),
-        false => Outcome::Held,
+        false => Ruling::Held,
     };
     window
         .and_then(|| out_of_requests(context, burst, key))
@@ -102,7 +102,7 @@ pub(crate) fn gets(number: u32, documented: u32) -> String {
 }
 
 /// Judges the number of requests.
-fn requests(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo) -> Outcome {
+fn requests(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo) -> Ruling {
     let limit = context.limits(key).requests;
     let refilled = if burst.together { 0 } else { burst.refilled(limit, context.play) };
     let (all, admitted, limited) = (burst.all(), burst.admitted() - refilled, burst.limited() + refilled);
@@ -133,7 +133,7 @@ impl Count<'_> {
 
     /// Where the number was measured by which others are judged: nothing follows if there is none, and one that was measured
     /// with one key of a tier need not be that of another one.
-    fn beside_its_tier(&self) -> Option<Outcome> {
+    fn beside_its_tier(&self) -> Option<Ruling> {
         let Self { context, burst, key, .. } = self;
         if context.owns_the_limit {
             return None;
@@ -141,24 +141,24 @@ impl Count<'_> {
         let are_admitted_or_limited = Wanted { other: None, ..self.wanted };
         if burst.counted && context.is_endless(key) && !self.is_as(&are_admitted_or_limited) {
             let why = "no end of this tier's requests was seen, so nothing can be used up";
-            return Some(Outcome::Lacking(Lack::RequestLimit, why.to_owned()));
+            return Some(Ruling::Lacking(Lack::RequestLimit, why.to_owned()));
         }
         let limit = key.documented.requests;
         let documented = Wanted::of(self.expect, limit, limit.saturating_sub(burst.spent.0), self.all);
-        (self.limit != limit && self.is_as(&documented)).then_some(Outcome::Held)
+        (self.limit != limit && self.is_as(&documented)).then_some(Ruling::Held)
     }
 
     /// Where refusals are no answers, or come while quota is left: the check of the limit names it.
-    fn refused_in_another_way(&self) -> Option<Outcome> {
+    fn refused_in_another_way(&self) -> Option<Ruling> {
         let Self { context, burst, key, wanted, .. } = self;
         let is_silent = burst.ends_unanswered() && context.evidence.learned.silent_refusals;
         if is_silent && wanted.limited != Some(0) {
             if context.reading.learns != Some(Fact::Requests) {
-                return Some(Outcome::Lacking(Lack::RequestLimit, NO_REFUSAL.to_owned()));
+                return Some(Ruling::Lacking(Lack::RequestLimit, NO_REFUSAL.to_owned()));
             }
             let actual = format!("{}\n{}", self.seen(), burst.faults[0]);
             let finding = Finding { what: NO_REFUSAL.to_owned(), expected: wanted.told(), actual };
-            return Some(Outcome::Broken(vec![context.failure_of_burst(finding, burst)]));
+            return Some(Ruling::Broken(vec![context.failure_of_burst(finding, burst)]));
         }
         let early =
             is_refused_early(context, burst, key).then(|| refused_early(context, wanted, burst, self.seen()));
@@ -166,7 +166,7 @@ impl Count<'_> {
     }
 
     /// Where requests are let in beyond the quota time and again: the check of the limit names it.
-    fn leaks(&self) -> Option<Outcome> {
+    fn leaks(&self) -> Option<Ruling> {
         let Self { context, burst, wanted, .. } = self;
         let is_beyond = wanted.admitted.is_some_and(|wanted| self.admitted > wanted);
         let owns = context.reading.learns == Some(Fact::Requests);
@@ -176,15 +176,15 @@ impl Count<'_> {
         let finding = Finding { what: NOW_AND_THEN.to_owned(), expected: wanted.told(), actual: self.seen() };
         let mut failure = context.failure_of_burst(finding, burst);
         failure.way = Way::LetsIn;
-        Some(Outcome::Broken(vec![failure]))
+        Some(Ruling::Broken(vec![failure]))
     }
 
-    fn as_wanted(&self) -> Option<Outcome> {
+    fn as_wanted(&self) -> Option<Ruling> {
         let Self { context, expect, burst, wanted, .. } = self;
         if self.is_as(wanted) && self.other_refusal().is_none() {
             // A burst that is none proves nothing: a reset lies inside it.
             let is_none = burst.took() >= TOO_LONG && expect.limited.is_some();
-            return Some(if is_none { Outcome::Inconclusive(too_slow(burst.took())) } else { Outcome::Held });
+            return Some(if is_none { Ruling::Inconclusive(too_slow(burst.took())) } else { Ruling::Held });
         }
         let faltered = burst.faltered();
         let may_be = burst.faults.is_empty()
@@ -195,23 +195,23 @@ impl Count<'_> {
 
     /// Where it is about keys that share a quota, what another key had tells more than a number; and a window that never began
     /// has none.
-    fn beside_other_keys(&self) -> Option<Outcome> {
+    fn beside_other_keys(&self) -> Option<Ruling> {
         let Self { context, burst, key, .. } = self;
         if is_about_sharing(context) {
             if burst.had_as_much_as_another(&context.play.seen) {
-                return Some(Outcome::Held);
+                return Some(Ruling::Held);
             }
             let is_its_quota = |tier: &Tier| tier.limits().requests == burst.spent.0 + self.admitted;
             let tier = Tier::ALL.into_iter().find(is_its_quota).filter(|tier| Some(*tier) != key.tier);
             if let Some(tier) = tier.filter(|_| self.limited > 0) {
                 let why = format!("{} has the quota of another tier, {tier}", key.variable);
-                return Some(Outcome::Lacking(Lack::RequestLimit, why));
+                return Some(Ruling::Lacking(Lack::RequestLimit, why));
             }
         }
         let met_no_window = burst.together && burst.fresh == Some(Fresh::Next) && burst.met_no_window();
         met_no_window.then(|| {
             let why = format!("the promise to {} was not kept, so no window began", key.variable);
-            Outcome::Lacking(Lack::Promise, why)
+            Ruling::Lacking(Lack::Promise, why)
         })
     }
 
@@ -262,7 +262,7 @@ impl Count<'_> {
     }
 
     /// What a wrong number is at first, a proof or a suspicion.
-    fn wrong(&self) -> Outcome {
+    fn wrong(&self) -> Ruling {
         let Self { context, burst, wanted, all, admitted, other, .. } = self;
         let finding = Finding { what: self.told(), expected: wanted.told(), actual: self.seen() };
         let mut failure = context.failure_of_burst(finding, burst);
@@ -279,14 +279,14 @@ impl Count<'_> {
         }
         let failures = vec![failure];
         if let Some(fault) = burst.faults.first() {
-            return Outcome::Suspect(Suspicion::Noise(no_answer(fault)), failures);
+            return Ruling::Suspect(Suspicion::Noise(no_answer(fault)), failures);
         }
         // Who counts requests when they are answered lets in as many too many as are under way at once. What goes wrong then
         // is not for the limit's own check to say.
         let is_no_race = burst.spent.0 + admitted > self.limit + 2 * burst.in_flight;
         let no_race = burst.in_flight == 1 || !context.owns_the_limit && is_no_race;
         if self.other_refusal().is_some() || (endless && no_race) {
-            return Outcome::Broken(failures);
+            return Ruling::Broken(failures);
         }
         if endless {
             let what = "no end of the requests was seen where some were under way at once".to_owned();
@@ -302,16 +302,16 @@ impl Count<'_> {
             Some(wanted) if *admitted > wanted && wanted < *all => {
                 let limit = if counts_events(burst) { u32::MAX / 2 } else { self.limit };
                 let span = (burst.since, burst.to);
-                Outcome::Suspect(Suspicion::TooMany { admitted: total, limit, span }, failures)
+                Ruling::Suspect(Suspicion::TooMany { admitted: total, limit, span }, failures)
             }
-            _ if burst.took() >= TOO_LONG => Outcome::Suspect(Suspicion::TooSlow(burst.took()), failures),
+            _ if burst.took() >= TOO_LONG => Ruling::Suspect(Suspicion::TooSlow(burst.took()), failures),
             Some(wanted) if *admitted < wanted => {
                 // What is missing of the documented limit is the same however many were sent.
                 let of_the_limit = context.owns_the_limit && !counts_events(burst) && self.limit > total;
                 let missing = if of_the_limit { self.missing_at_once() } else { wanted - admitted };
-                Outcome::Suspect(too_few(context, burst, self.key, missing), failures)
+                Ruling::Suspect(too_few(context, burst, self.key, missing), failures)
             }
-            _ => Outcome::Broken(failures),
+            _ => Ruling::Broken(failures),
         }
     }
 }
@@ -338,17 +338,17 @@ fn is_refused_early(context: &Context<'_>, burst: &Burst, key: &KeyInfo) -> bool
 
 /// Makes sure that of an earlier burst nothing was refused while quota was left: what follows is seen in a window of which
 /// nobody knows what was used.
-pub(super) fn no_early_refusal(context: &Context<'_>, burst: &Burst, key: &KeyInfo) -> Outcome {
+pub(super) fn no_early_refusal(context: &Context<'_>, burst: &Burst, key: &KeyInfo) -> Ruling {
     match is_refused_early(context, burst, key) {
-        true => Outcome::Lacking(Lack::RequestLimit, EARLY.to_owned()),
-        false => Outcome::Held,
+        true => Ruling::Lacking(Lack::RequestLimit, EARLY.to_owned()),
+        false => Ruling::Held,
     }
 }
 
 /// What a burst comes to in which requests were refused while quota was left: the checks of the limits name it.
-fn refused_early(context: &Context<'_>, wanted: &Wanted, burst: &Burst, actual: String) -> Outcome {
+fn refused_early(context: &Context<'_>, wanted: &Wanted, burst: &Burst, actual: String) -> Ruling {
     if context.reading.learns != Some(Fact::Requests) {
-        return Outcome::Lacking(Lack::RequestLimit, EARLY.to_owned());
+        return Ruling::Lacking(Lack::RequestLimit, EARLY.to_owned());
     }
     let finding = Finding { what: EARLY.to_owned(), expected: wanted.told(), actual };
     let mut failure = context.failure_of_burst(finding, burst);
@@ -358,7 +358,7 @@ fn refused_early(context: &Context<'_>, wanted: &Wanted, burst: &Burst, actual: 
 
 /// What a burst comes to that would be right, had not the server failed now and then: that is named by the checks of the
 /// limits, in the same words for every tier.
-fn faltering(context: &Context<'_>, wanted: &Wanted, burst: &Burst, actual: String) -> Outcome {
+fn faltering(context: &Context<'_>, wanted: &Wanted, burst: &Burst, actual: String) -> Ruling {
     /// Failed so often in one run, a server has no excuse.
     const OFTEN: u32 = 5;
     let status =
@@ -378,11 +378,11 @@ fn faltering(context: &Context<'_>, wanted: &Wanted, burst: &Burst, actual: Stri
     let finding = Finding { what: what.clone(), expected: wanted.told(), actual };
     let failures = vec![context.failure_of_burst(finding, burst)];
     if !often && !context.again {
-        return Outcome::Suspect(Suspicion::Noise(what), failures);
+        return Ruling::Suspect(Suspicion::Noise(what), failures);
     }
     match context.owns_the_limit || burst.together && only_together {
-        true => Outcome::Broken(failures),
-        false => Outcome::Lacking(Lack::RequestLimit, what),
+        true => Ruling::Broken(failures),
+        false => Ruling::Lacking(Lack::RequestLimit, what),
     }
 }
 

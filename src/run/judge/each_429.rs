@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 
 use super::Finding;
 use super::answer::judge_answer;
-use super::reading::{Context, Lack, Outcome};
+use super::reading::{Context, Lack, Ruling};
 use crate::report::{ONE_OF_MANY, Way};
 use crate::run::evidence::{Answer, Request};
 use crate::run::render;
 use crate::scenario::model::Expect;
 
 /// Judges every 429 among the answers.
-pub(super) fn each_429(context: &Context<'_>, expect: &Expect, answers: &[Answer]) -> Outcome {
-    let Some(each) = &expect.each_429 else { return Outcome::Held };
+pub(super) fn each_429(context: &Context<'_>, expect: &Expect, answers: &[Answer]) -> Ruling {
+    let Some(each) = &expect.each_429 else { return Ruling::Held };
     let limited: Vec<&Answer> = answers.iter().filter(|answer| answer.status == 429).collect();
     if limited.is_empty() {
-        return Outcome::Lacking(Lack::RequestLimit, "there was no 429 to look at".to_owned());
+        return Ruling::Lacking(Lack::RequestLimit, "there was no 429 to look at".to_owned());
     }
     let mut by_look = BTreeMap::new();
     for answer in &limited {
@@ -39,11 +39,11 @@ pub(super) fn each_429(context: &Context<'_>, expect: &Expect, answers: &[Answer
             failure.exchange = Some(render::exchange(&request, first, context.look(first.look)));
             failure
         };
-        return Outcome::Broken(by_look[&first.look].findings.iter().map(failure).collect());
+        return Ruling::Broken(by_look[&first.look].findings.iter().map(failure).collect());
     }
     let unjudged = by_look.values().filter_map(|judgement| judgement.nothing_to_judge.clone());
     match unjudged.clone().next() {
-        Some(why) if unjudged.count() == by_look.len() => Outcome::Blocked(why),
-        _ => Outcome::Held,
+        Some(why) if unjudged.count() == by_look.len() => Ruling::Blocked(why),
+        _ => Ruling::Held,
     }
 }

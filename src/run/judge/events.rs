@@ -2,7 +2,7 @@
 
 use super::Finding;
 use super::counts::{FALTERS, TOO_LONG, counts_events};
-use super::reading::{Context, Lack, Outcome, wants_a_429};
+use super::reading::{Context, Lack, Ruling, wants_a_429};
 use super::window::too_few;
 use crate::report::Way;
 use crate::run::environment::OWN;
@@ -12,19 +12,19 @@ use crate::scenario::model::{Expect, Fact, Reading};
 
 /// What the checks that own the limit of events come to where it was measured: of the one that asks for a refusal beyond it,
 /// there are more than documented, of the other one fewer.
-pub(super) fn measured_events(context: &mut Context<'_>) -> Option<Outcome> {
+pub(super) fn measured_events(context: &mut Context<'_>) -> Option<Ruling> {
     let reading = context.reading;
     let key = context.key(OWN).filter(|_| reading.learns == Some(Fact::Events))?;
     let learned = &context.evidence.learned;
     context.at = (reading.items.last()?.line, "");
     // What is odd about a key is said of that key.
     if learned.events_of.contains_key(&key.variable) {
-        return Some(Outcome::Held);
+        return Some(Ruling::Held);
     }
     let (documented, measured) = (key.documented.events?, *learned.events.get(&key.tier?)?);
     let seeks_more = seeks_more(reading);
     if seeks_more != (measured > documented) {
-        return Some(Outcome::Held);
+        return Some(Ruling::Held);
     }
     let what = format!("a key gets {measured} events in a window, not {documented}");
     let (expected, actual) = (format!("accepted: {documented}"), format!("accepted: {measured}"));
@@ -33,7 +33,7 @@ pub(super) fn measured_events(context: &mut Context<'_>) -> Option<Outcome> {
     if seeks_more {
         failure.way = Way::LetsIn;
     }
-    Some(Outcome::Broken(vec![failure]))
+    Some(Ruling::Broken(vec![failure]))
 }
 
 /// Whether a check asks for a refusal beyond a limit, and not for what is let in up to it.
@@ -45,20 +45,20 @@ pub(super) fn seeks_more(reading: &Reading) -> bool {
 const REQUESTS_RAN_OUT: &str = "the requests of a window ran out before its events";
 
 /// Makes sure that it is events which ran out, where there are fewer requests than documented.
-pub(super) fn out_of_requests(context: &Context<'_>, burst: &Burst, key: &KeyInfo) -> Outcome {
+pub(super) fn out_of_requests(context: &Context<'_>, burst: &Burst, key: &KeyInfo) -> Ruling {
     let requests = context.limits(key).requests;
     // What was refused for its content may have been counted.
     let ran_out = burst.limited() > 0 && burst.spent.0 + burst.admitted() >= requests - requests / 10;
     match counts_events(burst) && ran_out && requests < key.documented.requests {
-        true => Outcome::Lacking(Lack::RequestLimit, REQUESTS_RAN_OUT.to_owned()),
-        false => Outcome::Held,
+        true => Ruling::Lacking(Lack::RequestLimit, REQUESTS_RAN_OUT.to_owned()),
+        false => Ruling::Held,
     }
 }
 
 /// Judges how many events of a burst were accepted. An answer that says that fewer were accepted than were sent
 /// is believed; nothing is held against one that does not say.
-pub(super) fn events(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo) -> Outcome {
-    let Some(wanted) = expect.accepted.or(expect.accepted_about) else { return Outcome::Held };
+pub(super) fn events(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo) -> Ruling {
+    let Some(wanted) = expect.accepted.or(expect.accepted_about) else { return Ruling::Held };
     let limit = context.limits(key).events.unwrap_or(u32::MAX);
     let all: u32 = burst.batches.iter().sum();
     let (accepted, let_in) = (burst.accepted(), burst.events_let_in());
@@ -71,14 +71,14 @@ pub(super) fn events(context: &Context<'_>, expect: &Expect, burst: &Burst, key:
         None => (most.saturating_sub(batch), batch),
     };
     if accepted <= most + beyond && let_in >= least {
-        return Outcome::Held;
+        return Ruling::Held;
     }
     if accepted > most + beyond && burst.limited() == 0 && !burst.together && !events_end(context, key) {
         let why = "no end of the events was seen, so nothing can be used up";
-        return Outcome::Lacking(Lack::EventLimit, why.to_owned());
+        return Ruling::Lacking(Lack::EventLimit, why.to_owned());
     }
     if burst.limited() > 0 && burst.spent.0 + burst.admitted() >= context.limits(key).requests {
-        return Outcome::Lacking(Lack::RequestLimit, REQUESTS_RAN_OUT.to_owned());
+        return Ruling::Lacking(Lack::RequestLimit, REQUESTS_RAN_OUT.to_owned());
     }
     let finding = Finding {
         what: format!("of {all} events {accepted} were accepted"),
@@ -93,10 +93,10 @@ pub(super) fn events(context: &Context<'_>, expect: &Expect, burst: &Burst, key:
     }
     let failures = vec![failure];
     if let Some(fault) = burst.faults.first() {
-        return Outcome::Suspect(Suspicion::Noise(no_answer(fault)), failures);
+        return Ruling::Suspect(Suspicion::Noise(no_answer(fault)), failures);
     }
     if accepted <= most + beyond && let_in + burst.faltered() * batch >= least {
-        return Outcome::Lacking(Lack::RequestLimit, FALTERS.to_owned());
+        return Ruling::Lacking(Lack::RequestLimit, FALTERS.to_owned());
     }
     let suspicion = if accepted > most + beyond {
         let admitted = accepted.saturating_add(burst.spent.1);
@@ -110,7 +110,7 @@ pub(super) fn events(context: &Context<'_>, expect: &Expect, burst: &Burst, key:
     } else {
         too_few(context, burst, key, least - let_in)
     };
-    Outcome::Suspect(suspicion, failures)
+    Ruling::Suspect(suspicion, failures)
 }
 
 /// Whether some window of this tier's keys was out of events before it was out of requests.

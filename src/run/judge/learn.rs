@@ -13,7 +13,7 @@ use crate::scenario::model::Fact;
 /// Learns the quotas of tiers, of requests and of events, from the windows that were measured, and tells the tiers whose
 /// windows all showed the same: nobody else uses their keys.
 pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Vec<Tier> {
-    let mut windows: BTreeMap<Tier, Vec<Window>> = BTreeMap::new();
+    let mut windows: BTreeMap<Tier, Vec<MeasuredWindow>> = BTreeMap::new();
     let mut whole_together: BTreeSet<Tier> = BTreeSet::new();
     let mut smoothed: BTreeSet<Tier> = BTreeSet::new();
     let slides = evidence.learned.slides;
@@ -62,7 +62,7 @@ pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Vec<Tier> {
 }
 
 /// What a window held.
-struct Window {
+struct MeasuredWindow {
     requests: u32,
     documented: u32,
     /// Whether no end was seen.
@@ -72,7 +72,7 @@ struct Window {
 }
 
 /// What a burst tells of the requests of a window, where it tells that.
-fn window(burst: &Burst, play: &Play, slides: bool) -> Option<Window> {
+fn window(burst: &Burst, play: &Play, slides: bool) -> Option<MeasuredWindow> {
     let documented = play.keys.get(&burst.key)?.documented.requests;
     // Else it met no window of its own.
     let refilled = (burst.admitted() > 0).then(|| burst.refilled(documented, play))?;
@@ -89,7 +89,7 @@ fn window(burst: &Burst, play: &Play, slides: bool) -> Option<Window> {
     // What went wrong when some were under way at once is no quota.
     let trusted = burst.in_flight == 1 || play.silence.is_some();
     let tells = burst.limited() > 0 && !endless || endless && trusted;
-    tells.then_some(Window { requests, documented, endless, spent: burst.spent.0 })
+    tells.then_some(MeasuredWindow { requests, documented, endless, spent: burst.spent.0 })
 }
 
 /// Whether a burst was given a part of its quota at once, and the rest of it bit by bit: that is no number of its own.

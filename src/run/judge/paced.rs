@@ -5,25 +5,25 @@ use std::time::Duration;
 use super::Finding;
 use super::counts::{FALTERS, Wanted};
 use super::promise::spread;
-use super::reading::{Context, Lack, Outcome};
+use super::reading::{Context, Lack, Ruling};
 use crate::run::evidence::{Answer, KeyInfo, Paced};
 use crate::run::keys::WINDOW;
 use crate::run::limiters::{Span, Suspicion, may_refuse};
 use crate::scenario::model::Expect;
 
 /// Judges how far the instants that refusals promised lie apart.
-pub(super) fn promise_moves(context: &Context<'_>, most: Duration, answers: &[Answer]) -> Outcome {
+pub(super) fn promise_moves(context: &Context<'_>, most: Duration, answers: &[Answer]) -> Ruling {
     let Some(spread) = spread(answers) else {
-        return Outcome::Blocked("no two 429s carried a Retry-After that can be read".to_owned());
+        return Ruling::Blocked("no two 429s carried a Retry-After that can be read".to_owned());
     };
     if spread <= most {
-        return Outcome::Held;
+        return Ruling::Held;
     }
     let promised = |answer: &Answer| {
         let promise = answer.promise?;
         Some(format!("answered at {}, Retry-After promises {promise}", answer.answered))
     };
-    Outcome::Broken(vec![context.failure(Finding {
+    Ruling::Broken(vec![context.failure(Finding {
         what: format!("the promised instant moves by {:.1} s", spread.as_secs_f64()),
         expected: format!("promises at most {:.1} s apart", most.as_secs_f64()),
         actual: answers.iter().filter_map(promised).collect::<Vec<_>>().join("\n"),
@@ -31,7 +31,7 @@ pub(super) fn promise_moves(context: &Context<'_>, most: Duration, answers: &[An
 }
 
 /// Judges requests at an even pace.
-pub(super) fn paced(context: &Context<'_>, expect: &Expect, paced: &Paced, key: &KeyInfo) -> Outcome {
+pub(super) fn paced(context: &Context<'_>, expect: &Expect, paced: &Paced, key: &KeyInfo) -> Ruling {
     let limit = context.limits(key).requests;
     let number = |wanted: fn(&Answer) -> bool| {
         u32::try_from(paced.answers.iter().filter(|answer| wanted(answer)).count()).unwrap_or(u32::MAX)
@@ -54,22 +54,22 @@ pub(super) fn paced(context: &Context<'_>, expect: &Expect, paced: &Paced, key: 
                 suspicion
             }
             None if paced.answers.iter().any(Answer::faltered) => {
-                return Outcome::Lacking(Lack::RequestLimit, FALTERS.to_owned());
+                return Ruling::Lacking(Lack::RequestLimit, FALTERS.to_owned());
             }
             None => {
                 Suspicion::Noise(format!("{} of {count} answers were neither 2xx nor 429", count - admitted))
             }
         };
-        return Outcome::Suspect(suspicion, vec![failure]);
+        return Ruling::Suspect(suspicion, vec![failure]);
     }
     if let Some(most) = expect.promise_moves_at_most {
         if admitted > 0 {
             let what = "quota came back between the requests, and a promise may move with it";
-            return Outcome::Suspect(Suspicion::Unclear(what.to_owned()), Vec::new());
+            return Ruling::Suspect(Suspicion::Unclear(what.to_owned()), Vec::new());
         }
         return promise_moves(context, most.duration(), &paced.answers);
     }
-    Outcome::Held
+    Ruling::Held
 }
 
 /// What to make of the first refusal at a pace that should be admitted.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::reading::{Context, FirstBodies, Lack, Outcome, owns_the_limit, read};
+use super::reading::{Context, FirstBodies, Lack, Ruling, owns_the_limit, read};
 use super::window;
 use crate::contract::Tier;
 use crate::report::{Failure, Way};
@@ -47,17 +47,17 @@ pub(super) enum Settled {
 
 impl Settled {
     /// What one play comes to, and what has to be proven for that, where it is a suspicion.
-    fn of(outcome: Outcome) -> (Option<Suspicion>, Self) {
+    fn of(outcome: Ruling) -> (Option<Suspicion>, Self) {
         let settled = match outcome {
-            Outcome::Suspect(newest, failures) => return (Some(newest), Self::Broken(failures)),
-            Outcome::MetNoWindow(newest, lack, why) => return (Some(newest), Self::Lacking(lack, why)),
-            Outcome::Held | Outcome::HeldWith(_) => Self::Held,
-            Outcome::Broken(failures) => Self::Broken(failures),
-            Outcome::Lacking(lack, why) => Self::Lacking(lack, why),
-            Outcome::Blocked(why) => Self::Blocked(why),
-            Outcome::Skipped(why) => Self::Skipped(why),
-            Outcome::Inconclusive(why) => Self::Inconclusive(why),
-            Outcome::Stale => Self::Doubtful {
+            Ruling::Suspect(newest, failures) => return (Some(newest), Self::Broken(failures)),
+            Ruling::MetNoWindow(newest, lack, why) => return (Some(newest), Self::Lacking(lack, why)),
+            Ruling::Held | Ruling::HeldWith(_) => Self::Held,
+            Ruling::Broken(failures) => Self::Broken(failures),
+            Ruling::Lacking(lack, why) => Self::Lacking(lack, why),
+            Ruling::Blocked(why) => Self::Blocked(why),
+            Ruling::Skipped(why) => Self::Skipped(why),
+            Ruling::Inconclusive(why) => Self::Inconclusive(why),
+            Ruling::Stale => Self::Doubtful {
                 silence: SHORT_SILENCE,
                 once_more: false,
                 way: Way::Other,
@@ -104,7 +104,7 @@ impl Readings {
         let owns_the_limit = owns_the_limit(reading);
         let mut suspicions: Vec<Suspicion> = Vec::new();
         let mut beside: Vec<Suspicion> = Vec::new();
-        let mut last = (Outcome::Held, Vec::new());
+        let mut last = (Ruling::Held, Vec::new());
         let mut first: Option<Vec<Failure>> = None;
         let mut broken: Option<Vec<Failure>> = None;
         let mut telling = 0;
@@ -122,19 +122,19 @@ impl Readings {
             };
             last = read(&mut context, bodies);
             beside.extend(suspicions_beside(&context, reading));
-            telling += usize::from(last.0 != Outcome::Stale);
+            telling += usize::from(last.0 != Ruling::Stale);
             match &last.0 {
-                Outcome::Broken(failures) => broken = broken.or_else(|| Some(failures.clone())),
-                Outcome::Suspect(suspicion, failures) => {
+                Ruling::Broken(failures) => broken = broken.or_else(|| Some(failures.clone())),
+                Ruling::Suspect(suspicion, failures) => {
                     suspicions.push(suspicion.clone());
                     first.get_or_insert_with(|| failures.clone());
                 }
-                Outcome::MetNoWindow(suspicion, ..) => suspicions.push(suspicion.clone()),
+                Ruling::MetNoWindow(suspicion, ..) => suspicions.push(suspicion.clone()),
                 _ => {}
             }
         }
         let (outcome, mut facts) = last;
-        let stale = outcome == Outcome::Stale;
+        let stale = outcome == Ruling::Stale;
         let (suspicion, settled) =
             broken.map_or_else(|| Settled::of(outcome), |failures| (None, Settled::Broken(failures)));
         let mut settled = match (suspicion, settled) {

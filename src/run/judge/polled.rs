@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::promise::broken_promise;
-use super::reading::{Context, Outcome};
+use super::reading::{Context, Ruling};
 use super::sent::no_promise;
 use super::{Finding, excerpt};
 use crate::report::{Failure, Way};
@@ -27,21 +27,21 @@ pub(super) fn polled(
     found: &Polled,
     key: &KeyInfo,
     place: usize,
-) -> Outcome {
+) -> Ruling {
     if expect.promises_kept == Some(true) {
         if found.refusals.iter().all(|answer| answer.promise.is_none()) {
             return no_promise(context, place);
         }
         if let Some((promise, answer)) = broken_promise(&found.refusals) {
             let look = context.look(answer.look);
-            return Outcome::Broken(vec![context.failure(Finding {
+            return Ruling::Broken(vec![context.failure(Finding {
                 what: "refused after the instant that a later 429 had moved forward".to_owned(),
                 expected: format!("let in from {promise} on, as Retry-After had promised"),
                 actual: format!("sent at {}, answered {}\n{}", answer.sent, answer.status, excerpt(look)),
             })]);
         }
     }
-    let Some(early) = found.early.filter(|_| expect.admitted.is_some()) else { return Outcome::Held };
+    let Some(early) = found.early.filter(|_| expect.admitted.is_some()) else { return Ruling::Held };
     let limits = context.limits(key);
     let of_events = matches!(&context.case.steps[place].action, Action::Poll(poll) if poll.batch.is_some());
     let (limit, unit) = match limits.events.filter(|_| of_events) {
@@ -58,7 +58,7 @@ pub(super) fn polled(
         let what =
             format!("{} of {limit} {unit} came back {after:.1} s after a quota was used up", early.whole);
         if early.at.0 - found.began >= REFUSED_LONG && early.whole * 10 <= limit {
-            return Outcome::HeldWith(format!(
+            return Ruling::HeldWith(format!(
                 "{} of {limit} {unit} came back {after:.0} s after a quota was used up, and nothing before: the clock's minute \
                  may have begun then, as where the minute before is weighed in",
                 early.whole
@@ -66,15 +66,15 @@ pub(super) fn polled(
         }
         let rested = context.play.begins_rested(&found.key);
         let suspicion = Suspicion::CameBack { span: early.span(), rested, key: key.variable.clone() };
-        return Outcome::Suspect(suspicion, too_early(what));
+        return Ruling::Suspect(suspicion, too_early(what));
     }
     let Some(again) = early.again else {
-        return Outcome::HeldWith(format!(
+        return Ruling::HeldWith(format!(
             "the whole quota came back {after:.0} s after the key's first request, and not again within a minute of that"
         ));
     };
     // No conforming clock has two minutes begin so close to each other.
-    Outcome::Broken(too_early(format!(
+    Ruling::Broken(too_early(format!(
         "a window is about {:.0} s long: the whole quota came back at {}, and again at {}",
         (again.1 - early.at.1).as_secs_f64(),
         early.at.1,

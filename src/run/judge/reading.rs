@@ -58,7 +58,7 @@ impl Lack {
 
 /// What a reading came to.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Outcome {
+pub(super) enum Ruling {
     /// Every expectation held.
     Held,
     /// Every expectation held, and this was seen.
@@ -82,7 +82,7 @@ pub(super) enum Outcome {
     Inconclusive(String),
 }
 
-impl Outcome {
+impl Ruling {
     /// What comes next, where this held.
     pub(super) fn and_then(self, next: impl FnOnce() -> Self) -> Self {
         if self == Self::Held { next() } else { self }
@@ -148,8 +148,8 @@ impl<'a> Context<'a> {
     }
 
     /// A suspicion where it is the first of its kind; a proof where an earlier play left a doubt already.
-    pub(super) fn at_first(&self, suspicion: Suspicion, failures: Vec<Failure>) -> Outcome {
-        if self.again { Outcome::Broken(failures) } else { Outcome::Suspect(suspicion, failures) }
+    pub(super) fn at_first(&self, suspicion: Suspicion, failures: Vec<Failure>) -> Ruling {
+        if self.again { Ruling::Broken(failures) } else { Ruling::Suspect(suspicion, failures) }
     }
 
     /// A failure at the place that is read.
@@ -193,22 +193,22 @@ impl<'a> Context<'a> {
 }
 
 /// Reads a play: what came of it, and the facts that are reported.
-pub(super) fn read(context: &mut Context<'_>, bodies: &mut FirstBodies) -> (Outcome, Vec<String>) {
+pub(super) fn read(context: &mut Context<'_>, bodies: &mut FirstBodies) -> (Ruling, Vec<String>) {
     let mut facts = Vec::new();
     if let Some(outcome) = measured_events(context) {
         return (outcome, facts);
     }
-    let mut outcome = Outcome::Held;
+    let mut outcome = Ruling::Held;
     let reading = context.reading;
     for item in &reading.items {
         match read_item(context, item, bodies, &mut facts) {
-            Outcome::Held => {}
-            Outcome::HeldWith(fact) => facts.push(fact),
+            Ruling::Held => {}
+            Ruling::HeldWith(fact) => facts.push(fact),
             // What cannot be judged keeps nothing else from being judged.
-            lacking @ (Outcome::Blocked(_) | Outcome::Lacking(..)) if outcome == Outcome::Held => {
+            lacking @ (Ruling::Blocked(_) | Ruling::Lacking(..)) if outcome == Ruling::Held => {
                 outcome = lacking;
             }
-            Outcome::Blocked(_) | Outcome::Lacking(..) => {}
+            Ruling::Blocked(_) | Ruling::Lacking(..) => {}
             other => {
                 outcome = other;
                 break;
@@ -223,13 +223,13 @@ pub(super) fn read(context: &mut Context<'_>, bodies: &mut FirstBodies) -> (Outc
     };
     let doubtful = match &outcome {
         // What an answer says does not hang on numbers.
-        Outcome::Broken(failures) => failures.iter().any(|failure| failure.way != Way::Says),
-        outcome => matches!(outcome, Outcome::Suspect(..) | Outcome::MetNoWindow(..)),
+        Ruling::Broken(failures) => failures.iter().any(|failure| failure.way != Way::Says),
+        outcome => matches!(outcome, Ruling::Suspect(..) | Ruling::MetNoWindow(..)),
     };
     let is_measured = |name: &str| job::counts_a_quota(context.case) && job::is_measured(context.case, name);
     let mut measured = context.play.keys.iter().filter(|(name, _)| is_measured(name));
     if doubtful && !context.owns_the_limit && !measured.all(|(_, key)| measured_out(key)) {
-        outcome = Outcome::Stale;
+        outcome = Ruling::Stale;
     }
     (outcome, facts)
 }
@@ -240,25 +240,25 @@ fn read_item<'a>(
     item: &'a Item,
     bodies: &mut FirstBodies,
     facts: &mut Vec<String>,
-) -> Outcome {
+) -> Ruling {
     context.at = (item.line, "");
     if item.steps.is_empty() {
-        return item.expect.as_ref().map_or(Outcome::Held, |expect| whole_run(context, expect, facts));
+        return item.expect.as_ref().map_or(Ruling::Held, |expect| whole_run(context, expect, facts));
     }
     let mut broken = Vec::new();
-    let mut first = Outcome::Held;
+    let mut first = Ruling::Held;
     for place in &item.steps {
         let Some(step) = context.case.steps.get(*place) else { continue };
         context.at = (item.line, &step.value.row);
         match read_step(context, item, *place, &step.value, bodies, facts) {
-            Outcome::Held => {}
-            Outcome::HeldWith(fact) => facts.push(fact),
-            Outcome::Broken(failures) => broken.extend(failures),
-            other if first == Outcome::Held => first = other,
+            Ruling::Held => {}
+            Ruling::HeldWith(fact) => facts.push(fact),
+            Ruling::Broken(failures) => broken.extend(failures),
+            other if first == Ruling::Held => first = other,
             _ => {}
         }
     }
-    if broken.is_empty() { first } else { Outcome::Broken(broken) }
+    if broken.is_empty() { first } else { Ruling::Broken(broken) }
 }
 
 fn read_step<'a>(
@@ -268,52 +268,52 @@ fn read_step<'a>(
     step: &'a Step,
     bodies: &mut FirstBodies,
     facts: &mut Vec<String>,
-) -> Outcome {
+) -> Ruling {
     let windows = windows_before(context, place);
-    if windows != Outcome::Held {
+    if windows != Ruling::Held {
         return windows;
     }
     let Some(seen) = context.play.seen.get(place) else {
         return match context.evidence.learned.sharing {
-            true => Outcome::Lacking(Lack::OwnQuota, SHARED.to_owned()),
-            false => Outcome::Inconclusive("it was not played so far".to_owned()),
+            true => Ruling::Lacking(Lack::OwnQuota, SHARED.to_owned()),
+            false => Ruling::Inconclusive("it was not played so far".to_owned()),
         };
     };
     match (seen, item.expect.as_ref()) {
-        (Observation::Nothing, _) => Outcome::Held,
-        (Observation::Missing(gap), _) => Outcome::of(gap),
+        (Observation::Nothing, _) => Ruling::Held,
+        (Observation::Missing(gap), _) => Ruling::of(gap),
         (Observation::Answer(sent), expect) => {
             facts.extend(item.observe.as_ref().and_then(|text| observed(context, text, sent)));
             let outcome = sent_once(context, item.given.as_ref(), expect, sent, place, bodies);
-            let is_let_in = matches!(outcome, Outcome::Broken(_) | Outcome::Suspect(..))
+            let is_let_in = matches!(outcome, Ruling::Broken(_) | Ruling::Suspect(..))
                 && wants_a_429(expect)
                 && sent.outcome.as_ref().is_ok_and(Answer::admitted);
             // What got no answer may not have been counted, and left room.
             let lost = lost_before(context, place).filter(|_| is_let_in);
-            lost.map_or(outcome, Outcome::Inconclusive)
+            lost.map_or(outcome, Ruling::Inconclusive)
         }
         (Observation::Burst(burst), expect) => {
             facts.extend(burst.notes.iter().cloned());
-            let Some(key) = context.key(&burst.key) else { return Outcome::Held };
+            let Some(key) = context.key(&burst.key) else { return Ruling::Held };
             let numbers =
                 |text: &String| numbers(context, text, burst.admitted(), burst.limited(), burst.all(), key);
             facts.extend(item.observe.as_ref().map(numbers));
-            let Some(expect) = expect else { return Outcome::Held };
+            let Some(expect) = expect else { return Ruling::Held };
             let answers: Vec<Answer> = burst.answers.iter().map(|(_, answer)| *answer).collect();
             counts::burst(context, expect, burst, key).and_then(|| each_429(context, expect, &answers))
         }
         (Observation::Paced(paced), expect) => {
-            let (Some(key), Some(expect)) = (context.key(&paced.key), expect) else { return Outcome::Held };
+            let (Some(key), Some(expect)) = (context.key(&paced.key), expect) else { return Ruling::Held };
             paced::paced(context, expect, paced, key).and_then(|| each_429(context, expect, &paced.answers))
         }
         (Observation::Polled(polled), expect) => read_poll(context, item, expect, (polled, place), facts),
         (Observation::UsedUp(limited), expect) => {
-            expect.map_or(Outcome::Held, |expect| each_429(context, expect, limited))
+            expect.map_or(Ruling::Held, |expect| each_429(context, expect, limited))
         }
         (Observation::Listed { session, found }, _) => listed(context, step, session, *found),
         (Observation::Limiter(what), _) => {
             facts.push(what.clone());
-            Outcome::Held
+            Ruling::Held
         }
     }
 }
@@ -324,34 +324,34 @@ fn read_poll(
     expect: Option<&Expect>,
     (polled, place): (&Polled, usize),
     facts: &mut Vec<String>,
-) -> Outcome {
+) -> Ruling {
     if !was_used_up(context, place) {
         let why = "the key could not be used up: a check of its limit names the cause";
-        return Outcome::Lacking(Lack::RequestLimit, why.to_owned());
+        return Ruling::Lacking(Lack::RequestLimit, why.to_owned());
     }
     match item.observe.as_ref().map(|text| polled::observed(text, polled)) {
         Some(Some(fact)) => facts.push(fact),
         Some(None) => return no_promise(context, place),
         None => {}
     }
-    let (Some(key), Some(expect)) = (context.key(&polled.key), expect) else { return Outcome::Held };
+    let (Some(key), Some(expect)) = (context.key(&polled.key), expect) else { return Ruling::Held };
     let outcome = polled::polled(context, expect, polled, key, place);
     match last_burst(context, place) {
         // What requests that came together did not get was left to those that came alone.
         Some(burst)
-            if outcome != Outcome::Held
+            if outcome != Ruling::Held
                 && burst.in_flight > 1
                 && burst.spent.0 + burst.admitted() < context.limits(key).requests =>
         {
             let why = "some of the quota was left when requests came together";
-            Outcome::Lacking(Lack::RequestLimit, why.to_owned())
+            Ruling::Lacking(Lack::RequestLimit, why.to_owned())
         }
         _ => outcome,
     }
 }
 
 /// What windows before this step come to: what follows on an odd one says nothing.
-fn windows_before(context: &Context<'_>, place: usize) -> Outcome {
+fn windows_before(context: &Context<'_>, place: usize) -> Ruling {
     for seen in context.play.seen.iter().take(place) {
         if let Observation::Burst(burst) = seen
             && let Some(key) = context.key(&burst.key)
@@ -359,12 +359,12 @@ fn windows_before(context: &Context<'_>, place: usize) -> Outcome {
             let window = window::window(context, burst, key, false)
                 .and_then(|| out_of_requests(context, burst, key))
                 .and_then(|| counts::no_early_refusal(context, burst, key));
-            if window != Outcome::Held {
+            if window != Ruling::Held {
                 return window;
             }
         }
     }
-    Outcome::Held
+    Ruling::Held
 }
 
 pub(super) fn wants_a_429(expect: Option<&Expect>) -> bool {
@@ -395,13 +395,13 @@ fn was_used_up(context: &Context<'_>, place: usize) -> bool {
     last.into_iter().next().unwrap_or(false)
 }
 
-fn listed(context: &Context<'_>, step: &Step, session: &str, found: bool) -> Outcome {
-    let Action::FindSession(find) = &step.action else { return Outcome::Held };
+fn listed(context: &Context<'_>, step: &Step, session: &str, found: bool) -> Ruling {
+    let Action::FindSession(find) = &step.action else { return Ruling::Held };
     let must_be = find.is == crate::scenario::model::Presence::Present;
     if found == must_be {
-        return Outcome::Held;
+        return Ruling::Held;
     }
-    Outcome::Broken(vec![context.failure(Finding {
+    Ruling::Broken(vec![context.failure(Finding {
         what: "a refused batch was ingested: its session is in the session list".to_owned(),
         expected: format!("no session {session}"),
         actual: format!("session {session} is listed"),

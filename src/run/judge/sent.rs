@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::answer::{describe, excerpt, judge_answer};
-use super::reading::{Context, FirstBodies, Lack, Outcome};
+use super::reading::{Context, FirstBodies, Lack, Ruling};
 use super::{Finding, pretty};
 use crate::contract::Scope;
 use crate::report::{Failure, Way};
@@ -23,11 +23,11 @@ pub(super) fn sent_once(
     sent: &Sent,
     place: usize,
     bodies: &mut FirstBodies,
-) -> Outcome {
+) -> Ruling {
     let answer = match &sent.outcome {
         Ok(answer) => answer,
         Err(_) if sent.counted && context.evidence.learned.silent_refusals => {
-            return Outcome::Lacking(Lack::RequestLimit, NO_REFUSAL.to_owned());
+            return Ruling::Lacking(Lack::RequestLimit, NO_REFUSAL.to_owned());
         }
         Err(why) => return no_answer(context, sent, why),
     };
@@ -35,7 +35,7 @@ pub(super) fn sent_once(
     if let Some(outcome) = says_nothing(context, (given, wanted), sent, answer) {
         return outcome;
     }
-    let Some(expect) = expect else { return Outcome::Held };
+    let Some(expect) = expect else { return Ruling::Held };
     if waited_for_a_promise(context, place) && !sent.on_promise {
         return no_promise(context, place);
     }
@@ -45,14 +45,14 @@ pub(super) fn sent_once(
     if let (Some(name), false) = (&expect.same_body_as, head) {
         match differs_from_first(context, name, look, bodies) {
             Ok(finding) => judgement.findings.extend(finding),
-            Err(why) => return Outcome::Blocked(why),
+            Err(why) => return Ruling::Blocked(why),
         }
     }
     if judgement.findings.is_empty() {
-        return judgement.nothing_to_judge.map_or(Outcome::Held, Outcome::Blocked);
+        return judgement.nothing_to_judge.map_or(Ruling::Held, Ruling::Blocked);
     }
     if is_not_offered(context, sent, answer) {
-        return Outcome::Skipped(format!(
+        return Ruling::Skipped(format!(
             "the deployment does not seem to offer {}: {}",
             sent.name, answer.status
         ));
@@ -71,8 +71,8 @@ pub(super) fn sent_once(
     let failures: Vec<Failure> = judgement.findings.into_iter().map(failure).collect();
     if !uses_up(context, place) {
         return match sent.counted && answer.limited && !sent.on_promise {
-            true => Outcome::Suspect(Suspicion::Limited(sent.silence), failures),
-            false => Outcome::Broken(failures),
+            true => Ruling::Suspect(Suspicion::Limited(sent.silence), failures),
+            false => Ruling::Broken(failures),
         };
     }
     suspected(context, expect, sent, answer, failures)
@@ -89,19 +89,19 @@ fn says_nothing(
     (given, wanted): (Option<&StatusSet>, Option<&StatusSet>),
     sent: &Sent,
     answer: &Answer,
-) -> Option<Outcome> {
+) -> Option<Ruling> {
     if wanted.or(given).is_some_and(|wanted| !wanted.contains(answer.status))
         && let Some(why) = is_never_let_in(context, sent, answer)
     {
-        return Some(Outcome::Lacking(Lack::Admission, why));
+        return Some(Ruling::Lacking(Lack::Admission, why));
     }
     if answer.faltered() && sent.on_promise {
         // It was sent again already.
         let why = format!("some requests are answered {}", answer.status);
-        return Some(Outcome::Lacking(Lack::RequestLimit, why));
+        return Some(Ruling::Lacking(Lack::RequestLimit, why));
     }
     let given = given.filter(|given| !given.contains(answer.status))?;
-    Some(Outcome::Skipped(format!(
+    Some(Ruling::Skipped(format!(
         "it takes for granted that a request is answered {}, and it was answered {}",
         describe(given),
         answer.status
@@ -125,15 +125,15 @@ fn way(wanted: &StatusSet, look: &Look) -> Way {
 }
 
 /// What follows where a promise was to be seen before this step and there was none.
-pub(super) fn no_promise(context: &Context<'_>, place: usize) -> Outcome {
+pub(super) fn no_promise(context: &Context<'_>, place: usize) -> Ruling {
     let answers = &context.evidence.run.limited;
     if answers.iter().all(|answer| answer.promise.is_none()) {
-        return Outcome::Blocked("no 429 carried a Retry-After that can be read".to_owned());
+        return Ruling::Blocked("no 429 carried a Retry-After that can be read".to_owned());
     }
     match let_in_again(context, place) {
-        Some(span) => Outcome::Suspect(Suspicion::Unpromised(span), Vec::new()),
+        Some(span) => Ruling::Suspect(Suspicion::Unpromised(span), Vec::new()),
         // Quota came back meanwhile, perhaps, and after another silence it may not.
-        None => Outcome::Suspect(Suspicion::Unclear(NO_PROMISE.to_owned()), Vec::new()),
+        None => Ruling::Suspect(Suspicion::Unclear(NO_PROMISE.to_owned()), Vec::new()),
     }
 }
 
@@ -187,7 +187,7 @@ fn suspected(
     sent: &Sent,
     answer: &Answer,
     failures: Vec<Failure>,
-) -> Outcome {
+) -> Ruling {
     /// So often let in while the key was used up right before and right after, no reset explains it.
     const ENOUGH: u32 = 5;
     let wanted = expect.status.as_ref();
@@ -195,18 +195,18 @@ fn suspected(
         wanted.is_some_and(|wanted| wanted.0.iter().all(|pattern| *pattern == StatusPattern::Exact(429)));
     let wants_refusal = wanted.is_some_and(|wanted| wanted.contains(429) && !wanted.contains(answer.status));
     if sent.counted && answer.limited && !wants_429 && !sent.on_promise {
-        return Outcome::Suspect(Suspicion::Limited(sent.silence), failures);
+        return Ruling::Suspect(Suspicion::Limited(sent.silence), failures);
     }
     if sent.counted && answer.admitted() && wants_refusal && sent.let_in_while_used_up < ENOUGH {
         if sent.gives_back {
-            return Outcome::Lacking(Lack::Hold, NOT_HELD.to_owned());
+            return Ruling::Lacking(Lack::Hold, NOT_HELD.to_owned());
         }
         let limit = context.key(&sent.key).map_or(0, |key| context.limits(key).requests);
         let span = (sent.since, answer.done);
         let admitted = limit.saturating_add(1);
-        return Outcome::Suspect(Suspicion::TooMany { admitted, limit, span }, failures);
+        return Ruling::Suspect(Suspicion::TooMany { admitted, limit, span }, failures);
     }
-    Outcome::Broken(failures)
+    Ruling::Broken(failures)
 }
 
 /// Whether the answer says that there is no such endpoint, and no other one says otherwise.
@@ -216,7 +216,7 @@ fn is_not_offered(context: &Context<'_>, sent: &Sent, answer: &Answer) -> bool {
     optional && matches!(answer.status, 404 | 405 | 501) && !offered
 }
 
-fn no_answer(context: &Context<'_>, sent: &Sent, why: &str) -> Outcome {
+fn no_answer(context: &Context<'_>, sent: &Sent, why: &str) -> Ruling {
     let mut failure = context.failure(Finding {
         what: format!("no answer: {why}"),
         expected: "an answer".to_owned(),
@@ -230,7 +230,7 @@ fn no_answer(context: &Context<'_>, sent: &Sent, why: &str) -> Outcome {
     failure.way = Way::Refuses;
     failure.exchange = Some(render::unanswered(&sent.request, why));
     failure.curl = Some(sent.request.curl.clone()).filter(|curl| !curl.is_empty());
-    Outcome::Broken(vec![failure])
+    Ruling::Broken(vec![failure])
 }
 
 fn timing(sent: &Sent, answer: &Answer) -> Vec<String> {

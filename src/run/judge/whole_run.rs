@@ -2,12 +2,12 @@
 
 use super::Finding;
 use super::each_429::each_429;
-use super::reading::{Context, Outcome};
+use super::reading::{Context, Ruling};
 use crate::contract::Limits;
 use crate::scenario::model::{Expect, Rule};
 
 /// Judges every answer of the run.
-pub(super) fn whole_run(context: &Context<'_>, expect: &Expect, facts: &mut Vec<String>) -> Outcome {
+pub(super) fn whole_run(context: &Context<'_>, expect: &Expect, facts: &mut Vec<String>) -> Ruling {
     let run = &context.evidence.run;
     let mut failures = Vec::new();
     for rule in &expect.holds {
@@ -25,7 +25,7 @@ pub(super) fn whole_run(context: &Context<'_>, expect: &Expect, facts: &mut Vec<
         }
     }
     if !failures.is_empty() {
-        return Outcome::Broken(failures);
+        return Ruling::Broken(failures);
     }
     each_429(context, expect, &run.limited)
 }

@@ -2,7 +2,7 @@
 
 use super::Finding;
 use super::counts::counts_events;
-use super::reading::{Context, Lack, Outcome};
+use super::reading::{Context, Lack, Ruling};
 use crate::run::evidence::{Burst, Fresh, KeyInfo, Observation, Play};
 use crate::run::limiters::Suspicion;
 use crate::scenario::model::Fact;
@@ -33,10 +33,10 @@ pub(super) fn nothing_else_refuses(context: &Context<'_>, burst: &Burst, key: &K
 /// Makes sure that a window was one: that a burst at its beginning was admitted something, also where nothing is expected
 /// of it; else what follows would be seen in the middle of another one. The check that owns recovery fails where the burst is
 /// the one that is read, though a promise was to begin the window.
-pub(super) fn window(context: &Context<'_>, burst: &Burst, key: &KeyInfo, is_read: bool) -> Outcome {
+pub(super) fn window(context: &Context<'_>, burst: &Burst, key: &KeyInfo, is_read: bool) -> Ruling {
     let came_too_soon = burst.came_too_soon();
     if !burst.met_no_window() && !came_too_soon {
-        return Outcome::Held;
+        return Ruling::Held;
     }
     let limit = context.limits(key).requests;
     let finding = Finding {
@@ -48,12 +48,12 @@ pub(super) fn window(context: &Context<'_>, burst: &Burst, key: &KeyInfo, is_rea
     let owns = context.reading.learns == Some(Fact::Recovery);
     if came_too_soon || burst.was_promised() && !(owns && is_read) {
         let why = format!("the promise to {} was not kept", key.variable);
-        return Outcome::MetNoWindow(suspicion, Lack::Promise, why);
+        return Ruling::MetNoWindow(suspicion, Lack::Promise, why);
     }
     if !owns {
-        return Outcome::MetNoWindow(suspicion, Lack::Recovery, finding.what);
+        return Ruling::MetNoWindow(suspicion, Lack::Recovery, finding.what);
     }
-    Outcome::Suspect(suspicion, vec![context.failure_of_burst(finding, burst)])
+    Ruling::Suspect(suspicion, vec![context.failure_of_burst(finding, burst)])
 }
 
 pub(super) fn too_few(context: &Context<'_>, burst: &Burst, key: &KeyInfo, missing: u32) -> Suspicion {

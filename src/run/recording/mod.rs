@@ -38,14 +38,14 @@ const SCHEMA: u32 = 1;
 /// assert!(error.to_string().contains("missing field"));
 /// ```
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(try_from = "Document")]
-pub struct Recording(Document);
+#[serde(try_from = "EvidenceFile")]
+pub struct Recording(EvidenceFile);
 
 /// What `trenchcheck test --evidence` writes and `trenchcheck judge` reads: what a run has sent and seen.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "trenchcheck evidence", extend("$id" = "urn:trenchcheck:schema:evidence"))]
-struct Document {
+struct EvidenceFile {
     /// What this is.
     #[schemars(extend("const" = "trenchcheck evidence"))]
     document: String,
@@ -143,7 +143,7 @@ impl Recording {
             let experiment = suite.experiments[place.experiment].name.clone();
             Planned { experiment, row: case.row.clone(), digest: case.digest.clone() }
         };
-        Self(Document {
+        Self(EvidenceFile {
             document: DOCUMENT.to_owned(),
             schema: SCHEMA,
             tool: Tool { name: "trenchcheck".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
@@ -167,7 +167,7 @@ impl Recording {
 
     /// What was run against what.
     pub fn info(&self) -> RunInfo {
-        let Document { run, evidence, .. } = &self.0;
+        let EvidenceFile { run, evidence, .. } = &self.0;
         RunInfo {
             target: evidence.deployment.base_url.clone(),
             keys: run.keys.clone(),
@@ -202,7 +202,7 @@ impl Recording {
         options: &Options,
         tell: impl Fn(Event),
     ) -> (Vec<CheckResult>, ExitCode) {
-        let Document { run, cases, evidence, .. } = &self.0;
+        let EvidenceFile { run, cases, evidence, .. } = &self.0;
         let mut evidence = fit::fit(evidence.clone(), cases, suite);
         let steady = judge::learn(suite, &mut evidence);
         let judged = selected.iter().map(|check| judge::judge(suite, &evidence, &steady, *check)).collect();
@@ -254,7 +254,7 @@ pub fn judge_recording(
 
 /// The JSON Schema of evidence.
 pub fn evidence_schema() -> Schema {
-    schemars::generate::SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Document>()
+    schemars::generate::SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<EvidenceFile>()
 }
 
 #[cfg(test)]

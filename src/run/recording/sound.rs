@@ -1,6 +1,6 @@
 //! What must be true of evidence that comes out of a file, so that it can be judged.
 
-use super::{DOCUMENT, Document, Recording, SCHEMA};
+use super::{DOCUMENT, EvidenceFile, Recording, SCHEMA};
 use crate::contract::Limits;
 use crate::report::RunInfo;
 use crate::run::evidence::{Answer, Burst, Evidence, Observation, Play};
@@ -9,10 +9,10 @@ use crate::run::learned::Quota;
 /// No run sends so much, and numbers up to this can be added and multiplied.
 const MOST: u64 = 1_000_000_000;
 
-impl TryFrom<Document> for Recording {
+impl TryFrom<EvidenceFile> for Recording {
     type Error = String;
 
-    fn try_from(document: Document) -> Result<Self, String> {
+    fn try_from(document: EvidenceFile) -> Result<Self, String> {
         if document.document != DOCUMENT || document.schema != SCHEMA {
             return Err(format!("it is no {DOCUMENT} of form {SCHEMA}"));
         }

@@ -7,16 +7,16 @@ use serde::{Serialize, Serializer};
 
 /// A run as planned: one lane for each key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Timeline {
+pub struct KeySchedule {
     /// How long it all takes.
     pub takes: Duration,
     /// The lanes, in the order of the keys.
-    pub lanes: Vec<Lane>,
+    pub lanes: Vec<PlannedLane>,
 }
 
 /// A key's uses.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Lane {
+pub struct PlannedLane {
     /// The variable that holds the key.
     #[serde(rename = "variable")]
     pub key: String,
@@ -53,7 +53,7 @@ const SENDS: char = '█';
 const WAITS: char = '─';
 const IDLE: char = ' ';
 
-impl Lane {
+impl PlannedLane {
     /// The lane as a line of so many `columns` for `whole`.
     pub(crate) fn drawn(&self, whole: Duration, columns: usize) -> String {
         let mut line = vec![IDLE; columns];
@@ -150,7 +150,7 @@ mod tests {
             waits: waits.iter().map(|(from, until)| (at(*from), at(*until))).collect(),
             alone: true,
         };
-        let lane = Lane {
+        let lane = PlannedLane {
             key: "K".to_owned(),
             stretches: vec![
                 stretch("limit.body", 0, 1, &[]),
@@ -160,7 +160,7 @@ mod tests {
         };
         assert_eq!(lane.drawn(at(120), 12), "█─────█ ██");
         assert_eq!(lane.checks(), ["limit.body", "rate.standard"]);
-        assert_eq!(Lane::default().drawn(at(120), 12), "");
+        assert_eq!(PlannedLane::default().drawn(at(120), 12), "");
         assert_eq!(lane.drawn(Duration::ZERO, 3).chars().count(), 3);
     }
 

@@ -7,14 +7,14 @@ use serde::Serialize;
 
 use crate::mock::ingest::format_timestamp;
 
-use super::entry::Entry;
+use super::entry::JournalEntry;
 
 /// How many parts of equal length the time is cut into.
 const PARTS: i64 = 60;
 
 /// Requests along the time from the first to the last of them.
 #[derive(Debug, Default, Serialize, JsonSchema)]
-pub(crate) struct Timeline {
+pub(crate) struct Arrivals {
     /// When the first came, by the workspace's clock; null for none.
     from: Option<String>,
     /// When the last came.
@@ -40,9 +40,9 @@ struct Part {
     limited: u32,
 }
 
-impl Timeline {
+impl Arrivals {
     /// That of some entries.
-    pub(crate) fn of(entries: &[Arc<Entry>]) -> Self {
+    pub(crate) fn of(entries: &[Arc<JournalEntry>]) -> Self {
         // A clock that was set may have gone back in between.
         let (first, last) =
             (entries.iter().map(|entry| entry.at).min(), entries.iter().map(|entry| entry.at).max());
