@@ -12,8 +12,8 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::record::{LaneRecord, Outcome, RunRecord, WindowCounts, groups};
-use super::series::{Quantile, Series, digits};
+use super::record::{LaneRecord, RunRecord, WindowCounts, groups};
+use super::series::{Outcome, Quantile, Series, digits};
 use super::store::{StoreError, read_back, read_report};
 use super::times::Times;
 use super::verdict::judge;

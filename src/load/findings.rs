@@ -7,9 +7,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::merge::{LISTED, missing_shards, shards_named};
-use super::record::{LaneRecord, Outcome, RunRecord, WindowCounts, groups};
-use super::series::{Quantile, Series, ms};
+use super::record::{LISTED, LaneRecord, RunRecord, WindowCounts, groups, missing_shards, shards_named};
+use super::series::{Outcome, Quantile, Series, ms};
 use super::thresholds::{ACHIEVED_RATE, Beside, Thresholds, TimeLimit};
 use super::times::Times;
 use crate::amounts::{count, grouped, time};

@@ -1,76 +1,19 @@
 //! The ledger: counts by lane and window, times by outcome class.
 //!
 //! A request belongs to the window it was *due* in, whenever it was sent and answered: a window then holds
-//! exactly what was planned for it. One thread keeps the ledger; those who send hand it samples over a
-//! channel without locks, so that nothing they share colours the times they measure.
+//! exactly what was planned for it.
 //!
 //! The times of a window are kept in full until its last request is accounted for. Then its percentiles are noted, and
 //! its times are added to those of the run: what is kept grows by a few numbers a window.
 
 use std::collections::BTreeMap;
 use std::mem::take;
-use std::sync::mpsc::{Receiver, TryRecvError};
-use std::thread;
 use std::time::Duration;
 
-use chrono::DateTime;
-use parking_lot::Mutex;
-
-use super::findings::findings;
-use super::live::Live;
-use super::metrics::Meters;
 use super::plan::LanePlan;
-use super::profile::Profile;
-use super::record::{LaneRecord, Outcome, RunRecord, WindowCounts, WindowTimes};
+use super::record::{LaneRecord, WindowCounts, WindowTimes};
+use super::sample::{Sample, Sent};
 use super::series::{Histograms, Series};
-use super::thresholds::Thresholds;
-use super::tickets::RunState;
-use super::timeline::Timeline;
-
-/// What became of one ticket.
-#[derive(Debug, Clone)]
-pub(crate) struct Sample {
-    /// When the request was due, counted from the start of the run.
-    pub(crate) due: Duration,
-    /// The request; `None` where it was dropped, for the lane was waiting what a 429 had told it to.
-    pub(crate) sent: Option<Sent>,
-}
-
-/// A request that was sent.
-#[derive(Debug, Clone)]
-pub(crate) struct Sent {
-    /// How it ended.
-    pub(crate) outcome: Outcome,
-    /// How long after its due time it was sent, by our own doing.
-    pub(crate) lag: Duration,
-    /// How long it waited because the target held every slot, besides.
-    pub(crate) held: Duration,
-    /// From sending to the end of the answer.
-    pub(crate) service: Duration,
-    /// Events in it.
-    pub(crate) events: u32,
-    /// Events the target says it accepted.
-    pub(crate) accepted: u32,
-    /// What was wrong with it: of an error, or of a 429 that is not the documented one.
-    pub(crate) fault: Option<String>,
-}
-
-impl WindowCounts {
-    /// Counts a request.
-    pub(super) fn take(&mut self, sent: &Sent) {
-        self.sent += 1;
-        self.events_sent += u64::from(sent.events);
-        self.events_admitted += u64::from(sent.accepted);
-        match sent.outcome {
-            Outcome::Admitted => self.admitted += 1,
-            Outcome::Limited => {
-                self.limited += 1;
-                self.wrong_429 += u64::from(sent.fault.is_some());
-            }
-            Outcome::Error => self.errors += 1,
-        }
-    }
-}
 
 /// The ledger of one lane.
 #[derive(Debug, Clone)]
@@ -225,160 +168,5 @@ impl LaneLedger {
         let whole = came_to.saturating_sub(self.plan.start).as_nanos() / record.window.as_nanos().max(1);
         record.whole_windows = record.whole_windows.min(u32::try_from(whole).unwrap_or(u32::MAX));
         record
-    }
-}
-
-/// How often samples are taken in, and the live view may change.
-const LOOK: Duration = Duration::from_millis(250);
-
-/// Keeps the ledgers until every sender of samples is gone.
-pub(crate) fn keep(
-    mut ledgers: Vec<LaneLedger>,
-    samples: &Receiver<(usize, Sample)>,
-    state: &RunState,
-    mut live: Live,
-    mut watch: Option<Watch>,
-    meters: Option<&Mutex<Meters>>,
-) -> Kept {
-    let mut last = Duration::ZERO;
-    let (of_lane, mut timelines) = timelines(&ledgers);
-    loop {
-        match samples.try_recv() {
-            Ok((lane, sample)) => {
-                if let Some(sent) = &sample.sent {
-                    last = last.max(sample.due + sent.lag + sent.held + sent.service);
-                }
-                if let Some(meters) = meters {
-                    meters.lock().take(lane, &sample);
-                }
-                if let Some(timeline) = of_lane.get(lane).and_then(|place| timelines.get_mut(*place)) {
-                    timeline.take(&sample);
-                }
-                if let Some(ledger) = ledgers.get_mut(lane) {
-                    ledger.take(sample);
-                }
-            }
-            Err(TryRecvError::Empty) => {
-                if let Some(start) = state.start() {
-                    live.show(&ledgers, start.elapsed());
-                    if let Some(meters) = meters {
-                        meters.lock().see(&ledgers, start.elapsed());
-                    }
-                    if watch.as_mut().is_some_and(|watch| watch.misses(&ledgers, start.elapsed())) {
-                        state.stop();
-                    }
-                }
-                // To be woken by every sample would cost those who send more than the sample itself.
-                thread::sleep(LOOK);
-            }
-            Err(TryRecvError::Disconnected) => break,
-        }
-    }
-    live.end();
-    if let (Some(meters), Some(start)) = (meters, state.start()) {
-        meters.lock().see(&ledgers, start.elapsed());
-    }
-    Kept { ledgers, of_lane, timelines, last }
-}
-
-/// All that was kept of a run.
-pub(crate) struct Kept {
-    ledgers: Vec<LaneLedger>,
-    /// The place of each lane's timeline.
-    of_lane: Vec<usize>,
-    timelines: Vec<Timeline>,
-    /// When the last answer was complete, counted from the start of the run.
-    pub(crate) last: Duration,
-}
-
-impl Kept {
-    /// What the lanes leave behind, each schedule having come to one of these, and how their groups went.
-    pub(crate) fn close(mut self, came_to: &[Duration]) -> (Vec<LaneRecord>, Vec<Timeline>) {
-        let lanes =
-            self.ledgers.into_iter().zip(self.of_lane).zip(came_to).map(|((ledger, place), came_to)| {
-                if let Some(timeline) = self.timelines.get_mut(place) {
-                    timeline.plan(|time| ledger.plan.pacer.planned_before(time), *came_to);
-                }
-                ledger.close(*came_to)
-            });
-        (lanes.collect(), self.timelines)
-    }
-}
-
-/// The place of each lane's timeline, and one for each group.
-fn timelines(ledgers: &[LaneLedger]) -> (Vec<usize>, Vec<Timeline>) {
-    let mut timelines: Vec<Timeline> = Vec::new();
-    let of_lane = ledgers.iter().map(|ledger| {
-        let group = &ledger.plan.record.group;
-        timelines.iter().position(|timeline| timeline.group == *group).unwrap_or_else(|| {
-            timelines.push(Timeline::new(group));
-            timelines.len() - 1
-        })
-    });
-    (of_lane.collect(), timelines)
-}
-
-/// Judges each window of each lane once: when it is over and all its answers are there.
-#[derive(Debug)]
-pub(crate) struct Watch {
-    thresholds: Thresholds,
-    /// How many windows of each lane have been judged.
-    judged: Vec<usize>,
-}
-
-impl Watch {
-    /// One for a profile that asks for it.
-    pub(crate) fn of(profile: &Profile) -> Option<Self> {
-        let thresholds = profile.thresholds.value.clone();
-        profile.stop_at_first_miss.then_some(Self { thresholds, judged: Vec::new() })
-    }
-
-    /// Whether a window that was not judged before has missed; `now` is a time of the run.
-    pub(crate) fn misses(&mut self, ledgers: &[LaneLedger], now: Duration) -> bool {
-        self.judged.resize(ledgers.len(), 0);
-        for (at, ledger) in ledgers.iter().enumerate() {
-            let Some(window) = self.judged.get(at).copied() else { continue };
-            let whole = ledger.plan().record.whole_windows as usize;
-            if window >= whole || ledger.end_of(window) > now || !ledger.is_settled(window) {
-                continue;
-            }
-            if let Some(judged) = self.judged.get_mut(at) {
-                *judged += 1;
-            }
-            // The others as they stand: times may be compared with theirs.
-            let lanes = ledgers.iter().map(|ledger| ledger.clone().close(now));
-            let mut run = unfinished(lanes.collect(), self.thresholds.clone());
-            if let Some(lane) = run.lanes.get_mut(at) {
-                *lane = ledger.clone().close(ledger.end_of(window));
-            }
-            let name = &ledger.plan().record.name;
-            let missed = findings(&run).into_iter().any(|finding| {
-                // What holds of the run as a whole, such as how late it was sent, stops it as well.
-                let here = |at: Option<usize>| at.is_none_or(|at| at == window + 1);
-                finding.lane == *name && finding.misses.iter().any(|miss| here(miss.window))
-            });
-            if missed {
-                return true;
-            }
-        }
-        false
-    }
-}
-
-/// A run that is going on, as far as it can be judged: its lanes and what is asked of them.
-fn unfinished(lanes: Vec<LaneRecord>, thresholds: Thresholds) -> RunRecord {
-    RunRecord {
-        profile: String::new(),
-        profile_hash: String::new(),
-        target: String::new(),
-        started_at: DateTime::UNIX_EPOCH,
-        took: Duration::ZERO,
-        shard: None,
-        parts: Vec::new(),
-        interrupted: false,
-        stop_at_first_miss: true,
-        thresholds,
-        lanes,
-        timelines: Vec::new(),
     }
 }

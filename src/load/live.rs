@@ -9,8 +9,8 @@ use console::Term;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::ledger::LaneLedger;
-use super::record::{Outcome, WindowCounts};
-use super::series::Series;
+use super::record::WindowCounts;
+use super::series::{Outcome, Series};
 use super::times::Times;
 
 /// How often a pipe gets a line.

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::record::{Part, RunRecord, Shard};
+use super::record::{Part, RunRecord, Shard, listed, missing_shards};
 use super::store::{StoreError, read_back};
 use super::verdict::end_with_first_miss;
 
@@ -35,7 +35,7 @@ pub enum MergeError {
     /// These shards of so many are not there.
     #[error(
         "shard {} of {} is missing among {}; add {}, run what is missing again, or see with --partial what the others came to",
-        list(.0), .1, paths(.2), if .0.len() == 1 { "its directory" } else { "their directories" }
+        listed(.0), .1, paths(.2), if .0.len() == 1 { "its directory" } else { "their directories" }
     )]
     Missing(Vec<u32>, u32, Vec<PathBuf>),
     /// Two directories hold shards of different runs; what differs, with its verb, and what it is in each.
@@ -52,15 +52,6 @@ pub enum MergeError {
         .0.display(), .1.display(), .2
     )]
     SharedLane(PathBuf, PathBuf, String),
-}
-
-/// `shard 2`, `shards 2, 3`.
-pub(super) fn shards_named(numbers: &[u32]) -> String {
-    format!("shard{} {}", if numbers.len() == 1 { "" } else { "s" }, list(numbers))
-}
-
-fn list(numbers: &[u32]) -> String {
-    numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn paths(all: &[PathBuf]) -> String {
@@ -116,16 +107,6 @@ pub(super) fn merge_records(shards: Vec<(PathBuf, RunRecord)>, all: bool) -> Res
     whole.lanes.sort_by_key(|lane| lane.place);
     end_with_first_miss(&mut whole);
     Ok(whole)
-}
-
-/// How many missing shards are named.
-pub(super) const LISTED: usize = 20;
-
-/// The first of the shards that are not among the parts of a run.
-pub(super) fn missing_shards(parts: &[Part]) -> Vec<u32> {
-    // One number too many is enough to know; a count out of a broken file may be anything.
-    let of = parts.first().map_or(0, |part| part.shard.of);
-    (1..=of).filter(|index| parts.iter().all(|part| part.shard.index != *index)).take(LISTED).collect()
 }
 
 /// The first thing in which two shards differ, and must not.
@@ -213,7 +194,7 @@ mod tests {
     fn assert_same(merged: &RunRecord, other: &RunRecord) {
         let one = &RunRecord { parts: Vec::new(), ..merged.clone() };
         assert!(!merged.parts.is_empty());
-        assert_eq!(json(one).unwrap(), json(other).unwrap());
+        assert_eq!(json::text(one).unwrap(), json::text(other).unwrap());
         assert_eq!(findings(one), findings(other));
         assert_eq!(judge(one), judge(other));
         let [ones, others] = [one, other].map(|run| groups(&run.lanes));

@@ -6,7 +6,7 @@
 //! 2. `keys` gathers the keys, sees that they work, and waits for their fresh windows;
 //! 3. `senders` are the threads that send; in each, `tickets` releases every request when it is due, as [`pacer`] says;
 //! 4. `attack`, on goose, has users whose slots take tickets and send; `client` says what came of it;
-//! 5. `ledger` counts it for each lane, which is shown `live`;
+//! 5. `bookkeeping` takes it to the `ledger` of its lane, which counts it, and to those who watch: it is shown `live`;
 //! 6. [`play()`] conducts all of them and returns the record.
 //!
 //! A run leaves a [`RunRecord`] behind: counts by lane and window, times by `series`. From there on nothing
@@ -22,10 +22,12 @@
 //! bucket.
 
 mod attack;
+mod bookkeeping;
 mod client;
 mod compare;
 mod error;
 mod findings;
+mod first_miss;
 mod keys;
 mod ledger;
 mod live;
@@ -37,6 +39,7 @@ mod play;
 pub mod profile;
 mod record;
 mod report;
+mod sample;
 #[cfg(test)]
 mod samples;
 mod senders;
@@ -57,10 +60,10 @@ pub use merge::{MergeError, merge};
 pub use metrics::{Collector, Watchers};
 pub use plan::{LanePlan, LoadPlan, Overrides};
 pub use play::{Conduct, View, play};
-pub use record::{LaneRecord, Outcome, Part, RunRecord, Shard, WindowCounts, WindowTimes};
+pub use record::{LaneRecord, Part, RunRecord, Shard, WindowCounts, WindowTimes};
 pub use report::compared;
 pub use report::{Outputs, Reported, load_schema, report};
-pub use series::{Histograms, Percentiles, Series};
+pub use series::{Histograms, Outcome, Percentiles, Series};
 pub use store::{StoreError, read_back, store};
 pub use thresholds::{Beside, LatencyLimits, OutcomeLimits, Thresholds, TimeLimit};
 pub use timeline::{Coarse, Interval, Timeline};

@@ -16,11 +16,12 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::attack::{LaneInPlay, STEADY, Shared, build};
+use super::bookkeeping::keep;
 use super::client::LaneClient;
 use super::error::LoadError;
+use super::first_miss::Watch;
 use super::keys::Keyring;
 use super::ledger::LaneLedger;
-use super::ledger::{Watch, keep};
 use super::live::{Live, Screen};
 use super::metrics::{Meters, Watched, Watchers};
 use super::plan::make_room;

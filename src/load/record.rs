@@ -9,37 +9,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::series::{Histograms, Percentiles, Series};
+use super::sample::Sent;
+use super::series::{Histograms, Outcome, Percentiles, Series};
 use super::thresholds::Thresholds;
 use super::timeline::Timeline;
 use super::times::Times;
 use crate::contract::Tier;
-
-/// What became of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    /// The target did what was asked.
-    Admitted,
-    /// A 429.
-    Limited,
-    /// Anything else: another status, no answer, a broken connection.
-    Error,
-}
-
-impl Outcome {
-    /// Every outcome, the good one first.
-    pub const ALL: [Self; 3] = [Self::Admitted, Self::Limited, Self::Error];
-
-    /// The word for it, as in reports and in the names of interval logs.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Admitted => "admitted",
-            Self::Limited => "limited",
-            Self::Error => "error",
-        }
-    }
-}
 
 /// The counts of one window of one lane. A request belongs to the window it was due in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -63,6 +38,21 @@ pub struct WindowCounts {
 }
 
 impl WindowCounts {
+    /// Counts a request.
+    pub(super) fn take(&mut self, sent: &Sent) {
+        self.sent += 1;
+        self.events_sent += u64::from(sent.events);
+        self.events_admitted += u64::from(sent.accepted);
+        match sent.outcome {
+            Outcome::Admitted => self.admitted += 1,
+            Outcome::Limited => {
+                self.limited += 1;
+                self.wrong_429 += u64::from(sent.fault.is_some());
+            }
+            Outcome::Error => self.errors += 1,
+        }
+    }
+
     /// How many requests came to this.
     pub(super) const fn of(&self, outcome: Outcome) -> u64 {
         match outcome {
@@ -333,6 +323,26 @@ impl Shard {
     pub(super) const fn owns(self, key: u32) -> bool {
         key % self.of == self.index - 1
     }
+}
+
+/// How many missing shards are named.
+pub(super) const LISTED: usize = 20;
+
+/// The first of the shards that are not among the parts of a run.
+pub(super) fn missing_shards(parts: &[Part]) -> Vec<u32> {
+    // One number too many is enough to know; a count out of a broken file may be anything.
+    let of = parts.first().map_or(0, |part| part.shard.of);
+    (1..=of).filter(|index| parts.iter().all(|part| part.shard.index != *index)).take(LISTED).collect()
+}
+
+/// `shard 2`, `shards 2, 3`.
+pub(super) fn shards_named(numbers: &[u32]) -> String {
+    format!("shard{} {}", if numbers.len() == 1 { "" } else { "s" }, listed(numbers))
+}
+
+/// `2, 3`.
+pub(super) fn listed(numbers: &[u32]) -> String {
+    numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// A time as RFC 3339 in UTC, to the millisecond.

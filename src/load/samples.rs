@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use chrono::DateTime;
 
+use super::metrics::Meters;
+use super::sample::{Sample, Sent};
 use super::*;
 use crate::contract::Tier;
 
@@ -101,4 +103,24 @@ pub(super) fn climbing() -> RunRecord {
     record.window_rates = vec![(100, 100), (200, 200), (300, 300)];
     let thresholds = r#"{"admitted": "all", "response": {"admitted": {"p99_ms": 250}}}"#;
     RunRecord { stop_at_first_miss: true, ..run(vec![record], thresholds) }
+}
+
+/// Meters that have seen two admitted requests and a limited one.
+pub(super) fn seen() -> Meters {
+    let mut meters = Meters::new([&lane(0, &[])].into_iter(), vec![("profile", "quick".to_owned())]);
+    for (outcome, lag, service) in
+        [(Outcome::Admitted, 10, 64), (Outcome::Admitted, 1_000, 70_000_000), (Outcome::Limited, 0, 500)]
+    {
+        let sent = Sent {
+            outcome,
+            lag: Duration::from_micros(lag),
+            held: Duration::ZERO,
+            service: Duration::from_micros(service),
+            events: 10,
+            accepted: 9,
+            fault: None,
+        };
+        meters.take(0, &Sample { due: Duration::ZERO, sent: Some(sent) });
+    }
+    meters
 }

@@ -14,7 +14,7 @@ use hdrhistogram::serialization::interval_log::{
 use serde::de::DeserializeOwned;
 
 use super::record::{LaneRecord, RunRecord};
-use super::report::{GroupTimes, SCHEMA, json};
+use super::report::json::{self, GroupTimes, SCHEMA};
 use super::series::{Histograms, Series};
 use super::times::Times;
 use crate::report::save;
@@ -60,7 +60,7 @@ pub fn store(run: &RunRecord, directory: &Path) -> io::Result<()> {
     for series in Series::ALL {
         save(&log_path(directory, series), &write_log(run, series)?)?;
     }
-    save(&counts, json(run)?.as_bytes())
+    save(&counts, json::text(run)?.as_bytes())
 }
 
 /// Reads a run from a directory.
@@ -260,7 +260,7 @@ mod tests {
         let before = shard();
         store(&before, &directory).unwrap();
         let after = read_back(&directory).unwrap();
-        assert_eq!(json(&before).unwrap(), json(&after).unwrap());
+        assert_eq!(json::text(&before).unwrap(), json::text(&after).unwrap());
         assert_eq!(judge(&before), judge(&after));
         assert_eq!((before.started_at, before.took), (after.started_at, after.took));
         for series in Series::ALL {

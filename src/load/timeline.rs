@@ -10,8 +10,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::ledger::Sample;
-use super::record::Outcome;
+use super::sample::Sample;
+use super::series::Outcome;
 
 /// How many intervals there are at most; then each two become one.
 const MOST_INTERVALS: usize = 300;
@@ -227,7 +227,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::load::ledger::Sent;
+    use crate::load::sample::Sent;
 
     fn sample(due_ms: u64, outcome: Outcome, service_ms: u64) -> Sample {
         let sent = Sent {

@@ -6,8 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::findings::{About, Finding, findings};
-use super::merge::{missing_shards, shards_named};
-use super::record::{LaneRecord, RunRecord};
+use super::record::{LaneRecord, RunRecord, missing_shards, shards_named};
 use crate::amounts::grouped;
 use crate::report::ExitCode;
 

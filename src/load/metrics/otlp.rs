@@ -24,7 +24,7 @@ use prost::Message;
 use reqwest::{Client, Url};
 use tokio::sync::Notify;
 
-use super::{Distribution, Kind, Meters, Metric, Point, Value};
+use super::meters::{Distribution, Kind, Meters, Metric, Point, Value};
 use crate::report::Tool;
 
 /// Where metrics go.
@@ -245,8 +245,8 @@ fn attributes(of: Vec<(&'static str, String)>) -> Vec<KeyValue> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::seen;
     use super::*;
+    use crate::load::samples::seen;
 
     fn from(base: Option<&str>, set: &[(&str, &str)]) -> Result<Collector, String> {
         Collector::new(base, |name| {

@@ -19,7 +19,7 @@ use prometheus::proto::{
 use prometheus::{TEXT_FORMAT, TextEncoder};
 use tokio::net::TcpListener;
 
-use super::{Distribution, Kind, Meters, Metric, Point, Value};
+use super::meters::{Distribution, Kind, Meters, Metric, Point, Value};
 
 /// The path of the page.
 pub(crate) const PATH: &str = "/metrics";
@@ -132,8 +132,8 @@ fn histogram(times: &Distribution) -> Histogram {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::seen;
     use super::*;
+    use crate::load::samples::seen;
 
     #[test]
     fn counters_gauges_and_histograms_are_told_with_their_labels() {

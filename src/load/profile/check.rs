@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::template::MOST_EVENTS_OF_A_BATCH;
 use super::{Lane, OnLimited, Profile, Rate, Request};
 use crate::contract::{Limits, Scope};
 use crate::deployment::Role;
@@ -11,8 +12,6 @@ use crate::scenario::words::Amount;
 use crate::yaml::{At, Spanned};
 use crate::yaml::{Problem, Problems};
 
-/// The most events the API takes in one request.
-pub const MOST_EVENTS_OF_A_BATCH: u32 = 1_000;
 /// The most keys of one lane. A thousand lanes are what this machine is known to carry.
 pub const MOST_KEYS: u32 = 10_000;
 /// The most windows of a run: a week of minutes.

@@ -20,9 +20,9 @@ use crate::scenario::words::{Span, Word, word};
 use crate::yaml::Spanned;
 use crate::yaml::{Problems, read_document};
 
-pub use check::{MOST_EVENTS_OF_A_BATCH, MOST_KEYS};
+pub use check::MOST_KEYS;
 pub use library::{Library, ProfileError, Shelved};
-pub use template::Template;
+pub use template::{MOST_EVENTS_OF_A_BATCH, Template};
 
 /// A load profile.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -13,11 +13,13 @@ use chrono::{DateTime, Duration, FixedOffset, SecondsFormat, Utc};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::MOST_EVENTS_OF_A_BATCH;
 use crate::deployment::Envelope;
 use crate::nearest::nearest;
 use crate::payload::random_session;
 use crate::yaml::{At, Problem, Problems, mask_key_literals};
+
+/// The most events the API takes in one request.
+pub const MOST_EVENTS_OF_A_BATCH: u32 = 1_000;
 
 /// The event types of the page and of the published clients.
 const TYPES: [&str; 11] = [

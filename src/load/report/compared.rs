@@ -7,10 +7,10 @@ use serde_json::json;
 
 use super::super::compare::{Change, Comparison, Measured};
 use super::html::rendered;
+use super::pictures;
 use super::tables::Table;
-use super::{Tool, pictures};
 use crate::report::page::{Page, Tone};
-use crate::report::{ExitCode, code, line};
+use crate::report::{ExitCode, Tool, code, line};
 
 /// What the numbers are.
 const NUMBERS: &str = "Times in ms, with the interval of 95 % confidence, and numbers of requests.";

@@ -10,15 +10,15 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::super::findings::findings;
-use super::super::record::{Group, Outcome, RunRecord, groups};
-use super::super::series::Series;
+use super::super::record::{Group, RunRecord, groups};
+use super::super::series::{Outcome, Series};
 use super::super::timeline::Timeline;
 use super::super::verdict::{LoadVerdict, judge};
+use super::json::verdict_of;
 use super::pictures::{self, Broken};
 use super::tables::{self, Table};
-use super::{Tool, verdict_of};
 use crate::contract::WINDOW_SECONDS;
-use crate::report::environment;
+use crate::report::{Tool, environment};
 
 /// A group of lanes, as the page shows it.
 #[derive(Serialize)]

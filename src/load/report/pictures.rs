@@ -10,8 +10,8 @@ use plotters::coord::ranged1d::AsRangedCoord;
 use plotters::coord::ranged1d::ValueFormatter;
 use plotters::prelude::*;
 
-use super::super::record::{LaneRecord, Outcome};
-use super::super::series::Series;
+use super::super::record::LaneRecord;
+use super::super::series::{Outcome, Series};
 use super::super::timeline::{Coarse, Interval, Timeline};
 use super::super::times::Times;
 

@@ -6,7 +6,7 @@ use quick_junit::Report;
 
 use super::*;
 use crate::contract::ApiKey;
-use crate::load::ledger::{Sample, Sent};
+use crate::load::sample::{Sample, Sent};
 use crate::load::samples::{GOOD, climbing, lane, run};
 use crate::load::{LaneRecord, Outcome, Shard, Timeline, WindowCounts};
 
@@ -353,7 +353,7 @@ fn the_committed_load_schema_is_the_one_in_force() {
 }
 
 fn document(run: &RunRecord) -> serde_json::Value {
-    serde_json::from_str(&json(run).unwrap()).unwrap()
+    serde_json::from_str(&json::text(run).unwrap()).unwrap()
 }
 
 #[test]
