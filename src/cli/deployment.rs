@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 
 use super::args::scenarios_option;
-use super::{fail, say, warn};
+use super::ended::fail;
+use super::tell::{say, warn};
 use crate::deployment::{
     Embedded, EnvFile, HttpVersions, Key, Keys, KeysFrom, Reach, ReachEntry, Target, TargetError, TargetFile,
     TargetInfo, address, is_this_machine,

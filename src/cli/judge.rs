@@ -6,9 +6,9 @@ use chrono::DateTime;
 use tokio::sync::mpsc;
 
 use super::args::SelectionArgs;
+use super::ended::{Ended, fail};
 use super::reports::{ReportArgs, tell_all, written};
 use super::test::known_deviations;
-use super::{Ended, fail};
 use crate::report::ExitCode;
 use crate::run::{Options, Recording, judge_recording};
 use crate::scenario::Suite;

@@ -9,8 +9,9 @@ use chrono::{DateTime, Utc};
 
 use super::compare::ComparisonArgs;
 use super::deployment::{DeploymentArgs, refused};
+use super::ended::{Ended, fail, told};
 use super::reports::{LoadReports, deliver};
-use super::{Ended, fail, is_coloured, say, told};
+use super::tell::{is_coloured, say};
 use crate::amounts::{count, grouped, time};
 use crate::deployment::{Keys, Target};
 use crate::load::compared::page;

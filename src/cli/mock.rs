@@ -13,7 +13,8 @@ use serde::Serialize;
 
 use config::{MadeKey, Watched};
 
-use super::{complain, fail, say, told};
+use super::ended::{fail, told};
+use super::tell::{complain, say};
 use crate::contract::{Scope, Tier};
 use crate::mock::{
     CONTROL_PREFIX, ControlToken, Group, LimiterKind, Log, MockError, MockOptions, MockServer, Nature,

@@ -4,6 +4,7 @@ pub mod args;
 pub mod compare;
 pub mod completions;
 pub mod deployment;
+mod ended;
 pub mod explain;
 pub mod judge;
 pub mod list;
@@ -19,19 +20,21 @@ pub mod reports;
 mod samples;
 pub mod scenarios;
 pub mod schema;
+mod tell;
 pub mod test;
 mod watch;
 
-use std::fmt::Display;
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
 
-use anstream::stream::RawStream;
-use anstream::{AutoStream, ColorChoice};
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::report::{ExitCode, Redactor};
+use self::ended::{Ended, ended, told};
+use self::tell::{choose_colour, complain, is_coloured, say};
+use crate::report::ExitCode;
 use crate::scenario::{Source, Suite};
+
+pub use ended::not_understood;
 
 /// Checks any deployment of the Trenchcoat API against its documented contract.
 #[derive(Debug, Parser)]
@@ -97,22 +100,6 @@ pub enum Command {
 /// Answers a shell that asks what may stand at the cursor; `None` where none does.
 pub fn completed() -> Option<ExitCode> {
     completions::completed(|| completions::with_candidates(Cli::command()))
-}
-
-/// Shows the help that was asked for, or says what is wrong with the command line, without quoting a key.
-pub fn not_understood(error: &clap::Error) -> ExitCode {
-    if !error.use_stderr() {
-        // Where even this cannot be written, nobody is left to tell.
-        let _ = error.print();
-        return ExitCode::Conforms;
-    }
-    let text = error.render().to_string();
-    if without_keys(&text) == text {
-        let _ = error.print();
-    } else {
-        complain(&text);
-    }
-    ExitCode::Usage
 }
 
 /// Does what the command line asks for.
@@ -188,25 +175,6 @@ fn with_suite(source: &Source, then: impl FnOnce(Suite) -> ExitCode) -> ExitCode
     }
 }
 
-/// Settles when text is coloured: as `--color` says, else as the variables NO_COLOR, FORCE_COLOR, CLICOLOR_FORCE and TERM
-/// do, else where a terminal reads it.
-fn choose_colour(asked: clap::ColorChoice) {
-    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
-    let choice = match asked {
-        clap::ColorChoice::Always => ColorChoice::Always,
-        clap::ColorChoice::Never => ColorChoice::Never,
-        clap::ColorChoice::Auto if is_set("FORCE_COLOR") && !is_set("NO_COLOR") => ColorChoice::Always,
-        // The library knows the other variables.
-        clap::ColorChoice::Auto => ColorChoice::Auto,
-    };
-    choice.write_global();
-}
-
-/// Whether text for this stream is coloured.
-fn is_coloured(stream: &impl RawStream) -> bool {
-    AutoStream::choice(stream) != ColorChoice::Never
-}
-
 /// Runs a future on a runtime of its own.
 fn on_runtime(future: impl Future<Output = Ended>) -> ExitCode {
     match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -221,54 +189,4 @@ fn on_runtime(future: impl Future<Output = Ended>) -> ExitCode {
             ExitCode::Internal
         }
     }
-}
-
-/// How a command ends; an error has been told.
-type Ended = Result<ExitCode, ExitCode>;
-
-fn ended(how: Ended) -> ExitCode {
-    how.unwrap_or_else(|exit| exit)
-}
-
-/// Tells what is wrong, for a command that ends with it.
-fn fail<E: Display>(exit: ExitCode) -> impl Fn(E) -> ExitCode {
-    move |error| {
-        complain(&error.to_string());
-        exit
-    }
-}
-
-/// How it ends when all that is left is to say something. A closed pipe is no fault of ours; anything else that stops
-/// the output is told.
-fn told(said: io::Result<()>, exit: ExitCode) -> ExitCode {
-    match said {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            complain(&format!("cannot write the output: {error}"));
-            ExitCode::Internal
-        }
-        _ => exit,
-    }
-}
-
-/// Says what is wrong. Problems of files and of the command line bring their `error:` with them.
-fn complain(problem: &str) {
-    const ERROR: &str = "error: ";
-    let prefix = if problem.starts_with(ERROR) { "" } else { ERROR };
-    say(&format!("{prefix}{problem}"));
-}
-
-/// Says what may be wrong, and does not stop anything.
-fn warn(what: &str) {
-    say(&format!("warning: {what}"));
-}
-
-/// Writes to standard error, without any key that was typed in the wrong place. If even that is closed, nobody is
-/// left to tell.
-fn say(text: &str) {
-    let _ = writeln!(io::stderr(), "{}", without_keys(text.trim_end()));
-}
-
-/// The text with everything masked that looks like a key.
-fn without_keys(text: &str) -> String {
-    Redactor::default().scrub(text)
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::IdPattern;
+use super::ended::{Ended, fail, told};
+use super::tell::is_coloured;
 use super::test::interruption;
-use super::{Ended, fail, is_coloured, told};
 use crate::mock::{Group, Nature};
 use crate::mutants::{
     Examined, Ground, HuntError, HuntOptions, Mutant, Share, Summary, compose, hunt, mutants, print,

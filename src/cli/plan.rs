@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use super::args::SelectionArgs;
 use super::deployment::{DeploymentArgs, refused};
-use super::{Ended, is_coloured, told};
+use super::ended::{Ended, told};
+use super::tell::is_coloured;
 use crate::amounts::{count, time};
 use crate::deployment::TargetInfo;
 use crate::report::ExitCode;

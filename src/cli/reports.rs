@@ -9,7 +9,7 @@ use clap::ArgAction;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::{complain, is_coloured};
+use super::tell::{complain, is_coloured};
 use crate::load::{Outputs, RunRecord, report};
 use crate::nearest::no_such;
 use crate::report::{

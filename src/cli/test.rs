@@ -11,9 +11,10 @@ use tokio::sync::{mpsc, watch};
 
 use super::args::SelectionArgs;
 use super::deployment::{DeploymentArgs, refused};
+use super::ended::{Ended, fail};
 use super::load::parse_time;
 use super::reports::{ReportArgs, tell, written};
-use super::{Ended, fail, say};
+use super::tell::say;
 use crate::amounts::count;
 use crate::deployment::Keys;
 use crate::known::{DraftError, Drafted, KnownError, ListedCheck, draft, known};
