@@ -1,5 +1,6 @@
 //! What stands before the engine: faults, the journal, the meters.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,6 @@ use super::faults::{Damage, FaultPlan, Injected, Instead};
 use super::journal::{Ending, EntryView, JournalEntry, Kept, Recorded};
 use super::keys::KeyEntry;
 use super::meters::Meters;
-use super::options::Log;
 use super::reply::{self, Reply};
 use super::request::{Presented, Request, Route};
 use super::summary::{Invalid, Reason, Summary};
@@ -21,6 +21,27 @@ const FAULT_HEADER: &str = "x-mock-fault";
 
 /// The seconds that a 429 promises which a fault gives, unless it says otherwise.
 const RETRY_AFTER: u64 = 60;
+
+/// Who is told about each request, in one line that holds no key and ends without a line break.
+#[derive(Clone)]
+pub struct Log(Arc<dyn Fn(&str) + Send + Sync>);
+
+impl Log {
+    /// Calls this with each line. It is called by whoever answers a request, so it should be quick.
+    pub fn new(write: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(write))
+    }
+
+    fn write(&self, line: &str) {
+        (self.0)(line);
+    }
+}
+
+impl fmt::Debug for Log {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Log(…)")
+    }
+}
 
 #[derive(Debug)]
 pub(crate) struct Gateway {

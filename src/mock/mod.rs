@@ -39,13 +39,14 @@ pub use deviations::{
 };
 pub use engine::{CreateError, Engine, MAX_KEYS, MAX_WORKSPACES};
 pub use faults::{BadFault, Distribution, FaultSpec, ResetWhen};
+pub use gateway::Log;
 pub use ingest::Written;
 pub use journal::{EntryView, JournalOutcome, KeyName, Recorded, RecordedKey, TextView, WhyView};
 pub use keys::{KeyEntry, KeyHash, KeySpec, Scopes, WELL_KNOWN_KEYS, WellKnownKey};
 pub use limiter::{
     Budget, Decision, Kind as LimiterKind, Limiter, Rules, UnknownLimiter, Usage, Used, WINDOW_MS,
 };
-pub use options::{Configuration, Log, MockError, MockOptions};
+pub use options::{Configuration, MockError, MockOptions};
 pub use reply::{OnLeave, Reply};
 pub use request::{Presented, Request, RequestContext, Route};
 pub use server::{BODY_LIMIT, MockServer};

@@ -1,10 +1,8 @@
 //! How a mock is started, what may keep it from starting, and what a file tells it at its start and again whenever the
 //! file changes.
 
-use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::contract::ApiKey;
@@ -13,6 +11,7 @@ use super::control::ControlToken;
 use super::deviations::UnknownDeviation;
 use super::engine::{CreateError, Engine};
 use super::faults::FaultSpec;
+use super::gateway::Log;
 use super::journal::Room;
 use super::keys::KeySpec;
 use super::limiter::Kind;
@@ -69,27 +68,6 @@ impl Default for MockOptions {
             // A container runtime kills after ten seconds, and people wait less gladly.
             stop_deadline: Duration::from_secs(2),
         }
-    }
-}
-
-/// Who is told about each request, in one line that holds no key and ends without a line break.
-#[derive(Clone)]
-pub struct Log(Arc<dyn Fn(&str) + Send + Sync>);
-
-impl Log {
-    /// Calls this with each line. It is called by whoever answers a request, so it should be quick.
-    pub fn new(write: impl Fn(&str) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(write))
-    }
-
-    pub(super) fn write(&self, line: &str) {
-        (self.0)(line);
-    }
-}
-
-impl fmt::Debug for Log {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Log(…)")
     }
 }
 

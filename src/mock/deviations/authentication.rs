@@ -10,10 +10,9 @@ use crate::mock::behaviour::Stage;
 use crate::mock::reply::{self, Reply};
 use crate::mock::request::{Presented, Request, RequestContext};
 
-use super::NamedChange;
 use super::aspects::Aspect::*;
+use super::change::{NamedChange, legal, must, rfc, should};
 use super::replies::{flat, http_date, indent, plain, reorder, replace, request_id};
-use super::{legal, must, rfc, should};
 
 const PREFIX: &str = "ct_live_";
 /// The length of the keys the mock makes.

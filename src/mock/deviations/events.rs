@@ -5,10 +5,9 @@ use crate::mock::behaviour::{Behaviour, CountedFor, Straddle};
 use crate::mock::ingest::Written;
 use crate::mock::limiter::Rules;
 
-use super::NamedChange;
 use super::aspects::Aspect::*;
+use super::change::{NamedChange, legal, must, should};
 use super::replies::{http_date, retry_after};
-use super::{legal, must, should};
 
 pub(super) const ENTRIES: &[NamedChange] = &[
     must("events-limit-one-less", "A window holds 99,999 events.")

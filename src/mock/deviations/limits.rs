@@ -8,9 +8,8 @@ use crate::mock::limiter::Kind;
 use crate::mock::reply;
 use crate::mock::request::RequestContext;
 
-use super::NamedChange;
 use super::aspects::Aspect::*;
-use super::{key_and, legal, must, should};
+use super::change::{NamedChange, key_and, legal, must, should};
 
 /// The longest delay of `jitter`, in milliseconds.
 const JITTER: u64 = 400;

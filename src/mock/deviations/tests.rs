@@ -45,6 +45,14 @@ fn names_are_unique_and_in_kebab_case() {
 }
 
 #[test]
+fn every_single_deviation_changes_an_aspect_and_nothing_else_does() {
+    for entry in catalogue() {
+        let single = matches!(entry.nature, Nature::Deviation { .. }) && entry.group != Group::Composed;
+        assert_eq!(!aspects(entry.name).is_empty(), single, "{}", entry.name);
+    }
+}
+
+#[test]
 fn deviations_compose() {
     let behaviour = behaviour(&["accept-bearer", "no-challenge", "unauthorized-flat"], None).unwrap();
     let mut script = Script::new(&behaviour);

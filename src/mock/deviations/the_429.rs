@@ -1,9 +1,8 @@
 //! Wrong 429s, and promises in Retry-After that are not kept.
 
-use super::NamedChange;
 use super::aspects::Aspect::*;
+use super::change::{NamedChange, legal, must, rfc, should};
 use super::replies::{flat, http_date, plain, replace, request_id, retry_after, seconds};
-use super::{legal, must, rfc, should};
 
 pub(super) const ENTRIES: &[NamedChange] = &[
     must("retry-after-missing", "429 has no Retry-After.")

@@ -6,10 +6,10 @@ use crate::contract::{Limits, Tier};
 use crate::mock::behaviour::{Behaviour, Concurrency};
 use crate::mock::request::Presented;
 
-use super::NamedChange;
 use super::aspects::Aspect::*;
+use super::change::{NamedChange, key_and, must};
+use super::events;
 use super::replies::{replace, request_id};
-use super::{find, key_and, must};
 
 /// Answers are held back a little, so that requests come together: long enough for dozens of them to arrive in the
 /// meantime, short enough not to be noticed otherwise.
@@ -106,8 +106,10 @@ fn lax_startup(behaviour: &mut Behaviour) {
 }
 
 fn as_deployed(behaviour: &mut Behaviour) {
-    let parts = ["created-on-ingest", "insists-on-seq", "ids-in-errors"];
-    parts.into_iter().flat_map(find).for_each(|part| part.apply(behaviour));
+    let parts = ["created-on-ingest", "insists-on-seq"];
+    let entry = |name| events::ENTRIES.iter().find(|entry| entry.name == name);
+    parts.into_iter().flat_map(entry).for_each(|part| part.apply(behaviour));
+    behaviour.rewrite(request_id);
     behaviour.rewrite_on(405, |_, reply| {
         reply.remove("content-type");
         reply.body = Default::default();

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Budget, Decision, Kind, Rules, Usage, Used};
+use super::rules::{Budget, Decision, Kind, Rules, Usage, Used};
 
 /// The fixed window, anchored at the first counted request or aligned to the clock.
 #[derive(Debug, Default)]

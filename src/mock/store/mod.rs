@@ -1,21 +1,28 @@
 //! What a workspace remembers: aggregates of sessions and tools, never the events themselves.
 
+mod days;
 mod recent;
 mod scores;
 mod session;
 mod views;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use super::ingest::{Event, Score};
+use super::ingest::{DAY_MS, Event, Score};
+use days::{Days, Sums, split};
 use recent::Recent;
 use scores::Scores;
 use session::Session;
+use views::{Overview, SessionRow, ToolCount, ToolList, ToolRow};
 
-use views::Days;
-pub(crate) use views::{DateRange, SessionList};
+pub(crate) use days::DateRange;
+pub(crate) use views::SessionList;
+
+/// The most tools the overview names.
+const TOP_TOOLS: usize = 5;
 
 /// How much a store keeps.
 #[derive(Debug, Clone, Copy)]
@@ -133,6 +140,94 @@ impl Store {
             self.first += 1;
         }
     }
+}
+
+/// What the reading endpoints show.
+impl Store {
+    /// A page of the sessions that started in the range, newest first.
+    pub(crate) fn sessions(&self, range: Option<DateRange>, limit: usize, offset: usize) -> SessionList<'_> {
+        let (total, sessions) = match range {
+            None => (self.by_start.len(), self.page(self.by_start.iter(), limit, offset)),
+            Some(DateRange { from, to }) if from > to => (0, Vec::new()),
+            Some(range) => {
+                let found = || self.by_start.range(bounds(range));
+                (self.count(range), self.page(found(), limit, offset))
+            }
+        };
+        SessionList { sessions, total, limit, offset }
+    }
+
+    /// Sums over the sessions that started in the range.
+    pub(crate) fn overview(&self, range: DateRange) -> Overview<'_> {
+        let sums = self.sums(range);
+        Overview {
+            total_sessions: sums.sessions,
+            total_events: sums.events,
+            total_tool_invocations: sums.tool_invocations,
+            active_days: sums.days,
+            top_tools: sums
+                .by_use(TOP_TOOLS)
+                .map(|(name, totals)| ToolCount { name, invocation_count: totals.invocations })
+                .collect(),
+        }
+    }
+
+    /// The tools of the sessions that started in the range, most used first.
+    pub(crate) fn tools(&self, range: DateRange, limit: usize) -> ToolList<'_> {
+        let ratio = |part: f64, whole: u64| (whole > 0).then(|| part / whole as f64);
+        let tools = self.sums(range).by_use(limit).map(|(name, totals)| ToolRow {
+            name,
+            invocation_count: totals.invocations,
+            avg_duration_ms: ratio(totals.duration_ms as f64, totals.timed),
+            error_rate: ratio(totals.errors as f64, totals.results).unwrap_or(0.0),
+        });
+        ToolList { tools: tools.collect() }
+    }
+
+    fn page<'a>(
+        &'a self,
+        found: impl Iterator<Item = &'a (Reverse<i64>, usize)>,
+        limit: usize,
+        offset: usize,
+    ) -> Vec<SessionRow<'a>> {
+        found
+            .skip(offset)
+            .take(limit)
+            .map(|&(Reverse(at), index)| SessionRow::of(self.at(index), at))
+            .collect()
+    }
+
+    /// How many sessions started in the range.
+    fn count(&self, range: DateRange) -> usize {
+        let (days, rests) = split(range);
+        let rests = rests.into_iter().filter(|rest| rest.from <= rest.to);
+        self.days.within(days).map(|sums| sums.sessions).sum::<usize>()
+            + rests.map(|rest| self.by_start.range(bounds(rest)).count()).sum::<usize>()
+    }
+
+    /// Whole days are known as sums; only the sessions of the rest are looked at.
+    fn sums(&self, range: DateRange) -> Sums<&str> {
+        let mut all = Sums::default();
+        let (days, rests) = split(range);
+        for sums in self.days.within(days) {
+            let tools = sums.tools.iter().map(|(name, totals)| (&**name, totals));
+            all.add(sums.sessions, sums.events, sums.tool_invocations, tools);
+            all.days += 1;
+        }
+        let mut days = HashSet::new();
+        for rest in rests.into_iter().filter(|rest| rest.from <= rest.to) {
+            for &(Reverse(at), index) in self.by_start.range(bounds(rest)) {
+                all.add_session(self.at(index));
+                days.insert(at.div_euclid(DAY_MS));
+            }
+        }
+        all.days += days.len();
+        all
+    }
+}
+
+fn bounds(range: DateRange) -> RangeInclusive<(Reverse<i64>, usize)> {
+    (Reverse(range.to), 0)..=(Reverse(range.from), usize::MAX)
 }
 
 #[cfg(test)]

@@ -1,0 +1,188 @@
+//! A named change: what it is about, whether it breaks a promise, which checks name it then, and how it changes the
+//! behaviour.
+
+use std::fmt;
+
+use crate::mock::behaviour::{Behaviour, CountedFor};
+use crate::mock::request::RequestContext;
+
+use super::aspects::Aspect;
+
+/// What a change is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Group {
+    /// Who is let in, and what 401 looks like.
+    Authentication,
+    /// What a key may do, and what 403 looks like.
+    Scopes,
+    /// How requests are counted.
+    Limits,
+    /// What 429 looks like.
+    The429,
+    /// How events are counted.
+    Events,
+    /// What goes wrong only when requests come together.
+    Concurrency,
+    /// Several of all kinds at once.
+    Composed,
+}
+
+impl Group {
+    /// Every group, in the order of the catalogue.
+    pub const ALL: [Self; 7] = [
+        Self::Authentication,
+        Self::Scopes,
+        Self::Limits,
+        Self::The429,
+        Self::Events,
+        Self::Concurrency,
+        Self::Composed,
+    ];
+}
+
+impl fmt::Display for Group {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Authentication => "authentication",
+            Self::Scopes => "scopes",
+            Self::Limits => "limits",
+            Self::The429 => "the-429",
+            Self::Events => "events",
+            Self::Concurrency => "concurrency",
+            Self::Composed => "composed",
+        })
+    }
+}
+
+/// How much weight the promise has that a deviation breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Breach {
+    /// The page promises it.
+    Must,
+    /// The page suggests it.
+    Should,
+    /// HTTP asks for it.
+    Rfc,
+}
+
+impl Breach {
+    /// The word scenarios use for the level.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Must => "must",
+            Self::Should => "should",
+            Self::Rfc => "rfc",
+        }
+    }
+}
+
+/// Whether a change breaks a promise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nature {
+    /// It does, and checks ought to name it.
+    Deviation {
+        /// The greatest weight among the promises it breaks.
+        breach: Breach,
+        /// Ids of the checks that are about what it breaks: at least one of them fails, and those that do not are
+        /// explained by one that does.
+        checks: &'static [&'static str],
+        /// Ids of checks that may fail as well, since what they promise is broken too. None of them has to.
+        also: &'static [&'static str],
+    },
+    /// It does not, and must never be failed.
+    LegalVariant,
+}
+
+/// A named change.
+#[derive(Debug, Clone, Copy)]
+pub struct NamedChange {
+    /// Its name, in small letters, digits and hyphens.
+    pub name: &'static str,
+    /// What it is about.
+    pub group: Group,
+    /// What it does, in one sentence.
+    pub about: &'static str,
+    /// Whether it breaks a promise.
+    pub nature: Nature,
+    /// The aspects it changes, in their order.
+    pub changes: &'static [Aspect],
+    apply: fn(&mut Behaviour),
+}
+
+impl NamedChange {
+    /// Changes the behaviour; where several entries change the same part, the last of them wins.
+    pub fn apply(&self, behaviour: &mut Behaviour) {
+        (self.apply)(behaviour);
+    }
+
+    /// The checks that may fail because of it: those that ought to name it, and those that may fail as well.
+    pub fn declared(&self) -> Vec<&'static str> {
+        match self.nature {
+            Nature::Deviation { checks, also, .. } => [checks, also].concat(),
+            Nature::LegalVariant => Vec::new(),
+        }
+    }
+
+    const fn new(name: &'static str, about: &'static str, nature: Nature) -> Self {
+        // `in_group` gives each entry the group of its list.
+        Self { name, group: Group::Composed, about, nature, changes: &[], apply: |_| {} }
+    }
+
+    /// The checks that ought to name it, and the aspects it changes.
+    pub(super) const fn breaks(mut self, named: &'static [&'static str], changes: &'static [Aspect]) -> Self {
+        self.changes = changes;
+        if let Nature::Deviation { checks, .. } = &mut self.nature {
+            *checks = named;
+        }
+        self
+    }
+
+    /// The checks that may fail as well.
+    pub(super) const fn also(mut self, more: &'static [&'static str]) -> Self {
+        if let Nature::Deviation { also, .. } = &mut self.nature {
+            *also = more;
+        }
+        self
+    }
+
+    /// How it changes the behaviour.
+    pub(super) const fn by(mut self, apply: fn(&mut Behaviour)) -> Self {
+        self.apply = apply;
+        self
+    }
+
+    /// The same, as one of this group.
+    pub(super) const fn in_group(mut self, group: Group) -> Self {
+        self.group = group;
+        self
+    }
+}
+
+const fn deviation(name: &'static str, about: &'static str, breach: Breach) -> NamedChange {
+    NamedChange::new(name, about, Nature::Deviation { breach, checks: &[], also: &[] })
+}
+
+/// Breaks a `must`.
+pub(super) const fn must(name: &'static str, about: &'static str) -> NamedChange {
+    deviation(name, about, Breach::Must)
+}
+
+/// Breaks a `should`.
+pub(super) const fn should(name: &'static str, about: &'static str) -> NamedChange {
+    deviation(name, about, Breach::Should)
+}
+
+/// Breaks what HTTP asks for.
+pub(super) const fn rfc(name: &'static str, about: &'static str) -> NamedChange {
+    deviation(name, about, Breach::Rfc)
+}
+
+/// Breaks nothing.
+pub(super) const fn legal(name: &'static str, about: &'static str) -> NamedChange {
+    NamedChange::new(name, about, Nature::LegalVariant)
+}
+
+/// What is counted for a key and something else of the request.
+pub(super) fn key_and(context: &RequestContext<'_>, part: impl fmt::Display) -> CountedFor {
+    CountedFor::Named(format!("{} at {part}", context.key_id()))
+}
