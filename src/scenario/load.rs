@@ -1,36 +1,17 @@
 //! Reading a whole suite, and everything that is wrong with it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
 
 use super::file::{ExperimentFile, Form, READ, ReadingFile, RequestsFile, misplaced_words};
-use super::model::{Case, Experiment, Item, Reading, RequestDef, Step};
+use super::loaded::{CaseFile, Loaded, is_called, named, names_read, place_of};
+use super::model::suite::{Case, Check, Experiment, Item, Reading, Step, Suite};
 use super::rows::{fill, label, rows};
 use super::rules::{self, Known};
 use super::source::{Found, Source};
-use super::{Check, Suite};
+use super::steps::RequestDef;
 use crate::yaml::{At, Kind, Node, Problem, Problems, Spanned, Text, read};
-
-/// A file as it was read.
-pub(super) struct Loaded {
-    pub(super) text: Text,
-    /// The first of its folders.
-    folder: Option<String>,
-    form: Form,
-    /// Every check it names, with whether it is at home here; also those that could not be read.
-    pub(super) named: Vec<(Node, bool)>,
-    /// One for each row, or just one; none if there is too little to be read.
-    pub(super) cases: Vec<CaseFile>,
-}
-
-/// A file with one row filled in.
-pub(super) struct CaseFile {
-    row: Vec<(String, String)>,
-    /// Where everything stands.
-    pub(super) tree: Node,
-    file: ExperimentFile,
-}
 
 impl Suite {
     /// Reads every experiment and every check of a source, the requests they share and the fixtures they name.
@@ -120,23 +101,6 @@ impl Loaded {
         Self { text, folder, form, named, cases }
     }
 
-    /// The check, if it is at home here.
-    fn home(&self, reading: &ReadingFile) -> Option<Check> {
-        let mut tags = reading.tags.clone();
-        tags.extend(self.folder.clone().filter(|folder| !reading.tags.contains(folder)));
-        Some(Check {
-            id: reading.check.value.clone(),
-            clause: reading.clause.clone()?,
-            also: reading.also.clone(),
-            level: reading.level?,
-            about: reading.about.clone()?,
-            tags,
-            source: reading.source.clone(),
-            file: self.text.file.clone(),
-            at: reading.check.at,
-        })
-    }
-
     fn built(self, checks: &[Check]) -> Option<Experiment> {
         let first = &self.cases.first()?.file;
         let (name, about) = (first.experiment.clone(), first.about.clone());
@@ -173,14 +137,6 @@ fn without_steps(mut root: Node) -> Node {
         }
     }
     root
-}
-
-/// The checks that a file names, also those that no row is read by, and those that could not be read.
-fn named(root: &Node, form: Form) -> Vec<(Node, bool)> {
-    let checks = if form == Form::Check { std::slice::from_ref(root) } else { root.list("checks") };
-    let is_home = |check: &Node| ["clause", "level", "about"].iter().any(|field| check.has(field));
-    let ids = checks.iter().filter_map(|check| Some((check.get("check")?.clone(), is_home(check))));
-    ids.filter(|(id, _)| id.text().is_some()).collect()
 }
 
 impl CaseFile {
@@ -226,27 +182,6 @@ fn items(reading: &ReadingFile, check: &Node, steps: &[Node], form: Form) -> Vec
     let mut items: Vec<Item> = names_read(check).into_iter().map(item).collect();
     items.sort_by_key(|item| item.steps.first().copied().unwrap_or(usize::MAX));
     items
-}
-
-/// Whether the evidence of a step has a name.
-pub(super) fn is_called(step: &Node, name: &str) -> bool {
-    step.get("as").and_then(Node::text) == Some(name)
-}
-
-/// The names of all evidence that a check reads, each where it stands.
-fn evidence_read(check: &Node) -> impl Iterator<Item = &Node> {
-    let by_name = READ.iter().flat_map(|field| check.pairs_at(field)).map(|(name, _)| name);
-    by_name.chain(check.list("reads"))
-}
-
-/// The names of all evidence that a check reads.
-pub(super) fn names_read(check: &Node) -> BTreeSet<&str> {
-    evidence_read(check).filter_map(Node::text).collect()
-}
-
-/// Where a check names a piece of evidence: first of all where it expects something of it.
-fn place_of(check: &Node, name: &str) -> At {
-    evidence_read(check).find(|read| read.text() == Some(name)).map_or(check.at, |read| read.at)
 }
 
 /// A number for what a case sends: another one when the keys or the steps are, and the same whatever is expected of them,

@@ -5,11 +5,11 @@ use std::iter;
 
 use serde_json::Value;
 
-use super::{ACTIONS, RUN, Rules, header_names, is_slug};
+use super::context::{RUN, Rules, header_names, is_slug};
 use crate::contract::CLAUSES;
 use crate::nearest::nearest;
-use crate::scenario::file::Form;
-use crate::scenario::load::{CaseFile, is_called, names_read};
+use crate::scenario::file::{ACTIONS, Form};
+use crate::scenario::loaded::{CaseFile, is_called, names_read};
 use crate::scenario::rows::{Row, placeholders, reads};
 use crate::yaml::{Node, Text, Typed, word};
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::nearest::nearest;
-use crate::scenario::load::{Loaded, is_called};
+use crate::scenario::loaded::{Loaded, is_called};
 use crate::yaml::{At, Node, Text, word};
 
 /// Checks the files against each other. Where they are not `complete`, what is not there may be in the others.
