@@ -1,21 +1,18 @@
-//! The mock as a target: its control API, which makes workspaces and keys and moves clocks, and the mock in this process.
+//! The mock as a target: its control API, which makes workspaces and keys and moves clocks.
 
 use std::time::Duration;
 
 use http::header::{AUTHORIZATION, HeaderValue};
 use serde::Deserialize;
 
-use super::keys::default_keys;
+use super::error::TargetError;
 use super::reach::Reach;
-use super::{Key, Keys, Role, Target, TargetError, role_variable};
+use super::role::{Key, Role};
+use super::variables::{CONTROL_TOKEN_VARIABLE, role_variable};
 use crate::contract::{ApiKey, Tier};
-use crate::mock::{LimiterKind, MockOptions, MockServer, WELL_KNOWN_KEYS};
 
 /// How long a call to the control API may take. It does nothing slow.
 const TIMEOUT: Duration = Duration::from_secs(5);
-
-/// The variable that holds the token of a mock that was started with one.
-pub const CONTROL_TOKEN_VARIABLE: &str = "TRENCHCHECK_CONTROL_TOKEN";
 
 /// The control API of one mock.
 #[derive(Debug, Clone)]
@@ -221,59 +218,4 @@ impl Workspace {
 
 fn failed(url: &str, what: &str) -> TargetError {
     TargetError::Control(url.to_owned(), what.to_owned())
-}
-
-/// A running mock and the target that points at it. It stops when it is dropped.
-#[derive(Debug)]
-pub struct Embedded {
-    _server: MockServer,
-    url: String,
-    control: Control,
-}
-
-impl Embedded {
-    /// Starts the mock on a free loopback port.
-    ///
-    /// # Errors
-    /// [`TargetError::Embedded`] when no port can be had.
-    pub async fn start() -> Result<Self, TargetError> {
-        Self::serve(MockOptions::default()).await
-    }
-
-    /// Starts a mock under these deviations and this limiter, and treats it like any deployment: its well-known keys
-    /// are the keys there are, and a minute takes a minute.
-    ///
-    /// # Errors
-    /// [`TargetError::Embedded`] when no port can be had, or a name is none.
-    pub async fn deployment(
-        deviations: &[String],
-        limiter: Option<&str>,
-    ) -> Result<(Target, Self), TargetError> {
-        let limiter = limiter
-            .map(str::parse::<LimiterKind>)
-            .transpose()
-            .map_err(|error| TargetError::Embedded(error.to_string()))?;
-        let options = MockOptions { deviations: deviations.to_vec(), limiter, ..MockOptions::default() };
-        let mock = Self::serve(options).await?;
-        let well_known = |variable: &str| {
-            let key = WELL_KNOWN_KEYS.iter().find(|key| key.variable == variable)?;
-            Some(key.plaintext.into())
-        };
-        let keys = Keys::Environment(default_keys(&well_known)?);
-        Ok((Target::on_this_machine(&mock.url, keys), mock))
-    }
-
-    /// The mock as a target whose workspaces are all under these deviations and this limiter.
-    pub fn target(&self, deviations: &[String], limiter: Option<&str>) -> Target {
-        let keys = Keys::Mock(self.control.clone().deviating(deviations, limiter));
-        Target { built_in: true, ..Target::on_this_machine(&self.url, keys) }
-    }
-
-    async fn serve(options: MockOptions) -> Result<Self, TargetError> {
-        let server =
-            MockServer::start(options).await.map_err(|error| TargetError::Embedded(error.to_string()))?;
-        let url = server.url();
-        let control = Control::connect(&url).await?;
-        Ok(Self { _server: server, url, control })
-    }
 }

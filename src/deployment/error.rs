@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::CONTROL_TOKEN_VARIABLE;
+use super::variables::CONTROL_TOKEN_VARIABLE;
 
 /// Why there is no target to judge.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +48,7 @@ pub enum TargetError {
     EnvFile(#[from] super::env_file::EnvFileError),
     /// The way there is not one.
     #[error(transparent)]
-    Reach(#[from] super::reach::ReachError),
+    Reach(#[from] super::reach_entry::ReachError),
     /// A control token is no token.
     #[error("the variable {CONTROL_TOKEN_VARIABLE} holds no usable token: use visible ASCII characters")]
     BadToken,

@@ -8,12 +8,15 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::control::Control;
+use super::error::TargetError;
+use super::host::is_this_machine;
 use super::keys::{default_keys, merge_same, read_key};
-use super::reach::{HttpVersions, Reach, ReachEntry, ReachError};
-use super::{
-    CONTROL_TOKEN_VARIABLE, Control, Envelope, Key, Keys, Role, Target, TargetError, TargetInfo,
-    is_this_machine, role_variable,
-};
+use super::reach::Reach;
+use super::reach_entry::{HttpVersions, ReachEntry, ReachError};
+use super::role::{Key, Role};
+use super::target::{Envelope, Keys, Target, TargetInfo};
+use super::variables::{CONTROL_TOKEN_VARIABLE, role_variable};
 use crate::contract::{ApiKey, Endpoint, Limits, Scope, Tier};
 use crate::scenario::words::Span;
 use crate::yaml::{At, Problem, Problems, Spanned, read_document};

@@ -1,96 +1,23 @@
 //! How a deployment is reached: what a gateway in front of it wants, and the way there.
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, ClientBuilder, Identity, NoProxy, Proxy, Url};
-use schemars::JsonSchema;
-use serde::Deserialize;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::{TargetError, is_this_machine};
+use super::error::TargetError;
+use super::host::{host_of, is_this_machine};
+use super::reach_entry::{HttpVersions, ReachEntry, ReachError};
+use super::variables::filled;
 use crate::contract::ApiKey;
 
 /// How long a connection may take where nothing but that is tried.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// What the target file, or the command line, says about the way to a deployment.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ReachEntry {
-    /// Header fields that go with every request, by their names. `$NAME` in a value is the environment variable of that name,
-    /// and as secret as a key.
-    pub headers: BTreeMap<String, String>,
-    /// A PEM file with the certificates of the authorities that are trusted, besides the system's.
-    pub ca: Option<PathBuf>,
-    /// A PEM file with a client certificate and its private key.
-    pub client_certificate: Option<PathBuf>,
-    /// Whether certificates are not checked at all.
-    pub insecure: bool,
-    /// The proxy for every request, such as `http://proxy:3128`; else the variables HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and
-    /// NO_PROXY say. A deployment on this machine is never asked through a proxy.
-    pub proxy: Option<String>,
-    /// The version of HTTP, where it is not to be agreed on.
-    pub http: HttpVersions,
-    /// Addresses to use in the place of those that names have, such as `api.example: 127.0.0.1`.
-    pub resolve: BTreeMap<String, String>,
-}
-
-/// The versions of HTTP that are spoken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema, clap::ValueEnum)]
-pub enum HttpVersions {
-    /// What client and server agree on.
-    #[default]
-    #[serde(rename = "auto")]
-    #[value(name = "auto")]
-    Auto,
-    /// HTTP/1.1 only.
-    #[serde(rename = "1.1")]
-    #[value(name = "1.1")]
-    Http1,
-    /// HTTP/2 only; without TLS it is spoken without asking.
-    #[serde(rename = "2")]
-    #[value(name = "2")]
-    Http2,
-}
-
-/// Why a deployment cannot be reached as it is said.
-#[derive(Debug, thiserror::Error)]
-pub enum ReachError {
-    /// A header field cannot be sent.
-    #[error("the header `{name}` cannot be sent: {why}")]
-    Header {
-        /// Its name.
-        name: String,
-        /// What is wrong; never quotes a value.
-        why: String,
-    },
-    /// A file with certificates cannot be used.
-    #[error("the {what} {} cannot be used: {why}", path.display())]
-    Certificate {
-        /// What it should hold.
-        what: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// The proxy's URL cannot be read.
-    #[error("the proxy cannot be used: {0}; expected something like http://proxy.example:3128")]
-    Proxy(String),
-    /// A name cannot be given another address.
-    #[error("`{address}` is no address for `{host}`; expected something like 127.0.0.1 or 127.0.0.1:8443")]
-    Address {
-        /// The name.
-        host: String,
-        /// What was given.
-        address: String,
-    },
-}
 
 /// How a deployment is reached.
 #[derive(Clone, Default)]
@@ -117,22 +44,6 @@ impl std::fmt::Debug for Reach {
 }
 
 impl ReachEntry {
-    /// This entry, with what `flags` say in the place of what it says.
-    #[must_use]
-    pub fn overridden(mut self, flags: &Self) -> Self {
-        self.headers.retain(|name, _| !flags.headers.keys().any(|flag| flag.eq_ignore_ascii_case(name)));
-        self.headers.extend(flags.headers.clone());
-        self.resolve.extend(flags.resolve.clone());
-        Self {
-            ca: flags.ca.clone().or(self.ca),
-            client_certificate: flags.client_certificate.clone().or(self.client_certificate),
-            insecure: self.insecure || flags.insecure,
-            proxy: flags.proxy.clone().or(self.proxy),
-            http: if flags.http == HttpVersions::Auto { self.http } else { flags.http },
-            ..self
-        }
-    }
-
     /// Reads the files and variables that it names. Files are looked for beside the target file.
     ///
     /// # Errors
@@ -282,34 +193,7 @@ fn proxy_in_environment(scheme: &str) -> bool {
 }
 
 fn is_loopback(base_url: &str) -> bool {
-    is_this_machine(&super::host(base_url))
-}
-
-/// A value with its variables filled in, and what they held.
-fn filled(value: &str, lookup: &dyn Fn(&str) -> Option<OsString>) -> Result<(String, Vec<ApiKey>), String> {
-    let (mut text, mut secrets) = (String::new(), Vec::new());
-    let mut rest = value;
-    while let Some((before, after)) = rest.split_once('$') {
-        text.push_str(before);
-        let (name, tail) = match after.strip_prefix('{') {
-            Some(braced) => braced.split_once('}').ok_or("a `${` has no `}`")?,
-            None => {
-                let end = after.find(|mark: char| mark != '_' && !mark.is_ascii_alphanumeric());
-                after.split_at(end.unwrap_or(after.len()))
-            }
-        };
-        if name.is_empty() {
-            return Err("a `$` is followed by no variable's name".to_owned());
-        }
-        let held = lookup(name).filter(|held| !held.is_empty());
-        let held = held.ok_or_else(|| format!("the variable {name} is not set"))?;
-        let held = held.into_string().map_err(|_| format!("the variable {name} is not UTF-8"))?;
-        secrets.extend(ApiKey::new(held.as_str()));
-        text.push_str(&held);
-        rest = tail;
-    }
-    text.push_str(rest);
-    Ok((text, secrets))
+    is_this_machine(&host_of(base_url))
 }
 
 fn read<T>(
@@ -356,15 +240,6 @@ mod tests {
         assert!(why("X A", "b").contains("no name of a header"));
         assert!(why("X-A", "a$").contains("no variable's name"));
         assert!(why("X-A", "a\nb").contains("line break"));
-    }
-
-    #[test]
-    fn flags_win_over_the_file() {
-        let file = ReachEntry { proxy: Some("http://a".into()), ..headers(&[("x-a", "1"), ("x-b", "2")]) };
-        let flags = ReachEntry { proxy: Some("http://b".into()), ..headers(&[("X-A", "3")]) };
-        let both = file.overridden(&flags);
-        assert_eq!(both.proxy.as_deref(), Some("http://b"));
-        assert_eq!(both.headers, headers(&[("X-A", "3"), ("x-b", "2")]).headers);
     }
 
     #[test]
