@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{CheckResult, Verdict};
+use super::verdict::{CheckResult, Verdict};
 use crate::scenario::model::Level;
 
 /// The exit codes of trenchcheck. They are part of its interface.

@@ -2,9 +2,9 @@
 
 use similar::{ChangeTag, TextDiff};
 
-use super::event::{CheckResult, Exchange, Failure, Verdict};
 use super::page::level_word;
 use super::page::{Page, Tone};
+use super::verdict::{CheckResult, Exchange, Failure, Verdict};
 use crate::amounts::count;
 use crate::contract::clause;
 

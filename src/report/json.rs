@@ -8,10 +8,11 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
-use super::event::{Cause, CheckResult, Event, RunSummary};
+use super::event::{Cause, Event, RunSummary};
 use super::results::{ClauseTally, Counts, Record, by_clause, causes};
 use super::save::save;
 use super::sink::Reporter;
+use super::verdict::CheckResult;
 
 /// A program.
 #[derive(Debug, Serialize, JsonSchema)]

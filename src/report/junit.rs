@@ -6,13 +6,14 @@ use std::path::PathBuf;
 
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::event::{CheckResult, Event, RunSummary, Verdict};
+use super::event::{Event, RunSummary};
 use super::failure;
 use super::page::Page;
 use super::page::level_word;
 use super::results::Record;
 use super::save::save;
 use super::sink::Reporter;
+use super::verdict::{CheckResult, Verdict};
 
 /// Writes JUnit XML when the run ends: a suite for each group of checks, a test case for each check.
 ///

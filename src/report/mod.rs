@@ -18,9 +18,10 @@ pub(crate) mod samples;
 mod save;
 mod sink;
 mod terminal;
+mod verdict;
 
-pub use event::{Cause, CheckResult, Event, Exchange, Failure, KnownDeviation, RunInfo, RunSummary, Verdict};
-pub(crate) use event::{ONE_OF_MANY, Way, millis, plays_again};
+pub(crate) use event::plays_again;
+pub use event::{Cause, Event, RunInfo, RunSummary};
 pub use exit::ExitCode;
 pub use github::Github;
 pub use gitlab::CodeQuality;
@@ -36,3 +37,5 @@ pub use results::could_not_check;
 pub(crate) use save::{is_standard_output, save, try_out};
 pub use sink::{Reporter, Reports};
 pub use terminal::{Terminal, TerminalOptions, Verbosity};
+pub use verdict::{CheckResult, Exchange, Failure, KnownDeviation, Verdict};
+pub(crate) use verdict::{ONE_OF_MANY, Way, millis};

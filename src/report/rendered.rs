@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use similar::{ChangeTag, TextDiff};
 
-use super::event::{CheckResult, Event, RunSummary};
+use super::event::{Event, RunSummary};
 use super::failure;
 use super::json::document;
 use super::key_use::KeyUses;
@@ -21,6 +21,7 @@ use super::results::Record;
 use super::results::causes;
 use super::save::save;
 use super::sink::Reporter;
+use super::verdict::CheckResult;
 use crate::amounts::{count, time};
 use crate::contract::clause;
 

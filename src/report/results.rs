@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::event::{Cause, CheckResult, Event, RunInfo, RunSummary, Verdict, plays_again};
+use super::event::{Cause, Event, RunInfo, RunSummary, plays_again};
+use super::verdict::{CheckResult, Verdict};
 use crate::contract::{CLAUSES, Clause, Coverage};
 
 /// What has been heard of a run.

@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::event::{CheckResult, Event, Exchange, Failure, RunInfo, RunSummary, Verdict, Way};
+use super::event::{Event, RunInfo, RunSummary};
+use super::verdict::{CheckResult, Exchange, Failure, Verdict, Way};
 use super::{ExitCode, Redactor, Reporter, Reports};
 use crate::contract::ApiKey;
 use crate::scenario::model::Level;

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::{KEY, result};
 use crate::contract::CLAUSES;
-use crate::report::event::{Cause, CheckResult, Event, Exchange, Failure, RunInfo, RunSummary, Verdict, Way};
+use crate::report::event::{Cause, Event, RunInfo, RunSummary};
+use crate::report::verdict::{CheckResult, Exchange, Failure, Verdict, Way};
 use crate::report::{ExitCode, could_not_check};
 use crate::scenario::model::Level;
 

@@ -2,10 +2,11 @@
 
 use similar::{ChangeTag, TextDiff};
 
-use super::super::event::{Cause, CheckResult, Exchange, Failure, ONE_OF_MANY, Verdict};
+use super::super::event::Cause;
 use super::super::page::level_word;
 use super::super::page::{COLUMNS, Page, Tone};
 use super::super::results::some;
+use super::super::verdict::{CheckResult, Exchange, Failure, ONE_OF_MANY, Verdict};
 use crate::amounts::count;
 use crate::contract::clause;
 

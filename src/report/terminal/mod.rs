@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 
 use indicatif::ProgressDrawTarget;
 
-use super::event::{CheckResult, Event, RunInfo, RunSummary, Verdict};
+use super::event::{Event, RunInfo, RunSummary};
 use super::failure;
 use super::key_schedule::KeySchedule;
 use super::page::{Page, Tone};
 use super::results::causes as all_causes;
 use super::sink::Reporter;
+use super::verdict::{CheckResult, Verdict};
 use crate::amounts::{count, time};
 use life::Life;
 use progress::Progress;

@@ -1,10 +1,11 @@
 //! The end of the report: what was observed, what each clause came to, what stays open, the outcome.
 
-use super::super::event::{Cause, CheckResult, RunSummary, Verdict};
+use super::super::event::{Cause, RunSummary};
 use super::super::exit::ExitCode;
 use super::super::page::{Page, Tone};
 use super::super::results::{ClauseTally, Counts, by_clause};
 use super::super::results::{Open, is_named, open as open_reasons, some};
+use super::super::verdict::{CheckResult, Verdict};
 use crate::amounts::{count, time};
 
 /// A check is named with so many others that share its reason.
