@@ -15,9 +15,10 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Err
 use serde::de::{IntoDeserializer, MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
+use super::node::{Kind, Node, Typed};
 use super::problem::{word, words};
 use super::span::SPANNED;
-use super::{Kind, Node, Text, Typed};
+use super::text::Text;
 
 /// Each reading finds at least one more bad place; nobody mends more than these at once.
 const MOST_READINGS: usize = 64;

@@ -1,7 +1,7 @@
 //! The tree of a document: every value with its place.
 
-use super::At;
 use super::problem::word;
+use super::span::At;
 
 /// One value of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,17 +5,33 @@ use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, StrInput, Tag};
 
-use super::problem::word;
-use super::{At, Kind, Node, Text};
+use super::node::{Kind, Node};
+use super::problem::{holds_key_literal, word};
+use super::span::At;
+use super::text::Text;
 
 /// How deep lists and mappings may lie in each other.
 const DEEPEST: usize = 64;
 /// How many values a document may hold once its aliases are written out.
 const MOST_NODES: usize = 20_000;
 
+impl Text {
+    /// The tree of a text in which no key is written out. A file with one is refused without a further look, so that
+    /// nothing else quotes it.
+    pub(crate) fn parse(&self) -> Option<Node> {
+        let root = tree(self)?;
+        for scalar in root.scalars().into_iter().filter(|scalar| holds_key_literal(scalar.written())) {
+            let what = "a key is written out here; a file is no place for a secret";
+            let help = "name an environment variable instead, or a form of the key under `credentials`";
+            self.report(self.problem(scalar.at, what).help(help).without_the_rest());
+        }
+        self.is_sound().then_some(root)
+    }
+}
+
 /// Builds the tree of the text's one document, or reports why there is none.
-pub(super) fn parse(text: &Text, source: &str) -> Option<Node> {
-    let events = Parser::new_from_str(source);
+fn tree(text: &Text) -> Option<Node> {
+    let events = Parser::new_from_str(&text.text);
     let mut builder = Builder { text, events, anchors: HashMap::new(), nodes: 0, sound: true };
     let root = builder.document()?;
     builder.sound.then_some(root)

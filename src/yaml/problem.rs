@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use regex::{Captures, Regex};
 
-use super::At;
+use super::span::At;
 use crate::amounts::count;
 
 /// One thing that is wrong in one file. Nothing in it holds a key literal: every text passes [`mask_key_literals`].

@@ -3,8 +3,9 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use super::problem::{holds_key_literal, word, words};
-use super::{At, Node, Problem, parse};
+use super::node::Node;
+use super::problem::{Problem, word, words};
+use super::span::At;
 use crate::nearest::nearest;
 
 /// No file of the language comes near it; more is a mistake or an attack.
@@ -16,7 +17,7 @@ const MOST_PROBLEMS: usize = 100;
 pub(crate) struct Text {
     /// The file, as the user would name it.
     pub(crate) file: Arc<str>,
-    text: String,
+    pub(super) text: String,
     problems: RefCell<Vec<Problem>>,
 }
 
@@ -40,18 +41,6 @@ impl Text {
             return Err(Problem::at(file, text, at, what).help("take it out, or write it as `\"\\x..\"`"));
         }
         Ok(Self { file: Arc::from(file), text: text.to_owned(), problems: RefCell::default() })
-    }
-
-    /// The tree of a text in which no key is written out. A file with one is refused without a further look, so that
-    /// nothing else quotes it.
-    pub(crate) fn parse(&self) -> Option<Node> {
-        let root = parse::parse(self, &self.text)?;
-        for scalar in root.scalars().into_iter().filter(|scalar| holds_key_literal(scalar.written())) {
-            let what = "a key is written out here; a file is no place for a secret";
-            let help = "name an environment variable instead, or a form of the key under `credentials`";
-            self.report(self.problem(scalar.at, what).help(help).without_the_rest());
-        }
-        self.is_sound().then_some(root)
     }
 
     /// A problem at a place of this text, yet to be reported.
