@@ -8,8 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::clock::Instant;
-use super::keys::WINDOW;
-use super::limiters::Span;
+use super::limiters::{Span, WINDOW};
 use crate::contract::Tier;
 
 /// A span that no two ends of a minute fit into, not even those of a limiter that counts by the second.

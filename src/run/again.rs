@@ -7,7 +7,7 @@ use super::evidence::{Gap, NotPlayed};
 use super::job::{self, Place};
 use super::judge::{self, Doubt, Judged};
 use super::limiters;
-use super::play::RunState;
+use super::run_state::RunState;
 use super::runner::Attempt;
 use crate::amounts::count;
 use crate::report::{Event, Verdict};

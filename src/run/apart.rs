@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use super::early_end::early_end;
 use super::evidence::Gap;
-use super::job::{self, Job, Place, Use};
+use super::job::{self, Job, Place};
 use super::limiters::{LONG_SILENCE, SHORT_SILENCE};
-use super::play::RunState;
+use super::run_state::RunState;
 use super::runner::Attempt;
+use super::steps::Use;
 use crate::report::Event;
 use crate::scenario::model::{Action, Case, Fact};
 

@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Options;
 use super::judge::{self, Broken, Doubt, Judged, Measured};
 use super::limiters::Suspicion;
+use super::options::Options;
 use crate::amounts::{count, grouped};
 use crate::contract::Scope;
 use crate::report::{Cause, CheckResult, Failure, KnownDeviation, Verdict, Way, plays_again};

@@ -1,12 +1,10 @@
 //! What ends a run before everything is played.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::watch;
 
 use super::evidence::Gap;
-use super::play::RunState;
-use super::{estimate, plan};
 
 /// Why a run ends early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,9 +16,6 @@ pub(super) enum EarlyEnd {
     /// It has taken as long as it may take at a deployment that is wrong.
     AtMost,
 }
-
-/// How much more time a run gets where a limiter slides: two more windows of each of its silences.
-const FOR_SLIDING: Duration = Duration::from_secs(240);
 
 /// When a run ends early, and why.
 pub(super) type Deadline = (Instant, EarlyEnd);
@@ -65,38 +60,10 @@ pub(super) async fn early_end(
     }
 }
 
-impl RunState {
-    /// Sets the time at which the run is over, whatever it has found by then.
-    pub(super) fn set_deadline(&mut self, at_most: Option<Duration>) {
-        let within = self.run.options.within.map(|within| (self.begun + within, EarlyEnd::Within));
-        let at_most = at_most.map(|at_most| (self.begun + at_most, EarlyEnd::AtMost));
-        self.deadline = within.into_iter().chain(at_most).min_by_key(|(at, _)| *at);
-    }
-
-    /// Bounds a run that was planned to take so long. A slow deployment gets what its answers take beyond the plan.
-    pub(super) fn bound(&mut self, planned: Duration, requests: u32) {
-        /// An answer that takes longer is no usual one.
-        const SLOWEST: Duration = Duration::from_secs(1);
-        let side_by_side = u32::try_from(self.run.options.jobs).unwrap_or(1).max(1);
-        let slower = self.run.usual_latency().min(SLOWEST).saturating_sub(estimate::ALONE);
-        let answers = slower * requests / side_by_side;
-        self.set_deadline(Some(plan::at_most(planned + answers)));
-    }
-
-    /// Gives a run more time, once: a limiter that slides remembers two minutes, and is right all the same. What was found wrong
-    /// by then is wrong.
-    pub(super) fn more_time(&mut self, ended: EarlyEnd) -> bool {
-        let slides = ended == EarlyEnd::AtMost && self.run.learned.lock().slides;
-        let more = slides && !std::mem::replace(&mut self.has_more_time, true) && !self.has_failed();
-        if let Some((at, _)) = self.deadline.filter(|_| more) {
-            self.set_deadline(Some(at - self.begun + FOR_SLIDING));
-        }
-        more
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]

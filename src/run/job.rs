@@ -3,17 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::credentials::counts_against_key;
+use super::case::{counted, first_exhaustion, learns_sharing, looks_back, no_bursts};
 use super::environment::OWN;
-use super::keys::WINDOW;
-use super::limiters;
+use super::limiters::{self, WINDOW};
 use super::runner::Attempt;
 use super::steps::revoke::CANNOT_REVOKE;
-use super::steps::{self, Step};
+use super::steps::{self, Step, Use};
 use crate::contract::Tier;
-use crate::deployment::{Role, TargetInfo, welcome};
+use crate::deployment::{Role, TargetInfo};
 use crate::scenario::Suite;
-use crate::scenario::model::{Action, Case, Fact, Item, told_row};
+use crate::scenario::model::{Action, Case, told_row};
 
 /// How many cases that only send a few requests are played one after the other: a new workspace costs the mock a little,
 /// and a target with slow answers should not be waited for longer than its longest case.
@@ -39,17 +38,6 @@ impl Place {
         let (name, row) = (&suite.experiments[self.experiment].name, told_row(&self.of(suite).row));
         format!("{name} {row}").trim_end().to_owned()
     }
-}
-
-/// What a case does to its keys, as far as others are concerned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Use {
-    /// It sends a few requests, beside those of others.
-    Shares,
-    /// It uses a key up and looks at the refusals.
-    UsesUp,
-    /// It waits for windows, and must not be disturbed.
-    Waits,
 }
 
 /// A key that a case needs.
@@ -191,85 +179,14 @@ pub(crate) fn is_measured(case: &Case, name: &str) -> bool {
     name == OWN || case.steps.iter().any(|step| counts_with(steps::of(&step.action)))
 }
 
-/// The tier of whose keys this case finds out if they share a quota. A key of no certain tier counts as Standard.
-pub(crate) fn learns_sharing(case: &Case) -> Option<Tier> {
-    let learns = case.readings.iter().any(|reading| reading.learns == Some(Fact::Sharing));
-    let role = case.key.as_ref().and_then(|role| Role::from_name(role));
-    learns.then(|| role.and_then(Role::tier).unwrap_or(Tier::Standard))
-}
-
 /// Whether a case counts any key's quota.
 pub(crate) fn counts_a_quota(case: &Case) -> bool {
     case.steps.iter().any(|step| steps::of(&step.action).counts())
 }
 
-/// Whether a case counts events.
-pub(crate) fn counts_events(case: &Case) -> bool {
-    case.steps.iter().any(|step| matches!(&step.action, Action::Burst(burst) if burst.events.is_some()))
-}
-
-/// Whether a case measures out requests: where it counts events, what holds of requests does not matter.
-pub(crate) fn counts_requests(case: &Case) -> bool {
-    let of_requests = |action: &Action| matches!(action, Action::Burst(burst) if burst.count.is_some());
-    !counts_events(case) || case.steps.iter().any(|step| of_requests(&step.action))
-}
-
-/// Whether a case needs no room in the quota before it begins: because it uses its keys up, finds a fresh window of
-/// theirs, begins with a burst whatever is left, or looks back on others and takes whatever is answered.
-pub(crate) fn needs_no_room(case: &Case) -> bool {
-    let first = case.steps.first().map(|step| &step.action);
-    matches!(first, Some(Action::Exhaust(_) | Action::Wait(_) | Action::Burst(_))) || looks_back(case)
-}
-
-fn looks_back(case: &Case) -> bool {
-    case.readings.iter().flat_map(|reading| &reading.items).any(|item| item.steps.is_empty())
-}
-
-/// Whether all this case asks is that a key, sent as it should be, is let in.
-pub(crate) fn is_about_being_let_in(case: &Case) -> bool {
-    let own_key = |action: &Action| {
-        let Action::Send(send) = action else { return false };
-        send.credentials.as_ref().is_none_or(|credentials| credentials.spelled.is_some())
-    };
-    let let_in = |item: &Item| {
-        let expected = item.expect.as_ref().map_or(item.given.as_ref(), |expect| expect.status.as_ref());
-        expected.is_some_and(|status| status.contains(200))
-    };
-    let mut items = case.readings.iter().flat_map(|reading| &reading.items);
-    case.steps.iter().all(|step| own_key(&step.action)) && items.all(let_in)
-}
-
-/// Whether this case is about how the header's name is spelled.
-pub(crate) fn spells_the_header(case: &Case) -> bool {
-    case.steps.iter().any(|step| match &step.action {
-        Action::Send(send) => {
-            send.credentials.as_ref().is_some_and(|credentials| credentials.spelled.is_some())
-        }
-        _ => false,
-    })
-}
-
-/// What a case uses up before it does anything else, where it begins like that.
-fn first_exhaustion(case: &Case) -> Option<String> {
-    let Action::Exhaust(exhaust) = &case.steps.first()?.action else { return None };
-    let role = case.key.as_ref().map_or("", |role| role.as_str());
-    let request = exhaust.request.as_ref().map_or("", |request| request.as_str());
-    Some(format!("exhaust {role} {request}"))
-}
-
 /// How a case uses its keys.
 pub(crate) fn usage(case: &Case) -> Use {
     case.steps.iter().map(|step| steps::of(&step.action).usage()).max().unwrap_or(Use::Shares)
-}
-
-/// How many requests the case sends that count against the quota of one of its keys, as far as it shares them.
-fn counted(case: &Case) -> u32 {
-    let counts = case.steps.iter().filter(|step| match &step.action {
-        Action::Send(send) => counts_against_key(send.credentials.as_ref()),
-        Action::FindSession(_) => true,
-        _ => false,
-    });
-    u32::try_from(counts.count()).unwrap_or(u32::MAX).saturating_add(2)
 }
 
 /// What keeps a case from being played at a deployment, as far as that is known before.
@@ -279,12 +196,6 @@ pub(crate) fn obstacle(case: &Case, target: &TargetInfo, allowed_hosts: &[String
     }
     no_bursts(&target.host(), target.loopback, allowed_hosts)
         .filter(|_| case.steps.iter().any(|step| steps::of(&step.action).sends_many()))
-}
-
-/// Why bursts do not go to this host, if they do not.
-pub(crate) fn no_bursts(host: &str, loopback: bool, allowed_hosts: &[String]) -> Option<String> {
-    let welcome = welcome(|| "its bursts".to_owned(), (host.to_owned(), loopback), allowed_hosts);
-    welcome.err().map(|why| why.to_string())
 }
 
 /// The cases that the checks at `selected` places of the suite read.
@@ -298,14 +209,6 @@ pub(crate) fn places(suite: &Suite, selected: &[usize]) -> Vec<Place> {
         }
     }
     places
-}
-
-/// How many steps of a case these checks need.
-pub(crate) fn steps_needed(case: &Case, selected: &[usize]) -> usize {
-    let readings = case.readings.iter().filter(|reading| selected.contains(&reading.check));
-    let items = readings.flat_map(|reading| &reading.items);
-    // What looks back on the run needs all there is to look back on.
-    items.map(|item| item.steps.iter().max().map_or(case.steps.len(), |last| last + 1)).max().unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -7,12 +7,9 @@ use parking_lot::Mutex;
 
 use super::clock::Instant;
 use super::evidence::Answer;
-use super::limiters::{LONG_SILENCE, Span};
-use crate::contract::{Limits, WINDOW_SECONDS};
-use crate::deployment::Key;
-
-/// The documented window.
-pub(crate) const WINDOW: Duration = Duration::from_secs(WINDOW_SECONDS);
+use super::limiters::{LONG_SILENCE, Span, WINDOW};
+use crate::contract::{Limits, Tier, WINDOW_SECONDS};
+use crate::deployment::{Key, Target};
 
 /// How long the longest memory of a conforming limiter is, and some more: two windows, where one weighs in the other.
 const REMEMBERED: Duration = Duration::from_secs(2 * WINDOW_SECONDS + 30);
@@ -131,6 +128,13 @@ impl History {
 }
 
 impl KeyState {
+    /// A key of which nothing is known yet.
+    pub(crate) fn unused(key: Key, target: &Target) -> Self {
+        // A key that only reads may be on either tier; the smaller quota is the safe guess.
+        let limits = target.limits(key.tier.unwrap_or(Tier::Standard));
+        Self::new(key, limits)
+    }
+
     /// A key nothing is known of yet.
     pub(crate) fn new(key: Key, limits: Limits) -> Self {
         Self { key, limits, history: Mutex::default() }

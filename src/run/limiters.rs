@@ -9,7 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::clock::Instant;
-use super::keys::WINDOW;
+use crate::contract::WINDOW_SECONDS;
+
+/// The documented window.
+pub(crate) const WINDOW: Duration = Duration::from_secs(WINDOW_SECONDS);
 
 /// A silence after which even a limiter that weighs in the window before has all of its quota again.
 pub(crate) const LONG_SILENCE: Duration = Duration::from_secs(121);

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::allocator::{Condition, KeyAllocator};
-use super::estimate::{self, Cost, KeyModel};
-use super::job::{self, Job, KeyNeed, Place, Use};
-use super::keys::WINDOW;
-use super::limiters::LONG_SILENCE;
+use super::job::{self, Job, KeyNeed, Place};
+use super::limiters::{LONG_SILENCE, WINDOW};
 use super::runner::{Attempt, PHASE};
 use super::schedule::Schedule;
+use super::steps::Use;
+use super::walk::{Cost, KeyModel};
+use super::{case, estimate};
 use crate::contract::{Limits, Tier};
 use crate::deployment::{Key, TargetInfo};
 use crate::report::{KeySchedule, PlannedLane, Stretch};
@@ -107,7 +108,7 @@ fn at_a_deployment(
     let bare = KeyAllocator::new(keys.to_vec(), &[]);
     let (mut places, mut left_out) = (Vec::new(), Vec::new());
     for place in job::places(suite, selected) {
-        let steps = job::steps_needed(place.of(suite), selected);
+        let steps = case::steps_needed(place.of(suite), selected);
         let attempt = Attempt { steps: Some(steps), ..Attempt::default() };
         let alone = Job::of(suite, vec![(place, attempt.clone())]);
         let obstacle = job::obstacle(place.of(suite), info, allowed_hosts);
@@ -343,7 +344,7 @@ fn on_workspaces(suite: &Suite, selected: &[usize], info: &TargetInfo, most_busy
     let places = places
         .into_iter()
         .map(|place| {
-            let steps = job::steps_needed(place.of(suite), selected);
+            let steps = case::steps_needed(place.of(suite), selected);
             (place, Attempt { steps: Some(steps), ..Attempt::default() })
         })
         .collect();

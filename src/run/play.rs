@@ -1,6 +1,6 @@
 //! A whole run: the survey, every experiment once, those again that left a doubt, and what it all comes to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,16 +11,17 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::allocator::{Condition, KeyAllocator};
-use super::early_end::{Deadline, EarlyEnd, early_end};
-use super::environment::Environment;
-use super::evidence::{Deployment, Evidence, Gap, Play};
+use super::early_end::{EarlyEnd, early_end};
+use super::evidence::{Gap, Play};
 use super::job::{self, Job, Place};
-use super::keys::KeyState;
-use super::player::{Played, play_job, state};
+use super::options::Options;
+use super::player::{Played, play_job};
 use super::recording::{Ended, Recording};
+use super::run_context::RunContext;
+use super::run_state::RunState;
 use super::runner::Attempt;
 use super::schedule::Schedule;
-use super::{Fault, Options, Run, judge, plan};
+use super::{Fault, case, judge, plan};
 use crate::amounts::count;
 use crate::contract::Tier;
 use crate::deployment::{Key, Keys, Target, TargetError};
@@ -100,7 +101,7 @@ pub async fn record(
     interrupted: watch::Receiver<bool>,
 ) -> Result<(Vec<CheckResult>, ExitCode, Recording), Fault> {
     let begun = Instant::now();
-    let run = Arc::new(Run::new(suite, target, options, events)?);
+    let run = Arc::new(RunContext::new(suite, target, options, events)?);
     let info = RunInfo {
         target: run.target.base_url.clone(),
         keys: match &run.target.keys {
@@ -141,69 +142,14 @@ pub async fn record(
     Ok((results, exit, recording))
 }
 
-/// How far a run has come.
-pub(super) struct RunState {
-    pub(super) run: Arc<Run>,
-    pub(super) selected: Vec<usize>,
-    pub(super) begun: Instant,
-    pub(super) interrupted: watch::Receiver<bool>,
-    pub(super) deadline: Option<Deadline>,
-    pub(super) ended_early: Option<EarlyEnd>,
-    /// The keys of a deployment that work, and where they are used; none at a mock, where every job has keys of its own.
-    pub(super) ground: Option<(Environment, Vec<Arc<KeyState>>)>,
-    /// The keys that open nothing, and what was answered.
-    pub(super) dead: Vec<(Arc<KeyState>, String)>,
-    pub(super) evidence: Evidence,
-    /// The cases that were given up because keys share a quota.
-    pub(super) shared: Vec<Place>,
-    /// Whether cases are played one after the other, because keys share a quota.
-    pub(super) plays_apart: bool,
-    /// How often each case was given out to be played.
-    pub(super) given_out: BTreeMap<Place, u32>,
-    /// Whether it was given more time than was planned.
-    pub(super) has_more_time: bool,
-}
-
 impl RunState {
-    fn new(run: &Arc<Run>, selected: &[usize], interrupted: watch::Receiver<bool>, begun: Instant) -> Self {
-        let ground = match &run.target.keys {
-            Keys::Environment(keys) => {
-                let states = keys.iter().map(|key| state(key.clone(), &run.target)).collect();
-                keys.iter().for_each(|key| run.emit(Event::Secret(key.secret.clone())));
-                Some((Environment::real(&run.target.base_url), states))
-            }
-            Keys::Mock(_) => None,
-        };
-        let deployment = Deployment {
-            base_url: run.target.base_url.clone(),
-            extra_members_allowed: run.target.extra_members_allowed,
-            virtual_time: ground.is_none(),
-            built_in: run.target.built_in,
-        };
-        Self {
-            run: Arc::clone(run),
-            selected: selected.to_vec(),
-            begun,
-            interrupted,
-            deadline: None,
-            ended_early: None,
-            ground,
-            dead: Vec::new(),
-            evidence: Evidence { deployment, ..Evidence::default() },
-            shared: Vec::new(),
-            plays_apart: false,
-            given_out: BTreeMap::new(),
-            has_more_time: false,
-        }
-    }
-
     /// Plays everything once, and again what left a doubt.
     async fn rounds(&mut self) {
         let places = job::places(&self.run.suite, &self.selected);
         let mut next: Vec<(Place, Attempt)> = places
             .into_iter()
             .map(|place| {
-                let steps = job::steps_needed(place.of(&self.run.suite), &self.selected);
+                let steps = case::steps_needed(place.of(&self.run.suite), &self.selected);
                 (place, Attempt { steps: Some(steps), ..Attempt::default() })
             })
             .collect();
@@ -263,12 +209,6 @@ impl RunState {
             *self.given_out.entry(*place).or_default() += 1;
         }
         job::jobs(&self.run.suite, places)
-    }
-
-    /// How often a case was played.
-    pub(super) fn plays_of(&self, place: Place) -> usize {
-        let experiment = &self.run.suite.experiments[place.experiment].name;
-        self.evidence.plays_of(experiment, &place.of(&self.run.suite).row).count()
     }
 
     /// Begins jobs as their keys come free, until all are over.
@@ -354,13 +294,6 @@ impl RunState {
         }
     }
 
-    pub(super) fn give_up(&mut self, job: &Job, why: &Gap) {
-        for (place, _) in &job.cases {
-            let left = self.not_played(*place, why.clone());
-            self.evidence.not_played.push(left);
-        }
-    }
-
     /// Keeps what a job brought to light, and tells the checks that are known to pass by that.
     fn keep(&mut self, job: &Job, plays: Result<Vec<Play>, TargetError>) {
         match plays {
@@ -396,7 +329,7 @@ mod tests {
         let selected = suite.checks.iter().position(|one| one.id == check).unwrap();
         let options = Options { jobs: 2, within: Some(Duration::from_secs(3_600)), ..Options::default() };
         let (events, _) = tokio::sync::mpsc::unbounded_channel();
-        let run = Arc::new(Run::new(suite, Arc::new(target), options, events).unwrap());
+        let run = Arc::new(RunContext::new(suite, Arc::new(target), options, events).unwrap());
         let (sender, interrupted) = watch::channel(false);
         // The run takes a dropped sender for Ctrl-C.
         std::mem::forget(sender);

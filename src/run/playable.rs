@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::allocator::KeyAllocator;
+use super::case;
 use super::early_end::early_end;
 use super::environment::KeyBindings;
 use super::evidence::{Gap, NotPlayed};
 use super::job::{self, Job, KeyNeed, Place};
-use super::play::RunState;
+use super::run_state::RunState;
 use super::runner::{Attempt, Runner};
 use crate::deployment::Key;
 
@@ -99,7 +100,7 @@ impl RunState {
                 continue;
             };
             let Some(case) = experiment.cases.iter().find(|case| case.row == left.row) else { continue };
-            if !job::is_about_being_let_in(case) || keys.is_empty() && !job::spells_the_header(case) {
+            if !case::is_about_being_let_in(case) || keys.is_empty() && !case::spells_the_header(case) {
                 continue;
             }
             let key = |need: KeyNeed| {

@@ -3,24 +3,27 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use super::Run;
 use super::environment::{Environment, KeyBindings, variables};
-use super::evidence::Play;
+use super::evidence::{Gap, KeyInfo, Observation, Play, bursts};
 use super::job::{self, Job, KeyNeed};
 use super::keys::KeyState;
-use super::runner::Runner;
-use crate::contract::Tier;
-use crate::deployment::{Key, Keys, Role, Target, TargetError};
+use super::learned::NO_REFUSAL;
+use super::run_context::RunContext;
+use super::runner::{PHASE, Runner};
+use super::{case, limiters, steps};
+use crate::deployment::{Keys, Role, TargetError};
 use crate::report::Event;
-use crate::scenario::model::Case;
+use crate::scenario::model::{Action, Case, Fact};
 
 /// What came of a job: its plays, or why there are none.
 pub(super) type Played = (Job, Vec<usize>, Result<Vec<Play>, TargetError>);
 
 /// Plays the cases of a job one after the other, with the same keys.
 pub(super) async fn play_job(
-    run: Arc<Run>,
+    run: Arc<RunContext>,
     ground: Option<(Environment, Vec<Arc<KeyState>>)>,
     job: Job,
     leased: Vec<usize>,
@@ -43,7 +46,7 @@ pub(super) async fn play_job(
 
 /// Plays a job in a workspace of its own, with keys made for it.
 async fn in_workspace(
-    run: &Arc<Run>,
+    run: &Arc<RunContext>,
     environment: &Environment,
     job: &Job,
 ) -> Result<Vec<Play>, TargetError> {
@@ -65,7 +68,7 @@ async fn in_workspace(
 }
 
 async fn play_cases(
-    run: &Arc<Run>,
+    run: &Arc<RunContext>,
     environment: &Environment,
     job: &Job,
     made: &BTreeMap<(Role, u32), Arc<KeyState>>,
@@ -88,6 +91,142 @@ async fn play_cases(
     plays
 }
 
+impl Runner<'_> {
+    /// Plays the steps. Where one cannot be done, those after it leave nothing either.
+    pub(super) async fn play(mut self) -> Play {
+        let begun = std::time::Instant::now();
+        let steps = &self.case.steps[..self.attempt.steps.unwrap_or(usize::MAX).min(self.case.steps.len())];
+        let mut seen = Vec::with_capacity(steps.len());
+        let mut gap = self.obstacle().await.err();
+        let sharing = self.shows_sharing();
+        for (place, step) in steps.iter().enumerate() {
+            let came_of_it = match &gap {
+                Some(gap) => Err(gap.clone()),
+                None => self.step(place, &step.value.action).await,
+            };
+            seen.push(came_of_it.unwrap_or_else(|why| {
+                gap = Some(why.clone());
+                Observation::Missing(why)
+            }));
+            // Whatever else the case asks gets no answer either.
+            if matches!(seen.last(), Some(Observation::Burst(burst)) if burst.ends_unanswered())
+                && self.run.learned.lock().silent_refusals
+            {
+                gap = Some(Gap::NeverLimited(NO_REFUSAL.to_owned()));
+            }
+            if sharing == Some(place) {
+                let short = matches!(seen.last(), Some(Observation::Burst(burst))
+                    if burst.is_refused_from_the_first()
+                        && !burst.had_as_much_as_any(bursts(&seen))
+                        && had_their_own(&seen[..place]));
+                if let Some(tier) = case::learns_sharing(self.case) {
+                    self.run.sharing.send_modify(|told| {
+                        told.insert(tier, short);
+                        self.run.learned.lock().sharing = told.values().any(|shares| *shares);
+                    });
+                }
+            }
+        }
+        let key = |(name, key): (&String, &Arc<KeyState>)| {
+            let info = KeyInfo {
+                variable: key.key.variable.clone(),
+                tier: key.key.tier,
+                limits: self.limits(key),
+                documented: key.limits,
+            };
+            (name.clone(), info)
+        };
+        Play {
+            experiment: self.name.to_owned(),
+            row: self.case.row.clone(),
+            silence: self.attempt.silence,
+            keys: self.bindings.iter().map(key).collect(),
+            seen,
+            requests: self.sent.load(Ordering::Relaxed),
+            took: begun.elapsed(),
+        }
+    }
+
+    /// The step that shows whether keys share a quota, where this case has one.
+    fn shows_sharing(&self) -> Option<usize> {
+        let shows = self.case.readings.iter().find(|reading| reading.learns == Some(Fact::Sharing))?;
+        shows.items.iter().flat_map(|item| item.steps.iter().copied()).max()
+    }
+
+    /// What stands in the way of the whole case; and room for what it sends, where it measures nothing.
+    async fn obstacle(&self) -> Result<(), Gap> {
+        if let Some(why) = self.run.learned.lock().unreachable.clone() {
+            return Err(Gap::Blocked(why));
+        }
+        self.check_offers()?;
+        self.check_versions()?;
+        if self.attempt.before > 0 {
+            // What is sent now should lie apart from what made an earlier play suspicious.
+            let now = self.environment.clock.now();
+            let offset = if self.environment.clock.is_virtual() {
+                PHASE * self.attempt.before
+            } else {
+                Duration::ZERO
+            };
+            let apart = offset + limiters::shift(&self.attempt.suspicions, now + offset);
+            if !matches!(self.case.steps.first().map(|step| &step.value.action), Some(Action::Wait(_))) {
+                self.wait_until(now + apart, "another phase of the minute").await?;
+            }
+        }
+        if case::needs_no_room(self.case) {
+            return Ok(());
+        }
+        let sends = u32::try_from(self.case.steps.len()).unwrap_or(u32::MAX);
+        for key in self.bindings.values() {
+            self.make_room(key, sends).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes sure that the deployment offers the endpoints of this case that the contract does not demand.
+    fn check_offers(&self) -> Result<(), Gap> {
+        for name in self.case.steps.iter().filter_map(|step| steps::of(&step.value.action).request()) {
+            if !self.request(name)?.optional {
+                continue;
+            }
+            let status = self.run.learned.lock().offers.get(name).copied();
+            if let Some(status) = status.filter(|status| matches!(status, 404 | 405 | 501)) {
+                return Err(Gap::Skipped(format!("the deployment does not offer {name}: {status}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what the step at this place of its case says.
+    async fn step(&mut self, place: usize, action: &Action) -> Result<Observation, Gap> {
+        Ok(match action {
+            Action::Send(send) => Observation::Answer(Box::new(self.send(send).await?)),
+            Action::Burst(burst) => Observation::Burst(Box::new(self.burst(burst).await?)),
+            Action::Pace(pace) => Observation::Paced(Box::new(self.pace(pace).await?)),
+            Action::Poll(poll) => Observation::Polled(Box::new(self.poll(poll).await?)),
+            Action::Exhaust(exhaust) => Observation::UsedUp(self.exhaust(exhaust).await?),
+            Action::Fingerprint(fingerprint) => Observation::Limiter(self.fingerprint(fingerprint).await?),
+            Action::Wait(wait) => {
+                self.wait(*wait, job::next_to_send(self.case, place)).await?;
+                Observation::Nothing
+            }
+            Action::Revoke(key) => {
+                self.revoke(key).await?;
+                Observation::Nothing
+            }
+            Action::FindSession(find) => self.find_session(find).await?,
+        })
+    }
+}
+
+/// Whether those that were used up had a good part of their quota: else something else than these keys takes it.
+fn had_their_own(seen: &[Observation]) -> bool {
+    seen.iter().all(|seen| match seen {
+        Observation::Burst(burst) => burst.admitted() >= burst.all() / 4,
+        _ => true,
+    })
+}
+
 /// The keys of a case among those that were made.
 fn bindings(case: &Case, made: &BTreeMap<(Role, u32), Arc<KeyState>>) -> KeyBindings {
     let mut count = BTreeMap::<Role, u32>::new();
@@ -103,7 +242,7 @@ fn bindings(case: &Case, made: &BTreeMap<(Role, u32), Arc<KeyState>>) -> KeyBind
 
 /// A key made in a workspace.
 pub(super) async fn minted(
-    run: &Run,
+    run: &RunContext,
     environment: &Environment,
     role: Role,
     nth: u32,
@@ -111,12 +250,5 @@ pub(super) async fn minted(
     let Some(workspace) = &environment.workspace else { return Err(TargetError::BadToken) };
     let key = workspace.key(role, nth).await?;
     run.emit(Event::Secret(key.secret.clone()));
-    Ok(state(key, &run.target))
-}
-
-/// A key of which nothing is known yet.
-pub(super) fn state(key: Key, target: &Target) -> Arc<KeyState> {
-    // A key that only reads may be on either tier; the smaller quota is the safe guess.
-    let limits = target.limits(key.tier.unwrap_or(Tier::Standard));
-    Arc::new(KeyState::new(key, limits))
+    Ok(Arc::new(KeyState::unused(key, &run.target)))
 }

@@ -3,7 +3,6 @@
 use http::HeaderValue;
 
 use super::evidence::{Answer, Look, Request};
-use super::judge::excerpt;
 use crate::client::{Fault, Outgoing};
 use crate::report::Exchange;
 
@@ -25,7 +24,7 @@ pub(super) fn exchange(request: &Request, answer: &Answer, look: &Look) -> Excha
         request_headers: request.headers.clone(),
         outcome: format!("status {}", look.status),
         response_headers: look.headers.clone(),
-        body: excerpt(look),
+        body: look.excerpt(),
         took: answer.done - answer.sent,
     }
 }

@@ -8,10 +8,36 @@ use http::{HeaderName, HeaderValue, Method};
 
 use super::credentials::{Unfit, add_query, dress};
 use crate::client::{Content, Outgoing};
-use crate::contract::Endpoint;
+use crate::contract::{Endpoint, Scope};
 use crate::deployment::{Envelope, Key, Target};
 use crate::payload::Payloads;
 use crate::scenario::model::{Body, Credentials, HttpVersion, KeyForm, PathForm, RequestDef};
+use crate::yaml::Spanned;
+
+/// The scope of a request's endpoint, where it has one.
+pub(super) fn scope_of(def: &RequestDef) -> Option<Scope> {
+    endpoint_of(def).map(Endpoint::scope)
+}
+
+fn endpoint_of(def: &RequestDef) -> Option<Endpoint> {
+    let name = def.endpoint.as_ref()?;
+    Endpoint::ALL.into_iter().find(|endpoint| endpoint.name() == name.as_str())
+}
+
+/// The requests that these scopes grant, the cheapest first: those that read, then those that every deployment has.
+pub(super) fn granted<'a>(
+    requests: &'a BTreeMap<String, Spanned<RequestDef>>,
+    scopes: &[Scope],
+) -> impl Iterator<Item = (&'a str, &'a RequestDef)> + use<'a> {
+    let mut granted: Vec<(&str, &RequestDef)> = requests
+        .iter()
+        .map(|(name, def)| (name.as_str(), &def.value))
+        .filter(|(_, def)| scope_of(def).is_some_and(|scope| scopes.contains(&scope)))
+        .collect();
+    let reads = |def: &RequestDef| endpoint_of(def).is_some_and(|endpoint| endpoint.method() == "GET");
+    granted.sort_by_key(|(_, def)| (!reads(def), def.optional));
+    granted.into_iter()
+}
 
 /// Everything that makes up a request.
 #[derive(Debug, Clone, Copy)]

@@ -1,26 +1,27 @@
-//! Playing one case: its steps one after the other, and the evidence they leave. Nothing is judged here.
+//! A case in play: its keys, what is known of their windows, and what every step needs of both.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::Run;
+use super::case::is_about_being_let_in;
 use super::clock::Instant;
 use super::environment::{Environment, KeyBindings, OWN, variables};
-use super::evidence::{Fresh, Gap, KeyInfo, Observation, Play};
+use super::evidence::{Fresh, Gap};
 use super::keys::{KeyState, Spent};
-use super::learned::{KeyFacts, NO_REFUSAL};
-use super::limiters::{self, Suspicion};
-use super::request::Recipe;
+use super::learned::KeyFacts;
+use super::limiters::Suspicion;
+use super::request::{Recipe, granted};
+use super::run_context::RunContext;
 use crate::client::Outgoing;
 use crate::contract::{Limits, Scope};
 use crate::deployment::{Role, TargetError};
 use crate::payload::random_session;
 use crate::report::Event;
-use crate::scenario::model::{Action, Case, Experiment, Fact, RequestDef};
+use crate::scenario::model::{Case, Experiment, RequestDef};
 use crate::yaml::Spanned;
 
 /// How many requests are under way at once at a target that turns slow when there are more: a server whose queue of
@@ -57,7 +58,7 @@ pub(super) struct Session {
 
 /// A case in play.
 pub(crate) struct Runner<'a> {
-    pub(super) run: &'a Arc<Run>,
+    pub(super) run: &'a Arc<RunContext>,
     pub(super) name: &'a str,
     pub(super) case: &'a Case,
     pub(super) environment: &'a Environment,
@@ -89,7 +90,7 @@ pub(crate) struct Runner<'a> {
 impl<'a> Runner<'a> {
     /// A runner at the beginning of its case.
     pub(crate) fn new(
-        run: &'a Arc<Run>,
+        run: &'a Arc<RunContext>,
         experiment: &'a Experiment,
         case: &'a Case,
         environment: &'a Environment,
@@ -118,97 +119,6 @@ impl<'a> Runner<'a> {
             last_burst: Duration::ZERO,
             most_in_flight: if run.is_crowded() { FEW_IN_FLIGHT } else { u32::MAX },
         }
-    }
-
-    /// Plays the steps. Where one cannot be done, those after it leave nothing either.
-    pub(crate) async fn play(mut self) -> Play {
-        let begun = std::time::Instant::now();
-        let steps = &self.case.steps[..self.attempt.steps.unwrap_or(usize::MAX).min(self.case.steps.len())];
-        let mut seen = Vec::with_capacity(steps.len());
-        let mut gap = self.obstacle().await.err();
-        let sharing = self.shows_sharing();
-        for (place, step) in steps.iter().enumerate() {
-            let came_of_it = match &gap {
-                Some(gap) => Err(gap.clone()),
-                None => self.step(place, &step.value.action).await,
-            };
-            seen.push(came_of_it.unwrap_or_else(|why| {
-                gap = Some(why.clone());
-                Observation::Missing(why)
-            }));
-            // Whatever else the case asks gets no answer either.
-            if matches!(seen.last(), Some(Observation::Burst(burst)) if burst.ends_unanswered())
-                && self.run.learned.lock().silent_refusals
-            {
-                gap = Some(Gap::NeverLimited(NO_REFUSAL.to_owned()));
-            }
-            if sharing == Some(place) {
-                let short = matches!(seen.last(), Some(Observation::Burst(burst))
-                    if burst.is_refused_from_the_first()
-                        && !burst.had_as_much_as_another(&seen)
-                        && had_their_own(&seen[..place]));
-                if let Some(tier) = super::job::learns_sharing(self.case) {
-                    self.run.sharing.send_modify(|told| {
-                        told.insert(tier, short);
-                        self.run.learned.lock().sharing = told.values().any(|shares| *shares);
-                    });
-                }
-            }
-        }
-        let key = |(name, key): (&String, &Arc<KeyState>)| {
-            let info = KeyInfo {
-                variable: key.key.variable.clone(),
-                tier: key.key.tier,
-                limits: self.limits(key),
-                documented: key.limits,
-            };
-            (name.clone(), info)
-        };
-        Play {
-            experiment: self.name.to_owned(),
-            row: self.case.row.clone(),
-            silence: self.attempt.silence,
-            keys: self.bindings.iter().map(key).collect(),
-            seen,
-            requests: self.sent.load(Ordering::Relaxed),
-            took: begun.elapsed(),
-        }
-    }
-
-    /// The step that shows whether keys share a quota, where this case has one.
-    fn shows_sharing(&self) -> Option<usize> {
-        let shows = self.case.readings.iter().find(|reading| reading.learns == Some(Fact::Sharing))?;
-        shows.items.iter().flat_map(|item| item.steps.iter().copied()).max()
-    }
-
-    /// What stands in the way of the whole case; and room for what it sends, where it measures nothing.
-    async fn obstacle(&self) -> Result<(), Gap> {
-        if let Some(why) = self.run.learned.lock().unreachable.clone() {
-            return Err(Gap::Blocked(why));
-        }
-        self.check_offers()?;
-        self.check_versions()?;
-        if self.attempt.before > 0 {
-            // What is sent now should lie apart from what made an earlier play suspicious.
-            let now = self.environment.clock.now();
-            let offset = if self.environment.clock.is_virtual() {
-                PHASE * self.attempt.before
-            } else {
-                Duration::ZERO
-            };
-            let apart = offset + limiters::shift(&self.attempt.suspicions, now + offset);
-            if !matches!(self.case.steps.first().map(|step| &step.value.action), Some(Action::Wait(_))) {
-                self.wait_until(now + apart, "another phase of the minute").await?;
-            }
-        }
-        if super::job::needs_no_room(self.case) {
-            return Ok(());
-        }
-        let sends = u32::try_from(self.case.steps.len()).unwrap_or(u32::MAX);
-        for key in self.bindings.values() {
-            self.make_room(key, sends).await?;
-        }
-        Ok(())
     }
 
     /// The limits by which bursts of this key are measured out.
@@ -275,7 +185,7 @@ impl<'a> Runner<'a> {
         let facts = self.run.facts_of(&key.key);
         // One that was over its limit just then is admitted at another time.
         let may_admit = |facts: &KeyFacts, name: &str| facts.admits(name) || facts.was_limited(name);
-        let candidates: Vec<_> = super::survey::granted(requests, &scopes)
+        let candidates: Vec<_> = granted(requests, &scopes)
             .filter(|(name, _)| facts.as_ref().is_none_or(|facts| may_admit(facts, name)))
             .collect();
         let quick = candidates.iter().find(|(_, def)| self.run.is_slow(def).is_none());
@@ -312,7 +222,7 @@ impl<'a> Runner<'a> {
 
     /// Makes sure that a request is not waited for again and again where no key gets an answer.
     pub(super) fn is_answered(&self, name: &str) -> Result<(), Gap> {
-        match self.run.learned.lock().is_silent(name) && !super::job::is_about_being_let_in(self.case) {
+        match self.run.learned.lock().is_silent(name) && !is_about_being_let_in(self.case) {
             true => Err(Gap::NotAdmitted(format!("{name} gives no answer"))),
             false => Ok(()),
         }
@@ -323,20 +233,6 @@ impl<'a> Runner<'a> {
         recipe
             .make(&self.environment.base_url, &self.run.target, &self.run.payloads)
             .map_err(|unfit| Gap::Skipped(unfit.to_string()))
-    }
-
-    /// Makes sure that the deployment offers the endpoints of this case that the contract does not demand.
-    fn check_offers(&self) -> Result<(), Gap> {
-        for name in self.case.steps.iter().filter_map(|step| super::steps::of(&step.value.action).request()) {
-            if !self.request(name)?.optional {
-                continue;
-            }
-            let status = self.run.learned.lock().offers.get(name).copied();
-            if let Some(status) = status.filter(|status| matches!(status, 404 | 405 | 501)) {
-                return Err(Gap::Skipped(format!("the deployment does not offer {name}: {status}")));
-            }
-        }
-        Ok(())
     }
 
     /// Waits until `more` requests fit into what the key has left, so that a check about something else does not
@@ -364,14 +260,6 @@ impl<'a> Runner<'a> {
         }
         Ok(())
     }
-}
-
-/// Whether those that were used up had a good part of their quota: else something else than these keys takes it.
-fn had_their_own(seen: &[Observation]) -> bool {
-    seen.iter().all(|seen| match seen {
-        Observation::Burst(burst) => burst.admitted() >= burst.all() / 4,
-        _ => true,
-    })
 }
 
 impl From<TargetError> for Gap {

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use super::allocator::{Condition, KeyAllocator};
-use super::job::{Job, Use};
+use super::job::Job;
+use super::steps::Use;
 use crate::contract::Tier;
 
 /// Jobs to come and those under way.
@@ -136,8 +137,9 @@ mod tests {
     use super::*;
     use crate::contract::ApiKey;
     use crate::deployment::{Key, Role, TargetInfo, role_variable};
-    use crate::run::job::{self, Use};
+    use crate::run::job;
     use crate::run::runner::Attempt;
+    use crate::run::steps::Use;
     use crate::scenario::{Source, Suite};
 
     fn key(role: Role, nth: u32) -> Key {

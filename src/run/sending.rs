@@ -26,7 +26,7 @@ impl Runner<'_> {
         /// A window's quota that takes so long to send, one after the other, leaves time enough to look at the rest.
         const LONGEST_ALONE: Duration = Duration::from_secs(40);
         let all = self.run.latency_of(request) * u32::try_from(count).unwrap_or(u32::MAX);
-        let patient = self.run.transport.lock().loses_answers;
+        let patient = self.run.loses_answers();
         // One after the other is meant as far as a window's quota leaves in a few seconds like that.
         let asked = asked.filter(|asked| *asked > 1);
         if asked.is_none() && self.attempt.before > 0 && all < LONGEST_ALONE && !patient {

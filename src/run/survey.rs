@@ -9,43 +9,17 @@ use super::early_end::early_end;
 use super::environment::Environment;
 use super::keys::KeyState;
 use super::learned::KeyFacts;
-use super::play::RunState;
+use super::plan;
 use super::player::minted;
-use super::request::Recipe;
+use super::request::{Recipe, granted};
+use super::run_context::RunContext;
+use super::run_state::RunState;
 use super::trace::{Keep, Message};
-use super::{Run, plan};
 use crate::client::{Connections, Content, Fault, Outgoing};
-use crate::contract::{Endpoint, Scope};
 use crate::deployment::{Envelope, Key, Keys, Role};
 use crate::payload::random_session;
 use crate::report::Event;
 use crate::scenario::model::{Credentials, RequestDef};
-use crate::yaml::Spanned;
-
-/// The scope of a request's endpoint, where it has one.
-pub(super) fn scope_of(def: &RequestDef) -> Option<Scope> {
-    endpoint_of(def).map(Endpoint::scope)
-}
-
-fn endpoint_of(def: &RequestDef) -> Option<Endpoint> {
-    let name = def.endpoint.as_ref()?;
-    Endpoint::ALL.into_iter().find(|endpoint| endpoint.name() == name.as_str())
-}
-
-/// The requests that these scopes grant, the cheapest first: those that read, then those that every deployment has.
-pub(super) fn granted<'a>(
-    requests: &'a BTreeMap<String, Spanned<RequestDef>>,
-    scopes: &[Scope],
-) -> impl Iterator<Item = (&'a str, &'a RequestDef)> + use<'a> {
-    let mut granted: Vec<(&str, &RequestDef)> = requests
-        .iter()
-        .map(|(name, def)| (name.as_str(), &def.value))
-        .filter(|(_, def)| scope_of(def).is_some_and(|scope| scopes.contains(&scope)))
-        .collect();
-    let reads = |def: &RequestDef| endpoint_of(def).is_some_and(|endpoint| endpoint.method() == "GET");
-    granted.sort_by_key(|(_, def)| (!reads(def), def.optional));
-    granted.into_iter()
-}
 
 impl RunState {
     /// Finds out what everything else stands on.
@@ -96,7 +70,7 @@ impl RunState {
 }
 
 /// Asks with every key at every endpoint that its scopes grant.
-async fn ask_with_all(run: &Arc<Run>, environment: &Environment, keys: &[Arc<KeyState>]) {
+async fn ask_with_all(run: &Arc<RunContext>, environment: &Environment, keys: &[Arc<KeyState>]) {
     /// An endpoint that gave no answer so often, and none to anybody, is asked no more.
     const ENOUGH_SILENCE: u32 = 2;
     let mut heard = false;
@@ -153,7 +127,7 @@ async fn ask_with_all(run: &Arc<Run>, environment: &Environment, keys: &[Arc<Key
 }
 
 /// Remembers which endpoints take much longer than the others: quotas are better measured elsewhere.
-fn note_slow(run: &Run, took: &BTreeMap<String, Duration>) {
+fn note_slow(run: &RunContext, took: &BTreeMap<String, Duration>) {
     /// What takes no longer is slow nowhere.
     const SLOW: Duration = Duration::from_secs(1);
     /// So much longer than the quickest one.
@@ -171,7 +145,7 @@ fn note_slow(run: &Run, took: &BTreeMap<String, Duration>) {
 
 /// Asks, and says what is waited for where that takes its time.
 async fn ask_and_tell(
-    run: &Arc<Run>,
+    run: &Arc<RunContext>,
     environment: &Environment,
     key: &KeyState,
     (name, def): (&str, &RequestDef),
@@ -194,7 +168,7 @@ async fn ask_and_tell(
 
 /// The status of the answer to one request, or why there is none; batches in the envelope that the target takes.
 async fn ask(
-    run: &Arc<Run>,
+    run: &Arc<RunContext>,
     environment: &Environment,
     key: &KeyState,
     def: &RequestDef,
@@ -244,7 +218,7 @@ async fn ask(
 }
 
 /// The answer to a request, which is sent again where that is worth it.
-async fn tried(run: &Run, environment: &Environment, outgoing: &Outgoing) -> Result<Message, Fault> {
+async fn tried(run: &RunContext, environment: &Environment, outgoing: &Outgoing) -> Result<Message, Fault> {
     /// How often it is sent.
     const MOST_TRIES: u32 = 3;
     let mut tries = 0;
@@ -265,7 +239,7 @@ async fn tried(run: &Run, environment: &Environment, outgoing: &Outgoing) -> Res
 }
 
 /// Asks without a key, so that it uses nobody's quota.
-async fn speaks_http2(run: &Arc<Run>, environment: &Environment, key: &Key) -> bool {
+async fn speaks_http2(run: &Arc<RunContext>, environment: &Environment, key: &Key) -> bool {
     let Some((_, def)) = granted(&run.suite.requests, &key.scopes).next() else { return false };
     let nothing = Credentials::default();
     let session = random_session();

@@ -3,12 +3,10 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use parking_lot::Mutex;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 
 use super::clock::Instant;
-use super::evidence::{Answer, Look};
-use super::judge::Finding;
+use super::evidence::{Answer, Look, RunWide};
+use super::finding::Finding;
 use crate::client::{self, Outgoing};
 use crate::contract::{ApiKey, ErrorCode};
 use crate::scenario::model::Rule;
@@ -29,20 +27,6 @@ pub(crate) enum Keep {
     All,
     /// Of one that lets a request through, its status: of many requests, these are told by their number.
     Refusals,
-}
-
-/// What holds of all answers of a run.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RunWide {
-    /// The breaches of each rule: how many there were, and the first of them.
-    pub(crate) breaches: BTreeMap<Rule, (u64, Vec<Finding>)>,
-    /// Answers of 429, of those that look alike one.
-    pub(crate) limited: Vec<Answer>,
-    /// How many answers there were.
-    pub(crate) answers: u64,
-    /// For every key the most that was admitted together.
-    pub(crate) most: Vec<super::admissions::Most>,
 }
 
 /// What was seen so far.
@@ -206,7 +190,7 @@ fn code_breach(status: u16, code: Option<&str>, look: &Look) -> Option<Finding> 
             None => format!("status {status} comes without a code"),
         },
         expected: format!("status {} with the code {}", wanted.status(), wanted.as_str()),
-        actual: format!("status {status}\n{}", super::judge::excerpt(look)),
+        actual: format!("status {status}\n{}", look.excerpt()),
     })
 }
 
@@ -230,7 +214,7 @@ fn echo(look: &Look) -> Finding {
     Finding {
         what: "an answer holds the key it was asked with, or the key's random part".to_owned(),
         expected: "no key in any answer".to_owned(),
-        actual: format!("status {}\n{}", look.status, super::judge::excerpt(look)),
+        actual: format!("status {}\n{}", look.status, look.excerpt()),
     }
 }
 

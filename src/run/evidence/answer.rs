@@ -49,6 +49,16 @@ impl Look {
         }
         serde_json::from_str(&self.body)
     }
+
+    /// The beginning of the body, for people.
+    pub(crate) fn excerpt(&self) -> String {
+        const MOST_CHARACTERS: usize = 1_000;
+        let mut shown: String = self.body.chars().take(MOST_CHARACTERS).collect();
+        if shown.len() < self.body.len() {
+            shown.push_str(&format!("… ({} bytes in all)", self.body.len()));
+        }
+        shown
+    }
 }
 
 /// An answer: when, and how it looked.

@@ -7,7 +7,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::answer::Answer;
-use super::{Observation, Play};
 use crate::contract::Limits;
 use crate::run::clock::{Instant, nanoseconds};
 use crate::run::limiters::{LONG_SILENCE, SHORT_SILENCE, comes_back};
@@ -87,16 +86,12 @@ impl Burst {
     }
 
     /// How many were admitted beyond a quota of `limit` a minute, where that is no more than refills while the burst lasts,
-    /// and where quota was seen to come back right after a refusal: a limiter that refills all the time is another fault
-    /// than a wrong number.
-    pub(crate) fn refilled(&self, limit: u32, play: &Play) -> u32 {
+    /// and where quota was seen to come back right after a refusal, or part of it later in the same play: a limiter that refills
+    /// all the time is another fault than a wrong number.
+    pub(crate) fn refilled(&self, limit: u32, came_back_later: bool) -> u32 {
         let Some(first) = self.first_refusal() else { return 0 };
         let after = self.admitted_after_refusal();
-        let came_back = after > 0
-            || play.seen.iter().any(|seen| match seen {
-                Observation::Polled(polled) => polled.early.is_some_and(|early| early.whole < limit),
-                _ => false,
-            });
+        let came_back = after > 0 || came_back_later;
         let beyond = (self.spent.0 + self.admitted()).saturating_sub(limit);
         let refills = |from: Instant| comes_back(limit, self.to - from);
         // What passes by count instead of by time comes too often after the first refusal.
@@ -145,16 +140,13 @@ impl Burst {
         matches!(self.fresh, Some(Fresh::Unused | Fresh::Silence)) && self.silence >= LONG_SILENCE
     }
 
-    /// Whether the key had as much as another key that was used up in this play before it: then each has a quota of its own,
+    /// Whether the key had as much as another key of `others` that was used up: then each has a quota of its own,
     /// whatever its size.
-    pub(crate) fn had_as_much_as_another(&self, seen: &[Observation]) -> bool {
-        seen.iter().any(|seen| match seen {
-            Observation::Burst(other) => {
-                let total = |burst: &Self| burst.spent.0 + burst.admitted();
-                let alike = total(self).abs_diff(total(other)) <= self.spent.0.max(other.spent.0);
-                other.key != self.key && other.limited() > 0 && self.limited() > 0 && alike
-            }
-            _ => false,
+    pub(crate) fn had_as_much_as_any<'a>(&self, mut others: impl Iterator<Item = &'a Self>) -> bool {
+        let total = |burst: &Self| burst.spent.0 + burst.admitted();
+        others.any(|other| {
+            let alike = total(self).abs_diff(total(other)) <= self.spent.0.max(other.spent.0);
+            other.key != self.key && other.limited() > 0 && self.limited() > 0 && alike
         })
     }
 
@@ -254,6 +246,11 @@ impl Burst {
         self.to - self.from
     }
 
+    /// Whether it is events that are counted: then the number of requests is no quota.
+    pub(crate) fn counts_events(&self) -> bool {
+        self.batches.iter().any(|events| *events > 1)
+    }
+
     fn let_in(&self) -> impl Iterator<Item = (u32, Option<u32>)> + '_ {
         let admitted = self.answers.iter().filter(|(_, answer)| answer.admitted());
         admitted.map(|(place, answer)| (self.batches.get(*place).copied().unwrap_or(0), answer.accepted))
@@ -283,20 +280,11 @@ mod tests {
 
     #[test]
     fn what_passes_by_time_was_refilled_and_what_passes_by_count_was_not() {
-        let play = Play {
-            experiment: "two-windows".to_owned(),
-            row: Vec::new(),
-            keys: std::collections::BTreeMap::new(),
-            silence: None,
-            seen: Vec::new(),
-            requests: 0,
-            took: Duration::ZERO,
-        };
         // 300 a minute are one each 200 ms, which are 66 requests here.
         let refills = burst(400, 1_200, |place| place > 303 && place % 66 != 5);
-        assert_eq!(refills.refilled(300, &play), refills.admitted() - 300);
+        assert_eq!(refills.refilled(300, false), refills.admitted() - 300);
         let leaks = burst(400, 1_200, |place| place >= 300 && place % 20 != 0);
-        assert_eq!((leaks.admitted(), leaks.refilled(300, &play)), (305, 0));
+        assert_eq!((leaks.admitted(), leaks.refilled(300, false)), (305, 0));
     }
 
     const STANDARD: Limits = Limits { requests: 60, events: None };

@@ -12,11 +12,13 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::admissions::Most;
 use super::clock::{Instant, nanoseconds};
+use super::finding::Finding;
 use super::learned::Learned;
 use super::limiters::SOON;
-use super::trace::RunWide;
 use crate::contract::{Limits, Tier};
+use crate::scenario::model::Rule;
 
 pub(crate) use answer::{Answer, Look, Request, Sent};
 pub(crate) use burst::{Burst, Fresh};
@@ -139,6 +141,14 @@ pub(crate) enum Observation {
     Limiter(String),
 }
 
+/// The bursts among what was seen.
+pub(crate) fn bursts(seen: &[Observation]) -> impl Iterator<Item = &Burst> {
+    seen.iter().filter_map(|seen| match seen {
+        Observation::Burst(burst) => Some(&**burst),
+        _ => None,
+    })
+}
+
 /// A key as a case uses it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -189,6 +199,14 @@ impl Play {
             _ => false,
         })
     }
+
+    /// Whether less than a quota of `limit` came back before a minute was over.
+    pub(crate) fn came_back_in_part(&self, limit: u32) -> bool {
+        self.seen.iter().any(|seen| match seen {
+            Observation::Polled(polled) => polled.early.is_some_and(|early| early.whole < limit),
+            _ => false,
+        })
+    }
 }
 
 /// A case that was not played, and why.
@@ -215,6 +233,20 @@ pub(crate) struct Deployment {
     pub(crate) virtual_time: bool,
     /// Whether it was the reference in trenchcheck's own process, which nobody can ask again by its URL.
     pub(crate) built_in: bool,
+}
+
+/// What holds of all answers of a run.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RunWide {
+    /// The breaches of each rule: how many there were, and the first of them.
+    pub(crate) breaches: BTreeMap<Rule, (u64, Vec<Finding>)>,
+    /// Answers of 429, of those that look alike one.
+    pub(crate) limited: Vec<Answer>,
+    /// How many answers there were.
+    pub(crate) answers: u64,
+    /// For every key the most that was admitted together.
+    pub(crate) most: Vec<Most>,
 }
 
 /// All that a run has seen.

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::body::{Holes, compare, drop_extra_members};
-use super::{Judgement, header, pretty};
+use super::header;
 use crate::amounts::count;
 use crate::run::evidence::Look;
+use crate::run::finding::{Judgement, pretty};
 use crate::scenario::model::{Expect, JsonExpect};
 use crate::scenario::words::{StatusPattern, StatusSet};
 
@@ -31,7 +32,7 @@ pub(crate) fn judge_answer(expect: &Expect, answer: &Look, rules: Rules<'_>) -> 
         && !wanted.contains(answer.status)
         && !(rules.limited && wanted.contains(429))
     {
-        let actual = format!("status {}\n{}", answer.status, excerpt(answer));
+        let actual = format!("status {}\n{}", answer.status, answer.excerpt());
         let (what, expected) = match unwanted(wanted) {
             Some(unwanted) => {
                 (format!("the status is {}", answer.status), format!("any status but {unwanted}"))
@@ -78,7 +79,7 @@ fn judge_json(json: &JsonExpect, answer: &Look, rules: Rules<'_>, judgement: &mu
         }
         Err(error) => {
             let what = format!("the body is not JSON ({error})");
-            let body = if answer.body.is_empty() { "(no body)".to_owned() } else { excerpt(answer) };
+            let body = if answer.body.is_empty() { "(no body)".to_owned() } else { answer.excerpt() };
             judgement.broke(what, pretty(expected), body);
             return Holes::new();
         }
@@ -126,14 +127,9 @@ fn is_the_same_number(one: &str, other: &str) -> bool {
     }
 }
 
-/// The beginning of a body, for people.
-pub(crate) fn excerpt(answer: &Look) -> String {
-    const MOST_CHARACTERS: usize = 1_000;
-    let mut shown: String = answer.body.chars().take(MOST_CHARACTERS).collect();
-    if shown.len() < answer.body.len() {
-        shown.push_str(&format!("… ({} bytes in all)", answer.body.len()));
-    }
-    shown
+/// Whether a refusal for want of quota is expected.
+pub(super) fn wants_a_429(expect: Option<&Expect>) -> bool {
+    expect.and_then(|expect| expect.status.as_ref()).is_some_and(|status| status.contains(429))
 }
 
 /// The statuses, for people.

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::context::FirstBodies;
 use super::events::seeks_more;
 use super::plays::{Readings, Settled, plays_to_read};
-use super::reading::{FirstBodies, Lack};
+use super::ruling::Lack;
 use crate::contract::Tier;
 use crate::report::{Failure, Way};
+use crate::run::case::is_about_being_let_in;
 use crate::run::environment::OWN;
 use crate::run::evidence::{Evidence, Gap, Observation, Play};
-use crate::run::job::is_about_being_let_in;
 use crate::run::learned::Quota;
 use crate::run::limiters::Suspicion;
 use crate::scenario::Suite;
@@ -305,13 +306,14 @@ impl Judged {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Finding, learn};
+    use super::super::learn;
     use super::*;
     use crate::deployment::Role;
     use crate::run::clock::Instant;
+    use crate::run::evidence::RunWide;
     use crate::run::evidence::{Answer, Burst, Fresh, KeyInfo, NotPlayed};
+    use crate::run::finding::Finding;
     use crate::run::limiters::{LONG_SILENCE, SHORT_SILENCE};
-    use crate::run::trace::RunWide;
     use crate::scenario::Source;
     use crate::scenario::model::{Action, Rule};
 

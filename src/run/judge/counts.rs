@@ -1,29 +1,22 @@
 //! Numbers of answers against expectations: what is wrong with them, and what it is at first, a proof or a suspicion.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use super::Finding;
+use super::context::Context;
 use super::events::{events, out_of_requests};
-use super::reading::{Context, Lack, Ruling};
-use super::window::{nothing_else_refuses, too_few, window};
+use super::ruling::{Lack, Ruling};
+use super::window::{TOO_LONG, nothing_else_refuses, too_few, window};
 use crate::contract::Tier;
 use crate::report::Way;
-use crate::run::evidence::{Burst, Fresh, KeyInfo, Observation};
-use crate::run::keys::WINDOW;
+use crate::run::evidence::{Burst, Fresh, KeyInfo, Observation, bursts};
+use crate::run::finding::Finding;
 use crate::run::learned::{MOST_QUOTAS, NO_REFUSAL};
 use crate::run::limiters::{Suspicion, no_answer, too_slow};
 use crate::scenario::model::{Expect, Fact};
 use crate::scenario::words::Amount;
 
-/// A burst that took so long cannot be told from one that met a reset.
-pub(super) const TOO_LONG: Duration = Duration::from_secs(WINDOW.as_secs() - 1);
-
 /// Of a minute.
 const SECONDS: u32 = 60;
-
-/// Why nothing exact can be said where the server fails now and then: the checks of the limits name it.
-pub(super) const FALTERS: &str = "some requests are answered 5xx";
 
 /// What was expected of a burst, in numbers.
 pub(super) struct Wanted {
@@ -76,11 +69,6 @@ pub(super) fn burst(context: &Context<'_>, expect: &Expect, burst: &Burst, key: 
         .and_then(|| events(context, expect, burst, key))
 }
 
-/// Whether it is events that are counted: then the number of requests is no quota.
-pub(super) fn counts_events(burst: &Burst) -> bool {
-    burst.batches.iter().any(|events| *events > 1)
-}
-
 /// The requests of a burst beside what was expected of them.
 struct Count<'a> {
     context: &'a Context<'a>,
@@ -104,7 +92,8 @@ pub(crate) fn gets(number: u32, documented: u32) -> String {
 /// Judges the number of requests.
 fn requests(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo) -> Ruling {
     let limit = context.limits(key).requests;
-    let refilled = if burst.together { 0 } else { burst.refilled(limit, context.play) };
+    let refilled =
+        if burst.together { 0 } else { burst.refilled(limit, context.play.came_back_in_part(limit)) };
     let (all, admitted, limited) = (burst.all(), burst.admitted() - refilled, burst.limited() + refilled);
     let other = all - admitted - limited - u32::try_from(burst.faults.len()).unwrap_or(0);
     let wanted = Wanted::of(expect, limit, limit.saturating_sub(burst.spent.0), all);
@@ -170,7 +159,7 @@ impl Count<'_> {
         let Self { context, burst, wanted, .. } = self;
         let is_beyond = wanted.admitted.is_some_and(|wanted| self.admitted > wanted);
         let owns = context.reading.learns == Some(Fact::Requests);
-        if !owns || !is_beyond || counts_events(burst) || !burst.leaks(self.limit) {
+        if !owns || !is_beyond || burst.counts_events() || !burst.leaks(self.limit) {
             return None;
         }
         let finding = Finding { what: NOW_AND_THEN.to_owned(), expected: wanted.told(), actual: self.seen() };
@@ -198,7 +187,7 @@ impl Count<'_> {
     fn beside_other_keys(&self) -> Option<Ruling> {
         let Self { context, burst, key, .. } = self;
         if is_about_sharing(context) {
-            if burst.had_as_much_as_another(&context.play.seen) {
+            if burst.had_as_much_as_any(bursts(&context.play.seen)) {
                 return Some(Ruling::Held);
             }
             let is_its_quota = |tier: &Tier| tier.limits().requests == burst.spent.0 + self.admitted;
@@ -235,7 +224,7 @@ impl Count<'_> {
         if burst.trickles == Some(true) && self.missing_at_once() > 0 {
             return BIT_BY_BIT.to_owned();
         }
-        if counts_events(burst) {
+        if burst.counts_events() {
             let (least, most) = burst.told_of_events();
             let number = if least == most { least.to_string() } else { format!("{least} to {most}") };
             let due = context.limits(self.key).events.unwrap_or_default();
@@ -300,14 +289,14 @@ impl Count<'_> {
         let total = burst.spent.0 + admitted;
         match wanted.admitted {
             Some(wanted) if *admitted > wanted && wanted < *all => {
-                let limit = if counts_events(burst) { u32::MAX / 2 } else { self.limit };
+                let limit = if burst.counts_events() { u32::MAX / 2 } else { self.limit };
                 let span = (burst.since, burst.to);
                 Ruling::Suspect(Suspicion::TooMany { admitted: total, limit, span }, failures)
             }
             _ if burst.took() >= TOO_LONG => Ruling::Suspect(Suspicion::TooSlow(burst.took()), failures),
             Some(wanted) if *admitted < wanted => {
                 // What is missing of the documented limit is the same however many were sent.
-                let of_the_limit = context.owns_the_limit && !counts_events(burst) && self.limit > total;
+                let of_the_limit = context.owns_the_limit && !burst.counts_events() && self.limit > total;
                 let missing = if of_the_limit { self.missing_at_once() } else { wanted - admitted };
                 Ruling::Suspect(too_few(context, burst, self.key, missing), failures)
             }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::Finding;
 use super::answer::judge_answer;
-use super::reading::{Context, Lack, Ruling};
+use super::context::Context;
+use super::ruling::{Lack, Ruling};
 use crate::report::{ONE_OF_MANY, Way};
 use crate::run::evidence::{Answer, Request};
+use crate::run::finding::Finding;
 use crate::run::render;
 use crate::scenario::model::Expect;
 

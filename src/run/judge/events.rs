@@ -1,12 +1,13 @@
 //! How many events of a window were accepted, against what is expected.
 
-use super::Finding;
-use super::counts::{FALTERS, TOO_LONG, counts_events};
-use super::reading::{Context, Lack, Ruling, wants_a_429};
-use super::window::too_few;
+use super::answer::wants_a_429;
+use super::context::Context;
+use super::ruling::{FALTERS, Lack, Ruling};
+use super::window::{TOO_LONG, too_few};
 use crate::report::Way;
 use crate::run::environment::OWN;
 use crate::run::evidence::{Burst, KeyInfo, Observation};
+use crate::run::finding::Finding;
 use crate::run::limiters::{Suspicion, no_answer};
 use crate::scenario::model::{Expect, Fact, Reading};
 
@@ -49,7 +50,7 @@ pub(super) fn out_of_requests(context: &Context<'_>, burst: &Burst, key: &KeyInf
     let requests = context.limits(key).requests;
     // What was refused for its content may have been counted.
     let ran_out = burst.limited() > 0 && burst.spent.0 + burst.admitted() >= requests - requests / 10;
-    match counts_events(burst) && ran_out && requests < key.documented.requests {
+    match burst.counts_events() && ran_out && requests < key.documented.requests {
         true => Ruling::Lacking(Lack::RequestLimit, REQUESTS_RAN_OUT.to_owned()),
         false => Ruling::Held,
     }
@@ -123,7 +124,7 @@ fn events_end(context: &Context<'_>, key: &KeyInfo) -> bool {
                 // Where nothing was admitted, the window was not a fresh one.
                 let admitted = burst.admitted();
                 let ended = burst.limited() > 0 && admitted > 0 && burst.spent.0 + admitted < requests;
-                same_tier && counts_events(burst) && ended
+                same_tier && burst.counts_events() && ended
             }
             _ => false,
         })

@@ -1,6 +1,6 @@
 //! What is reported of what was seen, without a verdict.
 
-use super::reading::Context;
+use super::context::Context;
 use crate::run::evidence::{KeyInfo, Sent};
 use crate::scenario::model::told_row;
 

@@ -2,8 +2,8 @@
 
 use regex::Regex;
 
-use super::Judgement;
 use crate::run::evidence::Look;
+use crate::run::finding::Judgement;
 use crate::scenario::model::HeaderExpect;
 
 /// Judges one header of an answer.

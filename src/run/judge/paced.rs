@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::Finding;
-use super::counts::{FALTERS, Wanted};
+use super::context::Context;
+use super::counts::Wanted;
 use super::promise::spread;
-use super::reading::{Context, Lack, Ruling};
+use super::ruling::{FALTERS, Lack, Ruling};
 use crate::run::evidence::{Answer, KeyInfo, Paced};
-use crate::run::keys::WINDOW;
-use crate::run::limiters::{Span, Suspicion, may_refuse};
+use crate::run::finding::Finding;
+use crate::run::limiters::{Span, Suspicion, WINDOW, may_refuse};
 use crate::scenario::model::Expect;
 
 /// Judges how far the instants that refusals promised lie apart.

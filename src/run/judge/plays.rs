@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::reading::{Context, FirstBodies, Lack, Ruling, owns_the_limit, read};
+use super::context::{Context, FirstBodies, owns_the_limit};
+use super::reading::read;
+use super::ruling::{Lack, Ruling};
 use super::window;
 use crate::contract::Tier;
 use crate::report::{Failure, Way};

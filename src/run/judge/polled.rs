@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use super::context::Context;
 use super::promise::broken_promise;
-use super::reading::{Context, Ruling};
+use super::ruling::Ruling;
 use super::sent::no_promise;
-use super::{Finding, excerpt};
 use crate::report::{Failure, Way};
 use crate::run::evidence::{KeyInfo, Polled};
+use crate::run::finding::Finding;
 use crate::run::limiters::Suspicion;
 use crate::scenario::model::{Action, Expect};
 
@@ -37,7 +38,7 @@ pub(super) fn polled(
             return Ruling::Broken(vec![context.failure(Finding {
                 what: "refused after the instant that a later 429 had moved forward".to_owned(),
                 expected: format!("let in from {promise} on, as Retry-After had promised"),
-                actual: format!("sent at {}, answered {}\n{}", answer.sent, answer.status, excerpt(look)),
+                actual: format!("sent at {}, answered {}\n{}", answer.sent, answer.status, look.excerpt()),
             })]);
         }
     }

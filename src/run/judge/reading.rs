@@ -1,196 +1,23 @@
 //! What a check reads from one play of a case.
 
-use std::collections::BTreeMap;
-
-use serde_json::Value;
-
-use super::answer::Rules;
+use super::answer::wants_a_429;
+use super::context::{Context, FirstBodies};
 use super::each_429::each_429;
 use super::events::{measured_events, out_of_requests};
 use super::facts::{numbers, observed};
+use super::ruling::{Lack, Ruling};
 use super::sent::{no_promise, sent_once};
 use super::whole_run::whole_run;
-use super::{Finding, counts, paced, polled, window};
-use crate::contract::{Limits, Tier};
-use crate::report::{Failure, Way};
-use crate::run::evidence::{Answer, Burst, Evidence, Gap, KeyInfo, Look, Observation, Play, Polled};
-use crate::run::job;
-use crate::run::limiters::{Suspicion, no_answer};
-use crate::scenario::Suite;
-use crate::scenario::model::{Action, Case, Expect, Fact, Item, Reading, Step, told_row};
-
-/// What a deployment lacks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Lack {
-    /// That a key is let in where its scope says so.
-    Admission,
-    /// An end of the requests of a window.
-    RequestLimit,
-    /// An end of the events of a window.
-    EventLimit,
-    /// That a key which was used up gets a quota again.
-    Recovery,
-    /// That a key which was used up stays so until then.
-    Hold,
-    /// That who waits as long as told is let in.
-    Promise,
-    /// A quota of the key's own.
-    OwnQuota,
-}
+use super::{counts, paced, polled, window};
+use crate::report::Way;
+use crate::run::evidence::{Answer, Burst, KeyInfo, Observation, Polled};
+use crate::run::finding::Finding;
+use crate::run::limiters::no_answer;
+use crate::run::{case, job};
+use crate::scenario::model::{Action, Expect, Item, Step};
 
 /// Why some steps were not played.
 const SHARED: &str = "keys share a quota, and what takes longer was not played";
-
-impl Lack {
-    /// Whether a check that learns this names what is lacking.
-    pub(super) fn is_named_by(self, learns: Option<Fact>) -> bool {
-        match self {
-            Self::Admission => false,
-            Self::RequestLimit => learns == Some(Fact::Requests),
-            Self::EventLimit => learns == Some(Fact::Events),
-            Self::Recovery => learns == Some(Fact::Recovery),
-            Self::Hold => learns == Some(Fact::Hold),
-            Self::Promise => learns == Some(Fact::Promise),
-            Self::OwnQuota => learns == Some(Fact::Sharing),
-        }
-    }
-}
-
-/// What a reading came to.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Ruling {
-    /// Every expectation held.
-    Held,
-    /// Every expectation held, and this was seen.
-    HeldWith(String),
-    /// Some are broken, and nothing conforming explains it.
-    Broken(Vec<Failure>),
-    /// Some are broken, and something conforming may explain it.
-    Suspect(Suspicion, Vec<Failure>),
-    /// A burst that should have met a fresh window was refused as a whole. Where nothing conforming explains that, a check
-    /// that owns what is lacking names it.
-    MetNoWindow(Suspicion, Lack, String),
-    /// It was measured out by limits that are not those of this deployment.
-    Stale,
-    /// The deployment stands in the way.
-    Blocked(String),
-    /// It lacks what this would be seen by, and the checks that own that name it.
-    Lacking(Lack, String),
-    /// Something that is needed is not there.
-    Skipped(String),
-    /// Nothing follows from what was seen.
-    Inconclusive(String),
-}
-
-impl Ruling {
-    /// What comes next, where this held.
-    pub(super) fn and_then(self, next: impl FnOnce() -> Self) -> Self {
-        if self == Self::Held { next() } else { self }
-    }
-
-    fn of(gap: &Gap) -> Self {
-        match gap {
-            Gap::Blocked(why) => Self::Blocked(why.clone()),
-            Gap::NotAdmitted(why) => Self::Lacking(Lack::Admission, why.clone()),
-            Gap::NeverLimited(why) => Self::Lacking(Lack::RequestLimit, why.clone()),
-            Gap::NotHeld(why) => Self::Lacking(Lack::Hold, why.clone()),
-            Gap::Skipped(why) => Self::Skipped(why.clone()),
-            Gap::Inconclusive(why) => Self::Inconclusive(why.clone()),
-            Gap::Noise(why) => Self::Suspect(Suspicion::Noise(why.clone()), Vec::new()),
-        }
-    }
-}
-
-/// Bodies that should be the same, by the check and the name it gave them.
-pub(super) type FirstBodies = BTreeMap<(usize, String), (u16, u32, Value)>;
-
-/// What a reading may look at.
-pub(super) struct Context<'a> {
-    pub(super) suite: &'a Suite,
-    pub(super) evidence: &'a Evidence,
-    pub(super) case: &'a Case,
-    pub(super) reading: &'a Reading,
-    pub(super) play: &'a Play,
-    /// Tiers whose quota was measured twice, with the same number each time: nobody else uses their keys.
-    pub(super) steady: &'a [Tier],
-    /// Whether this check names the limit of its tier.
-    pub(super) owns_the_limit: bool,
-    /// Whether an earlier play left a doubt.
-    pub(super) again: bool,
-    /// The line that is read, and the row of the step's own table.
-    pub(super) at: (u32, &'a str),
-}
-
-impl<'a> Context<'a> {
-    /// What holds for a key: the documented limits where they are what is judged, elsewhere what was measured.
-    pub(super) fn limits(&self, key: &KeyInfo) -> Limits {
-        let measured = self.evidence.learned.limits(&key.variable, key.tier, key.documented);
-        match self.reading.learns {
-            Some(Fact::Requests) => key.documented,
-            Some(Fact::Events) => Limits { events: key.documented.events, ..measured },
-            _ => measured,
-        }
-    }
-
-    /// Whether the requests of a key's tier have no end.
-    pub(super) fn is_endless(&self, key: &KeyInfo) -> bool {
-        self.evidence.learned.is_endless(key.tier)
-    }
-
-    /// Whether nobody else uses the keys of this tier.
-    pub(super) fn is_steady(&self, tier: Option<Tier>) -> bool {
-        tier.is_some_and(|tier| self.steady.contains(&tier))
-    }
-
-    /// How an answer looked.
-    pub(super) fn look(&self, place: usize) -> &'a Look {
-        &self.evidence.looks[place]
-    }
-
-    /// A suspicion where it is the first of its kind; a proof where an earlier play left a doubt already.
-    pub(super) fn at_first(&self, suspicion: Suspicion, failures: Vec<Failure>) -> Ruling {
-        if self.again { Ruling::Broken(failures) } else { Ruling::Suspect(suspicion, failures) }
-    }
-
-    /// A failure at the place that is read.
-    pub(super) fn failure(&self, finding: Finding) -> Failure {
-        let parts = [told_row(&self.case.row), self.at.1.to_owned()];
-        Failure {
-            case: parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" "),
-            what: finding.what,
-            expected: finding.expected,
-            actual: finding.actual,
-            line: self.at.0,
-            facts: Vec::new(),
-            exchange: None,
-            curl: None,
-            way: Way::Other,
-        }
-    }
-
-    /// A failure of a burst, with how it went.
-    pub(super) fn failure_of_burst(&self, finding: Finding, burst: &Burst) -> Failure {
-        let requests = crate::amounts::count(burst.all().into(), "request");
-        let facts = vec![
-            format!("{requests} left within {} ms", burst.left_within.as_millis()),
-            format!("the last answer came {} ms after the first request left", burst.took().as_millis()),
-        ];
-        Failure { facts, ..self.failure(finding) }
-    }
-
-    pub(super) fn key(&self, name: &str) -> Option<&'a KeyInfo> {
-        self.play.keys.get(name)
-    }
-
-    pub(super) fn rules(&self, head: bool, limited: bool) -> Rules<'a> {
-        Rules {
-            fixtures: &self.suite.fixtures,
-            extra_members_allowed: self.evidence.deployment.extra_members_allowed,
-            head,
-            limited,
-        }
-    }
-}
 
 /// Reads a play: what came of it, and the facts that are reported.
 pub(super) fn read(context: &mut Context<'_>, bodies: &mut FirstBodies) -> (Ruling, Vec<String>) {
@@ -215,7 +42,7 @@ pub(super) fn read(context: &mut Context<'_>, bodies: &mut FirstBodies) -> (Ruli
             }
         }
     }
-    let (requests, events) = (job::counts_requests(context.case), job::counts_events(context.case));
+    let (requests, events) = (case::counts_requests(context.case), case::counts_events(context.case));
     let measured_out = |key: &KeyInfo| {
         let learned = context.evidence.learned.limits(&key.variable, key.tier, key.documented);
         (!requests || key.limits.requests == learned.requests)
@@ -367,10 +194,6 @@ fn windows_before(context: &Context<'_>, place: usize) -> Ruling {
     Ruling::Held
 }
 
-pub(super) fn wants_a_429(expect: Option<&Expect>) -> bool {
-    expect.and_then(|expect| expect.status.as_ref()).is_some_and(|status| status.contains(429))
-}
-
 /// Why it is not known what was used of a quota before this step, where requests of the last burst got no answer.
 fn lost_before(context: &Context<'_>, place: usize) -> Option<String> {
     last_burst(context, place).and_then(|burst| burst.faults.first()).map(no_answer)
@@ -406,9 +229,4 @@ fn listed(context: &Context<'_>, step: &Step, session: &str, found: bool) -> Rul
         expected: format!("no session {session}"),
         actual: format!("session {session} is listed"),
     })])
-}
-
-/// Whether a reading names the limit of its tier.
-pub(super) fn owns_the_limit(reading: &Reading) -> bool {
-    matches!(reading.learns, Some(Fact::Requests | Fact::Events))
 }

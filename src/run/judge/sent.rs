@@ -2,13 +2,14 @@
 
 use serde_json::Value;
 
-use super::answer::{describe, excerpt, judge_answer};
-use super::reading::{Context, FirstBodies, Lack, Ruling};
-use super::{Finding, pretty};
+use super::answer::{describe, judge_answer};
+use super::context::{Context, FirstBodies};
+use super::ruling::{Lack, Ruling};
 use crate::contract::Scope;
 use crate::report::{Failure, Way};
+use crate::run::case::is_about_being_let_in;
 use crate::run::evidence::{Answer, Look, Observation, Sent};
-use crate::run::job::is_about_being_let_in;
+use crate::run::finding::{Finding, pretty};
 use crate::run::learned::NO_REFUSAL;
 use crate::run::limiters::{NO_PROMISE, NOT_HELD, Span, Suspicion};
 use crate::run::render;
@@ -265,7 +266,7 @@ fn differs_from_first(
 /// What of a body has to be the same in several answers: of an error, what the page shows. Whether there may be more is
 /// another check's to say.
 pub(crate) fn compared(look: &Look) -> Value {
-    let mut seen = look.json().unwrap_or_else(|_| Value::String(excerpt(look)));
+    let mut seen = look.json().unwrap_or_else(|_| Value::String(look.excerpt()));
     if let Value::Object(members) = &mut seen
         && members.contains_key("error")
     {

@@ -1,9 +1,10 @@
 //! What holds of all answers of a run.
 
-use super::Finding;
+use super::context::Context;
 use super::each_429::each_429;
-use super::reading::{Context, Ruling};
+use super::ruling::Ruling;
 use crate::contract::Limits;
+use crate::run::finding::Finding;
 use crate::scenario::model::{Expect, Rule};
 
 /// Judges every answer of the run.

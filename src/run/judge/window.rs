@@ -1,11 +1,16 @@
 //! Whether a burst met a fresh window, and what is missing of one.
 
-use super::Finding;
-use super::counts::counts_events;
-use super::reading::{Context, Lack, Ruling};
+use std::time::Duration;
+
+use super::context::Context;
+use super::ruling::{Lack, Ruling};
 use crate::run::evidence::{Burst, Fresh, KeyInfo, Observation, Play};
-use crate::run::limiters::Suspicion;
+use crate::run::finding::Finding;
+use crate::run::limiters::{Suspicion, WINDOW};
 use crate::scenario::model::Fact;
+
+/// A burst that took so long cannot be told from one that met a reset.
+pub(super) const TOO_LONG: Duration = Duration::from_secs(WINDOW.as_secs() - 1);
 
 /// Whether a burst that is refused as a whole can have met no fresh window only. Batches may be refused for their size, unless
 /// single events are, too; and bad keys may have used the window up, unless others met none either.
@@ -23,7 +28,7 @@ pub(super) fn nothing_else_refuses(context: &Context<'_>, burst: &Burst, key: &K
             _ => false,
         })
     };
-    if counts_events(burst) && burst.smallest_refused() != Some(1) {
+    if burst.counts_events() && burst.smallest_refused() != Some(1) {
         return false;
     }
     let mut others = context.evidence.plays.iter().filter(|play| !bad_keys_in(play));
@@ -85,7 +90,7 @@ pub(super) fn suspicion_of(context: &Context<'_>, burst: &Burst, key: &KeyInfo) 
     }
     let limit = context.limits(key).requests;
     let total = burst.spent.0 + burst.admitted();
-    if counts_events(burst) || total == limit {
+    if burst.counts_events() || total == limit {
         return None;
     }
     Some(if total > limit {

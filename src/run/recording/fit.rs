@@ -2,10 +2,24 @@
 
 use std::collections::HashMap;
 
-use super::Planned;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::run::evidence::{Evidence, Gap, NotPlayed};
 use crate::scenario::Suite;
 use crate::scenario::model::told_row;
+
+/// A case that was to be played.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Planned {
+    /// The experiment.
+    pub(super) experiment: String,
+    /// The row of its table.
+    pub(super) row: Vec<(String, String)>,
+    /// A number that is another one when the scenario sends something else.
+    pub(super) digest: String,
+}
 
 /// A case: the experiment and the row.
 type Name<'a> = (&'a str, &'a [(String, String)]);

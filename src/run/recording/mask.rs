@@ -40,10 +40,10 @@ mod tests {
     use super::*;
     use crate::contract::{ApiKey, Tier};
     use crate::run::clock::Instant;
+    use crate::run::evidence::RunWide;
     use crate::run::evidence::{Burst, Deployment, Fresh, Gap, NotPlayed, Observation, Play, Request, Sent};
-    use crate::run::judge::Finding;
+    use crate::run::finding::Finding;
     use crate::run::learned::{Learned, Quota};
-    use crate::run::trace::RunWide;
     use crate::scenario::model::Rule;
 
     const KEYS: [&str; 2] =

@@ -17,9 +17,12 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::clock::nanoseconds;
 use super::evidence::Evidence;
-use super::{Options, Run, causes, job, judge};
+use super::options::Options;
+use super::run_context::RunContext;
+use super::{causes, job, judge};
 use crate::report::{self, CheckResult, Event, ExitCode, RunInfo, RunSummary};
 use crate::scenario::Suite;
+use fit::Planned;
 
 pub use file::EvidenceError;
 
@@ -103,18 +106,6 @@ struct About {
     facts: Vec<String>,
 }
 
-/// A case that was to be played.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Planned {
-    /// The experiment.
-    experiment: String,
-    /// The row of its table.
-    row: Vec<(String, String)>,
-    /// A number that is another one when the scenario sends something else.
-    digest: String,
-}
-
 /// A run that is over.
 pub(super) struct Ended {
     /// What it was.
@@ -133,7 +124,7 @@ pub(super) struct Ended {
 
 impl Recording {
     /// What is to be kept of a run of the checks at these places. Keys are masked.
-    pub(super) fn of(run: &Run, selected: &[usize], ended: Ended) -> Self {
+    pub(super) fn of(run: &RunContext, selected: &[usize], ended: Ended) -> Self {
         let Ended { info, took, requests, interrupted, facts, mut evidence } = ended;
         run.suite.checks.iter().for_each(|check| run.redactor.keep(&check.id));
         mask::mask(&mut evidence, &run.redactor);

@@ -3,20 +3,19 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::burst_end::goes_beyond;
-use super::{Names, Step};
+use super::{Names, Step, Use};
 use crate::amounts::time;
 use crate::client::{Connections, Outgoing};
 use crate::payload::random_session;
 use crate::run::credentials::counts_against_key;
-use crate::run::estimate::{TOGETHER, Walk};
 use crate::run::evidence::{Burst as Observation, Gap};
-use crate::run::job::Use;
 use crate::run::keys::KeyState;
 use crate::run::limiters::Suspicion;
-use crate::run::request::Recipe;
+use crate::run::request::{Recipe, scope_of};
 use crate::run::runner::Runner;
+use crate::run::walk::{TOGETHER, Walk};
 use crate::scenario::model::{Action, Body, Burst, Credentials, HttpVersion, RequestDef};
+use crate::scenario::words::Amount;
 
 /// Why there is no burst in HTTP/2.
 const NOT_OFFERED: &str = "the target does not offer HTTP/2";
@@ -75,7 +74,7 @@ impl<'a> Runner<'a> {
 
     /// Sends a burst. Where a whole quota was admitted without a refusal it goes on until there is one, or until there
     /// is no doubt that there is none; where little was admitted, it is seen whether more trickles back.
-    pub(super) async fn burst(&mut self, burst: &Burst) -> Result<Observation, Gap> {
+    pub(in crate::run) async fn burst(&mut self, burst: &Burst) -> Result<Observation, Gap> {
         let key_name = self.key_name(burst.key.as_ref());
         let key = self.key(burst.key.as_ref())?;
         self.run.burst_is_welcome()?;
@@ -191,7 +190,7 @@ impl<'a> Runner<'a> {
         let facts = self.run.facts_of(&key.key);
         for name in &burst.in_turn_with {
             let def = self.request(name)?;
-            if super::super::survey::scope_of(def).is_some_and(|scope| !key.key.scopes.contains(&scope)) {
+            if scope_of(def).is_some_and(|scope| !key.key.scopes.contains(&scope)) {
                 continue;
             }
             if let Some(took) = self.run.is_slow(def) {
@@ -291,6 +290,11 @@ pub(super) fn split(events: u32, batch: u32) -> Vec<u32> {
         batches.push(events % batch);
     }
     batches
+}
+
+/// Whether more is asked for than a quota holds.
+fn goes_beyond(amount: Option<Amount>) -> bool {
+    matches!(amount, Some(Amount::Left(plus) | Amount::Limit(plus)) if plus > 0)
 }
 
 #[cfg(test)]

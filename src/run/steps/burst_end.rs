@@ -11,7 +11,6 @@ use crate::run::limiters;
 use crate::run::request::Recipe;
 use crate::run::runner::Runner;
 use crate::scenario::model::{Burst, Credentials, RequestDef};
-use crate::scenario::words::Amount;
 
 /// How long after a burst that was admitted too little it is looked whether quota trickles back.
 const TRICKLE: Duration = Duration::from_secs(10);
@@ -158,11 +157,6 @@ impl Runner<'_> {
             _ => Some(true),
         })
     }
-}
-
-/// Whether more is asked for than a quota holds.
-pub(super) fn goes_beyond(amount: Option<Amount>) -> bool {
-    matches!(amount, Some(Amount::Left(plus) | Amount::Limit(plus)) if plus > 0)
 }
 
 /// Sizes of batches that use up so many events to the last one, whatever of it is there.

@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use super::{Names, Step};
+use super::{Names, Step, Use};
 use crate::client::Connections;
-use crate::run::estimate::Walk;
 use crate::run::evidence::{Answer, Gap};
-use crate::run::job::Use;
-use crate::run::keys::{KeyState, WINDOW};
+use crate::run::keys::KeyState;
 use crate::run::learned::NO_REFUSAL;
-use crate::run::limiters::{NOT_HELD, no_answer};
+use crate::run::limiters::{NOT_HELD, WINDOW, no_answer};
 use crate::run::runner::Runner;
+use crate::run::walk::Walk;
 use crate::scenario::model::{Exhaust, RequestDef};
 
 /// How many requests are sent one by one until one of them is refused.
@@ -47,7 +46,7 @@ impl Step for Exhaust {
 
 impl Runner<'_> {
     /// Sends until the key is used up and enough refusals are collected.
-    pub(super) async fn exhaust(&mut self, exhaust: &Exhaust) -> Result<Vec<Answer>, Gap> {
+    pub(in crate::run) async fn exhaust(&mut self, exhaust: &Exhaust) -> Result<Vec<Answer>, Gap> {
         let key = self.key(exhaust.key.as_ref())?;
         self.run.burst_is_welcome()?;
         let (name, def) = self.measured_request(exhaust.request.as_ref(), exhaust.key.as_ref())?;

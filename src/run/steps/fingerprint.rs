@@ -3,15 +3,13 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Names, Step};
+use super::{Names, Step, Use};
 use crate::client::Connections;
-use crate::run::estimate::{ALONE, TOGETHER, Walk};
 use crate::run::evidence::{Answer, Gap};
-use crate::run::job::Use;
 use crate::run::keys::KeyState;
-use crate::run::keys::WINDOW;
-use crate::run::limiters::Span;
+use crate::run::limiters::{Span, WINDOW};
 use crate::run::runner::Runner;
+use crate::run::walk::{ALONE, TOGETHER, Walk};
 use crate::scenario::model::{Fingerprint, RequestDef};
 
 /// Between the first half of the quota and the rest.
@@ -106,7 +104,7 @@ impl Step for Fingerprint {
 
 impl Runner<'_> {
     /// Uses a quota in two halves and watches it come back: what the limiter looks like.
-    pub(super) async fn fingerprint(&mut self, fingerprint: &Fingerprint) -> Result<String, Gap> {
+    pub(in crate::run) async fn fingerprint(&mut self, fingerprint: &Fingerprint) -> Result<String, Gap> {
         let key = self.key(fingerprint.key.as_ref())?;
         self.run.burst_is_welcome()?;
         let (_, def) = self.measured_request(fingerprint.request.as_ref(), fingerprint.key.as_ref())?;

@@ -5,15 +5,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
-use super::{Names, Step};
+use super::{Names, Step, Use};
 use crate::client::{Connections, Outgoing};
-use crate::run::estimate::{ALONE, Walk};
 use crate::run::evidence::{Answer, Gap, Observation};
-use crate::run::job::Use;
 use crate::run::keys::KeyState;
-use crate::run::request::Recipe;
+use crate::run::request::{Recipe, granted};
 use crate::run::runner::{Runner, Session};
-use crate::run::survey;
+use crate::run::walk::{ALONE, Walk};
 use crate::scenario::model::{FindSession, Presence};
 
 /// Pages of the session list that are read, and sessions a page.
@@ -48,7 +46,7 @@ impl Step for FindSession {
 
 impl Runner<'_> {
     /// Looks for the session in the list, again where it should be there and a deployment takes its time to show it.
-    pub(super) async fn find_session(&mut self, find: &FindSession) -> Result<Observation, Gap> {
+    pub(in crate::run) async fn find_session(&mut self, find: &FindSession) -> Result<Observation, Gap> {
         let Some(session) = self.sessions.get(find.session.as_str()).cloned() else {
             return Err(Gap::Blocked(format!("no batch was sent for the session `{}`", *find.session)));
         };
@@ -95,7 +93,7 @@ impl Runner<'_> {
         let (name, def) = match &find.request {
             Some(_) => self.usual_request(find.request.as_ref(), find.key.as_ref())?,
             // The first that a key which may read is granted.
-            None => survey::granted(&self.run.suite.requests, &key.key.scopes)
+            None => granted(&self.run.suite.requests, &key.key.scopes)
                 .next()
                 .ok_or_else(|| Gap::Skipped(format!("{} may not read the session list", key.key.variable)))?,
         };

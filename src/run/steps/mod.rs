@@ -13,15 +13,23 @@ mod send;
 mod wait;
 
 use super::environment::OWN;
-use super::estimate::Walk;
-use super::evidence::{Gap, Observation};
-use super::job::{self, Use};
-use super::runner::Runner;
+use super::walk::Walk;
 use crate::scenario::model::Action;
 use crate::yaml::Spanned;
 
 /// A key and a request, by the names a case has for them.
 type Names<'a> = (&'a Option<Spanned<String>>, &'a Option<Spanned<String>>);
+
+/// What a case does to its keys, as far as others are concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Use {
+    /// It sends a few requests, beside those of others.
+    Shares,
+    /// It uses a key up and looks at the refusals.
+    UsesUp,
+    /// It waits for windows, and must not be disturbed.
+    Waits,
+}
 
 /// What is known of a step before it is done.
 pub(super) trait Step {
@@ -69,28 +77,5 @@ pub(super) fn of(action: &Action) -> &dyn Step {
         Action::Wait(step) => step,
         Action::Revoke(step) => step,
         Action::FindSession(step) => step,
-    }
-}
-
-impl Runner<'_> {
-    /// Does what the step at this place of its case says.
-    pub(super) async fn step(&mut self, place: usize, action: &Action) -> Result<Observation, Gap> {
-        Ok(match action {
-            Action::Send(send) => Observation::Answer(Box::new(self.send(send).await?)),
-            Action::Burst(burst) => Observation::Burst(Box::new(self.burst(burst).await?)),
-            Action::Pace(pace) => Observation::Paced(Box::new(self.pace(pace).await?)),
-            Action::Poll(poll) => Observation::Polled(Box::new(self.poll(poll).await?)),
-            Action::Exhaust(exhaust) => Observation::UsedUp(self.exhaust(exhaust).await?),
-            Action::Fingerprint(fingerprint) => Observation::Limiter(self.fingerprint(fingerprint).await?),
-            Action::Wait(wait) => {
-                self.wait(*wait, job::next_to_send(self.case, place)).await?;
-                Observation::Nothing
-            }
-            Action::Revoke(key) => {
-                self.revoke(key).await?;
-                Observation::Nothing
-            }
-            Action::FindSession(find) => self.find_session(find).await?,
-        })
     }
 }

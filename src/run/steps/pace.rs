@@ -5,18 +5,17 @@ use std::time::Duration;
 
 use tokio::task::{JoinError, JoinHandle};
 
-use super::{Names, Step};
+use super::{Names, Step, Use};
 use crate::client::{Connections, Content, Fault, Outgoing};
 use crate::report::Event;
 use crate::run::clock::Instant;
 use crate::run::environment::variables;
-use crate::run::estimate::{ALONE, Walk};
 use crate::run::evidence::{Answer, Gap, Paced};
-use crate::run::job::Use;
 use crate::run::keys::KeyState;
 use crate::run::limiters;
 use crate::run::runner::Runner;
 use crate::run::trace::{Keep, Message};
+use crate::run::walk::{ALONE, Walk};
 use crate::scenario::model::Pace;
 
 /// How long the clock of a mock stands still for an answer. A request has got there by then, though its answer may
@@ -63,7 +62,7 @@ impl Step for Pace {
 
 impl Runner<'_> {
     /// Sends requests, each when its turn has come.
-    pub(super) async fn pace(&mut self, pace: &Pace) -> Result<Paced, Gap> {
+    pub(in crate::run) async fn pace(&mut self, pace: &Pace) -> Result<Paced, Gap> {
         let key = self.key(pace.key.as_ref())?;
         self.run.burst_is_welcome()?;
         let (_, def) = self.measured_request(pace.request.as_ref(), pace.key.as_ref())?;

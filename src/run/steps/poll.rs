@@ -3,15 +3,14 @@
 use std::time::Duration;
 
 use super::burst_end::filling;
-use super::{Names, Step};
+use super::{Names, Step, Use};
 use crate::client::Connections;
 use crate::run::clock::Instant;
-use crate::run::estimate::{ALONE, Walk};
 use crate::run::evidence::{Answer, Early, Gap, Polled};
-use crate::run::job::Use;
 use crate::run::keys::KeyState;
 use crate::run::limiters;
 use crate::run::runner::Runner;
+use crate::run::walk::{ALONE, Walk};
 use crate::scenario::model::{Poll, RequestDef};
 
 /// How long after a poll a refusal of the window's last second is asked for.
@@ -70,7 +69,7 @@ impl Step for Poll {
 
 impl Runner<'_> {
     /// Polls. What comes back is used up again, and from there on the time counts anew.
-    pub(super) async fn poll(&mut self, poll: &Poll) -> Result<Polled, Gap> {
+    pub(in crate::run) async fn poll(&mut self, poll: &Poll) -> Result<Polled, Gap> {
         let key = self.key(poll.key.as_ref())?;
         let watch = Watch {
             key: &key,

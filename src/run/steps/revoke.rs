@@ -1,10 +1,9 @@
 //! Taking a key back, where the target lets a program do that.
 
-use super::Step;
-use crate::run::estimate::Walk;
+use super::{Step, Use};
 use crate::run::evidence::Gap;
-use crate::run::job::Use;
 use crate::run::runner::Runner;
+use crate::run::walk::Walk;
 use crate::yaml::Spanned;
 
 /// Why a case that revokes is not played at a deployment.
@@ -20,7 +19,7 @@ impl Step for Spanned<String> {
 
 impl Runner<'_> {
     /// Revokes a key where the target can.
-    pub(super) async fn revoke(&mut self, name: &Spanned<String>) -> Result<(), Gap> {
+    pub(in crate::run) async fn revoke(&mut self, name: &Spanned<String>) -> Result<(), Gap> {
         let key = self.key(Some(name))?;
         match (&self.environment.workspace, &key.key.mock_id) {
             (Some(workspace), Some(id)) => Ok(workspace.revoke(id).await?),

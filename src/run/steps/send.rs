@@ -2,18 +2,17 @@
 
 use std::time::Duration;
 
-use super::{Names, Step};
+use super::{Names, Step, Use};
 use crate::client::{Connections, Content, Fault, Outgoing};
 use crate::payload::random_session;
 use crate::run::clock::Instant;
 use crate::run::credentials::counts_against_key;
-use crate::run::estimate::{ALONE, Walk};
 use crate::run::evidence::{Answer, Gap, Sent};
-use crate::run::job::Use;
 use crate::run::keys::KeyState;
-use crate::run::request::Recipe;
+use crate::run::render;
+use crate::run::request::{Recipe, granted};
 use crate::run::runner::{Runner, Session};
-use crate::run::{render, survey};
+use crate::run::walk::{ALONE, Walk};
 use crate::scenario::model::{Body, Send};
 
 /// A target that takes so long for what it answers is crowded, and a request without an answer says nothing.
@@ -49,7 +48,7 @@ impl Step for Send {
 impl Runner<'_> {
     /// Sends one request. One to a key that is used up is sent again when it was let in, for the window may have ended, or
     /// a sliding limiter given a little back, since the last refusal.
-    pub(super) async fn send(&mut self, send: &Send) -> Result<Sent, Gap> {
+    pub(in crate::run) async fn send(&mut self, send: &Send) -> Result<Sent, Gap> {
         let mut let_in = 0;
         let mut gave_back = false;
         loop {
@@ -202,7 +201,7 @@ impl Runner<'_> {
 
     /// Makes sure that the target still answers, when a request got no answer.
     async fn is_there(&self, key: &KeyState) -> Result<(), Gap> {
-        let mut granted = survey::granted(&self.run.suite.requests, &key.key.scopes);
+        let mut granted = granted(&self.run.suite.requests, &key.key.scopes);
         let Some((_, def)) = granted.find(|(name, _)| !self.run.learned.lock().is_silent(name)) else {
             return Ok(());
         };

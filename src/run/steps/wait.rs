@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Step;
+use super::{Step, Use};
 use crate::run::clock::Instant;
 use crate::run::environment::OWN;
-use crate::run::estimate::Walk;
 use crate::run::evidence::{Fresh, Gap};
 use crate::run::job;
-use crate::run::job::{Use, is_measured};
-use crate::run::keys::{KeyState, WINDOW, fresh_by_silence};
-use crate::run::limiters::{self, LONG_SILENCE, SHORT_SILENCE};
+use crate::run::job::is_measured;
+use crate::run::keys::{KeyState, fresh_by_silence};
+use crate::run::limiters::{self, LONG_SILENCE, SHORT_SILENCE, WINDOW};
 use crate::run::runner::{PHASE, Runner};
+use crate::run::walk::Walk;
 use crate::scenario::words::WaitFor;
 
 /// A promise further away than this is not waited for: no documented limit reaches beyond a minute.
@@ -74,7 +74,7 @@ fn fresh_window(walk: &mut Walk<'_>) {
 
 impl Runner<'_> {
     /// Waits; for promises of the key that is used next.
-    pub(super) async fn wait(&mut self, wait: WaitFor, next: &str) -> Result<(), Gap> {
+    pub(in crate::run) async fn wait(&mut self, wait: WaitFor, next: &str) -> Result<(), Gap> {
         self.held_used_up = None;
         match wait {
             WaitFor::FreshWindow => self.fresh_window().await,

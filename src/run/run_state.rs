@@ -1,0 +1,125 @@
+//! How far a run has come, and until when it may go on.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::early_end::{Deadline, EarlyEnd};
+use super::environment::Environment;
+use super::evidence::{Deployment, Evidence, Gap};
+use super::job::{Job, Place};
+use super::keys::KeyState;
+use super::plan;
+use super::run_context::RunContext;
+use super::walk::ALONE;
+use crate::deployment::Keys;
+use crate::report::Event;
+
+/// How much more time a run gets where a limiter slides: two more windows of each of its silences.
+const FOR_SLIDING: Duration = Duration::from_secs(240);
+
+/// How far a run has come.
+pub(super) struct RunState {
+    pub(super) run: Arc<RunContext>,
+    pub(super) selected: Vec<usize>,
+    pub(super) begun: Instant,
+    pub(super) interrupted: watch::Receiver<bool>,
+    pub(super) deadline: Option<Deadline>,
+    pub(super) ended_early: Option<EarlyEnd>,
+    /// The keys of a deployment that work, and where they are used; none at a mock, where every job has keys of its own.
+    pub(super) ground: Option<(Environment, Vec<Arc<KeyState>>)>,
+    /// The keys that open nothing, and what was answered.
+    pub(super) dead: Vec<(Arc<KeyState>, String)>,
+    pub(super) evidence: Evidence,
+    /// The cases that were given up because keys share a quota.
+    pub(super) shared: Vec<Place>,
+    /// Whether cases are played one after the other, because keys share a quota.
+    pub(super) plays_apart: bool,
+    /// How often each case was given out to be played.
+    pub(super) given_out: BTreeMap<Place, u32>,
+    /// Whether it was given more time than was planned.
+    pub(super) has_more_time: bool,
+}
+
+impl RunState {
+    pub(super) fn new(
+        run: &Arc<RunContext>,
+        selected: &[usize],
+        interrupted: watch::Receiver<bool>,
+        begun: Instant,
+    ) -> Self {
+        let ground = match &run.target.keys {
+            Keys::Environment(keys) => {
+                let states =
+                    keys.iter().map(|key| Arc::new(KeyState::unused(key.clone(), &run.target))).collect();
+                keys.iter().for_each(|key| run.emit(Event::Secret(key.secret.clone())));
+                Some((Environment::real(&run.target.base_url), states))
+            }
+            Keys::Mock(_) => None,
+        };
+        let deployment = Deployment {
+            base_url: run.target.base_url.clone(),
+            extra_members_allowed: run.target.extra_members_allowed,
+            virtual_time: ground.is_none(),
+            built_in: run.target.built_in,
+        };
+        Self {
+            run: Arc::clone(run),
+            selected: selected.to_vec(),
+            begun,
+            interrupted,
+            deadline: None,
+            ended_early: None,
+            ground,
+            dead: Vec::new(),
+            evidence: Evidence { deployment, ..Evidence::default() },
+            shared: Vec::new(),
+            plays_apart: false,
+            given_out: BTreeMap::new(),
+            has_more_time: false,
+        }
+    }
+
+    /// Sets the time at which the run is over, whatever it has found by then.
+    pub(super) fn set_deadline(&mut self, at_most: Option<Duration>) {
+        let within = self.run.options.within.map(|within| (self.begun + within, EarlyEnd::Within));
+        let at_most = at_most.map(|at_most| (self.begun + at_most, EarlyEnd::AtMost));
+        self.deadline = within.into_iter().chain(at_most).min_by_key(|(at, _)| *at);
+    }
+
+    /// Bounds a run that was planned to take so long. A slow deployment gets what its answers take beyond the plan.
+    pub(super) fn bound(&mut self, planned: Duration, requests: u32) {
+        /// An answer that takes longer is no usual one.
+        const SLOWEST: Duration = Duration::from_secs(1);
+        let side_by_side = u32::try_from(self.run.options.jobs).unwrap_or(1).max(1);
+        let slower = self.run.usual_latency().min(SLOWEST).saturating_sub(ALONE);
+        let answers = slower * requests / side_by_side;
+        self.set_deadline(Some(plan::at_most(planned + answers)));
+    }
+
+    /// Gives a run more time, once: a limiter that slides remembers two minutes, and is right all the same. What was found wrong
+    /// by then is wrong.
+    pub(super) fn more_time(&mut self, ended: EarlyEnd) -> bool {
+        let slides = ended == EarlyEnd::AtMost && self.run.learned.lock().slides;
+        let more = slides && !std::mem::replace(&mut self.has_more_time, true) && !self.has_failed();
+        if let Some((at, _)) = self.deadline.filter(|_| more) {
+            self.set_deadline(Some(at - self.begun + FOR_SLIDING));
+        }
+        more
+    }
+
+    /// How often a case was played.
+    pub(super) fn plays_of(&self, place: Place) -> usize {
+        let experiment = &self.run.suite.experiments[place.experiment].name;
+        self.evidence.plays_of(experiment, &place.of(&self.run.suite).row).count()
+    }
+
+    pub(super) fn give_up(&mut self, job: &Job, why: &Gap) {
+        for (place, _) in &job.cases {
+            let left = self.not_played(*place, why.clone());
+            self.evidence.not_played.push(left);
+        }
+    }
+}
