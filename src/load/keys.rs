@@ -11,7 +11,7 @@ use super::client::{Exchange, LaneClient};
 use super::error::LoadError;
 use super::plan::{LanePlan, LoadPlan};
 use super::profile::{Align, Request};
-use super::series::Outcome;
+use super::sample::Outcome;
 use crate::amounts::count;
 use crate::client::HttpClient;
 use crate::contract::{Tier, WINDOW_SECONDS};

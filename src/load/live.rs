@@ -10,7 +10,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::ledger::LaneLedger;
 use super::record::WindowCounts;
-use super::series::{Outcome, Series};
+use super::sample::Outcome;
+use super::series::Series;
 use super::times::Times;
 
 /// How often a pipe gets a line.

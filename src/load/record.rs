@@ -9,8 +9,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::sample::Outcome;
 use super::sample::Sent;
-use super::series::{Histograms, Outcome, Percentiles, Series};
+use super::series::{Histograms, Percentiles, Series};
 use super::thresholds::Thresholds;
 use super::timeline::Timeline;
 use super::times::Times;

@@ -1,8 +1,35 @@
-//! What the ledger is told of each request: when it was due, and how it went.
+//! One request: when it was due, how it went, and what became of it.
 
 use std::time::Duration;
 
-use super::series::Outcome;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// The target did what was asked.
+    Admitted,
+    /// A 429.
+    Limited,
+    /// Anything else: another status, no answer, a broken connection.
+    Error,
+}
+
+impl Outcome {
+    /// Every outcome, the good one first.
+    pub const ALL: [Self; 3] = [Self::Admitted, Self::Limited, Self::Error];
+
+    /// The word for it, as in reports and in the names of interval logs.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Admitted => "admitted",
+            Self::Limited => "limited",
+            Self::Error => "error",
+        }
+    }
+}
 
 /// What became of one ticket.
 #[derive(Debug, Clone)]

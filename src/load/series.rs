@@ -1,5 +1,4 @@
-//! What becomes of requests, the histograms of a lane by that and by clock, and the percentiles that are judged and shown of
-//! them.
+//! The histograms of a lane, by what became of requests and by clock, and the percentiles that are judged and shown of them.
 
 use std::collections::BTreeMap;
 use std::iter::zip;
@@ -9,33 +8,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::sample::Outcome;
 use super::times::Times;
-
-/// What became of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    /// The target did what was asked.
-    Admitted,
-    /// A 429.
-    Limited,
-    /// Anything else: another status, no answer, a broken connection.
-    Error,
-}
-
-impl Outcome {
-    /// Every outcome, the good one first.
-    pub const ALL: [Self; 3] = [Self::Admitted, Self::Limited, Self::Error];
-
-    /// The word for it, as in reports and in the names of interval logs.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Admitted => "admitted",
-            Self::Limited => "limited",
-            Self::Error => "error",
-        }
-    }
-}
 
 /// One kind of time that is taken in every lane, in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

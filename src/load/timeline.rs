@@ -10,8 +10,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::sample::Outcome;
 use super::sample::Sample;
-use super::series::Outcome;
 
 /// How many intervals there are at most; then each two become one.
 const MOST_INTERVALS: usize = 300;

@@ -8,8 +8,9 @@ use std::time::{Duration, SystemTime};
 
 use super::super::ledger::LaneLedger;
 use super::super::record::{LaneRecord, WindowCounts};
+use super::super::sample::Outcome;
 use super::super::sample::Sample;
-use super::super::series::{Outcome, Series};
+use super::super::series::Series;
 
 /// The shortest time with a bound, as a power of two of microseconds: 64 µs. What is quicker is in the first bucket.
 const SHORTEST: u32 = 6;

@@ -1,7 +1,8 @@
 //! The report in Markdown, for the summaries of CI systems.
 
 use super::super::record::{RunRecord, groups};
-use super::super::series::{Outcome, Series};
+use super::super::sample::Outcome;
+use super::super::series::Series;
 use super::super::verdict::judge;
 use super::tables::{self, Table};
 use super::terminal::{self, REASONS};

@@ -11,7 +11,8 @@ use plotters::coord::ranged1d::ValueFormatter;
 use plotters::prelude::*;
 
 use super::super::record::LaneRecord;
-use super::super::series::{Outcome, Series};
+use super::super::sample::Outcome;
+use super::super::series::Series;
 use super::super::timeline::{Coarse, Interval, Timeline};
 use super::super::times::Times;
 

@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::super::findings::findings;
 use super::super::record::{Group, LaneRecord, RunRecord, WindowCounts};
-use super::super::series::{Outcome, Percentiles, Quantile, Series, digits};
+use super::super::sample::Outcome;
+use super::super::series::{Percentiles, Quantile, Series, digits};
 use super::super::times::Times;
 use crate::amounts::{count, grouped, time};
 use crate::contract::WINDOW_SECONDS;
