@@ -69,6 +69,8 @@ struct Transport {
     breaks_promises: bool,
     /// Endpoints that take much longer than others, and how long.
     slow: BTreeMap<String, Duration>,
+    /// By how much bursts took longer than planned, in all.
+    late: Duration,
     bursts: u32,
     /// The burst whose requests left over the longest time.
     widest_burst: Option<Departure>,
@@ -215,6 +217,21 @@ impl RunContext {
 
     pub(super) fn is_crowded(&self) -> bool {
         self.transport.lock().crowded
+    }
+
+    /// Remembers by how much a burst took longer than planned.
+    pub(super) fn note_late(&self, late: Duration) {
+        self.transport.lock().late += late;
+    }
+
+    /// By how much bursts took longer than planned, as far as jobs that were under way beside them did not hide it.
+    pub(super) fn late(&self) -> Duration {
+        self.transport.lock().late / self.side_by_side()
+    }
+
+    /// How many jobs are under way at once.
+    pub(super) fn side_by_side(&self) -> u32 {
+        u32::try_from(self.options.jobs).unwrap_or(1).max(1)
     }
 
     /// Remembers how close together the requests of a burst left.

@@ -39,8 +39,10 @@ pub(super) struct RunState {
     pub(super) plays_apart: bool,
     /// How often each case was given out to be played.
     pub(super) given_out: BTreeMap<Place, u32>,
-    /// Whether it was given more time than was planned.
-    pub(super) has_more_time: bool,
+    /// Whether it was given the time that a limiter that slides takes.
+    pub(super) has_time_to_slide: bool,
+    /// For how much of the time that bursts took longer than planned it was given as much.
+    pub(super) late: Duration,
 }
 
 impl RunState {
@@ -78,7 +80,8 @@ impl RunState {
             shared: Vec::new(),
             plays_apart: false,
             given_out: BTreeMap::new(),
-            has_more_time: false,
+            has_time_to_slide: false,
+            late: Duration::ZERO,
         }
     }
 
@@ -93,21 +96,26 @@ impl RunState {
     pub(super) fn bound(&mut self, planned: Duration, requests: u32) {
         /// An answer that takes longer is no usual one.
         const SLOWEST: Duration = Duration::from_secs(1);
-        let side_by_side = u32::try_from(self.run.options.jobs).unwrap_or(1).max(1);
         let slower = self.run.usual_latency().min(SLOWEST).saturating_sub(ALONE);
-        let answers = slower * requests / side_by_side;
+        let answers = slower * requests / self.run.side_by_side();
         self.set_deadline(Some(plan::at_most(planned + answers)));
     }
 
-    /// Gives a run more time, once: a limiter that slides remembers two minutes, and is right all the same. What was found wrong
-    /// by then is wrong.
+    /// Gives a run more time, where all that was judged by then passed: a limiter that slides remembers two minutes, and a slow
+    /// deployment is right all the same. What was found wrong by then is wrong.
     pub(super) fn more_time(&mut self, ended: EarlyEnd) -> bool {
-        let slides = ended == EarlyEnd::AtMost && self.run.learned.lock().slides;
-        let more = slides && !std::mem::replace(&mut self.has_more_time, true) && !self.has_failed();
-        if let Some((at, _)) = self.deadline.filter(|_| more) {
-            self.set_deadline(Some(at - self.begun + FOR_SLIDING));
+        /// Less is not worth another look.
+        const WORTH_IT: Duration = Duration::from_secs(5);
+        if ended != EarlyEnd::AtMost || self.has_failed() {
+            return false;
         }
-        more
+        let slides = self.run.learned.lock().slides && !std::mem::replace(&mut self.has_time_to_slide, true);
+        let late = self.run.late();
+        let slow = late.saturating_sub(std::mem::replace(&mut self.late, late));
+        let more = slow + if slides { FOR_SLIDING } else { Duration::ZERO };
+        let Some((at, _)) = self.deadline.filter(|_| more >= WORTH_IT) else { return false };
+        self.set_deadline(Some(at - self.begun + more));
+        true
     }
 
     /// How often a case was played.

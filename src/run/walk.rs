@@ -20,6 +20,11 @@ pub(super) const TOGETHER: Duration = Duration::from_micros(800);
 /// How long an event in a batch is assumed to take.
 const EVENT: Duration = Duration::from_micros(10);
 
+/// How long so many requests with so many events in all are assumed to take together.
+pub(super) fn together(requests: usize, events: u32) -> Duration {
+    TOGETHER * u32::try_from(requests).unwrap_or(u32::MAX) + EVENT * events
+}
+
 /// What playing a case takes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Cost {

@@ -311,7 +311,7 @@ mod tests {
     use crate::deployment::Role;
     use crate::run::clock::Instant;
     use crate::run::evidence::RunWide;
-    use crate::run::evidence::{Answer, Burst, Fresh, KeyInfo, NotPlayed};
+    use crate::run::evidence::{Answer, Burst, Fresh, KeyInfo, NotPlayed, Paced};
     use crate::run::finding::Finding;
     use crate::run::limiters::{LONG_SILENCE, SHORT_SILENCE};
     use crate::scenario::Source;
@@ -457,6 +457,38 @@ mod tests {
             let steady = learn(&self.suite, &mut evidence);
             (evidence.learned.requests.get(&Tier::Standard).copied(), steady)
         }
+    }
+
+    #[test]
+    fn who_stays_refused_at_a_pace_below_the_limit_meets_no_conforming_limiter() {
+        let bench = bench("rate.paced");
+        let judged = |refused: fn(usize) -> bool, own: usize, steady: &[Tier]| {
+            let at = |milliseconds| Instant(Duration::from_millis(milliseconds));
+            let answer = |place: usize| {
+                let (limited, sent) = (refused(place), at(600_000 + 120_000 * place as u64 / 114));
+                let status = if limited { 429 } else { 200 };
+                let (answered, done) = (sent, sent);
+                Answer { look: 0, status, limited, accepted: None, promise: None, sent, answered, done }
+            };
+            // The key was used up just before.
+            let before = vec![(at(599_000), at(599_500)); 60];
+            let (key, answers) = (OWN.to_owned(), (0..114).map(answer).collect());
+            let paced = Paced { key, answers, before, private: false };
+            let mut evidence = bench.evidence(&[burst_of(own, 100, (9, 58))]);
+            let mut play = evidence.plays[0].clone();
+            play.seen = vec![Observation::Burst(Box::new(burst_of(own, 100, (9, 58))))];
+            play.experiment = "another".to_owned();
+            evidence.plays[0].seen = vec![Observation::Paced(Box::new(paced))];
+            evidence.plays.push(play);
+            let judged = judge(&bench.suite, &evidence, steady, bench.check);
+            (judged.failures.len(), judged.doubts.len())
+        };
+        let steady = [Tier::Standard];
+        assert_eq!(judged(|_| true, 60, &steady), (1, 0));
+        // Somebody else may have used it.
+        assert_eq!((judged(|_| true, 60, &[]), judged(|_| true, 50, &steady)), ((0, 1), (0, 1)));
+        // A window of a minute that began with the quota which was used up, and a log that counts what it refuses.
+        assert_eq!(judged(|place| place < 57, 60, &steady), (0, 1));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::context::Context;
 use super::counts::Wanted;
 use super::promise::spread;
 use super::ruling::{FALTERS, Lack, Ruling};
-use crate::run::evidence::{Answer, KeyInfo, Paced};
+use crate::run::evidence::{Answer, KeyInfo, Paced, bursts};
 use crate::run::finding::Finding;
 use crate::run::limiters::{Span, Suspicion, WINDOW, may_refuse};
 use crate::scenario::model::Expect;
@@ -47,16 +47,32 @@ pub(super) fn paced(context: &Context<'_>, expect: &Expect, paced: &Paced, key: 
             actual: format!("admitted: {admitted}\nlimited: {limited}"),
         };
         let mut failure = context.failure(finding);
-        let suspicion = match paced.answers.iter().position(|answer| answer.limited) {
-            Some(first) => {
-                let (fact, suspicion) = refused_in_pace(context, first, paced, key);
+        let refused: Vec<usize> = paced
+            .answers
+            .iter()
+            .enumerate()
+            .filter(|(_, answer)| answer.limited)
+            .map(|(place, _)| place)
+            .collect();
+        let suspicion = match &refused[..] {
+            [first, ..] => {
+                let looked_at = [*first, refused[refused.len() / 2], refused[refused.len() - 1]];
+                let (fact, suspicion) = refused_in_pace(context, looked_at, paced, key);
                 failure.facts.push(fact);
+                // Nobody can have used so much of it.
+                let is_much = limited >= count / 4;
+                if matches!(suspicion, Suspicion::TooFew { private: true, .. })
+                    && is_much
+                    && (paced.private || had_its_own(context, key))
+                {
+                    return Ruling::Broken(vec![failure]);
+                }
                 suspicion
             }
-            None if paced.answers.iter().any(Answer::faltered) => {
+            [] if paced.answers.iter().any(Answer::faltered) => {
                 return Ruling::Lacking(Lack::RequestLimit, FALTERS.to_owned());
             }
-            None => {
+            [] => {
                 Suspicion::Noise(format!("{} of {count} answers were neither 2xx nor 429", count - admitted))
             }
         };
@@ -72,26 +88,38 @@ pub(super) fn paced(context: &Context<'_>, expect: &Expect, paced: &Paced, key: 
     Ruling::Held
 }
 
-/// What to make of the first refusal at a pace that should be admitted.
-fn refused_in_pace(context: &Context<'_>, first: usize, paced: &Paced, key: &KeyInfo) -> (String, Suspicion) {
+/// What to make of refusals at a pace that should be admitted: of the first of those at these places that nothing conforming
+/// explains. Refused requests may be counted, too, so one that comes later may be the one that tells.
+fn refused_in_pace(
+    context: &Context<'_>,
+    refused: [usize; 3],
+    paced: &Paced,
+    key: &KeyInfo,
+) -> (String, Suspicion) {
     let span = |answer: &Answer| (answer.sent, answer.done);
-    let refused = span(&paced.answers[first]);
-    let others = paced.answers.iter().enumerate().filter(|(place, _)| *place != first);
-    let others: Vec<Span> =
-        paced.before.iter().copied().chain(others.map(|(_, answer)| span(answer))).collect();
     let limit = context.limits(key).requests;
-    let in_a_minute =
-        others.iter().filter(|other| other.0 <= refused.1 && other.1 + WINDOW >= refused.0).count();
-    let fact = format!(
-        "the first 429 came after {first} requests, when {in_a_minute} had been sent within a minute, of {limit}"
-    );
-    if may_refuse(&others, refused, limit) {
+    let others = |place: usize| -> Vec<Span> {
+        let others = paced.answers.iter().enumerate().filter(|(other, _)| *other != place);
+        paced.before.iter().copied().chain(others.map(|(_, answer)| span(answer))).collect()
+    };
+    let is_explained = |place: usize| may_refuse(&others(place), span(&paced.answers[place]), limit);
+    let unexplained = refused.into_iter().find(|place| !is_explained(*place));
+    let place = unexplained.unwrap_or(refused[0]);
+    let seen = span(&paced.answers[place]);
+    let is_recent = |other: &Span| other.0 <= seen.1 && other.1 + WINDOW >= seen.0;
+    let in_a_minute = others(place).into_iter().filter(is_recent).count();
+    let sent = format!("when {in_a_minute} had been sent within a minute, of {limit}");
+    let fact = match place == refused[0] {
+        true => format!("the first 429 came after {place} requests, {sent}"),
+        false => format!("a 429 came after {place} requests, {sent}"),
+    };
+    if unexplained.is_none() {
         let what = "the requests came so close together that a conforming limiter may refuse one";
         return (fact, Suspicion::Unclear(what.to_owned()));
     }
     // Whatever lies before this is in the reckoning already, and so is every way in which quota may trickle back.
     let private = paced.private || context.is_steady(key.tier);
-    let missing = u32::try_from(paced.answers.len() - first).unwrap_or(u32::MAX);
+    let missing = u32::try_from(paced.answers.len() - place).unwrap_or(u32::MAX);
     (
         fact,
         Suspicion::TooFew {
@@ -104,4 +132,17 @@ fn refused_in_pace(context: &Context<'_>, first: usize, paced: &Paced, key: &Key
             private,
         },
     )
+}
+
+/// Whether a window of this key held just what it should, in whatever case: then nobody else uses the key.
+fn had_its_own(context: &Context<'_>, key: &KeyInfo) -> bool {
+    let limit = context.limits(key).requests;
+    let plays = context.evidence.plays.iter();
+    plays.filter(|play| play.keys.values().any(|own| own.variable == key.variable)).any(|play| {
+        bursts(&play.seen).any(|burst| {
+            let is_of_key = play.keys.get(&burst.key).is_some_and(|own| own.variable == key.variable);
+            let is_whole = burst.spent.0 + burst.admitted() == limit && burst.limited() > 0;
+            is_of_key && is_whole && burst.fresh.is_some()
+        })
+    })
 }

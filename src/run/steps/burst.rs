@@ -13,7 +13,7 @@ use crate::run::keys::KeyState;
 use crate::run::limiters::Suspicion;
 use crate::run::request::{Recipe, scope_of};
 use crate::run::runner::Runner;
-use crate::run::walk::{TOGETHER, Walk};
+use crate::run::walk::{TOGETHER, Walk, together};
 use crate::scenario::model::{Action, Body, Burst, Credentials, HttpVersion, RequestDef};
 use crate::scenario::words::Amount;
 
@@ -166,6 +166,8 @@ impl<'a> Runner<'a> {
         let (burst, answers) =
             self.fire(seen.counted.then_some(key), requests, &batches, in_flight, connections).await;
         self.run.note_burst(self.name, batches.len(), burst.left_within);
+        self.run
+            .note_late((burst.to - burst.from).saturating_sub(together(batches.len(), batches.iter().sum())));
         seen.in_flight = seen.in_flight.max(in_flight);
         let before = seen.batches.len();
         if before == 0 {
