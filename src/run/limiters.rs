@@ -275,6 +275,9 @@ pub(crate) fn wanted_key(suspicions: &[Suspicion]) -> Option<&str> {
 /// How exactly shifts are sought.
 const STEP: Duration = Duration::from_secs(1);
 
+/// Bursts hardly ever take longer than this.
+const AMPLE: Duration = Duration::from_secs(10);
+
 /// How much later than `planned` another play must begin for its windows to lie apart from all that made these suspicions.
 pub(crate) fn shift(suspicions: &[Suspicion], planned: Instant) -> Duration {
     let back = wanted_key(suspicions).map_or_else(Vec::new, |key| came_back(suspicions, Some(key)));
@@ -297,15 +300,15 @@ pub(crate) fn apart_from(suspicions: &[Suspicion], planned: Instant) -> Duration
         })
         .collect();
     let longest = spans.iter().map(|span| span.1 - span.0).max().unwrap_or_default();
-    // Room for a burst that takes a little longer than the last one.
-    let room = longest + longest / 2 + STEP;
-    (0..60)
-        .map(|steps| STEP * steps)
-        .find(|shift| {
-            let from = planned + *shift;
-            spans.iter().all(|span| apart(*span, (from, from + room)))
-        })
-        .unwrap_or_default()
+    // Room for a burst that takes a little longer than the last one; better for one that takes much longer, as with a key of
+    // another tier.
+    let least = longest + longest / 2 + STEP;
+    let is_apart = |shift: &Duration, room: Duration| {
+        let from = planned + *shift;
+        spans.iter().all(|span| apart(*span, (from, from + room)))
+    };
+    let with_room = |room: Duration| (0..60).map(|steps| STEP * steps).find(|shift| is_apart(shift, room));
+    with_room(least.max(AMPLE)).or_else(|| with_room(least)).unwrap_or_default()
 }
 
 /// A limiter may count by the second, and then it remembers a request a little longer than a minute.
@@ -433,6 +436,17 @@ mod tests {
         for (whole, before) in [(60, 60), (60, 3), (61, 60), (30, 30), (30, 33), (57, 60)] {
             assert!(!is_part(whole, before, 60), "{whole} after {before}");
         }
+    }
+
+    #[test]
+    fn another_play_leaves_room_for_a_burst_that_takes_much_longer() {
+        let before = too_many(121_210, 121_750);
+        let begins = at(298_500) + shift(std::slice::from_ref(&before), at(298_500));
+        assert!(apart((at(121_210), at(121_750)), (begins, begins + Duration::from_secs(3))), "{begins}");
+        // Where so much room is nowhere, it is enough for one like the last.
+        let long = too_many(0, 25_000);
+        let begins = at(118_000) + shift(std::slice::from_ref(&long), at(118_000));
+        assert!(apart((at(0), at(25_000)), (begins, begins + Duration::from_secs(26))), "{begins}");
     }
 
     #[test]

@@ -274,7 +274,9 @@ impl Judged {
             Settled::Blocked(why) => self.blocked.push(why),
             Settled::Lacking(lack, why) => {
                 self.needs.extend(owners(suite, lack));
-                self.blocked.push(why);
+                // Where none of these is broken, the target can be reached all the same.
+                let open = if lack == Lack::Admission { &mut self.blocked } else { &mut self.unsure };
+                open.push(why);
             }
             Settled::Skipped(why) => self.skipped.push(why),
             Settled::Inconclusive(why) => self.unsure.push(why),

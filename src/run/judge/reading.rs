@@ -164,10 +164,11 @@ fn read_poll(
     let (Some(key), Some(expect)) = (context.key(&polled.key), expect) else { return Ruling::Held };
     let outcome = polled::polled(context, expect, polled, key, place);
     match last_burst(context, place) {
-        // What requests that came together did not get was left to those that came alone.
+        // What requests that came together did not get was left to those that came alone; or it came back bit by bit.
         Some(burst)
             if outcome != Ruling::Held
                 && burst.in_flight > 1
+                && burst.trickles != Some(true)
                 && burst.spent.0 + burst.admitted() < context.limits(key).requests =>
         {
             let why = "some of the quota was left when requests came together";
