@@ -70,6 +70,8 @@ pub(crate) struct Job {
     pub(crate) uses_up_first: bool,
     /// The tier of whose keys it finds out if they share a quota, which others wait to know.
     pub(crate) learns_sharing: Option<Tier>,
+    /// Whether a check that it plays for names what others stand on.
+    pub(crate) teaches: bool,
     /// How long it is likely to take when it is played alone.
     pub(crate) takes: Duration,
     /// The keys it was planned with, by their places at the allocator.
@@ -88,6 +90,7 @@ impl Job {
             last: all().any(looks_back),
             uses_up_first: all().next().is_some_and(|case| first_exhaustion(case).is_some()),
             learns_sharing: all().find_map(learns_sharing),
+            teaches: all().flat_map(|case| &case.readings).any(|reading| reading.learns.is_some()),
             takes: WINDOW * all().map(weight).max().unwrap_or(0),
             planned: None,
             cases,

@@ -159,7 +159,7 @@ pub(crate) fn explain(suspicion: &Suspicion) -> String {
             (span.1 - span.0).as_secs_f64()
         ),
         Suspicion::CameBack { span, .. } => format!(
-            "part of a quota came back {:.1} s after it began to be spent; a clock's minute may have begun meanwhile",
+            "part of a quota began to come back within {:.1} s of its being spent; a clock's minute may have begun then",
             (span.1 - span.0).as_secs_f64()
         ),
         Suspicion::TooFew { missing, .. } => {

@@ -96,9 +96,10 @@ impl Schedule {
         self.pending.extend(jobs);
         match self.plan_is_forgotten {
             true => self.sort_by_need(),
-            false => {
-                self.pending.sort_by_key(|job| job.planned.is_none().then_some(std::cmp::Reverse(job.takes)))
-            }
+            // What comes first is most likely to be judged in time.
+            false => self.pending.sort_by_key(|job| {
+                job.planned.is_none().then_some((!job.teaches, std::cmp::Reverse(job.takes)))
+            }),
         }
     }
 
@@ -110,12 +111,13 @@ impl Schedule {
         self.sort_by_need();
     }
 
-    /// Those first that look at refusals and wait for nothing, then those that have the least choice of keys, and of these the
-    /// longest.
+    /// Those first that look at refusals and wait for nothing, then those that have the least choice of keys, and of these those
+    /// that teach what others stand on, the longest first.
     fn sort_by_need(&mut self) {
         let choice = |job: &Job| self.allocator.as_ref().map_or(0, |allocator| allocator.choice(job));
         let waits = |job: &Job| job.usage == Use::Waits;
-        self.pending.sort_by_cached_key(|job| (waits(job), choice(job), std::cmp::Reverse(job.takes)));
+        self.pending
+            .sort_by_cached_key(|job| (waits(job), choice(job), !job.teaches, std::cmp::Reverse(job.takes)));
     }
 
     /// Gives up the jobs that did not begin and that `wanted` is true of.

@@ -43,8 +43,8 @@ fn another_form_is_refused_with_the_way_out() {
         changed["what_is_new"] = json!(true);
         said_of(&changed.to_string())
     };
-    let newer = with(2);
-    assert!(newer.contains("form 2, written by trenchcheck 7.8.9"), "{newer}");
+    let newer = with(3);
+    assert!(newer.contains("form 3, written by trenchcheck 7.8.9"), "{newer}");
     assert!(newer.contains("judge it with a newer trenchcheck"), "{newer}");
     assert!(with(0).contains("record it again"));
 }

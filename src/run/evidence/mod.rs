@@ -16,7 +16,7 @@ use super::admissions::Most;
 use super::clock::{Instant, nanoseconds};
 use super::finding::Finding;
 use super::learned::Learned;
-use super::limiters::SOON;
+use super::limiters::{SOON, WINDOW};
 use crate::contract::{Limits, Tier};
 use crate::scenario::model::Rule;
 
@@ -67,14 +67,25 @@ pub(crate) struct Early {
     pub(crate) at: (Instant, Instant),
     /// How many requests came back.
     pub(crate) whole: u32,
+    /// When they had been used up again, and what came back meanwhile. Not in evidence of the first form.
+    #[serde(default)]
+    pub(crate) until: Option<Instant>,
     /// When the same happened once more in less than a minute.
     pub(crate) again: Option<(Instant, Instant)>,
 }
 
 impl Early {
-    /// When a clock's minute began, if that is why it came back: such a counter has room for one more soon after that.
-    pub(crate) fn span(&self) -> (Instant, Instant) {
-        (Instant(self.at.0.0.saturating_sub(SOON)), self.at.1)
+    /// When a clock's minute began, if that is why it came back: a counter that weighs in the minute before has room for one
+    /// more soon after that, and gives no more than `limit` back in a minute.
+    pub(crate) fn span(&self, limit: u32) -> (Instant, Instant) {
+        /// Some count by the second.
+        const GRAIN: Duration = Duration::from_secs(1);
+        let from = Instant(self.at.0.0.saturating_sub(SOON));
+        let by = self.until.map_or(self.at.1, |until| {
+            let takes = WINDOW.mul_f64(f64::from(self.whole) / f64::from(limit.max(1)));
+            Instant(until.0.saturating_sub(takes)) + GRAIN
+        });
+        (from, by.clamp(from, self.at.1))
     }
 }
 
@@ -192,11 +203,14 @@ pub(crate) struct Play {
 }
 
 impl Play {
-    /// Whether nothing before a window of this key, by the name its case has for it, was weighed in.
-    pub(crate) fn begins_rested(&self, key: &str) -> bool {
-        self.seen.iter().any(|seen| match seen {
-            Observation::Burst(burst) => burst.key == key && burst.is_rested(),
-            _ => false,
+    /// Whether nothing before a window of this key, by the name its case has for it, was weighed in, so that none of the `whole`
+    /// that came back can be for that. Where a quota of `limit` was there at once, nothing was, but for what was sent just before.
+    pub(crate) fn begins_rested(&self, key: &str, limit: u32, whole: u32) -> bool {
+        /// Within so long a time, hardly anything that was weighed in would be weighed in no longer.
+        const AT_ONCE: Duration = Duration::from_secs(5);
+        bursts(&self.seen).filter(|burst| burst.key == key).any(|burst| {
+            let had_all = burst.spent.0 + burst.admitted() >= limit && burst.took() <= AT_ONCE;
+            burst.is_rested() || had_all && burst.limited() > 0 && whole > burst.spent.0 + 2
         })
     }
 
@@ -303,7 +317,39 @@ mod limits {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn at(milliseconds: u64) -> Instant {
+        Instant(Duration::from_millis(milliseconds))
+    }
+
+    #[test]
+    fn what_refills_all_the_time_came_back_from_the_burst_on_however_late_that_is_seen() {
+        let early = Early { at: (at(0), at(28_000)), whole: 26, until: Some(at(28_300)), again: None };
+        assert_eq!(early.span(60), (at(0), at(3_300)));
+        assert_eq!(Early { until: None, ..early }.span(60), (at(0), at(28_000)));
+    }
+
+    proptest! {
+        /// A counter that weighs in the minute before gives back what it counted there, from its clock's minute on.
+        #[test]
+        fn a_clocks_minute_lies_within_the_span(
+            refused in 0_u64..50_000, until_back in 0_u64..9_000, later in 0_u64..5_000, counted in 1_u64..=300,
+            begins in 0.0..1.0_f64,
+        ) {
+            let back = refused + until_back;
+            // It may have begun before the last refusal, as long as less than one had come back.
+            let soonest = refused.saturating_sub(60_000 / counted.max(30));
+            let begins = soonest + ((back - soonest) as f64 * begins) as u64;
+            let until = back + later;
+            let whole = u32::try_from(counted * (until - begins) / 60_000).unwrap();
+            let early = Early { at: (at(refused), at(back)), whole, until: Some(at(until)), again: None };
+            let (from, by) = early.span(300);
+            prop_assert!(from <= at(begins) && at(begins) <= by, "{from} to {by}");
+        }
+    }
 
     fn answer(status: u16, accepted: Option<u32>) -> Answer {
         let now = Instant::default();

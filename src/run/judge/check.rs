@@ -313,7 +313,7 @@ mod tests {
     use crate::deployment::Role;
     use crate::run::clock::Instant;
     use crate::run::evidence::RunWide;
-    use crate::run::evidence::{Answer, Burst, Fresh, KeyInfo, NotPlayed, Paced};
+    use crate::run::evidence::{Answer, Burst, Fresh, KeyInfo, Look, NotPlayed, Paced, Request, Sent};
     use crate::run::finding::Finding;
     use crate::run::limiters::{LONG_SILENCE, SHORT_SILENCE};
     use crate::scenario::Source;
@@ -491,6 +491,63 @@ mod tests {
         assert_eq!((judged(|_| true, 60, &[]), judged(|_| true, 50, &steady)), ((0, 1), (0, 1)));
         // A window of a minute that began with the quota which was used up, and a log that counts what it refuses.
         assert_eq!(judged(|place| place < 57, 60, &steady), (0, 1));
+    }
+
+    #[test]
+    fn a_promise_that_was_rounded_down_is_of_no_tier_alone() {
+        let bench = bench("limit.retry-after-honest");
+        let cases = |retry_after: &str| -> Vec<String> {
+            let look = Look {
+                status: 429,
+                headers: vec![("retry-after".to_owned(), retry_after.to_owned())],
+                body: String::new(),
+                garbled: false,
+                compressed: false,
+                alike: 0,
+            };
+            let now = Instant(Duration::from_secs(600));
+            let (sent, answered, done) = (now, now, now);
+            let answer = Answer {
+                look: 0,
+                status: 429,
+                limited: true,
+                accepted: None,
+                promise: None,
+                sent,
+                answered,
+                done,
+            };
+            let request = Request {
+                method: "GET".to_owned(),
+                url: String::new(),
+                headers: Vec::new(),
+                curl: String::new(),
+            };
+            let kept = Sent {
+                request,
+                name: "list-sessions".to_owned(),
+                outcome: Ok(answer),
+                key: OWN.to_owned(),
+                counted: true,
+                on_promise: true,
+                silence: Duration::from_secs(59),
+                since: now,
+                let_in_while_used_up: 0,
+                gives_back: false,
+            };
+            let mut evidence = bench.evidence(&[burst_of(60, 100, (9, 0))]);
+            evidence.looks = vec![look];
+            for (place, seen) in
+                evidence.plays[0].seen.iter_mut().enumerate().filter(|(place, _)| bench.reads(*place))
+            {
+                assert!(matches!(bench.case().steps[place].value.action, Action::Send(_)));
+                *seen = Observation::Answer(Box::new(kept.clone()));
+            }
+            let judged = bench.judged(&evidence);
+            judged.failures.into_iter().map(|broken| broken.failure.case).collect()
+        };
+        let told = told_row(&bench.case().row);
+        assert_eq!((cases("0"), cases("1")), (vec![String::new()], vec![told]));
     }
 
     #[test]

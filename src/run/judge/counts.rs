@@ -218,11 +218,13 @@ impl Count<'_> {
         if self.is_endless() {
             return "three quotas were admitted within a window, and no end was seen".to_owned();
         }
-        if !context.owns_the_limit || *limited == 0 || burst.fresh.is_none() {
-            return format!("of {all} requests {admitted} were admitted and {limited} answered 429");
-        }
-        if burst.trickles == Some(true) && self.missing_at_once() > 0 {
+        let measured = *limited > 0 && burst.fresh.is_some();
+        let is_the_same_everywhere = context.owns_the_limit || context.reading.learns == Some(Fact::Hold);
+        if measured && is_the_same_everywhere && burst.trickles == Some(true) && self.missing_at_once() > 0 {
             return BIT_BY_BIT.to_owned();
+        }
+        if !measured || !context.owns_the_limit {
+            return format!("of {all} requests {admitted} were admitted and {limited} answered 429");
         }
         if burst.counts_events() {
             let (least, most) = burst.told_of_events();

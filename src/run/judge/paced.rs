@@ -134,15 +134,13 @@ fn refused_in_pace(
     )
 }
 
-/// Whether a window of this key held just what it should, in whatever case: then nobody else uses the key.
+/// Whether this key was let in as often as it should be, in whatever case: then nobody else uses it.
 fn had_its_own(context: &Context<'_>, key: &KeyInfo) -> bool {
     let limit = context.limits(key).requests;
-    let plays = context.evidence.plays.iter();
-    plays.filter(|play| play.keys.values().any(|own| own.variable == key.variable)).any(|play| {
+    context.evidence.plays.iter().any(|play| {
         bursts(&play.seen).any(|burst| {
             let is_of_key = play.keys.get(&burst.key).is_some_and(|own| own.variable == key.variable);
-            let is_whole = burst.spent.0 + burst.admitted() == limit && burst.limited() > 0;
-            is_of_key && is_whole && burst.fresh.is_some()
+            is_of_key && burst.counted && burst.spent.0 + burst.admitted() == limit
         })
     })
 }

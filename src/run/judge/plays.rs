@@ -195,9 +195,10 @@ fn came_back_to_keys(evidence: &Evidence) -> Vec<(&str, Span)> {
             _ => None,
         }) {
             let Some(key) = play.keys.get(&polled.key) else { continue };
-            let early = polled.early.filter(|early| early.whole < key.limits.requests);
-            if let Some(early) = early.filter(|_| play.begins_rested(&polled.key)) {
-                seen.push((key.variable.as_str(), early.span()));
+            let limit = key.limits.requests;
+            let Some(early) = polled.early.filter(|early| early.whole < limit) else { continue };
+            if play.begins_rested(&polled.key, limit, early.whole) {
+                seen.push((key.variable.as_str(), early.span(limit)));
             }
         }
     }

@@ -65,8 +65,8 @@ pub(super) fn polled(
                 early.whole
             ));
         }
-        let rested = context.play.begins_rested(&found.key);
-        let suspicion = Suspicion::CameBack { span: early.span(), rested, key: key.variable.clone() };
+        let rested = context.play.begins_rested(&found.key, limit, early.whole);
+        let suspicion = Suspicion::CameBack { span: early.span(limit), rested, key: key.variable.clone() };
         return Ruling::Suspect(suspicion, too_early(what));
     }
     let Some(again) = early.again else {

@@ -69,7 +69,12 @@ pub(super) fn sent_once(
         curl: Some(sent.request.curl.clone()).filter(|curl| !curl.is_empty()),
         ..context.failure(finding)
     };
-    let failures: Vec<Failure> = judgement.findings.into_iter().map(failure).collect();
+    let mut failures: Vec<Failure> = judgement.findings.into_iter().map(failure).collect();
+    // Nothing more to wait for, and no quota yet: the promise was rounded down. Where the range is judged, such a 0 may have been
+    // seen of another tier.
+    if sent.on_promise && answer.limited && look.retry_after().is_some_and(|wait| wait.is_zero()) {
+        failures.iter_mut().for_each(|failure| failure.case.clear());
+    }
     if !uses_up(context, place) {
         return match sent.counted && answer.limited && !sent.on_promise {
             true => Ruling::Suspect(Suspicion::Limited(sent.silence), failures),

@@ -30,8 +30,8 @@ pub enum EvidenceError {
     },
     /// It has another form than the one that is read here.
     #[error(
-        "{} is evidence of form {schema}, written by trenchcheck {written_by}; this is trenchcheck {}, which reads form \
-         {SCHEMA}: {}",
+        "{} is evidence of form {schema}, written by trenchcheck {written_by}; this is trenchcheck {}, which reads forms 1 \
+         to {SCHEMA}: {}",
         path.display(), env!("CARGO_PKG_VERSION"), way_out(*schema)
     )]
     OtherForm {
@@ -96,7 +96,7 @@ impl Recording {
             Head { summary: Some(_), .. } => return Err(not_evidence("it is a report".to_owned())),
             _ => return Err(not_evidence("it does not say that it is".to_owned())),
         };
-        if schema != u64::from(SCHEMA) {
+        if !(1..=u64::from(SCHEMA)).contains(&schema) {
             let written_by =
                 head.tool.map_or_else(|| "of an unknown version".to_owned(), |tool| tool.version);
             return Err(EvidenceError::OtherForm { path: named(), schema, written_by });

@@ -28,8 +28,8 @@ pub use file::EvidenceError;
 
 /// What every such file says it is.
 const DOCUMENT: &str = "trenchcheck evidence";
-/// The version of the form.
-const SCHEMA: u32 = 1;
+/// The version of the form that is written. Those before it are read, too.
+const SCHEMA: u32 = 2;
 
 /// What a run has sent and seen, and all that its verdicts need beside that. Its form is committed as
 /// `schemas/evidence.schema.json`. Keys are masked in it.
@@ -53,7 +53,7 @@ struct EvidenceFile {
     #[schemars(extend("const" = "trenchcheck evidence"))]
     document: String,
     /// The version of this form. It rises when an older trenchcheck could not read it, or would misread it.
-    #[schemars(extend("const" = 1))]
+    #[schemars(extend("enum" = [1, 2]))]
     schema: u32,
     /// What wrote it.
     tool: Tool,

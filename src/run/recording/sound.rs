@@ -13,8 +13,8 @@ impl TryFrom<EvidenceFile> for Recording {
     type Error = String;
 
     fn try_from(document: EvidenceFile) -> Result<Self, String> {
-        if document.document != DOCUMENT || document.schema != SCHEMA {
-            return Err(format!("it is no {DOCUMENT} of form {SCHEMA}"));
+        if document.document != DOCUMENT || !(1..=SCHEMA).contains(&document.schema) {
+            return Err(format!("it is no {DOCUMENT} of a form up to {SCHEMA}"));
         }
         let started_at = &document.run.started_at;
         if chrono::DateTime::parse_from_rfc3339(started_at).is_err() {

@@ -93,6 +93,7 @@ impl Runner<'_> {
             // What was let in beyond a quota before that came back, too.
             let before = spent.saturating_sub(limit);
             let whole = self.use_up_again(watch.key, watch.def, &batches).await? + 1 + before;
+            let until = Some(self.environment.clock.now());
             if whole >= limit {
                 // From here on it is another window.
                 found.refusals.clear();
@@ -101,7 +102,7 @@ impl Runner<'_> {
                 self.run.learned.lock().slides = true;
             }
             let again = if whole < limit { None } else { ended.came_back() };
-            found.early = Some(Early { at, whole, again });
+            found.early = Some(Early { at, whole, until, again });
         }
         if ended != End::Refused {
             self.ask_around(watch).await?;
