@@ -6,6 +6,7 @@ use std::process::Command;
 
 use clap::CommandFactory;
 use trenchcheck::cli::Cli;
+use trenchcheck::scenario::{Source, Suite};
 
 fn file(name: &str) -> String {
     std::fs::read_to_string(format!("ci/{name}")).unwrap()
@@ -50,4 +51,27 @@ fn what_must_hold_before_a_change_lands_parses() {
 fn assert_parses(shell: &str, script: &str) {
     let status = Command::new(shell).args(["-n", "-c", script]).status().unwrap();
     assert!(status.success(), "{script}");
+}
+
+/// The gateways that are played, and what the page about them says is named of each.
+#[test]
+fn every_gateway_has_a_row_that_names_checks() {
+    let page = std::fs::read_to_string("docs/gateways.md").unwrap();
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+    let cell = |row: &str, nth: usize| row.split('|').nth(nth).unwrap().trim().to_owned();
+    let mut told: Vec<String> = rows.iter().map(|row| cell(row, 1).trim_matches('`').to_owned()).collect();
+    told.sort_unstable();
+    let sites = std::fs::read_dir("ci/gateways").unwrap().map(|entry| entry.unwrap().path());
+    let mut played: Vec<String> = sites
+        .filter(|path| path.extension().is_some_and(|extension| extension == "site"))
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    played.sort_unstable();
+    assert_eq!(told, played);
+    let suite = Suite::load(&Source::Builtin).unwrap();
+    for named in rows.iter().map(|row| cell(row, 3)).filter(|named| named != "nothing") {
+        for id in named.split(", ").map(|id| id.trim_matches('`')) {
+            assert!(suite.checks.iter().any(|check| check.id == id), "no check is called `{id}`");
+        }
+    }
 }

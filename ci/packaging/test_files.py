@@ -27,9 +27,10 @@ def lines_of(command, **variables):
 
 
 def scripts():
-    """Every script of the packaging, and of what continuous integration runs or offers."""
+    """Every shell script of the packaging, and of what continuous integration runs or offers."""
     files = (file for tree in (PACKAGING, ROOT / "ci") for file in tree.rglob("*") if file.is_file())
-    return sorted(file for file in files if file.read_bytes().startswith(b"#!"))
+    firsts = ((file, file.read_bytes().split(b"\n", 1)[0]) for file in files)
+    return sorted(file for file, first in firsts if first.startswith(b"#!") and b"python" not in first)
 
 
 def instructions():

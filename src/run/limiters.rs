@@ -444,9 +444,12 @@ mod tests {
         let begins = at(298_500) + shift(std::slice::from_ref(&before), at(298_500));
         assert!(apart((at(121_210), at(121_750)), (begins, begins + Duration::from_secs(3))), "{begins}");
         // Where so much room is nowhere, it is enough for one like the last.
-        let long = too_many(0, 25_000);
-        let begins = at(118_000) + shift(std::slice::from_ref(&long), at(118_000));
-        assert!(apart((at(0), at(25_000)), (begins, begins + Duration::from_secs(26))), "{begins}");
+        let all: Vec<Suspicion> = (0..8).map(|nth| too_many(nth * 7_500, nth * 7_500 + 500)).collect();
+        let begins = at(120_000) + shift(&all, at(120_000));
+        for nth in 0..8 {
+            let span = (at(nth * 7_500), at(nth * 7_500 + 500));
+            assert!(apart(span, (begins, begins + Duration::from_millis(700))), "{begins}");
+        }
     }
 
     #[test]

@@ -822,7 +822,7 @@ mod tests {
             connections.failures.is_empty() && connections.needs.contains("rate.recovers"),
             "{connections:?}"
         );
-        assert_eq!(connections.blocked.len(), 1);
+        assert_eq!(connections.unsure.len(), 1);
         assert_eq!(bench("rate.recovers").of(&[none(0), none(3)]).failures.len(), 1);
     }
 
