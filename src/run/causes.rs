@@ -282,7 +282,8 @@ fn are_of_one_case(one: &str, other: &str) -> bool {
 
 /// Whether a check is broken, or could not be judged.
 fn is_open(judged: &Judged) -> bool {
-    !judged.failures.is_empty() || !judged.blocked.is_empty() || !judged.unsure.is_empty()
+    let Judged { failures, blocked, lacking, unsure, .. } = judged;
+    !failures.is_empty() || !blocked.is_empty() || !lacking.is_empty() || !unsure.is_empty()
 }
 
 fn gates(level: Level, options: &Options) -> bool {
@@ -332,7 +333,9 @@ fn result(suite: &Suite, judged: Judged, root: Option<&Cause>, options: &Options
         Some(root) => Verdict::Blocked(why(root)),
         None if broken && gates(check.level, options) => Verdict::Fail,
         None if broken => Verdict::Advisory,
-        None => match (judged.blocked.first(), judged.unsure.first(), judged.held) {
+        // What is lacking is no reason to say that the target cannot be reached.
+        None => match (judged.blocked.first(), judged.unsure.first().or(judged.lacking.first()), judged.held)
+        {
             (Some(why), _, _) => Verdict::Blocked(why.clone()),
             (None, Some(why), _) => Verdict::Inconclusive(why.clone()),
             (None, None, 0) => Verdict::Skipped(
@@ -348,8 +351,8 @@ fn result(suite: &Suite, judged: Judged, root: Option<&Cause>, options: &Options
         list.dedup();
     }
     let known = options.known.get(&check.id).cloned();
-    let cases =
-        usize::try_from(judged.held).unwrap_or(usize::MAX) + judged.blocked.len() + judged.unsure.len();
+    let open = judged.blocked.len() + judged.lacking.len() + judged.unsure.len();
+    let cases = usize::try_from(judged.held).unwrap_or(usize::MAX) + open;
     CheckResult {
         id: check.id.clone(),
         clause: check.clause.clone(),

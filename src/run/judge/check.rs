@@ -74,6 +74,8 @@ pub(crate) struct Judged {
     pub(crate) failures: Vec<Broken>,
     /// Why cases could not be judged, because of the deployment.
     pub(crate) blocked: Vec<String>,
+    /// What the deployment lacks for cases to be judged, where the checks that own that would name it.
+    pub(crate) lacking: Vec<String>,
     /// Why nothing followed from others.
     pub(crate) unsure: Vec<String>,
     /// Why others were not played.
@@ -274,8 +276,7 @@ impl Judged {
             Settled::Blocked(why) => self.blocked.push(why),
             Settled::Lacking(lack, why) => {
                 self.needs.extend(owners(suite, lack));
-                // Where none of these is broken, the target can be reached all the same.
-                let open = if lack == Lack::Admission { &mut self.blocked } else { &mut self.unsure };
+                let open = if lack == Lack::Admission { &mut self.blocked } else { &mut self.lacking };
                 open.push(why);
             }
             Settled::Skipped(why) => self.skipped.push(why),
@@ -822,7 +823,7 @@ mod tests {
             connections.failures.is_empty() && connections.needs.contains("rate.recovers"),
             "{connections:?}"
         );
-        assert_eq!(connections.unsure.len(), 1);
+        assert_eq!(connections.lacking.len(), 1);
         assert_eq!(bench("rate.recovers").of(&[none(0), none(3)]).failures.len(), 1);
     }
 
