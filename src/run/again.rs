@@ -90,9 +90,12 @@ impl RunState {
 
     /// The cases that were not played because keys seemed to share a quota, where it turned out to be somebody else's use.
     pub(super) fn not_shared_after_all(&mut self) -> Vec<(Place, Attempt)> {
-        if !self.run.learned.lock().sharing || self.names_sharing() || self.ended_early.is_some() {
+        // It may be known by now that they do not: a limiter that slides had refused a key that was used a minute before.
+        let was_suspected = self.run.learned.lock().sharing || !self.shared.is_empty();
+        if !was_suspected || self.names_sharing() || self.ended_early.is_some() {
             return Vec::new();
         }
+        self.shared.clear();
         self.run.learned.lock().sharing = false;
         self.run.sharing.send_modify(|told| told.values_mut().for_each(|shares| *shares = false));
         self.plays_apart = false;
