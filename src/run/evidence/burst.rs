@@ -88,7 +88,7 @@ impl Burst {
     /// How many were admitted beyond a quota of `limit` a minute, where that is no more than refills while the burst lasts,
     /// and where quota was seen to come back right after a refusal, or part of it later in the same play: a limiter that refills
     /// all the time is another fault than a wrong number.
-    pub(crate) fn refilled(&self, limit: u32, came_back_later: bool) -> u32 {
+    pub(super) fn refilled(&self, limit: u32, came_back_later: bool) -> u32 {
         let Some(first) = self.first_refusal() else { return 0 };
         let after = self.admitted_after_refusal();
         let came_back = after > 0 || came_back_later;

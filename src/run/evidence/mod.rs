@@ -214,8 +214,13 @@ impl Play {
         })
     }
 
+    /// How many a burst of this play was let in beyond a quota of `limit` because that refills all the time.
+    pub(crate) fn refilled(&self, burst: &Burst, limit: u32) -> u32 {
+        burst.refilled(limit, self.came_back_in_part(limit))
+    }
+
     /// Whether less than a quota of `limit` came back before a minute was over.
-    pub(crate) fn came_back_in_part(&self, limit: u32) -> bool {
+    fn came_back_in_part(&self, limit: u32) -> bool {
         self.seen.iter().any(|seen| match seen {
             Observation::Polled(polled) => polled.early.is_some_and(|early| early.whole < limit),
             _ => false,

@@ -92,8 +92,7 @@ pub(crate) fn gets(number: u32, documented: u32) -> String {
 /// Judges the number of requests.
 fn requests(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo) -> Ruling {
     let limit = context.limits(key).requests;
-    let refilled =
-        if burst.together { 0 } else { burst.refilled(limit, context.play.came_back_in_part(limit)) };
+    let refilled = if burst.together { 0 } else { context.play.refilled(burst, limit) };
     let (all, admitted, limited) = (burst.all(), burst.admitted() - refilled, burst.limited() + refilled);
     let other = all - admitted - limited - u32::try_from(burst.faults.len()).unwrap_or(0);
     let wanted = Wanted::of(expect, limit, limit.saturating_sub(burst.spent.0), all);

@@ -75,8 +75,7 @@ struct MeasuredWindow {
 fn window(burst: &Burst, play: &Play, slides: bool) -> Option<MeasuredWindow> {
     let documented = play.keys.get(&burst.key)?.documented.requests;
     // Else it met no window of its own.
-    let refilled =
-        (burst.admitted() > 0).then(|| burst.refilled(documented, play.came_back_in_part(documented)))?;
+    let refilled = (burst.admitted() > 0).then(|| play.refilled(burst, documented))?;
     let requests = burst.spent.0 + burst.admitted() - refilled;
     // What a promise brings back there is only what the first requests of the window before had taken.
     if slides && !burst.is_rested() && requests < documented {
@@ -122,8 +121,7 @@ fn learn_odd_keys(evidence: &mut Evidence) {
             let Some(tier) = key.tier else { continue };
             let is_clear = burst.in_flight == 1 && burst.admitted() > 0 && burst.limited() > 0;
             if is_clear && burst.batches.iter().all(|batch| *batch <= 1) {
-                let refilled =
-                    burst.refilled(key.documented.requests, play.came_back_in_part(key.documented.requests));
+                let refilled = play.refilled(burst, key.documented.requests);
                 let of_key = OfKey { tier, documented: key.documented, numbers: Vec::new() };
                 let of_key = windows.entry(&key.variable).or_insert(of_key);
                 of_key.numbers.push(burst.spent.0 + burst.admitted() - refilled);
