@@ -9,6 +9,7 @@ use super::judge::{self, Doubt, Judged};
 use super::limiters;
 use super::run_state::RunState;
 use super::runner::Attempt;
+use super::sharing::Sharing;
 use crate::amounts::count;
 use crate::report::{Event, Verdict};
 
@@ -97,7 +98,7 @@ impl RunState {
         }
         self.shared.clear();
         self.run.learned.lock().sharing = false;
-        self.run.sharing.send_modify(|told| told.values_mut().for_each(|shares| *shares = false));
+        self.run.sharing.send_modify(|told| told.values_mut().for_each(|seen| *seen = Sharing::Apart));
         self.plays_apart = false;
         self.given_up()
     }

@@ -2,6 +2,7 @@
 //! refusal, or about a number, can be seen of a quota that keys share, too.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::early_end::early_end;
@@ -10,6 +11,7 @@ use super::job::{self, Job, Place};
 use super::limiters::{LONG_SILENCE, SHORT_SILENCE};
 use super::run_state::RunState;
 use super::runner::Attempt;
+use super::sharing::shares;
 use super::steps::Use;
 use crate::report::Event;
 use crate::scenario::model::{Action, Case, Fact};
@@ -21,7 +23,8 @@ impl RunState {
     /// Whether cases have to be played one after the other: where the keys of several tiers seem to share a quota, they may
     /// share it with each other.
     pub(super) fn is_to_play_apart(&self) -> bool {
-        self.plays_apart || self.run.sharing.borrow().values().filter(|shares| **shares).count() > 1
+        let shares = || shares(&self.run.sharing.borrow(), &BTreeSet::new());
+        self.plays_apart || shares().into_values().filter(|shares| *shares).count() > 1
     }
 
     /// Plays these cases again, and what was given up because keys share a quota, the most telling first, and again what left a

@@ -12,6 +12,14 @@ use crate::deployment::Envelope;
 /// So many quotas in one window, and no refusal, are no quota at all.
 pub(crate) const MOST_QUOTAS: u32 = 3;
 
+/// How many quotas of so many requests a number is, where it is several whole ones, as where instances count for themselves:
+/// not where it is what another tier has.
+pub(crate) fn whole_quotas(number: u32, documented: u32) -> Option<u32> {
+    let is_another_tiers = Tier::ALL.iter().any(|tier| tier.limits().requests == number);
+    let times = number.checked_div(documented).filter(|_| number.is_multiple_of(documented))?;
+    (times > 1 && !is_another_tiers).then_some(times)
+}
+
 /// What is to be said where refusals are no answers.
 pub(crate) const NO_REFUSAL: &str = "over its limit a key gets no answer";
 
@@ -116,6 +124,9 @@ pub(crate) struct Learned {
     /// Whether a key that is over its limit gets no answer, while others do.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) silent_refusals: bool,
+    /// How often a key is let through where its requests wait for quota, in the place of being refused; for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) queued: Option<String>,
     /// Whether keys were seen to share a quota.
     pub(crate) sharing: bool,
     /// Whether quota trickles back, as where a limiter weighs in the minute before.
@@ -154,7 +165,8 @@ impl Learned {
         };
         let requests_of = of_keys(&self.requests_of, "request");
         let events_of = of_keys(&self.events_of, "event");
-        let of_tiers = envelope.into_iter().chain(compressed).chain(measured).chain(events);
+        let queued = self.queued.iter().map(|queued| format!("measured: {queued}"));
+        let of_tiers = envelope.into_iter().chain(compressed).chain(queued).chain(measured).chain(events);
         of_tiers.chain(requests_of).chain(events_of).collect()
     }
 
@@ -207,5 +219,20 @@ impl Learned {
     /// What the survey found of a key.
     pub(crate) fn key(&self, variable: &str) -> Option<&KeyFacts> {
         self.keys.iter().find(|key| key.variable == variable)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_quotas_are_those_of_instances_unless_another_tier_has_as_many() {
+        assert_eq!(
+            [120, 180, 600, 90, 60].map(|number| whole_quotas(number, 60)),
+            [Some(2), Some(3), Some(10), None, None]
+        );
+        assert_eq!(whole_quotas(300, 60), None, "a Premium key");
+        assert_eq!(whole_quotas(2_000, 1_000), Some(2));
     }
 }

@@ -75,6 +75,8 @@ pub(crate) enum Suspicion {
         trickles: Option<bool>,
         /// Whether nobody else can have the key, as in a workspace of a mock.
         private: bool,
+        /// Whether there was none of it at all.
+        none: bool,
     },
     /// A request within the quota was refused after so long a silence.
     Limited(Duration),
@@ -133,11 +135,11 @@ pub(crate) fn weigh(newest: &Suspicion, others: &[Suspicion]) -> Assessment {
                     .to_owned(),
             );
         }
-        Suspicion::TooFew { missing, spent, silence, promised, next: _, trickles, private } => {
+        Suspicion::TooFew { missing, spent, silence, promised, next: _, trickles, private, none } => {
             // Somebody else's requests would make it another number each time.
             let as_before = others.iter().any(|other| {
-                matches!(other, Suspicion::TooFew { missing: before, spent: used, .. }
-                    if *private || before.abs_diff(*missing) <= *used.max(spent))
+                matches!(other, Suspicion::TooFew { missing: before, spent: used, none: before_none, .. }
+                    if *private || *none && *before_none || before.abs_diff(*missing) <= *used.max(spent))
             });
             let rested = *silence >= WINDOW || *promised;
             as_before && (*silence >= LONG_SILENCE || (rested && *trickles == Some(false)))
@@ -375,6 +377,7 @@ mod tests {
             next: false,
             trickles,
             private: false,
+            none: false,
         }
     }
 
@@ -515,17 +518,34 @@ mod tests {
             next: false,
             trickles: None,
             private: false,
+            none: false,
         };
         assert_eq!(of(&[beside(3), too_few(100, 121, None)]), Assessment::Proof);
         assert_eq!(of(&[beside(2), too_few(100, 121, None)]), Assessment::Doubt);
         let varying = [too_few(9, 60, None), too_few(13, 61, Some(false)), too_few(5, 121, None)];
         assert_eq!(of(&varying), Assessment::Doubt);
         assert!(explain(&varying[2]).contains("somebody else"));
+        // Nothing at all is the same of every key.
+        let nothing = |missing| match too_few(missing, 61, Some(false)) {
+            Suspicion::TooFew { missing, spent, silence, promised, next, trickles, private, .. } => {
+                Suspicion::TooFew { missing, spent, silence, promised, next, trickles, private, none: true }
+            }
+            other => other,
+        };
+        assert_eq!(of(&[nothing(60), nothing(300)]), Assessment::Proof);
+        assert_eq!(of(&[too_few(60, 61, None), nothing(300)]), Assessment::Doubt);
         // Where nobody else can have used the key, another number each time is no excuse.
         let ours = varying.map(|suspicion| match suspicion {
-            Suspicion::TooFew { missing, spent, silence, promised, trickles, .. } => {
-                Suspicion::TooFew { missing, spent, silence, promised, next: false, trickles, private: true }
-            }
+            Suspicion::TooFew { missing, spent, silence, promised, trickles, .. } => Suspicion::TooFew {
+                missing,
+                spent,
+                silence,
+                promised,
+                next: false,
+                trickles,
+                private: true,
+                none: false,
+            },
             other => other,
         });
         assert_eq!(of(&ours), Assessment::Proof);
@@ -541,6 +561,7 @@ mod tests {
             next: false,
             trickles,
             private: false,
+            none: false,
         };
         assert_eq!(weighed_together(&[promised(Some(false)), promised(Some(true))]), Assessment::Doubt);
         assert_eq!(weighed_together(&[promised(None), promised(Some(false))]), Assessment::Proof);
@@ -556,6 +577,7 @@ mod tests {
             next,
             trickles,
             private: true,
+            none: false,
         };
         let alone = |suspicion: Suspicion| weigh(&suspicion, &[]);
         assert!(matches!(alone(short(true, Some(true))), Assessment::Explained(_)));

@@ -21,6 +21,7 @@ use super::run_context::RunContext;
 use super::run_state::RunState;
 use super::runner::Attempt;
 use super::schedule::Schedule;
+use super::sharing::{Sharing, shares};
 use super::{Fault, case, judge, plan};
 use crate::amounts::count;
 use crate::contract::Tier;
@@ -230,6 +231,13 @@ impl RunState {
                 joined = playing.join_next() => match joined {
                     None => return,
                     Some(Ok((job, leased, plays))) => {
+                        // What tells nothing once it is over keeps nobody waiting.
+                        if let Some(tier) = job.learns_sharing {
+                            self.run.sharing.send_if_modified(|seen| {
+                                seen.entry(tier).or_insert(Sharing::Apart);
+                                false
+                            });
+                        }
                         self.heed_sharing(schedule, &apart);
                         schedule.end(&job, &leased);
                         self.keep(&job, plays);
@@ -266,7 +274,7 @@ impl RunState {
     /// Gives up what measures the keys of a tier that turned out to share a quota, or of one of which nothing will be known.
     /// `apart` are the tiers that are looked at each for itself.
     fn heed_sharing(&mut self, schedule: &mut Schedule, apart: &BTreeSet<Tier>) {
-        let told = self.run.sharing.borrow().clone();
+        let told = shares(&self.run.sharing.borrow(), &schedule.waits_for_sharing);
         for (shared, shares) in told {
             if !schedule.waits_for_sharing.remove(&shared) || !shares {
                 continue;

@@ -13,6 +13,7 @@ use super::keys::KeyState;
 use super::learned::NO_REFUSAL;
 use super::run_context::RunContext;
 use super::runner::{PHASE, Runner};
+use super::sharing::Sharing;
 use super::{case, limiters, steps};
 use crate::deployment::{Keys, Role, TargetError};
 use crate::report::Event;
@@ -115,14 +116,12 @@ impl Runner<'_> {
                 gap = Some(Gap::NeverLimited(NO_REFUSAL.to_owned()));
             }
             if sharing == Some(place) {
-                let short = matches!(seen.last(), Some(Observation::Burst(burst))
-                    if burst.is_refused_from_the_first()
-                        && !burst.had_as_much_as_any(bursts(&seen))
-                        && had_their_own(&seen[..place]));
+                let shares = self.shares(&seen[..place], seen.last());
                 if let Some(tier) = case::learns_sharing(self.case) {
-                    self.run.sharing.send_modify(|told| {
-                        told.insert(tier, short);
-                        self.run.learned.lock().sharing = told.values().any(|shares| *shares);
+                    self.run.sharing.send_modify(|seen| {
+                        seen.insert(tier, shares);
+                        let any = seen.values().any(|of| *of == Sharing::Shared);
+                        self.run.learned.lock().sharing = any;
                     });
                 }
             }
@@ -151,6 +150,29 @@ impl Runner<'_> {
     fn shows_sharing(&self) -> Option<usize> {
         let shows = self.case.readings.iter().find(|reading| reading.learns == Some(Fact::Sharing))?;
         shows.items.iter().flat_map(|item| item.steps.iter().copied()).max()
+    }
+
+    /// Whether the last burst met a quota that the keys `before` it had used up.
+    fn shares(&self, before: &[Observation], last: Option<&Observation>) -> Sharing {
+        let Some(Observation::Burst(burst)) = last else { return Sharing::Apart };
+        if !burst.is_refused_from_the_first() {
+            return Sharing::Apart;
+        }
+        if bursts(before).chain([&**burst]).all(|burst| burst.admitted() == 0) {
+            return Sharing::Starved;
+        }
+        if burst.had_as_much_as_any(bursts(before)) {
+            return Sharing::Apart;
+        }
+        // A key that is short of quota may be so for what was used a minute before, unless it was silent, or another one that
+        // began its window with a promise, too, had its own.
+        if self.promised.contains(&burst.key) && self.promised.len() < self.bindings.len() {
+            return Sharing::Apart;
+        }
+        match bursts(before).all(|burst| burst.admitted() >= burst.all() / 4) {
+            true => Sharing::Shared,
+            false => Sharing::Starved,
+        }
     }
 
     /// What stands in the way of the whole case; and room for what it sends, where it measures nothing.
@@ -217,14 +239,6 @@ impl Runner<'_> {
             Action::FindSession(find) => self.find_session(find).await?,
         })
     }
-}
-
-/// Whether those that were used up had a good part of their quota: else something else than these keys takes it.
-fn had_their_own(seen: &[Observation]) -> bool {
-    seen.iter().all(|seen| match seen {
-        Observation::Burst(burst) => burst.admitted() >= burst.all() / 4,
-        _ => true,
-    })
 }
 
 /// The keys of a case among those that were made.

@@ -14,10 +14,10 @@ use super::case;
 use super::evidence::Gap;
 use super::learned::{KeyFacts, Learned};
 use super::options::Options;
+use super::sharing::Seen;
 use super::trace::Trace;
 use crate::amounts::count;
 use crate::client::{Connections, Fault, HttpClient, Outgoing};
-use crate::contract::Tier;
 use crate::deployment::{Envelope, Key, Target, role_variable};
 use crate::payload::Payloads;
 use crate::report::{Event, Redactor};
@@ -46,7 +46,7 @@ pub(super) struct RunContext {
     pub(super) burst_gate: BurstGate,
     pub(super) learned: Mutex<Learned>,
     /// Of which tiers the keys share a quota, as far as that is known.
-    pub(super) sharing: watch::Sender<BTreeMap<Tier, bool>>,
+    pub(super) sharing: watch::Sender<Seen>,
     transport: Mutex<Transport>,
 }
 
@@ -103,7 +103,7 @@ impl RunContext {
             latency: AtomicU64::new(0),
             burst_gate: BurstGate::default(),
             learned: Mutex::default(),
-            sharing: watch::Sender::new(BTreeMap::new()),
+            sharing: watch::Sender::new(Seen::new()),
             transport: Mutex::default(),
             target,
         })

@@ -1,6 +1,6 @@
 //! A case in play: its keys, what is known of their windows, and what every step needs of both.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -77,6 +77,9 @@ pub(crate) struct Runner<'a> {
     pub(super) fresh: Option<Fresh>,
     /// How long the keys had been silent before that, at the least.
     pub(super) silence: Duration,
+    /// The keys, by the names steps use, whose window began with a promise: where a limiter slides, that is about a part of the
+    /// quota only.
+    pub(super) promised: BTreeSet<String>,
     /// Whether the next request goes out on a promise: then a refusal is the fault that is looked for.
     pub(super) on_promise: bool,
     /// The request, and the batch size, that used the key up, as long as it should stay so.
@@ -114,6 +117,7 @@ impl<'a> Runner<'a> {
             session: random_session(),
             fresh: None,
             silence: Duration::ZERO,
+            promised: BTreeSet::new(),
             on_promise: false,
             held_used_up: None,
             last_burst: Duration::ZERO,

@@ -17,7 +17,8 @@ pub(crate) struct Schedule {
     playing: usize,
     busy: usize,
     most_busy: usize,
-    /// The tiers of which it is not known yet if their keys share a quota: who measures these waits for that.
+    /// The tiers of which it is not known yet if their keys share a quota: who measures these waits for that, until whoever
+    /// plays takes them out.
     pub(crate) waits_for_sharing: BTreeSet<Tier>,
     /// Whether jobs begin as keys come free, and not as they were planned.
     plan_is_forgotten: bool,
@@ -83,9 +84,6 @@ impl Schedule {
     pub(crate) fn end(&mut self, job: &Job, keys: &[usize]) {
         self.playing -= 1;
         self.busy -= usize::from(job.keeps_busy());
-        if let Some(tier) = job.learns_sharing {
-            self.waits_for_sharing.remove(&tier);
-        }
         if let Some(allocator) = &mut self.allocator {
             allocator.release(keys);
         }
@@ -303,6 +301,9 @@ mod tests {
                 let Some(pick) = (!playing.is_empty()).then(|| picks.next()).flatten() else { break };
                 let (job, leased) = playing.swap_remove(pick.index(playing.len()));
                 schedule.end(&job, &leased);
+                if let Some(tier) = job.learns_sharing {
+                    schedule.waits_for_sharing.remove(&tier);
+                }
             }
             prop_assert!(schedule.pending.is_empty(), "{:?}", schedule.pending);
             prop_assert_eq!(begun, count);

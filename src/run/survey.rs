@@ -11,6 +11,7 @@ use super::keys::KeyState;
 use super::learned::KeyFacts;
 use super::plan;
 use super::player::minted;
+use super::queue::{Turns, queue};
 use super::request::{Recipe, granted};
 use super::run_context::RunContext;
 use super::run_state::RunState;
@@ -76,11 +77,13 @@ async fn ask_with_all(run: &Arc<RunContext>, environment: &Environment, keys: &[
     let mut heard = false;
     let mut took: BTreeMap<String, Duration> = BTreeMap::new();
     let mut unanswered: BTreeMap<String, u32> = BTreeMap::new();
+    let mut turns: Vec<Turns> = Vec::new();
     for key in keys {
         if run.learned.lock().unreachable.is_some() {
             return;
         }
         let mut answers = Vec::new();
+        let mut of_key = Turns { limit: key.limits.requests, took: Vec::new() };
         let all: Vec<_> = granted(&run.suite.requests, &key.key.scopes).collect();
         for (name, def) in all {
             if unanswered.get(name).is_some_and(|times| *times >= ENOUGH_SILENCE) {
@@ -95,6 +98,7 @@ async fn ask_with_all(run: &Arc<RunContext>, environment: &Environment, keys: &[
                     let now = environment.clock.now() - asked;
                     let endpoint = def.endpoint.as_ref().map_or(name, |endpoint| endpoint.as_str());
                     took.entry(endpoint.to_owned()).and_modify(|took| *took = now.min(*took)).or_insert(now);
+                    of_key.took.push(now);
                     unanswered.remove(name);
                     if def.optional {
                         let mut learned = run.learned.lock();
@@ -114,11 +118,13 @@ async fn ask_with_all(run: &Arc<RunContext>, environment: &Environment, keys: &[
             }
             answers.push((name.to_owned(), answer.ok()));
         }
+        turns.push(of_key);
         if run.learned.lock().unreachable.is_some() {
             return;
         }
         run.learned.lock().keys.push(KeyFacts { variable: key.key.variable.clone(), answers });
     }
+    run.learned.lock().queued = queue(&turns);
     note_slow(run, &took);
     if let (Some(key), true) = (keys.first(), heard) {
         let offered = speaks_http2(run, environment, &key.key).await;

@@ -162,9 +162,6 @@ pub(super) const ENTRIES: &[NamedChange] = &[
     should("refusals-extend-ban", "Every 429 starts the minute anew.")
         .breaks(&["limit.promise-stable"], &[RetryAfterValue, Window])
         .by(|b| b.rules.push(|rules| rules.refusals_extend = true)),
-    must("two-instances", "Two instances answer in turn, and each counts for itself.")
-        .breaks(&["rate.standard", "events.over"], &[Unit, Events])
-        .by(|b| b.unit = |context| key_and(context, context.ordinal % 2)),
     must("falters", "One answer in twenty is 500.").breaks(&["rate.standard"], &[Reads, Posts]).by(|b| {
         b.rewrite(|context, answer| {
             if context.ordinal % 20 == 19 {

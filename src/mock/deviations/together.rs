@@ -29,11 +29,23 @@ pub(super) const CONCURRENCY: &[NamedChange] = &[
         .breaks(&["rate.concurrent"], &[RetryAfterValue, Unit, Counting, Standard, Premium, Ingestion])
         .by(|b| race(b, Concurrency::OneAtATime)),
     must("two-replicas", "Two replicas take turns, and each counts for itself.")
-        .breaks(&["rate.standard", "rate.premium", "rate.ingestion", "events.over"], &[Unit])
+        .breaks(&["rate.standard", "rate.premium", "rate.ingestion"], &[Unit, Events])
         .by(|b| b.unit = |context| key_and(context, context.ordinal % 2)),
     must("replica-by-connection", "Connections are spread over four replicas, and each counts for itself.")
         .breaks(&["rate.connections"], &[Status429, Unit])
         .by(|b| b.unit = |context| key_and(context, context.request.connection % 4)),
+    must(
+        "split-by-connection",
+        "Connections are spread over two replicas, and each grants half of a key's limit.",
+    )
+    .breaks(&["rate.standard", "rate.premium", "rate.ingestion"], &[Status429, Unit, Events])
+    .by(|b| {
+        b.unit = |context| key_and(context, context.request.connection % 2);
+        b.limits.push(|_, _, limits| Limits {
+            requests: limits.requests / 2,
+            events: limits.events.map(|events| events / 2),
+        });
+    }),
 ];
 
 pub(super) const COMPOSED: &[NamedChange] = &[
@@ -106,10 +118,9 @@ fn lax_startup(behaviour: &mut Behaviour) {
 }
 
 fn as_deployed(behaviour: &mut Behaviour) {
-    let parts = ["created-on-ingest", "insists-on-seq"];
-    let entry = |name| events::ENTRIES.iter().find(|entry| entry.name == name);
-    parts.into_iter().flat_map(entry).for_each(|part| part.apply(behaviour));
-    behaviour.rewrite(request_id);
+    let parts = ["created-on-ingest", "insists-on-seq", "ids-in-errors"];
+    let entries = events::ENTRIES.iter().chain(COMPOSED);
+    entries.filter(|entry| parts.contains(&entry.name)).for_each(|part| part.apply(behaviour));
     behaviour.rewrite_on(405, |_, reply| {
         reply.remove("content-type");
         reply.body = Default::default();

@@ -63,6 +63,10 @@ pub(crate) struct Burst {
     pub(crate) silence: Duration,
     /// Whether quota trickled back, where little of it had been there.
     pub(crate) trickles: Option<bool>,
+    /// How many of a few requests over connections of their own were let in right after it, where little of the quota had been
+    /// there and that over its own connection still was refused: none, where no more than one of them may have come back.
+    #[serde(default)]
+    pub(crate) elsewhere: u32,
     /// Whether others cannot have used the key.
     pub(crate) private: bool,
     /// What could not be sent as asked, for people.
@@ -82,7 +86,13 @@ impl Burst {
 
     /// To how many the server failed to give a proper answer.
     pub(crate) fn faltered(&self) -> u32 {
-        self.count(Answer::faltered)
+        self.count(|answer| self.falters(answer))
+    }
+
+    /// Whether this is no proper answer: the server failed, or did not know a key that it lets in otherwise.
+    pub(crate) fn falters(&self, answer: &Answer) -> bool {
+        let is_unknown = || self.counted && matches!(answer.status, 401 | 403) && !answer.limited;
+        answer.faltered() || is_unknown() && self.admitted() > 0
     }
 
     /// How many were admitted beyond a quota of `limit` a minute, where that is no more than refills while the burst lasts,
@@ -126,6 +136,17 @@ impl Burst {
         let turns = self.answers.windows(2).filter(|two| two[0].1.limited && two[1].1.admitted()).count();
         let back = comes_back(limit, self.to - first);
         turns as u32 >= A_FEW && f64::from(self.admitted_after_refusal()) > back + f64::from(A_FEW)
+    }
+
+    /// Whether a part of the quota can only be had over other connections.
+    pub(crate) fn is_split(&self) -> bool {
+        self.elsewhere > 0
+    }
+
+    /// Whether a quota of `limit` was there at once, as it should be, and what was let in beyond it came only after a refusal.
+    pub(crate) fn exceeds_after_refusal(&self, limit: u32) -> bool {
+        let total = self.spent.0 + self.admitted();
+        self.in_flight == 1 && total > limit && self.spent.0 + self.at_once() <= limit
     }
 
     /// When the first refusal was complete.
@@ -303,6 +324,27 @@ mod tests {
         assert!(!burst(160, 200, |place| place >= 60 && place % 20 != 0).refuses_early(STANDARD));
         // A limiter that slides lets some in again, as time goes by.
         assert!(!burst(60, 20_000, |place| place >= 30 && place % 3 != 0).refuses_early(STANDARD));
+    }
+
+    #[test]
+    fn what_is_let_in_after_a_refusal_is_no_part_of_the_quota() {
+        let leaks = burst(160, 200, |place| place >= 60 && place != 90);
+        assert_eq!((leaks.admitted(), leaks.exceeds_after_refusal(60)), (61, true));
+        assert!(!burst(160, 200, |place| place >= 61).exceeds_after_refusal(60), "a higher limit");
+        assert!(!burst(160, 200, |place| place >= 60).exceeds_after_refusal(60));
+    }
+
+    #[test]
+    fn a_key_that_is_unknown_now_and_then_gets_no_proper_answer() {
+        let answered = |status: u16, counted: bool, let_in: usize| {
+            let mut burst = burst(60, 200, |_| false);
+            burst.answers[let_in..].iter_mut().for_each(|(_, answer)| answer.status = status);
+            Burst { counted, ..burst }.faltered()
+        };
+        assert_eq!((answered(401, true, 58), answered(500, true, 58)), (2, 2));
+        assert_eq!(answered(401, true, 0), 0, "it is not let in here");
+        assert_eq!(answered(401, false, 58), 0, "another key was sent");
+        assert_eq!(answered(400, true, 58), 0);
     }
 
     #[test]

@@ -153,7 +153,7 @@ pub(crate) enum Observation {
 }
 
 /// The bursts among what was seen.
-pub(crate) fn bursts(seen: &[Observation]) -> impl Iterator<Item = &Burst> {
+pub(crate) fn bursts(seen: &[Observation]) -> impl DoubleEndedIterator<Item = &Burst> {
     seen.iter().filter_map(|seen| match seen {
         Observation::Burst(burst) => Some(&**burst),
         _ => None,
@@ -216,13 +216,16 @@ impl Play {
 
     /// How many a burst of this play was let in beyond a quota of `limit` because that refills all the time.
     pub(crate) fn refilled(&self, burst: &Burst, limit: u32) -> u32 {
-        burst.refilled(limit, self.came_back_in_part(limit))
+        burst.refilled(limit, self.came_back_in_part())
     }
 
-    /// Whether less than a quota of `limit` came back before a minute was over.
-    fn came_back_in_part(&self, limit: u32) -> bool {
+    /// Whether less than a quota of requests came back before a minute was over.
+    pub(crate) fn came_back_in_part(&self) -> bool {
         self.seen.iter().any(|seen| match seen {
-            Observation::Polled(polled) => polled.early.is_some_and(|early| early.whole < limit),
+            Observation::Polled(polled) => {
+                let limit = self.keys.get(&polled.key).map_or(0, |key| key.limits.requests);
+                polled.early.is_some_and(|early| early.whole < limit)
+            }
             _ => false,
         })
     }
@@ -287,6 +290,11 @@ pub(crate) struct Evidence {
 }
 
 impl Evidence {
+    /// Whether a part of some quota could only be had over other connections.
+    pub(crate) fn is_split(&self) -> bool {
+        self.plays.iter().any(|play| bursts(&play.seen).any(Burst::is_split))
+    }
+
     /// Why a case was not played, or not once more.
     pub(crate) fn not_played_of(&self, experiment: &str, row: &[(String, String)]) -> Option<&Gap> {
         let of_case = |left: &&NotPlayed| left.experiment == experiment && left.row == row;

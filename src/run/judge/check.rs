@@ -12,7 +12,7 @@ use crate::report::{Failure, Way};
 use crate::run::case::is_about_being_let_in;
 use crate::run::environment::OWN;
 use crate::run::evidence::{Evidence, Gap, Observation, Play};
-use crate::run::learned::Quota;
+use crate::run::learned::{Quota, whole_quotas};
 use crate::run::limiters::Suspicion;
 use crate::scenario::Suite;
 use crate::scenario::model::{Case, Fact, Reading, told_row};
@@ -126,7 +126,9 @@ pub(crate) fn judge(suite: &Suite, evidence: &Evidence, steady: &[Tier], check: 
                 judged.facts.extend(read.facts.iter().cloned());
                 judged.measured = judged.measured.or(measured(evidence, reading, plays[0]));
                 judged.settle(suite, read, (place, number), case, reading, &plays);
-                judged.broken(odd_keys(evidence, case, reading, plays[0]), reading);
+                // Numbers that were measured have no other cause.
+                let odd = odd_keys(evidence, case, reading, plays[0]).into_iter();
+                judged.failures.extend(odd.map(|failure| Broken { failure, needs: BTreeSet::new() }));
             }
         }
     }
@@ -147,7 +149,7 @@ fn measured(evidence: &Evidence, reading: &Reading, play: &Play) -> Option<Measu
         |seen: &Observation| matches!(seen, Observation::Burst(burst) if burst.admitted_after_refusal() > 0);
     let mut read =
         reading.items.iter().flat_map(|item| &item.steps).filter_map(|place| play.seen.get(*place));
-    let is_none = fact == Fact::Requests && (number.is_multiple_of(documented) || read.any(leaks));
+    let is_none = fact == Fact::Requests && (whole_quotas(number, documented).is_some() || read.any(leaks));
     (!is_none).then_some(Measured { fact, documented, number })
 }
 

@@ -8,8 +8,9 @@ use super::answer::Rules;
 use super::ruling::Ruling;
 use crate::contract::{Limits, Tier};
 use crate::report::{Failure, Way};
-use crate::run::evidence::{Burst, Evidence, KeyInfo, Look, Play};
+use crate::run::evidence::{Burst, Evidence, KeyInfo, Look, Observation, Play};
 use crate::run::finding::Finding;
+use crate::run::learned::{Quota, whole_quotas};
 use crate::run::limiters::Suspicion;
 use crate::scenario::Suite;
 use crate::scenario::model::{Case, Fact, Reading, told_row};
@@ -48,6 +49,18 @@ impl<'a> Context<'a> {
     /// Whether the requests of a key's tier have no end.
     pub(super) fn is_endless(&self, key: &KeyInfo) -> bool {
         self.evidence.learned.is_endless(key.tier)
+    }
+
+    /// How many instances seem to count for themselves: whole quotas in the place of one, of every tier that was measured.
+    pub(super) fn instances(&self) -> Option<u32> {
+        let learned = &self.evidence.learned.requests;
+        let times = |tier: &Tier| match learned.get(tier)? {
+            Quota::Of(number) => whole_quotas(*number, tier.limits().requests),
+            Quota::Endless => None,
+        };
+        let mut all = self.steady.iter().chain(learned.keys()).map(times);
+        let first = all.next()??;
+        all.all(|times| times == Some(first)).then_some(first)
     }
 
     /// Whether nobody else uses the keys of this tier.
@@ -93,6 +106,11 @@ impl<'a> Context<'a> {
 
     pub(super) fn key(&self, name: &str) -> Option<&'a KeyInfo> {
         self.play.keys.get(name)
+    }
+
+    /// What was seen in this play before a step.
+    pub(super) fn before(&self, place: usize) -> &'a [Observation] {
+        &self.play.seen[..place.min(self.play.seen.len())]
     }
 
     pub(super) fn rules(&self, head: bool, limited: bool) -> Rules<'a> {

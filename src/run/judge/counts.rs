@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use super::context::Context;
 use super::events::{events, out_of_requests};
-use super::ruling::{Lack, Ruling};
+use super::ruling::{Lack, Ruling, SPLIT};
 use super::window::{TOO_LONG, nothing_else_refuses, too_few, window};
+use crate::amounts::count;
 use crate::contract::Tier;
-use crate::report::Way;
-use crate::run::evidence::{Burst, Fresh, KeyInfo, Observation, bursts};
+use crate::report::{Failure, Way};
+use crate::run::evidence::{Burst, Fresh, KeyInfo, bursts};
 use crate::run::finding::Finding;
-use crate::run::learned::{MOST_QUOTAS, NO_REFUSAL};
+use crate::run::learned::{MOST_QUOTAS, NO_REFUSAL, whole_quotas};
 use crate::run::limiters::{Suspicion, no_answer, too_slow};
 use crate::scenario::model::{Expect, Fact};
 use crate::scenario::words::Amount;
@@ -123,6 +124,9 @@ impl Count<'_> {
     /// with one key of a tier need not be that of another one.
     fn beside_its_tier(&self) -> Option<Ruling> {
         let Self { context, burst, key, .. } = self;
+        if burst.counted && context.evidence.is_split() && !self.is_as(&self.wanted) {
+            return Some(name_refusal(context, &self.wanted, burst, SPLIT, self.seen()));
+        }
         if context.owns_the_limit {
             return None;
         }
@@ -148,9 +152,8 @@ impl Count<'_> {
             let finding = Finding { what: NO_REFUSAL.to_owned(), expected: wanted.told(), actual };
             return Some(Ruling::Broken(vec![context.failure_of_burst(finding, burst)]));
         }
-        let early =
-            is_refused_early(context, burst, key).then(|| refused_early(context, wanted, burst, self.seen()));
-        early.or_else(|| self.leaks())
+        let left = refused_while_left(context, burst, key);
+        left.map(|why| name_refusal(context, wanted, burst, why, self.seen())).or_else(|| self.leaks())
     }
 
     /// Where requests are let in beyond the quota time and again: the check of the limit names it.
@@ -162,9 +165,8 @@ impl Count<'_> {
             return None;
         }
         let finding = Finding { what: NOW_AND_THEN.to_owned(), expected: wanted.told(), actual: self.seen() };
-        let mut failure = context.failure_of_burst(finding, burst);
-        failure.way = Way::LetsIn;
-        Some(Ruling::Broken(vec![failure]))
+        let failure = context.failure_of_burst(finding, burst);
+        Some(Ruling::Broken(vec![Failure { way: Way::LetsIn, case: String::new(), ..failure }]))
     }
 
     fn as_wanted(&self) -> Option<Ruling> {
@@ -222,8 +224,13 @@ impl Count<'_> {
         if measured && is_the_same_everywhere && burst.trickles == Some(true) && self.missing_at_once() > 0 {
             return BIT_BY_BIT.to_owned();
         }
-        if !measured || !context.owns_the_limit {
+        let total = burst.spent.0 + admitted;
+        // Where it is none of these numbers, it is what else was answered.
+        if !measured || !context.owns_the_limit || total == *limit {
             return format!("of {all} requests {admitted} were admitted and {limited} answered 429");
+        }
+        if burst.exceeds_after_refusal(*limit) && !burst.counts_events() {
+            return NOW_AND_THEN.to_owned();
         }
         if burst.counts_events() {
             let (least, most) = burst.told_of_events();
@@ -231,18 +238,17 @@ impl Count<'_> {
             let due = context.limits(self.key).events.unwrap_or_default();
             return format!("a key gets {number} events in a window, not {due}");
         }
-        let total = burst.spent.0 + admitted;
-        match total / (*limit).max(1) {
-            0 if total.abs_diff(limit / SECONDS) <= 1 => {
-                "a key gets a sixtieth of its quota in a window, as where the limit is one for each second"
-                    .to_owned()
-            }
-            times @ 2.. if total.is_multiple_of(*limit) => {
+        match whole_quotas(total, *limit) {
+            Some(times) => {
                 format!(
                     "a key gets {times} quotas in a window, as where {times} instances count for themselves"
                 )
             }
-            _ => gets(total, *limit),
+            None if total < *limit && total.abs_diff(limit / SECONDS) <= 1 => {
+                "a key gets a sixtieth of its quota in a window, as where the limit is one for each second"
+                    .to_owned()
+            }
+            None => gets(total, *limit),
         }
     }
 
@@ -263,8 +269,8 @@ impl Count<'_> {
             Some(wanted) if *admitted < wanted && *admitted > 0 => Way::Short,
             _ => Way::Other,
         };
-        if failure.what == BIT_BY_BIT {
-            // A gateway asks for no tier.
+        if failure.what == BIT_BY_BIT || failure.what == NOW_AND_THEN {
+            // What does so asks for no tier.
             failure.case.clear();
         }
         let failures = vec![failure];
@@ -315,35 +321,52 @@ const NOW_AND_THEN: &str = "a key over its limit is let in now and then";
 /// What is to be said of requests that were refused while quota was left, in the same words for every tier.
 const EARLY: &str = "some requests are refused although quota is left";
 
-/// Whether requests of a burst were refused while quota was left, whatever the limiter: not where a promise may have brought
-/// back a part of it only.
-fn is_refused_early(context: &Context<'_>, burst: &Burst, key: &KeyInfo) -> bool {
+/// How requests of a burst were refused while quota was left, whatever the limiter: not where a promise may have brought back a
+/// part of it only.
+fn refused_while_left(context: &Context<'_>, burst: &Burst, key: &KeyInfo) -> Option<&'static str> {
     // What goes wrong when some are under way at once is another check's to say.
-    burst.counted
-        && burst.in_flight == 1
-        && !burst.was_promised()
-        && burst.faults.is_empty()
-        && burst.refuses_early(context.limits(key))
+    if !burst.counted || burst.in_flight > 1 || !burst.faults.is_empty() {
+        return None;
+    }
+    if burst.is_split() {
+        return Some(SPLIT);
+    }
+    (!burst.was_promised() && burst.refuses_early(context.limits(key))).then_some(EARLY)
 }
 
 /// Makes sure that of an earlier burst nothing was refused while quota was left: what follows is seen in a window of which
 /// nobody knows what was used.
 pub(super) fn no_early_refusal(context: &Context<'_>, burst: &Burst, key: &KeyInfo) -> Ruling {
-    match is_refused_early(context, burst, key) {
-        true => Ruling::Lacking(Lack::RequestLimit, EARLY.to_owned()),
-        false => Ruling::Held,
-    }
+    refused_while_left(context, burst, key)
+        .map_or(Ruling::Held, |why| Ruling::Lacking(Lack::RequestLimit, why.to_owned()))
 }
 
 /// What a burst comes to in which requests were refused while quota was left: the checks of the limits name it.
-fn refused_early(context: &Context<'_>, wanted: &Wanted, burst: &Burst, actual: String) -> Ruling {
+fn name_refusal(
+    context: &Context<'_>,
+    wanted: &Wanted,
+    burst: &Burst,
+    why: &'static str,
+    actual: String,
+) -> Ruling {
     if context.reading.learns != Some(Fact::Requests) {
-        return Ruling::Lacking(Lack::RequestLimit, EARLY.to_owned());
+        return Ruling::Lacking(Lack::RequestLimit, why.to_owned());
     }
-    let finding = Finding { what: EARLY.to_owned(), expected: wanted.told(), actual };
+    let finding = Finding { what: why.to_owned(), expected: wanted.told(), actual };
     let mut failure = context.failure_of_burst(finding, burst);
-    failure.facts.push("requests that left later were let in".to_owned());
-    context.at_first(Suspicion::Unclear(EARLY.to_owned()), vec![failure])
+    if why != SPLIT {
+        failure.facts.push("requests that left later were let in".to_owned());
+        return context.at_first(Suspicion::Unclear(why.to_owned()), vec![failure]);
+    }
+    if burst.elsewhere > 0 {
+        let elsewhere = count(burst.elsewhere.into(), "request");
+        let fact =
+            format!("{elsewhere} over new connections were let in right after, and none over this one");
+        failure.facts.push(fact);
+    }
+    // Instances know no tiers.
+    failure.case.clear();
+    Ruling::Broken(vec![failure])
 }
 
 /// What a burst comes to that would be right, had not the server failed now and then: that is named by the checks of the
@@ -352,15 +375,10 @@ fn faltering(context: &Context<'_>, wanted: &Wanted, burst: &Burst, actual: Stri
     /// Failed so often in one run, a server has no excuse.
     const OFTEN: u32 = 5;
     let status =
-        burst.answers.iter().find(|(_, answer)| answer.faltered()).map_or(0, |(_, answer)| answer.status);
+        burst.answers.iter().find(|(_, answer)| burst.falters(answer)).map_or(0, |(_, answer)| answer.status);
     let what = format!("some requests are answered {status}, which neither lets them in nor refuses them");
-    let all = context.evidence.plays.iter().flat_map(|play| &play.seen);
-    let falters = all.filter_map(|seen| match seen {
-        Observation::Burst(burst) => {
-            Some((burst.faltered(), burst.in_flight)).filter(|(times, _)| *times > 0)
-        }
-        _ => None,
-    });
+    let all = context.evidence.plays.iter().flat_map(|play| bursts(&play.seen));
+    let falters = all.map(|burst| (burst.faltered(), burst.in_flight)).filter(|(times, _)| *times > 0);
     let falters: Vec<(u32, u32)> = falters.collect();
     let often = falters.iter().map(|(times, _)| times).sum::<u32>() >= OFTEN;
     // Where that happens only when some are under way at once, the checks of that have to name it.

@@ -2,11 +2,11 @@
 
 use super::answer::wants_a_429;
 use super::context::Context;
-use super::ruling::{FALTERS, Lack, Ruling};
+use super::ruling::{FALTERS, INSTANCES, Lack, Ruling, SPLIT};
 use super::window::{TOO_LONG, too_few};
 use crate::report::Way;
 use crate::run::environment::OWN;
-use crate::run::evidence::{Burst, KeyInfo, Observation};
+use crate::run::evidence::{Burst, KeyInfo, bursts};
 use crate::run::finding::Finding;
 use crate::run::limiters::{Suspicion, no_answer};
 use crate::scenario::model::{Expect, Fact, Reading};
@@ -26,6 +26,9 @@ pub(super) fn measured_events(context: &mut Context<'_>) -> Option<Ruling> {
     let seeks_more = seeks_more(reading);
     if seeks_more != (measured > documented) {
         return Some(Ruling::Held);
+    }
+    if context.instances().is_some_and(|times| measured > documented && measured <= documented * times) {
+        return Some(Ruling::Lacking(Lack::RequestLimit, INSTANCES.to_owned()));
     }
     let what = format!("a key gets {measured} events in a window, not {documented}");
     let (expected, actual) = (format!("accepted: {documented}"), format!("accepted: {measured}"));
@@ -74,6 +77,13 @@ pub(super) fn events(context: &Context<'_>, expect: &Expect, burst: &Burst, key:
     if accepted <= most + beyond && let_in >= least {
         return Ruling::Held;
     }
+    if context.evidence.is_split() {
+        return Ruling::Lacking(Lack::RequestLimit, SPLIT.to_owned());
+    }
+    let of_instances = |times: u32| accepted + burst.spent.1 <= limit.saturating_mul(times) + beyond;
+    if context.instances().is_some_and(of_instances) {
+        return Ruling::Lacking(Lack::RequestLimit, INSTANCES.to_owned());
+    }
     if accepted > most + beyond && burst.limited() == 0 && !burst.together && !events_end(context, key) {
         let why = "no end of the events was seen, so nothing can be used up";
         return Ruling::Lacking(Lack::EventLimit, why.to_owned());
@@ -118,15 +128,12 @@ pub(super) fn events(context: &Context<'_>, expect: &Expect, burst: &Burst, key:
 fn events_end(context: &Context<'_>, key: &KeyInfo) -> bool {
     let requests = context.limits(key).requests;
     context.evidence.plays.iter().any(|play| {
-        play.seen.iter().any(|seen| match seen {
-            Observation::Burst(burst) => {
-                let same_tier = play.keys.get(&burst.key).is_some_and(|used| used.tier == key.tier);
-                // Where nothing was admitted, the window was not a fresh one.
-                let admitted = burst.admitted();
-                let ended = burst.limited() > 0 && admitted > 0 && burst.spent.0 + admitted < requests;
-                same_tier && burst.counts_events() && ended
-            }
-            _ => false,
+        bursts(&play.seen).any(|burst| {
+            let same_tier = play.keys.get(&burst.key).is_some_and(|used| used.tier == key.tier);
+            // Where nothing was admitted, the window was not a fresh one.
+            let admitted = burst.admitted();
+            let ended = burst.limited() > 0 && admitted > 0 && burst.spent.0 + admitted < requests;
+            same_tier && burst.counts_events() && ended
         })
     })
 }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::context::owns_the_limit;
 use crate::contract::{Limits, Tier};
-use crate::run::evidence::{Burst, Evidence, KeyInfo, Observation, Play};
+use crate::run::environment::OWN;
+use crate::run::evidence::{Burst, Evidence, KeyInfo, Play, bursts};
 use crate::run::learned::{Learned, MOST_QUOTAS, Quota};
 use crate::run::limiters::comes_back;
 use crate::scenario::Suite;
@@ -14,6 +15,7 @@ use crate::scenario::model::Fact;
 /// windows all showed the same: nobody else uses their keys.
 pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Vec<Tier> {
     let mut windows: BTreeMap<Tier, Vec<MeasuredWindow>> = BTreeMap::new();
+    let mut elsewhere: BTreeMap<Tier, Vec<u32>> = BTreeMap::new();
     let mut whole_together: BTreeSet<Tier> = BTreeSet::new();
     let mut smoothed: BTreeSet<Tier> = BTreeSet::new();
     let slides = evidence.learned.slides;
@@ -25,10 +27,16 @@ pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Vec<Tier> {
             case.readings.iter().any(owns)
         });
         if !owned {
+            for burst in measured(play) {
+                let tier = play.keys.get(&burst.key).and_then(|key| key.tier);
+                if let (Some(tier), Some(window)) = (tier, window(burst, play, slides)) {
+                    elsewhere.entry(tier).or_default().push(window.requests);
+                }
+            }
             continue;
         }
-        whole_together.extend(play.seen.iter().filter_map(|seen| had_all_together(seen, play)));
-        for burst in play.seen.iter().filter_map(measured) {
+        whole_together.extend(bursts(&play.seen).filter_map(|burst| had_all_together(burst, play)));
+        for burst in measured(play) {
             let key = play.keys.get(&burst.key);
             let tier = key.and_then(|key| key.tier);
             smoothed.extend(key.filter(|key| smooths(burst, key.documented.requests)).and(tier));
@@ -50,6 +58,12 @@ pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Vec<Tier> {
             if last.requests != last.documented {
                 evidence.learned.requests.insert(tier, Quota::Of(last.requests));
             }
+        } else if let [window] = &windows[..]
+            && window.requests > window.documented
+            && elsewhere.get(&tier).is_some_and(|numbers| numbers.contains(&window.requests))
+        {
+            // Too many, and the same in another case: that was no reset.
+            evidence.learned.requests.insert(tier, Quota::Of(window.requests));
         } else if matches!(&windows[..], [window] if window.requests == window.documented)
             && whole_together.contains(&tier)
         {
@@ -82,7 +96,8 @@ fn window(burst: &Burst, play: &Play, slides: bool) -> Option<MeasuredWindow> {
         return None;
     }
     // Nor is it a number of its own where somebody over the limit is let in now and then.
-    if smooths(burst, documented) || requests > documented && burst.leaks(documented) {
+    let leaks = burst.leaks(documented) || burst.exceeds_after_refusal(documented);
+    if smooths(burst, documented) || burst.is_split() || requests > documented && leaks {
         return None;
     }
     let endless = burst.limited() == 0 && requests >= MOST_QUOTAS * documented;
@@ -114,23 +129,32 @@ fn learn_odd_keys(evidence: &mut Evidence) {
     if deployment.virtual_time || learned.sharing || learned.slides {
         return;
     }
+    let is_of_another_tier = |number: u32| Tier::ALL.iter().any(|tier| tier.limits().requests == number);
     let mut windows: BTreeMap<&str, OfKey> = BTreeMap::new();
     for play in plays.iter() {
-        for burst in play.seen.iter().filter_map(measured) {
+        let of_neighbours = bursts(&play.seen).filter(|burst| burst.key != OWN && burst.fresh.is_none());
+        for burst in measured(play).chain(of_neighbours) {
             let Some(key) = play.keys.get(&burst.key) else { continue };
             let Some(tier) = key.tier else { continue };
-            let is_clear = burst.in_flight == 1 && burst.admitted() > 0 && burst.limited() > 0;
-            if is_clear && burst.batches.iter().all(|batch| *batch <= 1) {
-                let refilled = play.refilled(burst, key.documented.requests);
+            let is_clear = burst.in_flight == 1
+                && burst.counted
+                && burst.faults.is_empty()
+                && burst.faltered() == 0
+                && burst.admitted() > 0
+                && burst.limited() > 0
+                && !burst.is_split();
+            let refilled = play.refilled(burst, key.documented.requests);
+            let number = burst.spent.0 + burst.admitted() - refilled;
+            // What is known of a neighbour's window is what was sent in it, so it tells what can be no chance.
+            let tells = burst.fresh.is_some() || is_of_another_tier(number);
+            if is_clear && tells && burst.batches.iter().all(|batch| *batch <= 1) {
                 let of_key = OfKey { tier, documented: key.documented, numbers: Vec::new() };
-                let of_key = windows.entry(&key.variable).or_insert(of_key);
-                of_key.numbers.push(burst.spent.0 + burst.admitted() - refilled);
+                windows.entry(&key.variable).or_insert(of_key).numbers.push(number);
             }
         }
     }
     let of_tier = |key: &OfKey| learned.limits_of_tier(Some(key.tier), key.documented).requests;
     let is_like_its_tier = |key: &OfKey| key.numbers.iter().all(|number| *number == of_tier(key));
-    let is_of_another_tier = |number: u32| Tier::ALL.iter().any(|tier| tier.limits().requests == number);
     let odd = windows.iter().filter_map(|(variable, key)| {
         let number = *key.numbers.first()?;
         let is_sure = key.numbers.iter().all(|other| *other == number)
@@ -182,13 +206,18 @@ impl Events {
 /// Learns how many events a window holds, where that is not what is documented, and which keys have another number than their
 /// tier; not of tiers whose requests are `smoothed` out, where nobody gets so far.
 fn learn_events(evidence: &mut Evidence, smoothed: &BTreeSet<Tier>) {
+    let is_split = evidence.is_split();
     let Evidence { learned, plays, deployment, .. } = evidence;
     learned.events.clear();
     learned.events_of.clear();
+    // Over one connection there is only a part of them.
+    if is_split {
+        return;
+    }
     let mut tiers: BTreeMap<(Tier, u32), Vec<(&str, Events)>> = BTreeMap::new();
-    let refills = plays.iter().any(comes_back_in_part);
+    let refills = plays.iter().any(Play::came_back_in_part);
     for play in plays.iter() {
-        for burst in play.seen.iter().filter_map(measured) {
+        for burst in measured(play) {
             let Some(key) = play.keys.get(&burst.key) else { continue };
             let tier = key.tier.filter(|tier| !smoothed.contains(tier));
             let (Some(tier), Some(documented)) = (tier, key.documented.events) else { continue };
@@ -208,17 +237,6 @@ fn learn_events(evidence: &mut Evidence, smoothed: &BTreeSet<Tier>) {
             learned.events_of.extend(odd_keys_of_events(&windows, limit, documented));
         }
     }
-}
-
-/// Whether a poll found a part of a quota of requests come back.
-fn comes_back_in_part(play: &Play) -> bool {
-    play.seen.iter().any(|seen| match seen {
-        Observation::Polled(polled) => {
-            let limit = play.keys.get(&polled.key).map_or(0, |key| key.limits.requests);
-            polled.early.is_some_and(|early| early.whole < limit)
-        }
-        _ => false,
-    })
 }
 
 /// The number of events that a window holds, where it is not the documented one: one window has told it to the event, another
@@ -259,21 +277,17 @@ fn odd_keys_of_events(windows: &[(&str, Events)], limit: u32, documented: u32) -
 
 /// The tier of a key that got exactly its documented requests where many were sent at once: that is no measure of a limit, but
 /// somebody else who used the key would have left fewer.
-fn had_all_together(seen: &Observation, play: &Play) -> Option<Tier> {
-    let Observation::Burst(burst) = seen else { return None };
+fn had_all_together(burst: &Burst, play: &Play) -> Option<Tier> {
     let key = play.keys.get(&burst.key).filter(|_| burst.fresh.is_some() && burst.together)?;
     let is_whole = burst.spent.0 + burst.admitted() == key.documented.requests && burst.limited() > 0;
     key.tier.filter(|_| is_whole && burst.faults.is_empty())
 }
 
-/// A burst that measured a fresh window's requests, one at a time.
-fn measured(seen: &Observation) -> Option<&Burst> {
-    match seen {
-        Observation::Burst(burst) if burst.fresh.is_some() && !burst.together => {
-            Some(&**burst).filter(|burst| burst.faults.is_empty() && burst.faltered() == 0)
-        }
-        _ => None,
-    }
+/// The bursts that measured a fresh window, with one request at a time.
+fn measured(play: &Play) -> impl Iterator<Item = &Burst> {
+    bursts(&play.seen).filter(|burst| {
+        burst.fresh.is_some() && !burst.together && burst.faults.is_empty() && burst.faltered() == 0
+    })
 }
 
 #[cfg(test)]

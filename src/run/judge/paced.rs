@@ -130,6 +130,7 @@ fn refused_in_pace(
             next: false,
             trickles: Some(false),
             private,
+            none: false,
         },
     )
 }

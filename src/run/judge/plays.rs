@@ -9,10 +9,11 @@ use super::ruling::{Lack, Ruling};
 use super::window;
 use crate::contract::Tier;
 use crate::report::{Failure, Way};
-use crate::run::evidence::{Evidence, Observation, Play};
-use crate::run::limiters::{self, Assessment, LONG_SILENCE, SHORT_SILENCE, Span, Suspicion};
+use crate::run::environment::OWN;
+use crate::run::evidence::{Burst, Evidence, Observation, Paced, Play, bursts};
+use crate::run::limiters::{self, Assessment, LONG_SILENCE, SHORT_SILENCE, Span, Suspicion, WINDOW};
 use crate::scenario::Suite;
-use crate::scenario::model::{Case, Reading};
+use crate::scenario::model::{Case, Fact, Reading};
 
 /// The plays that came as far as this reading needs them; all, if none did. What proves another check may end earlier.
 pub(super) fn plays_to_read<'a>(
@@ -124,6 +125,9 @@ impl Readings {
             };
             last = read(&mut context, bodies);
             beside.extend(suspicions_beside(&context, reading));
+            if number == 0 && reading.learns == Some(Fact::Requests) {
+                beside.extend(too_many_elsewhere(&context));
+            }
             telling += usize::from(last.0 != Ruling::Stale);
             match &last.0 {
                 Ruling::Broken(failures) => broken = broken.or_else(|| Some(failures.clone())),
@@ -176,6 +180,22 @@ fn suspicions_beside(context: &Context<'_>, reading: &Reading) -> Vec<Suspicion>
         .collect()
 }
 
+/// What windows in other cases show beyond the quota of the tier that this reading is about: a reset explains one of them, if
+/// any, whichever key it was.
+fn too_many_elsewhere(context: &Context<'_>) -> Vec<Suspicion> {
+    let Some(tier) = context.key(OWN).and_then(|own| own.tier) else { return Vec::new() };
+    let is_elsewhere =
+        |play: &&Play| play.experiment != context.play.experiment || play.row != context.play.row;
+    let plays = context.evidence.plays.iter().filter(is_elsewhere);
+    let windows = plays.flat_map(|play| {
+        bursts(&play.seen).filter_map(|burst| {
+            let key = play.keys.get(&burst.key).filter(|key| key.tier == Some(tier))?;
+            window::suspicion_of(context, burst, key)
+        })
+    });
+    windows.filter(|suspicion| matches!(suspicion, Suspicion::TooMany { .. })).collect()
+}
+
 /// How long a key has to be silent for the next play to settle a suspicion.
 fn silence_for(suspicion: &Suspicion, slides: bool) -> Duration {
     match suspicion {
@@ -188,21 +208,37 @@ fn silence_for(suspicion: &Suspicion, slides: bool) -> Duration {
 
 /// When part of a quota came back to keys of which nothing before was weighed in, in whatever case.
 fn came_back_to_keys(evidence: &Evidence) -> Vec<(&str, Span)> {
+    let came_back = |play: &Play, place: usize| match &play.seen[place] {
+        Observation::Polled(polled) => {
+            let limit = play.keys.get(&polled.key)?.limits.requests;
+            let early = polled.early.filter(|early| early.whole < limit)?;
+            let is_rested = play.begins_rested(&polled.key, limit, early.whole);
+            is_rested.then(|| (polled.key.clone(), early.span(limit)))
+        }
+        Observation::Paced(paced) => {
+            let used_up = bursts(&play.seen[..place]).rfind(|burst| burst.key == paced.key)?;
+            Some((paced.key.clone(), came_back_at_a_pace(used_up, paced)?))
+        }
+        _ => None,
+    };
     let mut seen = Vec::new();
     for play in &evidence.plays {
-        for polled in play.seen.iter().filter_map(|seen| match seen {
-            Observation::Polled(polled) => Some(polled),
-            _ => None,
-        }) {
-            let Some(key) = play.keys.get(&polled.key) else { continue };
-            let limit = key.limits.requests;
-            let Some(early) = polled.early.filter(|early| early.whole < limit) else { continue };
-            if play.begins_rested(&polled.key, limit, early.whole) {
-                seen.push((key.variable.as_str(), early.span(limit)));
-            }
+        for (key, span) in (0..play.seen.len()).filter_map(|place| came_back(play, place)) {
+            seen.extend(play.keys.get(&key).map(|key| (key.variable.as_str(), span)));
         }
     }
     seen
+}
+
+/// When something came back to a rested key that was used up, where it was asked at an even pace right after: until its window
+/// ends, where nothing did.
+fn came_back_at_a_pace(used_up: &Burst, paced: &Paced) -> Option<Span> {
+    let refused = used_up.answers.iter().filter(|(_, answer)| answer.limited).map(|(_, answer)| answer.done);
+    let refused = refused.min().filter(|_| used_up.is_rested() && used_up.counted && !used_up.is_split())?;
+    let ends = used_up.since + WINDOW;
+    let last = paced.answers.last().filter(|last| last.done < ends)?;
+    let back = paced.answers.iter().find(|answer| answer.admitted()).map_or(ends, |answer| answer.done);
+    (refused <= last.sent).then_some((refused, back))
 }
 
 /// What a suspicion comes to beside others: what is `proven`, or a doubt.
@@ -254,4 +290,36 @@ fn with_plays(mut failures: Vec<Failure>, plays: usize) -> Vec<Failure> {
         }
     }
     failures
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::clock::Instant;
+    use crate::run::evidence::{Answer, Fresh};
+
+    #[test]
+    fn who_asks_at_a_pace_sees_when_something_comes_back() {
+        let at = |milliseconds| Instant(Duration::from_millis(milliseconds));
+        let answer = |milliseconds, limited| {
+            let (status, sent) = (if limited { 429 } else { 200 }, at(milliseconds));
+            let done = at(milliseconds + 1);
+            Answer { look: 0, status, limited, accepted: None, promise: None, sent, answered: done, done }
+        };
+        let used_up = Burst {
+            answers: vec![(0, answer(0, false)), (1, answer(10, true))],
+            counted: true,
+            fresh: Some(Fresh::Silence),
+            silence: LONG_SILENCE,
+            ..Burst::default()
+        };
+        let paced = |admitted: bool| Paced {
+            answers: vec![answer(300, true), answer(600, !admitted), answer(900, true)],
+            ..Paced::default()
+        };
+        assert_eq!(came_back_at_a_pace(&used_up, &paced(true)), Some((at(11), at(601))));
+        assert_eq!(came_back_at_a_pace(&used_up, &paced(false)), Some((at(11), at(60_000))));
+        let hardly = Burst { silence: SHORT_SILENCE, ..used_up };
+        assert_eq!(came_back_at_a_pace(&hardly, &paced(true)), None, "what was before may be weighed in");
+    }
 }

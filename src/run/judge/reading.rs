@@ -10,11 +10,12 @@ use super::sent::{no_promise, sent_once};
 use super::whole_run::whole_run;
 use super::{counts, paced, polled, window};
 use crate::report::Way;
-use crate::run::evidence::{Answer, Burst, KeyInfo, Observation, Polled};
+use crate::run::evidence::{Answer, Burst, KeyInfo, Observation, Polled, bursts};
 use crate::run::finding::Finding;
 use crate::run::limiters::no_answer;
+use crate::run::queue::QUEUED;
 use crate::run::{case, job};
-use crate::scenario::model::{Action, Expect, Item, Step};
+use crate::scenario::model::{Action, Expect, Fact, Item, Step};
 
 /// Why some steps were not played.
 const SHARED: &str = "keys share a quota, and what takes longer was not played";
@@ -22,7 +23,7 @@ const SHARED: &str = "keys share a quota, and what takes longer was not played";
 /// Reads a play: what came of it, and the facts that are reported.
 pub(super) fn read(context: &mut Context<'_>, bodies: &mut FirstBodies) -> (Ruling, Vec<String>) {
     let mut facts = Vec::new();
-    if let Some(outcome) = measured_events(context) {
+    if let Some(outcome) = queued(context).or_else(|| measured_events(context)) {
         return (outcome, facts);
     }
     let mut outcome = Ruling::Held;
@@ -49,8 +50,10 @@ pub(super) fn read(context: &mut Context<'_>, bodies: &mut FirstBodies) -> (Ruli
             && (!events || key.limits.events == learned.events)
     };
     let doubtful = match &outcome {
-        // What an answer says does not hang on numbers.
-        Ruling::Broken(failures) => failures.iter().any(|failure| failure.way != Way::Says),
+        // What an answer says does not hang on numbers, nor does whether that is kept.
+        Ruling::Broken(failures) => {
+            failures.iter().any(|failure| !matches!(failure.way, Way::Says | Way::Unkept))
+        }
         outcome => matches!(outcome, Ruling::Suspect(..) | Ruling::MetNoWindow(..)),
     };
     let is_measured = |name: &str| job::counts_a_quota(context.case) && job::is_measured(context.case, name);
@@ -59,6 +62,18 @@ pub(super) fn read(context: &mut Context<'_>, bodies: &mut FirstBodies) -> (Ruli
         outcome = Ruling::Stale;
     }
     (outcome, facts)
+}
+
+/// What the checks that own the limit of requests come to where these wait for quota.
+fn queued(context: &mut Context<'_>) -> Option<Ruling> {
+    let reading = context.reading;
+    let actual = context.evidence.learned.queued.clone()?;
+    context.at = (reading.items.last().filter(|_| reading.learns == Some(Fact::Requests))?.line, "");
+    let expected = "a rested key's quota at once, and 429 for what is over it".to_owned();
+    let mut failure = context.failure(Finding { what: QUEUED.to_owned(), expected, actual });
+    // A gateway asks for no tier.
+    failure.case.clear();
+    Some(Ruling::Broken(vec![failure]))
 }
 
 /// Reads one item: of several answers under one name, everything that is wrong.
@@ -180,16 +195,13 @@ fn read_poll(
 
 /// What windows before this step come to: what follows on an odd one says nothing.
 fn windows_before(context: &Context<'_>, place: usize) -> Ruling {
-    for seen in context.play.seen.iter().take(place) {
-        if let Observation::Burst(burst) = seen
-            && let Some(key) = context.key(&burst.key)
-        {
-            let window = window::window(context, burst, key, false)
-                .and_then(|| out_of_requests(context, burst, key))
-                .and_then(|| counts::no_early_refusal(context, burst, key));
-            if window != Ruling::Held {
-                return window;
-            }
+    for burst in bursts(context.before(place)) {
+        let Some(key) = context.key(&burst.key) else { continue };
+        let window = window::window(context, burst, key, false)
+            .and_then(|| out_of_requests(context, burst, key))
+            .and_then(|| counts::no_early_refusal(context, burst, key));
+        if window != Ruling::Held {
+            return window;
         }
     }
     Ruling::Held
@@ -202,21 +214,17 @@ fn lost_before(context: &Context<'_>, place: usize) -> Option<String> {
 
 /// The last burst before this step that used a window's quota.
 fn last_burst<'a>(context: &Context<'a>, place: usize) -> Option<&'a Burst> {
-    context.play.seen.iter().take(place).rev().find_map(|seen| match seen {
-        Observation::Burst(burst) if burst.counted => Some(&**burst),
-        _ => None,
-    })
+    bursts(context.before(place)).rfind(|burst| burst.counted)
 }
 
 /// Whether the last burst before this step that used a window's quota met its end.
 fn was_used_up(context: &Context<'_>, place: usize) -> bool {
-    let bursts = context.play.seen.iter().take(place).rev();
-    let last = bursts.filter_map(|seen| match seen {
+    let last = context.before(place).iter().rev().find_map(|seen| match seen {
         Observation::Burst(burst) if burst.counted => Some(burst.limited() > 0),
         Observation::UsedUp(_) => Some(true),
         _ => None,
     });
-    last.into_iter().next().unwrap_or(false)
+    last.unwrap_or(false)
 }
 
 fn listed(context: &Context<'_>, step: &Step, session: &str, found: bool) -> Ruling {

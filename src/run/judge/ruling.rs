@@ -8,6 +8,13 @@ use crate::scenario::model::Fact;
 /// Why nothing exact can be said where the server fails now and then: the checks of the limits name it.
 pub(super) const FALTERS: &str = "some requests are answered 5xx";
 
+/// What is to be said of a quota that no one connection can use up, in the same words for every tier.
+pub(super) const SPLIT: &str = "a key that is refused on one connection is let in on others, as where instances share its quota \
+                                out among themselves";
+
+/// Why events are not counted by one counter where requests are not.
+pub(super) const INSTANCES: &str = "several instances count for themselves";
+
 /// What a deployment lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lack {

@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use super::answer::{describe, judge_answer};
 use super::context::{Context, FirstBodies};
-use super::ruling::{Lack, Ruling};
+use super::ruling::{INSTANCES, Lack, Ruling, SPLIT};
 use crate::contract::Scope;
 use crate::report::{Failure, Way};
-use crate::run::case::is_about_being_let_in;
+use crate::run::case::{counts_events, is_about_being_let_in};
 use crate::run::evidence::{Answer, Look, Observation, Sent};
 use crate::run::finding::{Finding, pretty};
 use crate::run::learned::NO_REFUSAL;
@@ -146,7 +146,7 @@ pub(super) fn no_promise(context: &Context<'_>, place: usize) -> Ruling {
 /// From when to when a window may have ended, where the key that was used up last before this step was let in at last.
 fn let_in_again(context: &Context<'_>, place: usize) -> Option<Span> {
     let mut answers: Vec<&Answer> = Vec::new();
-    for seen in context.play.seen.iter().take(place).rev() {
+    for seen in context.before(place).iter().rev() {
         match seen {
             Observation::Paced(paced) => answers.extend(&paced.answers),
             Observation::Polled(polled) => answers.extend(&polled.refusals),
@@ -202,6 +202,13 @@ fn suspected(
     let wants_refusal = wanted.is_some_and(|wanted| wanted.contains(429) && !wanted.contains(answer.status));
     if sent.counted && answer.limited && !wants_429 && !sent.on_promise {
         return Ruling::Suspect(Suspicion::Limited(sent.silence), failures);
+    }
+    if sent.counted && answer.admitted() && wants_refusal {
+        let of_instances = context.instances().is_some() && counts_events(context.case);
+        let why = context.evidence.is_split().then_some(SPLIT).or(of_instances.then_some(INSTANCES));
+        if let Some(why) = why {
+            return Ruling::Lacking(Lack::RequestLimit, why.to_owned());
+        }
     }
     if sent.counted && answer.admitted() && wants_refusal && sent.let_in_while_used_up < ENOUGH {
         if sent.gives_back {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::context::Context;
 use super::ruling::{Lack, Ruling};
-use crate::run::evidence::{Burst, Fresh, KeyInfo, Observation, Play};
+use crate::run::evidence::{Burst, Fresh, KeyInfo, Play, bursts};
 use crate::run::finding::Finding;
 use crate::run::limiters::{Suspicion, WINDOW};
 use crate::scenario::model::Fact;
@@ -15,18 +15,13 @@ pub(super) const TOO_LONG: Duration = Duration::from_secs(WINDOW.as_secs() - 1);
 /// Whether a burst that is refused as a whole can have met no fresh window only. Batches may be refused for their size, unless
 /// single events are, too; and bad keys may have used the window up, unless others met none either.
 pub(super) fn nothing_else_refuses(context: &Context<'_>, burst: &Burst, key: &KeyInfo) -> bool {
-    let bad_keys_in = |play: &Play| {
-        play.seen.iter().any(|seen| matches!(seen, Observation::Burst(burst) if !burst.counted))
-    };
+    let bad_keys_in = |play: &Play| bursts(&play.seen).any(|burst| !burst.counted);
     let of_tier =
         |play: &Play, burst: &Burst| play.keys.get(&burst.key).is_some_and(|other| other.tier == key.tier);
     // A promise that is not kept says nothing of a window that is known by silence.
     let is_alike = |other: &Burst| burst.was_promised() || !other.was_promised();
     let met_none = |play: &Play| {
-        play.seen.iter().any(|seen| match seen {
-            Observation::Burst(other) => of_tier(play, other) && is_alike(other) && other.met_no_window(),
-            _ => false,
-        })
+        bursts(&play.seen).any(|other| of_tier(play, other) && is_alike(other) && other.met_no_window())
     };
     if burst.counts_events() && burst.smallest_refused() != Some(1) {
         return false;
@@ -76,6 +71,7 @@ pub(super) fn too_few(context: &Context<'_>, burst: &Burst, key: &KeyInfo, missi
         next: burst.fresh == Some(Fresh::Next),
         trickles: burst.trickles,
         private: burst.private || context.is_steady(key.tier),
+        none: burst.met_no_window(),
     }
 }
 

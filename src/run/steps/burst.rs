@@ -79,6 +79,9 @@ impl<'a> Runner<'a> {
         let key = self.key(burst.key.as_ref())?;
         self.run.burst_is_welcome()?;
         let counted = counts_against_key(burst.credentials.as_ref());
+        if counted && burst.events.is_none() {
+            self.is_not_queued()?;
+        }
         let (ways, notes) = self.ways(burst, &key).await?;
         let spent = self.spent(&key);
         let batches = self.measured_out(burst, &key)?;
@@ -117,7 +120,10 @@ impl<'a> Runner<'a> {
                 self.seek_the_end_of_events(burst, goes_on, &ways, &key, &mut seen).await?;
             }
             if seen.fresh.is_some() && self.is_short(&seen, &key) {
-                seen.trickles = self.trickles(&key, ways[0].0, &seen).await?;
+                seen.elsewhere = self.left_elsewhere(&key, ways[0].0, &seen).await?;
+                if !seen.is_split() {
+                    seen.trickles = self.trickles(&key, ways[0].0, &seen).await?;
+                }
                 self.run.learned.lock().slides |= seen.trickles == Some(true);
             }
             self.fresh = None;

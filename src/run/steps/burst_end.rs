@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::burst::{Way, split};
 use crate::client::Connections;
+use crate::contract::Tier;
 use crate::run::evidence::{Answer, Burst as Observation, Gap};
 use crate::run::keys::KeyState;
 use crate::run::learned::MOST_QUOTAS;
@@ -17,6 +18,12 @@ const TRICKLE: Duration = Duration::from_secs(10);
 
 /// One in so many requests of a quota are sent to look: twice as many as trickle back in that time.
 const LOOKS: u32 = 3;
+
+/// Whether a key has the quota of another tier is found out in so short a time, or not at all.
+const WORTH_A_TRY: Duration = Duration::from_secs(5);
+
+/// So many connections are tried where one was refused early: of two instances, hardly ever nearly all of them lead to the same.
+const ELSEWHERE: usize = 16;
 
 /// Of so few requests in the minute before, a limiter that weighs them in gives nothing back that would be seen.
 const SEEN_TO_TRICKLE: u32 = 12;
@@ -37,6 +44,16 @@ impl Runner<'_> {
             && seen.admitted() + seen.spent.0 < MOST_QUOTAS * limit
         {
             self.release(burst, ways, key, vec![burst.batch.unwrap_or(0); limit as usize], seen).await?;
+        }
+        // The key may be one of another tier, and end there.
+        let is_endless = self.run.learned.lock().is_endless(key.key.tier);
+        for tier in Tier::ALL {
+            let more = (tier.limits().requests + 1).saturating_sub(seen.admitted() + seen.spent.0);
+            let takes = seen.took() * more / seen.all().max(1);
+            let goes_on = !is_endless && more > 0 && takes < WORTH_A_TRY;
+            if goes_on && seen.faults.is_empty() && seen.admitted() == seen.all() {
+                self.release(burst, ways, key, vec![burst.batch.unwrap_or(0); more as usize], seen).await?;
+            }
         }
         if seen.limited() == 0
             && let Some(status) = refusal(&seen.answers)
@@ -114,6 +131,37 @@ impl Runner<'_> {
             _ => (seen.admitted() + seen.spent.0, limits.requests),
         };
         had < whole && seen.limited() > 0 && seen.faults.is_empty() && seen.faltered() == 0
+    }
+
+    /// How many of a few requests are let in over connections of their own, while others are refused after them, or one over the
+    /// connection before still is: instances that share a quota out among themselves leave some of it there.
+    pub(super) async fn left_elsewhere(
+        &self,
+        key: &KeyState,
+        def: &RequestDef,
+        seen: &Observation,
+    ) -> Result<u32, Gap> {
+        // What goes wrong while some are under way at once is another fault, and so is a promise that was not kept, and what is
+        // refused now and then.
+        let is_other = seen.met_no_window() || seen.refuses_early(self.limits(key));
+        if seen.in_flight > 1 || seen.counts_events() || is_other {
+            return Ok(0);
+        }
+        let fresh = self.batches(def, key, &[0; ELSEWHERE])?;
+        let (over_fresh, answers) = self.fire(Some(key), fresh, &[], 1, Connections::Fresh).await;
+        let admitted = answers.iter().filter(|(_, answer)| answer.admitted()).count();
+        let came_back = limiters::comes_back(self.limits(key).requests, over_fresh.to - seen.to);
+        if admitted as f64 <= came_back + 1.0 {
+            return Ok(0);
+        }
+        let mut after = answers.iter().skip_while(|(_, answer)| !answer.admitted());
+        let mut is_refused = after.any(|(_, answer)| answer.limited);
+        if !is_refused {
+            let before = self.batches(def, key, &[0])?;
+            let (_, answers) = self.fire(Some(key), before, &[], 1, Connections::Reused).await;
+            is_refused = answers.iter().any(|(_, answer)| answer.limited);
+        }
+        Ok(if is_refused { u32::try_from(admitted).unwrap_or(u32::MAX) } else { 0 })
     }
 
     /// Whether quota comes back bit by bit well inside a window, as it does with a limiter that weighs in the window

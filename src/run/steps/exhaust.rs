@@ -8,6 +8,7 @@ use crate::run::evidence::{Answer, Gap};
 use crate::run::keys::KeyState;
 use crate::run::learned::NO_REFUSAL;
 use crate::run::limiters::{NOT_HELD, WINDOW, no_answer};
+use crate::run::queue::QUEUED;
 use crate::run::runner::Runner;
 use crate::run::walk::Walk;
 use crate::scenario::model::{Exhaust, RequestDef};
@@ -81,6 +82,7 @@ impl Runner<'_> {
         if self.run.learned.lock().silent_refusals {
             return Err(Gap::NeverLimited(NO_REFUSAL.to_owned()));
         }
+        self.is_not_queued()?;
         let mut slowest = Duration::ZERO;
         for wave in 0..MOST_WAVES_OF_A_LIMIT {
             if wave >= MOST_WAVES && limited.is_empty() {
@@ -109,6 +111,14 @@ impl Runner<'_> {
             // Enough to look at, although the key is not used up for long.
             false if collect > 1 && limited.len() >= collect as usize => Ok(Some(limited)),
             false => Err(Gap::NotHeld(NOT_HELD.to_owned())),
+        }
+    }
+
+    /// Makes sure that requests do not wait in a queue, so that nothing is ever used up.
+    pub(super) fn is_not_queued(&self) -> Result<(), Gap> {
+        match self.run.learned.lock().queued {
+            Some(_) => Err(Gap::NeverLimited(QUEUED.to_owned())),
+            None => Ok(()),
         }
     }
 

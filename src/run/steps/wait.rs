@@ -118,39 +118,42 @@ impl Runner<'_> {
             .bindings
             .iter()
             .filter(|(name, _)| name.as_str() == OWN || job::is_measured(self.case, name))
-            .map(|(_, key)| Arc::clone(key))
+            .map(|(name, key)| (name, Arc::clone(key)))
             .collect();
+        self.promised.clear();
         let now = self.environment.clock.now();
         if self.attempt.before == 0
             && !self.environment.clock.is_virtual()
-            && measured.iter().all(|key| self.is_as_good_as_fresh(key, now))
+            && measured.iter().all(|(_, key)| self.is_as_good_as_fresh(key, now))
         {
             // What was sent so far is taken off.
             self.fresh = Some(Fresh::Unused);
-            self.silence = measured.iter().map(|key| key.rest()).min().unwrap_or(LONG_SILENCE);
+            self.silence = measured.iter().map(|(_, key)| key.rest()).min().unwrap_or(LONG_SILENCE);
             return Ok(());
         }
         let mut ready = now;
         let mut fresh = Fresh::Silence;
-        for key in &measured {
+        for (name, key) in &measured {
             let (at, by) = self.fresh_at(key).await?;
             ready = ready.max(at);
             if by == Fresh::Promise {
                 fresh = by;
+                self.promised.insert((*name).clone());
             }
         }
         if self.environment.clock.is_virtual() {
             ready = ready + PHASE * self.attempt.before;
         }
         ready = ready + limiters::shift(&self.attempt.suspicions, ready);
-        let names: Vec<_> = measured.iter().map(|key| key.key.variable.clone()).collect();
+        let names: Vec<_> = measured.iter().map(|(_, key)| key.key.variable.clone()).collect();
         let what = format!("a fresh window of {}", names.join(" and "));
         self.wait_until(ready, &what).await?;
         if fresh == Fresh::Promise && self.silence_wanted().is_some() {
             // It was found meanwhile that a promise is about a part of the quota only.
-            let silent = measured.iter().map(|key| self.silent_until(key, LONG_SILENCE)).max();
+            let silent = measured.iter().map(|(_, key)| self.silent_until(key, LONG_SILENCE)).max();
             self.wait_until(silent.unwrap_or(ready), &what).await?;
             fresh = Fresh::Silence;
+            self.promised.clear();
         }
         self.begin_windows(fresh);
         Ok(())

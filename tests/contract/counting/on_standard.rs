@@ -79,12 +79,9 @@ pub(super) const ROWS: &[Row] = &[
         "three quotas were admitted within a window, and no end was seen",
     )
     .spares(&["rate.multiplexed"]),
-    row(
-        "rate.connections",
-        "replica-by-connection",
-        "three quotas were admitted within a window, and no end was seen",
-    )
-    .spares(&["rate.multiplexed"]),
+    row("rate.connections", "replica-by-connection", "of 301 requests 240 were admitted")
+        .spares(&["rate.multiplexed"]),
+    row("rate.standard", "split-by-connection", "is let in on others"),
     row("rate.connections", "http2-uncounted", "were admitted").spares(&["rate.standard"]),
     row("rate.multiplexed", "racy-streams", "were admitted").spares(&["rate.connections", "rate.concurrent"]),
     // Windows.
