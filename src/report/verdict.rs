@@ -210,6 +210,8 @@ pub(crate) enum Way {
     Opens,
     /// Somebody was let in who was over a limit.
     LetsIn,
+    /// The same, where what goes another way is counted as it should be: that explains nothing of what does.
+    Aside,
     /// Somebody was refused, or not answered, who was to be let in.
     Refuses,
     /// Fewer were let in than were due, though some were.

@@ -258,12 +258,13 @@ fn is_said_of_both(one: &str, other: &str) -> bool {
 }
 
 /// Whether what errs one way may be why something else errs another way: no refusal lets anybody in, no refusal in other
-/// words opens a door, a quota is not the smaller for what is said of it, and no promise has to be broken because a quota is
-/// small.
+/// words opens a door, a quota is not the smaller for what is said of it, no promise has to be broken because a quota is small,
+/// and what goes one way alone says nothing of another.
 fn may_explain(one: Way, other: Way) -> bool {
     match other {
+        _ if one == Way::Aside => matches!(other, Way::Aside | Way::Other),
         Way::Opens => one == Way::Opens,
-        Way::LetsIn => !matches!(one, Way::Refuses | Way::Says | Way::Unkept),
+        Way::LetsIn | Way::Aside => !matches!(one, Way::Refuses | Way::Says | Way::Unkept),
         Way::Short => one != Way::Says,
         Way::Unkept => one != Way::Short,
         Way::Refuses | Way::Says | Way::Other => true,

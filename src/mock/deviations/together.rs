@@ -34,18 +34,6 @@ pub(super) const CONCURRENCY: &[NamedChange] = &[
     must("replica-by-connection", "Connections are spread over four replicas, and each counts for itself.")
         .breaks(&["rate.connections"], &[Status429, Unit])
         .by(|b| b.unit = |context| key_and(context, context.request.connection % 4)),
-    must(
-        "split-by-connection",
-        "Connections are spread over two replicas, and each grants half of a key's limit.",
-    )
-    .breaks(&["rate.standard", "rate.premium", "rate.ingestion"], &[Status429, Unit, Events])
-    .by(|b| {
-        b.unit = |context| key_and(context, context.request.connection % 2);
-        b.limits.push(|_, _, limits| Limits {
-            requests: limits.requests / 2,
-            events: limits.events.map(|events| events / 2),
-        });
-    }),
 ];
 
 pub(super) const COMPOSED: &[NamedChange] = &[
@@ -63,6 +51,18 @@ pub(super) const COMPOSED: &[NamedChange] = &[
         "rate.ingestion",
         "events.over",
     ], &[]).by(lax_startup),
+    must(
+        "split-by-connection",
+        "Connections are spread over two replicas, and each grants half of a key's limit.",
+    )
+    .breaks(&["rate.standard", "rate.premium", "rate.ingestion"], &[])
+    .by(|b| {
+        b.unit = |context| key_and(context, context.request.connection % 2);
+        b.limits.push(|_, _, limits| Limits {
+            requests: limits.requests / 2,
+            events: limits.events.map(|events| events / 2),
+        });
+    }),
     must("ids-in-errors", "Every error names its request: its object has a member `request_id`.")
         .breaks(WITH_IDS, &[])
         .by(|b| b.rewrite(request_id)),

@@ -51,6 +51,9 @@ pub(crate) struct Burst {
     pub(crate) together: bool,
     /// How many requests were under way at once.
     pub(crate) in_flight: u32,
+    /// Which of the ways that its requests took in turn are HTTP/2; none where it took but one, as all others do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) in_http2: Vec<bool>,
     /// How the window began, where this burst is the first that uses much of it.
     pub(crate) fresh: Option<Fresh>,
     /// When the quota began to be spent.
@@ -141,6 +144,19 @@ impl Burst {
     /// Whether a part of the quota can only be had over other connections.
     pub(crate) fn is_split(&self) -> bool {
         self.elsewhere > 0
+    }
+
+    /// Whether all that came in HTTP/2 was let in, more than a quota of `limit` in all, and what came in HTTP/1.1 was counted.
+    pub(crate) fn leaves_http2_uncounted(&self, limit: u32) -> bool {
+        let is_http2 = |place: usize| self.in_http2.get(place % self.in_http2.len().max(1)) == Some(&true);
+        let (http2, http1): (Vec<_>, Vec<_>) = self.answers.iter().partition(|(place, _)| is_http2(*place));
+        let admitted = |answers: &[&(usize, Answer)]| {
+            u32::try_from(answers.iter().filter(|(_, answer)| answer.admitted()).count()).unwrap_or(u32::MAX)
+        };
+        let is_counted = http1.is_empty()
+            || self.spent.0 + admitted(&http1) == limit && http1.iter().any(|(_, answer)| answer.limited);
+        let is_free = !http2.is_empty() && http2.iter().all(|(_, answer)| answer.admitted());
+        is_free && is_counted && self.spent.0 + self.admitted() > limit
     }
 
     /// Whether a quota of `limit` was there at once, as it should be, and what was let in beyond it came only after a refusal.
@@ -324,6 +340,19 @@ mod tests {
         assert!(!burst(160, 200, |place| place >= 60 && place % 20 != 0).refuses_early(STANDARD));
         // A limiter that slides lets some in again, as time goes by.
         assert!(!burst(60, 20_000, |place| place >= 30 && place % 3 != 0).refuses_early(STANDARD));
+    }
+
+    #[test]
+    fn http2_is_uncounted_where_all_of_it_is_let_in_and_http1_is_held_to_the_limit() {
+        let taking_turns = |burst: Burst| Burst { in_http2: vec![false, true], ..burst };
+        let free = |place: usize| place.is_multiple_of(2) && place >= 120;
+        assert!(taking_turns(burst(160, 200, free)).leaves_http2_uncounted(60));
+        assert!(!taking_turns(burst(160, 200, |_| false)).leaves_http2_uncounted(60), "nothing is limited");
+        assert!(
+            !taking_turns(burst(160, 200, |place| place >= 120)).leaves_http2_uncounted(60),
+            "two quotas"
+        );
+        assert!(!burst(160, 200, free).leaves_http2_uncounted(60), "all in HTTP/1.1");
     }
 
     #[test]

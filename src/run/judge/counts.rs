@@ -216,6 +216,9 @@ impl Count<'_> {
         if let Some(status) = self.other_refusal() {
             return format!("over its limit a key is answered {status}, not 429");
         }
+        if burst.leaves_http2_uncounted(*limit) {
+            return HTTP2_UNCOUNTED.to_owned();
+        }
         if self.is_endless() {
             return "three quotas were admitted within a window, and no end was seen".to_owned();
         }
@@ -264,6 +267,7 @@ impl Count<'_> {
         let mut failure = context.failure_of_burst(finding, burst);
         let endless = self.is_endless();
         failure.way = match wanted.admitted {
+            _ if failure.what == HTTP2_UNCOUNTED => Way::Aside,
             _ if endless => Way::LetsIn,
             Some(wanted) if *admitted > wanted => Way::LetsIn,
             Some(wanted) if *admitted < wanted && *admitted > 0 => Way::Short,
@@ -314,6 +318,9 @@ impl Count<'_> {
 
 /// What is to be said of quota that is not there at once, in the same words for every tier.
 const BIT_BY_BIT: &str = "a rested key gets some of its quota at once and the rest bit by bit, as where a gateway smooths requests out";
+
+/// What is to be said where a limit holds in HTTP/1.1 alone.
+const HTTP2_UNCOUNTED: &str = "requests in HTTP/2 are let in without being counted";
 
 /// What is to be said of requests that are let in beyond the quota now and then, in the same words for every tier.
 const NOW_AND_THEN: &str = "a key over its limit is let in now and then";

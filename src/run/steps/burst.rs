@@ -97,6 +97,10 @@ impl<'a> Runner<'a> {
             notes,
             ..Observation::default()
         };
+        let in_http2 = ways.iter().map(|(_, http)| *http == Some(HttpVersion::Http2));
+        if in_http2.clone().any(|http2| http2) {
+            seen.in_http2 = in_http2.collect();
+        }
         self.release(burst, &ways, &key, batches, &mut seen).await?;
         if seen.spent.0 == 0 {
             seen.since = seen.from;

@@ -82,7 +82,7 @@ pub(super) const ROWS: &[Row] = &[
     row("rate.connections", "replica-by-connection", "of 301 requests 240 were admitted")
         .spares(&["rate.multiplexed"]),
     row("rate.standard", "split-by-connection", "is let in on others"),
-    row("rate.connections", "http2-uncounted", "were admitted").spares(&["rate.standard"]),
+    row("rate.connections", "http2-uncounted", "requests in HTTP/2 are let in").spares(&["rate.standard"]),
     row("rate.multiplexed", "racy-streams", "were admitted").spares(&["rate.connections", "rate.concurrent"]),
     // Windows.
     row("rate.window-length", "window-10s+constant-60", "the whole quota came back at")
