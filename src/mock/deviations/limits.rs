@@ -140,10 +140,10 @@ pub(super) const ENTRIES: &[NamedChange] = &[
         .breaks(&["rate.window-length"], &[Window])
         .also(&["events.window"])
         .by(|b| b.rules.push(|rules| rules.window_ms = 10_000)),
-    must("window-45s", "A window lasts 45 seconds.")
+    must("window-57s", "A window lasts 57 seconds.")
         .breaks(&["rate.window-length"], &[Window])
         .also(&["events.window"])
-        .by(|b| b.rules.push(|rules| rules.window_ms = 45_000)),
+        .by(|b| b.rules.push(|rules| rules.window_ms = 57_000)),
     must("window-90s", "A window lasts 90 seconds.")
         .breaks(&["limit.retry-after-range"], &[RetryAfterValue, Window])
         .by(|b| b.rules.push(|rules| rules.window_ms = 90_000)),

@@ -45,6 +45,14 @@ impl End {
     }
 }
 
+/// How long after one request the next one is due, where so much of the time is `left`: at its end often, so that a window that
+/// is a little too short is seen to be, from one of its ends to the next.
+fn spacing(every: Duration, left: Duration) -> Duration {
+    const LAST: Duration = Duration::from_secs(6);
+    const OFTEN: Duration = Duration::from_millis(500);
+    if left <= LAST { every.min(OFTEN) } else { every }
+}
+
 impl Step for Poll {
     fn names(&self) -> Option<Names<'_>> {
         Some((&self.key, &self.request))
@@ -60,7 +68,7 @@ impl Step for Poll {
         let began = walk.keys.get(name).map_or(walk.now, |key| key.began(walk.now));
         let end = began + self.over.duration();
         while walk.now < end {
-            let next = walk.now + self.every.duration();
+            let next = walk.now + spacing(self.every.duration(), end - walk.now);
             walk.requests(name, self.request(), 1, None, None, ALONE);
             walk.wait_until(next.min(end));
         }
@@ -145,7 +153,7 @@ impl Runner<'_> {
                 refused = answer.sent;
                 found.refusals.push(answer);
             }
-            let regular = due + watch.every;
+            let regular = due + spacing(watch.every, end - due);
             promised = watch.key.promise().filter(|promise| *promise > self.environment.clock.now());
             due = promised.map_or(regular, |promise| promise.min(regular)).max(answer.done);
         }

@@ -89,7 +89,7 @@ pub(super) const ROWS: &[Row] = &[
         .spares(&["rate.standard"]),
     row("rate.window-length", "window-30s+constant-60", "the whole quota came back at")
         .spares(&["rate.standard"]),
-    row("rate.window-length", "window-45s+constant-60", "the whole quota came back at")
+    row("rate.window-length", "window-57s+constant-60", "the whole quota came back at")
         .spares(&["rate.standard"]),
     row("rate.window-length", "window-30s+aligned-window", "the whole quota came back at"),
     row("rate.window-length", "token-bucket", "requests came back").spares(&["rate.standard"]),
