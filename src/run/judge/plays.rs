@@ -125,8 +125,10 @@ impl Readings {
             };
             last = read(&mut context, bodies);
             beside.extend(suspicions_beside(&context, reading));
-            if number == 0 && reading.learns == Some(Fact::Requests) {
-                beside.extend(too_many_elsewhere(&context));
+            if let Ruling::Suspect(Suspicion::TooMany { admitted, .. }, _) = &last.0
+                && reading.learns == Some(Fact::Requests)
+            {
+                beside.extend(as_many_elsewhere(&context, *admitted));
             }
             telling += usize::from(last.0 != Ruling::Stale);
             match &last.0 {
@@ -180,10 +182,14 @@ fn suspicions_beside(context: &Context<'_>, reading: &Reading) -> Vec<Suspicion>
         .collect()
 }
 
-/// What windows in other cases show beyond the quota of the tier that this reading is about: a reset explains one of them, if
-/// any, whichever key it was.
-fn too_many_elsewhere(context: &Context<'_>) -> Vec<Suspicion> {
-    let Some(tier) = context.key(OWN).and_then(|own| own.tier) else { return Vec::new() };
+/// The windows in other cases that held just as many too many of the tier that this reading is about: a reset explains one of
+/// them, if any, whichever key it was.
+fn as_many_elsewhere(context: &Context<'_>, number: u32) -> Vec<Suspicion> {
+    // In workspaces of a mock every case has a clock of its own.
+    let is_one_clock = !context.evidence.deployment.virtual_time;
+    let Some(tier) = context.key(OWN).filter(|_| is_one_clock).and_then(|own| own.tier) else {
+        return Vec::new();
+    };
     let is_elsewhere =
         |play: &&Play| play.experiment != context.play.experiment || play.row != context.play.row;
     let plays = context.evidence.plays.iter().filter(is_elsewhere);
@@ -193,7 +199,9 @@ fn too_many_elsewhere(context: &Context<'_>) -> Vec<Suspicion> {
             window::suspicion_of(context, burst, key)
         })
     });
-    windows.filter(|suspicion| matches!(suspicion, Suspicion::TooMany { .. })).collect()
+    let is_as_many =
+        |other: &Suspicion| matches!(other, Suspicion::TooMany { admitted, .. } if *admitted == number);
+    windows.filter(is_as_many).collect()
 }
 
 /// How long a key has to be silent for the next play to settle a suspicion.
