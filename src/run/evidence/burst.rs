@@ -89,13 +89,15 @@ impl Burst {
 
     /// To how many the server failed to give a proper answer.
     pub(crate) fn faltered(&self) -> u32 {
-        self.count(|answer| self.falters(answer))
+        u32::try_from(self.faltering().count()).unwrap_or(u32::MAX)
     }
 
-    /// Whether this is no proper answer: the server failed, or did not know a key that it lets in otherwise.
-    pub(crate) fn falters(&self, answer: &Answer) -> bool {
-        let is_unknown = || self.counted && matches!(answer.status, 401 | 403) && !answer.limited;
-        answer.faltered() || is_unknown() && self.admitted() > 0
+    /// The answers that are no proper ones: the server failed, or did not know a key that it lets in otherwise.
+    pub(crate) fn faltering(&self) -> impl Iterator<Item = &Answer> {
+        let is_known = self.counted && self.admitted() > 0;
+        let is_unknown = |answer: &Answer| matches!(answer.status, 401 | 403) && !answer.limited;
+        let answers = self.answers.iter().map(|(_, answer)| answer);
+        answers.filter(move |answer| answer.faltered() || is_known && is_unknown(answer))
     }
 
     /// How many were admitted beyond a quota of `limit` a minute, where that is no more than refills while the burst lasts,
@@ -139,6 +141,14 @@ impl Burst {
         let turns = self.answers.windows(2).filter(|two| two[0].1.limited && two[1].1.admitted()).count();
         let back = comes_back(limit, self.to - first);
         turns as u32 >= A_FEW && f64::from(self.admitted_after_refusal()) > back + f64::from(A_FEW)
+    }
+
+    /// Whether what other connections let in after it would tell of instances that share a quota out. Not so after a promise: where
+    /// the limiter slides, the rest of a quota comes back as it was used the minute before, and that may be many at once. What
+    /// goes wrong while some are under way at once is another fault, and so is what is refused now and then.
+    pub(crate) fn may_tell_of_instances(&self, limits: Limits) -> bool {
+        let is_alone = self.in_flight <= 1 && !self.counts_events();
+        is_alone && !self.was_promised() && !self.met_no_window() && !self.refuses_early(limits)
     }
 
     /// Whether a part of the quota can only be had over other connections.
@@ -340,6 +350,20 @@ mod tests {
         assert!(!burst(160, 200, |place| place >= 60 && place % 20 != 0).refuses_early(STANDARD));
         // A limiter that slides lets some in again, as time goes by.
         assert!(!burst(60, 20_000, |place| place >= 30 && place % 3 != 0).refuses_early(STANDARD));
+    }
+
+    #[test]
+    fn only_a_rested_key_tells_of_instances() {
+        let half = |fresh| Burst { fresh: Some(fresh), ..burst(160, 200, |place| place >= 30) };
+        assert!(half(Fresh::Unused).may_tell_of_instances(STANDARD));
+        assert!(half(Fresh::Silence).may_tell_of_instances(STANDARD));
+        for promised in [Fresh::Promise, Fresh::Next] {
+            assert!(!half(promised).may_tell_of_instances(STANDARD), "more may come back at any time");
+        }
+        let at_once = Burst { in_flight: 8, ..half(Fresh::Unused) };
+        assert!(!at_once.may_tell_of_instances(STANDARD));
+        let events = Burst { batches: vec![2; 160], ..half(Fresh::Unused) };
+        assert!(!events.may_tell_of_instances(STANDARD));
     }
 
     #[test]

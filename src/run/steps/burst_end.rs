@@ -141,10 +141,7 @@ impl Runner<'_> {
         def: &RequestDef,
         seen: &Observation,
     ) -> Result<u32, Gap> {
-        // What goes wrong while some are under way at once is another fault, and so is a promise that was not kept, and what is
-        // refused now and then.
-        let is_other = seen.met_no_window() || seen.refuses_early(self.limits(key));
-        if seen.in_flight > 1 || seen.counts_events() || is_other {
+        if !seen.may_tell_of_instances(self.limits(key)) {
             return Ok(0);
         }
         let fresh = self.batches(def, key, &[0; ELSEWHERE])?;
