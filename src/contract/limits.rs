@@ -50,6 +50,11 @@ impl Tier {
         if scopes.contains(&Scope::WriteEvents) { Self::Ingestion } else { plan }
     }
 
+    /// The tier that has so many requests in a window.
+    pub fn with_requests(requests: u32) -> Option<Self> {
+        Self::ALL.into_iter().find(|tier| tier.limits().requests == requests)
+    }
+
     /// The tier's name in lower case.
     pub const fn as_str(self) -> &'static str {
         match self {

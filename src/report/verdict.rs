@@ -200,6 +200,13 @@ pub struct Failure {
     pub(crate) way: Way,
 }
 
+impl Failure {
+    /// The same, said of no row: what it has for a cause is the same for all of them.
+    pub(crate) fn of_no_tier(self) -> Self {
+        Self { case: String::new(), ..self }
+    }
+}
+
 /// Which way a failure errs, by which it is told what may explain it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Way {

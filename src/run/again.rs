@@ -32,8 +32,8 @@ fn why(attempt: &Attempt) -> String {
 impl RunState {
     /// What the checks come to by now.
     pub(super) fn judge(&mut self) -> Vec<Judged> {
-        let steady = self.gather();
-        let judged = |check: &usize| judge::judge(&self.run.suite, &self.evidence, &steady, *check);
+        let taught = self.gather();
+        let judged = |check: &usize| judge::judge(&self.run.suite, &self.evidence, &taught, *check);
         self.selected.iter().map(judged).collect()
     }
 

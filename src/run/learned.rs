@@ -15,9 +15,8 @@ pub(crate) const MOST_QUOTAS: u32 = 3;
 /// How many quotas of so many requests a number is, where it is several whole ones, as where instances count for themselves:
 /// not where it is what another tier has.
 pub(crate) fn whole_quotas(number: u32, documented: u32) -> Option<u32> {
-    let is_another_tiers = Tier::ALL.iter().any(|tier| tier.limits().requests == number);
     let times = number.checked_div(documented).filter(|_| number.is_multiple_of(documented))?;
-    (times > 1 && !is_another_tiers).then_some(times)
+    (times > 1 && Tier::with_requests(number).is_none()).then_some(times)
 }
 
 /// What is to be said where refusals are no answers.

@@ -310,18 +310,18 @@ impl RunState {
         }
     }
 
-    /// Puts together what was seen by now and what it teaches, and tells the tiers whose keys nobody else uses.
-    pub(super) fn gather(&mut self) -> Vec<Tier> {
+    /// Puts together what was seen by now and what it teaches, and tells that of the deployment as a whole.
+    pub(super) fn gather(&mut self) -> judge::Taught {
         self.evidence.looks = self.run.trace.looks();
         self.evidence.run = self.run.trace.wide();
         self.evidence.learned = self.run.learned.lock().clone();
-        let steady = judge::learn(&self.run.suite, &mut self.evidence);
+        let taught = judge::learn(&self.run.suite, &mut self.evidence);
         let mut learned = self.run.learned.lock();
         learned.requests.clone_from(&self.evidence.learned.requests);
         learned.requests_of.clone_from(&self.evidence.learned.requests_of);
         learned.events.clone_from(&self.evidence.learned.events);
         learned.events_of.clone_from(&self.evidence.learned.events_of);
-        steady
+        taught
     }
 }
 

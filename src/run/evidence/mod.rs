@@ -290,11 +290,6 @@ pub(crate) struct Evidence {
 }
 
 impl Evidence {
-    /// Whether a part of some quota could only be had over other connections.
-    pub(crate) fn is_split(&self) -> bool {
-        self.plays.iter().any(|play| bursts(&play.seen).any(Burst::is_split))
-    }
-
     /// Why a case was not played, or not once more.
     pub(crate) fn not_played_of(&self, experiment: &str, row: &[(String, String)]) -> Option<&Gap> {
         let of_case = |left: &&NotPlayed| left.experiment == experiment && left.row == row;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::context::FirstBodies;
 use super::events::seeks_more;
+use super::learn::Taught;
 use super::plays::{Readings, Settled, plays_to_read};
 use super::ruling::Lack;
 use crate::contract::Tier;
@@ -102,8 +103,8 @@ pub(crate) struct Judged {
     pub(crate) refilled: usize,
 }
 
-/// Judges a check by the evidence. `steady` are tiers whose keys nobody else uses.
-pub(crate) fn judge(suite: &Suite, evidence: &Evidence, steady: &[Tier], check: usize) -> Judged {
+/// Judges a check by the evidence. `taught` is what that taught of the deployment as a whole.
+pub(crate) fn judge(suite: &Suite, evidence: &Evidence, taught: &Taught, check: usize) -> Judged {
     let mut judged = Judged { check, ..Judged::default() };
     let mut bodies = FirstBodies::new();
     for (place, experiment) in suite.experiments.iter().enumerate() {
@@ -115,14 +116,14 @@ pub(crate) fn judge(suite: &Suite, evidence: &Evidence, steady: &[Tier], check: 
                 judged.requests += plays.iter().map(|play| play.requests).sum::<u64>();
                 judged.took += plays.iter().map(|play| play.took).sum::<Duration>();
                 if plays.is_empty() {
-                    match seen_so_far(suite, evidence, steady, &experiment.name, case, reading) {
+                    match seen_so_far(suite, evidence, taught, &experiment.name, case, reading) {
                         Some(Settled::Broken(failures)) => judged.broken(failures, reading),
                         Some(Settled::Held) => judged.held += 1,
                         _ => judged.not_played(suite, evidence, &experiment.name, case),
                     }
                     continue;
                 }
-                let read = Readings::of(suite, evidence, steady, case, reading, &plays, &mut bodies);
+                let read = Readings::of(suite, evidence, taught, case, reading, &plays, &mut bodies);
                 judged.facts.extend(read.facts.iter().cloned());
                 judged.measured = judged.measured.or(measured(evidence, reading, plays[0]));
                 judged.settle(suite, read, (place, number), case, reading, &plays);
@@ -192,7 +193,7 @@ fn odd_keys(evidence: &Evidence, case: &Case, reading: &Reading, play: &Play) ->
 fn seen_so_far(
     suite: &Suite,
     evidence: &Evidence,
-    steady: &[Tier],
+    taught: &Taught,
     experiment: &str,
     case: &Case,
     reading: &Reading,
@@ -216,7 +217,7 @@ fn seen_so_far(
         requests: 0,
         took: Duration::ZERO,
     };
-    let read = Readings::of(suite, evidence, steady, case, reading, &[&play], &mut FirstBodies::new());
+    let read = Readings::of(suite, evidence, taught, case, reading, &[&play], &mut FirstBodies::new());
     (is_over || !matches!(read.settled, Settled::Held)).then_some(read.settled)
 }
 
@@ -442,7 +443,7 @@ mod tests {
         }
 
         fn judged(&self, evidence: &Evidence) -> Judged {
-            judge(&self.suite, evidence, &[], self.check)
+            judge(&self.suite, evidence, &Taught::default(), self.check)
         }
 
         fn of(&self, bursts: &[Burst]) -> Judged {
@@ -459,7 +460,7 @@ mod tests {
             });
             let filled = bursts.zip(windows).map(|(burst, window)| burst.clone_from(window)).count();
             assert_eq!(filled, 2);
-            let steady = learn(&self.suite, &mut evidence);
+            let steady = learn(&self.suite, &mut evidence).steady;
             (evidence.learned.requests.get(&Tier::Standard).copied(), steady)
         }
     }
@@ -467,7 +468,7 @@ mod tests {
     #[test]
     fn who_stays_refused_at_a_pace_below_the_limit_meets_no_conforming_limiter() {
         let bench = bench("rate.paced");
-        let judged = |refused: fn(usize) -> bool, own: usize, steady: &[Tier]| {
+        let judged = |refused: fn(usize) -> bool, own: usize, taught: &Taught| {
             let at = |milliseconds| Instant(Duration::from_millis(milliseconds));
             let answer = |place: usize| {
                 let (limited, sent) = (refused(place), at(600_000 + 120_000 * place as u64 / 114));
@@ -485,13 +486,16 @@ mod tests {
             play.experiment = "another".to_owned();
             evidence.plays[0].seen = vec![Observation::Paced(Box::new(paced))];
             evidence.plays.push(play);
-            let judged = judge(&bench.suite, &evidence, steady, bench.check);
+            let judged = judge(&bench.suite, &evidence, taught, bench.check);
             (judged.failures.len(), judged.doubts.len())
         };
-        let steady = [Tier::Standard];
+        let steady = Taught { steady: vec![Tier::Standard], ..Taught::default() };
         assert_eq!(judged(|_| true, 60, &steady), (1, 0));
         // Somebody else may have used it.
-        assert_eq!((judged(|_| true, 60, &[]), judged(|_| true, 50, &steady)), ((0, 1), (0, 1)));
+        assert_eq!(
+            (judged(|_| true, 60, &Taught::default()), judged(|_| true, 50, &steady)),
+            ((0, 1), (0, 1))
+        );
         // A window of a minute that began with the quota which was used up, and a log that counts what it refuses.
         assert_eq!(judged(|place| place < 57, 60, &steady), (0, 1));
     }
@@ -674,8 +678,8 @@ mod tests {
         assert!(another.unsure[0].contains("somebody else"), "{another:?}");
         // Whose keys nobody else uses has no such excuse.
         let evidence = bench.evidence(&[short(1, 0, Some(false)), short(2, 3, Some(false))]);
-        let steady = judge(&bench.suite, &evidence, &[Tier::Standard], bench.check);
-        assert_eq!(steady.failures.len(), 1);
+        let steady = Taught { steady: vec![Tier::Standard], ..Taught::default() };
+        assert_eq!(judge(&bench.suite, &evidence, &steady, bench.check).failures.len(), 1);
     }
 
     #[test]

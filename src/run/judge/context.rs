@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::answer::Rules;
+use super::learn::Taught;
 use super::ruling::Ruling;
 use crate::contract::{Limits, Tier};
 use crate::report::{Failure, Way};
 use crate::run::evidence::{Burst, Evidence, KeyInfo, Look, Observation, Play};
 use crate::run::finding::Finding;
-use crate::run::learned::{Quota, whole_quotas};
 use crate::run::limiters::Suspicion;
 use crate::scenario::Suite;
 use crate::scenario::model::{Case, Fact, Reading, told_row};
@@ -25,8 +25,8 @@ pub(super) struct Context<'a> {
     pub(super) case: &'a Case,
     pub(super) reading: &'a Reading,
     pub(super) play: &'a Play,
-    /// Tiers whose quota was measured twice, with the same number each time: nobody else uses their keys.
-    pub(super) steady: &'a [Tier],
+    /// What was learned of the deployment as a whole.
+    pub(super) taught: &'a Taught,
     /// Whether this check names the limit of its tier.
     pub(super) owns_the_limit: bool,
     /// Whether an earlier play left a doubt.
@@ -51,21 +51,9 @@ impl<'a> Context<'a> {
         self.evidence.learned.is_endless(key.tier)
     }
 
-    /// How many instances seem to count for themselves: whole quotas in the place of one, of every tier that was measured.
-    pub(super) fn instances(&self) -> Option<u32> {
-        let learned = &self.evidence.learned.requests;
-        let times = |tier: &Tier| match learned.get(tier)? {
-            Quota::Of(number) => whole_quotas(*number, tier.limits().requests),
-            Quota::Endless => None,
-        };
-        let mut all = self.steady.iter().chain(learned.keys()).map(times);
-        let first = all.next()??;
-        all.all(|times| times == Some(first)).then_some(first)
-    }
-
     /// Whether nobody else uses the keys of this tier.
     pub(super) fn is_steady(&self, tier: Option<Tier>) -> bool {
-        tier.is_some_and(|tier| self.steady.contains(&tier))
+        tier.is_some_and(|tier| self.taught.steady.contains(&tier))
     }
 
     /// How an answer looked.

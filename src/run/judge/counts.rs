@@ -124,7 +124,7 @@ impl Count<'_> {
     /// with one key of a tier need not be that of another one.
     fn beside_its_tier(&self) -> Option<Ruling> {
         let Self { context, burst, key, .. } = self;
-        if burst.counted && context.evidence.is_split() && !self.is_as(&self.wanted) {
+        if burst.counted && context.taught.split && !self.is_as(&self.wanted) {
             return Some(name_refusal(context, &self.wanted, burst, SPLIT, self.seen()));
         }
         if context.owns_the_limit {
@@ -166,7 +166,7 @@ impl Count<'_> {
         }
         let finding = Finding { what: NOW_AND_THEN.to_owned(), expected: wanted.told(), actual: self.seen() };
         let failure = context.failure_of_burst(finding, burst);
-        Some(Ruling::Broken(vec![Failure { way: Way::LetsIn, case: String::new(), ..failure }]))
+        Some(Ruling::Broken(vec![Failure { way: Way::LetsIn, ..failure.of_no_tier() }]))
     }
 
     fn as_wanted(&self) -> Option<Ruling> {
@@ -191,9 +191,8 @@ impl Count<'_> {
             if burst.had_as_much_as_any(bursts(&context.play.seen)) {
                 return Some(Ruling::Held);
             }
-            let is_its_quota = |tier: &Tier| tier.limits().requests == burst.spent.0 + self.admitted;
-            let tier = Tier::ALL.into_iter().find(is_its_quota).filter(|tier| Some(*tier) != key.tier);
-            if let Some(tier) = tier.filter(|_| self.limited > 0) {
+            let tier = Tier::with_requests(burst.spent.0 + self.admitted);
+            if let Some(tier) = tier.filter(|tier| Some(*tier) != key.tier && self.limited > 0) {
                 let why = format!("{} has the quota of another tier, {tier}", key.variable);
                 return Some(Ruling::Lacking(Lack::RequestLimit, why));
             }
@@ -275,7 +274,7 @@ impl Count<'_> {
         };
         if failure.what == BIT_BY_BIT || failure.what == NOW_AND_THEN {
             // What does so asks for no tier.
-            failure.case.clear();
+            failure = failure.of_no_tier();
         }
         let failures = vec![failure];
         if let Some(fault) = burst.faults.first() {
@@ -372,8 +371,7 @@ fn name_refusal(
         failure.facts.push(fact);
     }
     // Instances know no tiers.
-    failure.case.clear();
-    Ruling::Broken(vec![failure])
+    Ruling::Broken(vec![failure.of_no_tier()])
 }
 
 /// What a burst comes to that would be right, had not the server failed now and then: that is named by the checks of the
@@ -381,8 +379,7 @@ fn name_refusal(
 fn faltering(context: &Context<'_>, wanted: &Wanted, burst: &Burst, actual: String) -> Ruling {
     /// Failed so often in one run, a server has no excuse.
     const OFTEN: u32 = 5;
-    let status =
-        burst.answers.iter().find(|(_, answer)| burst.falters(answer)).map_or(0, |(_, answer)| answer.status);
+    let status = burst.faltering().next().map_or(0, |answer| answer.status);
     let what = format!("some requests are answered {status}, which neither lets them in nor refuses them");
     let all = context.evidence.plays.iter().flat_map(|play| bursts(&play.seen));
     let falters = all.map(|burst| (burst.faltered(), burst.in_flight)).filter(|(times, _)| *times > 0);

@@ -27,7 +27,7 @@ pub(super) fn measured_events(context: &mut Context<'_>) -> Option<Ruling> {
     if seeks_more != (measured > documented) {
         return Some(Ruling::Held);
     }
-    if context.instances().is_some_and(|times| measured > documented && measured <= documented * times) {
+    if context.taught.instances.is_some_and(|times| measured > documented && measured <= documented * times) {
         return Some(Ruling::Lacking(Lack::RequestLimit, INSTANCES.to_owned()));
     }
     let what = format!("a key gets {measured} events in a window, not {documented}");
@@ -77,11 +77,11 @@ pub(super) fn events(context: &Context<'_>, expect: &Expect, burst: &Burst, key:
     if accepted <= most + beyond && let_in >= least {
         return Ruling::Held;
     }
-    if context.evidence.is_split() {
+    if context.taught.split {
         return Ruling::Lacking(Lack::RequestLimit, SPLIT.to_owned());
     }
     let of_instances = |times: u32| accepted + burst.spent.1 <= limit.saturating_mul(times) + beyond;
-    if context.instances().is_some_and(of_instances) {
+    if context.taught.instances.is_some_and(of_instances) {
         return Ruling::Lacking(Lack::RequestLimit, INSTANCES.to_owned());
     }
     if accepted > most + beyond && burst.limited() == 0 && !burst.together && !events_end(context, key) {

@@ -2,18 +2,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::context::owns_the_limit;
 use crate::contract::{Limits, Tier};
 use crate::run::environment::OWN;
 use crate::run::evidence::{Burst, Evidence, KeyInfo, Play, bursts};
-use crate::run::learned::{Learned, MOST_QUOTAS, Quota};
+use crate::run::learned::{Learned, MOST_QUOTAS, Quota, whole_quotas};
 use crate::run::limiters::comes_back;
 use crate::scenario::Suite;
 use crate::scenario::model::Fact;
 
-/// Learns the quotas of tiers, of requests and of events, from the windows that were measured, and tells the tiers whose
-/// windows all showed the same: nobody else uses their keys.
-pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Vec<Tier> {
+/// What the windows that were measured teach of a deployment as a whole, beside the quotas.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Taught {
+    /// Tiers whose windows all showed the same: nobody else uses their keys.
+    pub(crate) steady: Vec<Tier>,
+    /// How many instances seem to count for themselves: whole quotas in the place of one, of every tier that was measured.
+    pub(super) instances: Option<u32>,
+    /// Whether no one connection can use up a quota, as where instances share it out among themselves.
+    pub(super) split: bool,
+}
+
+/// Learns the quotas of tiers, of requests and of events, from the windows that were measured, and what else they teach.
+pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Taught {
     let mut windows: BTreeMap<Tier, Vec<MeasuredWindow>> = BTreeMap::new();
     let mut elsewhere: BTreeMap<Tier, Vec<u32>> = BTreeMap::new();
     let mut whole_together: BTreeSet<Tier> = BTreeSet::new();
@@ -22,10 +31,8 @@ pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Vec<Tier> {
     for play in &evidence.plays {
         let experiment = suite.experiments.iter().find(|experiment| experiment.name == play.experiment);
         let case = experiment.and_then(|some| some.cases.iter().find(|case| case.row == play.row));
-        let owned = case.is_some_and(|case| {
-            let owns = |reading: &_| owns_the_limit(reading) && reading.learns == Some(Fact::Requests);
-            case.readings.iter().any(owns)
-        });
+        let owned = case
+            .is_some_and(|case| case.readings.iter().any(|reading| reading.learns == Some(Fact::Requests)));
         if !owned {
             for burst in measured(play) {
                 let tier = play.keys.get(&burst.key).and_then(|key| key.tier);
@@ -70,9 +77,21 @@ pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Vec<Tier> {
             steady.push(tier);
         }
     }
+    let split = evidence.plays.iter().any(|play| bursts(&play.seen).any(Burst::is_split));
     learn_odd_keys(evidence);
-    learn_events(evidence, &smoothed);
-    steady
+    learn_events(evidence, &smoothed, split);
+    Taught { instances: instances(&steady, &evidence.learned), steady, split }
+}
+
+/// How many instances seem to count for themselves.
+fn instances(steady: &[Tier], learned: &Learned) -> Option<u32> {
+    let times = |tier: &Tier| match learned.requests.get(tier)? {
+        Quota::Of(number) => whole_quotas(*number, tier.limits().requests),
+        Quota::Endless => None,
+    };
+    let mut all = steady.iter().chain(learned.requests.keys()).map(times);
+    let first = all.next()??;
+    all.all(|times| times == Some(first)).then_some(first)
 }
 
 /// What a window held.
@@ -129,7 +148,6 @@ fn learn_odd_keys(evidence: &mut Evidence) {
     if deployment.virtual_time || learned.sharing || learned.slides {
         return;
     }
-    let is_of_another_tier = |number: u32| Tier::ALL.iter().any(|tier| tier.limits().requests == number);
     let mut windows: BTreeMap<&str, OfKey> = BTreeMap::new();
     for play in plays.iter() {
         let of_neighbours = bursts(&play.seen).filter(|burst| burst.key != OWN && burst.fresh.is_none());
@@ -146,7 +164,7 @@ fn learn_odd_keys(evidence: &mut Evidence) {
             let refilled = play.refilled(burst, key.documented.requests);
             let number = burst.spent.0 + burst.admitted() - refilled;
             // What is known of a neighbour's window is what was sent in it, so it tells what can be no chance.
-            let tells = burst.fresh.is_some() || is_of_another_tier(number);
+            let tells = burst.fresh.is_some() || Tier::with_requests(number).is_some();
             if is_clear && tells && burst.batches.iter().all(|batch| *batch <= 1) {
                 let of_key = OfKey { tier, documented: key.documented, numbers: Vec::new() };
                 windows.entry(&key.variable).or_insert(of_key).numbers.push(number);
@@ -158,7 +176,7 @@ fn learn_odd_keys(evidence: &mut Evidence) {
     let odd = windows.iter().filter_map(|(variable, key)| {
         let number = *key.numbers.first()?;
         let is_sure = key.numbers.iter().all(|other| *other == number)
-            && (key.numbers.len() > 1 || is_of_another_tier(number));
+            && (key.numbers.len() > 1 || Tier::with_requests(number).is_some());
         let is_odd = number != of_tier(key) && number != key.documented.requests;
         let beside = windows.values().any(|other| other.tier == key.tier && is_like_its_tier(other));
         (is_sure && is_odd && beside).then(|| ((*variable).to_owned(), number))
@@ -205,13 +223,12 @@ impl Events {
 
 /// Learns how many events a window holds, where that is not what is documented, and which keys have another number than their
 /// tier; not of tiers whose requests are `smoothed` out, where nobody gets so far.
-fn learn_events(evidence: &mut Evidence, smoothed: &BTreeSet<Tier>) {
-    let is_split = evidence.is_split();
+fn learn_events(evidence: &mut Evidence, smoothed: &BTreeSet<Tier>, split: bool) {
     let Evidence { learned, plays, deployment, .. } = evidence;
     learned.events.clear();
     learned.events_of.clear();
     // Over one connection there is only a part of them.
-    if is_split {
+    if split {
         return;
     }
     let mut tiers: BTreeMap<(Tier, u32), Vec<(&str, Events)>> = BTreeMap::new();

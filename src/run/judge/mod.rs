@@ -22,5 +22,5 @@ mod window;
 
 pub(crate) use check::{Broken, Doubt, Judged, Measured, judge};
 pub(crate) use counts::gets;
-pub(crate) use learn::learn;
+pub(crate) use learn::{Taught, learn};
 pub(crate) use sent::compared;

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::context::{Context, FirstBodies, owns_the_limit};
+use super::learn::Taught;
 use super::reading::read;
 use super::ruling::{Lack, Ruling};
 use super::window;
-use crate::contract::Tier;
 use crate::report::{Failure, Way};
 use crate::run::environment::OWN;
 use crate::run::evidence::{Burst, Evidence, Observation, Paced, Play, bursts};
@@ -98,7 +98,7 @@ impl Readings {
     pub(super) fn of(
         suite: &Suite,
         evidence: &Evidence,
-        steady: &[Tier],
+        taught: &Taught,
         case: &Case,
         reading: &Reading,
         plays: &[&Play],
@@ -118,7 +118,7 @@ impl Readings {
                 case,
                 reading,
                 play,
-                steady,
+                taught,
                 owns_the_limit,
                 again: number > 0,
                 at: (0, ""),

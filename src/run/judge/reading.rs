@@ -70,10 +70,9 @@ fn queued(context: &mut Context<'_>) -> Option<Ruling> {
     let actual = context.evidence.learned.queued.clone()?;
     context.at = (reading.items.last().filter(|_| reading.learns == Some(Fact::Requests))?.line, "");
     let expected = "a rested key's quota at once, and 429 for what is over it".to_owned();
-    let mut failure = context.failure(Finding { what: QUEUED.to_owned(), expected, actual });
+    let failure = context.failure(Finding { what: QUEUED.to_owned(), expected, actual });
     // A gateway asks for no tier.
-    failure.case.clear();
-    Some(Ruling::Broken(vec![failure]))
+    Some(Ruling::Broken(vec![failure.of_no_tier()]))
 }
 
 /// Reads one item: of several answers under one name, everything that is wrong.

@@ -73,7 +73,7 @@ pub(super) fn sent_once(
     // Nothing more to wait for, and no quota yet: the promise was rounded down. Where the range is judged, such a 0 may have been
     // seen of another tier.
     if sent.on_promise && answer.limited && look.retry_after().is_some_and(|wait| wait.is_zero()) {
-        failures.iter_mut().for_each(|failure| failure.case.clear());
+        failures = failures.into_iter().map(Failure::of_no_tier).collect();
     }
     if !uses_up(context, place) {
         return match sent.counted && answer.limited && !sent.on_promise {
@@ -204,8 +204,8 @@ fn suspected(
         return Ruling::Suspect(Suspicion::Limited(sent.silence), failures);
     }
     if sent.counted && answer.admitted() && wants_refusal {
-        let of_instances = context.instances().is_some() && counts_events(context.case);
-        let why = context.evidence.is_split().then_some(SPLIT).or(of_instances.then_some(INSTANCES));
+        let of_instances = context.taught.instances.is_some() && counts_events(context.case);
+        let why = context.taught.split.then_some(SPLIT).or(of_instances.then_some(INSTANCES));
         if let Some(why) = why {
             return Ruling::Lacking(Lack::RequestLimit, why.to_owned());
         }

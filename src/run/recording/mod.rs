@@ -195,8 +195,8 @@ impl Recording {
     ) -> (Vec<CheckResult>, ExitCode) {
         let EvidenceFile { run, cases, evidence, .. } = &self.0;
         let mut evidence = fit::fit(evidence.clone(), cases, suite);
-        let steady = judge::learn(suite, &mut evidence);
-        let judged = selected.iter().map(|check| judge::judge(suite, &evidence, &steady, *check)).collect();
+        let taught = judge::learn(suite, &mut evidence);
+        let judged = selected.iter().map(|check| judge::judge(suite, &evidence, &taught, *check)).collect();
         let (mut results, causes) = causes::attribute(suite, judged, options, &self.info().again);
         results.sort_by(|one, other| one.id.cmp(&other.id));
         for result in &results {
