@@ -90,6 +90,16 @@ impl Admissions {
         Some(u32::try_from(fewest).unwrap_or(u32::MAX))
     }
 
+    /// How many requests that left before a window's quota `began` to be spent may still have been counted when its burst left,
+    /// by a limiter that remembers each for a minute.
+    pub(crate) fn remembered(&self, environment: &str, variable: &str, (began, left): Span) -> u32 {
+        let owner = (environment.to_owned(), variable.to_owned());
+        let all = self.by_key.lock();
+        let admitted = all.get(&owner).map_or(&[][..], |of_key| &of_key.admitted);
+        let counts = |seen: &&Span| seen.0 < began && seen.1 + WINDOW > left;
+        u32::try_from(admitted.iter().filter(counts).count()).unwrap_or(u32::MAX)
+    }
+
     /// For every key the most that was admitted together, the greatest share of a limit first.
     pub(crate) fn most(&self) -> Vec<Most> {
         let mut most: Vec<Most> = self
@@ -159,6 +169,10 @@ mod tests {
         // Sixty each left from 120, 121 and 150 s on.
         let fewest = |now| admissions.fewest_in_a_minute_before("here", "K", at(now));
         assert_eq!((fewest(179_900), fewest(209_000), fewest(300_000)), (Some(60), Some(60), None));
+        // The last sixty left from 150 s on, one each millisecond, and were answered 5 ms later.
+        let remembered = |began, left| admissions.remembered("here", "K", (at(began), at(left)));
+        assert_eq!((remembered(200_000, 209_900), remembered(200_000, 210_024)), (60, 40));
+        assert_eq!((remembered(200_000, 210_064), remembered(150_000, 150_000)), (0, 120));
     }
 
     #[test]

@@ -60,6 +60,9 @@ pub(crate) struct Burst {
     pub(crate) since: Instant,
     /// What had been admitted of the window's quota before: requests and events.
     pub(crate) spent: (u32, u32),
+    /// How many requests before those a limiter that remembers each for a minute may still have counted.
+    #[serde(default)]
+    pub(crate) remembered: u32,
     /// How long the key had been silent before the window, at the least.
     #[serde(with = "nanoseconds")]
     #[schemars(with = "u64")]

@@ -676,6 +676,10 @@ mod tests {
         let another = bench.of(&[short(1, 0, Some(false)), short(2, 3, Some(false))]);
         assert!(another.failures.is_empty(), "{another:?}");
         assert!(another.unsure[0].contains("somebody else"), "{another:?}");
+        // A log may remember what was sent less than a minute before.
+        let remembers = |remembered: u32, minute| Burst { remembered, ..short(3, minute, Some(false)) };
+        let judged = |remembered| bench.of(&[remembers(remembered, 0), remembers(remembered, 3)]);
+        assert_eq!((judged(2).failures.len(), judged(3).failures.len()), (1, 0));
         // Whose keys nobody else uses has no such excuse.
         let evidence = bench.evidence(&[short(1, 0, Some(false)), short(2, 3, Some(false))]);
         let steady = Taught { steady: vec![Tier::Standard], ..Taught::default() };

@@ -63,11 +63,13 @@ pub(super) fn too_few(context: &Context<'_>, burst: &Burst, key: &KeyInfo, missi
     } else {
         0
     };
+    // What a log still remembered of the minute before may be all that is missing, however long was promised.
+    let is_clear = missing > burst.remembered || burst.counts_events();
     Suspicion::TooFew {
         missing,
         spent: burst.spent.0 + back,
-        silence: burst.silence,
-        promised: burst.was_promised(),
+        silence: if is_clear { burst.silence } else { Duration::ZERO },
+        promised: burst.was_promised() && is_clear,
         next: burst.fresh == Some(Fresh::Next),
         trickles: burst.trickles,
         private: burst.private || context.is_steady(key.tier),

@@ -105,6 +105,9 @@ impl<'a> Runner<'a> {
         if seen.spent.0 == 0 {
             seen.since = seen.from;
         }
+        let (environment, variable) = (&self.environment.base_url, &key.key.variable);
+        seen.remembered =
+            self.run.trace.admissions.remembered(environment, variable, (seen.since, seen.from));
         if counted {
             if seen.was_promised() && seen.met_no_window() {
                 self.run.note_broken_promise();
