@@ -223,6 +223,8 @@ pub(crate) enum Way {
     Refuses,
     /// Fewer were let in than were due, though some were.
     Short,
+    /// Somebody was not answered properly now and then.
+    Falters,
     /// Who had waited as long as told was refused, whatever the quota is.
     Unkept,
     /// An answer says something wrong, whomever it lets in.

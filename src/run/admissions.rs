@@ -90,14 +90,25 @@ impl Admissions {
         Some(u32::try_from(fewest).unwrap_or(u32::MAX))
     }
 
-    /// How many requests that left before a window's quota `began` to be spent may still have been counted when its burst left,
-    /// by a limiter that remembers each for a minute.
-    pub(crate) fn remembered(&self, environment: &str, variable: &str, (began, left): Span) -> u32 {
+    /// How many requests that left before a window's quota `began` to be spent may still have been counted `at` an instant, by a
+    /// limiter that remembers each for a minute.
+    pub(crate) fn remembered(&self, environment: &str, variable: &str, began: Instant, at: Instant) -> u32 {
+        let earlier = self.earlier(environment, variable, began);
+        u32::try_from(earlier.iter().filter(|seen| seen.1 + WINDOW > at).count()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether a key once had all of its `limit` within a minute, before a window's quota `began` to be spent.
+    pub(crate) fn had_all(&self, environment: &str, variable: &str, limit: u32, began: Instant) -> bool {
+        let earlier = self.earlier(environment, variable, began);
+        together(&earlier, LESS_THAN_A_MINUTE).is_some_and(|(most, _)| most >= limit)
+    }
+
+    /// What was admitted to a key that left before this instant.
+    fn earlier(&self, environment: &str, variable: &str, than: Instant) -> Vec<Span> {
         let owner = (environment.to_owned(), variable.to_owned());
         let all = self.by_key.lock();
         let admitted = all.get(&owner).map_or(&[][..], |of_key| &of_key.admitted);
-        let counts = |seen: &&Span| seen.0 < began && seen.1 + WINDOW > left;
-        u32::try_from(admitted.iter().filter(counts).count()).unwrap_or(u32::MAX)
+        admitted.iter().filter(|seen| seen.0 < than).copied().collect()
     }
 
     /// For every key the most that was admitted together, the greatest share of a limit first.
@@ -170,9 +181,11 @@ mod tests {
         let fewest = |now| admissions.fewest_in_a_minute_before("here", "K", at(now));
         assert_eq!((fewest(179_900), fewest(209_000), fewest(300_000)), (Some(60), Some(60), None));
         // The last sixty left from 150 s on, one each millisecond, and were answered 5 ms later.
-        let remembered = |began, left| admissions.remembered("here", "K", (at(began), at(left)));
+        let remembered = |began, left| admissions.remembered("here", "K", at(began), at(left));
         assert_eq!((remembered(200_000, 209_900), remembered(200_000, 210_024)), (60, 40));
         assert_eq!((remembered(200_000, 210_064), remembered(150_000, 150_000)), (0, 120));
+        let had_all = |limit, began| admissions.had_all("here", "K", limit, at(began));
+        assert_eq!((had_all(60, 50_000), had_all(61, 50_000), had_all(60, 30)), (true, false, false));
     }
 
     #[test]

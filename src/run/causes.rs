@@ -259,15 +259,19 @@ fn is_said_of_both(one: &str, other: &str) -> bool {
 
 /// Whether what errs one way may be why something else errs another way: no refusal lets anybody in, no refusal in other
 /// words opens a door, a quota is not the smaller for what is said of it, no promise has to be broken because a quota is small,
-/// and what goes one way alone says nothing of another.
+/// and
+/// what goes one way alone, or wrong now and then, says nothing of what goes another way.
 fn may_explain(one: Way, other: Way) -> bool {
     match other {
         _ if one == Way::Aside => matches!(other, Way::Aside | Way::Other),
+        _ if one == Way::Falters => {
+            matches!(other, Way::Falters | Way::Refuses | Way::Short | Way::Other)
+        }
         Way::Opens => one == Way::Opens,
         Way::LetsIn | Way::Aside => !matches!(one, Way::Refuses | Way::Says | Way::Unkept),
         Way::Short => one != Way::Says,
         Way::Unkept => one != Way::Short,
-        Way::Refuses | Way::Says | Way::Other => true,
+        Way::Refuses | Way::Falters | Way::Says | Way::Other => true,
     }
 }
 
@@ -504,12 +508,19 @@ mod tests {
             (Way::Says, Way::LetsIn),
             (Way::Refuses, Way::LetsIn),
             (Way::Short, Way::Unkept),
+            (Way::Falters, Way::LetsIn),
+            (Way::Falters, Way::Says),
         ];
         for (one, other) in not {
             assert_eq!(causes(one, other), 2, "{one:?} does not explain {other:?}");
         }
-        for (one, other) in [(Way::Says, Way::Refuses), (Way::LetsIn, Way::Short), (Way::Opens, Way::LetsIn)]
-        {
+        let explained = [
+            (Way::Says, Way::Refuses),
+            (Way::LetsIn, Way::Short),
+            (Way::Opens, Way::LetsIn),
+            (Way::Falters, Way::Short),
+        ];
+        for (one, other) in explained {
             assert_eq!(causes(one, other), 1, "{one:?} explains {other:?}");
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::context::Context;
 use super::events::{events, out_of_requests};
-use super::ruling::{Lack, Ruling, SPLIT};
+use super::ruling::{FALTERS, Lack, Ruling, SPLIT};
 use super::window::{TOO_LONG, nothing_else_refuses, too_few, window};
 use crate::amounts::count;
 use crate::contract::Tier;
@@ -177,6 +177,13 @@ impl Count<'_> {
             return Some(if is_none { Ruling::Inconclusive(too_slow(burst.took())) } else { Ruling::Held });
         }
         let faltered = burst.faltered();
+        // What was not answered properly earlier in the window was not counted, perhaps, so that more of it was left.
+        let same_window = |other: &&Burst| other.key == burst.key && other.from < burst.from;
+        let earlier: u32 = bursts(&context.play.seen).filter(same_window).map(Burst::faltered).sum();
+        let beyond = wanted.admitted.and_then(|wanted| self.admitted.checked_sub(wanted));
+        if burst.fresh.is_none() && beyond.is_some_and(|beyond| (1..=earlier).contains(&beyond)) {
+            return Some(Ruling::Lacking(Lack::RequestLimit, FALTERS.to_owned()));
+        }
         let may_be = burst.faults.is_empty()
             && self.other == faltered
             && wanted.may_be(self.admitted, self.limited, faltered);
@@ -388,7 +395,7 @@ fn faltering(context: &Context<'_>, wanted: &Wanted, burst: &Burst, actual: Stri
     // Where that happens only when some are under way at once, the checks of that have to name it.
     let only_together = falters.iter().all(|(_, in_flight)| *in_flight > 1);
     let finding = Finding { what: what.clone(), expected: wanted.told(), actual };
-    let failures = vec![context.failure_of_burst(finding, burst)];
+    let failures = vec![Failure { way: Way::Falters, ..context.failure_of_burst(finding, burst) }];
     if !often && !context.again {
         return Ruling::Suspect(Suspicion::Noise(what), failures);
     }

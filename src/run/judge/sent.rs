@@ -32,6 +32,10 @@ pub(super) fn sent_once(
         }
         Err(why) => return no_answer(context, sent, why),
     };
+    // What refuses for want of quota may have been learned after this.
+    let refusal = context.evidence.learned.refusal;
+    let limited = answer.limited || sent.counted && refusal == Some(answer.status);
+    let answer = &Answer { limited, ..*answer };
     let wanted = expect.and_then(|expect| expect.status.as_ref());
     if let Some(outcome) = says_nothing(context, (given, wanted), sent, answer) {
         return outcome;
@@ -59,7 +63,7 @@ pub(super) fn sent_once(
         ));
     }
     let way = match expect.status.as_ref().map_or(Way::Says, |wanted| way(wanted, look)) {
-        Way::Refuses if sent.on_promise => Way::Unkept,
+        Way::Refuses if sent.on_promise && answer.limited => Way::Unkept,
         way => way,
     };
     let failure = |finding: Finding| Failure {

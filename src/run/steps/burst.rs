@@ -8,7 +8,7 @@ use crate::amounts::time;
 use crate::client::{Connections, Outgoing};
 use crate::payload::random_session;
 use crate::run::credentials::counts_against_key;
-use crate::run::evidence::{Burst as Observation, Gap};
+use crate::run::evidence::{Burst as Observation, Fresh, Gap};
 use crate::run::keys::KeyState;
 use crate::run::limiters::Suspicion;
 use crate::run::request::{Recipe, scope_of};
@@ -105,12 +105,15 @@ impl<'a> Runner<'a> {
         if seen.spent.0 == 0 {
             seen.since = seen.from;
         }
-        let (environment, variable) = (&self.environment.base_url, &key.key.variable);
-        seen.remembered =
-            self.run.trace.admissions.remembered(environment, variable, (seen.since, seen.from));
+        seen.remembered = self.remembered(&key, &seen, seen.from);
         if counted {
             if seen.was_promised() && seen.met_no_window() {
+                let is_news = !self.run.breaks_promises();
                 self.run.note_broken_promise();
+                // By silence it has a window, and more is seen in that.
+                if is_news && seen.fresh == Some(Fresh::Promise) {
+                    return self.burst_anew(burst).await;
+                }
             }
             // Of refusals that came together nobody can tell which was asked for last; the one that left last was.
             let last = seen.answers.iter().map(|(_, answer)| answer).filter(|answer| answer.limited);
@@ -127,6 +130,11 @@ impl<'a> Runner<'a> {
                 self.seek_the_end_of_events(burst, goes_on, &ways, &key, &mut seen).await?;
             }
             if seen.fresh.is_some() && self.is_short(&seen, &key) {
+                if self.is_what_a_log_left(&key, &seen) {
+                    // Known as what it is, it is given the time it needs.
+                    self.run.learned.lock().slides = true;
+                    return self.burst_anew(burst).await;
+                }
                 seen.elsewhere = self.left_elsewhere(&key, ways[0].0, &seen).await?;
                 if !seen.is_split() {
                     seen.trickles = self.trickles(&key, ways[0].0, &seen).await?;
@@ -137,6 +145,12 @@ impl<'a> Runner<'a> {
             self.last_burst = seen.took();
         }
         Ok(seen)
+    }
+
+    /// Sends a burst in another fresh window than the one that turned out to be none.
+    async fn burst_anew(&mut self, burst: &Burst) -> Result<Observation, Gap> {
+        self.fresh_window().await?;
+        Box::pin(self.burst(burst)).await
     }
 
     /// How many events each request holds, zero where it is no batch.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::burst::{Way, split};
 use crate::client::Connections;
 use crate::contract::Tier;
-use crate::run::evidence::{Answer, Burst as Observation, Gap};
+use crate::run::clock::Instant;
+use crate::run::evidence::{Answer, Burst as Observation, Fresh, Gap};
 use crate::run::keys::KeyState;
 use crate::run::learned::MOST_QUOTAS;
 use crate::run::limiters;
@@ -116,6 +117,27 @@ impl Runner<'_> {
             self.run.learned.lock().silent_refusals = true;
         }
         Ok(())
+    }
+
+    /// How many requests before those of a burst's window a log may still have counted at an instant.
+    pub(super) fn remembered(&self, key: &KeyState, seen: &Observation, at: Instant) -> u32 {
+        let admissions = &self.run.trace.admissions;
+        admissions.remembered(&self.environment.base_url, &key.key.variable, seen.since, at)
+    }
+
+    /// Whether a burst had just what a log leaves, of a key that had all of its quota in the minute before: it was not known yet
+    /// that the limiter slides.
+    pub(super) fn is_what_a_log_left(&self, key: &KeyState, seen: &Observation) -> bool {
+        let is_known = self.run.learned.lock().slides;
+        if is_known || !matches!(seen.fresh, Some(Fresh::Unused | Fresh::Promise)) || seen.counts_events() {
+            return false;
+        }
+        let limit = self.limits(key).requests;
+        let had = seen.spent.0 + seen.admitted();
+        let least = had + self.remembered(key, seen, seen.to);
+        let is_as_left = seen.remembered > 0 && (least..=had + seen.remembered).contains(&limit);
+        let (environment, variable) = (&self.environment.base_url, &key.key.variable);
+        is_as_left && self.run.trace.admissions.had_all(environment, variable, limit, seen.since)
     }
 
     /// Whether less of a quota was there than is due.
@@ -236,7 +258,6 @@ fn refusal(answers: &[(usize, Answer)]) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::clock::Instant;
 
     /// The status of refusals among so many answers of each status, one after the other.
     fn refused_with(answers: &[(u16, usize)]) -> Option<u16> {

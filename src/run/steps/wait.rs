@@ -113,7 +113,7 @@ impl Runner<'_> {
     }
 
     /// Waits until every key whose quota is counted has a fresh window.
-    async fn fresh_window(&mut self) -> Result<(), Gap> {
+    pub(super) async fn fresh_window(&mut self) -> Result<(), Gap> {
         let measured: Vec<_> = self
             .bindings
             .iter()
