@@ -106,62 +106,30 @@ pub fn completed() -> Option<ExitCode> {
 pub fn run(cli: Cli) -> ExitCode {
     choose_colour(cli.color);
     let source = cli.scenarios.map_or(Source::Builtin, Source::Directory);
-    let mut out = io::stdout().lock();
-    let outcome = match cli.command {
-        Command::Test(args) => {
-            // The reports write to it themselves.
-            drop(out);
-            if args.watch {
-                return on_runtime(watch::run(*args, source));
-            }
-            return with_suite(&source, |suite| {
-                on_runtime(async { test::play(*args, suite, &source, test::interruption()).await })
-            });
-        }
-        Command::Judge(args) => {
-            drop(out);
-            return with_suite(&source, |suite| ended(judge::run(&args, &suite)));
-        }
-        Command::Plan(args) => {
-            return with_suite(&source, |suite| on_runtime(plan::run(&args, &suite, &mut out)));
-        }
-        Command::Load(args) => {
-            drop(out);
-            return on_runtime(load::run(*args, source));
-        }
-        Command::Mock(args) => {
-            drop(out);
-            return on_runtime(async { Ok(mock::run(args).await) });
-        }
-        Command::Replay(args) => {
-            drop(out);
-            return on_runtime(replay::run(*args));
-        }
-        Command::Mutants(args) => {
-            drop(out);
-            return with_suite(&source, |suite| on_runtime(mutants::run(args, suite)));
-        }
-        Command::Merge(args) => {
-            drop(out);
-            return ended(load::run_merge(args));
-        }
-        Command::Compare(args) => {
-            drop(out);
-            return ended(compare::run(&args));
-        }
-        Command::List(args) => {
-            return with_suite(&source, |suite| ended(list::run(&args, &suite, &mut out)));
-        }
+    let out = || io::stdout().lock();
+    match cli.command {
+        Command::Test(args) if args.watch => on_runtime(watch::run(*args, source)),
+        Command::Test(args) => with_suite(&source, |suite| {
+            on_runtime(async { test::play(*args, suite, &source, test::interruption()).await })
+        }),
+        Command::Judge(args) => with_suite(&source, |suite| ended(judge::run(&args, &suite))),
+        Command::Plan(args) => with_suite(&source, |suite| on_runtime(plan::run(&args, &suite, &mut out()))),
+        Command::Load(args) => on_runtime(load::run(*args, source)),
+        Command::Mock(args) => on_runtime(async { Ok(mock::run(args).await) }),
+        Command::Replay(args) => on_runtime(replay::run(*args)),
+        Command::Mutants(args) => with_suite(&source, |suite| on_runtime(mutants::run(args, suite))),
+        Command::Merge(args) => ended(load::run_merge(args)),
+        Command::Compare(args) => ended(compare::run(&args)),
+        Command::Matrix(args) => ended(matrix::run(&args, &mut out())),
+        Command::List(args) => with_suite(&source, |suite| ended(list::run(&args, &suite, &mut out()))),
         Command::Explain(args) => {
-            return with_suite(&source, |suite| ended(explain::run(&args, &suite, &source, &mut out)));
+            with_suite(&source, |suite| ended(explain::run(&args, &suite, &source, &mut out())))
         }
-        Command::Matrix(args) => return ended(matrix::run(&args, &mut out)),
-        Command::Schema(args) => schema::run(&args, &mut out),
-        Command::Scenarios(args) => return ended(scenarios::run(&args)),
-        Command::Completions(args) => completions::registration(&args, &mut out),
-        Command::Man(args) => return ended(man::run(&args, Cli::command())),
-    };
-    told(outcome, ExitCode::Conforms)
+        Command::Scenarios(args) => ended(scenarios::run(&args)),
+        Command::Schema(args) => told(schema::run(&args, &mut out()), ExitCode::Conforms),
+        Command::Completions(args) => told(completions::registration(&args, &mut out()), ExitCode::Conforms),
+        Command::Man(args) => ended(man::run(&args, Cli::command())),
+    }
 }
 
 /// Loads the scenarios, or says everything that is wrong with them.
