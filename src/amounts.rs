@@ -46,8 +46,8 @@ mod tests {
     #[test]
     fn counts_are_grouped_and_take_their_plural() {
         assert_eq!(
-            [count(1, "check"), count(0, "check"), count(1_234_567, "request")],
-            ["1 check", "0 checks", "1,234,567 requests"]
+            [count(1, "check"), count(0, "check"), count(1_234_567, "request"), grouped(999), grouped(1_000)],
+            ["1 check", "0 checks", "1,234,567 requests", "999", "1,000"]
         );
     }
 }

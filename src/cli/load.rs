@@ -10,15 +10,15 @@ use chrono::{DateTime, Utc};
 use super::compare::ComparisonArgs;
 use super::deployment::{DeploymentArgs, refused};
 use super::ended::{Ended, fail, told};
-use super::reports::{LoadReports, deliver};
+use super::reports::{deliver, try_outputs};
 use super::tell::{is_coloured, say};
 use crate::amounts::{count, grouped, time};
 use crate::deployment::{Keys, Target};
 use crate::load::compared::page;
 use crate::load::profile::{Align, Library, MOST_KEYS, Rate, Shelved};
 use crate::load::{
-    Collector, Comparison, Conduct, LoadError, LoadPlan, Measured, Overrides, Shard, View, Watchers, merge,
-    play,
+    Collector, Comparison, Conduct, LoadError, LoadPlan, Measured, Outputs, Overrides, Shard, View, Watchers,
+    merge, play,
 };
 use crate::report::{ExitCode, Redactor};
 use crate::scenario::Source;
@@ -107,7 +107,7 @@ pub struct LoadArgs {
 
     /// Where reports go.
     #[command(flatten)]
-    pub reports: LoadReports,
+    pub reports: Outputs,
 }
 
 /// Reads a time such as `30s` or `10m`.
@@ -154,7 +154,7 @@ fn parse_instant(text: &str) -> Result<DateTime<Utc>, String> {
 
 /// Runs the command.
 pub(super) async fn run(args: LoadArgs, source: Source) -> Ended {
-    args.reports.try_out().map_err(fail(ExitCode::Usage))?;
+    try_outputs(&args.reports).map_err(fail(ExitCode::Usage))?;
     let baseline = match args.baseline {
         Some(path) => Some(Measured::read(&path).map_err(fail(ExitCode::Usage))?),
         None if args.comparison.fail_if.is_empty() => None,
@@ -205,9 +205,9 @@ pub(super) async fn run(args: LoadArgs, source: Source) -> Ended {
     };
     let redactor = Redactor::default();
     let run = play(plan, &target, conduct, &redactor).await.map_err(|error| fail(error.exit())(error))?;
-    let Some(base) = baseline else { return Ok(deliver(run, &redactor, args.reports)) };
+    let Some(base) = baseline else { return Ok(deliver(run, &redactor, &args.reports)) };
     let comparison = Comparison::new(&base, &Measured::of("this run", &run), &args.comparison.fail_if);
-    let exit = deliver(run, &redactor, args.reports);
+    let exit = deliver(run, &redactor, &args.reports);
     let out = &mut io::stdout();
     let colour = is_coloured(out);
     let said = page(&comparison).write(out, colour);
@@ -292,15 +292,15 @@ pub struct MergeArgs {
 
     /// Where reports go.
     #[command(flatten)]
-    pub reports: LoadReports,
+    pub reports: Outputs,
 }
 
 /// Runs `trenchcheck merge`.
 pub(super) fn run_merge(args: MergeArgs) -> Ended {
-    args.reports.try_out().map_err(fail(ExitCode::Usage))?;
+    try_outputs(&args.reports).map_err(fail(ExitCode::Usage))?;
     let whole = merge(&args.dirs, !args.partial).map_err(fail(ExitCode::Usage))?;
     // Every shard has masked its keys; what looks like one is masked again.
-    Ok(deliver(whole, &Redactor::default(), args.reports))
+    Ok(deliver(whole, &Redactor::default(), &args.reports))
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
@@ -13,9 +12,9 @@ use super::ended::{Ended, told};
 use super::tell::is_coloured;
 use crate::amounts::{count, time};
 use crate::deployment::TargetInfo;
-use crate::report::ExitCode;
 use crate::report::key_schedule::{PlannedLane, scale, seconds};
 use crate::report::page::{Page, Tone};
+use crate::report::{ExitCode, schema_of};
 use crate::run::{JOBS, LeftOut, TestPlan, plan};
 use crate::scenario::Suite;
 
@@ -174,7 +173,7 @@ fn document<'a>(plan: &'a TestPlan, info: &'a TargetInfo) -> PlanReport<'a> {
 
 /// The JSON Schema of the document.
 pub fn plan_schema() -> Schema {
-    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<PlanReport<'_>>()
+    schema_of::<PlanReport<'_>>()
 }
 
 #[cfg(test)]

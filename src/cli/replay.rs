@@ -208,7 +208,7 @@ fn request(recorded: &Recorded, target: &Target, keyring: &Keyring) -> Result<Ou
         Some(key) => add(KEY_HEADER, key.reveal())?,
         // Nobody had that key, and nobody has this one.
         None if presented => {
-            add(KEY_HEADER, &format!("ct_live_{}", crate::system::letters_and_digits(32)))?;
+            add(KEY_HEADER, ApiKey::random().reveal())?;
         }
         None => {}
     }

@@ -239,53 +239,21 @@ pub(super) fn try_all(files: &[&Path]) -> Result<(), String> {
     Ok(())
 }
 
-/// Where reports go besides the terminal.
-#[derive(Debug, Clone, Default, clap::Args)]
-pub struct LoadReports {
-    /// Writes a JUnit report.
-    #[arg(long, value_name = "FILE")]
-    pub junit: Option<PathBuf>,
-
-    /// Writes a JSON report (see schemas/load.schema.json).
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
-
-    /// Writes a report to look at, in one HTML file.
-    #[arg(long, value_name = "FILE")]
-    pub html: Option<PathBuf>,
-
-    /// Writes a report in Markdown, for a job's summary.
-    #[arg(long, value_name = "FILE")]
-    pub markdown: Option<PathBuf>,
-
-    /// Leaves the run here, for `merge` and `compare`.
-    #[arg(long, value_name = "DIR")]
-    pub save: Option<PathBuf>,
-}
-
-impl LoadReports {
-    fn files(&self) -> impl Iterator<Item = &Path> {
-        [&self.junit, &self.json, &self.html, &self.markdown].into_iter().filter_map(Option::as_deref)
-    }
-
-    /// Makes sure, before anything is sent, that all of them can be written.
-    ///
-    /// # Errors
-    /// Where one cannot, or two of them are to be the same file.
-    pub(super) fn try_out(&self) -> Result<(), String> {
-        let run = self.save.as_ref().map(|directory| directory.join("run.json"));
-        try_all(&self.files().chain(run.as_deref()).collect::<Vec<_>>())
-    }
+/// Makes sure, before a run is loaded or merged, that all of its reports can be written.
+///
+/// # Errors
+/// Where one cannot, or two of them are to be the same file.
+pub(super) fn try_outputs(outputs: &Outputs) -> Result<(), String> {
+    let run = outputs.save.as_ref().map(|directory| directory.join("run.json"));
+    try_all(&outputs.files().chain(run.as_deref()).collect::<Vec<_>>())
 }
 
 /// Judges and reports a run, without the keys the redactor knows.
-pub fn deliver(run: RunRecord, redactor: &Redactor, to: LoadReports) -> ExitCode {
+pub fn deliver(run: RunRecord, redactor: &Redactor, outputs: &Outputs) -> ExitCode {
     // People read standard output, unless a report goes there.
-    let is_taken = to.files().any(is_standard_output);
+    let is_taken = outputs.files().any(is_standard_output);
     let mut out: Box<dyn Write> = if is_taken { Box::new(io::sink()) } else { Box::new(io::stdout()) };
-    let LoadReports { junit, json, html, markdown, save } = to;
-    let outputs = Outputs { json, junit, html, markdown, save };
-    let reported = report(run, redactor, &outputs, &mut out, is_coloured(&io::stdout()));
+    let reported = report(run, redactor, outputs, &mut out, is_coloured(&io::stdout()));
     for error in &reported.unwritten {
         complain(&format!("a report could not be written: {error}"));
     }

@@ -2,6 +2,21 @@
 
 use super::Scope;
 
+/// The types of events on the page and in the published clients.
+pub const EVENT_TYPES: [&str; 11] = [
+    "session_start",
+    "session_end",
+    "tool_use",
+    "tool_result",
+    "subagent_stop",
+    "assistant_stop",
+    "prompt_submit",
+    "subagent_start",
+    "pre_compact",
+    "skill_use",
+    "error",
+];
+
 /// An endpoint below `/api/v1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Endpoint {

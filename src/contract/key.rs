@@ -4,8 +4,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-/// What every key starts with (clause `key.format`).
-const PREFIX: &str = "ct_live_";
+use crate::system::letters_and_digits;
 
 /// A key of the Trenchcoat API (clause `key.format`): `ct_live_` and a random string.
 ///
@@ -41,6 +40,14 @@ pub enum InvalidApiKey {
 }
 
 impl ApiKey {
+    /// What every key starts with (clause `key.format`).
+    pub const PREFIX: &'static str = "ct_live_";
+
+    /// A key of the documented form that nobody had before.
+    pub fn random() -> Self {
+        Self(format!("{}{}", Self::PREFIX, letters_and_digits(32)))
+    }
+
     /// Takes a key as the user or the mock gave it. The documented prefix is not demanded: a
     /// deployment that hands out other keys is judged, not refused.
     ///
@@ -67,12 +74,12 @@ impl ApiKey {
 
     /// The part after the documented prefix, or all of a key that lacks it.
     pub fn random_part(&self) -> &str {
-        self.0.strip_prefix(PREFIX).unwrap_or(&self.0)
+        self.0.strip_prefix(Self::PREFIX).unwrap_or(&self.0)
     }
 
     /// Whether the key has the documented form: the prefix, then letters and digits (clause `key.format`).
     pub fn is_documented_form(&self) -> bool {
-        self.0.strip_prefix(PREFIX).is_some_and(|random| {
+        self.0.strip_prefix(Self::PREFIX).is_some_and(|random| {
             !random.is_empty() && random.bytes().all(|byte| byte.is_ascii_alphanumeric())
         })
     }
@@ -86,7 +93,7 @@ impl ApiKey {
 
 impl fmt::Debug for ApiKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{PREFIX}…({})", self.fingerprint())
+        write!(formatter, "{}…({})", Self::PREFIX, self.fingerprint())
     }
 }
 

@@ -12,7 +12,7 @@ mod limits;
 mod scope;
 
 pub use clause::{CLAUSES, Clause, Coverage, clause};
-pub use endpoint::Endpoint;
+pub use endpoint::{EVENT_TYPES, Endpoint};
 pub use error_body::{ErrorCode, RetryAfterFault, retry_after};
 pub use key::{ApiKey, InvalidApiKey};
 pub use limits::{Limits, Tier, WINDOW_SECONDS};

@@ -10,12 +10,11 @@ use std::fmt::Write;
 use std::io;
 use std::path::Path;
 
-use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde::{Serialize, Serializer};
 
 use crate::contract::{CLAUSES, Coverage};
-use crate::report::save;
+use crate::report::{json_text, save, schema_of};
 use read::Check;
 pub use read::{MatrixError, Report, read};
 
@@ -265,15 +264,12 @@ struct MatrixReport<'a> {
 /// # Errors
 /// Where the file could not be written.
 pub fn save_matrix(path: &Path, matrix: &Matrix) -> io::Result<()> {
-    let mut text = serde_json::to_string_pretty(&MatrixReport { schema: 1, matrix })?;
-    text.push('\n');
-    save(path, text.as_bytes())
+    save(path, json_text(&MatrixReport { schema: 1, matrix })?.as_bytes())
 }
 
 /// The JSON Schema of the matrix, committed as `schemas/matrix.schema.json`.
 pub fn matrix_schema() -> Schema {
-    let settings = SchemaSettings::draft2020_12().for_serialize();
-    settings.into_generator().into_root_schema_for::<MatrixReport<'_>>()
+    schema_of::<MatrixReport<'_>>()
 }
 
 #[cfg(test)]

@@ -75,13 +75,6 @@ impl MockApi {
     pub fn url(&self) -> String {
         self.server.url()
     }
-
-    /// Serves until the signal comes, answers what is under way then, and returns when that is done or at the
-    /// deadline.
-    pub async fn run_until(self, signal: impl Future<Output = ()>) {
-        signal.await;
-        self.server.stop().await;
-    }
 }
 
 impl Deref for MockApi {
@@ -115,8 +108,7 @@ impl MockHandle {
     /// # Errors
     /// [`CreateError`] when there are too many keys.
     pub fn key(&self, scopes: &[Scope]) -> Result<String, CreateError> {
-        let plaintext = format!("ct_live_{}", letters_and_digits(32));
-        let key = ApiKey::new(plaintext.clone()).map_err(|_| CreateError::Exists)?;
+        let key = ApiKey::random();
         let name = scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" ");
         let spec = KeySpec { name, scopes: scopes.to_vec(), plan: Tier::Standard };
         let workspace = self.engine.default_workspace();
@@ -127,7 +119,7 @@ impl MockHandle {
             &key,
             self.now(),
         )?;
-        Ok(plaintext)
+        Ok(key.reveal().to_owned())
     }
 
     /// Sets the clock forward, over the end of a window for instance.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use memchr::memmem;
 use percent_encoding::percent_decode_str;
 
-use crate::contract::Endpoint;
+use crate::contract::{ApiKey, Endpoint};
 
 use super::keys::KeyEntry;
 
@@ -62,13 +62,10 @@ impl<'a> Request<'a> {
     }
 }
 
-/// What a key begins with.
-const PREFIX: &[u8] = b"ct_live_";
-
 impl Request<'_> {
     /// Where something stands that looks like a key, other than in `X-API-Key`.
     pub(super) fn key_elsewhere(&self) -> Option<&'static str> {
-        let holds_key = |text: &[u8]| memmem::find(text, PREFIX).is_some();
+        let holds_key = |text: &[u8]| memmem::find(text, ApiKey::PREFIX.as_bytes()).is_some();
         let bearer = |value: &[u8]| value.get(..7).is_some_and(|word| word.eq_ignore_ascii_case(b"bearer "));
         match self.header("authorization") {
             Some(value) if bearer(value) => Some("A bearer token"),

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::mock::{
     Clash, Group, LimiterKind, NamedChange, Nature, UnknownDeviation, aspects, catalogue, find, get_along,
 };
+use crate::system::mixed;
 
 /// Between the names of the deviations of one server.
 const AND: char = '+';
@@ -247,12 +248,8 @@ impl Dice {
     /// A number below `most`; 0 where there is none.
     fn below(&mut self, most: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^= mixed >> 31;
         let most = u64::try_from(most.max(1)).unwrap_or(u64::MAX);
-        usize::try_from(mixed % most).unwrap_or(0)
+        usize::try_from(mixed(self.0) % most).unwrap_or(0)
     }
 
     /// Puts the items into another order, any of them as likely as any other.

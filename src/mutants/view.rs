@@ -3,14 +3,13 @@
 use std::io;
 use std::path::Path;
 
-use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
 use super::hunt::Hunt;
 use super::judge::{Examined, Held, Missed};
 use super::summary::Summary;
-use crate::report::save;
+use crate::report::{json_text, save, schema_of};
 
 /// The report of one run of `trenchcheck mutants`.
 #[derive(Serialize, JsonSchema)]
@@ -80,15 +79,12 @@ pub fn save_hunt(path: &Path, hunt: &Hunt, summary: &Summary, written_at: String
         seed: hunt.seed,
         compositions: composed.into_iter().map(CompositionView::from).collect(),
     };
-    let mut text = serde_json::to_string_pretty(&document)?;
-    text.push('\n');
-    save(path, text.as_bytes())
+    save(path, json_text(&document)?.as_bytes())
 }
 
 /// The JSON Schema of that report, committed as `schemas/mutants.schema.json`.
 pub fn hunt_schema() -> Schema {
-    let settings = SchemaSettings::draft2020_12().for_serialize();
-    settings.into_generator().into_root_schema_for::<MutantsReport<'_>>()
+    schema_of::<MutantsReport<'_>>()
 }
 
 impl<'a> From<&'a Examined> for CompositionView<'a> {

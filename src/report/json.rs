@@ -4,13 +4,12 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
 use super::event::{Cause, Event, RunSummary};
 use super::results::{ClauseTally, Counts, Record, by_clause, causes};
-use super::save::save;
+use super::save::{json_text, save, schema_of};
 use super::sink::Reporter;
 use super::verdict::CheckResult;
 
@@ -42,9 +41,7 @@ impl Json {
 
     fn text(&self, run: &RunSummary) -> io::Result<String> {
         let causes = causes(&self.record.results, self.record.info.as_ref(), run);
-        let mut text = serde_json::to_string_pretty(&document(&self.record, run, &causes))?;
-        text.push('\n');
-        Ok(text)
+        json_text(&document(&self.record, run, &causes))
     }
 }
 
@@ -155,7 +152,7 @@ pub(super) fn document<'a>(record: &'a Record, run: &'a RunSummary, causes: &'a 
 
 /// The JSON Schema of the JSON report.
 pub fn report_schema() -> Schema {
-    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<TestReport<'_>>()
+    schema_of::<TestReport<'_>>()
 }
 
 #[cfg(test)]

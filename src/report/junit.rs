@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 
-use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite};
+use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite, XmlString};
 
 use super::event::{Event, RunSummary};
 use super::failure;
@@ -45,9 +45,8 @@ impl Junit {
             suites.entry(group(&result.id)).or_default().push(case(result));
         }
         for id in self.record.unfinished() {
-            let mut status = TestCaseStatus::skipped();
-            status.set_message("the run ended before this check did");
-            suites.entry(group(id)).or_default().push(named(id, status));
+            let status = saying(TestCaseStatus::skipped(), "the run ended before this check did");
+            suites.entry(group(id)).or_default().push(case_of_group(id, status));
         }
         for (name, cases) in suites {
             let mut suite = TestSuite::new(name);
@@ -67,12 +66,7 @@ impl Reporter for Junit {
     fn event(&mut self, event: &Event) -> io::Result<()> {
         self.record.keep(event);
         match event {
-            Event::Finished(run) => {
-                let mut text = self.document(run).to_string().map_err(io::Error::other)?;
-                // quick-junit leaves out what XML forbids, but for these two.
-                text.retain(|mark| !matches!(mark, '\u{fffe}' | '\u{ffff}'));
-                save(&self.path, text.as_bytes())
-            }
+            Event::Finished(run) => save(&self.path, xml(&self.document(run))?.as_bytes()),
             _ => Ok(()),
         }
     }
@@ -83,10 +77,29 @@ fn group(id: &str) -> &str {
     id.split('.').next().unwrap_or(id)
 }
 
-fn named(id: &str, status: TestCaseStatus) -> TestCase {
-    let mut case = TestCase::new(id, status);
-    case.set_classname(format!("trenchcheck.{}", group(id)));
+fn case_of_group(id: &str, status: TestCaseStatus) -> TestCase {
+    named(&format!("trenchcheck.{}", group(id)), id, status)
+}
+
+/// A test case of a class.
+pub(crate) fn named(class: &str, name: &str, status: TestCaseStatus) -> TestCase {
+    let mut case = TestCase::new(name, status);
+    case.set_classname(class);
     case
+}
+
+/// A status that says why.
+pub(crate) fn saying(mut status: TestCaseStatus, message: impl Into<XmlString>) -> TestCaseStatus {
+    status.set_message(message);
+    status
+}
+
+/// The document as it is written.
+pub(crate) fn xml(report: &Report) -> io::Result<String> {
+    let mut text = report.to_string().map_err(io::Error::other)?;
+    // quick-junit leaves out what XML forbids, but for these two.
+    text.retain(|mark| !matches!(mark, '\u{fffe}' | '\u{ffff}'));
+    Ok(text)
 }
 
 fn case(result: &CheckResult) -> TestCase {
@@ -96,11 +109,9 @@ fn case(result: &CheckResult) -> TestCase {
         failure::check_in_full(&mut page, result);
         page.text()
     });
-    let told = |mut status: TestCaseStatus, message: Option<String>| {
-        if let Some(message) = message {
-            status.set_message(message);
-        }
-        status
+    let told = |status: TestCaseStatus, message: Option<String>| match message {
+        Some(message) => saying(status, message),
+        None => status,
     };
     let skipped = |message| told(TestCaseStatus::skipped(), message);
     let broken = |kind, word: &str, message| {
@@ -131,7 +142,7 @@ fn case(result: &CheckResult) -> TestCase {
         }
         (verdict, None) => skipped(verdict.reason().map(str::to_owned)),
     };
-    let mut case = named(&result.id, status);
+    let mut case = case_of_group(&result.id, status);
     case.set_time(result.took);
     case.add_property(Property::new("clause", &result.clause));
     case.add_property(Property::new("level", level_word(result.level)));

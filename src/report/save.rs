@@ -5,6 +5,10 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
+use serde::Serialize;
+
 /// Whether a path stands for standard output.
 pub(crate) fn is_standard_output(path: &Path) -> bool {
     path == Path::new("-")
@@ -55,6 +59,16 @@ pub(crate) fn try_out(path: &Path) -> io::Result<()> {
         }
     };
     open().map_err(|error| cannot_write(path, &error))
+}
+
+/// A JSON document for people and programs, with a line break at its end.
+pub(crate) fn json_text(document: &impl Serialize) -> io::Result<String> {
+    Ok(serde_json::to_string_pretty(document)? + "\n")
+}
+
+/// The JSON Schema of what is written as `T`.
+pub(crate) fn schema_of<T: JsonSchema>() -> Schema {
+    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<T>()
 }
 
 fn cannot_write(path: &Path, error: &io::Error) -> io::Error {

@@ -139,9 +139,7 @@ impl MockFile {
                     (ApiKey::new(text).map_err(|error| format!("the variable {name}: {error}"))?, None)
                 }
                 None => {
-                    let known = made_up.get(name).cloned();
-                    let plaintext = known.map_or_else(invent, Ok)?;
-                    made_up.insert(name.clone(), plaintext.clone());
+                    let plaintext = made_up.entry(name.clone()).or_insert_with(ApiKey::random).clone();
                     (plaintext.clone(), Some(plaintext))
                 }
             };
@@ -185,11 +183,6 @@ impl LimitLines {
 fn is_variable(name: &str) -> bool {
     name.starts_with(|letter: char| letter.is_ascii_alphabetic() || letter == '_')
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
-fn invent() -> Result<ApiKey, String> {
-    ApiKey::new(format!("ct_live_{}", crate::system::letters_and_digits(32)))
-        .map_err(|error| error.to_string())
 }
 
 /// A configuration file.

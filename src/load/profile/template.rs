@@ -13,6 +13,7 @@ use chrono::{DateTime, Duration, FixedOffset, SecondsFormat, Utc};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::contract::EVENT_TYPES;
 use crate::deployment::Envelope;
 use crate::nearest::nearest;
 use crate::payload::random_session;
@@ -20,21 +21,6 @@ use crate::yaml::{At, Problem, Problems, mask_key_literals};
 
 /// The most events the API takes in one request.
 pub const MOST_EVENTS_OF_A_BATCH: u32 = 1_000;
-
-/// The event types of the page and of the published clients.
-const TYPES: [&str; 11] = [
-    "session_start",
-    "session_end",
-    "tool_use",
-    "tool_result",
-    "subagent_stop",
-    "assistant_stop",
-    "prompt_submit",
-    "subagent_start",
-    "pre_compact",
-    "skill_use",
-    "error",
-];
 
 /// The events of a file.
 #[derive(Clone)]
@@ -251,12 +237,12 @@ impl<'a> Draft<'a> {
         };
         let (kind, session, time) = (text(kind), text("session_id"), text(time));
         let ((kind_raw, kind), (session_raw, session), (time_raw, time)) = (kind?, session?, time?);
-        let known = TYPES.contains(&kind.as_str());
+        let known = EVENT_TYPES.contains(&kind.as_str());
         if !known {
             let what = format!("no event type is called `{kind}`");
             let problem = self.reader.problem(self.reader.at(kind_raw), what);
-            let problem = problem.nearest(nearest(&kind, TYPES));
-            self.problems.push(problem.help(format!("there are {}", TYPES.join(", "))));
+            let problem = problem.nearest(nearest(&kind, EVENT_TYPES));
+            self.problems.push(problem.help(format!("there are {}", EVENT_TYPES.join(", "))));
         }
         let parsed = DateTime::parse_from_rfc3339(&time).ok();
         if parsed.is_none() {

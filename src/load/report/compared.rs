@@ -10,7 +10,7 @@ use super::html::rendered;
 use super::pictures;
 use super::tables::Table;
 use crate::report::page::{Page, Tone};
-use crate::report::{ExitCode, Tool, code, line};
+use crate::report::{ExitCode, Tool, code, json_text, line};
 
 /// What the numbers are.
 const NUMBERS: &str = "Times in ms, with the interval of 95 % confidence, and numbers of requests.";
@@ -105,7 +105,7 @@ fn section(of: &Comparison) -> String {
 /// # Errors
 /// None is known.
 pub fn json(all: &[Comparison]) -> io::Result<String> {
-    Ok(serde_json::to_string_pretty(all)? + "\n")
+    json_text(&all)
 }
 
 /// A group of lanes of one run beside another's.

@@ -2,7 +2,6 @@
 
 use std::io;
 
-use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +9,7 @@ use super::super::findings::{Finding, findings};
 use super::super::record::{RunRecord, groups};
 use super::super::series::{Quantile, Series};
 use super::super::verdict::{Climb, LoadVerdict, judge};
-use crate::report::Tool;
+use crate::report::{Tool, json_text, schema_of};
 
 /// The version of the form. It rises when something is renamed or removed, not when something is added.
 pub(in crate::load) const SCHEMA: u8 = 1;
@@ -93,7 +92,7 @@ pub(in crate::load) fn text(run: &RunRecord) -> io::Result<String> {
         thresholds: findings(run),
         times: times(run)?,
     };
-    Ok(serde_json::to_string_pretty(&document)? + "\n")
+    json_text(&document)
 }
 
 pub(super) fn verdict_of(verdict: &LoadVerdict) -> Verdict {
@@ -121,5 +120,5 @@ fn times(run: &RunRecord) -> io::Result<Vec<GroupTimes>> {
 
 /// The JSON Schema of the document, committed as `schemas/load.schema.json`.
 pub fn load_schema() -> Schema {
-    SchemaSettings::draft2020_12().for_serialize().into_generator().into_root_schema_for::<LoadReport<'_>>()
+    schema_of::<LoadReport<'_>>()
 }

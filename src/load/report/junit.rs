@@ -7,6 +7,7 @@ use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, Te
 use super::super::findings::{About, Finding, findings};
 use super::super::record::{LaneRecord, RunRecord};
 use super::super::verdict::{LoadVerdict, Unjudged, judge};
+use crate::report::junit::{named, saying, xml};
 
 /// The document.
 ///
@@ -21,11 +22,10 @@ pub(super) fn text(run: &RunRecord) -> io::Result<String> {
         (&verdict, verdict.reasons().first())
     {
         // Where every case is skipped, CI systems show green.
-        let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+        let mut status = saying(TestCaseStatus::non_success(NonSuccessKind::Error), why);
         status.set_type("interrupted");
-        status.set_message(why);
         let mut suite = TestSuite::new("the run");
-        suite.add_test_case(named("the run", "played to its end", status));
+        suite.add_test_case(case_of_lane("the run", "played to its end", status));
         report.add_test_suite(suite);
     }
     let of_all = findings.iter().filter(|finding| run.lanes.iter().all(|lane| lane.name != finding.lane));
@@ -50,22 +50,14 @@ pub(super) fn text(run: &RunRecord) -> io::Result<String> {
         suite.add_test_cases(cases);
         report.add_test_suite(suite);
     }
-    let mut text = report.to_string().map_err(io::Error::other)?;
-    // quick-junit leaves out what XML forbids, but for these two.
-    text.retain(|mark| !matches!(mark, '\u{fffe}' | '\u{ffff}'));
-    Ok(text)
+    xml(&report)
 }
 
 fn case(finding: &Finding, verdict: &LoadVerdict) -> TestCase {
-    let skipped = |why: &str| {
-        let mut status = TestCaseStatus::skipped();
-        status.set_message(why);
-        status
-    };
+    let skipped = |why: &str| saying(TestCaseStatus::skipped(), why);
     let broken = |kind, word: &str| {
-        let mut status = TestCaseStatus::non_success(kind);
+        let mut status = saying(TestCaseStatus::non_success(kind), finding.to_string());
         status.set_type(word);
-        status.set_message(finding.to_string());
         let place = |window: Option<usize>| window.map_or(String::new(), |at| format!("window {at}: "));
         let places = finding.misses.iter().map(|miss| format!("{}{}", place(miss.window), miss.seen));
         let places: Vec<String> = places.collect();
@@ -81,21 +73,18 @@ fn case(finding: &Finding, verdict: &LoadVerdict) -> TestCase {
         (_, About::Target, false) => broken(NonSuccessKind::Failure, "missed"),
         (_, _, true) => TestCaseStatus::success(),
     };
-    named(&finding.lane, &finding.threshold, status)
+    case_of_lane(&finding.lane, &finding.threshold, status)
 }
 
 /// The one case of a lane of which nothing could be judged.
 fn unjudged(lane: &LaneRecord, verdict: &LoadVerdict) -> TestCase {
-    let mut status = TestCaseStatus::skipped();
-    status.set_message(match verdict {
+    let why = match verdict {
         LoadVerdict::NotJudged(Unjudged::Interrupted { .. }) => "the run was interrupted",
         _ => "no whole window after the warm-up was played",
-    });
-    named(&lane.name, "windows", status)
+    };
+    case_of_lane(&lane.name, "windows", saying(TestCaseStatus::skipped(), why))
 }
 
-fn named(lane: &str, threshold: &str, status: TestCaseStatus) -> TestCase {
-    let mut case = TestCase::new(threshold, status);
-    case.set_classname(format!("trenchcheck.load.{lane}"));
-    case
+fn case_of_lane(lane: &str, threshold: &str, status: TestCaseStatus) -> TestCase {
+    named(&format!("trenchcheck.load.{lane}"), threshold, status)
 }

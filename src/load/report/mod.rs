@@ -10,7 +10,7 @@ mod tables;
 mod terminal;
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::record::RunRecord;
 use super::store::store;
@@ -20,18 +20,34 @@ use crate::report::{ExitCode, Redactor, save};
 pub use json::load_schema;
 
 /// What a run is written to, besides the terminal.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub struct Outputs {
-    /// A JSON report; see `schemas/load.schema.json`.
-    pub json: Option<PathBuf>,
-    /// A JUnit report.
+    /// Writes a JUnit report.
+    #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
-    /// A report to look at, in one HTML file.
+
+    /// Writes a JSON report (see schemas/load.schema.json).
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+
+    /// Writes a report to look at, in one HTML file.
+    #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
-    /// A report in Markdown.
+
+    /// Writes a report in Markdown, for a job's summary.
+    #[arg(long, value_name = "FILE")]
     pub markdown: Option<PathBuf>,
-    /// A directory that `trenchcheck merge` reads.
+
+    /// Leaves the run here, for `merge` and `compare`.
+    #[arg(long, value_name = "DIR")]
     pub save: Option<PathBuf>,
+}
+
+impl Outputs {
+    /// The files among them.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        [&self.junit, &self.json, &self.html, &self.markdown].into_iter().filter_map(Option::as_deref)
+    }
 }
 
 /// What came of reporting a run.

@@ -9,7 +9,7 @@ use crate::contract::{ApiKey, Scope, Tier};
 use crate::mock::ingest::format_timestamp;
 use crate::mock::keys::{KeyEntry, KeySpec};
 use crate::mock::limiter::Used;
-use crate::mock::reply::{Reply, error};
+use crate::mock::reply::Reply;
 use crate::mock::workspace::Workspace;
 use crate::system::letters_and_digits;
 
@@ -128,8 +128,7 @@ fn create(call: &Call<'_>) -> Result<NewKey, Reply> {
         Some(_) => return Err(bad_request("`plan` is standard or premium")),
     };
     let spec = KeySpec { name: body.name.unwrap_or_else(|| "unnamed".to_owned()), scopes, plan };
-    let plaintext = ApiKey::new(format!("ct_live_{}", letters_and_digits(32)))
-        .map_err(|_| error(500, "INTERNAL", "No key could be made."))?;
+    let plaintext = ApiKey::random();
     let id = format!("key_{}", letters_and_digits(12));
     let key = call.engine.create_key(&workspace, id, spec, &plaintext, call.now).map_err(not_created)?;
     Ok(NewKey {

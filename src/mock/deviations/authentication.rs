@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::contract::Endpoint;
+use crate::contract::{ApiKey, Endpoint};
 use crate::mock::behaviour::Stage;
 use crate::mock::reply::{self, Reply};
 use crate::mock::request::{Presented, Request, RequestContext};
@@ -14,7 +14,7 @@ use super::aspects::Aspect::*;
 use super::change::{NamedChange, legal, must, rfc, should};
 use super::replies::{flat, http_date, indent, plain, reorder, replace, request_id};
 
-const PREFIX: &str = "ct_live_";
+const PREFIX: &str = ApiKey::PREFIX;
 /// The length of the keys the mock makes.
 const LENGTH: usize = 40;
 

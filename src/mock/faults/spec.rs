@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::mock::behaviour::Behaviour;
 use crate::mock::deviations::{NamedChange, UnknownDeviation, find};
+use crate::system::mixed;
 
 /// The longest a fault holds an answer back, in milliseconds.
 const LONGEST_MS: u64 = 10 * 60 * 1_000;
@@ -285,12 +286,6 @@ fn unit(seed: u64, ordinal: u64, draw: u64) -> f64 {
         bits = mixed(bits.wrapping_add(0x9e37_79b9_7f4a_7c15).wrapping_add(step));
     }
     (bits >> 11) as f64 / (1_u64 << 53) as f64
-}
-
-fn mixed(mut bits: u64) -> u64 {
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    bits ^ (bits >> 31)
 }
 
 #[cfg(test)]

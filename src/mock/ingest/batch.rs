@@ -4,25 +4,11 @@ use std::borrow::Cow;
 
 use serde::de::{Deserialize, MapAccess};
 
+use crate::contract::EVENT_TYPES;
 use crate::mock::summary::{Detail, Envelopes, Invalid};
 
 use super::lenient::{Gather, Lax, Lenient, List, MAX_BATCH, MAX_DETAILS, Members};
 use super::timestamp::parse_timestamp;
-
-/// The types of events on the page and in the clients.
-const TYPES: [&str; 11] = [
-    "session_start",
-    "session_end",
-    "tool_use",
-    "tool_result",
-    "subagent_stop",
-    "assistant_stop",
-    "prompt_submit",
-    "subagent_start",
-    "pre_compact",
-    "skill_use",
-    "error",
-];
 
 /// A type of events, by its place among them: a number below 16.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +21,7 @@ impl EventType {
     pub(crate) const TOOL_RESULT: Self = Self(3);
 
     fn parse(text: &str) -> Option<Self> {
-        TYPES.iter().position(|name| *name == text).map(|place| Self(place as u8))
+        EVENT_TYPES.iter().position(|name| *name == text).map(|place| Self(place as u8))
     }
 }
 

@@ -7,10 +7,11 @@ use std::iter::successors;
 use memchr::{memchr, memchr_iter, memchr2_iter, memchr3_iter, memmem};
 use percent_encoding::percent_decode;
 
+use crate::contract::ApiKey;
 use crate::mock::request::Presented;
 
 /// What a key begins with, in any case: a key in the wrong case is nearly a key.
-const PREFIX: &[u8] = b"ct_live_";
+const PREFIX: &[u8] = ApiKey::PREFIX.as_bytes();
 
 /// Where the rarest letter stands in the prefix.
 const RAREST: usize = 5;
@@ -135,7 +136,7 @@ pub(super) fn header<'v>(mask: Mask<'_>, name: &str, value: &'v [u8]) -> Cow<'v,
     let is = |wanted: &str| name.eq_ignore_ascii_case(wanted);
     if is("x-api-key") {
         // The length tells a key with a line break or a space from a good one.
-        let prefix = if begins(value) { "ct_live_" } else { "" };
+        let prefix = if begins(value) { ApiKey::PREFIX } else { "" };
         return Cow::Owned(format!("{prefix}… ({} bytes)", value.len()).into_bytes());
     }
     if is("cookie") {

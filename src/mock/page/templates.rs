@@ -8,6 +8,7 @@ use minijinja::value::Serde;
 use minijinja::{Environment, Error, UndefinedBehavior, Value};
 use serde_json::Value as Json;
 
+use crate::amounts::grouped;
 use crate::mock::ingest::parse_date;
 use crate::mock::journal::took;
 use crate::mock::reply::Reply;
@@ -24,7 +25,7 @@ static ALL: LazyLock<Result<Environment<'static>, Error>> = LazyLock::new(|| {
     all.add_filter("seconds_after", seconds_after);
     all.add_filter("span", span);
     all.add_filter("took", took);
-    all.add_filter("count", count);
+    all.add_filter("count", grouped);
     all.add_filter("envelope", envelope);
     all.add_filter("quota", quota);
     all.add_filter("laid_out", laid_out);
@@ -75,19 +76,6 @@ fn span(ms: u64) -> String {
         60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
         _ => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
     }
-}
-
-/// A number with its thousands apart: `100,000`.
-fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.char_indices() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// How the events of a batch were written.
@@ -186,10 +174,6 @@ mod tests {
         assert_eq!(
             [took(0), took(4), took(420), took(1_300_000)],
             ["under 0.001 ms", "0.004 ms", "0.42 ms", "1.3 s"]
-        );
-        assert_eq!(
-            [count(0), count(999), count(1_000), count(1_234_567)],
-            ["0", "999", "1,000", "1,234,567"]
         );
     }
 

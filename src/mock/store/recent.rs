@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use crate::mock::ingest::Event;
 use crate::mock::keys::Hashed;
+use crate::system::mixed;
 
 /// How many events are remembered at least: more than a minute at the documented rate.
 pub(super) const CAPACITY: usize = 131_072;
@@ -45,11 +46,4 @@ impl Recent {
         }
         true
     }
-}
-
-/// Spreads bits over all of a number (the last step of SplitMix64).
-fn mixed(mut bits: u64) -> u64 {
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    bits ^ (bits >> 31)
 }
