@@ -8,8 +8,8 @@ use super::args::scenarios_option;
 use super::ended::fail;
 use super::tell::{say, warn};
 use crate::deployment::{
-    Embedded, EnvFile, HttpVersions, Key, Keys, KeysFrom, Reach, ReachEntry, Target, TargetError, TargetFile,
-    TargetInfo, address, is_this_machine,
+    Embedded, EnvFile, HttpVersions, Key, Keys, KeysFrom, Reach, Target, TargetError, TargetFile, TargetInfo,
+    address, is_this_machine,
 };
 use crate::mock::WELL_KNOWN_KEYS;
 use crate::report::{ExitCode, RunInfo};
@@ -84,15 +84,22 @@ fn resolved(text: &str) -> Result<(String, String), String> {
 }
 
 impl ReachArgs {
-    fn entry(&self) -> ReachEntry {
-        ReachEntry {
-            headers: self.headers.iter().cloned().collect(),
-            ca: self.cacert.as_deref().map(here),
-            client_certificate: self.client_certificate.as_deref().map(here),
-            insecure: self.insecure,
-            proxy: self.proxy.clone(),
-            http: self.http,
-            resolve: self.resolve.iter().cloned().collect(),
+    /// The file, with what the flags say in the place of what it says.
+    fn over(&self, mut file: TargetFile) -> TargetFile {
+        let named = |pairs: &[(String, String)]| -> Vec<_> {
+            pairs.iter().map(|(name, value)| (name.clone(), flag(value.clone()))).collect()
+        };
+        file.headers.retain(|name, _| !self.headers.iter().any(|(flag, _)| flag.eq_ignore_ascii_case(name)));
+        file.headers.extend(named(&self.headers));
+        file.resolve.extend(named(&self.resolve));
+        let path = |path: &Option<PathBuf>| path.as_deref().map(here).map(flag);
+        TargetFile {
+            ca: path(&self.cacert).or(file.ca),
+            client_certificate: path(&self.client_certificate).or(file.client_certificate),
+            insecure: self.insecure || file.insecure,
+            proxy: self.proxy.clone().map(flag).or(file.proxy),
+            http: if self.http == HttpVersions::Auto { file.http } else { self.http },
+            ..file
         }
     }
 
@@ -105,6 +112,11 @@ impl ReachArgs {
         }
         Ok(file)
     }
+}
+
+/// A value of the command line, which has no place in the target file.
+fn flag<T>(value: T) -> Spanned<T> {
+    Spanned { value, at: At::default() }
 }
 
 /// A path of the command line, which is not looked for beside the target file.
@@ -133,7 +145,7 @@ impl DeploymentArgs {
         };
         let (file, text) = self.file(given)?;
         let variables = self.reach.variables()?;
-        let target = file.resolve(given, &text, &self.reach.entry(), &|name| variables.lookup(name)).await?;
+        let target = file.resolve(given, &text, &|name| variables.lookup(name)).await?;
         if target.reach.is_insecure() {
             warn("the deployment's certificate is not checked (--insecure)");
         }
@@ -153,7 +165,7 @@ impl DeploymentArgs {
         let variables = self.reach.variables()?;
         let lookup = |name: &str| variables.lookup(name);
         let info = file.info(given, &text, &lookup)?;
-        let reach = file.reach(given, &text, &self.reach.entry(), &lookup)?;
+        let reach = file.reach(given, &text, &lookup)?;
         warn_of(info.keys.as_deref().unwrap_or_default());
         Ok((info, Some(reach)))
     }
@@ -198,7 +210,7 @@ impl DeploymentArgs {
     fn file(&self, given: &str) -> Result<(TargetFile, String), TargetError> {
         let (mut file, text) = match url(given)? {
             Some(url) => {
-                let base_url = Some(Spanned { value: url, at: At::default() });
+                let base_url = Some(flag(url));
                 (TargetFile { base_url, ..TargetFile::default() }, String::new())
             }
             None => TargetFile::read(given.as_ref())?,
@@ -208,7 +220,7 @@ impl DeploymentArgs {
             Some(KeySource::Mock) => file.keys_from = KeysFrom::Mock,
             None => {}
         }
-        Ok((file, text))
+        Ok((self.reach.over(file), text))
     }
 }
 
@@ -283,6 +295,20 @@ mod tests {
         let own = Source::Directory("my own".into());
         assert_eq!(line.args.again(&own), format!("trenchcheck test {options} --scenarios 'my own'"));
         assert_eq!(DeploymentArgs::default().again(&Source::Builtin), "trenchcheck test");
+    }
+
+    #[test]
+    fn flags_win_over_the_file() {
+        let headers =
+            [("x-a", "1"), ("x-b", "2")].map(|(name, value)| (name.to_owned(), flag(value.to_owned())));
+        let proxy = Some(flag("http://a".to_owned()));
+        let file = TargetFile { proxy, headers: headers.into(), ..TargetFile::default() };
+        let words = ["test", "--proxy", "http://b", "--header", "X-A: 3"];
+        let both = Line::try_parse_from(words).unwrap().args.reach.over(file);
+        assert_eq!(both.proxy.unwrap().value, "http://b");
+        let headers: Vec<_> =
+            both.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(headers, [("X-A", "3"), ("x-b", "2")]);
     }
 
     #[test]

@@ -204,8 +204,7 @@ impl TargetFile {
         Ok((file, text))
     }
 
-    /// The target the file describes. `name` and `text` are the file's, for quoting; `flags` say more about the way there;
-    /// `lookup` is the environment.
+    /// The target the file describes. `name` and `text` are the file's, for quoting; `lookup` is the environment.
     ///
     /// # Errors
     /// Every [`TargetError`] except those of reading and of the embedded mock.
@@ -213,11 +212,10 @@ impl TargetFile {
         &self,
         name: &str,
         text: &str,
-        flags: &ReachEntry,
         lookup: &(dyn Fn(&str) -> Option<OsString> + Sync),
     ) -> Result<Target, TargetError> {
         let TargetInfo { base_url, loopback, limits, keys } = self.info(name, text, lookup)?;
-        let reach = self.reach(name, text, flags, lookup)?;
+        let reach = self.reach(name, text, lookup)?;
         let token = lookup(CONTROL_TOKEN_VARIABLE).filter(|token| !token.is_empty());
         let token = token.map(OsString::into_string).transpose().map_err(|_| TargetError::BadToken)?;
         let no_mock = |error| match self.keys_from {
@@ -245,7 +243,7 @@ impl TargetFile {
         })
     }
 
-    /// The way there, as the file and `flags` say. Arguments are those of [`TargetFile::resolve`].
+    /// The way there. Arguments are those of [`TargetFile::resolve`].
     ///
     /// # Errors
     /// [`TargetError::Reach`], or [`TargetError::BadFile`] where the file says what is wrong.
@@ -253,7 +251,6 @@ impl TargetFile {
         &self,
         name: &str,
         text: &str,
-        flags: &ReachEntry,
         lookup: &dyn Fn(&str) -> Option<OsString>,
     ) -> Result<Reach, TargetError> {
         let values = |map: &BTreeMap<String, Spanned<String>>| {
@@ -269,7 +266,7 @@ impl TargetFile {
             resolve: values(&self.resolve),
         };
         let folder = Path::new(name).parent().unwrap_or(Path::new(""));
-        entry.overridden(flags).resolve(folder, lookup).map_err(|error| match self.place(&error, flags) {
+        entry.resolve(folder, lookup).map_err(|error| match self.place(&error) {
             // A value may be a secret.
             Some(at) => {
                 let problem = Problem::at(name, text, at, error.to_string()).without_the_rest();
@@ -279,22 +276,18 @@ impl TargetFile {
         })
     }
 
-    /// Where in the file the fault is, unless it is in the flags.
-    fn place(&self, error: &ReachError, flags: &ReachEntry) -> Option<At> {
-        match error {
-            ReachError::Header { name, .. } => {
-                let is_flag = flags.headers.keys().any(|flag| flag.eq_ignore_ascii_case(name));
-                self.headers.get(name).filter(|_| !is_flag).map(|value| value.at)
-            }
+    /// Where in the file the fault is, unless it is in what the command line put over it.
+    fn place(&self, error: &ReachError) -> Option<At> {
+        let at = match error {
+            ReachError::Header { name, .. } => self.headers.get(name).map(|value| value.at),
             ReachError::Certificate { path, .. } => {
                 let mut files = [&self.ca, &self.client_certificate].into_iter().flatten();
                 files.find(|file| file.value == *path).map(|file| file.at)
             }
-            ReachError::Proxy(_) if flags.proxy.is_some() => None,
             ReachError::Proxy(_) => self.proxy.as_ref().map(|url| url.at),
-            ReachError::Address { host, .. } if flags.resolve.contains_key(host) => None,
             ReachError::Address { host, .. } => self.resolve.get(host).map(|address| address.at),
-        }
+        };
+        at.filter(|at| *at != At::default())
     }
 
     /// The target the file describes, without asking it anything: where no key is given and it may be a mock on this

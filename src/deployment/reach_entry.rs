@@ -1,4 +1,4 @@
-//! What is said about the way to a deployment: by the target file, and by the command line, which goes before it.
+//! What is said about the way to a deployment, and why it may be no way.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// What the target file, or the command line, says about the way to a deployment.
+/// What is said about the way to a deployment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReachEntry {
     /// Header fields that go with every request, by their names. `$NAME` in a value is the environment variable of that name,
@@ -77,41 +77,4 @@ pub enum ReachError {
         /// What was given.
         address: String,
     },
-}
-
-impl ReachEntry {
-    /// This entry, with what `flags` say in the place of what it says.
-    #[must_use]
-    pub fn overridden(mut self, flags: &Self) -> Self {
-        self.headers.retain(|name, _| !flags.headers.keys().any(|flag| flag.eq_ignore_ascii_case(name)));
-        self.headers.extend(flags.headers.clone());
-        self.resolve.extend(flags.resolve.clone());
-        Self {
-            ca: flags.ca.clone().or(self.ca),
-            client_certificate: flags.client_certificate.clone().or(self.client_certificate),
-            insecure: self.insecure || flags.insecure,
-            proxy: flags.proxy.clone().or(self.proxy),
-            http: if flags.http == HttpVersions::Auto { self.http } else { flags.http },
-            ..self
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn headers(pairs: &[(&str, &str)]) -> ReachEntry {
-        let headers = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        ReachEntry { headers, ..ReachEntry::default() }
-    }
-
-    #[test]
-    fn flags_win_over_the_file() {
-        let file = ReachEntry { proxy: Some("http://a".into()), ..headers(&[("x-a", "1"), ("x-b", "2")]) };
-        let flags = ReachEntry { proxy: Some("http://b".into()), ..headers(&[("X-A", "3")]) };
-        let both = file.overridden(&flags);
-        assert_eq!(both.proxy.as_deref(), Some("http://b"));
-        assert_eq!(both.headers, headers(&[("X-A", "3"), ("x-b", "2")]).headers);
-    }
 }
