@@ -13,8 +13,8 @@ use super::tell::{complain, is_coloured};
 use crate::load::{Outputs, RunRecord, report};
 use crate::nearest::no_such;
 use crate::report::{
-    CodeQuality, Event, ExitCode, Github, Json, Junit, Redactor, Rendered, Reports, Template, Terminal,
-    TerminalOptions, Verbosity, is_standard_output, try_out,
+    Event, ExitCode, Format, Github, Redactor, ReportFile, Reports, Terminal, TerminalOptions, Verbosity,
+    is_standard_output, try_out,
 };
 
 /// Which reports, and how much is told.
@@ -63,15 +63,17 @@ enum Kind {
     Terminal,
     Plain,
     Github,
-    Junit(PathBuf),
-    Json(PathBuf),
-    Html(PathBuf),
-    Markdown(PathBuf),
-    Gitlab(PathBuf),
+    File(Format, PathBuf),
 }
 
-/// The names of reports, as `--reporter` takes them.
-const NAMES: [&str; 8] = ["terminal", "plain", "github", "junit", "json", "html", "markdown", "gitlab"];
+/// The names of the reports that are written to a file, as `--reporter` takes them.
+const FILES: [(&str, Format); 5] = [
+    ("junit", Format::Junit),
+    ("json", Format::Json),
+    ("html", Format::Html),
+    ("markdown", Format::Markdown),
+    ("gitlab", Format::Gitlab),
+];
 
 impl Kind {
     fn parse(text: &str) -> Result<Self, String> {
@@ -79,37 +81,29 @@ impl Kind {
             Some((name, file)) => (name, Some(PathBuf::from(file))),
             None => (text, None),
         };
-        let kind = match (name, file) {
-            ("terminal", None) => Self::Terminal,
-            ("plain", None) => Self::Plain,
-            ("github", None) => Self::Github,
-            ("junit", Some(file)) => Self::Junit(file),
-            ("json", Some(file)) => Self::Json(file),
-            ("html", Some(file)) => Self::Html(file),
-            ("markdown", Some(file)) => Self::Markdown(file),
-            ("gitlab", Some(file)) => Self::Gitlab(file),
-            (known, Some(_)) if NAMES.contains(&known) => {
-                return Err(format!("the reporter `{known}` writes to standard output and takes no file"));
+        let format = FILES.iter().find(|(known, _)| *known == name).map(|(_, format)| *format);
+        match (name, format, file) {
+            (_, Some(format), Some(file)) => Ok(Self::File(format, file)),
+            (_, Some(_), None) => Err(format!("the reporter `{name}` needs a file: --reporter {name}=FILE")),
+            ("terminal", _, None) => Ok(Self::Terminal),
+            ("plain", _, None) => Ok(Self::Plain),
+            ("github", _, None) => Ok(Self::Github),
+            ("terminal" | "plain" | "github", _, Some(_)) => {
+                Err(format!("the reporter `{name}` writes to standard output and takes no file"))
             }
-            (known, None) if NAMES.contains(&known) => {
-                return Err(format!("the reporter `{known}` needs a file: --reporter {known}=FILE"));
+            _ => {
+                let names = ["terminal", "plain", "github"].into_iter().chain(FILES.map(|(name, _)| name));
+                let names: Vec<&str> = names.collect();
+                let all = format!("there are {}", names.join(", "));
+                Err(no_such("reporter", name, names, &all))
             }
-            (unknown, _) => {
-                let all = format!("there are {}", NAMES.join(", "));
-                return Err(no_such("reporter", unknown, NAMES, &all));
-            }
-        };
-        Ok(kind)
+        }
     }
 
     fn file(&self) -> Option<&Path> {
         match self {
             Self::Terminal | Self::Plain | Self::Github => None,
-            Self::Junit(file)
-            | Self::Json(file)
-            | Self::Html(file)
-            | Self::Markdown(file)
-            | Self::Gitlab(file) => Some(file),
+            Self::File(_, file) => Some(file),
         }
     }
 }
@@ -137,11 +131,7 @@ impl ReportArgs {
                     let target_file = target_file.map(Path::to_owned);
                     reports.add(Github::new(Box::new(io::stdout()), summary, target_file));
                 }
-                Kind::Junit(path) => reports.add(Junit::new(path)),
-                Kind::Json(path) => reports.add(Json::new(path)),
-                Kind::Html(path) => reports.add(Rendered::new(Template::Html, path)),
-                Kind::Markdown(path) => reports.add(Rendered::new(Template::Markdown, path)),
-                Kind::Gitlab(path) => reports.add(CodeQuality::new(path)),
+                Kind::File(format, path) => reports.add(ReportFile::new(format, path)),
             }
         }
         Ok(reports)
@@ -151,11 +141,9 @@ impl ReportArgs {
     /// programs read it.
     fn kinds(&self, others: &[&Path]) -> Result<Vec<Kind>, String> {
         let mut kinds = self.reporters.iter().map(|text| Kind::parse(text)).collect::<Result<Vec<_>, _>>()?;
-        kinds.extend(self.junit.clone().map(Kind::Junit));
-        kinds.extend(self.json.clone().map(Kind::Json));
-        kinds.extend(self.html.clone().map(Kind::Html));
-        kinds.extend(self.markdown.clone().map(Kind::Markdown));
-        kinds.extend(self.gitlab.clone().map(Kind::Gitlab));
+        let files = [&self.junit, &self.json, &self.html, &self.markdown, &self.gitlab];
+        let files = files.into_iter().zip(FILES);
+        kinds.extend(files.filter_map(|(file, (_, format))| Some(Kind::File(format, file.clone()?))));
         let on_github =
             self.github || std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true");
         let mut files = kinds.iter().filter_map(Kind::file).chain(others.iter().copied());
@@ -277,7 +265,10 @@ mod tests {
         };
         assert_eq!(
             refused(&named(&["junitt=a"])),
-            format!("no reporter is called `junitt`; did you mean `junit`? there are {}", NAMES.join(", "))
+            format!(
+                "no reporter is called `junitt`; did you mean `junit`? there are {}",
+                "terminal, plain, github, junit, json, html, markdown, gitlab"
+            )
         );
         assert!(refused(&named(&["json"])).contains("needs a file"));
         assert!(refused(&named(&["plain=a"])).contains("takes no file"));
@@ -285,8 +276,8 @@ mod tests {
         let file = folder.path().join("report").display().to_string();
         assert!(refused(&named(&[&format!("json={file}"), &format!("html={file}")])).contains("two reports"));
         let kinds = |names: &[&str]| named(names).kinds(&[]).unwrap();
-        assert_eq!(kinds(&["json=-"]), [Kind::Json("-".into())]);
-        assert_eq!(kinds(&["plain", "json=a"]), [Kind::Plain, Kind::Json("a".into())]);
+        assert_eq!(kinds(&["json=-"]), [Kind::File(Format::Json, "-".into())]);
+        assert_eq!(kinds(&["plain", "json=a"]), [Kind::Plain, Kind::File(Format::Json, "a".into())]);
         assert_eq!(ReportArgs::default().kinds(&["-".as_ref()]).unwrap(), []);
         for name in ["plain", "terminal", "github"] {
             assert!(refused(&named(&[name, "json=-"])).contains("stands there alone"), "{name}");

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::event::{Cause, Event, RunSummary};
-use super::rendered::{Heard, Template, in_full};
+use super::rendered::{Format, Heard, in_full};
 use super::results::causes;
 use super::sink::Reporter;
 
@@ -44,7 +44,7 @@ impl Github {
         self.out.write_all(text.as_bytes())?;
         self.out.flush()?;
         let Some(path) = &self.summary else { return Ok(()) };
-        let summary = self.heard.rendered(Template::Markdown, run)?;
+        let summary = self.heard.text(Format::Markdown, run)?;
         let append =
             || OpenOptions::new().append(true).create(true).open(path)?.write_all(summary.as_bytes());
         append().map_err(|error| {

@@ -1,70 +1,44 @@
 //! The report that GitLab shows beside a merge request: code quality.
 
-use std::io;
-use std::path::PathBuf;
-
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::event::{Cause, Event, RunSummary};
-use super::results::Record;
-use super::results::causes;
-use super::save::save;
-use super::sink::Reporter;
+use super::event::{Cause, RunSummary};
+use super::results::{Record, causes};
 
-/// Writes a code quality report when the run ends: an entry for each cause.
-pub struct CodeQuality {
-    path: PathBuf,
-    record: Record,
-}
-
-impl CodeQuality {
-    /// Writes to this file.
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), record: Record::default() }
-    }
-
-    fn entries(&self, run: &RunSummary) -> Value {
-        let entry = |cause: &Cause| {
-            let check = self.record.results.iter().find(|result| result.id == cause.check);
-            // The same fault has the same fingerprint in every run, whatever numbers it comes with.
-            let fingerprint: String =
-                Sha256::digest(&cause.check).iter().map(|byte| format!("{byte:02x}")).collect();
-            json!({
-                "description": format!("{} ({}): {}", cause.check, cause.clause, cause.says),
-                "check_name": cause.check,
-                "fingerprint": fingerprint,
-                "severity": if cause.gates { "major" } else { "minor" },
-                "location": {
-                    "path": check.map_or("", |check| check.file.as_str()),
-                    "lines": { "begin": cause.failure.line.max(1) },
-                },
-            })
-        };
-        causes(&self.record.results, self.record.info.as_ref(), run).iter().map(entry).collect()
-    }
-}
-
-impl Reporter for CodeQuality {
-    fn event(&mut self, event: &Event) -> io::Result<()> {
-        self.record.keep(event);
-        match event {
-            Event::Finished(run) => save(&self.path, format!("{:#}\n", self.entries(run)).as_bytes()),
-            _ => Ok(()),
-        }
-    }
+/// A code quality report: an entry for each cause.
+pub(super) fn text(record: &Record, run: &RunSummary) -> String {
+    let entry = |cause: &Cause| {
+        let check = record.results.iter().find(|result| result.id == cause.check);
+        // The same fault has the same fingerprint in every run, whatever numbers it comes with.
+        let fingerprint: String =
+            Sha256::digest(&cause.check).iter().map(|byte| format!("{byte:02x}")).collect();
+        json!({
+            "description": format!("{} ({}): {}", cause.check, cause.clause, cause.says),
+            "check_name": cause.check,
+            "fingerprint": fingerprint,
+            "severity": if cause.gates { "major" } else { "minor" },
+            "location": {
+                "path": check.map_or("", |check| check.file.as_str()),
+                "lines": { "begin": cause.failure.line.max(1) },
+            },
+        })
+    };
+    let entries: Value = causes(&record.results, record.info.as_ref(), run).iter().map(entry).collect();
+    format!("{entries:#}\n")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::report::samples::{report, run};
+    use crate::report::{Format, ReportFile};
 
     #[test]
     fn every_cause_is_an_entry_with_a_place() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("quality.json");
-        report(&run(), CodeQuality::new(&path));
+        report(&run(), ReportFile::new(Format::Gitlab, &path));
         let entries: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
         let of = |entry: &Value| {
             let place = (entry["location"]["path"].clone(), entry["location"]["lines"]["begin"].clone());

@@ -1,16 +1,14 @@
 //! The report for programs.
 
 use std::io;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
-use super::event::{Cause, Event, RunSummary};
+use super::event::{Cause, RunSummary};
 use super::results::{ClauseTally, Counts, Record, by_clause, causes};
-use super::save::{json_text, save, schema_of};
-use super::sink::Reporter;
+use super::save::{json_text, schema_of};
 use super::verdict::CheckResult;
 
 /// A program.
@@ -27,32 +25,9 @@ impl Tool {
     pub(crate) const THIS: Self = Self { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") };
 }
 
-/// Writes one JSON document when the run ends. Its form is committed as `schemas/report.schema.json`.
-pub struct Json {
-    path: PathBuf,
-    record: Record,
-}
-
-impl Json {
-    /// Writes to this file.
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), record: Record::default() }
-    }
-
-    fn text(&self, run: &RunSummary) -> io::Result<String> {
-        let causes = causes(&self.record.results, self.record.info.as_ref(), run);
-        json_text(&document(&self.record, run, &causes))
-    }
-}
-
-impl Reporter for Json {
-    fn event(&mut self, event: &Event) -> io::Result<()> {
-        self.record.keep(event);
-        match event {
-            Event::Finished(run) => save(&self.path, self.text(run)?.as_bytes()),
-            _ => Ok(()),
-        }
-    }
+/// The report for programs. Its form is committed as `schemas/report.schema.json`.
+pub(super) fn text(record: &Record, run: &RunSummary) -> io::Result<String> {
+    json_text(&document(record, run, &causes(&record.results, record.info.as_ref(), run)))
 }
 
 /// The report of one run of `trenchcheck test`.

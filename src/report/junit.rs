@@ -2,74 +2,49 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
 
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite, XmlString};
 
-use super::event::{Event, RunSummary};
+use super::event::RunSummary;
 use super::failure;
 use super::page::Page;
 use super::page::level_word;
 use super::results::Record;
-use super::save::save;
-use super::sink::Reporter;
 use super::verdict::{CheckResult, Verdict};
 
-/// Writes JUnit XML when the run ends: a suite for each group of checks, a test case for each check.
+/// JUnit XML: a suite for each group of checks, a test case for each check.
 ///
 /// There are as many red test cases as things are wrong. A failed check is a `failure`, and so is a known deviation that is
 /// stale; one that is not is `skipped`. What another check explains, or keeps from being judged, is `skipped` and names that
 /// check. One that was blocked or inconclusive for want of anything else is an `error` of that type; one that does not gate
 /// passes and tells in its output. A check without a verdict in an interrupted run is skipped.
-pub struct Junit {
-    path: PathBuf,
-    record: Record,
-}
-
-impl Junit {
-    /// Writes to this file.
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), record: Record::default() }
+pub(super) fn text(record: &Record, run: &RunSummary) -> io::Result<String> {
+    let mut report = Report::new("trenchcheck");
+    report.set_time(run.took);
+    if let Some(info) = &record.info
+        && let Ok(at) = chrono::DateTime::parse_from_rfc3339(&info.started_at)
+    {
+        report.set_timestamp(at);
     }
-
-    fn document(&self, run: &RunSummary) -> Report {
-        let mut report = Report::new("trenchcheck");
-        report.set_time(run.took);
-        if let Some(info) = &self.record.info
-            && let Ok(at) = chrono::DateTime::parse_from_rfc3339(&info.started_at)
-        {
-            report.set_timestamp(at);
-        }
-        let mut suites: BTreeMap<&str, Vec<TestCase>> = BTreeMap::new();
-        for result in &self.record.results {
-            suites.entry(group(&result.id)).or_default().push(case(result));
-        }
-        for id in self.record.unfinished() {
-            let status = saying(TestCaseStatus::skipped(), "the run ended before this check did");
-            suites.entry(group(id)).or_default().push(case_of_group(id, status));
-        }
-        for (name, cases) in suites {
-            let mut suite = TestSuite::new(name);
-            suite.set_time(cases.iter().filter_map(|case| case.time).sum());
-            if let Some(info) = &self.record.info {
-                suite.add_property(Property::new("target", &info.target));
-                suite.add_property(Property::new("keys", &info.keys));
-            }
-            suite.add_test_cases(cases);
-            report.add_test_suite(suite);
-        }
-        report
+    let mut suites: BTreeMap<&str, Vec<TestCase>> = BTreeMap::new();
+    for result in &record.results {
+        suites.entry(group(&result.id)).or_default().push(case(result));
     }
-}
-
-impl Reporter for Junit {
-    fn event(&mut self, event: &Event) -> io::Result<()> {
-        self.record.keep(event);
-        match event {
-            Event::Finished(run) => save(&self.path, xml(&self.document(run))?.as_bytes()),
-            _ => Ok(()),
-        }
+    for id in record.unfinished() {
+        let status = saying(TestCaseStatus::skipped(), "the run ended before this check did");
+        suites.entry(group(id)).or_default().push(case_of_group(id, status));
     }
+    for (name, cases) in suites {
+        let mut suite = TestSuite::new(name);
+        suite.set_time(cases.iter().filter_map(|case| case.time).sum());
+        if let Some(info) = &record.info {
+            suite.add_property(Property::new("target", &info.target));
+            suite.add_property(Property::new("keys", &info.keys));
+        }
+        suite.add_test_cases(cases);
+        report.add_test_suite(suite);
+    }
+    xml(&report)
 }
 
 /// The part of an id before its first dot.
@@ -164,11 +139,12 @@ mod tests {
 
     use super::*;
     use crate::report::samples::{KEY, bad, interrupted, report, run};
+    use crate::report::{Event, Format, ReportFile};
 
     fn written(events: &[Event]) -> String {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("junit.xml");
-        report(events, Junit::new(&path));
+        report(events, ReportFile::new(Format::Junit, &path));
         let text = std::fs::read_to_string(path).unwrap();
         assert!(!text.contains(&KEY[8..20]), "{text}");
         text

@@ -1,4 +1,5 @@
-//! Reports for people that are made from the JSON report and a template: a page of HTML, and Markdown.
+//! Reports that are written to a file when a run ends. Those for people, a page of HTML and Markdown, are made from the JSON
+//! report and a template.
 
 use std::io;
 use std::path::PathBuf;
@@ -13,61 +14,56 @@ use serde_json::{Value, json};
 use similar::{ChangeTag, TextDiff};
 
 use super::event::{Event, RunSummary};
-use super::failure;
-use super::json::document;
 use super::key_use::KeyUses;
 use super::page::Page;
-use super::results::Record;
-use super::results::causes;
+use super::results::{Record, causes};
 use super::save::save;
 use super::sink::Reporter;
 use super::verdict::CheckResult;
+use super::{failure, gitlab, json, junit};
 use crate::amounts::{count, time};
 use crate::contract::clause;
 
-/// What a report looks like.
+/// What a report in a file looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Template {
+pub enum Format {
+    /// XML for CI systems.
+    Junit,
+    /// One document for programs.
+    Json,
     /// One HTML file that needs nothing else, not even scripts.
     Html,
     /// Markdown, as a pull request or a job summary shows it.
     Markdown,
+    /// The causes as GitLab shows them beside a merge request.
+    Gitlab,
 }
 
-impl Template {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Html => "report.html",
-            Self::Markdown => "summary.md",
-        }
-    }
-}
-
-/// Writes a report made from a template when the run ends.
-pub struct Rendered {
-    template: Template,
+/// Writes a report to a file when the run ends.
+pub struct ReportFile {
+    format: Format,
     path: PathBuf,
     heard: Heard,
 }
 
-impl Rendered {
+impl ReportFile {
     /// Writes to this file.
-    pub fn new(template: Template, path: impl Into<PathBuf>) -> Self {
-        Self { template, path: path.into(), heard: Heard::default() }
+    pub fn new(format: Format, path: impl Into<PathBuf>) -> Self {
+        Self { format, path: path.into(), heard: Heard::default() }
     }
 }
 
-impl Reporter for Rendered {
+impl Reporter for ReportFile {
     fn event(&mut self, event: &Event) -> io::Result<()> {
         self.heard.keep(event);
         match event {
-            Event::Finished(run) => save(&self.path, self.heard.rendered(self.template, run)?.as_bytes()),
+            Event::Finished(run) => save(&self.path, self.heard.text(self.format, run)?.as_bytes()),
             _ => Ok(()),
         }
     }
 }
 
-/// What has been heard of a run, for a template.
+/// What has been heard of a run, for a report at its end.
 #[derive(Default)]
 pub(super) struct Heard {
     pub(super) record: Record,
@@ -84,16 +80,26 @@ impl Heard {
     }
 
     /// The report as a text.
-    pub(super) fn rendered(&self, template: Template, run: &RunSummary) -> io::Result<String> {
+    pub(super) fn text(&self, format: Format, run: &RunSummary) -> io::Result<String> {
+        match format {
+            Format::Junit => junit::text(&self.record, run),
+            Format::Json => json::text(&self.record, run),
+            Format::Html => self.rendered("report.html", run),
+            Format::Markdown => self.rendered("summary.md", run),
+            Format::Gitlab => Ok(gitlab::text(&self.record, run)),
+        }
+    }
+
+    fn rendered(&self, template: &str, run: &RunSummary) -> io::Result<String> {
         let causes = causes(&self.record.results, self.record.info.as_ref(), run);
-        let mut report = serde_json::to_value(document(&self.record, run, &causes))?;
+        let mut report = serde_json::to_value(json::document(&self.record, run, &causes))?;
         report["sentence"] = json!(format!("{} (exit code {})", run.exit, run.exit.code()));
         report["lanes"] = serde_json::to_value(self.uses.lanes())?;
         for cause in report["causes"].as_array_mut().into_iter().flatten() {
             let of_cause = |result: &&CheckResult| Some(result.id.as_str()) == cause["check"].as_str();
             let check = self.record.results.iter().find(of_cause);
             cause["file"] = json!(check.map(|check| &check.file));
-            if template == Template::Markdown {
+            if template == "summary.md" {
                 cause["in_full"] = json!(check.map(in_full));
             }
             let promise = cause["clause"].as_str().and_then(clause).map(|clause| clause.promise);
@@ -101,7 +107,7 @@ impl Heard {
         }
         let render = || {
             let all = ALL.as_ref().map_err(|error| Error::new(error.kind(), error.to_string()))?;
-            all.get_template(template.name())?.render(Serde(&report))
+            all.get_template(template)?.render(Serde(&report))
         };
         render().map_err(|error| io::Error::other(format!("{error:#}")))
     }
@@ -228,10 +234,10 @@ mod tests {
     use super::*;
     use crate::report::samples::{KEY, bad, interrupted, report, run};
 
-    fn written(events: &[Event], template: Template) -> String {
+    fn written(events: &[Event], format: Format) -> String {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("report");
-        report(events, Rendered::new(template, &path));
+        report(events, ReportFile::new(format, &path));
         let text = std::fs::read_to_string(path).unwrap();
         assert!(!text.contains(&KEY[8..20]), "{text}");
         text
@@ -239,20 +245,20 @@ mod tests {
 
     #[test]
     fn a_page_tells_of_every_cause_and_check_and_needs_nothing_else() {
-        let page = written(&run(), Template::Html);
+        let page = written(&run(), Format::Html);
         for part in ["auth.no-query", "limit.message-agrees", "Could not be checked", "class=\"insert\""] {
             assert!(page.contains(part), "{part}: {page}");
         }
         for foreign in ["<script", "src=", "@import", "url("] {
             assert!(!page.contains(foreign), "{foreign}: {page}");
         }
-        assert!(written(&bad::deployment(), Template::Html).contains("causes</h2>"));
-        assert!(written(&interrupted(), Template::Html).contains("not finished"));
+        assert!(written(&bad::deployment(), Format::Html).contains("causes</h2>"));
+        assert!(written(&interrupted(), Format::Html).contains("not finished"));
     }
 
     #[test]
     fn markdown_has_a_paragraph_for_each_cause_and_a_row_for_each_clause() {
-        insta::assert_snapshot!(written(&run(), Template::Markdown));
+        insta::assert_snapshot!(written(&run(), Format::Markdown));
     }
 
     #[test]

@@ -3,13 +3,14 @@ use serde_json::Value;
 
 use super::*;
 use crate::report::samples::{KEY, bad, interrupted, report, run};
+use crate::report::{Event, Format, ReportFile};
 
 const COMMITTED: &str = include_str!("../../../schemas/report.schema.json");
 
 fn written(events: &[Event]) -> Value {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("report.json");
-    report(events, Json::new(&path));
+    report(events, ReportFile::new(Format::Json, &path));
     let text = std::fs::read_to_string(path).unwrap();
     assert!(!text.contains(&KEY[8..20]), "{text}");
     serde_json::from_str(&text).unwrap()
