@@ -22,9 +22,7 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::fault::Fault;
-use super::message::{Answer, Content, Outgoing, Timekeeper};
-use super::{IDENTITY, KEPT_IDLE, MOST_BODY_BYTES, OUR_NAME};
+use super::{Answer, Content, Fault, IDENTITY, KEPT_IDLE, MOST_BODY_BYTES, OUR_NAME, Outgoing, Timekeeper};
 
 type Connection = SendRequest<Full<Bytes>>;
 

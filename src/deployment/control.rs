@@ -5,10 +5,9 @@ use std::time::Duration;
 use http::header::{AUTHORIZATION, HeaderValue};
 use serde::Deserialize;
 
-use super::error::TargetError;
+use super::TargetError;
 use super::reach::Reach;
-use super::role::{Key, Role};
-use super::variables::{CONTROL_TOKEN_VARIABLE, role_variable};
+use super::role::{CONTROL_TOKEN_VARIABLE, Key, Role, role_variable};
 use crate::contract::{ApiKey, Tier};
 
 /// How long a call to the control API may take. It does nothing slow.

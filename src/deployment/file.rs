@@ -9,14 +9,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::control::Control;
-use super::error::TargetError;
-use super::host::is_this_machine;
-use super::keys::{default_keys, merge_same, read_key};
 use super::reach::Reach;
-use super::reach_entry::{HttpVersions, ReachEntry, ReachError};
-use super::role::{Key, Role};
-use super::target::{Envelope, Keys, Target, TargetInfo};
-use super::variables::{CONTROL_TOKEN_VARIABLE, role_variable};
+use super::role::{CONTROL_TOKEN_VARIABLE, Key, Role, role_variable};
+use super::target::{Envelope, Keys, Target, TargetInfo, default_keys, merge_same, read_key};
+use super::{HttpVersions, ReachEntry, ReachError, TargetError, is_this_machine};
 use crate::contract::{ApiKey, Endpoint, Limits, Scope, Tier};
 use crate::scenario::words::Span;
 use crate::yaml::{At, Problem, Problems, Spanned, read_document};

@@ -10,10 +10,8 @@ use reqwest::{Certificate, ClientBuilder, Identity, NoProxy, Proxy, Url};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::error::TargetError;
-use super::host::{host_of, is_this_machine};
-use super::reach_entry::{HttpVersions, ReachEntry, ReachError};
-use super::variables::filled;
+use super::role::filled;
+use super::{HttpVersions, ReachEntry, ReachError, TargetError, host_of, is_this_machine};
 use crate::contract::ApiKey;
 
 /// How long a connection may take where nothing but that is tried.

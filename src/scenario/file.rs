@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::model::check::{Expect, Fact, Level};
+use super::model::{Expect, Fact, Level};
 use super::steps::{Burst, Exhaust, FindSession, Fingerprint, Pace, Poll, RequestDef, Send};
 use super::words::{StatusSet, WaitFor};
 use crate::yaml::{Kind, Node, Spanned, Text};

@@ -9,8 +9,8 @@ use super::loaded::{CaseFile, Loaded, is_called, named, names_read, place_of};
 use super::model::suite::{Case, Check, Experiment, Item, Reading, Step, Suite};
 use super::rows::{fill, label, rows};
 use super::rules::{self, Known};
-use super::source::{Found, Source};
 use super::steps::RequestDef;
+use super::{Found, Source};
 use crate::yaml::{At, Kind, Node, Problem, Problems, Spanned, Text, read};
 
 impl Suite {

@@ -1,7 +1,6 @@
 //! The tree of a document: every value with its place.
 
-use super::problem::word;
-use super::span::At;
+use super::problem::{At, word};
 
 /// One value of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]

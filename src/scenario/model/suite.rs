@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::check::{Expect, Fact, Level};
+use super::{Expect, Fact, Level};
 use crate::scenario::file::Action;
 use crate::scenario::steps::RequestDef;
 use crate::scenario::words::StatusSet;
