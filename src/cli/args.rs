@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::str::FromStr;
 
-use super::ended::fail;
+use super::tell::fail;
 use crate::nearest::no_such;
 use crate::report::{ExitCode, level_word};
 use crate::scenario::model::Level;

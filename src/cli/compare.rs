@@ -3,9 +3,8 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::ended::{Ended, fail, told};
 use super::reports::try_all;
-use super::tell::is_coloured;
+use super::tell::{Ended, fail, is_coloured, told};
 use crate::load::compared::{html, json, markdown, page};
 use crate::load::{Comparison, Limit, Measured};
 use crate::report::ExitCode;

@@ -14,7 +14,7 @@ use clap_complete::engine::ValueCompleter as _;
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate, PathCompleter};
 use clap_complete::env::{CompleteEnv, Shells};
 
-use super::ended::not_understood;
+use super::tell::not_understood;
 use crate::contract::CLAUSES;
 use crate::load::profile::Library;
 use crate::mock::{Group, catalogue};

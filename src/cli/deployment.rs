@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 
 use super::args::scenarios_option;
-use super::ended::fail;
-use super::tell::{say, warn};
+use super::tell::{fail, say, warn};
 use crate::deployment::{
     Embedded, EnvFile, HttpVersions, Key, Keys, KeysFrom, Reach, Target, TargetError, TargetFile, TargetInfo,
     address, is_this_machine,

@@ -6,8 +6,8 @@ use std::io::{self, Write};
 use clap::Args;
 
 use super::args::scenarios_option;
-use super::ended::{Ended, fail, told};
 use super::list::table;
+use super::tell::{Ended, fail, told};
 use crate::contract::{CLAUSES, Clause, Coverage, Endpoint, clause};
 use crate::nearest::no_such;
 use crate::report::{ExitCode, level_meaning, level_word};

@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::args::SelectionArgs;
-use super::ended::{Ended, fail, told};
+use super::tell::{Ended, fail, told};
 use crate::report::{ExitCode, level_word};
 use crate::scenario::{Check, Suite};
 

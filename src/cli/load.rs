@@ -9,9 +9,8 @@ use chrono::{DateTime, Utc};
 
 use super::compare::ComparisonArgs;
 use super::deployment::{DeploymentArgs, refused};
-use super::ended::{Ended, fail, told};
 use super::reports::{deliver, try_outputs};
-use super::tell::{is_coloured, say};
+use super::tell::{Ended, fail, is_coloured, say, told};
 use crate::amounts::{count, grouped, time};
 use crate::deployment::{Keys, Target};
 use crate::load::compared::page;

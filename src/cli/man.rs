@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Command};
 
-use super::ended::{Ended, fail};
+use super::tell::{Ended, fail};
 use crate::report::ExitCode;
 
 /// Writes the manual pages of every command into a directory.

@@ -3,8 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use super::ended::{Ended, fail, told};
-use super::tell::without_keys;
+use super::tell::{Ended, fail, told, without_keys};
 use crate::matrix::{Matrix, markdown, read, save_matrix};
 use crate::report::{ExitCode, is_standard_output};
 

@@ -13,8 +13,7 @@ use serde::Serialize;
 
 use config::{MadeKey, Watched};
 
-use super::ended::{fail, told};
-use super::tell::{complain, say};
+use super::tell::{complain, fail, say, told};
 use crate::contract::{Scope, Tier};
 use crate::mock::{
     CONTROL_PREFIX, ControlToken, Group, LimiterKind, Log, MockError, MockOptions, MockServer, Nature,

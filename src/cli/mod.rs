@@ -4,9 +4,7 @@ pub mod args;
 pub mod compare;
 pub mod completions;
 pub mod deployment;
-mod ended;
 pub mod explain;
-pub mod judge;
 pub mod list;
 pub mod load;
 pub mod man;
@@ -29,12 +27,10 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use self::ended::{Ended, ended, told};
-use self::tell::{choose_colour, complain, is_coloured, say};
+use self::tell::{Ended, choose_colour, complain, ended, is_coloured, say, told};
 use crate::report::ExitCode;
 use crate::scenario::{Source, Suite};
-
-pub use ended::not_understood;
+pub use tell::not_understood;
 
 /// Checks any deployment of the Trenchcoat API against its documented contract.
 #[derive(Debug, Parser)]
@@ -65,7 +61,7 @@ pub enum Command {
     /// Play the contract scenarios against a deployment and say which promise is broken.
     Test(Box<test::TestArgs>),
     /// Judge again what an earlier run has sent and seen, without sending anything.
-    Judge(Box<judge::JudgeArgs>),
+    Judge(Box<test::JudgeArgs>),
     /// Say what `test` would send, when and with which keys, without sending anything.
     Plan(Box<plan::PlanArgs>),
     /// Hold keys at a rate and judge every window.
@@ -112,7 +108,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Test(args) => with_suite(&source, |suite| {
             on_runtime(async { test::play(*args, suite, &source, test::interruption()).await })
         }),
-        Command::Judge(args) => with_suite(&source, |suite| ended(judge::run(&args, &suite))),
+        Command::Judge(args) => with_suite(&source, |suite| ended(test::judge(&args, &suite))),
         Command::Plan(args) => with_suite(&source, |suite| on_runtime(plan::run(&args, &suite, &mut out()))),
         Command::Load(args) => on_runtime(load::run(*args, source)),
         Command::Mock(args) => on_runtime(async { Ok(mock::run(args).await) }),

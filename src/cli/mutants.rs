@@ -7,8 +7,7 @@ use std::sync::Arc;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::IdPattern;
-use super::ended::{Ended, fail, told};
-use super::tell::is_coloured;
+use super::tell::{Ended, fail, is_coloured, told};
 use super::test::interruption;
 use crate::mock::{Group, Nature};
 use crate::mutants::{

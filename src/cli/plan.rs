@@ -8,8 +8,7 @@ use serde::Serialize;
 
 use super::args::SelectionArgs;
 use super::deployment::{DeploymentArgs, refused};
-use super::ended::{Ended, told};
-use super::tell::is_coloured;
+use super::tell::{Ended, is_coloured, told};
 use crate::amounts::{count, time};
 use crate::deployment::TargetInfo;
 use crate::report::key_schedule::{PlannedLane, scale, seconds};

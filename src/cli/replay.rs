@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::deployment::{DeploymentArgs, refused};
-use super::ended::{Ended, fail, told};
+use super::tell::{Ended, fail, told};
 use crate::amounts::{count, time};
 use crate::client::{Connections, Content, HttpClient, MachineClock, Outgoing};
 use crate::contract::{ApiKey, Endpoint, Tier};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
-use super::ended::{Ended, fail};
+use super::tell::{Ended, fail};
 use crate::report::ExitCode;
 use crate::scenario::Source;
 

@@ -1,11 +1,14 @@
 //! What a command says to people on standard error: without keys, and in colour where that is wanted.
+//!
+//! And how a command ends: with an exit code, and with everything told that there is to tell.
 
+use std::fmt::Display;
 use std::io::{self, Write};
 
 use anstream::stream::RawStream;
 use anstream::{AutoStream, ColorChoice};
 
-use crate::report::Redactor;
+use crate::report::{ExitCode, Redactor};
 
 /// Says what is wrong. Problems of files and of the command line bring their `error:` with them.
 pub(super) fn complain(problem: &str) {
@@ -47,4 +50,48 @@ pub(super) fn choose_colour(asked: clap::ColorChoice) {
 /// Whether text for this stream is coloured.
 pub(super) fn is_coloured(stream: &impl RawStream) -> bool {
     AutoStream::choice(stream) != ColorChoice::Never
+}
+
+/// How a command ends; an error has been told.
+pub(super) type Ended = Result<ExitCode, ExitCode>;
+
+/// The code that the process exits with.
+pub(super) fn ended(how: Ended) -> ExitCode {
+    how.unwrap_or_else(|exit| exit)
+}
+
+/// Tells what is wrong, for a command that ends with it.
+pub(super) fn fail<E: Display>(exit: ExitCode) -> impl Fn(E) -> ExitCode {
+    move |error| {
+        complain(&error.to_string());
+        exit
+    }
+}
+
+/// How it ends when all that is left is to say something. A closed pipe is no fault of ours; anything else that stops
+/// the output is told.
+pub(super) fn told(said: io::Result<()>, exit: ExitCode) -> ExitCode {
+    match said {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            complain(&format!("cannot write the output: {error}"));
+            ExitCode::Internal
+        }
+        _ => exit,
+    }
+}
+
+/// Shows the help that was asked for, or says what is wrong with the command line, without quoting a key.
+pub fn not_understood(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        // Where even this cannot be written, nobody is left to tell.
+        let _ = error.print();
+        return ExitCode::Conforms;
+    }
+    let text = error.render().to_string();
+    if without_keys(&text) == text {
+        let _ = error.print();
+    } else {
+        complain(&text);
+    }
+    ExitCode::Usage
 }

@@ -6,8 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::ended::{Ended, fail};
-use super::tell::{is_coloured, say};
+use super::tell::{Ended, fail, is_coloured, say};
 use super::test::{TestArgs, interruption, play};
 use crate::report::ExitCode;
 use crate::scenario::{Source, Suite};

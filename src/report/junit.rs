@@ -6,7 +6,7 @@ use std::io;
 use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, TestSuite, XmlString};
 
 use super::event::RunSummary;
-use super::failure;
+use super::page;
 use super::page::Page;
 use super::page::level_word;
 use super::results::Record;
@@ -81,7 +81,7 @@ fn case(result: &CheckResult) -> TestCase {
     let known = result.known.as_ref().map(ToString::to_string);
     let full = (!result.failures.is_empty()).then(|| {
         let mut page = Page::default();
-        failure::check_in_full(&mut page, result);
+        page::check_in_full(&mut page, result);
         page.text()
     });
     let told = |status: TestCaseStatus, message: Option<String>| match message {

@@ -2,7 +2,6 @@
 
 mod event;
 mod exit;
-mod failure;
 mod github;
 mod gitlab;
 mod json;

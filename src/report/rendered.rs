@@ -20,7 +20,7 @@ use super::results::{Record, causes};
 use super::save::save;
 use super::sink::Reporter;
 use super::verdict::CheckResult;
-use super::{failure, gitlab, json, junit};
+use super::{gitlab, json, junit, page};
 use crate::amounts::{count, time};
 use crate::contract::clause;
 
@@ -116,7 +116,7 @@ impl Heard {
 /// A check that failed, with everything that was wrong.
 pub(super) fn in_full(check: &CheckResult) -> String {
     let mut page = Page::default();
-    failure::check_in_full(&mut page, check);
+    page::check_in_full(&mut page, check);
     page.text()
 }
 

@@ -1,9 +1,7 @@
 //! The report on a terminal, or in a pipe.
 
 mod causes;
-mod life;
 mod progress;
-mod summary;
 
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
@@ -11,15 +9,14 @@ use std::time::{Duration, Instant};
 use indicatif::ProgressDrawTarget;
 
 use super::event::{Event, RunInfo, RunSummary};
-use super::failure;
 use super::key_schedule::KeySchedule;
+use super::page;
 use super::page::{Page, Tone};
 use super::results::causes as all_causes;
 use super::sink::Reporter;
 use super::verdict::{CheckResult, Verdict};
 use crate::amounts::{count, time};
-use life::Life;
-use progress::Progress;
+use progress::{Life, Progress};
 
 /// A run that is over sooner needs no word about how long it takes.
 const WORTH_TELLING: Duration = Duration::from_secs(5);
@@ -181,18 +178,18 @@ impl Terminal {
             }
             for result in self.results.iter().filter(|result| verbose && !result.failures.is_empty()) {
                 page.gap();
-                failure::check_in_full(&mut page, result);
+                page::check_in_full(&mut page, result);
             }
             let untold: &[CheckResult] = if verbose { &[] } else { &self.results };
-            summary::observed(&mut page, untold, run, !causes.is_empty());
-            summary::clauses(&mut page, &self.results);
-            summary::open(&mut page, &self.results, &causes, run);
-            summary::counts(&mut page, &self.results, run, verbose);
+            causes::observed(&mut page, untold, run, !causes.is_empty());
+            causes::clauses(&mut page, &self.results);
+            causes::open(&mut page, &self.results, &causes, run);
+            causes::counts(&mut page, &self.results, run, verbose);
             if !self.told {
                 page.without_first_gap();
             }
         }
-        summary::last_line(&mut page, run);
+        causes::last_line(&mut page, run);
         self.show(&page)
     }
 }
@@ -210,7 +207,7 @@ impl Reporter for Terminal {
             Event::Exchange { id, exchange } => {
                 let mut page = Page::default();
                 page.line(0, &[(Tone::Dim, id)]);
-                failure::exchange(&mut page, 2, exchange);
+                page::exchange(&mut page, 2, exchange);
                 self.show(&page)
             }
             Event::CheckFinished(result) => self.finished(result),
