@@ -22,7 +22,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::{Notify, Semaphore, watch};
 
 use super::client::{Exchange, LaneClient};
-use super::sample::{Outcome, Sample, Sent};
+use super::series::{Outcome, Sample, Sent};
 use super::tickets::{RunState, Ticket, Tickets};
 
 /// How long a user that is done stays away before it looks whether goose lets it go.

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::plan::LanePlan;
 use super::profile::{Payload, Request, Template};
-use super::sample::Outcome;
+use super::series::Outcome;
 use crate::client::{Connections, Content, HttpClient, MachineClock, Outgoing, Pool};
 use crate::contract::{RetryAfterFault, WINDOW_SECONDS, retry_after};
 use crate::deployment::{Envelope, Key, Target};

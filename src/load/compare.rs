@@ -13,10 +13,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::record::{LaneRecord, RunRecord, WindowCounts, groups};
-use super::sample::Outcome;
-use super::series::{Quantile, Series, digits};
+use super::series::{Outcome, Quantile, Series, Times, digits};
 use super::store::{StoreError, read_back, read_report};
-use super::times::Times;
 use super::verdict::judge;
 use crate::amounts::grouped;
 use crate::report::ExitCode;

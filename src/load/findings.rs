@@ -8,10 +8,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::record::{LISTED, LaneRecord, RunRecord, WindowCounts, groups, missing_shards, shards_named};
-use super::sample::Outcome;
-use super::series::{Quantile, Series, ms};
+use super::series::{Outcome, Quantile, Series, Times, ms};
 use super::thresholds::{ACHIEVED_RATE, Beside, Thresholds, TimeLimit};
-use super::times::Times;
 use crate::amounts::{count, grouped, time};
 use crate::scenario::words::Amount;
 

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 
+use super::LoadError;
 use super::client::{Exchange, LaneClient};
-use super::error::LoadError;
 use super::plan::{LanePlan, LoadPlan};
 use super::profile::{Align, Request};
-use super::sample::Outcome;
+use super::series::Outcome;
 use crate::amounts::count;
 use crate::client::HttpClient;
 use crate::contract::{Tier, WINDOW_SECONDS};

@@ -12,8 +12,7 @@ use std::time::Duration;
 
 use super::plan::LanePlan;
 use super::record::{LaneRecord, WindowCounts, WindowTimes};
-use super::sample::{Sample, Sent};
-use super::series::{Histograms, Series};
+use super::series::{Histograms, Sample, Sent, Series};
 
 /// The ledger of one lane.
 #[derive(Debug, Clone)]

@@ -10,9 +10,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::ledger::LaneLedger;
 use super::record::WindowCounts;
-use super::sample::Outcome;
-use super::series::Series;
-use super::times::Times;
+use super::series::{Outcome, Series, Times};
 
 /// How often a pipe gets a line.
 const LINE_EVERY: Duration = Duration::from_secs(10);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::error::LoadError;
+use super::LoadError;
 use super::findings::Exact;
 use super::pacer::{Pacer, Phase, Segment};
 use super::profile::{Align, Lane, OnLimited, Payload, Profile, Rate, Request, Shelved, Template};

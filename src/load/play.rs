@@ -15,11 +15,10 @@ use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
+use super::LoadError;
 use super::attack::{LaneInPlay, STEADY, Shared, build};
-use super::bookkeeping::keep;
+use super::bookkeeping::{Watch, keep};
 use super::client::LaneClient;
-use super::error::LoadError;
-use super::first_miss::Watch;
 use super::keys::Keyring;
 use super::ledger::LaneLedger;
 use super::live::{Live, Screen};

@@ -9,12 +9,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::sample::Outcome;
-use super::sample::Sent;
-use super::series::{Histograms, Percentiles, Series};
+use super::series::{Histograms, Outcome, Percentiles, Sent, Series, Times};
 use super::thresholds::Thresholds;
 use super::timeline::Timeline;
-use super::times::Times;
 use crate::contract::Tier;
 
 /// The counts of one window of one lane. A request belongs to the window it was due in.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::DateTime;
 
 use super::metrics::Meters;
-use super::sample::{Sample, Sent};
+use super::series::{Sample, Sent};
 use super::*;
 use crate::contract::Tier;
 

@@ -7,8 +7,7 @@ use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value, json};
 
-use super::sample::Outcome;
-use super::series::Quantile;
+use super::series::{Outcome, Quantile};
 use crate::scenario::words::{Amount, Word, word};
 
 /// The share of the planned requests that must have been sent, unless the profile says otherwise.

@@ -10,8 +10,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::sample::Outcome;
-use super::sample::Sample;
+use super::series::{Outcome, Sample};
 
 /// How many intervals there are at most; then each two become one.
 const MOST_INTERVALS: usize = 300;
@@ -227,7 +226,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::load::sample::Sent;
+    use crate::load::series::Sent;
 
     fn sample(due_ms: u64, outcome: Outcome, service_ms: u64) -> Sample {
         let sent = Sent {

@@ -8,9 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use super::super::ledger::LaneLedger;
 use super::super::record::{LaneRecord, WindowCounts};
-use super::super::sample::Outcome;
-use super::super::sample::Sample;
-use super::super::series::Series;
+use super::super::series::{Outcome, Sample, Series};
 
 /// The shortest time with a bound, as a power of two of microseconds: 64 µs. What is quicker is in the first bucket.
 const SHORTEST: u32 = 6;

@@ -11,8 +11,7 @@ use serde_json::json;
 
 use super::super::findings::findings;
 use super::super::record::{Group, RunRecord, groups};
-use super::super::sample::Outcome;
-use super::super::series::Series;
+use super::super::series::{Outcome, Series};
 use super::super::timeline::Timeline;
 use super::super::verdict::{LoadVerdict, judge};
 use super::json::verdict_of;

@@ -1,8 +1,7 @@
 //! The report in Markdown, for the summaries of CI systems.
 
 use super::super::record::{RunRecord, groups};
-use super::super::sample::Outcome;
-use super::super::series::Series;
+use super::super::series::{Outcome, Series};
 use super::super::verdict::judge;
 use super::tables::{self, Table};
 use super::terminal::{self, REASONS};

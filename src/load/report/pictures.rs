@@ -11,10 +11,8 @@ use plotters::coord::ranged1d::ValueFormatter;
 use plotters::prelude::*;
 
 use super::super::record::LaneRecord;
-use super::super::sample::Outcome;
-use super::super::series::Series;
+use super::super::series::{Outcome, Series, Times};
 use super::super::timeline::{Coarse, Interval, Timeline};
-use super::super::times::Times;
 
 /// The size of a picture; it scales with the page.
 const SIZE: (u32, u32) = (960, 280);

@@ -7,9 +7,7 @@ use serde::Serialize;
 
 use super::super::findings::findings;
 use super::super::record::{Group, LaneRecord, RunRecord, WindowCounts};
-use super::super::sample::Outcome;
-use super::super::series::{Percentiles, Quantile, Series, digits};
-use super::super::times::Times;
+use super::super::series::{Outcome, Percentiles, Quantile, Series, Times, digits};
 use crate::amounts::{count, grouped, time};
 use crate::contract::WINDOW_SECONDS;
 use crate::report::page::{Page, Tone};

@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::record::{Group, RunRecord, groups};
-use super::super::sample::Outcome;
-use super::super::series::Series;
+use super::super::series::{Outcome, Series};
 use super::super::verdict::LoadVerdict;
 use super::tables::{broken_windows, histogram, times, told, windows};
 use crate::amounts::{count, grouped, time};

@@ -6,8 +6,8 @@ use quick_junit::Report;
 
 use super::*;
 use crate::contract::ApiKey;
-use crate::load::sample::{Sample, Sent};
 use crate::load::samples::{GOOD, climbing, lane, run};
+use crate::load::series::{Sample, Sent};
 use crate::load::{LaneRecord, Outcome, Shard, Timeline, WindowCounts};
 
 const SUSTAIN: &str = r#"{"admitted": "limit", "response": {"admitted": {"p99_ms": 100}}}"#;

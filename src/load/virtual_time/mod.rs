@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::attack::{Waiting, sample};
+use super::bookkeeping::Watch;
 use super::client::Exchange;
 use super::client::{Reading, read};
-use super::first_miss::Watch;
 use super::keys::{Freshness, most_to_use_up};
 use super::ledger::LaneLedger;
 use super::profile::{Align, Library, Request as Wish, Shelved};
-use super::sample::Sample;
+use super::series::Sample;
 use super::*;
 use crate::contract::{ApiKey, Tier};
 use crate::deployment::{Envelope, Keys, Target};
