@@ -7,7 +7,6 @@
 
 mod api;
 mod behaviour;
-mod clock;
 mod control;
 mod deviations;
 mod engine;
@@ -17,7 +16,6 @@ mod ingest;
 mod journal;
 mod keys;
 mod limiter;
-mod meters;
 mod options;
 mod page;
 mod reply;
@@ -25,7 +23,6 @@ mod request;
 mod server;
 mod settings;
 mod store;
-mod summary;
 #[cfg(feature = "wiremock")]
 mod wiremock;
 mod workspace;
@@ -47,11 +44,10 @@ pub use limiter::{
     Budget, Decision, Kind as LimiterKind, Limiter, Rules, UnknownLimiter, Usage, Used, WINDOW_MS,
 };
 pub use options::{Configuration, MockError, MockOptions};
-pub use reply::{OnLeave, Reply};
+pub use reply::{Detail, Envelopes, OnLeave, Reply};
 pub use request::{Presented, Request, RequestContext, Route};
 pub use server::{BODY_LIMIT, MockServer};
 pub use settings::{NoQuota, Quota, QuotaText, Quotas, Settings};
-pub use summary::{Detail, Envelopes};
 #[cfg(feature = "wiremock")]
 pub use wiremock::mount;
 pub use workspace::Workspace;

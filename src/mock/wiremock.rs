@@ -7,12 +7,12 @@ use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Respond, ResponseTemplate};
 
 use super::api::MockHandle;
-use super::clock::epoch_ms;
 use super::engine::Engine;
 use super::gateway::{Delivery, Gateway};
 use super::reply::{Reply, error};
 use super::request::Request;
 use super::settings::Settings;
+use super::workspace::epoch_ms;
 
 /// The lowest priority there is, so that every stub of the author comes before the engine.
 const LAST: u8 = u8::MAX;

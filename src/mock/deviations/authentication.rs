@@ -11,8 +11,9 @@ use crate::mock::reply::{self, Reply};
 use crate::mock::request::{Presented, Request, RequestContext};
 
 use super::aspects::Aspect::*;
-use super::change::{NamedChange, legal, must, rfc, should};
-use super::replies::{flat, http_date, indent, plain, reorder, replace, request_id};
+use super::change::{
+    NamedChange, flat, http_date, indent, legal, must, plain, reorder, replace, request_id, rfc, should,
+};
 
 const PREFIX: &str = ApiKey::PREFIX;
 /// The length of the keys the mock makes.

@@ -6,8 +6,7 @@ use crate::mock::ingest::Written;
 use crate::mock::limiter::Rules;
 
 use super::aspects::Aspect::*;
-use super::change::{NamedChange, legal, must, should};
-use super::replies::{http_date, retry_after};
+use super::change::{NamedChange, http_date, legal, must, retry_after, should};
 
 pub(super) const ENTRIES: &[NamedChange] = &[
     must("events-limit-one-less", "A window holds 99,999 events.")

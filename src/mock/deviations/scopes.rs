@@ -4,8 +4,7 @@ use crate::contract::{Endpoint, Scope};
 use crate::mock::behaviour::Stage;
 
 use super::aspects::Aspect::*;
-use super::change::{NamedChange, legal, must, should};
-use super::replies::{replace, request_id};
+use super::change::{NamedChange, legal, must, replace, request_id, should};
 
 const READ: &str = Scope::ReadAnalytics.as_str();
 const WRITE: &str = Scope::WriteEvents.as_str();

@@ -116,3 +116,28 @@ fn an_unknown_name_gets_the_nearest() {
     assert_eq!(find("standard-limit-60").unwrap_err().nearest, Some("standard-limit-61"));
     assert_eq!(find("nosuch").unwrap_err().nearest, None);
 }
+
+#[test]
+fn who_hides_another_does_not_get_along_with_it() {
+    for (one, other, along) in [
+        ("accept-bearer", "accept-cookie", true),
+        ("premium-limit-299", "unauthorized-flat", true),
+        ("standard-limit-61", "retry-after-missing", true),
+        ("accept-bearer", "tools-accept-bearer", false),
+        ("window-10s", "retry-after-late-half", false),
+        ("no-limit", "limited-flat", false),
+        ("per-connection", "window-30s", false),
+        ("any-key-opens", "half-key-opens", false),
+        ("events-unlimited", "straddle-partly-stored", false),
+        ("unauthorized-flat", "unauthorized-empty", false),
+        ("open-events", "accept-bearer", false),
+        ("lax-startup", "accept-bearer", false),
+        ("jitter", "accept-bearer", false),
+    ] {
+        let (one, other) = (find(one).unwrap(), find(other).unwrap());
+        let said = get_along(one, other);
+        assert_eq!(said.is_ok(), along, "{said:?}");
+        assert_eq!(get_along(other, one).is_ok(), along, "{} and {}", one.name, other.name);
+        assert!(get_along(one, one).is_err(), "{}", one.name);
+    }
+}

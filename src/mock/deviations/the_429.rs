@@ -1,8 +1,9 @@
 //! Wrong 429s, and promises in Retry-After that are not kept.
 
 use super::aspects::Aspect::*;
-use super::change::{NamedChange, legal, must, rfc, should};
-use super::replies::{flat, http_date, plain, replace, request_id, retry_after, seconds};
+use super::change::{
+    NamedChange, flat, http_date, legal, must, plain, replace, request_id, retry_after, rfc, seconds, should,
+};
 
 pub(super) const ENTRIES: &[NamedChange] = &[
     must("retry-after-missing", "429 has no Retry-After.")

@@ -7,9 +7,8 @@ use crate::mock::behaviour::{Behaviour, Concurrency};
 use crate::mock::request::Presented;
 
 use super::aspects::Aspect::*;
-use super::change::{NamedChange, key_and, must};
+use super::change::{NamedChange, key_and, must, replace, request_id};
 use super::events;
-use super::replies::{replace, request_id};
 
 /// Answers are held back a little, so that requests come together: long enough for dozens of them to arrive in the
 /// meantime, short enough not to be noticed otherwise.

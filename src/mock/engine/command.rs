@@ -5,10 +5,9 @@ use serde::Serialize;
 use crate::contract::Endpoint;
 use crate::mock::behaviour::Behaviour;
 use crate::mock::ingest::{Batch, DAY_MS, Score, parse_date, parse_events, parse_scores};
-use crate::mock::reply::Reply;
+use crate::mock::reply::{Detail, Invalid, Reply, Summary};
 use crate::mock::request::Request;
 use crate::mock::store::DateRange;
-use crate::mock::summary::{Detail, Invalid, Summary};
 use crate::mock::workspace::Workspace;
 
 /// How many days the analytics look back when nothing is said, today not counted.

@@ -8,10 +8,10 @@ use crate::mock::behaviour::{Behaviour, Stage, Straddle};
 use crate::mock::faults::Deviating;
 use crate::mock::keys::{KeyEntry, KeySpec};
 use crate::mock::limiter::Decision;
-use crate::mock::reply::{self, OnLeave, Reply};
+use crate::mock::reply;
+use crate::mock::reply::{Envelopes, Invalid, OnLeave, Reason, Reply, Summary};
 use crate::mock::request::{Presented, Request, RequestContext, Route};
 use crate::mock::settings::Settings;
-use crate::mock::summary::{Envelopes, Invalid, Reason, Summary};
 use crate::mock::workspace::Workspace;
 
 use super::command::Command;

@@ -19,10 +19,10 @@ use super::faults::Deviating;
 use super::journal::Room;
 use super::keys::{Hashed, KeyEntry, KeyHash, KeySpec};
 use super::limiter::{Rules, Usage};
-use super::reply::{self, Reply};
+use super::reply;
+use super::reply::{Reason, Reply, Summary};
 use super::request::{Presented, Request, Route};
 use super::settings::Settings;
-use super::summary::{Reason, Summary};
 use super::workspace::Workspace;
 use handling::Handling;
 

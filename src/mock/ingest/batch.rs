@@ -5,10 +5,10 @@ use std::borrow::Cow;
 use serde::de::{Deserialize, MapAccess};
 
 use crate::contract::EVENT_TYPES;
-use crate::mock::summary::{Detail, Envelopes, Invalid};
+use crate::mock::reply::{Detail, Envelopes, Invalid};
 
 use super::lenient::{Gather, Lax, Lenient, List, MAX_BATCH, MAX_DETAILS, Members};
-use super::timestamp::parse_timestamp;
+use super::parse_timestamp;
 
 /// A type of events, by its place among them: a number below 16.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

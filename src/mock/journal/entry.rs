@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::mock::ingest::format_timestamp;
-use crate::mock::summary::{Detail, Envelopes, Reason, Summary};
+use crate::mock::reply::{Detail, Envelopes, Reason, Summary};
 
 use super::keep::Kept;
 

@@ -3,12 +3,11 @@
 //! A journal is a ring: it holds so many entries and no more, each with so much of its texts and no more, and all
 //! journals of a mock together so many bytes and no more. Nothing is formatted before it is read. Keys never get in:
 //! they are masked before anything is kept.
+//!
+//! It is also given as an HTTP archive (HAR 1.2), which browsers' developer tools and other programs open.
 
-mod arrivals;
 mod entry;
-mod har;
 mod keep;
-mod mask;
 mod record;
 
 use std::collections::VecDeque;
@@ -16,15 +15,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use super::ingest::parse_date;
+use super::ingest::{format_timestamp, parse_date};
 use super::request::Request;
 
-pub(crate) use arrivals::Arrivals;
 pub(crate) use entry::{Ending, JournalEntry, took};
 pub use entry::{EntryView, JournalOutcome, KeyName, TextView, WhyView};
-pub(crate) use har::har;
 pub(crate) use keep::Kept;
 pub use record::{Recorded, RecordedKey};
 
@@ -266,6 +266,110 @@ pub(crate) fn same_path(pattern: &str, path: &[u8]) -> bool {
         Some(&rest[slash..])
     });
     fits(path) || within.is_some_and(fits)
+}
+
+/// How many parts of equal length the time is cut into.
+const PARTS: i64 = 60;
+
+/// Requests along the time from the first to the last of them.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub(crate) struct Arrivals {
+    /// When the first came, by the workspace's clock; null for none.
+    from: Option<String>,
+    /// When the last came.
+    to: Option<String>,
+    /// How many came.
+    requests: u32,
+    /// How many of them were answered 429.
+    limited: u32,
+    /// The most that came in one part.
+    most: u32,
+    /// Those of sixty parts of equal length in which any came.
+    parts: Vec<Part>,
+}
+
+/// A part of the time.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+struct Part {
+    /// Which of the sixty, from 0.
+    place: usize,
+    /// How many requests came in it.
+    requests: u32,
+    /// How many of them were answered 429.
+    limited: u32,
+}
+
+impl Arrivals {
+    /// That of some entries.
+    pub(crate) fn of(entries: &[Arc<JournalEntry>]) -> Self {
+        // A clock that was set may have gone back in between.
+        let (first, last) =
+            (entries.iter().map(|entry| entry.at).min(), entries.iter().map(|entry| entry.at).max());
+        let (Some(first), Some(last)) = (first, last) else { return Self::default() };
+        let mut parts: Vec<_> = (0..PARTS as usize).map(|place| Part { place, ..Part::default() }).collect();
+        for entry in entries {
+            let place = (entry.at - first) * PARTS / (last - first + 1);
+            let part = &mut parts[place as usize];
+            part.requests += 1;
+            part.limited += u32::from(entry.status == 429);
+        }
+        Self {
+            from: Some(format_timestamp(first)),
+            to: Some(format_timestamp(last)),
+            requests: parts.iter().map(|part| part.requests).sum(),
+            limited: parts.iter().map(|part| part.limited).sum(),
+            most: parts.iter().map(|part| part.requests).max().unwrap_or(0),
+            parts: parts.into_iter().filter(|part| part.requests > 0).collect(),
+        }
+    }
+}
+
+/// The archive of some entries. Answers' headers are not kept by a journal and so not in it; keys are masked.
+pub(crate) fn har(entries: &[EntryView]) -> Value {
+    let creator = json!({"name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION")});
+    let entries: Vec<Value> = entries.iter().map(entry).collect();
+    json!({"log": {"version": "1.2", "creator": creator, "entries": entries}})
+}
+
+fn entry(entry: &EntryView) -> Value {
+    let pair = |(name, value): (&str, &str)| json!({"name": name, "value": value});
+    let header = |wanted: &str| {
+        let named = entry.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+        named.map_or("", |(_, value)| value.as_str())
+    };
+    let query = entry.query.split('&').filter(|part| !part.is_empty());
+    let query: Vec<Value> = query.map(|part| pair(part.split_once('=').unwrap_or((part, "")))).collect();
+    let mark = if entry.query.is_empty() { "" } else { "?" };
+    let took_ms = entry.duration_us as f64 / 1e3;
+    let message = json!({"httpVersion": "HTTP/1.1", "cookies": [], "headersSize": -1});
+    let mut request = message.clone();
+    request["method"] = entry.method.as_str().into();
+    request["url"] = format!("http://{}{}{mark}{}", header("host"), entry.path, entry.query).into();
+    request["headers"] =
+        entry.headers.iter().map(|(name, value)| pair((name.as_str(), value.as_str()))).collect();
+    request["queryString"] = query.into();
+    request["bodySize"] = entry.body.bytes.into();
+    if entry.body.bytes > 0 {
+        request["postData"] = json!({"mimeType": header("content-type"), "text": entry.body.text});
+    }
+    let mut response = message;
+    response["status"] = entry.status.into();
+    response["statusText"] = "".into();
+    response["headers"] = json!([]);
+    response["redirectURL"] = "".into();
+    response["bodySize"] = entry.answer.bytes.into();
+    response["content"] = json!({
+        "size": entry.answer.bytes, "mimeType": "application/json", "text": entry.answer.text,
+    });
+    json!({
+        "startedDateTime": entry.at,
+        "time": took_ms,
+        "request": request,
+        "response": response,
+        "cache": {},
+        "timings": {"send": 0, "wait": took_ms, "receive": 0},
+        "comment": entry.why.as_ref().map_or("", |why| why.message.as_str()),
+    })
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::contract::{Scope, Tier};
 use crate::mock::engine::Located;
 use crate::mock::request::Request;
 
-use super::mask::{Mask, header, query};
+use super::keep::{Mask, header, query};
 
 /// A request of a recording. No text in it holds a key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

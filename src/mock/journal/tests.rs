@@ -1,6 +1,6 @@
 use super::*;
+use crate::mock::reply::Summary;
 use crate::mock::request::{Presented, Request};
-use crate::mock::summary::Summary;
 
 const KEY: &str = "ct_live_q1W2e3R4t5Y6u7I8o9P0a1S2d3F4g5H6";
 

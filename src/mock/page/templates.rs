@@ -11,8 +11,7 @@ use serde_json::Value as Json;
 use crate::amounts::grouped;
 use crate::mock::ingest::parse_date;
 use crate::mock::journal::took;
-use crate::mock::reply::Reply;
-use crate::mock::summary::Envelopes;
+use crate::mock::reply::{Envelopes, Reply};
 
 static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/mock/page/templates");
 

@@ -1,27 +1,29 @@
-//! From an HTTP request to the mock's, and from its reply to an HTTP response.
+//! From an HTTP request to the mock's, and from its reply to an HTTP response; also to those who wait for entries of a journal, or
+//! follow one.
 
 use std::borrow::Cow;
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use futures_util::stream;
 use http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE,
     HOST, HeaderName, HeaderValue,
 };
 use http::{Response, StatusCode, Version};
 use hyper::body::{Body, Incoming};
+use tokio::sync::watch;
 
-use crate::mock::control::{Answer, CONTROL_PREFIX};
+use super::state::{Outgoing, ServerState, Severed, UnderWay, cut_off, pieces, read, slow, whole};
+use crate::mock::control::{Answer, CONTROL_PREFIX, Follow, Wait, WaitView};
 use crate::mock::faults::Damage;
 use crate::mock::gateway::Delivery;
-use crate::mock::page;
-use crate::mock::reply::{self, Reply};
+use crate::mock::journal::{EntryView, JournalEntry};
+use crate::mock::reply::{Reason, Reply};
 use crate::mock::request::Request;
-use crate::mock::summary::Reason;
-
-use super::bodies::{Outgoing, Severed, cut_off, read, slow, whole};
-use super::follow::{follow, wait};
-use super::state::UnderWay;
+use crate::mock::{page, reply};
 
 /// The most header lines for which no memory is asked for.
 const FEW: usize = 24;
@@ -222,4 +224,73 @@ fn header_name(name: &str) -> Option<HeaderName> {
         "access-control-expose-headers" => ACCESS_CONTROL_EXPOSE_HEADERS,
         _ => HeaderName::from_bytes(name.as_bytes()).ok()?,
     })
+}
+
+/// How often a silent stream says that it is still there.
+const SILENCE: Duration = Duration::from_secs(15);
+
+/// Waits until enough entries match, the time is out, or the server stops.
+pub(super) async fn wait(state: &ServerState, asked: Wait) -> Reply {
+    let Wait { workspace, filter, mut from, count, timeout } = asked;
+    let mut stopping = state.stopping.clone();
+    let end = tokio::time::Instant::now() + timeout;
+    let mut matched: Vec<Arc<JournalEntry>> = Vec::new();
+    let complete = loop {
+        let mut arrival = pin!(workspace.journal.arrival());
+        // Enabled before looking: what arrives while looking is not missed.
+        arrival.as_mut().enable();
+        let found = workspace.journal.all(&filter, from);
+        from = found.next;
+        matched.extend(found.entries);
+        if matched.len() >= count {
+            break true;
+        }
+        tokio::select! {
+            () = arrival => {}
+            () = tokio::time::sleep_until(end) => break false,
+            _ = stopping.wait_for(|stopping| *stopping) => break false,
+        }
+    };
+    let entries = matched.iter().map(|entry| EntryView::from(&**entry)).collect();
+    Reply::data(200, WaitView { complete, count: matched.len(), entries })
+}
+
+/// Entries as server-sent events, until the client goes away or the server stops.
+fn follow(stopping: watch::Receiver<bool>, asked: Follow, under_way: UnderWay) -> Outgoing {
+    let state = (asked, stopping, true);
+    let events = stream::unfold(state, |(mut asked, mut stopping, first)| async move {
+        let text = if first {
+            Some(asked.format.greeting.to_owned())
+        } else {
+            next_events(&mut asked, &mut stopping).await
+        };
+        text.map(|text| (Ok(Bytes::from(text)), (asked, stopping, false)))
+    });
+    pieces(events, under_way)
+}
+
+/// The events that are next, however long it takes; nothing when the server stops.
+async fn next_events(asked: &mut Follow, stopping: &mut watch::Receiver<bool>) -> Option<String> {
+    loop {
+        if !asked.format.pause.is_zero() {
+            tokio::select! {
+                () = tokio::time::sleep(asked.format.pause) => {}
+                _ = stopping.wait_for(|stopping| *stopping) => return None,
+            }
+        }
+        let mut arrival = pin!(asked.workspace.journal.arrival());
+        arrival.as_mut().enable();
+        let found = asked.workspace.journal.newest(&asked.filter, asked.from, asked.format.most);
+        let mut text = String::new();
+        (asked.format.write)(&mut text, &asked.workspace, &found);
+        asked.from = found.next;
+        if !text.is_empty() {
+            return Some(text);
+        }
+        tokio::select! {
+            () = arrival => {}
+            () = tokio::time::sleep(SILENCE) => return Some(": still here\n\n".to_owned()),
+            _ = stopping.wait_for(|stopping| *stopping) => return None,
+        }
+    }
 }

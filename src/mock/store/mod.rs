@@ -1,25 +1,23 @@
-//! What a workspace remembers: aggregates of sessions and tools, never the events themselves.
+//! What a workspace remembers: aggregates of sessions and tools, the last score of a session by each metric, and fingerprints of the
+//! events seen last, to recognise a repeated one; never the events themselves.
 
 mod days;
-mod recent;
-mod scores;
 mod session;
-mod views;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::hash::{BuildHasher, RandomState};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::ingest::{DAY_MS, Event, Score};
+use super::keys::Hashed;
+use crate::system::mixed;
 use days::{Days, Sums, split};
-use recent::Recent;
-use scores::Scores;
-use session::Session;
-use views::{Overview, SessionRow, ToolCount, ToolList, ToolRow};
+use session::{Overview, Session, SessionRow, ToolCount, ToolList, ToolRow};
 
 pub(crate) use days::DateRange;
-pub(crate) use views::SessionList;
+pub(crate) use session::SessionList;
 
 /// The most tools the overview names.
 const TOP_TOOLS: usize = 5;
@@ -228,6 +226,88 @@ impl Store {
 
 fn bounds(range: DateRange) -> RangeInclusive<(Reverse<i64>, usize)> {
     (Reverse(range.to), 0)..=(Reverse(range.from), usize::MAX)
+}
+
+/// How many events are remembered at least: more than a minute at the documented rate.
+const CAPACITY: usize = 131_072;
+
+/// Fingerprints of the last events: of at least the last [`CAPACITY`], and at most twice as many.
+#[derive(Debug, Default)]
+struct Recent {
+    hasher: RandomState,
+    /// What came last, fewer than [`CAPACITY`].
+    young: HashSet<u64, Hashed>,
+    /// As many that came before. They are forgotten together, which is cheaper than one by one.
+    old: HashSet<u64, Hashed>,
+}
+
+/// A session as events are recognised by it.
+#[derive(Debug, Clone, Copy)]
+struct SessionHash(u64);
+
+impl Recent {
+    /// The session with this id.
+    fn session(&self, id: &str) -> SessionHash {
+        SessionHash(self.hasher.hash_one(id))
+    }
+
+    /// Whether the event, which is one of this session, is not among those remembered; it is from now on.
+    /// Two events are the same by session, type and time; their fingerprint has 64 bits.
+    fn is_new(&mut self, session: SessionHash, event: &Event<'_>) -> bool {
+        // The hash of the session is nobody's to guess, and within a session no two events have the same fingerprint:
+        // times have far fewer than 60 bits, and each step can be undone.
+        let what = event.at.wrapping_mul(16) ^ i64::from(event.kind.0);
+        let fingerprint = mixed(session.0 ^ mixed(what.cast_unsigned()));
+        if self.old.contains(&fingerprint) || !self.young.insert(fingerprint) {
+            return false;
+        }
+        if self.young.len() == CAPACITY {
+            std::mem::swap(&mut self.young, &mut self.old);
+            self.young.clear();
+        }
+        true
+    }
+}
+
+/// A session and a metric.
+type Pair = Arc<(String, String)>;
+
+/// The scores of a workspace.
+#[derive(Debug, Default)]
+struct Scores {
+    values: HashMap<Pair, f64>,
+    /// Oldest first.
+    order: VecDeque<Pair>,
+    bytes: usize,
+}
+
+impl Scores {
+    /// Takes a score in: a second one of a session and metric replaces the first. The oldest pairs make room, so that
+    /// there are at most `most` of them with at most `most_bytes`.
+    fn take(&mut self, score: Score, most: usize, most_bytes: usize) {
+        let pair = Arc::new((score.session_id, score.metric));
+        if let Some(value) = self.values.get_mut(&pair) {
+            *value = score.value;
+            return;
+        }
+        self.bytes += weight(&pair);
+        self.values.insert(Arc::clone(&pair), score.value);
+        self.order.push_back(pair);
+        while self.order.len() > most || self.bytes > most_bytes && self.order.len() > 1 {
+            let Some(oldest) = self.order.pop_front() else { break };
+            self.bytes -= weight(&oldest);
+            self.values.remove(&oldest);
+        }
+    }
+
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        self.values.len()
+    }
+}
+
+fn weight(pair: &Pair) -> usize {
+    size_of::<(String, String)>() + 64 + pair.0.len() + pair.1.len()
 }
 
 #[cfg(test)]

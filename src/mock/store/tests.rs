@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::views::SessionList;
+use super::session::SessionList;
 use super::*;
 use crate::mock::ingest::{DAY_MS, EventType};
 
@@ -73,13 +73,9 @@ fn a_repetition_is_known_for_so_many_events_and_not_for_ever() {
     };
     let first = event("s", EventType::SESSION_START, 0);
     store.ingest(std::slice::from_ref(&first), false);
-    assert_eq!(
-        store.ingest(&others(0, recent::CAPACITY - 1), false),
-        recent::CAPACITY - 1,
-        "none is taken for another"
-    );
+    assert_eq!(store.ingest(&others(0, CAPACITY - 1), false), CAPACITY - 1, "none is taken for another");
     assert_eq!(store.ingest(std::slice::from_ref(&first), false), 0);
-    store.ingest(&others(recent::CAPACITY, 2 * recent::CAPACITY), false);
+    store.ingest(&others(CAPACITY, 2 * CAPACITY), false);
     assert_eq!(store.ingest(&[first], false), 1);
 }
 
@@ -281,4 +277,30 @@ proptest! {
         prop_assert_eq!(store.by_start.len(), kept.len());
         prop_assert_eq!(store.bytes, store.sessions.iter().map(Session::weight).sum::<usize>());
     }
+}
+
+fn score(number: usize, value: f64) -> Score {
+    Score { session_id: number.to_string(), metric: "quality".to_owned(), value }
+}
+
+#[test]
+fn the_oldest_pair_makes_room_and_a_second_score_replaces_the_first() {
+    let mut scores = Scores::default();
+    for number in 0..10 {
+        scores.take(score(number, 0.0), 4, usize::MAX);
+        scores.take(score(number, 1.0), 4, usize::MAX);
+    }
+    let mut kept: Vec<_> = scores.values.iter().map(|(pair, value)| (pair.0.as_str(), *value)).collect();
+    kept.sort_unstable_by(|a, b| a.0.cmp(b.0));
+    assert_eq!(kept, [("6", 1.0), ("7", 1.0), ("8", 1.0), ("9", 1.0)]);
+}
+
+#[test]
+fn they_take_so_many_bytes() {
+    let mut scores = Scores::default();
+    for number in 0..1_000 {
+        let long = Score { session_id: format!("{number}{}", "x".repeat(1_000)), ..score(0, 0.0) };
+        scores.take(long, usize::MAX, 100_000);
+    }
+    assert!(scores.bytes <= 100_000 && (80..100).contains(&scores.len()), "{}", scores.len());
 }
