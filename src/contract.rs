@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::system::letters_and_digits;
+use crate::words::words;
 
 /// A key of the Trenchcoat API (clause `key.format`): `ct_live_` and a random string.
 ///
@@ -105,40 +106,23 @@ impl fmt::Debug for ApiKey {
     }
 }
 
-/// A permission of a key (clauses `scope.write-events`, `scope.read-analytics`). One never implies the other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
-pub enum Scope {
-    /// `write:events`: post events.
-    #[serde(rename = "write:events")]
-    WriteEvents,
-    /// `read:analytics`: read session lists and analytics.
-    #[serde(rename = "read:analytics")]
-    ReadAnalytics,
+words! {
+    /// A permission of a key (clauses `scope.write-events`, `scope.read-analytics`). One never implies the other.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
+    pub enum Scope: as_str + Display {
+        /// `write:events`: post events.
+        #[serde(rename = "write:events")]
+        WriteEvents => "write:events",
+        /// `read:analytics`: read session lists and analytics.
+        #[serde(rename = "read:analytics")]
+        ReadAnalytics => "read:analytics",
+    }
 }
 
 /// A word that names no scope.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no scope is called `{0}`; the scopes are write:events and read:analytics")]
 pub struct UnknownScope(pub String);
-
-impl Scope {
-    /// Both scopes, in the page's order.
-    pub const ALL: [Self; 2] = [Self::WriteEvents, Self::ReadAnalytics];
-
-    /// The word on the page.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::WriteEvents => "write:events",
-            Self::ReadAnalytics => "read:analytics",
-        }
-    }
-}
-
-impl fmt::Display for Scope {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
-    }
-}
 
 impl FromStr for Scope {
     type Err = UnknownScope;
@@ -154,16 +138,18 @@ impl FromStr for Scope {
 /// The length of the documented window: limits are per minute.
 pub const WINDOW_SECONDS: u64 = 60;
 
-/// A rate-limit tier (clauses `limit.standard`, `limit.premium`, `limit.ingestion-requests`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Tier {
-    /// 60 requests a minute.
-    Standard,
-    /// 300 requests a minute.
-    Premium,
-    /// 1,000 requests and 100,000 events a minute.
-    Ingestion,
+words! {
+    /// A rate-limit tier (clauses `limit.standard`, `limit.premium`, `limit.ingestion-requests`).
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Tier: as_str + Display {
+        /// 60 requests a minute.
+        Standard => "standard",
+        /// 300 requests a minute.
+        Premium => "premium",
+        /// 1,000 requests and 100,000 events a minute.
+        Ingestion => "ingestion",
+    }
 }
 
 /// What a key is granted in one window.
@@ -176,9 +162,6 @@ pub struct Limits {
 }
 
 impl Tier {
-    /// All tiers, smallest first.
-    pub const ALL: [Self; 3] = [Self::Standard, Self::Premium, Self::Ingestion];
-
     /// The documented limits.
     pub const fn limits(self) -> Limits {
         match self {
@@ -198,21 +181,6 @@ impl Tier {
     pub fn with_requests(requests: u32) -> Option<Self> {
         Self::ALL.into_iter().find(|tier| tier.limits().requests == requests)
     }
-
-    /// The tier's name in lower case.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Standard => "standard",
-            Self::Premium => "premium",
-            Self::Ingestion => "ingestion",
-        }
-    }
-}
-
-impl fmt::Display for Tier {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
-    }
 }
 
 /// The types of events on the page and in the published clients.
@@ -230,25 +198,24 @@ pub const EVENT_TYPES: [&str; 11] = [
     "error",
 ];
 
-/// An endpoint below `/api/v1`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Endpoint {
-    /// `POST /api/v1/events`.
-    Events,
-    /// `POST /api/v1/evals/scores` (layer 2).
-    Scores,
-    /// `GET /api/v1/sessions`.
-    Sessions,
-    /// `GET /api/v1/analytics/overview`.
-    Overview,
-    /// `GET /api/v1/analytics/tools`.
-    Tools,
+words! {
+    /// An endpoint below `/api/v1`.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum Endpoint: name {
+        /// `POST /api/v1/events`.
+        Events => "events",
+        /// `POST /api/v1/evals/scores` (layer 2).
+        Scores => "scores",
+        /// `GET /api/v1/sessions`.
+        Sessions => "sessions",
+        /// `GET /api/v1/analytics/overview`.
+        Overview => "overview",
+        /// `GET /api/v1/analytics/tools`.
+        Tools => "tools",
+    }
 }
 
 impl Endpoint {
-    /// Every endpoint.
-    pub const ALL: [Self; 5] = [Self::Events, Self::Scores, Self::Sessions, Self::Overview, Self::Tools];
-
     /// The documented method.
     pub const fn method(self) -> &'static str {
         match self {
@@ -275,43 +242,22 @@ impl Endpoint {
             Self::Sessions | Self::Overview | Self::Tools => Scope::ReadAnalytics,
         }
     }
-
-    /// The short name used in scenario and target files.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Events => "events",
-            Self::Scores => "scores",
-            Self::Sessions => "sessions",
-            Self::Overview => "overview",
-            Self::Tools => "tools",
-        }
-    }
 }
 
-/// The `code` of an error body, with the status it belongs to (clauses `error.401`, `error.403`, `error.429`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ErrorCode {
-    /// 401: the key is missing or does not exist.
-    Unauthorized,
-    /// 403: the key lacks the scope.
-    Forbidden,
-    /// 429: the key is over a limit.
-    RateLimited,
+words! {
+    /// The `code` of an error body, with the status it belongs to (clauses `error.401`, `error.403`, `error.429`).
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    pub enum ErrorCode: as_str {
+        /// 401: the key is missing or does not exist.
+        Unauthorized => "UNAUTHORIZED",
+        /// 403: the key lacks the scope.
+        Forbidden => "FORBIDDEN",
+        /// 429: the key is over a limit.
+        RateLimited => "RATE_LIMITED",
+    }
 }
 
 impl ErrorCode {
-    /// All documented codes.
-    pub const ALL: [Self; 3] = [Self::Unauthorized, Self::Forbidden, Self::RateLimited];
-
-    /// The word in the body.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Unauthorized => "UNAUTHORIZED",
-            Self::Forbidden => "FORBIDDEN",
-            Self::RateLimited => "RATE_LIMITED",
-        }
-    }
-
     /// The status that carries the code.
     pub const fn status(self) -> u16 {
         match self {

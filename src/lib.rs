@@ -52,4 +52,5 @@ pub mod report;
 pub mod run;
 pub mod scenario;
 mod system;
+mod words;
 pub mod yaml;

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::contract::{CLAUSES, Coverage};
 use crate::report::{json_text, save, schema_of};
+use crate::words::words;
 
 /// The matrix.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -70,25 +71,27 @@ pub struct CheckRow {
     pub cells: Vec<Option<String>>,
 }
 
-/// How a clause stands in one report. Checks that only observe do not count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// Every check of it passed.
-    Kept,
-    /// Those that were judged passed, and some were not judged.
-    KeptInPart,
-    /// Nothing that gates failed, and something that does not gate in that run did.
-    KeptWithAdvice,
-    /// Checks fail, and every one of them is a known deviation.
-    KnownDeviation,
-    /// A check fails.
-    Broken,
-    /// There are checks of it, and none was judged.
-    Open,
-    /// The report has no check of it.
-    NotChecked,
-    /// Nothing sent over the API can show it.
-    NotObservable,
+words! {
+    /// How a clause stands in one report. Checks that only observe do not count.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Standing: words {
+        /// Every check of it passed.
+        Kept => "kept",
+        /// Those that were judged passed, and some were not judged.
+        KeptInPart => "kept in part",
+        /// Nothing that gates failed, and something that does not gate in that run did.
+        KeptWithAdvice => "kept, with advice",
+        /// Checks fail, and every one of them is a known deviation.
+        KnownDeviation => "known deviation",
+        /// A check fails.
+        Broken => "broken",
+        /// There are checks of it, and none was judged.
+        Open => "open",
+        /// The report has no check of it.
+        NotChecked => "not checked",
+        /// Nothing sent over the API can show it.
+        NotObservable => "not observable over the API",
+    }
 }
 
 impl Serialize for Standing {
@@ -98,20 +101,6 @@ impl Serialize for Standing {
 }
 
 impl Standing {
-    /// The words for it.
-    pub const fn words(self) -> &'static str {
-        match self {
-            Self::Kept => "kept",
-            Self::KeptInPart => "kept in part",
-            Self::KeptWithAdvice => "kept, with advice",
-            Self::KnownDeviation => "known deviation",
-            Self::Broken => "broken",
-            Self::Open => "open",
-            Self::NotChecked => "not checked",
-            Self::NotObservable => "not observable over the API",
-        }
-    }
-
     /// `cause` gives the verdict of the check that names a cause.
     fn of<'a>(checks: impl Iterator<Item = &'a Check>, cause: impl Fn(&str) -> Option<&'a str>) -> Self {
         let weighed = |check: &'a Check| match check.verdict.as_str() {

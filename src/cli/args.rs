@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use super::tell::fail;
 use crate::nearest::no_such;
-use crate::report::{ExitCode, level_word};
+use crate::report::ExitCode;
 use crate::scenario::model::Level;
 use crate::scenario::{Source, Suite};
 use crate::system::shell_word;
@@ -70,9 +70,8 @@ impl SelectionArgs {
 
 /// A level by its word.
 fn parse_level(word: &str) -> Result<Level, String> {
-    const LEVELS: [Level; 4] = [Level::Must, Level::Should, Level::Rfc, Level::Observe];
-    let level = LEVELS.into_iter().find(|level| level_word(*level) == word);
-    let words = LEVELS.map(level_word);
+    let level = Level::ALL.into_iter().find(|level| level.word() == word);
+    let words = Level::ALL.map(Level::word);
     level.ok_or_else(|| no_such("level", word, words, &format!("the levels are {}", words.join(", "))))
 }
 

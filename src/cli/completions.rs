@@ -18,7 +18,7 @@ use super::tell::not_understood;
 use crate::contract::CLAUSES;
 use crate::load::profile::Library;
 use crate::mock::{Group, catalogue};
-use crate::report::{ExitCode, level_meaning, level_word};
+use crate::report::{ExitCode, level_meaning};
 use crate::scenario::model::Level;
 use crate::scenario::{Source, Suite};
 
@@ -100,8 +100,7 @@ fn topics() -> Vec<CompletionCandidate> {
 }
 
 fn levels() -> Vec<CompletionCandidate> {
-    let levels = [Level::Must, Level::Should, Level::Rfc, Level::Observe];
-    levels.into_iter().map(|level| word(level_word(level), level_meaning(level))).collect()
+    Level::ALL.into_iter().map(|level| word(level.word(), level_meaning(level))).collect()
 }
 
 fn tags() -> Vec<CompletionCandidate> {

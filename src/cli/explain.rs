@@ -10,7 +10,7 @@ use super::list::table;
 use super::tell::{Ended, fail, told};
 use crate::contract::{CLAUSES, Clause, Coverage, Endpoint, clause};
 use crate::nearest::no_such;
-use crate::report::{ExitCode, level_meaning, level_word};
+use crate::report::{ExitCode, level_meaning};
 use crate::scenario::model::Experiment;
 use crate::scenario::{Check, Source, Suite};
 
@@ -86,7 +86,7 @@ fn explain_check(
         let promise = clause(id).map_or("no clause of the page", |clause| clause.promise);
         writeln!(out, "{label:6}  {id}: {promise}")?;
     }
-    writeln!(out, "Level   {}: {}", level_word(check.level), level_meaning(check.level))?;
+    writeln!(out, "Level   {}: {}", check.level.word(), level_meaning(check.level))?;
     writeln!(out, "Source  {}", check.source.as_deref().unwrap_or("the Authentication page"))?;
     let (needs, reads) = read_for(suite, place);
     if !needs.is_empty() {

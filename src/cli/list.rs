@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::args::SelectionArgs;
 use super::tell::{Ended, fail, told};
-use crate::report::{ExitCode, level_word};
+use crate::report::ExitCode;
 use crate::scenario::{Check, Suite};
 
 /// Lists the checks, a line each: id, level, clause, what it says.
@@ -56,7 +56,7 @@ fn json(checks: &[&Check], out: &mut dyn Write) -> io::Result<()> {
 fn listed(check: &Check) -> Listed<'_> {
     Listed {
         id: &check.id,
-        level: level_word(check.level),
+        level: check.level.word(),
         clause: &check.clause,
         also: &check.also,
         tags: &check.tags,
@@ -71,7 +71,7 @@ pub(super) fn table(checks: &[&Check], out: &mut dyn Write) -> io::Result<()> {
     let width = |of: fn(&Check) -> &str| checks.iter().map(|check| of(check).len()).max().unwrap_or(0);
     let (ids, clauses) = (width(|check| &check.id), width(|check| &check.clause));
     for check in checks {
-        let (id, level, clause) = (&check.id, level_word(check.level), &check.clause);
+        let (id, level, clause) = (&check.id, check.level.word(), &check.clause);
         writeln!(out, "{id:ids$}  {level:7}  {clause:clauses$}  {}", one_line(&check.about))?;
     }
     Ok(())

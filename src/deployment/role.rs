@@ -2,31 +2,33 @@
 //! other secrets.
 
 use std::ffi::OsString;
-use std::fmt;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::contract::{ApiKey, Scope, Tier};
+use crate::words::words;
 
-/// A part a key plays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// A key on the Standard tier that can read.
-    Standard,
-    /// A key on the Premium tier that can read.
-    Premium,
-    /// A key on the Ingestion tier that can post events.
-    Ingestion,
-    /// A key with `read:analytics` and nothing else.
-    Read,
-    /// A key with `write:events` and nothing else.
-    Write,
-    /// A key with both scopes.
-    Both,
-    /// Whichever key there is.
-    Any,
+words! {
+    /// A part a key plays.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Role: as_str + Display {
+        /// A key on the Standard tier that can read.
+        Standard => "standard",
+        /// A key on the Premium tier that can read.
+        Premium => "premium",
+        /// A key on the Ingestion tier that can post events.
+        Ingestion => "ingestion",
+        /// A key with `read:analytics` and nothing else.
+        Read => "read",
+        /// A key with `write:events` and nothing else.
+        Write => "write",
+        /// A key with both scopes.
+        Both => "both",
+        /// Whichever key there is.
+        Any => "any",
+    }
 }
 
 /// A key with what is known of it.
@@ -49,23 +51,6 @@ pub struct Key {
 }
 
 impl Role {
-    /// All roles.
-    pub const ALL: [Self; 7] =
-        [Self::Standard, Self::Premium, Self::Ingestion, Self::Read, Self::Write, Self::Both, Self::Any];
-
-    /// The word used in scenarios and target files.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Standard => "standard",
-            Self::Premium => "premium",
-            Self::Ingestion => "ingestion",
-            Self::Read => "read",
-            Self::Write => "write",
-            Self::Both => "both",
-            Self::Any => "any",
-        }
-    }
-
     /// The role of this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.as_str() == name)
@@ -114,12 +99,6 @@ impl Role {
             (false, Some(Tier::Premium)) => 2,
             (false, _) => 3,
         }
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
     }
 }
 

@@ -18,62 +18,39 @@ use super::store::{StoreError, read_back, read_report};
 use super::verdict::judge;
 use crate::amounts::grouped;
 use crate::report::ExitCode;
+use crate::words::words;
 
 /// How many standard deviations an interval of 95 in 100 has on either side.
 const WIDTH: f64 = 1.96;
 
-/// What is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Metric {
-    /// The median of the response times of admitted requests, in milliseconds.
-    P50,
-    /// What nine in ten stay within.
-    P90,
-    /// What 99 in 100 stay within.
-    P99,
-    /// What 999 in 1,000 stay within.
-    #[serde(rename = "p99.9")]
-    P999,
-    /// The longest.
-    Max,
-    /// Requests sent in the windows that were judged.
-    Sent,
-    /// Those that were admitted.
-    Admitted,
-    /// Those answered with 429.
-    Limited,
-    /// Those that came to anything else.
-    Errors,
+words! {
+    /// What is compared.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum Metric: word {
+        /// The median of the response times of admitted requests, in milliseconds.
+        P50 => "p50",
+        /// What nine in ten stay within.
+        P90 => "p90",
+        /// What 99 in 100 stay within.
+        P99 => "p99",
+        /// What 999 in 1,000 stay within.
+        #[serde(rename = "p99.9")]
+        P999 => "p99.9",
+        /// The longest.
+        Max => "max",
+        /// Requests sent in the windows that were judged.
+        Sent => "sent",
+        /// Those that were admitted.
+        Admitted => "admitted",
+        /// Those answered with 429.
+        Limited => "limited",
+        /// Those that came to anything else.
+        Errors => "errors",
+    }
 }
 
 impl Metric {
-    const ALL: [Self; 9] = [
-        Self::P50,
-        Self::P90,
-        Self::P99,
-        Self::P999,
-        Self::Max,
-        Self::Sent,
-        Self::Admitted,
-        Self::Limited,
-        Self::Errors,
-    ];
-
-    const fn word(self) -> &'static str {
-        match self {
-            Self::P50 => "p50",
-            Self::P90 => "p90",
-            Self::P99 => "p99",
-            Self::P999 => "p99.9",
-            Self::Max => "max",
-            Self::Sent => "sent",
-            Self::Admitted => "admitted",
-            Self::Limited => "limited",
-            Self::Errors => "errors",
-        }
-    }
-
     const fn quantile(self) -> Option<Quantile> {
         match self {
             Self::P50 => Some(Quantile::P50),

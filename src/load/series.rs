@@ -18,6 +18,8 @@ use hdrhistogram::serialization::{Deserializer, Serializer as _, V2DeflateSerial
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::words::words;
+
 /// One kind of time that is taken in every lane, in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Series {
@@ -116,31 +118,19 @@ impl Serialize for Histograms {
     }
 }
 
-/// A percentile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Quantile {
-    P50,
-    P90,
-    P99,
-    P999,
-    Max,
+words! {
+    /// A percentile.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(super) enum Quantile: word {
+        P50 => "p50",
+        P90 => "p90",
+        P99 => "p99",
+        P999 => "p99_9",
+        Max => "max",
+    }
 }
 
 impl Quantile {
-    /// All, in rising order.
-    pub(super) const ALL: [Self; 5] = [Self::P50, Self::P90, Self::P99, Self::P999, Self::Max];
-
-    /// The word for it, as in profiles.
-    pub(super) const fn word(self) -> &'static str {
-        match self {
-            Self::P50 => "p50",
-            Self::P90 => "p90",
-            Self::P99 => "p99",
-            Self::P999 => "p99_9",
-            Self::Max => "max",
-        }
-    }
-
     /// That of some times, in microseconds; 0 of nothing.
     fn micros(self, times: &Times) -> u64 {
         times.value_at_quantile(self.share())
@@ -215,29 +205,17 @@ pub(super) fn digits(millis: f64) -> String {
     }
 }
 
-/// What became of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Outcome {
-    /// The target did what was asked.
-    Admitted,
-    /// A 429.
-    Limited,
-    /// Anything else: another status, no answer, a broken connection.
-    Error,
-}
-
-impl Outcome {
-    /// Every outcome, the good one first.
-    pub const ALL: [Self; 3] = [Self::Admitted, Self::Limited, Self::Error];
-
-    /// The word for it, as in reports and in the names of interval logs.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Admitted => "admitted",
-            Self::Limited => "limited",
-            Self::Error => "error",
-        }
+words! {
+    /// What became of a request.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Outcome: word {
+        /// The target did what was asked.
+        Admitted => "admitted",
+        /// A 429.
+        Limited => "limited",
+        /// Anything else: another status, no answer, a broken connection.
+        Error => "error",
     }
 }
 

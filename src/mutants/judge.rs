@@ -7,48 +7,36 @@ use serde::Serialize;
 
 use super::mutant::{Mutant, checks};
 use crate::mock::NamedChange;
-use crate::report::{CheckResult, Verdict, level_word};
+use crate::report::{CheckResult, Verdict};
+use crate::words::words;
 
-/// What came of a mutant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum MutantStatus {
-    /// It breaks nothing, and nothing that the page promises is held against it.
-    Passed,
-    /// It breaks nothing, and a check fails it all the same.
-    Accused,
-    /// It is wrong, and a check that is about what it breaks fails.
-    Caught,
-    /// It has several deviations, each of them is named, and nobody else is blamed.
-    Named,
-    /// It is wrong, each deviation is named by a check that is about it, and checks fail that none of them declares.
-    Foreign,
-    /// It is wrong, and only checks about something else fail.
-    Weak,
-    /// It is wrong, and no check fails.
-    Survived,
-    /// It has several deviations, and one of them is not named.
-    Missed,
-    /// Checks that would decide came to no verdict.
-    Undecided,
+words! {
+    /// What came of a mutant.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum MutantStatus: word {
+        /// It breaks nothing, and nothing that the page promises is held against it.
+        Passed => "passed",
+        /// It breaks nothing, and a check fails it all the same.
+        Accused => "accused",
+        /// It is wrong, and a check that is about what it breaks fails.
+        Caught => "caught",
+        /// It has several deviations, each of them is named, and nobody else is blamed.
+        Named => "named",
+        /// It is wrong, each deviation is named by a check that is about it, and checks fail that none of them declares.
+        Foreign => "foreign",
+        /// It is wrong, and only checks about something else fail.
+        Weak => "weak",
+        /// It is wrong, and no check fails.
+        Survived => "survived",
+        /// It has several deviations, and one of them is not named.
+        Missed => "missed",
+        /// Checks that would decide came to no verdict.
+        Undecided => "undecided",
+    }
 }
 
 impl MutantStatus {
-    /// The word for it, as in the table and the JSON.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Accused => "accused",
-            Self::Caught => "caught",
-            Self::Named => "named",
-            Self::Foreign => "foreign",
-            Self::Weak => "weak",
-            Self::Survived => "survived",
-            Self::Missed => "missed",
-            Self::Undecided => "undecided",
-        }
-    }
-
     /// Whether this is how it should be.
     pub const fn is_in_order(self) -> bool {
         matches!(self, Self::Passed | Self::Caught | Self::Named)
@@ -234,7 +222,7 @@ impl Held {
         });
         Self {
             check: result.id.clone(),
-            level: level_word(result.level),
+            level: result.level.word(),
             verdict: result.verdict.word(),
             says: broken.or_else(|| result.verdict.reason().map(str::to_owned)).unwrap_or_default(),
         }

@@ -6,32 +6,35 @@ use serde::{Deserialize, Serialize};
 
 use super::verdict::{CheckResult, Verdict};
 use crate::scenario::model::Level;
+use crate::words::words;
 
-/// The exit codes of trenchcheck. They are part of its interface.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[repr(u8)]
-pub enum ExitCode {
-    /// Everything that gates passed.
-    Conforms = 0,
-    /// A gating check failed.
-    Failed = 1,
-    /// The command line, the target or a scenario file is wrong.
-    Usage = 2,
-    /// The target could not be reached, or a positive control failed.
-    Unreachable = 3,
-    /// Nothing ran, or nothing could be concluded.
-    Inconclusive = 4,
-    /// A known deviation is stale: it passed, or it expired.
-    StaleDeviation = 5,
-    /// A load threshold was missed.
-    ThresholdMissed = 6,
-    /// A load run is invalid: its load was not the one that was asked for.
-    InvalidLoad = 7,
-    /// A fault in trenchcheck itself.
-    Internal = 70,
-    /// Ctrl-C or SIGTERM.
-    Interrupted = 130,
+words! {
+    /// The exit codes of trenchcheck. They are part of its interface.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    #[repr(u8)]
+    pub enum ExitCode: word {
+        /// Everything that gates passed.
+        Conforms = 0 => "conforms",
+        /// A gating check failed.
+        Failed = 1 => "failed",
+        /// The command line, the target or a scenario file is wrong.
+        Usage = 2 => "usage",
+        /// The target could not be reached, or a positive control failed.
+        Unreachable = 3 => "unreachable",
+        /// Nothing ran, or nothing could be concluded.
+        Inconclusive = 4 => "inconclusive",
+        /// A known deviation is stale: it passed, or it expired.
+        StaleDeviation = 5 => "stale-deviation",
+        /// A load threshold was missed.
+        ThresholdMissed = 6 => "threshold-missed",
+        /// A load run is invalid: its load was not the one that was asked for.
+        InvalidLoad = 7 => "invalid-load",
+        /// A fault in trenchcheck itself.
+        Internal = 70 => "internal",
+        /// Ctrl-C or SIGTERM.
+        Interrupted = 130 => "interrupted",
+    }
 }
 
 impl ExitCode {
@@ -104,22 +107,6 @@ impl ExitCode {
     /// The number the process exits with.
     pub const fn code(self) -> u8 {
         self as u8
-    }
-
-    /// The word for it, as in the JSON report.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Conforms => "conforms",
-            Self::Failed => "failed",
-            Self::Usage => "usage",
-            Self::Unreachable => "unreachable",
-            Self::Inconclusive => "inconclusive",
-            Self::StaleDeviation => "stale-deviation",
-            Self::ThresholdMissed => "threshold-missed",
-            Self::InvalidLoad => "invalid-load",
-            Self::Internal => "internal",
-            Self::Interrupted => "interrupted",
-        }
     }
 }
 

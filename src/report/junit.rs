@@ -8,7 +8,6 @@ use quick_junit::{NonSuccessKind, Property, Report, TestCase, TestCaseStatus, Te
 use super::event::RunSummary;
 use super::page;
 use super::page::Page;
-use super::page::level_word;
 use super::results::Record;
 use super::verdict::{CheckResult, Verdict};
 
@@ -120,7 +119,7 @@ fn case(result: &CheckResult) -> TestCase {
     let mut case = case_of_group(&result.id, status);
     case.set_time(result.took);
     case.add_property(Property::new("clause", &result.clause));
-    case.add_property(Property::new("level", level_word(result.level)));
+    case.add_property(Property::new("level", result.level.word()));
     case.add_property(Property::new("file", format!("{}:{}", result.file, result.line)));
     let advice = full.filter(|_| {
         matches!(result.verdict, Verdict::Advisory | Verdict::Explained(_) | Verdict::KnownDeviation)

@@ -26,7 +26,7 @@ pub use github::Github;
 pub(crate) use json::Tool;
 pub use json::report_schema;
 pub use key_schedule::{KeySchedule, PlannedLane, Stretch};
-pub use page::{level_meaning, level_word};
+pub use page::level_meaning;
 pub use redact::Redactor;
 pub use rendered::{Format, ReportFile};
 pub(crate) use rendered::{code, environment, line};

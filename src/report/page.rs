@@ -179,16 +179,6 @@ fn visible(text: &str) -> String {
     out
 }
 
-/// The word for a level, as in scenario files.
-pub fn level_word(level: Level) -> &'static str {
-    match level {
-        Level::Must => "must",
-        Level::Should => "should",
-        Level::Rfc => "rfc",
-        Level::Observe => "observe",
-    }
-}
-
 /// What a level means: where it comes from, and when a failure decides over the run.
 pub fn level_meaning(level: Level) -> &'static str {
     match level {
@@ -219,7 +209,7 @@ pub(super) fn check_in_full(page: &mut Page, check: &CheckResult) {
             (tone, word),
             (Tone::Plain, "  "),
             (Tone::Strong, &check.id),
-            (Tone::Plain, &format!("  ({}{gates})", level_word(check.level))),
+            (Tone::Plain, &format!("  ({}{gates})", check.level.word())),
         ],
     );
     page.block(2, Tone::Plain, &check.about);

@@ -9,72 +9,39 @@ use super::aspects::Aspect;
 use crate::mock::behaviour::{Behaviour, CountedFor};
 use crate::mock::reply::Reply;
 use crate::mock::request::RequestContext;
+use crate::words::words;
 
-/// What a change is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Group {
-    /// Who is let in, and what 401 looks like.
-    Authentication,
-    /// What a key may do, and what 403 looks like.
-    Scopes,
-    /// How requests are counted.
-    Limits,
-    /// What 429 looks like.
-    The429,
-    /// How events are counted.
-    Events,
-    /// What goes wrong only when requests come together.
-    Concurrency,
-    /// Several of all kinds at once.
-    Composed,
-}
-
-impl Group {
-    /// Every group, in the order of the catalogue.
-    pub const ALL: [Self; 7] = [
-        Self::Authentication,
-        Self::Scopes,
-        Self::Limits,
-        Self::The429,
-        Self::Events,
-        Self::Concurrency,
-        Self::Composed,
-    ];
-}
-
-impl fmt::Display for Group {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Authentication => "authentication",
-            Self::Scopes => "scopes",
-            Self::Limits => "limits",
-            Self::The429 => "the-429",
-            Self::Events => "events",
-            Self::Concurrency => "concurrency",
-            Self::Composed => "composed",
-        })
+words! {
+    /// What a change is about.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    pub enum Group: word + Display {
+        /// Who is let in, and what 401 looks like.
+        Authentication => "authentication",
+        /// What a key may do, and what 403 looks like.
+        Scopes => "scopes",
+        /// How requests are counted.
+        Limits => "limits",
+        /// What 429 looks like.
+        The429 => "the-429",
+        /// How events are counted.
+        Events => "events",
+        /// What goes wrong only when requests come together.
+        Concurrency => "concurrency",
+        /// Several of all kinds at once.
+        Composed => "composed",
     }
 }
 
-/// How much weight the promise has that a deviation breaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Breach {
-    /// The page promises it.
-    Must,
-    /// The page suggests it.
-    Should,
-    /// HTTP asks for it.
-    Rfc,
-}
-
-impl Breach {
-    /// The word scenarios use for the level.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Must => "must",
-            Self::Should => "should",
-            Self::Rfc => "rfc",
-        }
+words! {
+    /// How much weight the promise has that a deviation breaks.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Breach: as_str {
+        /// The page promises it.
+        Must => "must",
+        /// The page suggests it.
+        Should => "should",
+        /// HTTP asks for it.
+        Rfc => "rfc",
     }
 }
 

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::str::FromStr;
 
 use crate::contract::WINDOW_SECONDS;
+use crate::words::words;
 
 /// The state of one key. It begins empty and takes the form its rules need.
 #[derive(Debug, Default)]
@@ -363,22 +364,14 @@ impl Rules {
     }
 }
 
-/// One of the two counts of a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Budget {
-    /// Requests in the window.
-    Requests,
-    /// Events in the window.
-    Events,
-}
-
-impl Budget {
-    /// Its name in lower case.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Requests => "requests",
-            Self::Events => "events",
-        }
+words! {
+    /// One of the two counts of a key.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Budget: as_str {
+        /// Requests in the window.
+        Requests => "requests",
+        /// Events in the window.
+        Events => "events",
     }
 }
 

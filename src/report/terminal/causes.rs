@@ -5,7 +5,7 @@ use similar::{ChangeTag, TextDiff};
 
 use super::super::event::{Cause, RunSummary};
 use super::super::exit::ExitCode;
-use super::super::page::{COLUMNS, Page, Tone, level_word};
+use super::super::page::{COLUMNS, Page, Tone};
 use super::super::results::{ClauseTally, Counts, Open, by_clause, is_named, open as open_reasons, some};
 use super::super::verdict::{CheckResult, Exchange, Failure, ONE_OF_MANY, Verdict};
 use crate::amounts::{count, time};
@@ -84,7 +84,7 @@ fn title(page: &mut Page, number: &str, cause: &Cause, result: Option<&CheckResu
             _ if cause.gates => "",
             _ => ", does not gate",
         };
-        format!("  ({}{gates})", level_word(result.level))
+        format!("  ({}{gates})", result.level.word())
     });
     let place = result.map_or(String::new(), |result| format!("  {}:{}", result.file, cause.failure.line));
     let tone = if cause.gates { Tone::Bad } else { Tone::Warn };

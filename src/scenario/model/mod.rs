@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::words::{Amount, Span, StatusSet};
 use crate::yaml::Spanned;
+use crate::words::words;
 
 pub use super::file::Action;
 pub use super::steps::{
@@ -19,18 +20,20 @@ pub use super::steps::{
 pub(crate) use suite::told_row;
 pub use suite::{Case, Experiment, Item, Reading, Step};
 
-/// How much a check weighs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// The page promises it: a failure gates.
-    Must,
-    /// A user would expect it: a failure gates with `--strict`.
-    Should,
-    /// HTTP itself asks for it: a failure gates with `--rfc`.
-    Rfc,
-    /// Reported, never gates.
-    Observe,
+words! {
+    /// How much a check weighs.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Level: word {
+        /// The page promises it: a failure gates.
+        Must => "must",
+        /// A user would expect it: a failure gates with `--strict`.
+        Should => "should",
+        /// HTTP itself asks for it: a failure gates with `--rfc`.
+        Rfc => "rfc",
+        /// Reported, never gates.
+        Observe => "observe",
+    }
 }
 
 /// What a run learns of a deployment from one check, and uses in all others.
