@@ -1,6 +1,32 @@
-//! Numbers of things and times, as every message writes them.
+//! Numbers of things and times, as every message writes them and every option takes them.
 
+use std::str::FromStr;
 use std::time::Duration;
+
+/// A time such as `250ms`, `30s`, `10m` or `1h`.
+pub(crate) fn duration(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at(text.find(|mark: char| !mark.is_ascii_digit())?);
+    let milliseconds = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(milliseconds).map(Duration::from_millis)
+}
+
+/// A part and how many there are, such as `1/4`.
+pub(crate) fn part<N: FromStr + Ord + From<u8>>(text: &str) -> Option<(N, N)> {
+    let (part, of) = text.split_once('/')?;
+    let (part, of) = (part.parse().ok()?, of.parse().ok()?);
+    (N::from(1) <= part && part <= of).then_some((part, of))
+}
+
+/// Whole milliseconds; a time beyond 2⁶⁴ of them does not occur.
+pub(crate) fn whole_millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
 
 /// `12 ms`, `1.2 s`, `2 min 5 s`.
 pub(crate) fn time(time: Duration) -> String {

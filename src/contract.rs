@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::system::letters_and_digits;
+use crate::system::{hex, letters_and_digits};
 use crate::words::words;
 
 /// A key of the Trenchcoat API (clause `key.format`): `ct_live_` and a random string.
@@ -95,8 +95,7 @@ impl ApiKey {
 
     /// Six hexadecimal digits that tell two keys apart and give neither away.
     pub fn fingerprint(&self) -> String {
-        let digest = Sha256::digest(self.0.as_bytes());
-        digest.iter().take(3).map(|byte| format!("{byte:02x}")).collect()
+        hex(&Sha256::digest(self.0.as_bytes())[..3])
     }
 }
 

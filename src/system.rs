@@ -69,6 +69,11 @@ pub(crate) fn mixed(mut bits: u64) -> u64 {
     bits ^ (bits >> 31)
 }
 
+/// Bytes as hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// `length` random letters and digits.
 pub(crate) fn letters_and_digits(length: usize) -> String {
     const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";

@@ -11,7 +11,7 @@ use super::compare::ComparisonArgs;
 use super::deployment::{DeploymentArgs, refused};
 use super::reports::{deliver, try_outputs};
 use super::tell::{Ended, fail, is_coloured, say, told};
-use crate::amounts::{count, grouped, time};
+use crate::amounts::{count, duration, grouped, part, time};
 use crate::deployment::{Keys, Target};
 use crate::load::compared::page;
 use crate::load::profile::{Align, Library, MOST_KEYS, Rate, Shelved};
@@ -109,23 +109,13 @@ pub struct LoadArgs {
     pub reports: Outputs,
 }
 
+/// A week.
+const MOST_TIME: Duration = Duration::from_secs(7 * 24 * 3_600);
+
 /// Reads a time such as `30s` or `10m`.
 pub(super) fn parse_time(text: &str) -> Result<Duration, String> {
-    let unit = text.find(|mark: char| !mark.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(unit);
-    let seconds = match unit {
-        "ms" => Some(1),
-        "s" => Some(1_000),
-        "m" => Some(60_000),
-        "h" => Some(3_600_000),
-        _ => None,
-    };
-    number
-        .parse::<u64>()
-        .ok()
-        .and_then(|number| number.checked_mul(seconds?))
-        .filter(|milliseconds| (1..=7 * 24 * 3_600_000).contains(milliseconds))
-        .map(Duration::from_millis)
+    duration(text)
+        .filter(|time| (Duration::from_millis(1)..=MOST_TIME).contains(time))
         .ok_or_else(|| "expected a time of at most a week, such as `500ms`, `30s`, `10m` or `1h`".to_owned())
 }
 
@@ -139,9 +129,8 @@ fn parse_goose_report(text: &str) -> Result<PathBuf, String> {
 }
 
 fn parse_shard(text: &str) -> Result<Shard, String> {
-    text.split_once('/')
-        .and_then(|(index, of)| Some(Shard { index: index.parse().ok()?, of: of.parse().ok()? }))
-        .filter(|shard| (1..=shard.of).contains(&shard.index))
+    part(text)
+        .map(|(index, of)| Shard { index, of })
         .ok_or_else(|| "expected a part and how many there are, such as `1/4`".to_owned())
 }
 

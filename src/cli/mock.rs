@@ -178,9 +178,9 @@ fn configure(
     file: &MockFile,
 ) -> Result<Vec<config::MadeKey>, String> {
     let (configuration, keys) = watched.configuration(file, |settings| {
-        let deviations = [settings.deviations(), &args.deviate].concat();
-        let limiter = args.limiter.or(settings.limiter());
-        Settings::new(deviations, limiter, quotas(args, settings.quotas())).map_err(|error| error.to_string())
+        let deviations = [&settings.deviations[..], &args.deviate].concat();
+        let limiter = args.limiter.or(settings.limiter);
+        Settings::new(deviations, limiter, quotas(args, settings.quotas)).map_err(|error| error.to_string())
     })?;
     mock.configure(configuration).map_err(|error| error.to_string())?;
     Ok(keys)

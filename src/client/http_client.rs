@@ -149,7 +149,7 @@ impl HttpClient {
     pub(crate) async fn offers_http2(&self, outgoing: &Outgoing) -> bool {
         let version = Some(HttpVersion::Http2);
         let Ok(connector) = self.connector(version, Connections::Fresh) else { return false };
-        let asked = connector.client().request(outgoing.method.clone(), &outgoing.url).send();
+        let asked = connector.client.request(outgoing.method.clone(), &outgoing.url).send();
         // One that does not know HTTP/2 may wait for the rest of what it takes for a line of HTTP/1.1.
         tokio::time::timeout(PATIENCE_FOR_HTTP2.min(self.site.timeout), asked)
             .await
@@ -187,7 +187,7 @@ impl HttpClient {
             headers.append(name.clone(), value.clone());
         }
         headers.entry(http::header::ACCEPT_ENCODING).or_insert(IDENTITY);
-        let mut request = connector.client().request(outgoing.method.clone(), &outgoing.url).headers(headers);
+        let mut request = connector.client.request(outgoing.method.clone(), &outgoing.url).headers(headers);
         if let Some(body) = &outgoing.body {
             let body = body.bytes();
             request = request.body(match connections {
@@ -288,6 +288,7 @@ impl ConnectionLimiter {
 #[derive(Debug, Clone)]
 struct Connector {
     hasty: Option<(Client, ConnectionLimiter)>,
+    /// Requests are written with it, too.
     client: Client,
 }
 
@@ -312,11 +313,6 @@ impl Connector {
             Ok((build(builder)?, limiter.clone()))
         };
         Ok(Self { hasty: limiter.map(hasty).transpose()?, client: build(builder()?)? })
-    }
-
-    /// The client, to write requests with.
-    pub(super) fn client(&self) -> &Client {
-        &self.client
     }
 
     /// Sends a request; tells when the try began that came through.
@@ -426,7 +422,7 @@ mod tests {
         }
         let connector =
             Connector::new(Some(&ConnectionLimiter::new()), || Ok(Client::builder().no_proxy())).unwrap();
-        let request = connector.client().get(format!("http://{address}/")).build().unwrap();
+        let request = connector.client.get(format!("http://{address}/")).build().unwrap();
         let begun = std::time::Instant::now();
         let asked = tokio::spawn(async move { connector.execute(request, &MachineClock).await });
         // It has been turned away by the time it has asked twice.

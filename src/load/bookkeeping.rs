@@ -9,7 +9,6 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use std::thread;
 use std::time::Duration;
 
-use chrono::DateTime;
 use parking_lot::Mutex;
 
 use super::findings::findings;
@@ -92,7 +91,7 @@ impl Kept {
         let lanes =
             self.ledgers.into_iter().zip(self.of_lane).zip(came_to).map(|((ledger, place), came_to)| {
                 if let Some(timeline) = self.timelines.get_mut(place) {
-                    timeline.plan(|time| ledger.plan().pacer.planned_before(time), *came_to);
+                    timeline.plan(|time| ledger.plan.pacer.planned_before(time), *came_to);
                 }
                 ledger.close(*came_to)
             });
@@ -104,7 +103,7 @@ impl Kept {
 fn timelines(ledgers: &[LaneLedger]) -> (Vec<usize>, Vec<Timeline>) {
     let mut timelines: Vec<Timeline> = Vec::new();
     let of_lane = ledgers.iter().map(|ledger| {
-        let group = &ledger.plan().record.group;
+        let group = &ledger.plan.record.group;
         timelines.iter().position(|timeline| timeline.group == *group).unwrap_or_else(|| {
             timelines.push(Timeline::new(group));
             timelines.len() - 1
@@ -133,7 +132,7 @@ impl Watch {
         self.judged.resize(ledgers.len(), 0);
         for (at, ledger) in ledgers.iter().enumerate() {
             let Some(window) = self.judged.get(at).copied() else { continue };
-            let whole = ledger.plan().record.whole_windows as usize;
+            let whole = ledger.plan.record.whole_windows as usize;
             if window >= whole || ledger.end_of(window) > now || !ledger.is_settled(window) {
                 continue;
             }
@@ -146,7 +145,7 @@ impl Watch {
             if let Some(lane) = run.lanes.get_mut(at) {
                 *lane = ledger.clone().close(ledger.end_of(window));
             }
-            let name = &ledger.plan().record.name;
+            let name = &ledger.plan.record.name;
             let missed = findings(&run).into_iter().any(|finding| {
                 // What holds of the run as a whole, such as how late it was sent, stops it as well.
                 let here = |at: Option<usize>| at.is_none_or(|at| at == window + 1);
@@ -162,18 +161,5 @@ impl Watch {
 
 /// A run that is going on, as far as it can be judged: its lanes and what is asked of them.
 fn unfinished(lanes: Vec<LaneRecord>, thresholds: Thresholds) -> RunRecord {
-    RunRecord {
-        profile: String::new(),
-        profile_hash: String::new(),
-        target: String::new(),
-        started_at: DateTime::UNIX_EPOCH,
-        took: Duration::ZERO,
-        shard: None,
-        parts: Vec::new(),
-        interrupted: false,
-        stop_at_first_miss: true,
-        thresholds,
-        lanes,
-        timelines: Vec::new(),
-    }
+    RunRecord { stop_at_first_miss: true, thresholds, lanes, ..RunRecord::default() }
 }

@@ -13,6 +13,7 @@ use super::plan::{LanePlan, LoadPlan};
 use super::profile::{Align, Request};
 use super::series::Outcome;
 use crate::amounts::count;
+use crate::amounts::whole_millis;
 use crate::client::HttpClient;
 use crate::contract::{Tier, WINDOW_SECONDS};
 use crate::deployment::{Envelope, Key, Keys, Role, Target, role_variable};
@@ -77,7 +78,7 @@ impl Keyring {
                     let fresh = ring.fresh_from.take();
                     let wait =
                         fresh.map_or(Duration::ZERO, |fresh| fresh.saturating_duration_since(Instant::now()));
-                    workspace.advance(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX) + 1).await?;
+                    workspace.advance(whole_millis(wait) + 1).await?;
                 }
             }
             Keys::Environment(given) => {

@@ -17,7 +17,7 @@ use super::series::{Histograms, Sample, Sent, Series};
 /// The ledger of one lane.
 #[derive(Debug, Clone)]
 pub(crate) struct LaneLedger {
-    plan: LanePlan,
+    pub(super) plan: LanePlan,
     /// What the lane leaves behind, as far as it is known: of the windows that are closed also their times.
     record: LaneRecord,
     withheld: Vec<u64>,
@@ -44,11 +44,6 @@ impl LaneLedger {
             spare: Histograms::default(),
             plan,
         }
-    }
-
-    /// The lane.
-    pub(crate) const fn plan(&self) -> &LanePlan {
-        &self.plan
     }
 
     /// The number of the window a time belongs to.

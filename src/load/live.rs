@@ -114,7 +114,7 @@ impl Live {
 fn groups(ledgers: &[LaneLedger], now: Duration) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for ledger in ledgers {
-        let plan = ledger.plan();
+        let plan = &ledger.plan;
         let at = groups.iter().position(|group| group.name == plan.record.group).unwrap_or_else(|| {
             groups.push(Group {
                 name: plan.record.group.clone(),

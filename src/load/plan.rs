@@ -11,7 +11,6 @@ use super::findings::Exact;
 use super::pacer::{Pacer, Phase, Segment};
 use super::profile::{Align, Lane, OnLimited, Payload, Profile, Rate, Request, Shelved, Template};
 use super::record::{LaneRecord, Shard};
-use super::series::Histograms;
 use crate::amounts::{count, grouped};
 use crate::contract::Limits;
 use crate::deployment::{Role, Target};
@@ -145,8 +144,7 @@ impl LoadPlan {
         if let Some(problems) = Problems::new(misfits) {
             return Err(problems);
         }
-        let digest = Sha256::digest(format!("{profile:?}").as_bytes());
-        let hash = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = system::hex(&Sha256::digest(format!("{profile:?}").as_bytes()));
 
         let mut lanes = Vec::new();
         let mut place = 0;
@@ -334,13 +332,8 @@ fn lane_plan(profile: &Profile, lane: &Lane, target: &Target, place: u32, keys: 
         slots,
         // One that waits sends nothing before it has its answer, and is meant to.
         slots_suffice: waits || slots >= rate.div_ceil(120).min(MOST_SLOTS),
-        held_up: false,
         thresholds: lane.thresholds.value.clone(),
-        windows: Vec::new(),
-        window_times: Vec::new(),
-        faults: BTreeMap::new(),
-        times: Histograms::default(),
-        times_by_window: Vec::new(),
+        ..LaneRecord::default()
     };
     LanePlan {
         record,

@@ -111,11 +111,11 @@ pub async fn play(
     keyring.keys().for_each(|key| redactor.learn(&key.secret));
     let senders = Senders::start(plan.lanes.iter().map(threads_for).sum())?;
     // A connection belongs to the thread it was made in, so each has a client of its own.
-    let clients = senders.threads().iter().map(|_| connect()).collect::<Result<Vec<_>, _>>()?;
-    let mut threads = clients.iter().zip(senders.threads()).cycle();
+    let clients = senders.threads.iter().map(|_| connect()).collect::<Result<Vec<_>, _>>()?;
+    let mut threads = clients.iter().zip(&senders.threads).cycle();
     let mut lanes = Vec::new();
     for (index, lane) in plan.lanes.iter().enumerate() {
-        for part in parts_of(lane, senders.threads().len()) {
+        for part in parts_of(lane, senders.threads.len()) {
             let Some((client, sender)) = threads.next() else { continue };
             let client = keyring.client_over(client.clone(), lane, target)?;
             lanes.push(Arc::new(in_play(index, lane, part, &plan, client, sender)));
@@ -277,8 +277,8 @@ async fn schedule(
     state: &Arc<RunState>,
     interrupted: &Arc<AtomicBool>,
 ) -> Result<Vec<Duration>, LoadError> {
-    let of_thread = senders.threads().iter().enumerate().map(|(number, sender)| {
-        let tickets = lanes.iter().skip(number).step_by(senders.threads().len());
+    let of_thread = senders.threads.iter().enumerate().map(|(number, sender)| {
+        let tickets = lanes.iter().skip(number).step_by(senders.threads.len());
         let tickets = tickets.map(|lane| lane.tickets.clone()).collect();
         let interrupted = interrupted.clone();
         let is_asked_to_stop = move || {

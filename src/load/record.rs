@@ -117,7 +117,7 @@ impl WindowTimes {
 }
 
 /// One key held at one rate.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct LaneRecord {
     /// Its place among all lanes of the run, those of other shards included; from 0.
     pub place: u32,
@@ -247,7 +247,7 @@ impl Group {
 }
 
 /// One run, or one shard of it.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct RunRecord {
     /// The profile's name.
     pub profile: String,

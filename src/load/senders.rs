@@ -25,7 +25,8 @@ pub(crate) struct Sender {
 /// Some sending threads. They end when this is dropped; what is under way in them is cut off.
 #[derive(Debug)]
 pub(crate) struct Senders {
-    threads: Vec<Sender>,
+    /// At least one. The lanes take turns over them.
+    pub(super) threads: Vec<Sender>,
     _running: watch::Sender<()>,
 }
 
@@ -49,11 +50,6 @@ impl Senders {
             })?;
         }
         Ok(Self { threads, _running: running })
-    }
-
-    /// The threads, at least one. The lanes take turns over them.
-    pub(crate) fn threads(&self) -> &[Sender] {
-        &self.threads
     }
 }
 
@@ -196,9 +192,9 @@ mod tests {
     #[tokio::test]
     async fn there_are_no_more_threads_than_lanes_and_they_run_what_they_are_given() {
         let senders = Senders::start(1_000).unwrap();
-        let name = senders.threads()[0].handle.spawn(async { thread::current().name().map(str::to_owned) });
+        let name = senders.threads[0].handle.spawn(async { thread::current().name().map(str::to_owned) });
         assert_eq!(name.await.unwrap().as_deref(), Some("sender-0"));
-        assert_eq!(Senders::start(1).unwrap().threads().len(), 1);
+        assert_eq!(Senders::start(1).unwrap().threads.len(), 1);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::amounts::whole_millis;
 use crate::contract::{ApiKey, Scope, Tier};
 use crate::system::letters_and_digits;
 
@@ -99,7 +100,7 @@ impl MockHandle {
 
     /// The engine's time in milliseconds. It never goes back.
     pub(super) fn now(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+        whole_millis(self.started.elapsed())
     }
 
     /// Makes a key with these scopes, on the Standard tier unless it may post events, and gives its plaintext. It
@@ -124,8 +125,7 @@ impl MockHandle {
 
     /// Sets the clock forward, over the end of a window for instance.
     pub fn advance(&self, by: Duration) {
-        let ms = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
-        self.engine.default_workspace().set_clock(|clock| clock.advance(self.now(), ms));
+        self.engine.default_workspace().set_clock(|clock| clock.advance(self.now(), whole_millis(by)));
     }
 
     /// Sets deviations, limiter and limits.

@@ -3,6 +3,7 @@
 
 use std::str::FromStr;
 
+use crate::amounts::{duration, whole_millis};
 use crate::contract::{Limits, Tier};
 
 use super::behaviour::Behaviour;
@@ -14,9 +15,12 @@ use super::limiter::{Kind, WINDOW_MS};
 pub struct Settings {
     /// What the names and the limiter come to.
     pub(super) behaviour: Behaviour,
-    pub(super) deviations: Vec<String>,
-    pub(super) limiter: Option<Kind>,
-    pub(super) quotas: Quotas,
+    /// The names of the deviations, in the order in which they apply.
+    pub(crate) deviations: Vec<String>,
+    /// The limiter, where it is not the reference's.
+    pub(crate) limiter: Option<Kind>,
+    /// What every tier is granted.
+    pub(crate) quotas: Quotas,
 }
 
 impl Settings {
@@ -30,21 +34,6 @@ impl Settings {
         quotas: Quotas,
     ) -> Result<Self, UnknownDeviation> {
         Ok(Self { behaviour: behaviour(&deviations, limiter)?, deviations, limiter, quotas })
-    }
-
-    /// The names of the deviations, in the order in which they apply.
-    pub fn deviations(&self) -> &[String] {
-        &self.deviations
-    }
-
-    /// The limiter, where it is not the reference's.
-    pub fn limiter(&self) -> Option<Kind> {
-        self.limiter
-    }
-
-    /// What every tier is granted.
-    pub fn quotas(&self) -> Quotas {
-        self.quotas
     }
 
     /// Whether both mean the same.
@@ -149,7 +138,8 @@ impl FromStr for QuotaText {
                 None => None,
                 Some(text) => Some(number(text).filter(|&count| count > 0)?),
             };
-            let window_ms = milliseconds(window).filter(|ms| (1_000..=LONGEST_MS).contains(ms))?;
+            let window_ms =
+                duration(window).map(whole_millis).filter(|ms| (1_000..=LONGEST_MS).contains(ms))?;
             Some(Quota { limits: Limits { requests, events }, window_ms })
         };
         quota().map(|quota| Self(Some(quota))).ok_or_else(|| NoQuota(text.to_owned()))
@@ -159,19 +149,6 @@ impl FromStr for QuotaText {
 /// A number of digits only, which `parse` alone would not insist on.
 fn number(text: &str) -> Option<u32> {
     text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
-}
-
-fn milliseconds(text: &str) -> Option<u64> {
-    let unit = text.find(|letter: char| !letter.is_ascii_digit())?;
-    let (count, unit) = text.split_at(unit);
-    let unit_ms = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        _ => return None,
-    };
-    u64::from(number(count)?).checked_mul(unit_ms)
 }
 
 #[cfg(test)]

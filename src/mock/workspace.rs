@@ -188,9 +188,9 @@ pub(crate) struct Clock {
     /// The server's time of the last change, and the clock's time then.
     changed: u64,
     shown: u64,
-    /// Thousandths of a second that pass in a second of the server.
-    speed: u32,
-    frozen: bool,
+    /// Thousandths of a second that pass in a second of the server, also while it is frozen.
+    pub(super) speed: u32,
+    pub(super) frozen: bool,
 }
 
 impl Default for Clock {
@@ -232,15 +232,6 @@ impl Clock {
     pub(crate) fn set_speed(&mut self, now: u64, speed: u32) {
         self.change(now);
         self.speed = speed.clamp(*Self::SPEEDS.start(), *Self::SPEEDS.end());
-    }
-
-    /// Its speed in thousandths, also while it is frozen.
-    pub(crate) fn speed(&self) -> u32 {
-        self.speed
-    }
-
-    pub(crate) fn is_frozen(&self) -> bool {
-        self.frozen
     }
 
     /// From here on the past is a single number.

@@ -9,8 +9,9 @@ use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::judge::{Examined, MutantStatus, judge, millis};
+use super::judge::{Examined, MutantStatus, judge};
 use super::mutant::{Mutant, mutants};
+use crate::amounts::whole_millis;
 use crate::deployment::{Embedded, Target, TargetError};
 use crate::report::{CheckResult, ExitCode};
 use crate::run::{JOBS, Options, play};
@@ -154,7 +155,7 @@ pub async fn hunt(
         complete: complete && !interrupted,
         interrupted,
         virtual_time,
-        took_ms: millis(begun.elapsed()),
+        took_ms: whole_millis(begun.elapsed()),
     })
 }
 

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::mutant::{Mutant, checks};
+use crate::amounts::whole_millis;
 use crate::mock::NamedChange;
 use crate::report::{CheckResult, Verdict};
 use crate::words::words;
@@ -162,16 +163,11 @@ pub(super) fn judge(mutant: &Mutant, results: &[CheckResult], whole_suite: bool,
         failing: results.iter().filter(failed).count(),
         whole_suite,
         requests: results.iter().map(|result| result.requests).sum(),
-        took_ms: millis(took),
+        took_ms: whole_millis(took),
         mutant: mutant.clone(),
     };
     (examined.outcome, examined.reason) = examined.outcome();
     examined
-}
-
-/// Whole milliseconds; a time beyond 2⁶⁴ of them does not occur.
-pub(super) fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Examined {

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::amounts::part;
 use crate::mock::{
     Clash, Group, LimiterKind, NamedChange, Nature, UnknownDeviation, aspects, catalogue, find, get_along,
 };
@@ -224,9 +225,7 @@ impl FromStr for Share {
     type Err = NoShare;
 
     fn from_str(text: &str) -> Result<Self, NoShare> {
-        let (number, among) = text.split_once('/').ok_or(NoShare)?;
-        let share = Self { number: number.parse().or(Err(NoShare))?, among: among.parse().or(Err(NoShare))? };
-        if (1..=share.among).contains(&share.number) { Ok(share) } else { Err(NoShare) }
+        part(text).map(|(number, among)| Self { number, among }).ok_or(NoShare)
     }
 }
 

@@ -5,18 +5,17 @@ use sha2::{Digest as _, Sha256};
 
 use super::event::{Cause, RunSummary};
 use super::results::{Record, causes};
+use crate::system::hex;
 
 /// A code quality report: an entry for each cause.
 pub(super) fn text(record: &Record, run: &RunSummary) -> String {
     let entry = |cause: &Cause| {
         let check = record.results.iter().find(|result| result.id == cause.check);
-        // The same fault has the same fingerprint in every run, whatever numbers it comes with.
-        let fingerprint: String =
-            Sha256::digest(&cause.check).iter().map(|byte| format!("{byte:02x}")).collect();
         json!({
             "description": format!("{} ({}): {}", cause.check, cause.clause, cause.says),
             "check_name": cause.check,
-            "fingerprint": fingerprint,
+            // The same fault has the same one in every run, whatever numbers it comes with.
+            "fingerprint": hex(&Sha256::digest(&cause.check)),
             "severity": if cause.gates { "major" } else { "minor" },
             "location": {
                 "path": check.map_or("", |check| check.file.as_str()),

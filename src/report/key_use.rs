@@ -33,7 +33,8 @@ pub(super) struct KeyUse {
 /// Follows the keys of a run.
 #[derive(Debug, Default)]
 pub(super) struct KeyUses {
-    lanes: Vec<KeyLane>,
+    /// The keys that were used, by their variables.
+    pub(super) lanes: Vec<KeyLane>,
 }
 
 impl KeyUses {
@@ -70,11 +71,6 @@ impl KeyUses {
             }
             _ => {}
         }
-    }
-
-    /// The keys that were used, by their variables.
-    pub(super) fn lanes(&self) -> &[KeyLane] {
-        &self.lanes
     }
 
     fn lane(&mut self, key: &str) -> &mut KeyLane {
@@ -136,7 +132,7 @@ mod tests {
             lane.uses.iter().map(one).collect::<Vec<_>>()
         };
         let windows = (id("windows"), 2.0, Some(8.0), vec![(3.0, Some(5.0)), (6.0, Some(8.0))]);
-        let [a, b] = uses.lanes() else { panic!("{uses:?}") };
+        let [a, b] = &uses.lanes[..] else { panic!("{uses:?}") };
         assert_eq!(told(a), [(id("short"), 0.0, Some(1.0), Vec::new()), windows.clone()]);
         assert_eq!((told(b), b.row), (vec![windows], 1));
     }

@@ -94,7 +94,7 @@ impl Heard {
         let causes = causes(&self.record.results, self.record.info.as_ref(), run);
         let mut report = serde_json::to_value(json::document(&self.record, run, &causes))?;
         report["sentence"] = json!(format!("{} (exit code {})", run.exit, run.exit.code()));
-        report["lanes"] = serde_json::to_value(self.uses.lanes())?;
+        report["lanes"] = serde_json::to_value(&self.uses.lanes)?;
         for cause in report["causes"].as_array_mut().into_iter().flatten() {
             let of_cause = |result: &&CheckResult| Some(result.id.as_str()) == cause["check"].as_str();
             let check = self.record.results.iter().find(of_cause);

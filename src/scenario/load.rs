@@ -11,6 +11,7 @@ use super::rows::{fill, label, rows};
 use super::rules::{self, Known};
 use super::steps::RequestDef;
 use super::{Found, Source};
+use crate::system::hex;
 use crate::yaml::{At, Kind, Node, Problem, Problems, Spanned, Text, read};
 
 impl Suite {
@@ -200,7 +201,7 @@ fn digest(filled: &Node) -> String {
             _ => tell(value, &[], &mut sent),
         }
     }
-    Sha256::digest(sent).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(sent)[..8])
 }
 
 /// Adds a value, its mappings in the order of their names, without the pairs of these names.

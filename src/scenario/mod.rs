@@ -179,12 +179,8 @@ pub(crate) fn shipped_fixtures() -> Vec<String> {
 }
 
 fn json_in(file: &str, bytes: &[u8]) -> Result<Value, Problem> {
-    serde_json::from_slice(bytes).map_err(|error| {
-        let reason = error.to_string();
-        let what = format!("this is no JSON: {}", reason.split(" at line ").next().unwrap_or_default());
-        let at = At::new(error.line(), error.column());
-        Problem::at(file, &String::from_utf8_lossy(bytes), at, what)
-    })
+    serde_json::from_slice(bytes)
+        .map_err(|error| Problem::of_json(file, &String::from_utf8_lossy(bytes), &error, "this is no JSON"))
 }
 
 /// Every file of a folder of the binary.

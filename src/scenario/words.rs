@@ -12,6 +12,8 @@ use serde::de::{Error, SeqAccess, Unexpected, Visitor};
 use serde::ser::{Serialize, Serializer};
 use serde_json::{Value, json};
 
+use crate::amounts::duration;
+
 /// All limits are per minute: who waits longer than an hour has slipped.
 const LONGEST: Duration = Duration::from_secs(3_600);
 
@@ -253,10 +255,8 @@ impl Word for Span {
     const PATTERN: &str = r"^(\d+(ms|s|m)|\{[a-z_]+\})$";
 
     fn parse(text: &str) -> Option<Self> {
-        let (number, unit) = text.split_at(text.find(|mark: char| !mark.is_ascii_digit())?);
-        let (_, milliseconds) =
-            [("ms", 1), ("s", 1_000), ("m", 60_000)].into_iter().find(|(of, _)| *of == unit)?;
-        let time = Duration::from_millis(number.parse::<u64>().ok()?.checked_mul(milliseconds)?);
+        // An hour is written `60m`.
+        let time = duration(text).filter(|_| !text.ends_with('h'))?;
         (time <= LONGEST).then_some(Self(time))
     }
 }

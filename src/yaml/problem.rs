@@ -38,6 +38,13 @@ impl Problem {
         Self { line: mask_key_literals(line).into_owned(), ..Self::in_file(file, at, what) }
     }
 
+    /// What is wrong with a text that ought to be JSON, after `what`.
+    pub(crate) fn of_json(file: &str, text: &str, error: &serde_json::Error, what: &str) -> Self {
+        let why = error.to_string();
+        let why = why.split(" at line ").next().unwrap_or_default();
+        Self::at(file, text, At::new(error.line(), error.column()), format!("{what}: {why}"))
+    }
+
     /// A problem of a whole file that has no line to show.
     pub fn in_file(file: &str, at: At, what: impl AsRef<str>) -> Self {
         Self {

@@ -82,11 +82,8 @@ impl Template {
         let reader = Reader { file, text };
         reader.refuse_keys()?;
         let body: Body<'_> = serde_json::from_str(text).map_err(|error| {
-            let at = At { line: line(error.line()), column: line(error.column()) };
-            let what = error.to_string();
-            let what = what.split(" at line ").next().unwrap_or_default();
             let help = "a body as the API takes it is expected: `{\"events\": [...]}`";
-            Problems::from(reader.problem(at, format!("these are no events: {what}")).help(help))
+            Problems::from(Problem::of_json(file, text, &error, "these are no events").help(help))
         })?;
         let mut draft = Draft { reader, events: Vec::new(), problems: Vec::new() };
         draft.take_all(&body.events);
@@ -131,11 +128,6 @@ impl Template {
     }
 }
 
-/// A count from 1 as places have it.
-fn line(number: usize) -> u32 {
-    u32::try_from(number).unwrap_or(u32::MAX).max(1)
-}
-
 #[derive(Clone, Copy)]
 struct Reader<'a> {
     file: &'a str,
@@ -152,7 +144,7 @@ impl<'a> Reader<'a> {
         let Some(nth) = self.text.lines().position(|line| mask_key_literals(line) != line) else {
             return Ok(());
         };
-        let at = At { line: line(nth + 1), column: 1 };
+        let at = At::new(nth + 1, 1);
         let problem = self.problem(at, "a key is written out in this line".to_owned());
         Err(problem.help("keys come from environment variables; take it out, and revoke it").into())
     }
@@ -164,8 +156,7 @@ impl<'a> Reader<'a> {
 
     fn at(&self, part: &str) -> At {
         let before = self.text.get(..self.offset(part)).unwrap_or_default();
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        At { line: line(before.matches('\n').count() + 1), column: line(column) }
+        At::end_of(before)
     }
 }
 
@@ -282,7 +273,7 @@ impl<'a> Draft<'a> {
             pieces,
             sessions: sessions.len(),
             newest: self.events.iter().map(|event| event.time).max().unwrap_or_default(),
-            events: line(self.events.len()),
+            events: u32::try_from(self.events.len()).unwrap_or(u32::MAX),
             first,
         }
     }

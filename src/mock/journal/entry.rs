@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::mock::ingest::format_timestamp;
 use crate::mock::reply::{Detail, Envelopes, Reason, Summary};
+use crate::words::words;
 
 use super::keep::Kept;
 
@@ -34,43 +35,30 @@ pub(crate) enum Ending {
     Abandoned,
 }
 
-/// In a word, what became of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum JournalOutcome {
-    /// It was answered as it wished.
-    Ok,
-    /// 401.
-    Unauthorized,
-    /// 403.
-    Forbidden,
-    /// 429.
-    RateLimited,
-    /// 400, 408, 413: something is wrong with what was sent.
-    Invalid,
-    /// 404 and 405: it went nowhere.
-    NotFound,
-    /// A fault answered, or cut the connection, in place of the API.
-    Fault,
-    /// The client went away before it was answered.
-    Abandoned,
-    /// Another status, which only a deviation gives.
-    Other,
-}
-
-impl JournalOutcome {
-    /// Each with the word for it.
-    pub(crate) const ALL: [(&'static str, Self); 9] = [
-        ("ok", Self::Ok),
-        ("unauthorized", Self::Unauthorized),
-        ("forbidden", Self::Forbidden),
-        ("rate-limited", Self::RateLimited),
-        ("invalid", Self::Invalid),
-        ("not-found", Self::NotFound),
-        ("fault", Self::Fault),
-        ("abandoned", Self::Abandoned),
-        ("other", Self::Other),
-    ];
+words! {
+    /// In a word, what became of a request.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+    #[serde(rename_all = "kebab-case")]
+    pub enum JournalOutcome: word {
+        /// It was answered as it wished.
+        Ok => "ok",
+        /// 401.
+        Unauthorized => "unauthorized",
+        /// 403.
+        Forbidden => "forbidden",
+        /// 429.
+        RateLimited => "rate-limited",
+        /// 400, 408, 413: something is wrong with what was sent.
+        Invalid => "invalid",
+        /// 404 and 405: it went nowhere.
+        NotFound => "not-found",
+        /// A fault answered, or cut the connection, in place of the API.
+        Fault => "fault",
+        /// The client went away before it was answered.
+        Abandoned => "abandoned",
+        /// Another status, which only a deviation gives.
+        Other => "other",
+    }
 }
 
 impl JournalEntry {

@@ -212,9 +212,8 @@ impl Filter {
             statuses(&text).ok_or_else(|| format!("`status` is a status such as 429 or 4xx, not `{text}`"))
         });
         let outcome = text("outcome").map(|text| {
-            let known = JournalOutcome::ALL.into_iter().find(|(name, _)| *name == text);
-            known.map(|(_, outcome)| outcome).ok_or_else(|| {
-                let names = JournalOutcome::ALL.map(|(name, _)| name).join(", ");
+            JournalOutcome::ALL.into_iter().find(|outcome| outcome.word() == text).ok_or_else(|| {
+                let names = JournalOutcome::ALL.map(JournalOutcome::word).join(", ");
                 format!("`outcome` is one of {names}, not `{text}`")
             })
         });

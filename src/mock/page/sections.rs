@@ -204,7 +204,7 @@ fn requests(client: &Client<'_>) -> Result<Map<String, Value>, Problem> {
         "rows": ROWS,
         "filter": filter,
         "filtered": !chosen.is_empty(),
-        "outcomes": JournalOutcome::ALL.map(|(name, _)| name),
+        "outcomes": JournalOutcome::ALL.map(JournalOutcome::word),
         "export": at("journal.har"),
         "left_out": 0,
     })));

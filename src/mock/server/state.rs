@@ -14,6 +14,7 @@ use http_body_util::{BodyExt, Either, Full, StreamBody};
 use hyper::body::{Body, Frame, Incoming};
 use tokio::sync::watch;
 
+use crate::amounts::whole_millis;
 use crate::mock::control::Control;
 use crate::mock::gateway::Gateway;
 use crate::mock::reply::Reason;
@@ -37,7 +38,7 @@ impl ServerState {
 
     /// The server's time at an instant.
     pub(super) fn time(&self, at: Instant) -> u64 {
-        u64::try_from(at.saturating_duration_since(self.started).as_millis()).unwrap_or(u64::MAX)
+        whole_millis(at.saturating_duration_since(self.started))
     }
 }
 

@@ -9,8 +9,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::words::{Amount, Span, StatusSet};
-use crate::yaml::Spanned;
 use crate::words::words;
+use crate::yaml::Spanned;
 
 pub use super::file::Action;
 pub use super::steps::{
