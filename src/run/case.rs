@@ -34,6 +34,16 @@ pub(super) fn looks_back(case: &Case) -> bool {
     case.readings.iter().flat_map(|reading| &reading.items).any(|item| item.steps.is_empty())
 }
 
+/// Whether a check reads here what comes of asking often without a key that exists.
+pub(crate) fn is_about_lockouts(case: &Case) -> bool {
+    let is_often = |place: &usize| match case.steps.get(*place).map(|step| &step.value.action) {
+        Some(Action::Burst(burst)) => !counts_against_key(burst.credentials.as_ref()),
+        _ => false,
+    };
+    let mut read = case.readings.iter().flat_map(|reading| &reading.items).flat_map(|item| &item.steps);
+    read.any(is_often)
+}
+
 /// Whether all this case asks is that a key, sent as it should be, is let in.
 pub(crate) fn is_about_being_let_in(case: &Case) -> bool {
     let own_key = |action: &Action| {

@@ -10,7 +10,7 @@ use super::plays::{Readings, Settled, plays_to_read};
 use super::ruling::Lack;
 use crate::contract::Tier;
 use crate::report::{Failure, Way};
-use crate::run::case::is_about_being_let_in;
+use crate::run::case::{is_about_being_let_in, is_about_lockouts};
 use crate::run::environment::OWN;
 use crate::run::evidence::{Evidence, Gap, Observation, Play};
 use crate::run::learned::{Quota, whole_quotas};
@@ -225,8 +225,12 @@ fn seen_so_far(
 fn owners(suite: &Suite, lack: Lack) -> impl Iterator<Item = String> {
     let cases = suite.experiments.iter().flat_map(|experiment| &experiment.cases);
     let owners = cases.flat_map(move |case| {
-        let let_in = lack == Lack::Admission && is_about_being_let_in(case);
-        case.readings.iter().filter(move |reading| let_in || lack.is_named_by(reading.learns))
+        let is_owner = match lack {
+            Lack::Admission => is_about_being_let_in(case),
+            Lack::Access => is_about_lockouts(case),
+            _ => false,
+        };
+        case.readings.iter().filter(move |reading| is_owner || lack.is_named_by(reading.learns))
     });
     owners.map(|reading| suite.checks[reading.check].id.clone())
 }

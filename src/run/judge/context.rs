@@ -9,7 +9,7 @@ use super::learn::Taught;
 use super::ruling::Ruling;
 use crate::contract::{Limits, Tier};
 use crate::report::{Failure, Way};
-use crate::run::evidence::{Burst, Evidence, KeyInfo, Look, Observation, Play};
+use crate::run::evidence::{Answer, Burst, Evidence, KeyInfo, Look, Observation, Play};
 use crate::run::finding::Finding;
 use crate::run::limiters::Suspicion;
 use crate::scenario::Suite;
@@ -54,6 +54,11 @@ impl<'a> Context<'a> {
     /// Whether nobody else uses the keys of this tier.
     pub(super) fn is_steady(&self, tier: Option<Tier>) -> bool {
         tier.is_some_and(|tier| self.taught.steady.contains(&tier))
+    }
+
+    /// Whether an answer is the one to whoever asked too often without a key that exists; `counted`, where a key was sent.
+    pub(super) fn is_locked_out(&self, answer: &Answer, counted: bool) -> bool {
+        self.taught.lockout.as_ref().is_some_and(|lockout| lockout.is(self.look(answer.look), counted))
     }
 
     /// How an answer looked.

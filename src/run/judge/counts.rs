@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::context::Context;
 use super::events::{events, out_of_requests};
-use super::ruling::{FALTERS, Lack, Ruling, SPLIT};
+use super::ruling::{FALTERS, LOCKED_OUT, Lack, Ruling, SPLIT};
 use super::window::{TOO_LONG, nothing_else_refuses, too_few, window};
 use crate::amounts::count;
 use crate::contract::Tier;
@@ -124,6 +124,10 @@ impl Count<'_> {
     /// with one key of a tier need not be that of another one.
     fn beside_its_tier(&self) -> Option<Ruling> {
         let Self { context, burst, key, .. } = self;
+        let mut answers = burst.answers.iter().map(|(_, answer)| answer);
+        if burst.counted && !self.is_as(&self.wanted) && answers.any(|one| context.is_locked_out(one, true)) {
+            return Some(Ruling::Lacking(Lack::Access, LOCKED_OUT.to_owned()));
+        }
         if burst.counted && context.taught.split && !self.is_as(&self.wanted) {
             return Some(name_refusal(context, &self.wanted, burst, SPLIT, self.seen()));
         }

@@ -24,7 +24,10 @@ pub(super) fn each_429(context: &Context<'_>, expect: &Expect, answers: &[Answer
             .entry(answer.look)
             .or_insert_with(|| judge_answer(each, context.look(answer.look), context.rules(false, false)));
     }
-    let broken = limited.iter().filter(|answer| !by_look[&answer.look].findings.is_empty());
+    let is_broken = |answer: &&&Answer| {
+        !by_look[&answer.look].findings.is_empty() && !context.is_locked_out(answer, true)
+    };
+    let broken = limited.iter().filter(is_broken);
     if let Some(first) = broken.clone().next() {
         let fact = format!("so it is with {} of {} answers of 429", broken.count(), limited.len());
         let request = Request {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::contract::{Limits, Tier};
 use crate::run::environment::OWN;
-use crate::run::evidence::{Burst, Evidence, KeyInfo, Play, bursts};
+use crate::run::evidence::{Answer, Burst, Evidence, KeyInfo, Look, Play, bursts};
 use crate::run::learned::{Learned, MOST_QUOTAS, Quota, whole_quotas};
 use crate::run::limiters::comes_back;
 use crate::scenario::Suite;
@@ -19,6 +19,34 @@ pub(crate) struct Taught {
     pub(super) instances: Option<u32>,
     /// Whether no one connection can use up a quota, as where instances share it out among themselves.
     pub(super) split: bool,
+    /// The answer to whoever asked too often without a key that exists.
+    pub(super) lockout: Option<Lockout>,
+}
+
+/// The answer to whoever asked too often without a key that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Lockout {
+    status: u16,
+    body: String,
+}
+
+impl Lockout {
+    /// What many requests without a key that exists show of it: after 401s they are answered otherwise, all in the same way.
+    fn of(burst: &Burst, looks: &[Look]) -> Option<Self> {
+        const MANY: usize = 10;
+        let mut answers: Vec<&Answer> = burst.answers.iter().map(|(_, answer)| answer).collect();
+        answers.sort_by_key(|answer| answer.sent);
+        let begins = answers.iter().position(|answer| answer.status != 401).filter(|first| *first > 0)?;
+        let (status, body) = (answers[begins].status, &looks.get(answers[begins].look)?.body);
+        let is_one =
+            answers.len() - begins >= MANY && answers[begins..].iter().all(|one| one.status == status);
+        (is_one && status >= 400).then(|| Self { status, body: body.clone() })
+    }
+
+    /// Whether this is that answer. To a key that exists the same status may mean something else, if other words come with it.
+    pub(super) fn is(&self, look: &Look, counted: bool) -> bool {
+        look.status == self.status && (!counted || look.body == self.body)
+    }
 }
 
 /// Learns the quotas of tiers, of requests and of events, from the windows that were measured, and what else they teach.
@@ -78,9 +106,11 @@ pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Taught {
         }
     }
     let split = evidence.plays.iter().any(|play| bursts(&play.seen).any(Burst::is_split));
+    let without_a_key = evidence.plays.iter().flat_map(|play| bursts(&play.seen)).filter(|one| !one.counted);
+    let lockout = without_a_key.filter_map(|burst| Lockout::of(burst, &evidence.looks)).next();
     learn_odd_keys(evidence);
     learn_events(evidence, &smoothed, split);
-    Taught { instances: instances(&steady, &evidence.learned), steady, split }
+    Taught { instances: instances(&steady, &evidence.learned), steady, split, lockout }
 }
 
 /// How many instances seem to count for themselves.
@@ -313,7 +343,36 @@ mod tests {
 
     use super::*;
     use crate::run::clock::Instant;
-    use crate::run::evidence::Answer;
+
+    #[test]
+    fn who_is_answered_otherwise_after_many_401s_is_locked_out() {
+        let look = |status: u16, body: &str| Look {
+            status,
+            headers: Vec::new(),
+            body: body.to_owned(),
+            garbled: false,
+            compressed: false,
+            alike: 0,
+        };
+        let looks = [look(401, "no key"), look(403, "denied"), look(500, "fault")];
+        let of = |places: &[usize]| {
+            let answer = |(number, look): (usize, &usize)| {
+                let at = Instant(Duration::from_millis(number as u64));
+                let (sent, answered, done) = (at, at, at);
+                let status = looks[*look].status;
+                let (limited, accepted, promise) = (false, None, None);
+                (number, Answer { look: *look, status, limited, accepted, promise, sent, answered, done })
+            };
+            let answers = places.iter().enumerate().map(answer).collect();
+            Lockout::of(&Burst { answers, ..Burst::default() }, &looks)
+        };
+        let lockout = of(&[vec![0; 20], vec![1; 10]].concat()).unwrap();
+        assert!(lockout.is(&looks[1], true) && !lockout.is(&looks[0], false));
+        assert!(!lockout.is(&look(403, "another scope"), true) && lockout.is(&look(403, ""), false));
+        assert_eq!(of(&[1; 30]), None, "it is the answer to a wrong key");
+        assert_eq!(of(&[vec![0; 20], vec![1; 9]].concat()), None, "too few");
+        assert_eq!(of(&[vec![0; 20], vec![2], vec![0; 20]].concat()), None, "once");
+    }
 
     #[test]
     fn what_comes_back_while_events_are_spent_is_no_part_of_a_window() {

@@ -15,6 +15,9 @@ pub(super) const SPLIT: &str = "a key that is refused on one connection is let i
 /// Why events are not counted by one counter where requests are not.
 pub(super) const INSTANCES: &str = "several instances count for themselves";
 
+/// Why nothing can be said of an answer that goes to whoever asked too often without a key that exists.
+pub(super) const LOCKED_OUT: &str = "whoever asks often without a key that exists is locked out";
+
 /// What a deployment lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lack {
@@ -32,13 +35,15 @@ pub(super) enum Lack {
     Promise,
     /// A quota of the key's own.
     OwnQuota,
+    /// That nobody is locked out.
+    Access,
 }
 
 impl Lack {
     /// Whether a check that learns this names what is lacking.
     pub(super) fn is_named_by(self, learns: Option<Fact>) -> bool {
         match self {
-            Self::Admission => false,
+            Self::Admission | Self::Access => false,
             Self::RequestLimit => learns == Some(Fact::Requests),
             Self::EventLimit => learns == Some(Fact::Events),
             Self::Recovery => learns == Some(Fact::Recovery),

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::answer::{describe, judge_answer};
 use super::context::{Context, FirstBodies};
-use super::ruling::{INSTANCES, Lack, Ruling, SPLIT};
+use super::ruling::{INSTANCES, LOCKED_OUT, Lack, Ruling, SPLIT};
 use crate::contract::Scope;
 use crate::report::{Failure, Way};
 use crate::run::case::{counts_events, is_about_being_let_in};
@@ -53,6 +53,9 @@ pub(super) fn sent_once(
             Err(why) => return Ruling::Blocked(why),
         }
     }
+    if !judgement.findings.is_empty() && context.is_locked_out(answer, sent.counted) {
+        return Ruling::Lacking(Lack::Access, LOCKED_OUT.to_owned());
+    }
     if judgement.findings.is_empty() {
         return judgement.nothing_to_judge.map_or(Ruling::Held, Ruling::Blocked);
     }
@@ -100,9 +103,11 @@ fn says_nothing(
     sent: &Sent,
     answer: &Answer,
 ) -> Option<Ruling> {
-    if wanted.or(given).is_some_and(|wanted| !wanted.contains(answer.status))
-        && let Some(why) = is_never_let_in(context, sent, answer)
-    {
+    let is_unwanted = wanted.or(given).is_some_and(|wanted| !wanted.contains(answer.status));
+    if is_unwanted && context.is_locked_out(answer, sent.counted) {
+        return Some(Ruling::Lacking(Lack::Access, LOCKED_OUT.to_owned()));
+    }
+    if is_unwanted && let Some(why) = is_never_let_in(context, sent, answer) {
         return Some(Ruling::Lacking(Lack::Admission, why));
     }
     if answer.faltered() && sent.on_promise {
