@@ -43,7 +43,7 @@ impl Default for Bounds {
 ///
 /// Memory never grows with the number of events, and beyond [`Bounds`] not with anything else: the session that became
 /// known first makes room, and what is shown is true of the sessions that are kept.
-/// An event that repeats the session, type and time of one among the last 131,072 ([`recent::CAPACITY`]) or more is ignored.
+/// An event that repeats the session, type and time of one among the last 131,072 ([`CAPACITY`]) or more is ignored.
 #[derive(Debug, Default)]
 pub(crate) struct Store {
     bounds: Bounds,

@@ -219,10 +219,10 @@ fn suspected(
             return Ruling::Lacking(Lack::RequestLimit, why.to_owned());
         }
     }
+    if sent.counted && answer.admitted() && wants_refusal && sent.gives_back {
+        return Ruling::Lacking(Lack::Hold, NOT_HELD.to_owned());
+    }
     if sent.counted && answer.admitted() && wants_refusal && sent.let_in_while_used_up < ENOUGH {
-        if sent.gives_back {
-            return Ruling::Lacking(Lack::Hold, NOT_HELD.to_owned());
-        }
         let limit = context.key(&sent.key).map_or(0, |key| context.limits(key).requests);
         let span = (sent.since, answer.done);
         let admitted = limit.saturating_add(1);

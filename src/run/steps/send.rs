@@ -50,7 +50,7 @@ impl Runner<'_> {
     /// a sliding limiter given a little back, since the last refusal.
     pub(in crate::run) async fn send(&mut self, send: &Send) -> Result<Sent, Gap> {
         let mut let_in = 0;
-        let mut gave_back = false;
+        let mut gave_back: u32 = 0;
         loop {
             let mut sent = self.send_once(send).await?;
             let admitted = sent.outcome.as_ref().is_ok_and(|answer| answer.admitted());
@@ -69,11 +69,12 @@ impl Runner<'_> {
             let key = self.key(send.key.as_ref())?;
             let (limited, found) = self.limited_alone(&key, self.request(&request)?, batch).await?;
             // One that got a lot back had its window begun anew.
-            gave_back |= found > 0 && limited.is_some();
+            gave_back += u32::from(found > 0 && limited.is_some());
             let_in += u32::from(limited.is_some());
             if limited.is_none() || let_in >= MOST_SENDS_ON_USED_UP {
                 sent.let_in_while_used_up = let_in;
-                sent.gives_back = gave_back;
+                // A window ends once; what gives quota back does so time and again.
+                sent.gives_back = gave_back > u32::from(let_in >= MOST_SENDS_ON_USED_UP);
                 return Ok(sent);
             }
             if let Some(name) = &send.session {
