@@ -178,6 +178,12 @@ impl Burst {
         self.in_flight == 1 && total > limit && self.spent.0 + self.at_once() <= limit
     }
 
+    /// The status with which requests were refused for want of quota, where it is not 429.
+    pub(crate) fn refused_otherwise(&self) -> Option<u16> {
+        let mut answers = self.answers.iter().map(|(_, answer)| answer);
+        answers.find(|answer| answer.limited && answer.status != 429).map(|answer| answer.status)
+    }
+
     /// When the first refusal was complete.
     fn first_refusal(&self) -> Option<Instant> {
         let refused = self.answers.iter().filter(|(_, answer)| answer.limited);

@@ -470,6 +470,28 @@ mod tests {
     }
 
     #[test]
+    fn a_lockout_is_named_by_the_check_of_those_who_ask_without_a_key() {
+        let bench = bench("auth.never-limited");
+        let judged = |locked_out: usize| {
+            let mut burst = Burst { counted: false, ..burst_of(0, 150, (0, 0)) };
+            for (place, answer) in &mut burst.answers {
+                let is_locked_out = *place >= 150 - locked_out;
+                answer.limited = false;
+                (answer.look, answer.status) = if is_locked_out { (1, 403) } else { (0, 401) };
+            }
+            let mut evidence = bench.evidence(&[burst]);
+            let look = |status: u16| {
+                let (headers, body) = (Vec::new(), String::new());
+                Look { status, headers, body, garbled: false, compressed: false, alike: 0 }
+            };
+            evidence.looks = vec![look(401), look(403)];
+            let taught = learn(&bench.suite, &mut evidence);
+            judge(&bench.suite, &evidence, &taught, bench.check).failures.len()
+        };
+        assert_eq!((judged(0), judged(50)), (0, 1));
+    }
+
+    #[test]
     fn who_stays_refused_at_a_pace_below_the_limit_meets_no_conforming_limiter() {
         let bench = bench("rate.paced");
         let judged = |refused: fn(usize) -> bool, own: usize, taught: &Taught| {

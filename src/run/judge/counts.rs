@@ -117,7 +117,7 @@ impl Count<'_> {
 
     /// The status of its refusals, where the check of the limit has to name it.
     fn other_refusal(&self) -> Option<u16> {
-        refused_otherwise(self.burst).filter(|_| self.context.owns_the_limit)
+        self.burst.refused_otherwise().filter(|_| self.context.owns_the_limit)
     }
 
     /// Where the number was measured by which others are judged: nothing follows if there is none, and one that was measured
@@ -173,9 +173,22 @@ impl Count<'_> {
         Some(Ruling::Broken(vec![Failure { way: Way::LetsIn, ..failure.of_no_tier() }]))
     }
 
+    /// What is wrong where a burst without a key that exists is refused as it should be, but from some request on not for that.
+    fn locked_out(&self) -> Option<Failure> {
+        let Self { context, burst, .. } = self;
+        let mut answers = burst.answers.iter().map(|(_, answer)| answer);
+        let locked_out = answers.find(|answer| !burst.counted && context.is_locked_out(answer, false))?;
+        let expected = "status 401, however often one asks".to_owned();
+        let actual = format!("status {}", locked_out.status);
+        Some(context.failure_of_burst(Finding { what: LOCKED_OUT.to_owned(), expected, actual }, burst))
+    }
+
     fn as_wanted(&self) -> Option<Ruling> {
         let Self { context, expect, burst, wanted, .. } = self;
         if self.is_as(wanted) && self.other_refusal().is_none() {
+            if let Some(failure) = self.locked_out() {
+                return Some(Ruling::Broken(vec![failure]));
+            }
             // A burst that is none proves nothing: a reset lies inside it.
             let is_none = burst.took() >= TOO_LONG && expect.limited.is_some();
             return Some(if is_none { Ruling::Inconclusive(too_slow(burst.took())) } else { Ruling::Held });
@@ -414,12 +427,6 @@ fn is_about_sharing(context: &Context<'_>) -> bool {
     let cases = context.suite.experiments.iter().flat_map(|experiment| &experiment.cases);
     let mut readings = cases.flat_map(|case| &case.readings);
     readings.any(|reading| reading.check == context.reading.check && reading.learns == Some(Fact::Sharing))
-}
-
-/// The status with which requests were refused for want of quota, where it is not 429.
-fn refused_otherwise(burst: &Burst) -> Option<u16> {
-    let refused = burst.answers.iter().map(|(_, answer)| answer);
-    refused.filter(|answer| answer.limited && answer.status != 429).map(|answer| answer.status).next()
 }
 
 fn seen(burst: &Burst, admitted: u32, limited: u32, other: u32) -> String {
