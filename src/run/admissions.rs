@@ -63,16 +63,8 @@ impl Admissions {
         variable: &str,
         now: Instant,
     ) -> Option<u32> {
-        let owner = (environment.to_owned(), variable.to_owned());
-        let mut sent: Vec<Instant> = self
-            .by_key
-            .lock()
-            .get(&owner)?
-            .admitted
-            .iter()
-            .map(|seen| seen.0)
-            .filter(|sent| *sent < now)
-            .collect();
+        let mut sent: Vec<Instant> =
+            self.earlier(environment, variable, now).iter().map(|seen| seen.0).collect();
         sent.sort_unstable();
         let number = |end: Instant| {
             let begun = sent.partition_point(|sent| *sent + WINDOW < end);

@@ -259,8 +259,7 @@ fn is_said_of_both(one: &str, other: &str) -> bool {
 
 /// Whether what errs one way may be why something else errs another way: no refusal lets anybody in, no refusal in other
 /// words opens a door, a quota is not the smaller for what is said of it, no promise has to be broken because a quota is small,
-/// and
-/// what goes one way alone, or wrong now and then, says nothing of what goes another way.
+/// and what goes one way alone, or wrong now and then, says nothing of what goes another way.
 fn may_explain(one: Way, other: Way) -> bool {
     match other {
         _ if one == Way::Aside => matches!(other, Way::Aside | Way::Other),

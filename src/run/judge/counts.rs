@@ -101,6 +101,8 @@ fn requests(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo
     count
         .beside_its_tier()
         .or_else(|| count.refused_in_another_way())
+        .or_else(|| count.locked_out())
+        .or_else(|| count.left_by_errors())
         .or_else(|| count.as_wanted())
         .or_else(|| count.beside_other_keys())
         .unwrap_or_else(|| count.wrong())
@@ -174,33 +176,36 @@ impl Count<'_> {
     }
 
     /// What is wrong where a burst without a key that exists is refused as it should be, but from some request on not for that.
-    fn locked_out(&self) -> Option<Failure> {
+    fn locked_out(&self) -> Option<Ruling> {
         let Self { context, burst, .. } = self;
-        let mut answers = burst.answers.iter().map(|(_, answer)| answer);
-        let locked_out = answers.find(|answer| !burst.counted && context.is_locked_out(answer, false))?;
+        let is_refused = !burst.counted && self.is_as(&self.wanted);
+        let mut answers = burst.answers.iter().map(|(_, answer)| answer).filter(|_| is_refused);
+        let locked_out = answers.find(|answer| context.is_locked_out(answer, false))?;
         let expected = "status 401, however often one asks".to_owned();
         let actual = format!("status {}", locked_out.status);
-        Some(context.failure_of_burst(Finding { what: LOCKED_OUT.to_owned(), expected, actual }, burst))
+        let finding = Finding { what: LOCKED_OUT.to_owned(), expected, actual };
+        Some(Ruling::Broken(vec![context.failure_of_burst(finding, burst)]))
+    }
+
+    /// Where more was let in than was left, but no more than was not answered properly earlier in the window: that was not counted,
+    /// perhaps.
+    fn left_by_errors(&self) -> Option<Ruling> {
+        let Self { context, burst, .. } = self;
+        let same_window = |other: &&Burst| other.key == burst.key && other.from < burst.from;
+        let beyond = self.admitted.checked_sub(self.wanted.admitted?).filter(|_| burst.fresh.is_none())?;
+        let errors: u32 = bursts(&context.play.seen).filter(same_window).map(Burst::faltered).sum();
+        let is_left = (1..=errors).contains(&beyond);
+        is_left.then(|| Ruling::Lacking(Lack::RequestLimit, FALTERS.to_owned()))
     }
 
     fn as_wanted(&self) -> Option<Ruling> {
         let Self { context, expect, burst, wanted, .. } = self;
         if self.is_as(wanted) && self.other_refusal().is_none() {
-            if let Some(failure) = self.locked_out() {
-                return Some(Ruling::Broken(vec![failure]));
-            }
             // A burst that is none proves nothing: a reset lies inside it.
             let is_none = burst.took() >= TOO_LONG && expect.limited.is_some();
             return Some(if is_none { Ruling::Inconclusive(too_slow(burst.took())) } else { Ruling::Held });
         }
         let faltered = burst.faltered();
-        // What was not answered properly earlier in the window was not counted, perhaps, so that more of it was left.
-        let same_window = |other: &&Burst| other.key == burst.key && other.from < burst.from;
-        let earlier: u32 = bursts(&context.play.seen).filter(same_window).map(Burst::faltered).sum();
-        let beyond = wanted.admitted.and_then(|wanted| self.admitted.checked_sub(wanted));
-        if burst.fresh.is_none() && beyond.is_some_and(|beyond| (1..=earlier).contains(&beyond)) {
-            return Some(Ruling::Lacking(Lack::RequestLimit, FALTERS.to_owned()));
-        }
         let may_be = burst.faults.is_empty()
             && self.other == faltered
             && wanted.may_be(self.admitted, self.limited, faltered);

@@ -53,11 +53,11 @@ pub(super) fn sent_once(
             Err(why) => return Ruling::Blocked(why),
         }
     }
-    if !judgement.findings.is_empty() && context.is_locked_out(answer, sent.counted) {
-        return Ruling::Lacking(Lack::Access, LOCKED_OUT.to_owned());
-    }
     if judgement.findings.is_empty() {
         return judgement.nothing_to_judge.map_or(Ruling::Held, Ruling::Blocked);
+    }
+    if context.is_locked_out(answer, sent.counted) {
+        return Ruling::Lacking(Lack::Access, LOCKED_OUT.to_owned());
     }
     if is_not_offered(context, sent, answer) {
         return Ruling::Skipped(format!(
@@ -218,15 +218,15 @@ fn suspected(
         if let Some(why) = why {
             return Ruling::Lacking(Lack::RequestLimit, why.to_owned());
         }
-    }
-    if sent.counted && answer.admitted() && wants_refusal && sent.gives_back {
-        return Ruling::Lacking(Lack::Hold, NOT_HELD.to_owned());
-    }
-    if sent.counted && answer.admitted() && wants_refusal && sent.let_in_while_used_up < ENOUGH {
-        let limit = context.key(&sent.key).map_or(0, |key| context.limits(key).requests);
-        let span = (sent.since, answer.done);
-        let admitted = limit.saturating_add(1);
-        return Ruling::Suspect(Suspicion::TooMany { admitted, limit, span }, failures);
+        if sent.gives_back {
+            return Ruling::Lacking(Lack::Hold, NOT_HELD.to_owned());
+        }
+        if sent.let_in_while_used_up < ENOUGH {
+            let limit = context.key(&sent.key).map_or(0, |key| context.limits(key).requests);
+            let span = (sent.since, answer.done);
+            let admitted = limit.saturating_add(1);
+            return Ruling::Suspect(Suspicion::TooMany { admitted, limit, span }, failures);
+        }
     }
     Ruling::Broken(failures)
 }
