@@ -149,9 +149,32 @@ async fn a_deviation_behind_a_check_that_is_taken_out_is_missed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mutant_can_be_treated_as_a_deployment() {
     let names = ["accept-bearer", "tools-unscoped"];
-    let (hunt, summary) = hunted(&names, &[], Ground::Deployments).await;
+    let (hunt, summary) = hunted(&names, &[], Ground::Deployments { skips_waits: false }).await;
     assert_eq!(summary.exit, ExitCode::Conforms, "{:?}", hunt.examined);
     assert!(!hunt.virtual_time);
+}
+
+/// What shows at a deployment alone, where all checks share a few keys, whose windows follow each other; its minutes are skipped.
+#[tokio::test(flavor = "multi_thread")]
+async fn at_a_deployment_that_skips_waits_the_same_is_caught_and_nothing_conforming_is_failed() {
+    let wrong = [
+        "connections-remember",
+        "guessers-limited",
+        "tier-by-route",
+        "window-90s",
+        "windows-never-end",
+        "events-limit-one-less",
+        "events-limit-one-more",
+        "two-replicas",
+    ];
+    let conforming = ["reference", "aligned-window", "sliding-log", "sliding-counter"];
+    let ground = Ground::Deployments { skips_waits: true };
+    let (hunt, _) = hunted(&[&wrong[..], &conforming[..]].concat(), &[], ground).await;
+    for one in &hunt.examined {
+        assert!(one.outcome.is_in_order(), "{one:?}");
+    }
+    assert_eq!(hunt.examined.len(), wrong.len() + conforming.len());
+    assert!(hunt.virtual_time);
 }
 
 #[tokio::test]

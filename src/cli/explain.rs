@@ -221,7 +221,7 @@ mod tests {
         let said = String::from_utf8(out).unwrap();
         let part = said.split("the Authentication page\n").last().unwrap().split("Tags").next().unwrap();
         assert_snapshot!(part, @r"
-        Needs   rate.standard, rate.recovers, rate.connections, rate.premium, rate.ingestion
+        Needs   rate.standard, rate.recovers, rate.connections, scope.every-request, rate.premium, rate.ingestion
         File    scenarios/limits/rarely-asked.yaml:11
         Reads   rarely-asked, scenarios/limits/rarely-asked.yaml:17
         Reads   two-windows, scenarios/limits/two-windows.yaml:74

@@ -28,7 +28,7 @@ use crate::scenario::Suite;
 Examples:
   trenchcheck mutants
   trenchcheck mutants 'retry-after-*' --verbose
-  trenchcheck mutants standard-limit-61 window-30s --real-time
+  trenchcheck mutants --deployed window-30s+limiter-sliding
   trenchcheck mutants --whole-suite --share 1/4 --seed 7
   trenchcheck mutants --pairs 40 --seed 1              (servers with two to four deviations each)
   trenchcheck mutants accept-bearer+retry-after-missing      (one of these again)")]
@@ -67,9 +67,17 @@ pub struct MutantsArgs {
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,
 
-    /// Treats each mutant as a deployment with the mock's well-known keys: a minute takes a minute.
+    /// Treats each mutant as a deployment: all checks share the mock's well-known keys.
+    #[arg(long)]
+    pub deployed: bool,
+
+    /// The same, and a minute takes a minute.
     #[arg(long)]
     pub real_time: bool,
+
+    /// Writes what was seen of each mutant to this folder, for `trenchcheck judge`.
+    #[arg(long, value_name = "FOLDER")]
+    pub evidence: Option<PathBuf>,
 
     /// Writes a JSON report (see schemas/mutants.schema.json); `-` is standard output, in the place of the table.
     #[arg(long, value_name = "FILE")]
@@ -104,11 +112,15 @@ pub(super) async fn run(args: MutantsArgs, suite: Suite) -> Ended {
         return Ok(told(list(&chosen, &mut io::stdout()), ExitCode::Conforms));
     }
     let suite = Arc::new(suite);
-    let ground = if args.real_time { Ok(Ground::Deployments) } else { Ground::workspaces().await };
+    let ground = match args.deployed || args.real_time {
+        true => Ok(Ground::Deployments { skips_waits: !args.real_time }),
+        false => Ground::workspaces().await,
+    };
     let ground = ground.map_err(|error| HuntError::Broken(error.to_string()));
     let ground = ground.map_err(fail(ExitCode::Internal))?;
     let seed = args.pairs.map(|_| args.seed());
-    let options = HuntOptions { jobs: jobs(&args), whole_suite: args.whole_suite, seed };
+    let evidence = args.evidence.clone();
+    let options = HuntOptions { jobs: jobs(&args), whole_suite: args.whole_suite, seed, evidence };
     let composed = chosen.iter().any(Mutant::is_composed);
     let progress = progress(chosen.len(), if composed { "servers" } else { "mutants" });
     let done = |one: &Examined| {

@@ -105,6 +105,11 @@ impl Control {
         self
     }
 
+    /// The workspace of those who name none.
+    pub(super) fn default_workspace(&self) -> Workspace {
+        Workspace { control: self.clone(), id: "default".to_owned(), base_url: self.base_url.clone() }
+    }
+
     /// A fresh workspace.
     ///
     /// # Errors

@@ -226,6 +226,7 @@ impl TargetFile {
             }
         };
         Ok(Target {
+            clock: None,
             built_in: false,
             base_url,
             loopback,

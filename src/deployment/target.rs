@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::time::Duration;
 
-use super::control::Control;
+use super::control::{Control, Workspace};
 use super::reach::Reach;
 use super::role::{Key, Role, role_variable};
 use super::{TargetError, host_of};
@@ -48,6 +48,8 @@ pub struct Target {
     pub reach: Reach,
     /// Where keys come from.
     pub keys: Keys,
+    /// The workspace of a mock whose clock is moved on while a run with given keys waits; else a minute takes a minute.
+    pub clock: Option<Workspace>,
     /// Whether it is the reference in this process, which is started where no target is named.
     pub built_in: bool,
 }
@@ -73,6 +75,7 @@ impl Target {
             envelope: Envelope::Auto,
             timeout: Duration::from_secs(30),
             extra_members_allowed: false,
+            clock: None,
             built_in: false,
             reach: Reach::default(),
             keys,
@@ -163,13 +166,14 @@ impl Embedded {
     }
 
     /// Starts a mock under these deviations and this limiter, and treats it like any deployment: its well-known keys
-    /// are the keys there are, and a minute takes a minute.
+    /// are the keys there are. A minute takes a minute, unless it `skips_waits`.
     ///
     /// # Errors
     /// [`TargetError::Embedded`] when no port can be had, or a name is none.
     pub async fn deployment(
         deviations: &[String],
         limiter: Option<&str>,
+        skips_waits: bool,
     ) -> Result<(Target, Self), TargetError> {
         let limiter = limiter
             .map(str::parse::<LimiterKind>)
@@ -182,7 +186,8 @@ impl Embedded {
             Some(key.plaintext.into())
         };
         let keys = Keys::Environment(default_keys(&well_known)?);
-        Ok((Target::on_this_machine(&mock.url, keys), mock))
+        let clock = skips_waits.then(|| mock.control.default_workspace());
+        Ok((Target { clock, ..Target::on_this_machine(&mock.url, keys) }, mock))
     }
 
     /// The mock as a target whose workspaces are all under these deviations and this limiter.

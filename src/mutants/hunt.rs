@@ -1,6 +1,7 @@
 //! Playing the suite against many mutants side by side.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,7 +15,7 @@ use super::mutant::{Mutant, mutants};
 use crate::amounts::whole_millis;
 use crate::deployment::{Embedded, Target, TargetError};
 use crate::report::{CheckResult, ExitCode};
-use crate::run::{JOBS, Options, play};
+use crate::run::{JOBS, Options, record};
 use crate::scenario::Suite;
 use crate::system;
 
@@ -26,8 +27,12 @@ const MOST_JOBS_BESIDE: usize = 24;
 pub enum Ground {
     /// Workspaces of one mock, whose clocks are moved.
     Workspaces(Box<Embedded>),
-    /// A mock for each of them that is treated like any deployment: its well-known keys, and real minutes.
-    Deployments,
+    /// A mock for each of them that is treated like any deployment: all checks share its well-known keys. Minutes are real
+    /// ones, or skipped while everybody waits.
+    Deployments {
+        /// Whether they are skipped.
+        skips_waits: bool,
+    },
 }
 
 impl Ground {
@@ -44,8 +49,8 @@ impl Ground {
         let changes: Vec<String> = mutant.changes.iter().map(|change| change.name.to_owned()).collect();
         match self {
             Self::Workspaces(mock) => Ok((mock.target(&changes, mutant.limiter), None)),
-            Self::Deployments => {
-                let (target, mock) = Embedded::deployment(&changes, mutant.limiter).await?;
+            Self::Deployments { skips_waits } => {
+                let (target, mock) = Embedded::deployment(&changes, mutant.limiter, *skips_waits).await?;
                 Ok((target, Some(mock)))
             }
         }
@@ -53,7 +58,7 @@ impl Ground {
 }
 
 /// How a hunt goes.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct HuntOptions {
     /// How many mutants that keep a processor busy are played against at once, at least 1. Bursts that share a machine
     /// disturb each other. Those whose answers are slow are played against beside them.
@@ -62,6 +67,8 @@ pub struct HuntOptions {
     pub whole_suite: bool,
     /// The seed that servers with several deviations were chosen by, where it was one.
     pub seed: Option<u64>,
+    /// The folder that gets what was sent to each mutant and seen of it, as `judge` reads it, in a file of its name.
+    pub evidence: Option<PathBuf>,
 }
 
 /// What came of a hunt.
@@ -97,6 +104,14 @@ pub enum HuntError {
         /// Why not.
         why: String,
     },
+    /// What was seen of it could not be kept.
+    #[error("what was seen of `{mutant}` could not be written: {why}")]
+    Unwritten {
+        /// The mutant.
+        mutant: String,
+        /// Why not.
+        why: String,
+    },
     /// A fault of our own.
     #[error("a fault in trenchcheck: {0}")]
     Broken(String),
@@ -117,7 +132,7 @@ pub async fn hunt(
 ) -> Result<Hunt, HuntError> {
     let begun = Instant::now();
     let complete = mutants().iter().all(|mutant| chosen.contains(mutant));
-    let virtual_time = matches!(ground, Ground::Workspaces(_));
+    let virtual_time = !matches!(ground, Ground::Deployments { skips_waits: false });
     let ground = Arc::new(ground);
     let mut waiting: VecDeque<Mutant> = chosen.clone().into();
     // A minute that takes a minute is waited for with any of them.
@@ -128,9 +143,10 @@ pub async fn hunt(
     let play = |mutant: Mutant, is_beside: bool| {
         let (suite, ground, interrupted) = (Arc::clone(&suite), Arc::clone(&ground), interrupted.clone());
         let jobs = if is_beside { jobs_beside } else { JOBS };
+        let options = options.clone();
         async move {
-            Runner { mutant: &mutant, suite, ground: &ground, jobs, interrupted }
-                .examine(options.whole_suite)
+            Runner { mutant: &mutant, suite, ground: &ground, jobs, options: &options, interrupted }
+                .examine()
                 .await
         }
     };
@@ -225,17 +241,18 @@ struct Runner<'a> {
     ground: &'a Ground,
     /// How many jobs are under way at once.
     jobs: usize,
+    options: &'a HuntOptions,
     interrupted: watch::Receiver<bool>,
 }
 
 impl Runner<'_> {
     /// Plays against the mutant. A deviation meets the checks that name it first: when one of them fails, nothing more has
     /// to be known, unless the `whole_suite` is asked for. None when the run was interrupted.
-    async fn examine(&self, whole_suite: bool) -> Result<Option<Examined>, HuntError> {
+    async fn examine(&self) -> Result<Option<Examined>, HuntError> {
         let (begun, mutant) = (Instant::now(), self.mutant);
         let names_it = mutant.checks();
         let is_named = |place: &usize| names_it.contains(&self.suite.checks[*place].id.as_str());
-        let in_parts = mutant.is_wrong() && !mutant.is_composed() && !whole_suite;
+        let in_parts = mutant.is_wrong() && !mutant.is_composed() && !self.options.whole_suite;
         let (first, rest): (Vec<usize>, Vec<usize>) =
             (0..self.suite.checks.len()).partition(|place| !in_parts || is_named(place));
         let Some(mut results) = self.play(&first).await? else { return Ok(None) };
@@ -262,8 +279,14 @@ impl Runner<'_> {
         // Nobody listens: what counts is what it comes to.
         let (events, _) = mpsc::unbounded_channel();
         let (suite, interrupted) = (Arc::clone(&self.suite), self.interrupted.clone());
-        let played = play(suite, Arc::new(target), places, options, events, interrupted).await;
-        let (results, exit) = played.map_err(|fault| unplayable(fault.to_string()))?;
+        let played = record(suite, Arc::new(target), places, options, events, interrupted).await;
+        let (results, exit, recording) = played.map_err(|fault| unplayable(fault.to_string()))?;
+        if let Some(folder) = &self.options.evidence {
+            let mutant = &self.mutant.name;
+            recording
+                .save(&folder.join(format!("{mutant}.json")))
+                .map_err(|error| HuntError::Unwritten { mutant: mutant.clone(), why: error.to_string() })?;
+        }
         Ok((exit != ExitCode::Interrupted).then_some(results))
     }
 }

@@ -15,6 +15,9 @@ use crate::system::mixed;
 /// Between the names of the deviations of one server.
 const AND: char = '+';
 
+/// What the names of limiters begin with.
+const LIMITER: &str = "limiter-";
+
 /// How many deviations one server may have that is put together by chance: 2, 3 or 4.
 const SIZES: usize = 3;
 
@@ -81,7 +84,7 @@ impl Mutant {
     /// The reference, or the reference with a limiter.
     fn unchanged(limiter: Option<&'static str>) -> Self {
         Self {
-            name: limiter.map_or("reference".to_owned(), |word| format!("limiter-{word}")),
+            name: limiter.map_or("reference".to_owned(), |word| format!("{LIMITER}{word}")),
             group: limiter.map(|_| Group::Limits.to_string()),
             about: limiter.map_or("The reference, unchanged.", |_| "The reference with this limiter."),
             nature: if limiter.is_some() { "conforming" } else { "reference" },
@@ -115,7 +118,7 @@ impl Mutant {
 
     /// Whether it has several deviations.
     pub fn is_composed(&self) -> bool {
-        self.changes.len() > 1
+        self.changes.len() > 1 || self.limiter.is_some() && !self.changes.is_empty()
     }
 
     /// Whether it breaks a promise.
@@ -150,19 +153,31 @@ pub(super) fn checks(change: &NamedChange) -> &'static [&'static str] {
 impl FromStr for Mutant {
     type Err = BadComposition;
 
-    /// Puts several deviations together.
+    /// Puts several deviations together, or one of them and a limiter, such as `window-30s+limiter-sliding`.
     fn from_str(text: &str) -> Result<Self, BadComposition> {
         let mut changes: Vec<&'static NamedChange> = Vec::new();
+        let mut limiter = None;
         for name in text.split(AND) {
+            let is_called =
+                |(word, _): &&(&'static str, LimiterKind)| name.strip_prefix(LIMITER) == Some(word);
+            if let Some((word, _)) = LimiterKind::CONFORMING.iter().find(is_called) {
+                limiter = Some(*word);
+                continue;
+            }
             let change = find(name)?;
             changes.iter().try_for_each(|other| get_along(other, change))?;
             changes.push(change);
         }
-        if changes.len() < 2 {
-            Err(BadComposition::Alone(text.to_owned()))
-        } else {
-            Ok(Self::composed(changes))
+        if changes.len() + usize::from(limiter.is_some()) < 2 || changes.is_empty() {
+            return Err(BadComposition::Alone(text.to_owned()));
         }
+        let mutant = Self::composed(changes);
+        Ok(match limiter {
+            Some(word) => {
+                Self { name: format!("{}{AND}{LIMITER}{word}", mutant.name), limiter: Some(word), ..mutant }
+            }
+            None => mutant,
+        })
     }
 }
 
@@ -315,7 +330,10 @@ mod tests {
             "no deviation is called `accept-cooky`; did you mean `accept-cookie`? `trenchcheck mock --list` shows all"
         );
         assert!(said("accept-bearer+jitter").contains("`jitter` is no single deviation"));
-        assert!(said("accept-bearer").contains("only one"));
+        assert!(said("accept-bearer").contains("only one") && said("limiter-sliding").contains("only one"));
+        let sliding: Mutant = "limiter-sliding+window-30s".parse().unwrap();
+        assert_eq!((sliding.name.as_str(), sliding.limiter), ("window-30s+limiter-sliding", Some("sliding")));
+        assert!(sliding.is_composed() && sliding.is_wrong());
         assert!(said("accept-bearer+accept-bearer").contains("accept-bearer"));
     }
 

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::clock::Instant;
+use super::instant::Instant;
 use super::limiters::{Span, WINDOW};
 use crate::contract::Tier;
 

@@ -3,9 +3,8 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::early_end::early_end;
 use super::evidence::Gap;
 use super::job::{self, Job, Place};
 use super::limiters::{LONG_SILENCE, SHORT_SILENCE};
@@ -69,7 +68,7 @@ impl RunState {
     fn has_time_for(&self, job: &Job) -> bool {
         let of_all = if job.usage == Use::UsesUp { Duration::ZERO } else { self.silence_of_all() };
         let takes = silence_of(job).max(of_all) + SHORT;
-        self.deadline.is_none_or(|(at, _)| Instant::now() + takes < at)
+        self.deadline.is_none_or(|(at, _)| self.clock.now() + takes < at)
     }
 
     /// How long all keys have to be silent for the quota that they share to be whole.
@@ -87,7 +86,7 @@ impl RunState {
         let (id, names) = ("shared quota".to_owned(), Vec::new());
         let what = "a silence of all keys, since they share a quota".to_owned();
         self.run.emit(Event::Waiting { id: id.clone(), keys: names.clone(), what, how_long });
-        let end = early_end(self.interrupted.clone(), self.deadline);
+        let end = self.early_end();
         tokio::select! {
             // A clock that takes real time fails nowhere.
             _ = environment.clock.wait_until(until) => {

@@ -9,7 +9,8 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use super::burst_gate::BurstPermit;
-use super::clock::{Clock, Instant};
+use super::clock::Clock;
+use super::instant::Instant;
 use super::trace::Message;
 use crate::client::{Connections, Fault, HttpClient, Outgoing, Pool, Prepared};
 

@@ -1,119 +1,29 @@
 //! The target's time line, as far as we can tell without trusting any clock but our own.
 
-use std::fmt;
-use std::ops::{Add, Sub};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
 use std::time::Duration;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
+use super::instant::Instant;
+use super::waiters::{Busy, Time, Waiters, Waiting};
 use crate::client::Timekeeper;
 use crate::deployment::{TargetError, Workspace};
-
-/// An instant on an environment's time line: time since the run began, advanced time included. A clock that counts by minutes
-/// is at the same place of its minute in all environments of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, JsonSchema)]
-pub(crate) struct Instant(#[schemars(with = "u64")] pub Duration);
-
-/// As a whole number of nanoseconds.
-impl Serialize for Instant {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u64(u64::try_from(self.0.as_nanos()).unwrap_or(u64::MAX))
-    }
-}
-
-impl<'de> Deserialize<'de> for Instant {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        u64::deserialize(deserializer).map(|nanoseconds| Self(Duration::from_nanos(nanoseconds)))
-    }
-}
-
-impl Add<Duration> for Instant {
-    type Output = Self;
-
-    fn add(self, time: Duration) -> Self {
-        Self(self.0.saturating_add(time))
-    }
-}
-
-impl Sub for Instant {
-    type Output = Duration;
-
-    /// The time from `earlier` to here, or none if `earlier` is later.
-    fn sub(self, earlier: Self) -> Duration {
-        self.0.saturating_sub(earlier.0)
-    }
-}
-
-impl fmt::Display for Instant {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{:.3} s", self.0.as_secs_f64())
-    }
-}
-
-/// [`Duration`]s as whole numbers of nanoseconds.
-pub(crate) mod nanoseconds {
-    use std::time::Duration;
-
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    use super::Instant;
-
-    pub(crate) fn serialize<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-        Instant(*time).serialize(serializer)
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-        Ok(Instant::deserialize(deserializer)?.0)
-    }
-
-    /// The same, where there may be none.
-    pub(crate) mod optional {
-        use super::{Deserialize, Deserializer, Duration, Instant, Serialize, Serializer};
-
-        pub(crate) fn serialize<S: Serializer>(
-            time: &Option<Duration>,
-            serializer: S,
-        ) -> Result<S::Ok, S::Error> {
-            time.map(Instant).serialize(serializer)
-        }
-
-        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-            deserializer: D,
-        ) -> Result<Option<Duration>, D::Error> {
-            Ok(Option::<Instant>::deserialize(deserializer)?.map(|time| time.0))
-        }
-    }
-
-    /// The same, beside the status of an answer.
-    pub(crate) mod of_a_status {
-        use super::{Deserialize, Deserializer, Duration, Instant, Serialize, Serializer};
-
-        pub(crate) fn serialize<S: Serializer>(
-            last: &Option<(u16, Duration)>,
-            serializer: S,
-        ) -> Result<S::Ok, S::Error> {
-            last.map(|(status, time)| (status, Instant(time))).serialize(serializer)
-        }
-
-        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-            deserializer: D,
-        ) -> Result<Option<(u16, Duration)>, D::Error> {
-            let last = Option::<(u16, Instant)>::deserialize(deserializer)?;
-            Ok(last.map(|(status, time)| (status, time.0)))
-        }
-    }
-}
 
 /// Tells the time and waits for it.
 #[derive(Debug)]
 pub(crate) struct Clock {
-    start: std::time::Instant,
-    /// Milliseconds by which the workspace's clock was moved on.
-    advanced: AtomicU64,
-    /// The workspace whose clock waits move on; without one, waits take real time.
-    workspace: Option<Workspace>,
+    time: Arc<Time>,
+    waits: Waits,
+}
+
+/// How time passes for those who wait.
+#[derive(Debug)]
+enum Waits {
+    /// As it does for everybody.
+    Real,
+    /// The clock of a workspace that nobody else uses is moved on.
+    Alone(Workspace),
+    /// Many wait at the clock of one workspace, which is moved on while nobody is busy.
+    Together(Waiters),
 }
 
 impl Timekeeper for Clock {
@@ -128,22 +38,42 @@ impl Timekeeper for Clock {
 impl Clock {
     /// A clock whose waits take real time.
     pub(crate) fn real() -> Self {
-        Self { start: std::time::Instant::now(), advanced: AtomicU64::new(0), workspace: None }
+        Self { time: Arc::default(), waits: Waits::Real }
     }
 
     /// A clock whose waits move the workspace's clock on, in a run that began then.
     pub(crate) fn of(workspace: Workspace, began: std::time::Instant) -> Self {
-        Self { start: began, workspace: Some(workspace), ..Self::real() }
+        Self { time: Arc::new(Time::since(began)), waits: Waits::Alone(workspace) }
+    }
+
+    /// A clock for all cases of a run, which moves the workspace's clock on whenever all of them wait.
+    pub(crate) fn skipping(workspace: Workspace) -> Self {
+        let time = Arc::new(Time::default());
+        let waits = Waits::Together(Waiters::at(workspace, Arc::clone(&time)));
+        Self { time, waits }
+    }
+
+    /// Whether its time is that of a workspace that nobody else uses.
+    pub(crate) fn is_virtual(&self) -> bool {
+        matches!(self.waits, Waits::Alone(_))
     }
 
     /// Whether waits take no time.
-    pub(crate) fn is_virtual(&self) -> bool {
-        self.workspace.is_some()
+    pub(crate) fn skips_waits(&self) -> bool {
+        !matches!(self.waits, Waits::Real)
     }
 
     /// Now.
     pub(crate) fn now(&self) -> Instant {
-        Instant(self.start.elapsed() + Duration::from_millis(self.advanced.load(Ordering::Acquire)))
+        self.time.now()
+    }
+
+    /// Tells that somebody is busy for as long as this is held, but for the time that is spent in [`Clock::wait_until`].
+    pub(crate) fn busy(&self) -> Option<Busy> {
+        match &self.waits {
+            Waits::Together(waiters) => Some(waiters.busy()),
+            Waits::Real | Waits::Alone(_) => None,
+        }
     }
 
     /// Waits until `moment`: not a millisecond longer than the timer needs, no guard time.
@@ -155,17 +85,23 @@ impl Clock {
         if left.is_zero() {
             return Ok(());
         }
-        match &self.workspace {
-            None => tokio::time::sleep_until((self.start + moment.0).into()).await,
-            Some(workspace) => {
-                // Whole milliseconds, rounded up: stopping short of a promise would judge it too early.
-                let milliseconds = u64::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
-                // First ours, then the mock's: an answer that comes meanwhile may look later than it was, and what it
-                // promises with it, but never earlier.
-                self.advanced.fetch_add(milliseconds, Ordering::AcqRel);
-                workspace.advance(milliseconds).await?;
-            }
+        match &self.waits {
+            Waits::Real => tokio::time::sleep(left).await,
+            Waits::Alone(workspace) => self.time.skip(left, workspace).await?,
+            Waits::Together(waiters) => waiters.wait(moment, Waiting::Busy).await,
         }
         Ok(())
+    }
+
+    /// The same for those who are not busy else: a deadline, which ends what others do.
+    pub(crate) async fn passes(&self, moment: Instant) {
+        match &self.waits {
+            Waits::Together(waiters) => waiters.wait(moment, Waiting::Idle).await,
+            // A timer rounds up, and what is over is over.
+            Waits::Real | Waits::Alone(_) => match moment - self.now() {
+                Duration::ZERO => {}
+                left => tokio::time::sleep(left).await,
+            },
+        }
     }
 }

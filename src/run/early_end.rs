@@ -1,10 +1,12 @@
 //! What ends a run before everything is played.
 
-use std::time::Instant;
+use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::clock::Clock;
 use super::evidence::Gap;
+use super::instant::Instant;
 
 /// Why a run ends early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,15 +42,13 @@ impl EarlyEnd {
 /// Waits until the run is to end early.
 pub(super) async fn early_end(
     mut interrupted: watch::Receiver<bool>,
+    clock: Arc<Clock>,
     deadline: Option<Deadline>,
 ) -> EarlyEnd {
     let time_is_over = async {
         match deadline {
             Some((at, end)) => {
-                // A timer rounds up, and what is over is over.
-                if at > Instant::now() {
-                    tokio::time::sleep_until(at.into()).await;
-                }
+                clock.passes(at).await;
                 end
             }
             None => std::future::pending().await,
@@ -69,10 +69,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_first_to_come_ends_the_run() {
         let (sender, interrupted) = watch::channel(false);
-        let deadline = Some((Instant::now() + Duration::from_secs(60), EarlyEnd::Within));
-        assert_eq!(early_end(interrupted.clone(), deadline).await, EarlyEnd::Within);
+        let clock = Arc::new(Clock::real());
+        let deadline = Some((clock.now() + Duration::from_secs(60), EarlyEnd::Within));
+        assert_eq!(early_end(interrupted.clone(), Arc::clone(&clock), deadline).await, EarlyEnd::Within);
         sender.send_replace(true);
-        assert_eq!(early_end(interrupted, None).await, EarlyEnd::Interrupted);
+        assert_eq!(early_end(interrupted, clock, None).await, EarlyEnd::Interrupted);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::clock::Clock;
 use super::keys::KeyState;
-use crate::deployment::{TargetError, Workspace};
+use crate::deployment::{Target, TargetError, Workspace};
 
 /// The name steps use for a case's main key.
 pub(crate) const OWN: &str = "own";
@@ -30,9 +30,10 @@ pub(crate) fn variables(bindings: &KeyBindings) -> Vec<String> {
 }
 
 impl Environment {
-    /// A real deployment: one environment for the whole run.
-    pub(crate) fn real(base_url: &str) -> Self {
-        Self { base_url: base_url.to_owned(), clock: Arc::new(Clock::real()), workspace: None }
+    /// A deployment: one environment for the whole run.
+    pub(crate) fn deployed(target: &Target) -> Self {
+        let clock = target.clock.clone().map_or_else(Clock::real, Clock::skipping);
+        Self { base_url: target.base_url.clone(), clock: Arc::new(clock), workspace: None }
     }
 
     /// A fresh workspace of a mock.

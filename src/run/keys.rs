@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::clock::Instant;
 use super::evidence::Answer;
+use super::instant::Instant;
 use super::limiters::{LONG_SILENCE, Span, WINDOW};
 use crate::contract::{Limits, Tier, WINDOW_SECONDS};
 use crate::deployment::{Key, Target};

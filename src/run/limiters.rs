@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::clock::Instant;
+use super::instant::Instant;
 use crate::contract::WINDOW_SECONDS;
 
 /// The documented window.

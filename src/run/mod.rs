@@ -24,6 +24,7 @@ mod environment;
 mod estimate;
 mod evidence;
 mod finding;
+mod instant;
 mod job;
 mod judge;
 mod keys;
@@ -47,6 +48,7 @@ mod sharing;
 mod steps;
 mod survey;
 mod trace;
+mod waiters;
 mod walk;
 
 pub use crate::client::Fault;

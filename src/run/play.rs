@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use super::allocator::{Condition, KeyAllocator};
-use super::early_end::{EarlyEnd, early_end};
+use super::early_end::EarlyEnd;
 use super::evidence::{Gap, Play};
 use super::job::{self, Job, Place};
 use super::options::Options;
@@ -22,6 +22,7 @@ use super::run_state::RunState;
 use super::runner::Attempt;
 use super::schedule::Schedule;
 use super::sharing::{Sharing, shares};
+use super::waiters::Busy;
 use super::{Fault, case, judge, plan};
 use crate::amounts::count;
 use crate::contract::Tier;
@@ -101,7 +102,7 @@ pub async fn record(
     events: tokio::sync::mpsc::UnboundedSender<Event>,
     interrupted: watch::Receiver<bool>,
 ) -> Result<(Vec<CheckResult>, ExitCode, Recording), Fault> {
-    let begun = Instant::now();
+    let begun = std::time::Instant::now();
     let run = Arc::new(RunContext::new(suite, target, options, events)?);
     let info = RunInfo {
         target: run.target.base_url.clone(),
@@ -120,7 +121,7 @@ pub async fn record(
     };
     run.target.reach.secrets().iter().for_each(|secret| run.emit(Event::Secret(secret.clone())));
     run.emit(Event::Started(info.clone()));
-    let mut state = RunState::new(&run, selected, interrupted, begun);
+    let mut state = RunState::new(&run, selected, interrupted);
     state.survey().await;
     state.rounds().await;
     state.gather();
@@ -142,6 +143,9 @@ pub async fn record(
     let (results, exit) = recording.conclude(&run.suite, selected, &run.options, |event| run.emit(event));
     Ok((results, exit, recording))
 }
+
+/// What came of a job, and who was busy with it until that is heard.
+type PlayedBusily = (Played, Option<Busy>);
 
 impl RunState {
     /// Plays everything once, and again what left a doubt.
@@ -214,23 +218,36 @@ impl RunState {
 
     /// Begins jobs as their keys come free, until all are over.
     async fn drive(&mut self, schedule: &mut Schedule) {
-        let mut playing: JoinSet<Played> = JoinSet::new();
+        /// What there is to do.
+        enum Woken {
+            Played(Option<Box<Result<PlayedBusily, JoinError>>>),
+            Sharing,
+            Ended(EarlyEnd),
+        }
+        let mut playing: JoinSet<PlayedBusily> = JoinSet::new();
         let mut sharing = self.run.sharing.subscribe();
         let apart = schedule.waits_for_sharing.clone();
         let mut slides = self.run.learned.lock().slides;
-        let mut end = pin!(early_end(self.interrupted.clone(), self.deadline));
+        let mut end = pin!(self.early_end());
         if self.ended_early.is_none() {
             self.ended_early = end.as_mut().now_or_never();
         }
         while self.ended_early.is_none() {
             while let Some((job, leased)) = schedule.begin(&|key, job| self.condition(key, job)) {
-                let (run, ground) = (Arc::clone(&self.run), self.ground.clone());
-                playing.spawn(play_job(run, ground, job, leased));
+                let (run, ground, busy) = (Arc::clone(&self.run), self.ground.clone(), self.clock.busy());
+                playing.spawn(async move { (play_job(run, ground, job, leased).await, busy) });
             }
-            tokio::select! {
-                joined = playing.join_next() => match joined {
+            self.busy = None;
+            let woken = tokio::select! {
+                joined = playing.join_next() => Woken::Played(joined.map(Box::new)),
+                Ok(()) = sharing.changed(), if !schedule.waits_for_sharing.is_empty() => Woken::Sharing,
+                ended = &mut end => Woken::Ended(ended),
+            };
+            self.busy = self.clock.busy();
+            match woken {
+                Woken::Played(joined) => match joined.map(|joined| *joined) {
                     None => return,
-                    Some(Ok((job, leased, plays))) => {
+                    Some(Ok(((job, leased, plays), _busy))) => {
                         // What tells nothing once it is over keeps nobody waiting.
                         if let Some(tier) = job.learns_sharing {
                             self.run.sharing.send_if_modified(|seen| {
@@ -257,11 +274,9 @@ impl RunState {
                         pending.iter().for_each(|job| self.give_up(job, &why));
                     }
                 },
-                Ok(()) = sharing.changed(), if !schedule.waits_for_sharing.is_empty() => {
-                    self.heed_sharing(schedule, &apart);
-                }
-                ended = &mut end => match self.more_time(ended) {
-                    true => end.set(early_end(self.interrupted.clone(), self.deadline)),
+                Woken::Sharing => self.heed_sharing(schedule, &apart),
+                Woken::Ended(ended) => match self.more_time(ended) {
+                    true => end.set(self.early_end()),
                     false => self.ended_early = Some(ended),
                 },
             }
@@ -329,6 +344,7 @@ impl RunState {
 mod tests {
     use super::*;
     use crate::deployment::Embedded;
+    use crate::run::instant::Instant;
     use crate::scenario::Source;
 
     /// A run of one check, with an hour as the time it was given.
@@ -341,28 +357,27 @@ mod tests {
         let (sender, interrupted) = watch::channel(false);
         // The run takes a dropped sender for Ctrl-C.
         std::mem::forget(sender);
-        RunState::new(&run, &[selected], interrupted, Instant::now())
+        RunState::new(&run, &[selected], interrupted)
     }
 
     #[tokio::test]
     async fn a_run_at_a_deployment_is_over_when_its_plan_says_so() {
-        let (target, _mock) = Embedded::deployment(&[], None).await.unwrap();
+        let (target, _mock) = Embedded::deployment(&[], None, false).await.unwrap();
         let mut state = state(target, "rate.standard");
         state.bound(Duration::from_secs(60), 160);
-        let (at, end) = state.deadline.unwrap();
-        let bound = at - state.begun;
+        let (Instant(bound), end) = state.deadline.unwrap();
         assert_eq!(end, EarlyEnd::AtMost);
         assert!(bound > Duration::from_secs(60) && bound < Duration::from_secs(600), "{bound:?}");
     }
 
     #[tokio::test]
     async fn a_silence_of_all_keys_is_over_when_the_run_is() {
-        let (target, _mock) = Embedded::deployment(&[], None).await.unwrap();
+        let (target, _mock) = Embedded::deployment(&[], None, false).await.unwrap();
         let mut state = state(target, "rate.standard");
         let (environment, keys) = state.ground.clone().unwrap();
         let now = environment.clock.now();
         keys[0].note_lost(now, now);
-        state.deadline = Some((Instant::now(), EarlyEnd::AtMost));
+        state.deadline = Some((state.clock.now(), EarlyEnd::AtMost));
         let waits = state.wait_for_silence_of_all(Duration::ZERO);
         assert!(tokio::time::timeout(Duration::from_secs(5), waits).await.is_ok());
         assert_eq!(state.ended_early, Some(EarlyEnd::AtMost));
@@ -372,7 +387,7 @@ mod tests {
     async fn when_the_time_is_over_nothing_is_begun_and_what_is_open_says_so() {
         let mock = Embedded::start().await.unwrap();
         let mut state = state(mock.target(&[], None), "auth.missing");
-        state.deadline = Some((Instant::now(), EarlyEnd::AtMost));
+        state.deadline = Some((state.clock.now(), EarlyEnd::AtMost));
         state.rounds().await;
         assert!(state.evidence.plays.is_empty() && !state.evidence.not_played.is_empty());
         for left in &state.evidence.not_played {
@@ -387,7 +402,7 @@ mod tests {
         let mut state = state(mock.target(&[], None), "auth.missing");
         state.rounds().await;
         let plays = state.evidence.plays.len();
-        state.deadline = Some((Instant::now(), EarlyEnd::AtMost));
+        state.deadline = Some((state.clock.now(), EarlyEnd::AtMost));
         let places = job::places(&state.run.suite, &state.selected);
         state.round(places.into_iter().map(|place| (place, Attempt::default())).collect(), false).await;
         assert_eq!((state.evidence.plays.len(), state.evidence.not_played.len()), (plays, plays));

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::allocator::KeyAllocator;
 use super::case;
-use super::early_end::early_end;
 use super::environment::KeyBindings;
 use super::evidence::{Gap, NotPlayed};
 use super::job::{self, Job, KeyNeed, Place};
@@ -114,7 +113,7 @@ impl RunState {
             }
             let runner =
                 Runner::new(&self.run, experiment, case, &environment, &bindings, Attempt::default());
-            let end = early_end(self.interrupted.clone(), self.deadline);
+            let end = self.early_end();
             tokio::select! {
                 play = runner.play() => self.evidence.plays.push(play),
                 end = end => {

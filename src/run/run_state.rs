@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::early_end::{Deadline, EarlyEnd};
+use super::clock::Clock;
+use super::early_end::{Deadline, EarlyEnd, early_end};
 use super::environment::Environment;
 use super::evidence::{Deployment, Evidence, Gap};
+use super::instant::Instant;
 use super::job::{Job, Place};
 use super::keys::KeyState;
 use super::plan;
 use super::run_context::RunContext;
+use super::waiters::Busy;
 use super::walk::ALONE;
 use crate::deployment::Keys;
 use crate::report::Event;
@@ -24,7 +27,10 @@ const FOR_SLIDING: Duration = Duration::from_secs(240);
 pub(super) struct RunState {
     pub(super) run: Arc<RunContext>,
     pub(super) selected: Vec<usize>,
-    pub(super) begun: Instant,
+    /// The time since the run began: at a deployment, that of all its cases.
+    pub(super) clock: Arc<Clock>,
+    /// Held while the run does something else than to wait for what it plays.
+    pub(super) busy: Option<Busy>,
     pub(super) interrupted: watch::Receiver<bool>,
     pub(super) deadline: Option<Deadline>,
     pub(super) ended_early: Option<EarlyEnd>,
@@ -46,20 +52,19 @@ pub(super) struct RunState {
 }
 
 impl RunState {
-    pub(super) fn new(
-        run: &Arc<RunContext>,
-        selected: &[usize],
-        interrupted: watch::Receiver<bool>,
-        begun: Instant,
-    ) -> Self {
+    pub(super) fn new(run: &Arc<RunContext>, selected: &[usize], interrupted: watch::Receiver<bool>) -> Self {
         let ground = match &run.target.keys {
             Keys::Environment(keys) => {
                 let states =
                     keys.iter().map(|key| Arc::new(KeyState::unused(key.clone(), &run.target))).collect();
                 keys.iter().for_each(|key| run.emit(Event::Secret(key.secret.clone())));
-                Some((Environment::real(&run.target.base_url), states))
+                Some((Environment::deployed(&run.target), states))
             }
             Keys::Mock(_) => None,
+        };
+        let clock = match &ground {
+            Some((environment, _)) => Arc::clone(&environment.clock),
+            None => Arc::new(Clock::real()),
         };
         let deployment = Deployment {
             base_url: run.target.base_url.clone(),
@@ -70,7 +75,8 @@ impl RunState {
         Self {
             run: Arc::clone(run),
             selected: selected.to_vec(),
-            begun,
+            busy: clock.busy(),
+            clock,
             interrupted,
             deadline: None,
             ended_early: None,
@@ -85,10 +91,15 @@ impl RunState {
         }
     }
 
+    /// Waits until the run is to end early.
+    pub(super) fn early_end(&self) -> impl Future<Output = EarlyEnd> + use<> {
+        early_end(self.interrupted.clone(), Arc::clone(&self.clock), self.deadline)
+    }
+
     /// Sets the time at which the run is over, whatever it has found by then.
     pub(super) fn set_deadline(&mut self, at_most: Option<Duration>) {
-        let within = self.run.options.within.map(|within| (self.begun + within, EarlyEnd::Within));
-        let at_most = at_most.map(|at_most| (self.begun + at_most, EarlyEnd::AtMost));
+        let within = self.run.options.within.map(|within| (Instant(within), EarlyEnd::Within));
+        let at_most = at_most.map(|at_most| (Instant(at_most), EarlyEnd::AtMost));
         self.deadline = within.into_iter().chain(at_most).min_by_key(|(at, _)| *at);
     }
 
@@ -114,7 +125,7 @@ impl RunState {
         let slow = late.saturating_sub(std::mem::replace(&mut self.late, late));
         let more = slow + if slides { FOR_SLIDING } else { Duration::ZERO };
         let Some((at, _)) = self.deadline.filter(|_| more >= WORTH_IT) else { return false };
-        self.set_deadline(Some(at - self.begun + more));
+        self.set_deadline(Some(at.0 + more));
         true
     }
 

@@ -8,9 +8,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::case::is_about_being_let_in;
-use super::clock::Instant;
 use super::environment::{Environment, KeyBindings, OWN, variables};
 use super::evidence::{Fresh, Gap};
+use super::instant::Instant;
 use super::keys::{KeyState, Spent};
 use super::learned::KeyFacts;
 use super::limiters::Suspicion;

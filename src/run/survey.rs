@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::early_end::early_end;
 use super::environment::Environment;
 use super::keys::KeyState;
 use super::learned::KeyFacts;
@@ -29,7 +28,7 @@ impl RunState {
         let plan =
             || plan::plan(&run.suite, &self.selected, &info, &run.options.allowed_hosts, run.options.jobs);
         self.set_deadline(self.ground.as_ref().and_then(|_| plan().at_most()));
-        let end = early_end(self.interrupted.clone(), self.deadline);
+        let end = self.early_end();
         tokio::select! {
             () = self.ask_around() => {}
             end = end => self.ended_early = Some(end),

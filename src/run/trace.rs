@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use parking_lot::Mutex;
 
-use super::clock::Instant;
 use super::evidence::{Answer, Look, RunWide};
 use super::finding::Finding;
+use super::instant::Instant;
 use crate::client::{self, Outgoing};
 use crate::contract::{ApiKey, ErrorCode};
 use crate::scenario::model::Rule;

@@ -62,7 +62,7 @@ async fn of_a_lax_startup() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_a_deployment_in_real_time() {
-    let (target, _mock) = Embedded::deployment(&["accept-bearer".to_owned()], None).await.unwrap();
+    let (target, _mock) = Embedded::deployment(&["accept-bearer".to_owned()], None, false).await.unwrap();
     let url = target.base_url.clone();
     let (exit, causes) = is_the_same(target, &["auth.no-bearer", "auth.missing", "limit.body"]).await;
     assert_eq!(exit, ExitCode::Failed);

@@ -30,6 +30,12 @@ pub(super) const CONCURRENCY: &[NamedChange] = &[
     must("two-replicas", "Two replicas take turns, and each counts for itself.")
         .breaks(&["rate.standard", "rate.premium", "rate.ingestion"], &[Unit, Events])
         .by(|b| b.unit = |context| key_and(context, context.ordinal % 2)),
+    must(
+        "two-replicas-by-connection",
+        "Connections are spread over two replicas, and each counts for itself.",
+    )
+    .breaks(&["rate.connections"], &[Status429, Unit])
+    .by(|b| b.unit = |context| key_and(context, context.request.connection % 2)),
     must("replica-by-connection", "Connections are spread over four replicas, and each counts for itself.")
         .breaks(&["rate.connections"], &[Status429, Unit])
         .by(|b| b.unit = |context| key_and(context, context.request.connection % 4)),

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::contract::retry_after;
-use crate::run::clock::{Instant, nanoseconds};
+use crate::run::instant::{Instant, nanoseconds};
 
 /// How an answer looks; answers that look alike share one.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]

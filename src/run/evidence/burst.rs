@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::Answer;
 use crate::contract::Limits;
-use crate::run::clock::{Instant, nanoseconds};
+use crate::run::instant::{Instant, nanoseconds};
+use crate::run::learned::whole_quotas;
 use crate::run::limiters::{LONG_SILENCE, SHORT_SILENCE, comes_back};
 
 /// What begins a window.
@@ -141,6 +142,10 @@ impl Burst {
     pub(crate) fn leaks(&self, limit: u32) -> bool {
         const A_FEW: u32 = 3;
         let Some(first) = self.first_refusal().filter(|_| self.in_flight == 1) else { return false };
+        // Instances that count for themselves do not end at once.
+        if whole_quotas(self.spent.0 + self.admitted(), limit).is_some() {
+            return false;
+        }
         let turns = self.answers.windows(2).filter(|two| two[0].1.limited && two[1].1.admitted()).count();
         let back = comes_back(limit, self.to - first);
         turns as u32 >= A_FEW && f64::from(self.admitted_after_refusal()) > back + f64::from(A_FEW)

@@ -13,8 +13,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::admissions::Most;
-use super::clock::{Instant, nanoseconds};
 use super::finding::Finding;
+use super::instant::{Instant, nanoseconds};
 use super::learned::Learned;
 use super::limiters::{SOON, WINDOW};
 use crate::contract::{Limits, Tier};

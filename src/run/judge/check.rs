@@ -125,7 +125,7 @@ pub(crate) fn judge(suite: &Suite, evidence: &Evidence, taught: &Taught, check: 
                 }
                 let read = Readings::of(suite, evidence, taught, case, reading, &plays, &mut bodies);
                 judged.facts.extend(read.facts.iter().cloned());
-                judged.measured = judged.measured.or(measured(evidence, reading, plays[0]));
+                judged.measured = judged.measured.or(measured(evidence, taught, reading, plays[0]));
                 judged.settle(suite, read, (place, number), case, reading, &plays);
                 // Numbers that were measured have no other cause.
                 let odd = odd_keys(evidence, case, reading, plays[0]).into_iter();
@@ -138,7 +138,7 @@ pub(crate) fn judge(suite: &Suite, evidence: &Evidence, taught: &Taught, check: 
 
 /// The number that this reading names, where it was measured, so that all others were judged by it. Several quotas in the place
 /// of one are no such number, for it depends on which instance is asked; nor is one that refusals do not end.
-fn measured(evidence: &Evidence, reading: &Reading, play: &Play) -> Option<Measured> {
+fn measured(evidence: &Evidence, taught: &Taught, reading: &Reading, play: &Play) -> Option<Measured> {
     let (key, fact) = (play.keys.get(OWN)?, reading.learns?);
     let (learned, tier) = (&evidence.learned, key.tier?);
     let (documented, number) = match (fact, learned.requests.get(&tier)) {
@@ -150,7 +150,8 @@ fn measured(evidence: &Evidence, reading: &Reading, play: &Play) -> Option<Measu
         |seen: &Observation| matches!(seen, Observation::Burst(burst) if burst.admitted_after_refusal() > 0);
     let mut read =
         reading.items.iter().flat_map(|item| &item.steps).filter_map(|place| play.seen.get(*place));
-    let is_none = fact == Fact::Requests && (whole_quotas(number, documented).is_some() || read.any(leaks));
+    let of_instances = whole_quotas(number, documented).is_some_and(|times| taught.instances == Some(times));
+    let is_none = fact == Fact::Requests && (of_instances || read.any(leaks));
     (!is_none).then_some(Measured { fact, documented, number })
 }
 
@@ -288,8 +289,9 @@ impl Judged {
             }
             Settled::Skipped(why) => self.skipped.push(why),
             Settled::Inconclusive(why) => self.unsure.push(why),
-            Settled::Doubtful { silence, once_more, way, why } => {
+            Settled::Doubtful { silence, once_more, way, lack, why } => {
                 self.unsure.push(why);
+                let owners: Vec<String> = lack.into_iter().flat_map(|lack| owners(suite, lack)).collect();
                 let longest = plays.iter().filter_map(|play| play.silence).max().unwrap_or_default();
                 // What was measured out by other limits showed nothing.
                 let worth_it = read.telling < MOST_PLAYS
@@ -300,7 +302,7 @@ impl Judged {
                         experiment,
                         case: number,
                         row: told_row(&case.row),
-                        needs: reading.needs.iter().cloned().collect(),
+                        needs: reading.needs.iter().chain(&owners).cloned().collect(),
                         silence,
                         suspicions: read.suspicions,
                         way,
@@ -309,6 +311,7 @@ impl Judged {
                         steps: last.map_or(case.steps.len(), |last| last + 1),
                     });
                 }
+                self.needs.extend(owners);
             }
         }
     }
@@ -319,10 +322,10 @@ mod tests {
     use super::super::learn;
     use super::*;
     use crate::deployment::Role;
-    use crate::run::clock::Instant;
     use crate::run::evidence::RunWide;
     use crate::run::evidence::{Answer, Burst, Fresh, KeyInfo, Look, NotPlayed, Paced, Request, Sent};
     use crate::run::finding::Finding;
+    use crate::run::instant::Instant;
     use crate::run::limiters::{LONG_SILENCE, SHORT_SILENCE};
     use crate::scenario::Source;
     use crate::scenario::model::{Action, Rule};
@@ -933,8 +936,8 @@ mod tests {
                     (**window).clone_from(burst);
                 }
             }
-            learn(&bench.suite, &mut evidence);
-            bench.judged(&evidence).measured.is_some()
+            let taught = learn(&bench.suite, &mut evidence);
+            judge(&bench.suite, &evidence, &taught, bench.check).measured.is_some()
         };
         assert!(is_measured(&Burst { trickles: Some(false), ..burst_of(50, 110, (0, 0)) }));
         assert!(!is_measured(&burst_of(120, 40, (0, 0))), "two instances each count for themselves");

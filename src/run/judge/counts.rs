@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::context::Context;
-use super::events::{events, out_of_requests};
+use super::events::{events, out_of_requests, taken_by_another};
 use super::ruling::{FALTERS, LOCKED_OUT, Lack, Ruling, SPLIT};
 use super::window::{TOO_LONG, nothing_else_refuses, too_few, window};
 use crate::amounts::count;
 use crate::contract::Tier;
 use crate::report::{Failure, Way};
+use crate::run::environment::OWN;
 use crate::run::evidence::{Burst, Fresh, KeyInfo, bursts};
 use crate::run::finding::Finding;
 use crate::run::learned::{MOST_QUOTAS, NO_REFUSAL, whole_quotas};
@@ -64,7 +65,8 @@ pub(super) fn burst(context: &Context<'_>, expect: &Expect, burst: &Burst, key: 
         true => window(context, burst, key, true),
         false => Ruling::Held,
     };
-    window
+    taken_by_another(context, burst, key)
+        .and_then(|| window)
         .and_then(|| out_of_requests(context, burst, key))
         .and_then(|| requests(context, expect, burst, key))
         .and_then(|| events(context, expect, burst, key))
@@ -103,6 +105,7 @@ fn requests(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo
         .or_else(|| count.refused_in_another_way())
         .or_else(|| count.locked_out())
         .or_else(|| count.left_by_errors())
+        .or_else(|| count.counted_apart())
         .or_else(|| count.as_wanted())
         .or_else(|| count.beside_other_keys())
         .unwrap_or_else(|| count.wrong())
@@ -198,6 +201,15 @@ impl Count<'_> {
         is_left.then(|| Ruling::Lacking(Lack::RequestLimit, FALTERS.to_owned()))
     }
 
+    /// Where what was sent before over other connections is counted elsewhere.
+    fn counted_apart(&self) -> Option<Ruling> {
+        let Self { context, burst, key, .. } = self;
+        let is_apart = key.tier.is_some_and(|tier| context.taught.apart.contains(&tier));
+        let is_whole = self.admitted == key.documented.requests && burst.spent.0 > 0;
+        let why = "what was sent before over other connections is counted elsewhere";
+        (is_apart && is_whole).then(|| Ruling::Lacking(Lack::Hold, why.to_owned()))
+    }
+
     fn as_wanted(&self) -> Option<Ruling> {
         let Self { context, expect, burst, wanted, .. } = self;
         if self.is_as(wanted) && self.other_refusal().is_none() {
@@ -226,11 +238,30 @@ impl Count<'_> {
                 return Some(Ruling::Lacking(Lack::RequestLimit, why));
             }
         }
+        if context.evidence.learned.sharing && self.had_nothing_beside_another() {
+            let finding = Finding { what: self.told(), expected: self.wanted.told(), actual: self.seen() };
+            return Some(Ruling::Broken(vec![context.failure_of_burst(finding, burst)]));
+        }
         let met_no_window = burst.together && burst.fresh == Some(Fresh::Next) && burst.met_no_window();
         met_no_window.then(|| {
             let why = format!("the promise to {} was not kept, so no window began", key.variable);
             Ruling::Lacking(Lack::Promise, why)
         })
+    }
+
+    /// Whether another key of the case was refused from the first, though it had hardly been used, right after the first one had
+    /// a quota.
+    fn had_nothing_beside_another(&self) -> bool {
+        let Self { context, burst, limit, .. } = self;
+        let had_it = |other: &Burst| {
+            other.key != burst.key && other.from < burst.from && other.admitted() >= limit / 2
+        };
+        let hardly_used = burst.spent.0.max(burst.remembered) < limit / 4;
+        burst.key != OWN
+            && hardly_used
+            && self.admitted == 0
+            && self.limited > 0
+            && bursts(&context.play.seen).any(had_it)
     }
 
     fn is_endless(&self) -> bool {
@@ -269,7 +300,7 @@ impl Count<'_> {
             let due = context.limits(self.key).events.unwrap_or_default();
             return format!("a key gets {number} events in a window, not {due}");
         }
-        match whole_quotas(total, *limit) {
+        match whole_quotas(total, *limit).filter(|times| context.taught.instances == Some(*times)) {
             Some(times) => {
                 format!(
                     "a key gets {times} quotas in a window, as where {times} instances count for themselves"

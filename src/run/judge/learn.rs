@@ -2,19 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::contract::{Limits, Tier};
+use crate::contract::{Limits, Scope, Tier};
 use crate::run::environment::OWN;
 use crate::run::evidence::{Answer, Burst, Evidence, KeyInfo, Look, Play, bursts};
 use crate::run::learned::{Learned, MOST_QUOTAS, Quota, whole_quotas};
 use crate::run::limiters::comes_back;
+use crate::run::request::scope_of;
 use crate::scenario::Suite;
-use crate::scenario::model::Fact;
+use crate::scenario::model::{Action, Fact};
 
 /// What the windows that were measured teach of a deployment as a whole, beside the quotas.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Taught {
     /// Tiers whose windows all showed the same: nobody else uses their keys.
     pub(crate) steady: Vec<Tier>,
+    /// Tiers whose windows held what they are due beside what was sent before over other connections.
+    pub(super) apart: Vec<Tier>,
     /// How many instances seem to count for themselves: whole quotas in the place of one, of every tier that was measured.
     pub(super) instances: Option<u32>,
     /// Whether no one connection can use up a quota, as where instances share it out among themselves.
@@ -28,31 +31,37 @@ pub(crate) struct Taught {
 pub(super) struct Lockout {
     status: u16,
     body: String,
+    /// Whether all are answered so from then on, and not some now and then, and no key is refused so for want of quota.
+    lasts: bool,
 }
 
 impl Lockout {
-    /// What many requests without a key that exists show of it: after 401s they are answered otherwise, all in the same way.
+    /// What many requests without a key that exists show of it: after a 401 they are answered otherwise, in the same way, for good
+    /// or now and then.
     fn of(burst: &Burst, looks: &[Look]) -> Option<Self> {
         const MANY: usize = 10;
         let mut answers: Vec<&Answer> = burst.answers.iter().map(|(_, answer)| answer).collect();
         answers.sort_by_key(|answer| answer.sent);
         let begins = answers.iter().position(|answer| answer.status != 401).filter(|first| *first > 0)?;
         let (status, body) = (answers[begins].status, &looks.get(answers[begins].look)?.body);
-        let is_one =
-            answers.len() - begins >= MANY && answers[begins..].iter().all(|one| one.status == status);
-        (is_one && status >= 400).then(|| Self { status, body: body.clone() })
+        let times = answers[begins..].iter().filter(|one| one.status == status).count();
+        let others = answers[begins..].iter().filter(|one| one.status != status && one.status != 401).count();
+        let lasts = times == answers.len() - begins;
+        let least = if lasts { MANY } else { 2 };
+        let is_one = times >= least && others == 0 && (400..500).contains(&status);
+        is_one.then(|| Self { status, body: body.clone(), lasts })
     }
 
     /// Whether this is that answer. To a key that exists the same status may mean something else, if other words come with it.
     pub(super) fn is(&self, look: &Look, counted: bool) -> bool {
-        look.status == self.status && (!counted || look.body == self.body)
+        look.status == self.status && (!counted || self.lasts && look.body == self.body)
     }
 }
 
 /// Learns the quotas of tiers, of requests and of events, from the windows that were measured, and what else they teach.
 pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Taught {
     let mut windows: BTreeMap<Tier, Vec<MeasuredWindow>> = BTreeMap::new();
-    let mut elsewhere: BTreeMap<Tier, Vec<u32>> = BTreeMap::new();
+    let mut elsewhere: BTreeMap<Tier, Vec<MeasuredWindow>> = BTreeMap::new();
     let mut whole_together: BTreeSet<Tier> = BTreeSet::new();
     let mut smoothed: BTreeSet<Tier> = BTreeSet::new();
     let slides = evidence.learned.slides;
@@ -65,7 +74,7 @@ pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Taught {
             for burst in measured(play) {
                 let tier = play.keys.get(&burst.key).and_then(|key| key.tier);
                 if let (Some(tier), Some(window)) = (tier, window(burst, play, slides)) {
-                    elsewhere.entry(tier).or_default().push(window.requests);
+                    elsewhere.entry(tier).or_default().push(window);
                 }
             }
             continue;
@@ -80,10 +89,13 @@ pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Taught {
             }
         }
     }
-    let mut steady = Vec::new();
+    let (mut steady, mut apart) = (Vec::new(), Vec::new());
     evidence.learned.requests.clear();
     for (tier, windows) in windows {
-        if windows.iter().any(|window| window.endless) {
+        let others = elsewhere.get(&tier).map_or(&[][..], Vec::as_slice);
+        if counts_apart(&windows, others) {
+            apart.push(tier);
+        } else if windows.iter().any(|window| window.endless) {
             evidence.learned.requests.insert(tier, Quota::Endless);
         } else if let [.., before, last] = &windows[..]
             // What was sent before may have been counted elsewhere.
@@ -95,7 +107,7 @@ pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Taught {
             }
         } else if let [window] = &windows[..]
             && window.requests > window.documented
-            && elsewhere.get(&tier).is_some_and(|numbers| numbers.contains(&window.requests))
+            && others.iter().any(|other| other.requests == window.requests)
         {
             // Too many, and the same in another case: that was no reset.
             evidence.learned.requests.insert(tier, Quota::Of(window.requests));
@@ -107,10 +119,38 @@ pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Taught {
     }
     let split = evidence.plays.iter().any(|play| bursts(&play.seen).any(Burst::is_split));
     let without_a_key = evidence.plays.iter().flat_map(|play| bursts(&play.seen)).filter(|one| !one.counted);
-    let lockout = without_a_key.filter_map(|burst| Lockout::of(burst, &evidence.looks)).next();
-    learn_odd_keys(evidence);
+    let mut lockout = without_a_key.filter_map(|burst| Lockout::of(burst, &evidence.looks)).next();
+    if let Some(lockout) = &mut lockout {
+        lockout.lasts &= !is_any_refusal(lockout, evidence);
+    }
+    learn_odd_keys(suite, evidence);
     learn_events(evidence, &smoothed, split);
-    Taught { instances: instances(&steady, &evidence.learned), steady, split, lockout }
+    Taught { instances: instances(&steady, &evidence.learned), steady, apart, split, lockout }
+}
+
+/// Whether windows hold just what is documented, beside what was sent before over other connections: that is counted elsewhere.
+fn counts_apart(windows: &[MeasuredWindow], others: &[MeasuredWindow]) -> bool {
+    let all = || windows.iter().chain(others);
+    let beside =
+        |window: &MeasuredWindow| window.spent > 0 && window.requests - window.spent == window.documented;
+    let is_exact = |window: &MeasuredWindow| window.spent == 0 && window.requests == window.documented;
+    windows.iter().any(beside) && all().any(is_exact)
+}
+
+/// Whether keys that have used up just what they are due are answered like those that are locked out: then nobody can tell them
+/// apart.
+fn is_any_refusal(lockout: &Lockout, evidence: &Evidence) -> bool {
+    let is_refused_so = |answer: &Answer| {
+        let look = evidence.looks.get(answer.look);
+        answer.limited && look.is_some_and(|look| lockout.is(look, true))
+    };
+    evidence.plays.iter().any(|play| {
+        bursts(&play.seen).any(|burst| {
+            let due = play.keys.get(&burst.key).map_or(0, |key| key.documented.requests);
+            let had_all = burst.counted && burst.admitted() > 0 && burst.spent.0 + burst.admitted() == due;
+            had_all && burst.answers.iter().any(|(_, answer)| is_refused_so(answer))
+        })
+    })
 }
 
 /// How many instances seem to count for themselves.
@@ -165,7 +205,7 @@ fn smooths(burst: &Burst, documented: u32) -> bool {
 
 /// Learns which keys have another quota than their tier: every window that was measured with such a key had the same number,
 /// which was seen twice or is another tier's, while another key has what its tier has.
-fn learn_odd_keys(evidence: &mut Evidence) {
+fn learn_odd_keys(suite: &Suite, evidence: &mut Evidence) {
     /// What the windows of one key held.
     struct OfKey {
         tier: Tier,
@@ -175,11 +215,15 @@ fn learn_odd_keys(evidence: &mut Evidence) {
     let Evidence { learned, plays, deployment, .. } = evidence;
     learned.requests_of.clear();
     // In a workspace of a mock every case has keys of its own, made for it.
-    if deployment.virtual_time || learned.sharing || learned.slides {
+    if deployment.virtual_time || learned.sharing {
         return;
     }
     let mut windows: BTreeMap<&str, OfKey> = BTreeMap::new();
     for play in plays.iter() {
+        // Whether a key has its tier's quota also with what it is not on that tier for, is another question.
+        if !asks_for_what_is_measured(suite, play) {
+            continue;
+        }
         let of_neighbours = bursts(&play.seen).filter(|burst| burst.key != OWN && burst.fresh.is_none());
         for burst in measured(play).chain(of_neighbours) {
             let Some(key) = play.keys.get(&burst.key) else { continue };
@@ -190,6 +234,7 @@ fn learn_odd_keys(evidence: &mut Evidence) {
                 && burst.faltered() == 0
                 && burst.admitted() > 0
                 && burst.limited() > 0
+                && (!learned.slides || burst.is_rested())
                 && !burst.is_split();
             let refilled = play.refilled(burst, key.documented.requests);
             let number = burst.spent.0 + burst.admitted() - refilled;
@@ -207,11 +252,29 @@ fn learn_odd_keys(evidence: &mut Evidence) {
         let number = *key.numbers.first()?;
         let is_sure = key.numbers.iter().all(|other| *other == number)
             && (key.numbers.len() > 1 || Tier::with_requests(number).is_some());
-        let is_odd = number != of_tier(key) && number != key.documented.requests;
+        // Several whole quotas are what several instances grant.
+        let of_instances = whole_quotas(number, key.documented.requests).is_some();
+        let is_odd = number != of_tier(key) && number != key.documented.requests && !of_instances;
         let beside = windows.values().any(|other| other.tier == key.tier && is_like_its_tier(other));
         (is_sure && is_odd && beside).then(|| ((*variable).to_owned(), number))
     });
     learned.requests_of = odd.collect();
+}
+
+/// Whether all bursts of a play send what the limits of their key's tier are measured with.
+fn asks_for_what_is_measured(suite: &Suite, play: &Play) -> bool {
+    let experiment = suite.experiments.iter().find(|experiment| experiment.name == play.experiment);
+    let case = experiment.and_then(|some| some.cases.iter().find(|case| case.row == play.row));
+    let mut steps = case.into_iter().flat_map(|case| &case.steps);
+    let tier = play.keys.get(OWN).and_then(|own| own.tier);
+    steps.all(|step| match (&step.value.action, tier) {
+        (Action::Burst(burst), Some(tier)) => {
+            let asked = burst.request.as_ref().and_then(|name| suite.requests.get(name.as_str()));
+            let scope = asked.and_then(|request| scope_of(&request.value));
+            scope.is_none_or(|scope| (scope == Scope::WriteEvents) == (tier == Tier::Ingestion))
+        }
+        _ => true,
+    })
 }
 
 /// What a window told of its events: between these numbers lies what it holds, by batches of so many.
@@ -342,7 +405,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::run::clock::Instant;
+    use crate::run::instant::Instant;
 
     #[test]
     fn who_is_answered_otherwise_after_many_401s_is_locked_out() {

@@ -11,6 +11,7 @@ use super::window;
 use crate::report::{Failure, Way};
 use crate::run::environment::OWN;
 use crate::run::evidence::{Burst, Evidence, Observation, Paced, Play, bursts};
+use crate::run::learned::whole_quotas;
 use crate::run::limiters::{self, Assessment, LONG_SILENCE, SHORT_SILENCE, Span, Suspicion, WINDOW};
 use crate::scenario::Suite;
 use crate::scenario::model::{Case, Fact, Reading};
@@ -44,6 +45,8 @@ pub(super) enum Settled {
         once_more: bool,
         /// Which way it errs.
         way: Way,
+        /// What the deployment lacks, if nothing conforming explains it.
+        lack: Option<Lack>,
         why: String,
     },
 }
@@ -64,6 +67,7 @@ impl Settled {
                 silence: SHORT_SILENCE,
                 once_more: false,
                 way: Way::Other,
+                lack: None,
                 why: "it was measured out by the documented limits, which are not those of this deployment"
                     .to_owned(),
             },
@@ -125,10 +129,12 @@ impl Readings {
             };
             last = read(&mut context, bodies);
             beside.extend(suspicions_beside(&context, reading));
-            if let Ruling::Suspect(Suspicion::TooMany { admitted, .. }, _) = &last.0
-                && reading.learns == Some(Fact::Requests)
-            {
-                beside.extend(as_many_elsewhere(&context, *admitted));
+            if let Ruling::Suspect(Suspicion::TooMany { admitted, limit, .. }, _) = &last.0 {
+                beside.extend(match reading.learns {
+                    Some(Fact::Requests) => as_many_elsewhere(&context, *admitted),
+                    Some(Fact::Hold) => as_many_quotas_elsewhere(&context, *admitted, *limit),
+                    _ => Vec::new(),
+                });
             }
             telling += usize::from(last.0 != Ruling::Stale);
             match &last.0 {
@@ -202,6 +208,28 @@ fn as_many_elsewhere(context: &Context<'_>, number: u32) -> Vec<Suspicion> {
     let is_as_many =
         |other: &Suspicion| matches!(other, Suspicion::TooMany { admitted, .. } if *admitted == number);
     windows.filter(is_as_many).collect()
+}
+
+/// The windows in other cases, of whatever tier, that held as many whole quotas in the place of one.
+fn as_many_quotas_elsewhere(context: &Context<'_>, number: u32, limit: u32) -> Vec<Suspicion> {
+    let is_one_clock = !context.evidence.deployment.virtual_time;
+    let Some(times) = whole_quotas(number, limit).filter(|_| is_one_clock) else { return Vec::new() };
+    let is_elsewhere =
+        |play: &&Play| play.experiment != context.play.experiment || play.row != context.play.row;
+    let windows = context.evidence.plays.iter().filter(is_elsewhere).flat_map(|play| {
+        bursts(&play.seen).filter_map(|burst| {
+            let limit = context.limits(play.keys.get(&burst.key)?).requests;
+            let admitted = burst.spent.0 + burst.admitted();
+            let is_whole =
+                burst.fresh.is_some() && burst.counted && burst.limited() > 0 && burst.faults.is_empty();
+            (is_whole && whole_quotas(admitted, limit) == Some(times)).then_some(Suspicion::TooMany {
+                admitted,
+                limit,
+                span: (burst.since, burst.to),
+            })
+        })
+    });
+    windows.collect()
 }
 
 /// How long a key has to be silent for the next play to settle a suspicion.
@@ -278,11 +306,14 @@ fn weighed(
         Assessment::Doubt => {
             let silence = silence_for(newest, evidence.learned.slides);
             let once_more = matches!(newest, Suspicion::CameBack { rested: true, .. });
-            let way = match &proven {
-                Settled::Broken(failures) => failures.first().map_or(Way::Other, |failure| failure.way),
-                _ => Way::Other,
+            let (way, lack) = match &proven {
+                Settled::Broken(failures) => {
+                    (failures.first().map_or(Way::Other, |failure| failure.way), None)
+                }
+                Settled::Lacking(lack, _) => (Way::Other, Some(*lack)),
+                _ => (Way::Other, None),
             };
-            Settled::Doubtful { silence, once_more, way, why: limiters::explain(newest) }
+            Settled::Doubtful { silence, once_more, way, lack, why: limiters::explain(newest) }
         }
     }
 }
@@ -303,8 +334,8 @@ fn with_plays(mut failures: Vec<Failure>, plays: usize) -> Vec<Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::clock::Instant;
     use crate::run::evidence::{Answer, Fresh};
+    use crate::run::instant::Instant;
 
     #[test]
     fn who_asks_at_a_pace_sees_when_something_comes_back() {

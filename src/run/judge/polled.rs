@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::context::Context;
 use super::promise::broken_promise;
-use super::ruling::Ruling;
+use super::ruling::{Lack, Ruling};
 use super::sent::no_promise;
 use crate::report::{Failure, Way};
 use crate::run::evidence::{KeyInfo, Polled};
@@ -14,6 +14,9 @@ use crate::scenario::model::{Action, Expect};
 
 /// What refills all the time would have given something back within so long a time, if no more than a quota a minute.
 const REFUSED_LONG: Duration = Duration::from_secs(5);
+
+/// What comes back twice within less is not what two windows hold, but what two counters do.
+const SHORTEST_WINDOW: Duration = Duration::from_millis(500);
 
 /// Judges what a poll found.
 ///
@@ -74,6 +77,9 @@ pub(super) fn polled(
             "the whole quota came back {after:.0} s after the key's first request, and not again within a minute of that"
         ));
     };
+    if again.1 - early.at.1 < SHORTEST_WINDOW {
+        return Ruling::Lacking(Lack::Hold, "several quotas came back at once".to_owned());
+    }
     // No conforming clock has two minutes begin so close to each other.
     Ruling::Broken(too_early(format!(
         "a window is about {:.0} s long: the whole quota came back at {}, and again at {}",

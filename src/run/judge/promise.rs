@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::run::clock::Instant;
 use crate::run::evidence::Answer;
+use crate::run::instant::Instant;
 
 /// How long the page's own 429 says to wait, whenever it is sent.
 const CONSTANT: Duration = Duration::from_secs(60);

@@ -3,7 +3,7 @@
 use super::answer::wants_a_429;
 use super::context::{Context, FirstBodies};
 use super::each_429::each_429;
-use super::events::{measured_events, out_of_requests};
+use super::events::{measured_events, out_of_requests, taken_by_another};
 use super::facts::{numbers, observed};
 use super::ruling::{Lack, Ruling};
 use super::sent::{no_promise, sent_once};
@@ -196,7 +196,8 @@ fn read_poll(
 fn windows_before(context: &Context<'_>, place: usize) -> Ruling {
     for burst in bursts(context.before(place)) {
         let Some(key) = context.key(&burst.key) else { continue };
-        let window = window::window(context, burst, key, false)
+        let window = taken_by_another(context, burst, key)
+            .and_then(|| window::window(context, burst, key, false))
             .and_then(|| out_of_requests(context, burst, key))
             .and_then(|| counts::no_early_refusal(context, burst, key));
         if window != Ruling::Held {

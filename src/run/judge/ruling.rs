@@ -35,6 +35,8 @@ pub(super) enum Lack {
     Promise,
     /// A quota of the key's own.
     OwnQuota,
+    /// Events of the key's own.
+    OwnEvents,
     /// That nobody is locked out.
     Access,
 }
@@ -50,6 +52,7 @@ impl Lack {
             Self::Hold => learns == Some(Fact::Hold),
             Self::Promise => learns == Some(Fact::Promise),
             Self::OwnQuota => learns == Some(Fact::Sharing),
+            Self::OwnEvents => learns == Some(Fact::EventsSharing),
         }
     }
 }

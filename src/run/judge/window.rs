@@ -6,7 +6,7 @@ use super::context::Context;
 use super::ruling::{Lack, Ruling};
 use crate::run::evidence::{Burst, Fresh, KeyInfo, Play, bursts};
 use crate::run::finding::Finding;
-use crate::run::limiters::{Suspicion, WINDOW};
+use crate::run::limiters::{SHORT_SILENCE, Suspicion, WINDOW};
 use crate::scenario::model::Fact;
 
 /// A burst that took so long cannot be told from one that met a reset.
@@ -46,6 +46,10 @@ pub(super) fn window(context: &Context<'_>, burst: &Burst, key: &KeyInfo, is_rea
     };
     let suspicion = too_few(context, burst, key, limit);
     let owns = context.reading.learns == Some(Fact::Recovery);
+    if owns && is_read && burst.counts_events() && nowhere_come_back(context, key) {
+        let what = "the events of a window are used up for good".to_owned();
+        return Ruling::Broken(vec![context.failure_of_burst(Finding { what, ..finding }, burst)]);
+    }
     if came_too_soon || burst.was_promised() && !(owns && is_read) {
         let why = format!("the promise to {} was not kept", key.variable);
         return Ruling::MetNoWindow(suspicion, Lack::Promise, why);
@@ -54,6 +58,17 @@ pub(super) fn window(context: &Context<'_>, burst: &Burst, key: &KeyInfo, is_rea
         return Ruling::MetNoWindow(suspicion, Lack::Recovery, finding.what);
     }
     Ruling::Suspect(suspicion, vec![context.failure_of_burst(finding, burst)])
+}
+
+/// Whether windows of other cases held no events either, though the keys had been silent for long enough.
+fn nowhere_come_back(context: &Context<'_>, key: &KeyInfo) -> bool {
+    let plays = context.evidence.plays.iter().filter(|play| play.experiment != context.play.experiment);
+    let mut windows =
+        plays.flat_map(|play| bursts(&play.seen).map(|burst| (burst, play.keys.get(&burst.key))));
+    windows.any(|(burst, other)| {
+        let is_alike = burst.counts_events() && other.is_some_and(|other| other.tier == key.tier);
+        is_alike && burst.met_no_window() && burst.silence >= SHORT_SILENCE
+    })
 }
 
 pub(super) fn too_few(context: &Context<'_>, burst: &Burst, key: &KeyInfo, missing: u32) -> Suspicion {

@@ -39,10 +39,10 @@ mod tests {
 
     use super::*;
     use crate::contract::{ApiKey, Tier};
-    use crate::run::clock::Instant;
     use crate::run::evidence::RunWide;
     use crate::run::evidence::{Burst, Deployment, Fresh, Gap, NotPlayed, Observation, Play, Request, Sent};
     use crate::run::finding::Finding;
+    use crate::run::instant::Instant;
     use crate::run::learned::{Learned, Quota};
     use crate::scenario::model::Rule;
 

@@ -15,8 +15,8 @@ use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::clock::nanoseconds;
 use super::evidence::Evidence;
+use super::instant::nanoseconds;
 use super::options::Options;
 use super::run_context::RunContext;
 use super::{causes, job, judge};

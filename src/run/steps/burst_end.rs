@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::burst::{Way, split};
 use crate::client::Connections;
 use crate::contract::Tier;
-use crate::run::clock::Instant;
 use crate::run::evidence::{Answer, Burst as Observation, Fresh, Gap};
+use crate::run::instant::Instant;
 use crate::run::keys::KeyState;
 use crate::run::learned::MOST_QUOTAS;
 use crate::run::limiters;
@@ -163,7 +163,9 @@ impl Runner<'_> {
         def: &RequestDef,
         seen: &Observation,
     ) -> Result<u32, Gap> {
-        if !seen.may_tell_of_instances(self.limits(key)) {
+        // Whoever got all of it over one connection has no part of it elsewhere.
+        let had_all = seen.spent.0 + seen.admitted() >= key.limits.requests;
+        if had_all || !seen.may_tell_of_instances(self.limits(key)) {
             return Ok(0);
         }
         let fresh = self.batches(def, key, &[0; ELSEWHERE])?;

@@ -8,9 +8,9 @@ use tokio::task::{JoinError, JoinHandle};
 use super::{Names, Step, Use};
 use crate::client::{Connections, Content, Fault, Outgoing};
 use crate::report::Event;
-use crate::run::clock::Instant;
 use crate::run::environment::variables;
 use crate::run::evidence::{Answer, Gap, Paced};
+use crate::run::instant::Instant;
 use crate::run::keys::KeyState;
 use crate::run::limiters;
 use crate::run::runner::Runner;
@@ -105,7 +105,7 @@ impl Runner<'_> {
                 let outcome = client.exchange(&outgoing, connections, &clock).await;
                 (left, clock.now(), outcome)
             });
-            let waits = if self.environment.clock.is_virtual() { ON_ITS_WAY } else { Duration::ZERO };
+            let waits = if self.environment.clock.skips_waits() { ON_ITS_WAY } else { Duration::ZERO };
             sent.push(match tokio::time::timeout(waits, &mut under_way).await {
                 Ok(Ok(over)) => Sent::Over(Box::new(over)),
                 Ok(Err(lost)) => return Err(broke_down(&lost)),

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::burst_end::filling;
 use super::{Names, Step, Use};
 use crate::client::Connections;
-use crate::run::clock::Instant;
 use crate::run::evidence::{Answer, Early, Gap, Polled};
+use crate::run::instant::Instant;
 use crate::run::keys::KeyState;
 use crate::run::limiters;
 use crate::run::runner::Runner;
@@ -91,16 +91,24 @@ impl Runner<'_> {
         let was_used_up = key.used_up_at(began);
         let mut found =
             Polled { key: self.key_name(poll.key.as_ref()), over: watch.over, began, ..Polled::default() };
-        let mut ended = self.watch(watch, began, &mut found).await?;
+        let limits = self.limits(&key);
+        let (limit, spent, batches) = match (poll.batch, limits.events) {
+            (Some(batch), Some(events)) => (events, spent.events, filling(events, batch)),
+            _ => (limits.requests, spent.requests, vec![0; limits.requests as usize]),
+        };
+        // What a batch that was refused had left does not come back.
+        let mut rest = poll.batch.unwrap_or(0);
+        let (mut ended, mut came) = (self.watch(watch, began, &mut found).await?, 0);
+        while matches!(ended, End::CameBack(_)) {
+            came = self.use_up_again(watch.key, watch.def, &batches).await? + 1;
+            if came >= std::mem::take(&mut rest) {
+                break;
+            }
+            ended = self.watch(watch, began, &mut found).await?;
+        }
         if let End::CameBack(at) = ended {
-            let limits = self.limits(&key);
-            let (limit, spent, batches) = match (poll.batch, limits.events) {
-                (Some(batch), Some(events)) => (events, spent.events, filling(events, batch)),
-                _ => (limits.requests, spent.requests, vec![0; limits.requests as usize]),
-            };
             // What was let in beyond a quota before that came back, too.
-            let before = spent.saturating_sub(limit);
-            let whole = self.use_up_again(watch.key, watch.def, &batches).await? + 1 + before;
+            let whole = came + spent.saturating_sub(limit);
             let until = Some(self.environment.clock.now());
             if whole >= limit {
                 // From here on it is another window.

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Step, Use};
-use crate::run::clock::Instant;
 use crate::run::environment::OWN;
 use crate::run::evidence::{Fresh, Gap};
+use crate::run::instant::Instant;
 use crate::run::job;
 use crate::run::job::is_measured;
 use crate::run::keys::{KeyState, fresh_by_silence};

@@ -46,6 +46,8 @@ pub enum Fact {
     Events,
     /// Whether keys share a quota.
     Sharing,
+    /// Whether keys share the events of a window.
+    EventsSharing,
     /// Whether a key that was used up gets a quota again.
     Recovery,
     /// Whether a key that was used up stays so until then.

@@ -48,8 +48,12 @@ pub(super) const ROWS: &[Row] = &[
         "events.counted-singly",
     ]),
     row("events.concurrent", "racy-events", "were accepted"),
-    row("events.per-key", "events-shared-by-all-keys", "of 100 requests 0 were admitted")
-        .spares(&["events.quota", "events.over"]),
+    row(
+        "events.per-key",
+        "events-shared-by-all-keys",
+        "gets no events after TRENCHCHECK_KEY_INGESTION used up those of a window",
+    )
+    .spares(&["events.quota", "events.over"]),
     row("events.retry-after", "events-429-without-retry-after", "Retry-After is missing")
         .spares(&["events.over"]),
     row("events.retry-after", "events-429-always-1", "the status is 429, not 2xx"),
