@@ -1,5 +1,6 @@
-//! The time of a run, and those who wait at one clock. As soon as nobody is busy, it is moved on to the first instant that somebody waits for: so a run
-//! against a mock takes no longer than its requests do, and yet all of its cases see each other, as at any deployment.
+//! The time of a run, and those who wait at one clock. As soon as nobody is busy, it is moved on to the first instant that
+//! somebody waits for: so a run against a mock takes no longer than its requests do, and yet all of its cases see each other, as
+//! at any deployment.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

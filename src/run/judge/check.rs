@@ -323,7 +323,9 @@ mod tests {
     use super::*;
     use crate::deployment::Role;
     use crate::run::evidence::RunWide;
-    use crate::run::evidence::{Answer, Burst, Fresh, KeyInfo, Look, NotPlayed, Paced, Request, Sent};
+    use crate::run::evidence::{
+        Answer, Burst, Early, Fresh, KeyInfo, Look, NotPlayed, Paced, Polled, Request, Sent,
+    };
     use crate::run::finding::Finding;
     use crate::run::instant::Instant;
     use crate::run::limiters::{LONG_SILENCE, SHORT_SILENCE};
@@ -950,6 +952,91 @@ mod tests {
             answer.status = if answer.limited { 429 } else { 200 };
         }
         assert!(!is_measured(&leaks));
+    }
+
+    /// Batches of 1,000 events and, where they are refused, one of a single event.
+    fn batches_of(key: &str, admitted: usize, refused: usize, from: (u64, u64)) -> Burst {
+        let mut batches = vec![1_000; admitted + refused];
+        if refused > 0 {
+            batches[admitted + refused - 1] = 1;
+        }
+        Burst { key: key.to_owned(), batches, ..burst_of(admitted, refused, from) }
+    }
+
+    #[test]
+    fn who_gets_no_events_right_after_another_key_had_them_has_none_of_its_own() {
+        let bench = bench("events.per-key");
+        let judged = |own: Burst, neighbour: Burst| {
+            let mut evidence = bench.evidence(&[neighbour]);
+            let play = &mut evidence.plays[0];
+            let other = KeyInfo { variable: "OTHER".to_owned(), ..play.keys[OWN].clone() };
+            play.keys.insert("neighbour".to_owned(), other);
+            let first = play.seen.iter_mut().find(|seen| matches!(seen, Observation::Burst(_))).unwrap();
+            *first = Observation::Burst(Box::new(own));
+            bench.judged(&evidence)
+        };
+        let neighbour = |from| batches_of("neighbour", 0, 100, from);
+        let had_all = || batches_of(OWN, 100, 0, (1, 0));
+        let judged_at_once = judged(had_all(), neighbour((1, 5)));
+        let said = &judged_at_once.failures[0].failure.what;
+        assert_eq!(said, "OTHER gets no events after K used up those of a window");
+        let is_no_proof = |own: Burst, neighbour: Burst| judged(own, neighbour).failures.is_empty();
+        let hardly_silent = Burst { silence: Duration::from_secs(30), ..neighbour((1, 5)) };
+        assert!(is_no_proof(had_all(), hardly_silent));
+        assert!(is_no_proof(had_all(), neighbour((2, 5))), "the other key's window is over");
+        assert!(is_no_proof(batches_of(OWN, 40, 1, (1, 0)), neighbour((1, 5))), "it had few itself");
+    }
+
+    #[test]
+    fn events_that_are_nowhere_to_be_had_again_are_used_up_for_good() {
+        let bench = bench("events.window");
+        let judged = |elsewhere: usize| {
+            let mut evidence = bench.evidence(&[batches_of(OWN, 100, 10, (1, 0))]);
+            let second = Burst { fresh: Some(Fresh::Next), ..batches_of(OWN, 0, 20, (2, 1)) };
+            let last = evidence.plays[0].seen.iter_mut().rfind(|seen| matches!(seen, Observation::Burst(_)));
+            *last.unwrap() = Observation::Burst(Box::new(second));
+            let mut other = evidence.plays[0].clone();
+            other.experiment = "out-of-events".to_owned();
+            let burst = batches_of(OWN, elsewhere, 20, (4, 0));
+            other.seen = vec![Observation::Nothing, Observation::Burst(Box::new(burst))];
+            evidence.plays.push(other);
+            bench.judged(&evidence)
+        };
+        let never = judged(0);
+        assert_eq!(never.failures[0].failure.what, "the events of a window are used up for good");
+        assert!(judged(50).failures.is_empty(), "another key has a window");
+    }
+
+    #[test]
+    fn what_comes_back_twice_at_once_is_no_window() {
+        let bench = bench("rate.window-length");
+        let judged = |apart: Duration| {
+            let mut evidence = bench.evidence(&[burst_of(60, 100, (1, 0))]);
+            let at = |time: Duration| Instant(Duration::from_secs(60) + time);
+            let first = Duration::from_secs(20);
+            let early = Early {
+                at: (at(first), at(first)),
+                whole: 60,
+                until: None,
+                again: Some((at(first + apart), at(first + apart))),
+            };
+            let over = Duration::from_secs(59);
+            let polled = Polled {
+                key: OWN.to_owned(),
+                over,
+                began: at(Duration::ZERO),
+                early: Some(early),
+                ..Polled::default()
+            };
+            let polls = |step: &Action| matches!(step, Action::Poll(_));
+            let place = bench.case().steps.iter().position(|step| polls(&step.value.action)).unwrap();
+            evidence.plays[0].seen[place] = Observation::Polled(Box::new(polled));
+            bench.judged(&evidence)
+        };
+        let window = judged(Duration::from_secs(30));
+        assert!(window.failures[0].failure.what.contains("a window is about 30 s long"), "{window:?}");
+        let counters = judged(Duration::from_millis(18));
+        assert!(counters.failures.is_empty() && !counters.lacking.is_empty(), "{counters:?}");
     }
 
     #[test]

@@ -405,6 +405,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::run::evidence::Observation;
     use crate::run::instant::Instant;
 
     #[test]
@@ -435,6 +436,62 @@ mod tests {
         assert_eq!(of(&[1; 30]), None, "it is the answer to a wrong key");
         assert_eq!(of(&[vec![0; 20], vec![1; 9]].concat()), None, "too few");
         assert_eq!(of(&[vec![0; 20], vec![2], vec![0; 20]].concat()), None, "once");
+        let now_and_then = of(&[vec![0; 20], vec![1], vec![0; 20], vec![1], vec![0; 9]].concat()).unwrap();
+        assert!(now_and_then.is(&looks[1], false) && !now_and_then.is(&looks[1], true));
+    }
+
+    #[test]
+    fn who_is_answered_like_every_key_over_its_limit_cannot_be_told_from_it() {
+        let look = |body: &str| Look {
+            status: 429,
+            headers: Vec::new(),
+            body: body.to_owned(),
+            garbled: false,
+            compressed: false,
+            alike: 0,
+        };
+        let lockout = Lockout { status: 429, body: "slow down".to_owned(), lasts: true };
+        let limits = Tier::Standard.limits();
+        let key =
+            KeyInfo { variable: "K".to_owned(), tier: Some(Tier::Standard), limits, documented: limits };
+        let told = |admitted: usize, body: &str| {
+            let answer = |place: usize| {
+                let at = Instant(Duration::from_millis(place as u64));
+                let limited = place >= admitted;
+                let status = if limited { 429 } else { 200 };
+                let (accepted, promise) = (None, None);
+                Answer { look: 0, status, limited, accepted, promise, sent: at, answered: at, done: at }
+            };
+            let answers = (0..admitted + 10).map(|place| (place, answer(place))).collect();
+            let burst = Burst { key: OWN.to_owned(), counted: true, answers, ..Burst::default() };
+            let play = Play {
+                experiment: "used-up".to_owned(),
+                row: Vec::new(),
+                silence: None,
+                keys: [(OWN.to_owned(), key.clone())].into(),
+                seen: vec![Observation::Burst(Box::new(burst))],
+                requests: 0,
+                took: Duration::ZERO,
+            };
+            is_any_refusal(
+                &lockout,
+                &Evidence { plays: vec![play], looks: vec![look(body)], ..Evidence::default() },
+            )
+        };
+        assert!(told(60, "slow down"));
+        assert!(!told(60, "Retry after 60 seconds."), "a key over its limit is answered otherwise");
+        assert!(!told(20, "slow down"), "it was locked out in the middle of its quota");
+    }
+
+    #[test]
+    fn what_was_sent_before_over_other_connections_may_be_counted_elsewhere() {
+        let window =
+            |spent: u32, requests: u32| MeasuredWindow { requests, documented: 60, endless: false, spent };
+        let beside = || window(1, 61);
+        assert!(counts_apart(&[beside()], &[window(0, 60)]));
+        assert!(!counts_apart(&[beside(), beside()], &[]), "it may be one more");
+        assert!(!counts_apart(&[beside()], &[window(0, 61)]), "it is one more");
+        assert!(!counts_apart(&[window(1, 60)], &[window(0, 60)]));
     }
 
     #[test]
