@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::context::Context;
-use super::events::{events, out_of_requests, taken_by_another};
+use super::events::{events, out_of_requests};
+use super::isolation::{beside_another, shares_with_another, taken_by_another};
 use super::ruling::{FALTERS, LOCKED_OUT, Lack, Ruling, SPLIT};
 use super::window::{TOO_LONG, nothing_else_refuses, too_few, window};
 use crate::amounts::count;
-use crate::contract::Tier;
 use crate::report::{Failure, Way};
-use crate::run::environment::OWN;
 use crate::run::evidence::{Burst, Fresh, KeyInfo, bursts};
 use crate::run::finding::Finding;
 use crate::run::learned::{MOST_QUOTAS, NO_REFUSAL, whole_quotas};
@@ -107,7 +106,8 @@ fn requests(context: &Context<'_>, expect: &Expect, burst: &Burst, key: &KeyInfo
         .or_else(|| count.left_by_errors())
         .or_else(|| count.counted_apart())
         .or_else(|| count.as_wanted())
-        .or_else(|| count.beside_other_keys())
+        .or_else(|| beside_another(context, burst, key, (admitted, limited)))
+        .or_else(|| count.without_a_window())
         .unwrap_or_else(|| count.wrong())
 }
 
@@ -224,21 +224,10 @@ impl Count<'_> {
         may_be.then(|| faltering(context, wanted, burst, self.seen()))
     }
 
-    /// Where it is about keys that share a quota, what another key had tells more than a number; and a window that never began
-    /// has none.
-    fn beside_other_keys(&self) -> Option<Ruling> {
+    /// Where another key took what this one shares with it, or a window never began.
+    fn without_a_window(&self) -> Option<Ruling> {
         let Self { context, burst, key, .. } = self;
-        if is_about_sharing(context) {
-            if burst.had_as_much_as_any(bursts(&context.play.seen)) {
-                return Some(Ruling::Held);
-            }
-            let tier = Tier::with_requests(burst.spent.0 + self.admitted);
-            if let Some(tier) = tier.filter(|tier| Some(*tier) != key.tier && self.limited > 0) {
-                let why = format!("{} has the quota of another tier, {tier}", key.variable);
-                return Some(Ruling::Lacking(Lack::RequestLimit, why));
-            }
-        }
-        if context.evidence.learned.sharing && self.had_nothing_beside_another() {
+        if shares_with_another(context, burst, self.limit) && self.admitted == 0 && self.limited > 0 {
             let finding = Finding { what: self.told(), expected: self.wanted.told(), actual: self.seen() };
             return Some(Ruling::Broken(vec![context.failure_of_burst(finding, burst)]));
         }
@@ -247,21 +236,6 @@ impl Count<'_> {
             let why = format!("the promise to {} was not kept, so no window began", key.variable);
             Ruling::Lacking(Lack::Promise, why)
         })
-    }
-
-    /// Whether another key of the case was refused from the first, though it had hardly been used, right after the first one had
-    /// a quota.
-    fn had_nothing_beside_another(&self) -> bool {
-        let Self { context, burst, limit, .. } = self;
-        let had_it = |other: &Burst| {
-            other.key != burst.key && other.from < burst.from && other.admitted() >= limit / 2
-        };
-        let hardly_used = burst.spent.0.max(burst.remembered) < limit / 4;
-        burst.key != OWN
-            && hardly_used
-            && self.admitted == 0
-            && self.limited > 0
-            && bursts(&context.play.seen).any(had_it)
     }
 
     fn is_endless(&self) -> bool {
@@ -456,13 +430,6 @@ fn faltering(context: &Context<'_>, wanted: &Wanted, burst: &Burst, actual: Stri
         true => Ruling::Broken(failures),
         false => Ruling::Lacking(Lack::RequestLimit, what),
     }
-}
-
-/// Whether the check is about keys that share a quota.
-fn is_about_sharing(context: &Context<'_>) -> bool {
-    let cases = context.suite.experiments.iter().flat_map(|experiment| &experiment.cases);
-    let mut readings = cases.flat_map(|case| &case.readings);
-    readings.any(|reading| reading.check == context.reading.check && reading.learns == Some(Fact::Sharing))
 }
 
 fn seen(burst: &Burst, admitted: u32, limited: u32, other: u32) -> String {

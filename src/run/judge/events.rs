@@ -8,7 +8,7 @@ use crate::report::Way;
 use crate::run::environment::OWN;
 use crate::run::evidence::{Burst, KeyInfo, bursts};
 use crate::run::finding::Finding;
-use crate::run::limiters::{SHORT_SILENCE, Suspicion, WINDOW, no_answer};
+use crate::run::limiters::{Suspicion, no_answer};
 use crate::scenario::model::{Expect, Fact, Reading};
 
 /// What the checks that own the limit of events come to where it was measured: of the one that asks for a refusal beyond it,
@@ -57,38 +57,6 @@ pub(super) fn out_of_requests(context: &Context<'_>, burst: &Burst, key: &KeyInf
         true => Ruling::Lacking(Lack::RequestLimit, REQUESTS_RAN_OUT.to_owned()),
         false => Ruling::Held,
     }
-}
-
-/// Makes sure that a key which had been silent, and had not used up its events before, was not refused them right after another
-/// key used up those of a window: keys that share them are named by the check that owns that.
-pub(super) fn taken_by_another(context: &Context<'_>, burst: &Burst, key: &KeyInfo) -> Ruling {
-    const MANY: u32 = 10;
-    let is_none = burst.counts_events() && burst.counted && burst.admitted() == 0 && burst.limited() >= MANY;
-    let Some(documented) = key.documented.events.filter(|_| is_none && burst.silence >= SHORT_SILENCE) else {
-        return Ruling::Held;
-    };
-    let smallest = burst.smallest_refused().unwrap_or(1);
-    let all =
-        context.evidence.plays.iter().flat_map(|play| {
-            bursts(&play.seen).filter_map(|burst| Some((burst, play.keys.get(&burst.key)?)))
-        });
-    let had_many = all.filter(|(other, _)| other.from < burst.from && other.accepted() >= documented / 2);
-    let had_many: Vec<(&Burst, &KeyInfo)> = had_many.collect();
-    let is_recent =
-        |other: &Burst| burst.from - other.to < WINDOW && other.batches.iter().any(|one| *one >= smallest);
-    let another = had_many
-        .iter()
-        .find(|(other, used)| used.variable != key.variable && used.tier == key.tier && is_recent(other));
-    let own = had_many.iter().any(|(_, used)| used.variable == key.variable);
-    let Some((_, another)) = another.filter(|_| !own) else { return Ruling::Held };
-    let what =
-        format!("{} gets no events after {} used up those of a window", key.variable, another.variable);
-    if context.reading.learns != Some(Fact::EventsSharing) {
-        return Ruling::Lacking(Lack::OwnEvents, what);
-    }
-    let (expected, actual) =
-        ("events of its own for each key".to_owned(), format!("limited: {}", burst.limited()));
-    Ruling::Broken(vec![context.failure_of_burst(Finding { what, expected, actual }, burst)])
 }
 
 /// Judges how many events of a burst were accepted. An answer that says that fewer were accepted than were sent

@@ -9,6 +9,7 @@ mod each_429;
 mod events;
 mod facts;
 mod header;
+mod isolation;
 mod learn;
 mod paced;
 mod plays;

@@ -188,6 +188,12 @@ fn suspicions_beside(context: &Context<'_>, reading: &Reading) -> Vec<Suspicion>
         .collect()
 }
 
+/// The plays of other cases.
+fn plays_elsewhere<'a>(context: &Context<'a>) -> impl Iterator<Item = &'a Play> {
+    let (experiment, row) = (&context.play.experiment, &context.play.row);
+    context.evidence.plays.iter().filter(move |play| play.experiment != *experiment || play.row != *row)
+}
+
 /// The windows in other cases that held just as many too many of the tier that this reading is about: a reset explains one of
 /// them, if any, whichever key it was.
 fn as_many_elsewhere(context: &Context<'_>, number: u32) -> Vec<Suspicion> {
@@ -196,10 +202,7 @@ fn as_many_elsewhere(context: &Context<'_>, number: u32) -> Vec<Suspicion> {
     let Some(tier) = context.key(OWN).filter(|_| is_one_clock).and_then(|own| own.tier) else {
         return Vec::new();
     };
-    let is_elsewhere =
-        |play: &&Play| play.experiment != context.play.experiment || play.row != context.play.row;
-    let plays = context.evidence.plays.iter().filter(is_elsewhere);
-    let windows = plays.flat_map(|play| {
+    let windows = plays_elsewhere(context).flat_map(|play| {
         bursts(&play.seen).filter_map(|burst| {
             let key = play.keys.get(&burst.key).filter(|key| key.tier == Some(tier))?;
             window::suspicion_of(context, burst, key)
@@ -214,9 +217,7 @@ fn as_many_elsewhere(context: &Context<'_>, number: u32) -> Vec<Suspicion> {
 fn as_many_quotas_elsewhere(context: &Context<'_>, number: u32, limit: u32) -> Vec<Suspicion> {
     let is_one_clock = !context.evidence.deployment.virtual_time;
     let Some(times) = whole_quotas(number, limit).filter(|_| is_one_clock) else { return Vec::new() };
-    let is_elsewhere =
-        |play: &&Play| play.experiment != context.play.experiment || play.row != context.play.row;
-    let windows = context.evidence.plays.iter().filter(is_elsewhere).flat_map(|play| {
+    let windows = plays_elsewhere(context).flat_map(|play| {
         bursts(&play.seen).filter_map(|burst| {
             let limit = context.limits(play.keys.get(&burst.key)?).requests;
             let admitted = burst.spent.0 + burst.admitted();

@@ -3,8 +3,9 @@
 use super::answer::wants_a_429;
 use super::context::{Context, FirstBodies};
 use super::each_429::each_429;
-use super::events::{measured_events, out_of_requests, taken_by_another};
+use super::events::{measured_events, out_of_requests};
 use super::facts::{numbers, observed};
+use super::isolation::taken_by_another;
 use super::ruling::{Lack, Ruling};
 use super::sent::{no_promise, sent_once};
 use super::whole_run::whole_run;
