@@ -45,6 +45,34 @@ pub(super) fn shares_with_another(context: &Context<'_>, burst: &Burst, limit: u
     knows && bursts(&context.play.seen).any(had_it)
 }
 
+/// The bursts before this one that were given half of the documented events at least, with their keys.
+fn used_up_before<'a>(
+    context: &Context<'a>,
+    burst: &'a Burst,
+    documented: u32,
+) -> impl Iterator<Item = (&'a Burst, &'a KeyInfo)> {
+    let all =
+        context.evidence.plays.iter().flat_map(|play| {
+            bursts(&play.seen).filter_map(|burst| Some((burst, play.keys.get(&burst.key)?)))
+        });
+    all.filter(move |(other, _)| other.from < burst.from && other.accepted() >= documented / 2)
+}
+
+/// Another key of the tier that used events up in the minute before this burst, in batches as large as those refused here.
+pub(super) fn used_by_another<'a>(
+    context: &Context<'a>,
+    burst: &'a Burst,
+    key: &KeyInfo,
+    documented: u32,
+) -> Option<&'a KeyInfo> {
+    let smallest = burst.smallest_refused().unwrap_or(1);
+    let is_recent =
+        |other: &Burst| burst.from - other.to < WINDOW && other.batches.iter().any(|one| *one >= smallest);
+    let is_another = |used: &KeyInfo| used.variable != key.variable && used.tier == key.tier;
+    let mut used = used_up_before(context, burst, documented);
+    used.find(|(other, used)| is_another(used) && is_recent(other)).map(|(_, used)| used)
+}
+
 /// Makes sure that a key which had been silent, and had not used up its events before, was not refused them right after another
 /// key used up those of a window: keys that share them are named by the check that owns that.
 pub(super) fn taken_by_another(context: &Context<'_>, burst: &Burst, key: &KeyInfo) -> Ruling {
@@ -53,20 +81,12 @@ pub(super) fn taken_by_another(context: &Context<'_>, burst: &Burst, key: &KeyIn
     let Some(documented) = key.documented.events.filter(|_| is_none && burst.silence >= SHORT_SILENCE) else {
         return Ruling::Held;
     };
-    let smallest = burst.smallest_refused().unwrap_or(1);
-    let all =
-        context.evidence.plays.iter().flat_map(|play| {
-            bursts(&play.seen).filter_map(|burst| Some((burst, play.keys.get(&burst.key)?)))
-        });
-    let had_many = all.filter(|(other, _)| other.from < burst.from && other.accepted() >= documented / 2);
-    let had_many: Vec<(&Burst, &KeyInfo)> = had_many.collect();
-    let is_recent =
-        |other: &Burst| burst.from - other.to < WINDOW && other.batches.iter().any(|one| *one >= smallest);
-    let another = had_many
-        .iter()
-        .find(|(other, used)| used.variable != key.variable && used.tier == key.tier && is_recent(other));
-    let own = had_many.iter().any(|(_, used)| used.variable == key.variable);
-    let Some((_, another)) = another.filter(|_| !own) else { return Ruling::Held };
+    let mut own =
+        used_up_before(context, burst, documented).filter(|(_, used)| used.variable == key.variable);
+    let Some(another) = used_by_another(context, burst, key, documented).filter(|_| own.next().is_none())
+    else {
+        return Ruling::Held;
+    };
     let what =
         format!("{} gets no events after {} used up those of a window", key.variable, another.variable);
     if context.reading.learns != Some(Fact::EventsSharing) {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::context::Context;
+use super::isolation::used_by_another;
 use super::ruling::{Lack, Ruling};
 use crate::run::evidence::{Burst, Fresh, KeyInfo, Play, bursts};
 use crate::run::finding::Finding;
@@ -60,14 +61,19 @@ pub(super) fn window(context: &Context<'_>, burst: &Burst, key: &KeyInfo, is_rea
     Ruling::Suspect(suspicion, vec![context.failure_of_burst(finding, burst)])
 }
 
-/// Whether windows of other cases held no events either, though the keys had been silent for long enough.
+/// Whether a window of another case held no events either, though its key had been silent for long enough and no other one had
+/// used them.
 fn nowhere_come_back(context: &Context<'_>, key: &KeyInfo) -> bool {
     let plays = context.evidence.plays.iter().filter(|play| play.experiment != context.play.experiment);
     let mut windows =
         plays.flat_map(|play| bursts(&play.seen).map(|burst| (burst, play.keys.get(&burst.key))));
-    windows.any(|(burst, other)| {
-        let is_alike = burst.counts_events() && other.is_some_and(|other| other.tier == key.tier);
-        is_alike && burst.met_no_window() && burst.silence >= SHORT_SILENCE
+    windows.any(|(burst, used)| {
+        let Some(used) = used.filter(|used| used.tier == key.tier && burst.counts_events()) else {
+            return false;
+        };
+        let taken = |events: u32| used_by_another(context, burst, used, events).is_some();
+        let is_none = burst.met_no_window() && burst.silence >= SHORT_SILENCE;
+        is_none && !used.documented.events.is_some_and(taken)
     })
 }
 
