@@ -966,16 +966,28 @@ mod tests {
     #[test]
     fn who_gets_no_events_right_after_another_key_had_them_has_none_of_its_own() {
         let bench = bench("events.per-key");
-        let judged = |own: Burst, neighbour: Burst| {
+        let judged_where = |recovers: bool, own: Burst, neighbour: Burst| {
             let mut evidence = bench.evidence(&[neighbour]);
             let play = &mut evidence.plays[0];
             let other = KeyInfo { variable: "OTHER".to_owned(), ..play.keys[OWN].clone() };
             play.keys.insert("neighbour".to_owned(), other);
             let first = play.seen.iter_mut().find(|seen| matches!(seen, Observation::Burst(_))).unwrap();
             *first = Observation::Burst(Box::new(own));
+            // Another key was given requests again.
+            if recovers {
+                let mut other = evidence.plays[0].clone();
+                other.experiment = "recovers".to_owned();
+                other.keys =
+                    [(OWN.to_owned(), KeyInfo { variable: "THIRD".to_owned(), ..other.keys[OWN].clone() })]
+                        .into();
+                let windows = [burst_of(60, 1, (0, 0)), burst_of(60, 1, (0, 59))];
+                other.seen = windows.map(|burst| Observation::Burst(Box::new(burst))).into();
+                evidence.plays.push(other);
+            }
             bench.judged(&evidence)
         };
         let neighbour = |from| batches_of("neighbour", 0, 100, from);
+        let judged = |own: Burst, neighbour: Burst| judged_where(true, own, neighbour);
         let had_all = || batches_of(OWN, 100, 0, (1, 0));
         let judged_at_once = judged(had_all(), neighbour((1, 5)));
         let said = &judged_at_once.failures[0].failure.what;
@@ -983,6 +995,8 @@ mod tests {
         let is_no_proof = |own: Burst, neighbour: Burst| judged(own, neighbour).failures.is_empty();
         let hardly_silent = Burst { silence: Duration::from_secs(30), ..neighbour((1, 5)) };
         assert!(is_no_proof(had_all(), hardly_silent));
+        let never = judged_where(false, had_all(), neighbour((1, 5)));
+        assert!(never.failures.is_empty(), "a quota that is used up may never come back");
         assert!(is_no_proof(had_all(), neighbour((2, 5))), "the other key's window is over");
         assert!(is_no_proof(batches_of(OWN, 40, 1, (1, 0)), neighbour((1, 5))), "it had few itself");
     }

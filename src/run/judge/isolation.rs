@@ -58,6 +58,23 @@ fn used_up_before<'a>(
     all.filter(move |(other, _)| other.from < burst.from && other.accepted() >= documented / 2)
 }
 
+/// Whether some key that had used up its requests before this burst was given some again: else it may be what this key did that
+/// lasts.
+fn recovers(context: &Context<'_>, burst: &Burst) -> bool {
+    let plays = context.evidence.plays.iter();
+    let all = plays.flat_map(|play| {
+        let of_requests = bursts(&play.seen).filter(|burst| burst.counted && !burst.counts_events());
+        of_requests.filter_map(|burst| Some((burst, &play.keys.get(&burst.key)?.variable)))
+    });
+    let all: Vec<(&Burst, &String)> = all.filter(|(other, _)| other.from < burst.from).collect();
+    all.iter().any(|(later, key)| {
+        let had_used_up = |(earlier, other): &(&Burst, &String)| {
+            other == key && earlier.limited() > 0 && later.from - earlier.to >= WINDOW / 2
+        };
+        later.admitted() > 0 && all.iter().any(had_used_up)
+    })
+}
+
 /// Another key of the tier that used events up in the minute before this burst, in batches as large as those refused here.
 pub(super) fn used_by_another<'a>(
     context: &Context<'a>,
@@ -83,8 +100,8 @@ pub(super) fn taken_by_another(context: &Context<'_>, burst: &Burst, key: &KeyIn
     };
     let mut own =
         used_up_before(context, burst, documented).filter(|(_, used)| used.variable == key.variable);
-    let Some(another) = used_by_another(context, burst, key, documented).filter(|_| own.next().is_none())
-    else {
+    let is_its_own_doing = own.next().is_some() || !recovers(context, burst);
+    let Some(another) = used_by_another(context, burst, key, documented).filter(|_| !is_its_own_doing) else {
         return Ruling::Held;
     };
     let what =
