@@ -973,17 +973,14 @@ mod tests {
             play.keys.insert("neighbour".to_owned(), other);
             let first = play.seen.iter_mut().find(|seen| matches!(seen, Observation::Burst(_))).unwrap();
             *first = Observation::Burst(Box::new(own));
-            // Another key was given requests again.
-            if recovers {
-                let mut other = evidence.plays[0].clone();
-                other.experiment = "recovers".to_owned();
-                other.keys =
-                    [(OWN.to_owned(), KeyInfo { variable: "THIRD".to_owned(), ..other.keys[OWN].clone() })]
-                        .into();
-                let windows = [burst_of(60, 1, (0, 0)), burst_of(60, 1, (0, 59))];
-                other.seen = windows.map(|burst| Observation::Burst(Box::new(burst))).into();
-                evidence.plays.push(other);
-            }
+            // The other key was used up before; it was given requests again, or it was not.
+            let mut before = evidence.plays[0].clone();
+            before.experiment = "recovers".to_owned();
+            before.keys = [(OWN.to_owned(), before.keys["neighbour"].clone())].into();
+            let again = burst_of(if recovers { 60 } else { 0 }, 1, (0, 59));
+            let windows = [burst_of(60, 1, (0, 0)), again];
+            before.seen = windows.map(|burst| Observation::Burst(Box::new(burst))).into();
+            evidence.plays.insert(0, before);
             bench.judged(&evidence)
         };
         let neighbour = |from| batches_of("neighbour", 0, 100, from);

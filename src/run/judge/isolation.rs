@@ -4,7 +4,7 @@ use super::context::Context;
 use super::ruling::{Lack, Ruling};
 use crate::contract::Tier;
 use crate::run::environment::OWN;
-use crate::run::evidence::{Burst, KeyInfo, bursts};
+use crate::run::evidence::{Burst, KeyInfo, Observation, bursts};
 use crate::run::finding::Finding;
 use crate::run::limiters::{SHORT_SILENCE, WINDOW};
 use crate::scenario::model::Fact;
@@ -58,6 +58,21 @@ fn used_up_before<'a>(
     all.filter(move |(other, _)| other.from < burst.from && other.accepted() >= documented / 2)
 }
 
+/// Whether a key was used up in an earlier play.
+fn was_used_up(context: &Context<'_>, key: &KeyInfo) -> bool {
+    let mut before = context.evidence.plays.iter().take_while(|play| !std::ptr::eq(*play, context.play));
+    before.any(|play| {
+        let mut names = play.keys.iter().filter(|(_, used)| used.variable == key.variable);
+        names.any(|(name, _)| {
+            play.seen.iter().any(|seen| match seen {
+                Observation::Burst(burst) => burst.key == *name && burst.limited() > 0,
+                Observation::UsedUp(_) => name == OWN,
+                _ => false,
+            })
+        })
+    })
+}
+
 /// Whether some key that had used up its requests before this burst was given some again: else it may be what this key did that
 /// lasts.
 fn recovers(context: &Context<'_>, burst: &Burst) -> bool {
@@ -100,7 +115,7 @@ pub(super) fn taken_by_another(context: &Context<'_>, burst: &Burst, key: &KeyIn
     };
     let mut own =
         used_up_before(context, burst, documented).filter(|(_, used)| used.variable == key.variable);
-    let is_its_own_doing = own.next().is_some() || !recovers(context, burst);
+    let is_its_own_doing = own.next().is_some() || was_used_up(context, key) && !recovers(context, burst);
     let Some(another) = used_by_another(context, burst, key, documented).filter(|_| !is_its_own_doing) else {
         return Ruling::Held;
     };
