@@ -154,7 +154,8 @@ pub(super) const ENTRIES: &[NamedChange] = &[
         "windows-never-end",
         "A key that used up its quota never gets another one, whatever a 429 promises.",
     )
-    .breaks(&["rate.recovers"], &[RetryAfterValue, Window])
+    .breaks(&["rate.recovers"], &[])
+    .also(&["limit.retry-after-honest", "limit.retry-after-kept"])
     .by(|b| {
         b.rules.push(|rules| rules.window_ms = NEVER_MS);
         b.seconds = |_, _| 60;

@@ -34,7 +34,7 @@ pub(super) const CONCURRENCY: &[NamedChange] = &[
         "two-replicas-by-connection",
         "Connections are spread over two replicas, and each counts for itself.",
     )
-    .breaks(&["rate.connections"], &[Status429, Unit])
+    .breaks(&["rate.connections"], &[])
     .by(|b| b.unit = |context| key_and(context, context.request.connection % 2)),
     must("replica-by-connection", "Connections are spread over four replicas, and each counts for itself.")
         .breaks(&["rate.connections"], &[Status429, Unit])
