@@ -11,9 +11,6 @@ use crate::mock::request::RequestContext;
 use super::aspects::Aspect::*;
 use super::change::{NamedChange, key_and, legal, must, should};
 
-/// Longer than anybody waits, in milliseconds: a year.
-const NEVER_MS: u64 = 365 * 24 * 3_600 * 1_000;
-
 /// The longest delay of `jitter`, in milliseconds.
 const JITTER: u64 = 400;
 
@@ -150,16 +147,6 @@ pub(super) const ENTRIES: &[NamedChange] = &[
     must("window-90s", "A window lasts 90 seconds.")
         .breaks(&["limit.retry-after-range"], &[RetryAfterValue, Window])
         .by(|b| b.rules.push(|rules| rules.window_ms = 90_000)),
-    must(
-        "windows-never-end",
-        "A key that used up its quota never gets another one, whatever a 429 promises.",
-    )
-    .breaks(&["rate.recovers"], &[])
-    .also(&["limit.retry-after-honest", "limit.retry-after-kept"])
-    .by(|b| {
-        b.rules.push(|rules| rules.window_ms = NEVER_MS);
-        b.seconds = |_, _| 60;
-    }),
     must("token-bucket", "The limit refills all the time, so that a minute holds more than it.")
         .breaks(&["rate.window-length"], &[RetryAfterValue, Standard, Premium, Ingestion, Window])
         .by(|b| b.limiter = Kind::TokenBucket),

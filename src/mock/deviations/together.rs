@@ -30,16 +30,13 @@ pub(super) const CONCURRENCY: &[NamedChange] = &[
     must("two-replicas", "Two replicas take turns, and each counts for itself.")
         .breaks(&["rate.standard", "rate.premium", "rate.ingestion"], &[Unit, Events])
         .by(|b| b.unit = |context| key_and(context, context.ordinal % 2)),
-    must(
-        "two-replicas-by-connection",
-        "Connections are spread over two replicas, and each counts for itself.",
-    )
-    .breaks(&["rate.connections"], &[])
-    .by(|b| b.unit = |context| key_and(context, context.request.connection % 2)),
     must("replica-by-connection", "Connections are spread over four replicas, and each counts for itself.")
         .breaks(&["rate.connections"], &[Status429, Unit])
         .by(|b| b.unit = |context| key_and(context, context.request.connection % 4)),
 ];
+
+/// Longer than anybody waits, in milliseconds: a year.
+const NEVER_MS: u64 = 365 * 24 * 3_600 * 1_000;
 
 pub(super) const COMPOSED: &[NamedChange] = &[
     must("lax-startup", "A young service that outgrew its page: a 401 for every cause, another 403, a bare 429, request ids in all errors, \
@@ -68,6 +65,22 @@ pub(super) const COMPOSED: &[NamedChange] = &[
             events: limits.events.map(|events| events / 2),
         });
     }),
+    must(
+        "windows-never-end",
+        "A key that used up its quota never gets another one, whatever a 429 promises.",
+    )
+    .breaks(&["rate.recovers"], &[])
+    .also(&["limit.retry-after-honest", "limit.retry-after-kept"])
+    .by(|b| {
+        b.rules.push(|rules| rules.window_ms = NEVER_MS);
+        b.seconds = |_, _| 60;
+    }),
+    must(
+        "two-replicas-by-connection",
+        "Connections are spread over two replicas, and each counts for itself.",
+    )
+    .breaks(&["rate.connections"], &[])
+    .by(|b| b.unit = |context| key_and(context, context.request.connection % 2)),
     must("ids-in-errors", "Every error names its request: its object has a member `request_id`.")
         .breaks(WITH_IDS, &[])
         .by(|b| b.rewrite(request_id)),
