@@ -67,7 +67,8 @@ pub struct HuntOptions {
     pub whole_suite: bool,
     /// The seed that servers with several deviations were chosen by, where it was one.
     pub seed: Option<u64>,
-    /// The folder that gets what was sent to each mutant and seen of it, as `judge` reads it, in a file of its name.
+    /// The folder that gets what was sent to each mutant and seen of it, as `judge` reads it, in a file of its name:
+    /// where a mutant meets its own checks first, what came last.
     pub evidence: Option<PathBuf>,
 }
 

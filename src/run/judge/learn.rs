@@ -9,7 +9,7 @@ use crate::run::learned::{Learned, MOST_QUOTAS, Quota, whole_quotas};
 use crate::run::limiters::comes_back;
 use crate::run::request::scope_of;
 use crate::scenario::Suite;
-use crate::scenario::model::{Action, Fact};
+use crate::scenario::model::{Action, Case, Fact};
 
 /// What the windows that were measured teach of a deployment as a whole, beside the quotas.
 #[derive(Debug, Clone, Default)]
@@ -66,9 +66,7 @@ pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Taught {
     let mut smoothed: BTreeSet<Tier> = BTreeSet::new();
     let slides = evidence.learned.slides;
     for play in &evidence.plays {
-        let experiment = suite.experiments.iter().find(|experiment| experiment.name == play.experiment);
-        let case = experiment.and_then(|some| some.cases.iter().find(|case| case.row == play.row));
-        let owned = case
+        let owned = case_of(suite, play)
             .is_some_and(|case| case.readings.iter().any(|reading| reading.learns == Some(Fact::Requests)));
         if !owned {
             for burst in measured(play) {
@@ -130,11 +128,10 @@ pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Taught {
 
 /// Whether windows hold just what is documented, beside what was sent before over other connections: that is counted elsewhere.
 fn counts_apart(windows: &[MeasuredWindow], others: &[MeasuredWindow]) -> bool {
-    let all = || windows.iter().chain(others);
     let beside =
         |window: &MeasuredWindow| window.spent > 0 && window.requests - window.spent == window.documented;
     let is_exact = |window: &MeasuredWindow| window.spent == 0 && window.requests == window.documented;
-    windows.iter().any(beside) && all().any(is_exact)
+    windows.iter().any(beside) && windows.iter().chain(others).any(is_exact)
 }
 
 /// Whether keys that have used up just what they are due are answered like those that are locked out: then nobody can tell them
@@ -151,6 +148,12 @@ fn is_any_refusal(lockout: &Lockout, evidence: &Evidence) -> bool {
             had_all && burst.answers.iter().any(|(_, answer)| is_refused_so(answer))
         })
     })
+}
+
+/// The case that was played.
+fn case_of<'a>(suite: &'a Suite, play: &Play) -> Option<&'a Case> {
+    let experiment = suite.experiments.iter().find(|experiment| experiment.name == play.experiment)?;
+    experiment.cases.iter().find(|case| case.row == play.row)
 }
 
 /// How many instances seem to count for themselves.
@@ -263,9 +266,7 @@ fn learn_odd_keys(suite: &Suite, evidence: &mut Evidence) {
 
 /// Whether all bursts of a play send what the limits of their key's tier are measured with.
 fn asks_for_what_is_measured(suite: &Suite, play: &Play) -> bool {
-    let experiment = suite.experiments.iter().find(|experiment| experiment.name == play.experiment);
-    let case = experiment.and_then(|some| some.cases.iter().find(|case| case.row == play.row));
-    let mut steps = case.into_iter().flat_map(|case| &case.steps);
+    let mut steps = case_of(suite, play).into_iter().flat_map(|case| &case.steps);
     let tier = play.keys.get(OWN).and_then(|own| own.tier);
     steps.all(|step| match (&step.value.action, tier) {
         (Action::Burst(burst), Some(tier)) => {
