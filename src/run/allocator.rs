@@ -127,13 +127,17 @@ impl KeyAllocator {
     }
 
     /// Keys for a job, if those it needs are free: alone, or shared with others that send a few requests.
-    /// `pending` are the jobs still to come.
+    /// `pending` are the jobs still to come; what is `held` is kept for one of them.
+    ///
+    /// # Errors
+    /// The free keys among those it needs, where not all of them are free.
     pub(crate) fn take<'a>(
         &mut self,
         job: &Job,
         condition: &dyn Fn(usize) -> Condition,
         pending: impl Iterator<Item = &'a Job> + Clone,
-    ) -> Option<Vec<usize>> {
+        held: &[usize],
+    ) -> Result<Vec<usize>, Vec<usize>> {
         let mut taken: Vec<usize> = Vec::new();
         for need in &job.keys_needed {
             let KeyNeed { role, alone, .. } = need;
@@ -141,7 +145,7 @@ impl KeyAllocator {
             let planned =
                 |index: usize| pending.clone().any(|other| !other.last && other.is_planned_with(index));
             fitting.retain(|index| {
-                let reserved = *alone && planned(*index);
+                let reserved = *alone && (planned(*index) || held.contains(index));
                 !taken.contains(index) && !reserved && self.is_free(*index, *alone)
             });
             // It is waited for, if it fits at all.
@@ -182,9 +186,12 @@ impl KeyAllocator {
                     (full, preference, narrow, self.sought[*index], Duration::ZERO, *index)
                 }
             });
-            taken.push(*fitting.first()?);
+            match fitting.first() {
+                Some(index) => taken.push(*index),
+                None => return Err(taken),
+            }
         }
-        self.lease(job, &taken).then_some(taken)
+        if self.lease(job, &taken) { Ok(taken) } else { Err(taken) }
     }
 
     /// Whether some job still to come counts a window of this key: to that one a key that is unused is worth a window.

@@ -102,6 +102,11 @@ impl Job {
         self.keys_needed.iter().any(|need| need.alone)
     }
 
+    /// Whether it counts the quotas of several keys, in whatever state they are.
+    pub(crate) fn gathers_keys(&self) -> bool {
+        self.keys_needed.len() > 1 && self.keys_needed.iter().all(|need| need.alone) && !self.uses_up_first
+    }
+
     /// Whether it may count the quota of a key of this tier.
     pub(crate) fn may_measure(&self, tier: Tier) -> bool {
         let may_be = |role: Role| role.tier().map_or(tier != Tier::Ingestion, |own| own == tier);

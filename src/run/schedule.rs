@@ -40,6 +40,8 @@ impl Schedule {
         &mut self,
         condition: &dyn Fn(usize, &Job) -> Condition,
     ) -> Option<(Job, Vec<usize>)> {
+        // Of those that need several keys the first one keeps what is free of them: seldom do two come free at once.
+        let mut held: Vec<usize> = Vec::new();
         for index in 0..self.pending.len() {
             let job = &self.pending[index];
             // Those that look back on all others wait until they are alone.
@@ -56,7 +58,13 @@ impl Schedule {
                     .take_planned(job, keys, &|key| condition(key, job), self.pending.iter())
                     .then(|| keys.clone()),
                 (Some(allocator), None) => {
-                    allocator.take(job, &|key| condition(key, job), self.pending.iter())
+                    let taken = allocator.take(job, &|key| condition(key, job), self.pending.iter(), &held);
+                    if let (Err(free), true) =
+                        (&taken, held.is_empty() && self.playing > 0 && job.gathers_keys())
+                    {
+                        held.clone_from(free);
+                    }
+                    taken.ok()
                 }
             };
             if let Some(keys) = keys {
@@ -244,6 +252,29 @@ mod tests {
         let all = vec![job];
         let mut schedule = Schedule::new(all.clone(), Some(KeyAllocator::new(keys, &all)), 9);
         assert_eq!(schedule.begin(&|_, _| FRESH).unwrap().1, [2, 0]);
+    }
+
+    #[test]
+    fn who_needs_two_keys_keeps_the_first_that_comes_free() {
+        let suite = Suite::load(&Source::Builtin).unwrap();
+        let all = jobs(&suite);
+        let is_alone =
+            |job: &&Job| matches!(&job.keys_needed[..], [need] if need.alone && need.role == Role::Standard);
+        let [first, last] =
+            <[Job; 2]>::try_from(all.iter().filter(is_alone).take(2).cloned().collect::<Vec<_>>()).unwrap();
+        let both = all.iter().find(|job| job.learns_sharing == Some(Tier::Standard)).unwrap().clone();
+        assert!(both.gathers_keys() && both.keys_needed.len() == 2);
+        let keys = vec![key(Role::Standard, 1), key(Role::Standard, 2)];
+        let pending = vec![first, both, last];
+        let mut schedule = Schedule::new(pending.clone(), Some(KeyAllocator::new(keys, &pending)), 9);
+        schedule.waits_for_sharing.clear();
+        let (begun, leased) = schedule.begin(&|_, _| FRESH).unwrap();
+        assert!(schedule.begin(&|_, _| FRESH).is_none(), "one key is free, and kept");
+        schedule.end(&begun, &leased);
+        let (begun, leased) = schedule.begin(&|_, _| FRESH).unwrap();
+        assert_eq!((begun.keys_needed.len(), leased.len()), (2, 2));
+        schedule.end(&begun, &leased);
+        assert!(schedule.begin(&|_, _| FRESH).is_some());
     }
 
     #[test]
