@@ -156,7 +156,8 @@ impl Burst {
     /// goes wrong while some are under way at once is another fault, and so is what is refused now and then.
     pub(crate) fn may_tell_of_instances(&self, limits: Limits) -> bool {
         let is_alone = self.in_flight <= 1 && !self.counts_events();
-        is_alone && !self.was_promised() && !self.met_no_window() && !self.refuses_early(limits)
+        let was_used = self.was_promised() || self.remembered > limits.requests / 4;
+        is_alone && !was_used && !self.met_no_window() && !self.refuses_early(limits)
     }
 
     /// Whether a part of the quota can only be had over other connections.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::context::Context;
-use super::events::{events, out_of_requests};
+use super::events::{events, is_refused_for_its_size, out_of_requests};
 use super::isolation::{beside_another, shares_with_another, taken_by_another};
 use super::ruling::{FALTERS, LOCKED_OUT, Lack, Ruling, SPLIT};
 use super::window::{TOO_LONG, nothing_else_refuses, too_few, window};
@@ -302,6 +302,8 @@ impl Count<'_> {
         failure.way = match wanted.admitted {
             _ if failure.what == HTTP2_UNCOUNTED => Way::Aside,
             _ if endless => Way::LetsIn,
+            // That another key took it is no smaller quota.
+            _ if context.reading.learns == Some(Fact::Sharing) => Way::Refuses,
             Some(wanted) if *admitted > wanted => Way::LetsIn,
             Some(wanted) if *admitted < wanted && *admitted > 0 => Way::Short,
             _ => Way::Other,
@@ -318,7 +320,8 @@ impl Count<'_> {
         // is not for the limit's own check to say.
         let is_no_race = burst.spent.0 + admitted > self.limit + 2 * burst.in_flight;
         let no_race = burst.in_flight == 1 || !context.owns_the_limit && is_no_race;
-        if self.other_refusal().is_some() || (endless && no_race) {
+        let is_certain = self.other_refusal().is_some() || is_refused_for_its_size(context, burst, self.key);
+        if is_certain || endless && no_race {
             return Ruling::Broken(failures);
         }
         if endless {

@@ -124,6 +124,30 @@ pub(super) fn events(context: &Context<'_>, expect: &Expect, burst: &Burst, key:
     Ruling::Suspect(suspicion, failures)
 }
 
+/// Whether the check that owns the limit of events sees batches refused for their size: none as large was ever admitted to a key
+/// of the tier, in two cases at the least, though smaller ones were.
+pub(super) fn is_refused_for_its_size(context: &Context<'_>, burst: &Burst, key: &KeyInfo) -> bool {
+    let owns = context.reading.learns == Some(Fact::Events);
+    let Some(size) = burst.smallest_refused().filter(|size| owns && *size > 1) else { return false };
+    let (mut refused, mut smaller) = (0, 0);
+    for play in &context.evidence.plays {
+        let of_tier = |burst: &&Burst| play.keys.get(&burst.key).is_some_and(|used| used.tier == key.tier);
+        let mut is_refused = false;
+        for other in bursts(&play.seen).filter(of_tier) {
+            for (place, answer) in &other.answers {
+                match other.batches.get(*place) {
+                    Some(batch) if *batch >= size && answer.admitted() => return false,
+                    Some(batch) if *batch >= size => is_refused |= answer.limited,
+                    Some(batch) if *batch > 1 => smaller += u32::from(answer.admitted()),
+                    _ => {}
+                }
+            }
+        }
+        refused += u32::from(is_refused);
+    }
+    refused > 1 && smaller > 0
+}
+
 /// Whether some window of this tier's keys was out of events before it was out of requests.
 fn events_end(context: &Context<'_>, key: &KeyInfo) -> bool {
     let requests = context.limits(key).requests;
@@ -132,7 +156,9 @@ fn events_end(context: &Context<'_>, key: &KeyInfo) -> bool {
             let same_tier = play.keys.get(&burst.key).is_some_and(|used| used.tier == key.tier);
             // Where nothing was admitted, the window was not a fresh one.
             let admitted = burst.admitted();
-            let ended = burst.limited() > 0 && admitted > 0 && burst.spent.0 + admitted < requests;
+            // Nor was it where requests of the minute before may still have been counted.
+            let counted = burst.spent.0 + burst.remembered + admitted;
+            let ended = burst.limited() > 0 && admitted > 0 && counted < requests;
             same_tier && burst.counts_events() && ended
         })
     })

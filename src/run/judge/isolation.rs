@@ -58,6 +58,11 @@ fn used_up_before<'a>(
     all.filter(move |(other, _)| other.from < burst.from && other.accepted() >= documented / 2)
 }
 
+/// Whether a key had used up its events before this burst.
+pub(super) fn had_used_them_up(context: &Context<'_>, burst: &Burst, key: &KeyInfo, documented: u32) -> bool {
+    used_up_before(context, burst, documented).any(|(_, used)| used.variable == key.variable)
+}
+
 /// Whether a key was used up in an earlier play.
 fn was_used_up(context: &Context<'_>, key: &KeyInfo) -> bool {
     let mut before = context.evidence.plays.iter().take_while(|play| !std::ptr::eq(*play, context.play));
@@ -113,9 +118,8 @@ pub(super) fn taken_by_another(context: &Context<'_>, burst: &Burst, key: &KeyIn
     let Some(documented) = key.documented.events.filter(|_| is_none && burst.silence >= SHORT_SILENCE) else {
         return Ruling::Held;
     };
-    let mut own =
-        used_up_before(context, burst, documented).filter(|(_, used)| used.variable == key.variable);
-    let is_its_own_doing = own.next().is_some() || was_used_up(context, key) && !recovers(context, burst);
+    let is_its_own_doing = had_used_them_up(context, burst, key, documented)
+        || was_used_up(context, key) && !recovers(context, burst);
     let Some(another) = used_by_another(context, burst, key, documented).filter(|_| !is_its_own_doing) else {
         return Ruling::Held;
     };

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::contract::{Limits, Scope, Tier};
 use crate::run::environment::OWN;
-use crate::run::evidence::{Answer, Burst, Evidence, KeyInfo, Look, Play, bursts};
+use crate::run::evidence::{Answer, Burst, Evidence, Fresh, KeyInfo, Look, Play, bursts};
+use crate::run::instant::Instant;
 use crate::run::learned::{Learned, MOST_QUOTAS, Quota, whole_quotas};
-use crate::run::limiters::comes_back;
+use crate::run::limiters::{WINDOW, comes_back};
 use crate::run::request::scope_of;
 use crate::scenario::Suite;
 use crate::scenario::model::{Action, Case, Fact};
@@ -71,7 +72,8 @@ pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Taught {
         if !owned {
             for burst in measured(play) {
                 let tier = play.keys.get(&burst.key).and_then(|key| key.tier);
-                if let (Some(tier), Some(window)) = (tier, window(burst, play, slides)) {
+                // Where it agrees with a window that was whole, it was whole, too.
+                if let (Some(tier), Some(window)) = (tier, window(burst, play, false)) {
                     elsewhere.entry(tier).or_default().push(window);
                 }
             }
@@ -108,6 +110,13 @@ pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Taught {
             && others.iter().any(|other| other.requests == window.requests)
         {
             // Too many, and the same in another case: that was no reset.
+            evidence.learned.requests.insert(tier, Quota::Of(window.requests));
+        } else if let [window] = &windows[..]
+            && window.was_awaited
+            && window.requests < window.documented
+            && others.iter().any(|other| other.confirms(window))
+        {
+            // Too few of a window that was waited for, and the same of another key: nobody else used both as much.
             evidence.learned.requests.insert(tier, Quota::Of(window.requests));
         } else if matches!(&windows[..], [window] if window.requests == window.documented)
             && whole_together.contains(&tier)
@@ -175,11 +184,26 @@ struct MeasuredWindow {
     endless: bool,
     /// How many of these were sent before the burst.
     spent: u32,
+    /// The variable of the key.
+    key: String,
+    /// Whether the run waited for it to begin: what was sent before the run may still count, else.
+    was_awaited: bool,
+    /// When the quota began to be spent.
+    since: Instant,
+}
+
+impl MeasuredWindow {
+    /// Whether another key got just as many at another time, when nothing that happened to both can be why.
+    fn confirms(&self, other: &Self) -> bool {
+        let apart = (self.since - other.since).max(other.since - self.since);
+        self.key != other.key && self.requests == other.requests && apart > WINDOW
+    }
 }
 
 /// What a burst tells of the requests of a window, where it tells that.
 fn window(burst: &Burst, play: &Play, slides: bool) -> Option<MeasuredWindow> {
-    let documented = play.keys.get(&burst.key)?.documented.requests;
+    let key = play.keys.get(&burst.key)?;
+    let documented = key.documented.requests;
     // Else it met no window of its own.
     let refilled = (burst.admitted() > 0).then(|| play.refilled(burst, documented))?;
     let requests = burst.spent.0 + burst.admitted() - refilled;
@@ -196,7 +220,15 @@ fn window(burst: &Burst, play: &Play, slides: bool) -> Option<MeasuredWindow> {
     // What went wrong when some were under way at once is no quota.
     let trusted = burst.in_flight == 1 || play.silence.is_some();
     let tells = burst.limited() > 0 && !endless || endless && trusted;
-    tells.then_some(MeasuredWindow { requests, documented, endless, spent: burst.spent.0 })
+    tells.then(|| MeasuredWindow {
+        requests,
+        documented,
+        endless,
+        spent: burst.spent.0,
+        key: key.variable.clone(),
+        was_awaited: burst.fresh != Some(Fresh::Unused),
+        since: burst.since,
+    })
 }
 
 /// Whether a burst was given a part of its quota at once, and the rest of it bit by bit: that is no number of its own.
@@ -484,10 +516,31 @@ mod tests {
         assert!(!told(20, "slow down"), "it was locked out in the middle of its quota");
     }
 
+    /// A window of a key that was waited for.
+    fn held(key: &str, requests: u32, second: u64) -> MeasuredWindow {
+        MeasuredWindow {
+            requests,
+            documented: 60,
+            endless: false,
+            spent: 0,
+            key: key.to_owned(),
+            was_awaited: true,
+            since: Instant(Duration::from_secs(second)),
+        }
+    }
+
+    #[test]
+    fn as_few_of_another_key_at_another_time_are_no_chance() {
+        let window = held("ONE", 59, 180);
+        assert!(held("TWO", 59, 4).confirms(&window) && held("TWO", 59, 300).confirms(&window));
+        assert!(!held("TWO", 58, 4).confirms(&window), "another number");
+        assert!(!held("ONE", 59, 4).confirms(&window), "somebody else may use this key at a pace");
+        assert!(!held("TWO", 59, 150).confirms(&window), "the same thing may have happened to both");
+    }
+
     #[test]
     fn what_was_sent_before_over_other_connections_may_be_counted_elsewhere() {
-        let window =
-            |spent: u32, requests: u32| MeasuredWindow { requests, documented: 60, endless: false, spent };
+        let window = |spent: u32, requests: u32| MeasuredWindow { spent, ..held("ONE", requests, 0) };
         let beside = || window(1, 61);
         assert!(counts_apart(&[beside()], &[window(0, 60)]));
         assert!(!counts_apart(&[beside(), beside()], &[]), "it may be one more");

@@ -132,6 +132,7 @@ impl Readings {
             if let Ruling::Suspect(Suspicion::TooMany { admitted, limit, .. }, _) = &last.0 {
                 beside.extend(match reading.learns {
                     Some(Fact::Requests) => as_many_elsewhere(&context, *admitted),
+                    Some(Fact::Events) => too_many_events_elsewhere(&context),
                     Some(Fact::Hold) => as_many_quotas_elsewhere(&context, *admitted, *limit),
                     _ => Vec::new(),
                 });
@@ -211,6 +212,22 @@ fn as_many_elsewhere(context: &Context<'_>, number: u32) -> Vec<Suspicion> {
     let is_as_many =
         |other: &Suspicion| matches!(other, Suspicion::TooMany { admitted, .. } if *admitted == number);
     windows.filter(is_as_many).collect()
+}
+
+/// The windows in other cases that held more events than documented, sent one batch at a time.
+fn too_many_events_elsewhere(context: &Context<'_>) -> Vec<Suspicion> {
+    // In workspaces of a mock every case has a clock of its own.
+    let is_one_clock = !context.evidence.deployment.virtual_time;
+    let Some(own) = context.key(OWN).filter(|_| is_one_clock) else { return Vec::new() };
+    let windows = plays_elsewhere(context).flat_map(|play| {
+        bursts(&play.seen).filter_map(|burst| {
+            let key = play.keys.get(&burst.key).filter(|key| key.tier == own.tier)?;
+            let (admitted, limit) = (burst.spent.1 + burst.accepted(), key.documented.events?);
+            let is_too_many = burst.fresh.is_some() && !burst.together && admitted > limit;
+            is_too_many.then_some(Suspicion::TooMany { admitted, limit, span: (burst.since, burst.to) })
+        })
+    });
+    windows.collect()
 }
 
 /// The windows in other cases, of whatever tier, that held as many whole quotas in the place of one.

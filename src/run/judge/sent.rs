@@ -8,7 +8,7 @@ use super::ruling::{INSTANCES, LOCKED_OUT, Lack, Ruling, SPLIT};
 use crate::contract::Scope;
 use crate::report::{Failure, Way};
 use crate::run::case::{counts_events, is_about_being_let_in};
-use crate::run::evidence::{Answer, Look, Observation, Sent};
+use crate::run::evidence::{Answer, Look, Observation, Sent, bursts};
 use crate::run::finding::{Finding, pretty};
 use crate::run::learned::NO_REFUSAL;
 use crate::run::limiters::{NO_PROMISE, NOT_HELD, Span, Suspicion};
@@ -65,6 +65,9 @@ pub(super) fn sent_once(
             sent.name, answer.status
         ));
     }
+    if sent.on_promise && answer.limited && was_starved(context, place, &sent.key) {
+        return Ruling::Lacking(Lack::OwnQuota, "keys share a quota, and others had used it up".to_owned());
+    }
     let way = match expect.status.as_ref().map_or(Way::Says, |wanted| way(wanted, look)) {
         Way::Refuses if sent.on_promise && answer.limited => Way::Unkept,
         way => way,
@@ -89,6 +92,14 @@ pub(super) fn sent_once(
         };
     }
     suspected(context, expect, sent, answer, failures)
+}
+
+/// Whether a key got nothing in this play before this step, where keys are known to share a quota: it is another key whose quota
+/// a promise speaks of.
+fn was_starved(context: &Context<'_>, place: usize, key: &str) -> bool {
+    let mut own = bursts(context.before(place)).filter(|burst| burst.key == key).peekable();
+    let got_nothing = own.peek().is_some() && own.all(|burst| burst.admitted() == 0);
+    context.evidence.learned.sharing && got_nothing
 }
 
 fn waited_for_a_promise(context: &Context<'_>, place: usize) -> bool {

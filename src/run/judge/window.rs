@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::context::Context;
-use super::isolation::used_by_another;
+use super::isolation::{had_used_them_up, used_by_another};
 use super::ruling::{Lack, Ruling};
 use crate::run::evidence::{Burst, Fresh, KeyInfo, Play, bursts};
 use crate::run::finding::Finding;
@@ -47,7 +47,7 @@ pub(super) fn window(context: &Context<'_>, burst: &Burst, key: &KeyInfo, is_rea
     };
     let suspicion = too_few(context, burst, key, limit);
     let owns = context.reading.learns == Some(Fact::Recovery);
-    if owns && is_read && burst.counts_events() && nowhere_come_back(context, key) {
+    if owns && is_read && burst.counts_events() && nowhere_come_back(context, burst, key) {
         let what = "the events of a window are used up for good".to_owned();
         return Ruling::Broken(vec![context.failure_of_burst(Finding { what, ..finding }, burst)]);
     }
@@ -61,20 +61,23 @@ pub(super) fn window(context: &Context<'_>, burst: &Burst, key: &KeyInfo, is_rea
     Ruling::Suspect(suspicion, vec![context.failure_of_burst(finding, burst)])
 }
 
-/// Whether a window of another case held no events either, though its key had been silent for long enough and no other one had
-/// used them.
-fn nowhere_come_back(context: &Context<'_>, key: &KeyInfo) -> bool {
+/// Whether a window of another case held no events either, each of a key that had used up its own before and been silent for long
+/// enough, while no other key had used them.
+fn nowhere_come_back(context: &Context<'_>, burst: &Burst, key: &KeyInfo) -> bool {
+    let is_its_own_doing = |burst: &Burst, used: &KeyInfo| {
+        used.documented.events.is_some_and(|events| {
+            had_used_them_up(context, burst, used, events)
+                && used_by_another(context, burst, used, events).is_none()
+        })
+    };
     let plays = context.evidence.plays.iter().filter(|play| play.experiment != context.play.experiment);
     let mut windows =
         plays.flat_map(|play| bursts(&play.seen).map(|burst| (burst, play.keys.get(&burst.key))));
-    windows.any(|(burst, used)| {
-        let Some(used) = used.filter(|used| used.tier == key.tier && burst.counts_events()) else {
-            return false;
-        };
-        let taken = |events: u32| used_by_another(context, burst, used, events).is_some();
-        let is_none = burst.met_no_window() && burst.silence >= SHORT_SILENCE;
-        is_none && !used.documented.events.is_some_and(taken)
-    })
+    is_its_own_doing(burst, key)
+        && windows.any(|(burst, used)| {
+            let is_none = burst.counts_events() && burst.met_no_window() && burst.silence >= SHORT_SILENCE;
+            used.is_some_and(|used| is_none && used.tier == key.tier && is_its_own_doing(burst, used))
+        })
 }
 
 pub(super) fn too_few(context: &Context<'_>, burst: &Burst, key: &KeyInfo, missing: u32) -> Suspicion {
