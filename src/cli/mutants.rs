@@ -111,6 +111,10 @@ pub(super) async fn run(args: MutantsArgs, suite: Suite) -> Ended {
     if args.list {
         return Ok(told(list(&chosen, &mut io::stdout()), ExitCode::Conforms));
     }
+    if let Some(folder) = &args.evidence {
+        let unusable = |error: io::Error| format!("cannot write to the folder {}: {error}", folder.display());
+        std::fs::create_dir_all(folder).map_err(unusable).map_err(fail(ExitCode::Usage))?;
+    }
     let suite = Arc::new(suite);
     let ground = match args.deployed || args.real_time {
         true => Ok(Ground::Deployments { skips_waits: !args.real_time }),
