@@ -140,6 +140,12 @@ pub(crate) struct Sent {
     pub(crate) gives_back: bool,
 }
 
+impl Sent {
+    /// Let in so often while the key was used up right before and right after, no reset explains it, and nothing more has to be
+    /// sent.
+    pub(crate) const OFTEN_ENOUGH: u32 = 5;
+}
+
 fn is_zero(number: &u32) -> bool {
     *number == 0
 }

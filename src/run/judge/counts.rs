@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use super::context::Context;
 use super::events::{events, is_refused_for_its_size, out_of_requests};
 use super::isolation::{beside_another, shares_with_another, taken_by_another};
-use super::ruling::{FALTERS, LOCKED_OUT, Lack, Ruling, SPLIT};
+use super::ruling::{
+    BIT_BY_BIT, EARLY, FALTERS, HTTP2_UNCOUNTED, LOCKED_OUT, Lack, NO_END, NOW_AND_THEN, Ruling, SPLIT,
+};
 use super::window::{TOO_LONG, nothing_else_refuses, too_few, window};
 use crate::amounts::count;
 use crate::report::{Failure, Way};
@@ -141,10 +143,13 @@ impl Count<'_> {
         }
         let are_admitted_or_limited = Wanted { other: None, ..self.wanted };
         if burst.counted && context.is_endless(key) && !self.is_as(&are_admitted_or_limited) {
-            let why = "no end of this tier's requests was seen, so nothing can be used up";
-            return Some(Ruling::Lacking(Lack::RequestLimit, why.to_owned()));
+            return Some(Ruling::Lacking(Lack::RequestLimit, NO_END.to_owned()));
         }
         let limit = key.documented.requests;
+        if self.limit < limit && self.wanted.admitted == Some(self.all) && self.all > self.limit {
+            let why = "the limit is smaller than what is asked for here";
+            return Some(Ruling::Lacking(Lack::RequestLimit, why.to_owned()));
+        }
         let documented = Wanted::of(self.expect, limit, limit.saturating_sub(burst.spent.0), self.all);
         (self.limit != limit && self.is_as(&documented)).then_some(Ruling::Held)
     }
@@ -351,18 +356,6 @@ impl Count<'_> {
         }
     }
 }
-
-/// What is to be said of quota that is not there at once, in the same words for every tier.
-const BIT_BY_BIT: &str = "a rested key gets some of its quota at once and the rest bit by bit, as where a gateway smooths requests out";
-
-/// What is to be said where a limit holds in HTTP/1.1 alone.
-const HTTP2_UNCOUNTED: &str = "requests in HTTP/2 are let in without being counted";
-
-/// What is to be said of requests that are let in beyond the quota now and then, in the same words for every tier.
-const NOW_AND_THEN: &str = "a key over its limit is let in now and then";
-
-/// What is to be said of requests that were refused while quota was left, in the same words for every tier.
-const EARLY: &str = "some requests are refused although quota is left";
 
 /// How requests of a burst were refused while quota was left, whatever the limiter: not where a promise may have brought back a
 /// part of it only.

@@ -3,7 +3,7 @@
 use super::answer::wants_a_429;
 use super::context::Context;
 use super::ruling::{FALTERS, INSTANCES, Lack, Ruling, SPLIT};
-use super::window::{TOO_LONG, too_few};
+use super::window::{FOR_GOOD, TOO_LONG, nowhere_come_back, too_few};
 use crate::report::Way;
 use crate::run::environment::OWN;
 use crate::run::evidence::{Burst, KeyInfo, bursts};
@@ -105,6 +105,9 @@ pub(super) fn events(context: &Context<'_>, expect: &Expect, burst: &Burst, key:
     let failures = vec![failure];
     if let Some(fault) = burst.faults.first() {
         return Ruling::Suspect(Suspicion::Noise(no_answer(fault)), failures);
+    }
+    if let_in < least / 2 && nowhere_come_back(context, burst, key) {
+        return Ruling::Lacking(Lack::Recovery, FOR_GOOD.to_owned());
     }
     if accepted <= most + beyond && let_in + burst.faltered() * batch >= least {
         return Ruling::Lacking(Lack::RequestLimit, FALTERS.to_owned());

@@ -12,11 +12,26 @@ pub(super) const FALTERS: &str = "some requests are answered 5xx";
 pub(super) const SPLIT: &str = "a key that is refused on one connection is let in on others, as where instances share its quota \
                                 out among themselves";
 
+/// Why nothing can be said of a key that should be used up.
+pub(super) const NO_END: &str = "no end of this tier's requests was seen, so nothing can be used up";
+
 /// Why events are not counted by one counter where requests are not.
 pub(super) const INSTANCES: &str = "several instances count for themselves";
 
 /// Why nothing can be said of an answer that goes to whoever asked too often without a key that exists.
 pub(super) const LOCKED_OUT: &str = "whoever asks often without a key that exists is locked out";
+
+/// What is to be said of quota that is not there at once, in the same words for every tier.
+pub(super) const BIT_BY_BIT: &str = "a rested key gets some of its quota at once and the rest bit by bit, as where a gateway smooths requests out";
+
+/// What is to be said where a limit holds in HTTP/1.1 alone.
+pub(super) const HTTP2_UNCOUNTED: &str = "requests in HTTP/2 are let in without being counted";
+
+/// What is to be said of requests that are let in beyond the quota now and then, in the same words for every tier.
+pub(super) const NOW_AND_THEN: &str = "a key over its limit is let in now and then";
+
+/// What is to be said of requests that were refused while quota was left, in the same words for every tier.
+pub(super) const EARLY: &str = "some requests are refused although quota is left";
 
 /// What a deployment lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

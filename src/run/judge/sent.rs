@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::answer::{describe, judge_answer};
 use super::context::{Context, FirstBodies};
-use super::ruling::{INSTANCES, LOCKED_OUT, Lack, Ruling, SPLIT};
+use super::ruling::{INSTANCES, LOCKED_OUT, Lack, NO_END, Ruling, SPLIT};
 use crate::contract::Scope;
 use crate::report::{Failure, Way};
 use crate::run::case::{counts_events, is_about_being_let_in};
@@ -214,8 +214,6 @@ fn suspected(
     answer: &Answer,
     failures: Vec<Failure>,
 ) -> Ruling {
-    /// So often let in while the key was used up right before and right after, no reset explains it.
-    const ENOUGH: u32 = 5;
     let wanted = expect.status.as_ref();
     let wants_429 =
         wanted.is_some_and(|wanted| wanted.0.iter().all(|pattern| *pattern == StatusPattern::Exact(429)));
@@ -229,10 +227,13 @@ fn suspected(
         if let Some(why) = why {
             return Ruling::Lacking(Lack::RequestLimit, why.to_owned());
         }
+        if context.key(&sent.key).is_some_and(|key| context.is_endless(key)) {
+            return Ruling::Lacking(Lack::RequestLimit, NO_END.to_owned());
+        }
         if sent.gives_back {
             return Ruling::Lacking(Lack::Hold, NOT_HELD.to_owned());
         }
-        if sent.let_in_while_used_up < ENOUGH {
+        if sent.let_in_while_used_up < Sent::OFTEN_ENOUGH {
             let limit = context.key(&sent.key).map_or(0, |key| context.limits(key).requests);
             let span = (sent.since, answer.done);
             let admitted = limit.saturating_add(1);

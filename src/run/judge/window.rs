@@ -13,6 +13,9 @@ use crate::scenario::model::Fact;
 /// A burst that took so long cannot be told from one that met a reset.
 pub(super) const TOO_LONG: Duration = Duration::from_secs(WINDOW.as_secs() - 1);
 
+/// What is to be said of events that no time brings back.
+pub(super) const FOR_GOOD: &str = "the events of a window are used up for good";
+
 /// Whether a burst that is refused as a whole can have met no fresh window only. Batches may be refused for their size, unless
 /// single events are, too; and bad keys may have used the window up, unless others met none either.
 pub(super) fn nothing_else_refuses(context: &Context<'_>, burst: &Burst, key: &KeyInfo) -> bool {
@@ -48,7 +51,7 @@ pub(super) fn window(context: &Context<'_>, burst: &Burst, key: &KeyInfo, is_rea
     let suspicion = too_few(context, burst, key, limit);
     let owns = context.reading.learns == Some(Fact::Recovery);
     if owns && is_read && burst.counts_events() && nowhere_come_back(context, burst, key) {
-        let what = "the events of a window are used up for good".to_owned();
+        let what = FOR_GOOD.to_owned();
         return Ruling::Broken(vec![context.failure_of_burst(Finding { what, ..finding }, burst)]);
     }
     if came_too_soon || burst.was_promised() && !(owns && is_read) {
@@ -63,7 +66,7 @@ pub(super) fn window(context: &Context<'_>, burst: &Burst, key: &KeyInfo, is_rea
 
 /// Whether a window of another case held no events either, each of a key that had used up its own before and been silent for long
 /// enough, while no other key had used them.
-fn nowhere_come_back(context: &Context<'_>, burst: &Burst, key: &KeyInfo) -> bool {
+pub(super) fn nowhere_come_back(context: &Context<'_>, burst: &Burst, key: &KeyInfo) -> bool {
     let is_its_own_doing = |burst: &Burst, used: &KeyInfo| {
         used.documented.events.is_some_and(|events| {
             had_used_them_up(context, burst, used, events)

@@ -18,9 +18,6 @@ use crate::scenario::model::{Body, Send};
 /// A target that takes so long for what it answers is crowded, and a request without an answer says nothing.
 const PROMPT: Duration = Duration::from_secs(5);
 
-/// How often a request is sent to a key that is used up.
-const MOST_SENDS_ON_USED_UP: u32 = 5;
-
 /// How often a request is sent where the server fails: what fails now and then is not what a check is about.
 const MOST_TRIES: u32 = 4;
 
@@ -71,10 +68,10 @@ impl Runner<'_> {
             // One that got a lot back had its window begun anew.
             gave_back += u32::from(found > 0 && limited.is_some());
             let_in += u32::from(limited.is_some());
-            if limited.is_none() || let_in >= MOST_SENDS_ON_USED_UP {
+            if limited.is_none() || let_in >= Sent::OFTEN_ENOUGH {
                 sent.let_in_while_used_up = let_in;
                 // A window ends once; what gives quota back does so time and again.
-                sent.gives_back = gave_back > u32::from(let_in >= MOST_SENDS_ON_USED_UP);
+                sent.gives_back = gave_back > u32::from(let_in >= Sent::OFTEN_ENOUGH);
                 return Ok(sent);
             }
             if let Some(name) = &send.session {
