@@ -172,8 +172,10 @@ impl Burst {
         let admitted = |answers: &[&(usize, Answer)]| {
             u32::try_from(answers.iter().filter(|(_, answer)| answer.admitted()).count()).unwrap_or(u32::MAX)
         };
+        // What was sent before may have been in HTTP/2, too.
+        let all = limit.saturating_sub(self.spent.0)..=limit;
         let is_counted = http1.is_empty()
-            || self.spent.0 + admitted(&http1) == limit && http1.iter().any(|(_, answer)| answer.limited);
+            || all.contains(&admitted(&http1)) && http1.iter().any(|(_, answer)| answer.limited);
         let is_free = !http2.is_empty() && http2.iter().all(|(_, answer)| answer.admitted());
         is_free && is_counted && self.spent.0 + self.admitted() > limit
     }
@@ -386,6 +388,8 @@ mod tests {
         let taking_turns = |burst: Burst| Burst { in_http2: vec![false, true], ..burst };
         let free = |place: usize| place.is_multiple_of(2) && place >= 120;
         assert!(taking_turns(burst(160, 200, free)).leaves_http2_uncounted(60));
+        let spent = Burst { spent: (3, 0), ..taking_turns(burst(160, 200, free)) };
+        assert!(spent.leaves_http2_uncounted(60), "what was sent before was in HTTP/2");
         assert!(!taking_turns(burst(160, 200, |_| false)).leaves_http2_uncounted(60), "nothing is limited");
         assert!(
             !taking_turns(burst(160, 200, |place| place >= 120)).leaves_http2_uncounted(60),

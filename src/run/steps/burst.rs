@@ -183,6 +183,9 @@ impl<'a> Runner<'a> {
         batches: Vec<u32>,
         seen: &mut Observation,
     ) -> Result<(), Gap> {
+        // It goes on with the way whose turn it is.
+        let turn = seen.all() as usize % ways.len();
+        let ways = &[&ways[turn..], &ways[..turn]].concat();
         let requests =
             self.in_turn(ways, key, &batches, burst.padding.unwrap_or(0), burst.credentials.as_ref())?;
         let noise = |suspicion: &Suspicion| matches!(suspicion, Suspicion::Noise(_));
