@@ -22,7 +22,7 @@ use hyper_util::server::conn::auto;
 use mock_support::{Pace, get, key, median, pace};
 use tokio::net::TcpListener;
 use trenchcheck::contract::{ApiKey, Scope, Tier};
-use trenchcheck::mock::{KeySpec, MockOptions, MockServer, QuotaText, Quotas, Settings};
+use trenchcheck::mock::{KeySpec, MockOptions, MockServer, Quota, Quotas, Settings};
 
 const CONNECTIONS: u64 = 32;
 const ROUNDS: usize = 7;
@@ -87,7 +87,7 @@ fn main() {
 
 /// The mock with its limiter at work, which never refuses: nobody sends a million requests a second.
 async fn mock() -> MockServer {
-    let quota = "1000000/1s".parse::<QuotaText>().unwrap().quota(Tier::Standard);
+    let quota = Quota::read("1000000/1s", Tier::Standard).unwrap();
     let quotas = Quotas::default().with(Tier::Standard, quota);
     let server = MockServer::start(MockOptions { quotas, ..MockOptions::default() }).await.unwrap();
     let engine = server.engine();

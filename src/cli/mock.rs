@@ -16,8 +16,8 @@ use config::{MadeKey, Watched};
 use super::tell::{complain, fail, say, told};
 use crate::contract::{Scope, Tier};
 use crate::mock::{
-    CONTROL_PREFIX, ControlToken, Group, LimiterKind, Log, MockError, MockOptions, MockServer, Nature,
-    QuotaText, Quotas, Settings, WELL_KNOWN_KEYS, catalogue,
+    CONTROL_PREFIX, ControlToken, Group, LimiterKind, Log, MockError, MockOptions, MockServer, Quota, Quotas,
+    Settings, WELL_KNOWN_KEYS, catalogue,
 };
 use crate::report::ExitCode;
 use crate::system::Signals;
@@ -98,7 +98,7 @@ pub enum Action {
 #[derive(Debug, Clone, Copy)]
 pub struct LimitArg {
     tier: Tier,
-    quota: QuotaText,
+    quota: Option<Quota>,
 }
 
 impl FromStr for LimitArg {
@@ -109,7 +109,7 @@ impl FromStr for LimitArg {
         let found = Tier::ALL.into_iter().find(|known| known.as_str() == tier);
         let tier = found
             .ok_or_else(|| format!("no tier is called `{tier}`; there are standard, premium, ingestion"))?;
-        Ok(Self { tier, quota: quota.parse().map_err(|error| format!("{error}"))? })
+        Ok(Self { tier, quota: Quota::read(quota, tier).map_err(|error| error.to_string())? })
     }
 }
 
@@ -204,7 +204,7 @@ async fn follow(mock: &MockServer, args: &MockArgs, watched: &mut Option<Watched
 /// What the command line grants, over what was granted before.
 fn quotas(args: &MockArgs, before: Quotas) -> Quotas {
     let before = if args.no_limits { Quotas::UNLIMITED } else { before };
-    args.limits.iter().fold(before, |quotas, limit| quotas.with(limit.tier, limit.quota.quota(limit.tier)))
+    args.limits.iter().fold(before, |quotas, limit| quotas.with(limit.tier, limit.quota))
 }
 
 fn options(args: &MockArgs) -> Result<MockOptions, String> {
@@ -251,11 +251,11 @@ fn list(out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "{group}")?;
         for entry in catalogue().iter().filter(|entry| entry.group == group) {
             writeln!(out, "  {}: {}", entry.name, entry.about)?;
-            match entry.nature {
-                Nature::Deviation { breach, checks, .. } => {
-                    writeln!(out, "      breaks a {}: {}", breach.as_str(), checks.join(", "))?;
+            match entry.breach {
+                Some(breach) => {
+                    writeln!(out, "      breaks a {}: {}", breach.as_str(), entry.checks.join(", "))?;
                 }
-                Nature::LegalVariant => writeln!(out, "      legal variant: breaks nothing")?,
+                None => writeln!(out, "      legal variant: breaks nothing")?,
             }
         }
         writeln!(out)?;

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::args::IdPattern;
 use super::tell::{Ended, fail, is_coloured, told};
 use super::test::interruption;
-use crate::mock::{Group, Nature};
+use crate::mock::{Group, NamedChange};
 use crate::mutants::{
     Examined, Ground, HuntError, HuntOptions, Mutant, Share, Summary, compose, hunt, mutants, print,
     save_hunt,
@@ -242,15 +242,15 @@ fn list(chosen: &[Mutant], out: &mut dyn Write) -> io::Result<()> {
             continue;
         }
         writeln!(out, "{}: {}", mutant.name, mutant.about)?;
-        match mutant.changes.first().map(|change| change.nature) {
+        match mutant.changes.first() {
             None if mutant.group.is_none() => writeln!(out, "    breaks nothing")?,
-            None | Some(Nature::LegalVariant) => writeln!(out, "    {group}, breaks nothing")?,
-            Some(Nature::Deviation { breach, checks, also }) => {
+            Some(NamedChange { breach: Some(breach), checks, also, .. }) => {
                 writeln!(out, "    {group}, breaks a {}: {}", breach.as_str(), checks.join(", "))?;
                 if !also.is_empty() {
                     writeln!(out, "    may fail as well: {}", also.join(", "))?;
                 }
             }
+            _ => writeln!(out, "    {group}, breaks nothing")?,
         }
     }
     out.flush()

@@ -9,7 +9,7 @@ use crate::contract::{ApiKey, Scope, Tier};
 use crate::system::letters_and_digits;
 
 use super::engine::{CreateError, Engine};
-use super::faults::{BadFault, FaultSpec, NotAdded};
+use super::faults::{BadFault, FaultSpec};
 use super::journal::{EntryView, Filter};
 use super::keys::KeySpec;
 use super::options::{MockError, MockOptions};
@@ -113,13 +113,8 @@ impl MockHandle {
         let name = scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" ");
         let spec = KeySpec { name, scopes: scopes.to_vec(), plan: Tier::Standard };
         let workspace = self.engine.default_workspace();
-        self.engine.create_key(
-            &workspace,
-            format!("key_{}", letters_and_digits(12)),
-            spec,
-            &key,
-            self.now(),
-        )?;
+        let id = format!("key_{}", letters_and_digits(12));
+        self.engine.create_key(&workspace, id, spec, &key, self.now())?;
         Ok(key.reveal().to_owned())
     }
 
@@ -140,15 +135,13 @@ impl MockHandle {
     pub fn fault(&self, fault: FaultSpec) -> Result<bool, BadFault> {
         let workspace = self.engine.default_workspace();
         match workspace.faults.add(fault, workspace.time(self.now())) {
-            Ok(_) => Ok(true),
-            Err(NotAdded::TooMany) => Ok(false),
-            Err(NotAdded::Bad(wrong)) => Err(wrong),
+            Err(BadFault::TooMany) => Ok(false),
+            made => made.map(|_| true),
         }
     }
 
     /// The requests that came, oldest first: the last 1,000 unless the mock was started otherwise.
     pub fn requests(&self) -> Vec<EntryView> {
-        let found = self.engine.default_workspace().journal.all(&Filter::default(), 0);
-        found.entries.iter().map(|entry| EntryView::from(&**entry)).collect()
+        EntryView::all(&self.engine.default_workspace().journal.all(&Filter::default(), 0).entries)
     }
 }

@@ -27,15 +27,6 @@ pub enum Stage {
 /// Finds a key in a request.
 pub type Look = for<'a> fn(&'a Request<'a>) -> Option<Cow<'a, [u8]>>;
 
-/// A place besides `X-API-Key` where a key is looked for.
-#[derive(Debug, Clone, Copy)]
-pub struct Place {
-    /// Finds the key in a request.
-    pub look: Look,
-    /// Whether it is looked at when `X-API-Key` is there and wrong, instead of when it is missing.
-    pub rescues: bool,
-}
-
 /// A form under which a key is known besides its own.
 #[derive(Debug, Clone, Copy)]
 pub struct Form {
@@ -43,15 +34,6 @@ pub struct Form {
     pub known: fn(&[u8]) -> Vec<u8>,
     /// The form of what was presented, if it has one.
     pub presented: fn(&[u8]) -> Option<Vec<u8>>,
-}
-
-/// What a count belongs to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CountedFor {
-    /// To the key, as documented (clause `limit.per-key`).
-    Key,
-    /// To whatever has this name in the workspace.
-    Named(String),
 }
 
 /// What happens to a batch that is larger than what is left of the events.
@@ -85,124 +67,99 @@ pub enum Concurrency {
 /// A change to a finished reply.
 pub type Rewrite = fn(&RequestContext<'_>, &mut Reply);
 
-/// The behaviour. Lists are empty in the reference, so that deviations compose by adding to them.
-#[derive(Debug, Clone)]
-pub struct Behaviour {
-    /// The order of the steps.
-    pub order: [Stage; 5],
-    /// Answers given before anything is looked at.
-    pub instead: Vec<fn(&RequestContext<'_>) -> Option<Reply>>,
-    /// Further places for a key.
-    pub places: Vec<Place>,
-    /// Further forms of a key.
-    pub forms: Vec<Form>,
-    /// Requests that need no valid key.
-    pub open: Vec<fn(&RequestContext<'_>) -> bool>,
-    /// Requests that need no scope.
-    pub unscoped: Vec<fn(&RequestContext<'_>) -> bool>,
-    /// Requests whose valid key is refused.
-    pub closed: Vec<fn(&RequestContext<'_>) -> bool>,
-    /// Of two lines with different keys, whether the first counts instead of none.
-    pub first_line_wins: bool,
-    /// How long a revoked key goes on, in milliseconds.
-    pub revoked_grace_ms: u64,
-    /// Whether a key with these scopes, in this order, may use the endpoint.
-    pub grants: fn(&[Scope], Endpoint) -> bool,
-    /// Whether a batch answered 403 is stored.
-    pub store_forbidden: bool,
-    /// Whether a batch answered 429 is stored.
-    pub store_limited: bool,
-    /// Changes to the limits of a key.
-    pub limits: Vec<fn(&RequestContext<'_>, Tier, Limits) -> Limits>,
-    /// How requests are counted.
-    pub limiter: Kind,
-    /// How long after a key was made the clock's minute ends for it, in milliseconds; else with the calendar's.
-    pub minute_ends_after: Option<u64>,
-    /// Changes to the rules of the limiter.
-    pub rules: Vec<fn(&mut Rules)>,
-    /// What requests are counted for.
-    pub unit: fn(&RequestContext<'_>) -> CountedFor,
-    /// What events are counted for, where that differs from the requests.
-    pub event_unit: Option<fn(&RequestContext<'_>) -> CountedFor>,
-    /// Changes to the rules that events are counted by, where they are counted for something else than the requests.
-    pub event_rules: Vec<fn(&mut Rules)>,
-    /// What a batch of so many events costs.
-    pub event_cost: fn(&RequestContext<'_>, u32) -> u32,
-    /// What an invalid body costs in events.
-    pub invalid_cost: fn(&RequestContext<'_>) -> u32,
-    /// Whether one event costs one request instead of a batch of them.
-    pub one_budget: bool,
-    /// Requests that are admitted uncounted.
-    pub free: Vec<fn(&RequestContext<'_>) -> bool>,
-    /// Requests that are refused as long as the key is out of events.
-    pub events_bar: fn(&RequestContext<'_>) -> bool,
-    /// Whether a 403 is counted.
-    pub count_forbidden: bool,
-    /// Whether a 400 is not counted.
-    pub invalid_is_free: bool,
-    /// Whether a 401 takes a request from every key.
-    pub bad_keys_drain: bool,
-    /// Whether a 401 begins every window anew.
-    pub bad_keys_refill: bool,
-    /// Whether a connection that showed a valid key needs none.
-    pub connections_remember: bool,
-    /// Whether the first valid key of a connection stands for those that follow.
-    pub connections_keep_their_key: bool,
-    /// How events may not be written, each with the member that is said to be missing then.
-    pub refused_events: &'static [(Written, &'static str)],
-    /// Whether events that repeat others are stored again.
-    pub stores_repeated: bool,
-    /// What happens at the edge of the events.
-    pub straddle: Straddle,
-    /// How concurrent requests are counted.
-    pub concurrency: Concurrency,
-    /// Whole seconds to wait, from milliseconds to wait and the window in milliseconds.
-    pub seconds: fn(u64, u64) -> u64,
-    /// Changes to replies, each to those with a status or to all.
-    pub rewrites: Vec<(Option<u16>, Rewrite)>,
+/// Declares the decisions, each with what the reference decides.
+macro_rules! behaviour {
+    ($($(#[$about:meta])* $name:ident: $type:ty = $reference:expr,)*) => {
+        /// The behaviour. Lists are empty in the reference, so that deviations compose by adding to them.
+        #[derive(Debug, Clone)]
+        pub struct Behaviour {
+            $($(#[$about])* pub $name: $type,)*
+        }
+
+        impl Default for Behaviour {
+            fn default() -> Self {
+                Self { $($name: $reference,)* }
+            }
+        }
+    };
 }
 
-impl Default for Behaviour {
-    fn default() -> Self {
-        Self {
-            order: [Stage::Key, Stage::Path, Stage::Scope, Stage::Limit, Stage::Body],
-            instead: Vec::new(),
-            places: Vec::new(),
-            forms: Vec::new(),
-            open: Vec::new(),
-            unscoped: Vec::new(),
-            closed: Vec::new(),
-            first_line_wins: false,
-            revoked_grace_ms: 0,
-            grants: |scopes, endpoint| scopes.contains(&endpoint.scope()),
-            store_forbidden: false,
-            store_limited: false,
-            limits: Vec::new(),
-            limiter: Kind::Anchored,
-            minute_ends_after: None,
-            rules: Vec::new(),
-            unit: |_| CountedFor::Key,
-            event_unit: None,
-            event_rules: Vec::new(),
-            event_cost: |_, events| events,
-            invalid_cost: |_| 0,
-            one_budget: false,
-            free: Vec::new(),
-            events_bar: |_| false,
-            count_forbidden: false,
-            invalid_is_free: false,
-            bad_keys_drain: false,
-            bad_keys_refill: false,
-            connections_remember: false,
-            connections_keep_their_key: false,
-            refused_events: &[],
-            stores_repeated: false,
-            straddle: Straddle::Refused,
-            concurrency: Concurrency::Exact,
-            seconds: |wait_ms, window_ms| wait_ms.min(window_ms).div_ceil(1_000).max(1),
-            rewrites: Vec::new(),
-        }
-    }
+behaviour! {
+    /// The order of the steps.
+    order: [Stage; 5] = [Stage::Key, Stage::Path, Stage::Scope, Stage::Limit, Stage::Body],
+    /// Answers given before anything is looked at.
+    instead: Vec<fn(&RequestContext<'_>) -> Option<Reply>> = Vec::new(),
+    /// Further places for a key, where `X-API-Key` is missing.
+    places: Vec<Look> = Vec::new(),
+    /// Further places for a key, where `X-API-Key` is there and wrong.
+    rescues: Vec<Look> = Vec::new(),
+    /// Further forms of a key.
+    forms: Vec<Form> = Vec::new(),
+    /// Requests that need no valid key.
+    open: Vec<fn(&RequestContext<'_>) -> bool> = Vec::new(),
+    /// Requests that need no scope.
+    unscoped: Vec<fn(&RequestContext<'_>) -> bool> = Vec::new(),
+    /// Requests whose valid key is refused.
+    closed: Vec<fn(&RequestContext<'_>) -> bool> = Vec::new(),
+    /// Of two lines with different keys, whether the first counts instead of none.
+    first_line_wins: bool = false,
+    /// How long a revoked key goes on, in milliseconds.
+    revoked_grace_ms: u64 = 0,
+    /// Whether a key with these scopes, in this order, may use the endpoint.
+    grants: fn(&[Scope], Endpoint) -> bool = |scopes, endpoint| scopes.contains(&endpoint.scope()),
+    /// Whether a batch answered 403 is stored.
+    store_forbidden: bool = false,
+    /// Whether a batch answered 429 is stored.
+    store_limited: bool = false,
+    /// Changes to the limits of a key.
+    limits: Vec<fn(&RequestContext<'_>, Tier, Limits) -> Limits> = Vec::new(),
+    /// How requests are counted.
+    limiter: Kind = Kind::Anchored,
+    /// How long after a key was made the clock's minute ends for it, in milliseconds; else with the calendar's.
+    minute_ends_after: Option<u64> = None,
+    /// Changes to the rules of the limiter.
+    rules: Vec<fn(&mut Rules)> = Vec::new(),
+    /// The name under which requests are counted in the workspace; none where they are counted for the key, as
+    /// documented (clause `limit.per-key`).
+    unit: fn(&RequestContext<'_>) -> Option<String> = |_| None,
+    /// The name under which events are counted, where that differs from the requests.
+    event_unit: Option<fn(&RequestContext<'_>) -> String> = None,
+    /// Changes to the rules that events are counted by, where they are counted for something else than the requests.
+    event_rules: Vec<fn(&mut Rules)> = Vec::new(),
+    /// What a batch of so many events costs.
+    event_cost: fn(&RequestContext<'_>, u32) -> u32 = |_, events| events,
+    /// What an invalid body costs in events.
+    invalid_cost: fn(&RequestContext<'_>) -> u32 = |_| 0,
+    /// Whether one event costs one request instead of a batch of them.
+    one_budget: bool = false,
+    /// Requests that are admitted uncounted.
+    free: Vec<fn(&RequestContext<'_>) -> bool> = Vec::new(),
+    /// Requests that are refused as long as the key is out of events.
+    events_bar: fn(&RequestContext<'_>) -> bool = |_| false,
+    /// Whether a 403 is counted.
+    count_forbidden: bool = false,
+    /// Whether a 400 is not counted.
+    invalid_is_free: bool = false,
+    /// Whether a 401 takes a request from every key.
+    bad_keys_drain: bool = false,
+    /// Whether a 401 begins every window anew.
+    bad_keys_refill: bool = false,
+    /// Whether a connection that showed a valid key needs none.
+    connections_remember: bool = false,
+    /// Whether the first valid key of a connection stands for those that follow.
+    connections_keep_their_key: bool = false,
+    /// How events may not be written, each with the member that is said to be missing then.
+    refused_events: &'static [(Written, &'static str)] = &[],
+    /// Whether events that repeat others are stored again.
+    stores_repeated: bool = false,
+    /// What happens at the edge of the events.
+    straddle: Straddle = Straddle::Refused,
+    /// How concurrent requests are counted.
+    concurrency: Concurrency = Concurrency::Exact,
+    /// Whole seconds to wait, from milliseconds to wait and the window in milliseconds.
+    seconds: fn(u64, u64) -> u64 = |wait_ms, window_ms| wait_ms.min(window_ms).div_ceil(1_000).max(1),
+    /// Changes to replies, each to those with a status or to all.
+    rewrites: Vec<(Option<u16>, Rewrite)> = Vec::new(),
 }
 
 impl Behaviour {
@@ -214,16 +171,6 @@ impl Behaviour {
     /// Changes replies with this status.
     pub fn rewrite_on(&mut self, status: u16, rewrite: Rewrite) {
         self.rewrites.push((Some(status), rewrite));
-    }
-
-    /// Looks for a key here as well, where `X-API-Key` is missing.
-    pub fn look_in(&mut self, look: Look) {
-        self.places.push(Place { look, rescues: false });
-    }
-
-    /// Looks for a key here as well, where `X-API-Key` is wrong.
-    pub fn rescue_with(&mut self, look: Look) {
-        self.places.push(Place { look, rescues: true });
     }
 
     /// Knows keys by a further form.

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::engine::{Engine, Located};
-use super::faults::{Damage, FaultPlan, Injected, Instead};
-use super::journal::{Ending, EntryView, JournalEntry, Kept, Recorded};
+use super::faults::{Effect, Fault, FaultPlan, FaultSpec, ResetWhen};
+use super::journal::{EntryView, JournalEntry, JournalOutcome, Kept, Recorded};
 use super::keys::KeyEntry;
 use super::reply;
 use super::reply::{Invalid, Reason, Reply, Summary};
@@ -46,7 +46,7 @@ impl fmt::Debug for Log {
 #[derive(Debug)]
 pub(crate) struct Gateway {
     pub(crate) engine: Arc<Engine>,
-    pub(crate) meters: Arc<Meters>,
+    pub(crate) meters: Meters,
     log: Option<Log>,
     /// Who is told each request whole, as a line of a recording.
     record: Option<Log>,
@@ -58,8 +58,8 @@ pub(crate) struct Delivery {
     pub(crate) reply: Option<Reply>,
     /// How long it is held back, besides its own delay.
     pub(crate) delay: Duration,
-    /// What becomes of it on its way.
-    pub(crate) damage: Option<Damage>,
+    /// The fault that decides what becomes of it on its way.
+    pub(crate) fault: Option<Arc<Fault>>,
     pub(crate) pending: Pending,
 }
 
@@ -67,18 +67,20 @@ impl Delivery {
     /// Whether there is a reply that leaves at once and unhurt.
     pub(crate) fn is_plain(&self) -> bool {
         self.delay.is_zero()
-            && self.damage.is_none()
+            && self.fault.is_none()
             && self.reply.as_ref().is_some_and(|reply| reply.delay.is_zero())
+    }
+
+    /// Whether a fault cuts the connection instead of sending the reply.
+    pub(crate) fn is_lost(&self) -> bool {
+        matches!(self.fault.as_deref(), Some(Fault { effect: Effect::Reset(_), .. }))
     }
 }
 
 /// A request that has no answer yet. Dropped before it ends, it goes into the journal as abandoned.
 pub(crate) struct Pending {
+    gateway: Arc<Gateway>,
     workspace: Arc<Workspace>,
-    meters: Arc<Meters>,
-    log: Option<Log>,
-    /// Whether there is a journal or a log.
-    is_kept: bool,
     since: Instant,
     /// Nothing once it has ended.
     entry: Option<JournalEntry>,
@@ -86,11 +88,11 @@ pub(crate) struct Pending {
 
 impl Gateway {
     pub(crate) fn new(engine: Arc<Engine>, log: Option<Log>, record: Option<Log>) -> Self {
-        Self { engine, meters: Arc::default(), log, record }
+        Self { engine, meters: Meters::default(), log, record }
     }
 
     /// Takes a request that arrived at `since`, at the server's time `now` in milliseconds.
-    pub(crate) fn take(&self, request: &Request<'_>, now: u64, since: Instant) -> Delivery {
+    pub(crate) fn take(self: &Arc<Self>, request: &Request<'_>, now: u64, since: Instant) -> Delivery {
         let located = self.engine.locate(request);
         let recorded = self.record.as_ref().map(|record| (record, Recorded::of(request, &located, now)));
         let delivery = self.deliver(located, request, now, since);
@@ -104,7 +106,13 @@ impl Gateway {
 
     /// Sends a request of a workspace's journal again, with another of its keys; gives the status of the answer, 0 for
     /// none. It takes no time: faults that only hold an answer back do not.
-    pub(crate) fn again(&self, workspace: &Arc<Workspace>, sent: &Kept, key: Arc<KeyEntry>, now: u64) -> u16 {
+    pub(crate) fn again(
+        self: &Arc<Self>,
+        workspace: &Arc<Workspace>,
+        sent: &Kept,
+        key: Arc<KeyEntry>,
+        now: u64,
+    ) -> u16 {
         let lossy = sent.parts().map(String::from_utf8_lossy);
         let [method, path, query, lines, _, _] = &lossy;
         let lines = lines.lines().filter_map(|line| line.split_once(": "));
@@ -116,35 +124,39 @@ impl Gateway {
         let Located { path, .. } = self.engine.locate(&request);
         let presented = Presented::Key(b"");
         let located = Located { workspace: Arc::clone(workspace), path, key: Some(key), presented };
-        let Delivery { reply, damage, pending, .. } = self.deliver(located, &request, now, Instant::now());
-        match reply.filter(|_| damage != Some(Damage::Reset)) {
-            Some(reply) => {
-                reply.on_leave.into_iter().for_each(|on_leave| on_leave());
-                pending.answered();
-                reply.status
-            }
-            None => {
-                pending.cut();
-                0
-            }
-        }
+        let delivery = self.deliver(located, &request, now, Instant::now());
+        let is_lost = delivery.is_lost();
+        let Delivery { reply, pending, .. } = delivery;
+        let Some(mut reply) = reply.filter(|_| !is_lost) else {
+            pending.cut();
+            return 0;
+        };
+        reply.leave();
+        pending.answered();
+        reply.status
     }
 
-    fn deliver(&self, located: Located<'_>, request: &Request<'_>, now: u64, since: Instant) -> Delivery {
+    fn deliver(
+        self: &Arc<Self>,
+        located: Located<'_>,
+        request: &Request<'_>,
+        now: u64,
+        since: Instant,
+    ) -> Delivery {
         let workspace = &located.workspace;
         let plan = workspace.faults.plan(located.key.as_deref(), request, || workspace.time(now));
-        let FaultPlan { delay, instead, damage, deviating, faults } = plan;
+        let FaultPlan { delay, decisive, deviating, faults } = plan;
         // Of what a fault answers, the engine never hears.
         let unheard = || Summary { key: located.key.clone(), injected: true, ..Summary::default() };
-        let (mut reply, mut summary) = match instead {
-            None => {
+        let (mut reply, mut summary) = match decisive.as_deref() {
+            Some(Fault { effect: Effect::Answer(status), spec, .. }) => {
+                let route = Route::of(request.method, located.path.unwrap_or_default());
+                (Some(faulty(*status, spec, route.endpoint())), unheard())
+            }
+            Some(Fault { effect: Effect::Reset(ResetWhen::Before), .. }) => (None, unheard()),
+            _ => {
                 let (reply, summary) = self.engine.answer(&located, request, deviating, now);
                 (Some(reply), summary)
-            }
-            Some(Instead::Reset) => (None, unheard()),
-            Some(Instead::Answer(injected)) => {
-                let route = Route::of(request.method, located.path.unwrap_or_default());
-                (Some(faulty(injected, route.endpoint())), unheard())
             }
         };
         if let Some(reply) = reply.as_mut().filter(|_| !faults.is_empty()) {
@@ -152,12 +164,12 @@ impl Gateway {
         }
         summary.faults = faults;
         let pending = self.pending(located, request, reply.as_ref(), summary, (now, since));
-        Delivery { reply, delay, damage, pending }
+        Delivery { reply, delay, fault: decisive, pending }
     }
 
     /// Notes a request that never arrived whole, and what it is answered.
     pub(crate) fn take_broken(
-        &self,
+        self: &Arc<Self>,
         request: &Request<'_>,
         (now, since): (u64, Instant),
         reason: Reason,
@@ -169,14 +181,14 @@ impl Gateway {
     }
 
     fn pending(
-        &self,
+        self: &Arc<Self>,
         located: Located<'_>,
         request: &Request<'_>,
         reply: Option<&Reply>,
         summary: Summary,
         (now, since): (u64, Instant),
     ) -> Pending {
-        let is_kept = self.log.is_some() || located.workspace.journal.is_kept();
+        let is_kept = self.keeps(&located.workspace);
         let kept = || Kept::of(request, located.presented, reply.map(|reply| &*reply.body));
         let entry = JournalEntry {
             id: 0,
@@ -184,17 +196,15 @@ impl Gateway {
             kept: if is_kept { kept() } else { Kept::default() },
             status: reply.map_or(0, |reply| reply.status),
             summary,
-            ending: Ending::Answered,
+            ended: None,
             took_us: 0,
         };
-        Pending {
-            workspace: located.workspace,
-            meters: Arc::clone(&self.meters),
-            log: self.log.clone(),
-            is_kept,
-            since,
-            entry: Some(entry),
-        }
+        Pending { gateway: Arc::clone(self), workspace: located.workspace, since, entry: Some(entry) }
+    }
+
+    /// Whether there is a journal or a log.
+    fn keeps(&self, workspace: &Workspace) -> bool {
+        self.log.is_some() || workspace.journal.is_kept()
     }
 }
 
@@ -202,7 +212,7 @@ impl Pending {
     /// It is answered with the reply of its delivery; gives when that was.
     pub(crate) fn answered(mut self) -> Instant {
         let now = Instant::now();
-        self.end(Ending::Answered, now);
+        self.end(None, now);
         now
     }
 
@@ -210,13 +220,13 @@ impl Pending {
     #[cfg(feature = "wiremock")]
     pub(crate) fn answered_otherwise(mut self, reply: &Reply) {
         self.replace(reply.status, &reply.body);
-        self.end(Ending::Answered, Instant::now());
+        self.end(None, Instant::now());
     }
 
     /// Its connection is cut.
     pub(crate) fn cut(mut self) {
         self.replace(0, &[]);
-        self.end(Ending::Cut, Instant::now());
+        self.end(Some(JournalOutcome::Fault), Instant::now());
     }
 
     /// The journal was to have another reply.
@@ -227,18 +237,18 @@ impl Pending {
         }
     }
 
-    fn end(&mut self, ending: Ending, now: Instant) {
+    fn end(&mut self, ended: Option<JournalOutcome>, now: Instant) {
         let Some(mut entry) = self.entry.take() else {
             return;
         };
         let took = now.saturating_duration_since(self.since);
-        self.meters.count(&entry.summary, entry.status, took);
-        if !self.is_kept {
+        self.gateway.meters.count(&entry.summary, entry.status, took);
+        if !self.gateway.keeps(&self.workspace) {
             return;
         }
-        entry.ending = ending;
+        entry.ended = ended;
         entry.took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        if let Some(log) = &self.log {
+        if let Some(log) = &self.gateway.log {
             log.write(&EntryView::from(&entry).line());
         }
         self.workspace.journal.push(entry);
@@ -249,16 +259,16 @@ impl Drop for Pending {
     fn drop(&mut self) {
         if self.entry.is_some() {
             self.replace(0, &[]);
-            self.end(Ending::Abandoned, Instant::now());
+            self.end(Some(JournalOutcome::Abandoned), Instant::now());
         }
     }
 }
 
 /// What the API has for a status, where the fault does not say otherwise.
-fn faulty(injected: Injected, endpoint: Option<Endpoint>) -> Reply {
-    let Injected { status, retry_after, location, body } = injected;
+fn faulty(status: u16, fault: &FaultSpec, endpoint: Option<Endpoint>) -> Reply {
+    let FaultSpec { retry_after, location, body, .. } = fault;
     let mut reply = match (status, body) {
-        (_, Some(body)) => Reply::json(status, body.into_bytes()),
+        (_, Some(body)) => Reply::json(status, body.clone().into_bytes()),
         (400, None) => reply::invalid(&Invalid::body(Vec::new())),
         (401, None) => reply::unauthorized(),
         (403, None) => reply::forbidden(endpoint.map_or(Scope::ReadAnalytics, Endpoint::scope)),
@@ -272,7 +282,7 @@ fn faulty(injected: Injected, endpoint: Option<Endpoint>) -> Reply {
         reply.set("retry-after", seconds.to_string());
     }
     if let Some(location) = location {
-        reply.push("location", location);
+        reply.push("location", location.clone());
     }
     reply.show_to_browsers();
     reply
@@ -304,7 +314,6 @@ pub(crate) struct Meters {
 }
 
 impl Meters {
-    /// Counts a request and its answer.
     pub(crate) fn count(&self, summary: &Summary, status: u16, took: Duration) {
         let add = |counter: &AtomicU64, count: u64| {
             if count > 0 {

@@ -1,7 +1,6 @@
 //! A key as the mock knows it: its hash, what it may do, and its own small limiter; and the keys every mock knows.
 
-use std::fmt;
-use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Deref;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
@@ -14,7 +13,7 @@ use super::limiter::Limiter;
 
 /// The first half of the SHA-256 of a key, which is all that is ever stored of it. Nobody finds another key for 128
 /// bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KeyHash(u128);
 
 impl KeyHash {
@@ -22,13 +21,6 @@ impl KeyHash {
     pub fn of(presented: &[u8]) -> Self {
         let digest = Sha256::digest(presented);
         Self(digest.iter().take(16).fold(0, |bits, &byte| bits << 8 | u128::from(byte)))
-    }
-}
-
-impl Hash for KeyHash {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        // Any part of it is as good a hash as a table needs.
-        state.write_u64(self.0 as u64);
     }
 }
 
@@ -53,6 +45,11 @@ impl Hasher for Same {
     fn write_u64(&mut self, value: u64) {
         self.0 = value;
     }
+
+    fn write_u128(&mut self, value: u128) {
+        // Any part of it is as good a hash as a table needs.
+        self.0 = value as u64;
+    }
 }
 
 const ACTIVE: u64 = u64::MAX;
@@ -70,7 +67,7 @@ pub struct KeySpec {
 }
 
 /// The scopes of a key, each once, in the order they were chosen. They are in the key itself and nowhere else.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scopes {
     list: [Scope; Scope::ALL.len()],
     count: u8,
@@ -94,12 +91,6 @@ impl Deref for Scopes {
 
     fn deref(&self) -> &[Scope] {
         &self.list[..usize::from(self.count)]
-    }
-}
-
-impl fmt::Debug for Scopes {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_list().entries(self.iter()).finish()
     }
 }
 

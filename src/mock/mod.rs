@@ -28,11 +28,10 @@ mod wiremock;
 mod workspace;
 
 pub use api::{MockApi, MockHandle};
-pub use behaviour::{Behaviour, Concurrency, CountedFor, Form, Look, Place, Rewrite, Stage, Straddle};
+pub use behaviour::{Behaviour, Concurrency, Form, Look, Rewrite, Stage, Straddle};
 pub use control::{CONTROL_PREFIX, ControlToken};
 pub use deviations::{
-    Aspect, Breach, Clash, Group, NamedChange, Nature, UnknownDeviation, aspects, behaviour, catalogue, find,
-    get_along,
+    Aspect, Breach, Clash, Group, NamedChange, UnknownDeviation, behaviour, catalogue, find, get_along,
 };
 pub use engine::{CreateError, Engine, MAX_KEYS, MAX_WORKSPACES};
 pub use faults::{BadFault, Distribution, FaultSpec, ResetWhen};
@@ -47,7 +46,7 @@ pub use options::{Configuration, MockError, MockOptions};
 pub use reply::{Detail, Envelopes, OnLeave, Reply};
 pub use request::{Presented, Request, RequestContext, Route};
 pub use server::{BODY_LIMIT, MockServer};
-pub use settings::{NoQuota, Quota, QuotaText, Quotas, Settings};
+pub use settings::{NoQuota, Quota, Quotas, Settings};
 #[cfg(feature = "wiremock")]
 pub use wiremock::mount;
 pub use workspace::Workspace;

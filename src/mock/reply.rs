@@ -92,6 +92,13 @@ impl Reply {
         self.headers.iter().find(|(line, _)| line.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_ref())
     }
 
+    /// Does what is to be done when it leaves.
+    pub(super) fn leave(&mut self) {
+        if let Some(on_leave) = self.on_leave.take() {
+            on_leave();
+        }
+    }
+
     /// The body as text; what is no UTF-8 is replaced.
     pub fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.body)
@@ -124,7 +131,6 @@ struct Inner<'a> {
     details: &'a [Detail],
 }
 
-/// An error reply with the given code and message.
 pub(crate) fn error(status: u16, code: &str, message: &str) -> Reply {
     with_details(status, code, message, &[])
 }
@@ -203,7 +209,6 @@ pub(crate) struct Summary {
     pub(crate) faults: Vec<Arc<str>>,
 }
 
-/// Why a request was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Reason {
     NoKey,
@@ -283,10 +288,6 @@ impl Invalid {
     /// A query parameter that is wrong.
     pub(crate) fn parameter(name: &str, message: impl Into<String>) -> Self {
         let detail = Detail { field: name.to_owned(), message: message.into() };
-        Self {
-            message: "Request parameters are invalid.",
-            details: vec![detail],
-            envelopes: Envelopes::default(),
-        }
+        Self { message: "Request parameters are invalid.", ..Self::body(vec![detail]) }
     }
 }

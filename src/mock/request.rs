@@ -60,9 +60,7 @@ impl<'a> Request<'a> {
             Some(decoded(value))
         })
     }
-}
 
-impl Request<'_> {
     /// Where something stands that looks like a key, other than in `X-API-Key`.
     pub(super) fn key_elsewhere(&self) -> Option<&'static str> {
         let holds_key = |text: &[u8]| memmem::find(text, ApiKey::PREFIX.as_bytes()).is_some();

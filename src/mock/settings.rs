@@ -1,8 +1,6 @@
 //! What a workspace is set to: deviations, limiter, and limits other than the documented ones, for who does not want to
 //! send sixty requests to see a 429. It can be changed while requests come in.
 
-use std::str::FromStr;
-
 use crate::amounts::{duration, whole_millis};
 use crate::contract::{Limits, Tier};
 
@@ -36,7 +34,6 @@ impl Settings {
         Ok(Self { behaviour: behaviour(&deviations, limiter)?, deviations, limiter, quotas })
     }
 
-    /// Whether both mean the same.
     pub(super) fn same_as(&self, other: &Self) -> bool {
         self.deviations == other.deviations && self.limiter == other.limiter && self.quotas == other.quotas
     }
@@ -92,25 +89,40 @@ impl Quotas {
     }
 }
 
-/// A limit for a tier, written `none`, `5`, `5/10s` or, with events, `5,200/10s`.
-///
-/// ```
-/// use trenchcheck::contract::Tier;
-/// use trenchcheck::mock::QuotaText;
-///
-/// let quota = "5,200/10s".parse::<QuotaText>()?.quota(Tier::Ingestion).ok_or("none")?;
-/// assert_eq!((quota.limits.requests, quota.limits.events, quota.window_ms), (5, Some(200), 10_000));
-/// assert!("5/10 parsecs".parse::<QuotaText>().is_err());
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct QuotaText(Option<Quota>);
-
-impl QuotaText {
-    /// The quota it means for a tier; what it does not say about events is as documented.
-    pub fn quota(self, tier: Tier) -> Option<Quota> {
-        let Quota { limits, window_ms } = self.0?;
-        Some(Quota { limits: Limits { events: limits.events.or(tier.limits().events), ..limits }, window_ms })
+impl Quota {
+    /// Reads the quota of a tier, written `none`, `5`, `5/10s` or, with events, `5,200/10s`. What is not said about
+    /// events is as documented.
+    ///
+    /// ```
+    /// use trenchcheck::contract::Tier;
+    /// use trenchcheck::mock::Quota;
+    ///
+    /// let quota = Quota::read("5,200/10s", Tier::Ingestion)?.ok_or("none")?;
+    /// assert_eq!((quota.limits.requests, quota.limits.events, quota.window_ms), (5, Some(200), 10_000));
+    /// assert!(Quota::read("5/10 parsecs", Tier::Ingestion).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`NoQuota`] for any other text.
+    pub fn read(text: &str, tier: Tier) -> Result<Option<Self>, NoQuota> {
+        if text == "none" {
+            return Ok(None);
+        }
+        let (counts, window) = text.split_once('/').unwrap_or((text, "60s"));
+        let (requests, events) =
+            counts.split_once(',').map_or((counts, None), |(requests, events)| (requests, Some(events)));
+        let quota = || {
+            let requests = number(requests).filter(|count| (1..=MOST_REQUESTS).contains(count))?;
+            let events = match events {
+                None => tier.limits().events,
+                Some(text) => Some(number(text).filter(|&count| count > 0)?),
+            };
+            let window_ms =
+                duration(window).map(whole_millis).filter(|ms| (1_000..=LONGEST_MS).contains(ms))?;
+            Some(Self { limits: Limits { requests, events }, window_ms })
+        };
+        quota().map(Some).ok_or_else(|| NoQuota(text.to_owned()))
     }
 }
 
@@ -121,30 +133,6 @@ impl QuotaText {
      1 to 1000000 requests in 1s to 24h"
 )]
 pub struct NoQuota(pub String);
-
-impl FromStr for QuotaText {
-    type Err = NoQuota;
-
-    fn from_str(text: &str) -> Result<Self, NoQuota> {
-        if text == "none" {
-            return Ok(Self(None));
-        }
-        let (counts, window) = text.split_once('/').unwrap_or((text, "60s"));
-        let (requests, events) =
-            counts.split_once(',').map_or((counts, None), |(requests, events)| (requests, Some(events)));
-        let quota = || {
-            let requests = number(requests).filter(|count| (1..=MOST_REQUESTS).contains(count))?;
-            let events = match events {
-                None => None,
-                Some(text) => Some(number(text).filter(|&count| count > 0)?),
-            };
-            let window_ms =
-                duration(window).map(whole_millis).filter(|ms| (1_000..=LONGEST_MS).contains(ms))?;
-            Some(Quota { limits: Limits { requests, events }, window_ms })
-        };
-        quota().map(|quota| Self(Some(quota))).ok_or_else(|| NoQuota(text.to_owned()))
-    }
-}
 
 /// A number of digits only, which `parse` alone would not insist on.
 fn number(text: &str) -> Option<u32> {
@@ -157,7 +145,7 @@ mod tests {
 
     #[test]
     fn what_is_not_said_is_as_documented() {
-        let quota = |text: &str, tier| text.parse::<QuotaText>().unwrap().quota(tier);
+        let quota = |text: &str, tier| Quota::read(text, tier).unwrap();
         let standard = quota("5", Tier::Standard).unwrap();
         assert_eq!((standard.limits.requests, standard.limits.events, standard.window_ms), (5, None, 60_000));
         assert_eq!(quota("5/2m", Tier::Ingestion).unwrap().limits.events, Some(100_000));
@@ -173,7 +161,7 @@ mod tests {
             "", "0", "-5", "+5", "5/", "5/0s", "5/500ms", "5/25h", "5/10", "5/10d", "5,/1s", "5,0/1s",
             "1000001",
         ] {
-            assert_eq!(text.parse::<QuotaText>(), Err(NoQuota(text.to_owned())), "{text}");
+            assert_eq!(Quota::read(text, Tier::Standard), Err(NoQuota(text.to_owned())), "{text}");
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use chrono::Utc;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Respond, ResponseTemplate};
 
@@ -12,7 +13,6 @@ use super::gateway::{Delivery, Gateway};
 use super::reply::{Reply, error};
 use super::request::Request;
 use super::settings::Settings;
-use super::workspace::epoch_ms;
 
 /// The lowest priority there is, so that every stub of the author comes before the engine.
 const LAST: u8 = u8::MAX;
@@ -46,15 +46,15 @@ const LAST: u8 = u8::MAX;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub async fn mount(server: &MockServer) -> MockHandle {
-    let engine = Arc::new(Engine::new(Settings::default(), epoch_ms()));
+    let engine = Arc::new(Engine::new(Settings::default(), Utc::now().timestamp_millis()));
     let handle = MockHandle::new(Arc::clone(&engine), Instant::now());
-    let responder = Responder { gateway: Gateway::new(engine, None, None), handle: handle.clone() };
+    let responder = Responder { gateway: Arc::new(Gateway::new(engine, None, None)), handle: handle.clone() };
     Mock::given(any()).respond_with(responder).with_priority(LAST).mount(server).await;
     handle
 }
 
 struct Responder {
-    gateway: Gateway,
+    gateway: Arc<Gateway>,
     handle: MockHandle,
 }
 
@@ -70,16 +70,14 @@ impl Respond for Responder {
             body: &request.body,
             ..Request::default()
         };
-        let Delivery { reply, delay, damage: _, pending } =
+        let Delivery { reply, delay, fault: _, pending } =
             self.gateway.take(&request, self.handle.now(), Instant::now());
         let Some(mut reply) = reply else {
             let reply = error(502, "FAULT", "A fault cuts the connection here.");
             pending.answered_otherwise(&reply);
             return template(reply).set_delay(delay);
         };
-        if let Some(on_leave) = reply.on_leave.take() {
-            on_leave();
-        }
+        reply.leave();
         pending.answered();
         let delay = delay + reply.delay;
         template(reply).set_delay(delay)

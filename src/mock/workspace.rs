@@ -5,7 +5,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use parking_lot::{Mutex, RwLock};
 
@@ -175,12 +174,6 @@ const REAL_TIME: u32 = 1_000;
 
 /// The end of time, far enough from the end of the numbers that sums with it stay numbers.
 const END: u64 = u64::MAX / 4;
-
-/// The time 0 of an engine that starts now, in milliseconds since 1970.
-pub(super) fn epoch_ms() -> i64 {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX)
-}
 
 /// A clock over the server's time; all times are in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::mutant::{Mutant, checks};
+use super::mutant::Mutant;
 use crate::amounts::whole_millis;
 use crate::mock::NamedChange;
 use crate::report::{CheckResult, Verdict};
@@ -141,10 +141,10 @@ pub(super) fn judge(mutant: &Mutant, results: &[CheckResult], whole_suite: bool,
         .changes
         .iter()
         .filter(|_| is_wrong)
-        .partition(|change| checks(change).iter().any(|id| caught_by.iter().any(|caught| caught == id)));
+        .partition(|change| change.checks.iter().any(|id| caught_by.iter().any(|caught| caught == id)));
     let missed = missed.into_iter().map(|change| Missed {
         name: change.name,
-        checks: checks(change).iter().map(|id| CameTo::of(id, came_to(id))).collect(),
+        checks: change.checks.iter().map(|id| CameTo::of(id, came_to(id))).collect(),
     });
     let not_passed = results
         .iter()

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::amounts::part;
 use crate::mock::{
-    Clash, Group, LimiterKind, NamedChange, Nature, UnknownDeviation, aspects, catalogue, find, get_along,
+    Breach, Clash, Group, LimiterKind, NamedChange, UnknownDeviation, catalogue, find, get_along,
 };
 use crate::system::mixed;
 
@@ -96,10 +96,8 @@ impl Mutant {
 
     /// The reference with one change.
     fn changed(change: &'static NamedChange) -> Self {
-        let (nature, breaks) = match change.nature {
-            Nature::Deviation { breach, .. } => ("wrong", Some(breach.as_str())),
-            Nature::LegalVariant => ("conforming", None),
-        };
+        let breaks = change.breach.map(Breach::as_str);
+        let nature = if breaks.is_some() { "wrong" } else { "conforming" };
         let (name, group) = (change.name.to_owned(), Some(change.group.to_string()));
         Self { name, group, about: change.about, nature, breaks, changes: vec![change], limiter: None }
     }
@@ -133,20 +131,12 @@ impl Mutant {
 
     /// The checks that ought to name it.
     pub fn checks(&self) -> Vec<&'static str> {
-        self.changes.iter().flat_map(|change| checks(change)).copied().collect()
+        self.changes.iter().flat_map(|change| change.checks).copied().collect()
     }
 
     /// Whether this check may fail because of it.
     pub fn declares(&self, check: &str) -> bool {
         self.changes.iter().any(|change| change.declared().contains(&check))
-    }
-}
-
-/// The checks that ought to name a change.
-pub(super) fn checks(change: &NamedChange) -> &'static [&'static str] {
-    match change.nature {
-        Nature::Deviation { checks, .. } => checks,
-        Nature::LegalVariant => &[],
     }
 }
 
@@ -192,7 +182,7 @@ pub fn mutants() -> Vec<Mutant> {
 /// deviation leads one of them, or joins one, before any has its second turn but to fill up.
 pub fn compose(count: usize, seed: u64) -> Vec<Mutant> {
     let pool: Vec<&'static NamedChange> =
-        catalogue().iter().filter(|entry| !aspects(entry.name).is_empty()).collect();
+        catalogue().iter().filter(|entry| !entry.changes.is_empty()).collect();
     let mut dice = Dice(seed);
     let mut deck: Vec<&NamedChange> = Vec::new();
     let servers = (0..count).map(|_| {
@@ -296,7 +286,7 @@ mod tests {
                 prop_assert!((2..=4).contains(&server.changes.len()), "{}", server.name);
                 let (mut changed, mut declared) = (BTreeSet::new(), BTreeSet::new());
                 for part in &server.changes {
-                    prop_assert!(aspects(part.name).iter().all(|aspect| changed.insert(aspect)), "{}", server.name);
+                    prop_assert!(part.changes.iter().all(|aspect| changed.insert(aspect)), "{}", server.name);
                                         prop_assert!(part.declared().into_iter().all(|check| declared.insert(check)), "{}", server.name);
                 }
             }
@@ -309,7 +299,7 @@ mod tests {
     fn every_deviation_has_its_turn_and_sizes_differ() {
         let servers = compose(120, 1);
         let seen: BTreeSet<&str> = servers.iter().flat_map(names).collect();
-        let pool = catalogue().iter().filter(|entry| !aspects(entry.name).is_empty());
+        let pool = catalogue().iter().filter(|entry| !entry.changes.is_empty());
         for entry in pool {
             assert!(seen.contains(entry.name), "{}", entry.name);
         }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::cli::watch::Followed;
 use crate::contract::{ApiKey, Scope, Tier};
-use crate::mock::{Configuration, FaultSpec, KeySpec, LimiterKind, QuotaText, Quotas, Settings, find};
+use crate::mock::{Configuration, FaultSpec, KeySpec, LimiterKind, Quota, Quotas, Settings, find};
 use crate::yaml::{Problem, Problems, Spanned, read_document};
 
 /// The most faults a file may ask for.
@@ -94,8 +94,8 @@ impl MockFile {
                 wrong(key.env.at, "`env` names a variable: letters, digits and underscores".to_owned());
             }
         }
-        for (_, limit) in file.limits.by_tier() {
-            if let Err(error) = limit.parse::<QuotaText>() {
+        for (tier, limit) in file.limits.by_tier() {
+            if let Err(error) = Quota::read(limit, tier) {
                 wrong(limit.at, error.to_string());
             }
         }
@@ -161,8 +161,8 @@ impl MockFile {
         let limiter = limiter.map_err(|error| error.to_string())?;
         let mut quotas = Quotas::default();
         for (tier, limit) in self.limits.by_tier() {
-            let quota: QuotaText = limit.parse().map_err(|error| format!("{error}"))?;
-            quotas = quotas.with(tier, quota.quota(tier));
+            let quota = Quota::read(limit, tier).map_err(|error| error.to_string())?;
+            quotas = quotas.with(tier, quota);
         }
         let deviations = self.deviations.iter().map(|name| name.value.clone()).collect();
         Settings::new(deviations, limiter, quotas).map_err(|error| error.to_string())

@@ -22,7 +22,6 @@ const MOST: u64 = 10_000;
 /// The longest wait, in milliseconds.
 const LONGEST_MS: u64 = 60_000;
 
-/// Every entry as it is listed.
 const ENTRIES: EventFormat = EventFormat {
     greeting: ": here is the journal\n\n",
     write: |text, _: &Workspace, found: &Found| {
@@ -53,7 +52,7 @@ pub(super) fn operations() -> [Operation; 9] {
                 let workspace = call.workspace()?;
                 let limit = call.number("limit", 100, 1..=MOST)?;
                 let found = workspace.journal.newest(&filter(call)?, from(call)?, limit as usize);
-                let entries = found.entries.iter().map(|entry| EntryView::from(&**entry)).collect();
+                let entries = EntryView::all(&found.entries);
                 Ok(EntriesView { entries, total: found.total, next: found.next })
             }),
         Operation::new("DELETE", "workspaces/{workspace}/journal", "clearJournal")
@@ -80,8 +79,8 @@ pub(super) fn operations() -> [Operation; 9] {
             .with(&filters)
             .answers(Gives::Json(200, |generator| generator.subschema_for::<serde_json::Value>()), |call| {
                 let found = call.workspace()?.journal.all(&filter(call)?, from(call)?);
-                let views: Vec<_> = found.entries.iter().map(|entry| EntryView::from(&**entry)).collect();
-                let mut reply = Reply::json(200, har(&views).to_string().into_bytes());
+                let archive = har(&EntryView::all(&found.entries));
+                let mut reply = Reply::json(200, archive.to_string().into_bytes());
                 reply.push("content-disposition", "attachment; filename=\"journal.har\"");
                 Ok(Answer::Reply(reply))
             }),
@@ -139,7 +138,6 @@ pub(super) fn operations() -> [Operation; 9] {
     ]
 }
 
-/// The entry that the path names.
 fn entry(call: &Call<'_>) -> Result<Arc<JournalEntry>, Reply> {
     let number = call.step(3).parse().ok();
     let workspace = call.workspace()?;

@@ -15,7 +15,7 @@ use crate::system::letters_and_digits;
 
 use super::operation::{Call, Operation, PART, bad_request, not_created, nowhere, text};
 
-pub(super) fn operations() -> [Operation; 3] {
+pub(super) fn operations() -> [Operation; 4] {
     [
         Operation::new("GET", "workspaces/{workspace}/keys", "listKeys")
             .about("Every key in the order of creation, revoked ones included. No key is shown twice.")
@@ -34,26 +34,12 @@ pub(super) fn operations() -> [Operation; 3] {
                 let revoked = call.workspace()?.revoke(call.step(3), call.now);
                 revoked.then_some(()).ok_or_else(|| nowhere("There is no such key."))
             }),
+        Operation::new("GET", "workspaces/{workspace}/limits", "listLimits")
+            .about("What each key that is not revoked has used in its window. Asking counts nothing.")
+            .with(&PART)
+            .with(&[text("used", "`true` for those keys only that have used something.")])
+            .json(200, list_limits),
     ]
-}
-
-pub(super) fn limits_operations() -> [Operation; 1] {
-    let list = Operation::new("GET", "workspaces/{workspace}/limits", "listLimits")
-        .about("What each key that is not revoked has used in its window. Asking counts nothing.");
-    let used = text("used", "`true` for those keys only that have used something.");
-    [list.with(&PART).with(&[used]).json(200, |call| {
-        let workspace = call.workspace()?;
-        let keys = workspace.keys();
-        let used = match call.request.parameter("used").as_deref() {
-            None | Some("false") => false,
-            Some("true") => true,
-            Some(_) => return Err(bad_request("`used` is true or false")),
-        };
-        let active = keys.iter().filter(|key| key.revoked_at().is_none());
-        let limits = active.map(|key| limits(call, &workspace, key));
-        let wanted = limits.filter(|limits| !used || limits.requests.used > 0 || limits.events.used > 0);
-        call.part(wanted)
-    })]
 }
 
 /// The key that is wanted.
@@ -157,6 +143,19 @@ impl From<&KeyEntry> for ListedKey {
 
 fn scope_names(key: &KeyEntry) -> Vec<&'static str> {
     key.scopes.iter().map(|scope| scope.as_str()).collect()
+}
+
+fn list_limits(call: &Call<'_>) -> Result<Vec<KeyLimits>, Reply> {
+    let workspace = call.workspace()?;
+    let used = match call.request.parameter("used").as_deref() {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(_) => return Err(bad_request("`used` is true or false")),
+    };
+    let keys = workspace.keys();
+    let active = keys.iter().filter(|key| key.revoked_at().is_none());
+    let limits = active.map(|key| limits(call, &workspace, key));
+    call.part(limits.filter(|limits| !used || limits.requests.used > 0 || limits.events.used > 0))
 }
 
 fn limits(call: &Call<'_>, workspace: &Arc<Workspace>, key: &Arc<KeyEntry>) -> KeyLimits {

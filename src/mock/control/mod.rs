@@ -33,20 +33,10 @@ pub(crate) use operation::{Answer, EventFormat, Follow, Wait, event};
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(|| {
-    let mut all = Vec::new();
-    all.extend(server());
-    all.extend(workspaces::operations());
-    all.extend(keys::operations());
-    all.extend(workspaces::clock_operations());
-    all.extend(keys::limits_operations());
-    all.extend(workspaces::session_operations());
-    all.extend(workspaces::deviation_operations());
-    all.extend(workspaces::fault_operations());
-    all.extend(journal::operations());
-    all
+    let parts = server().into_iter().chain(workspaces::operations()).chain(keys::operations());
+    parts.chain(journal::operations()).collect()
 });
 
-/// The control API over a gateway and its engine.
 #[derive(Debug)]
 pub(crate) struct Control {
     gateway: Arc<Gateway>,
@@ -59,13 +49,9 @@ impl Control {
         Self { gateway, token }
     }
 
-    pub(crate) fn check_page(&self, request: &Request<'_>) -> Result<(), Reply> {
-        check_page(request, self.token.as_ref())
-    }
-
     /// Answers a request below [`CONTROL_PREFIX`] at the server's time `now`, in milliseconds.
     pub(crate) fn handle(&self, request: &Request<'_>, now: u64) -> Answer {
-        let answer = check(request, self.token.as_ref()).and_then(|()| self.ask(request, now));
+        let answer = self.check(request).and_then(|()| self.ask(request, now));
         answer.unwrap_or_else(Answer::Reply)
     }
 
@@ -94,6 +80,39 @@ impl Control {
         let mut reply = error(405, "METHOD_NOT_ALLOWED", "The control endpoint does not take this method.");
         reply.push("allow", allow.join(", "));
         Err(reply)
+    }
+
+    fn check(&self, request: &Request<'_>) -> Result<(), Reply> {
+        let Some(token) = &self.token else {
+            return check_machine(request);
+        };
+        // Hashes are compared, so the time it takes tells nothing about the token.
+        if bearer(request).and_then(ControlToken::new).as_ref() == Some(token) {
+            return Ok(());
+        }
+        Err(error(401, "UNAUTHORIZED", "The control API needs its token as `Authorization: Bearer …`."))
+    }
+
+    /// Refuses who may not use the page. A browser is asked for the token, which it sends as a password: with whatever it
+    /// sends from then on, so that a form has to show where it comes from.
+    pub(crate) fn check_page(&self, request: &Request<'_>) -> Result<(), Reply> {
+        match &self.token {
+            None => check_machine(request)?,
+            Some(token) => {
+                let sent = bearer(request).map(str::to_owned).or_else(|| password(request));
+                if sent.as_deref().and_then(ControlToken::new).as_ref() != Some(token) {
+                    let message = "The page needs the control token, as a password with any name.";
+                    let mut reply = error(401, "UNAUTHORIZED", message);
+                    reply.push("www-authenticate", "Basic realm=\"trenchcheck mock\", charset=\"UTF-8\"");
+                    return Err(reply);
+                }
+            }
+        }
+        let safe = matches!(request.method, "GET" | "HEAD");
+        if safe || is_from_here(request) {
+            return Ok(());
+        }
+        Err(forbidden("The page takes no forms from elsewhere; programs use the control API."))
     }
 }
 
@@ -152,39 +171,6 @@ impl fmt::Debug for ControlToken {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("ControlToken(…)")
     }
-}
-
-fn check(request: &Request<'_>, token: Option<&ControlToken>) -> Result<(), Reply> {
-    let Some(token) = token else {
-        return check_machine(request);
-    };
-    // Hashes are compared, so the time it takes tells nothing about the token.
-    if bearer(request).and_then(ControlToken::new).as_ref() == Some(token) {
-        return Ok(());
-    }
-    Err(error(401, "UNAUTHORIZED", "The control API needs its token as `Authorization: Bearer …`."))
-}
-
-/// Refuses who may not use the page. A browser is asked for the token, which it sends as a password: with whatever it
-/// sends from then on, so that a form has to show where it comes from.
-fn check_page(request: &Request<'_>, token: Option<&ControlToken>) -> Result<(), Reply> {
-    match token {
-        None => check_machine(request)?,
-        Some(token) => {
-            let sent = bearer(request).map(str::to_owned).or_else(|| password(request));
-            if sent.as_deref().and_then(ControlToken::new).as_ref() != Some(token) {
-                let message = "The page needs the control token, as a password with any name.";
-                let mut reply = error(401, "UNAUTHORIZED", message);
-                reply.push("www-authenticate", "Basic realm=\"trenchcheck mock\", charset=\"UTF-8\"");
-                return Err(reply);
-            }
-        }
-    }
-    let safe = matches!(request.method, "GET" | "HEAD");
-    if safe || is_from_here(request) {
-        return Ok(());
-    }
-    Err(forbidden("The page takes no forms from elsewhere; programs use the control API."))
 }
 
 /// Whether the page itself sent this. Every browser says where a form comes from, in one of these headers.

@@ -90,7 +90,6 @@ impl Operation {
         self
     }
 
-    /// Gives JSON data with this status.
     pub(super) fn json<T: Serialize + JsonSchema>(
         self,
         status: u16,
@@ -108,7 +107,6 @@ impl Operation {
         self.answers(Gives::Nothing, move |call| run(call).map(|()| Answer::Reply(Reply::empty(204))))
     }
 
-    /// Gives what is described.
     pub(super) fn answers(
         mut self,
         gives: Gives,
@@ -122,7 +120,7 @@ impl Operation {
 
 /// A request on its way to an operation.
 pub(super) struct Call<'a> {
-    pub(super) gateway: &'a Gateway,
+    pub(super) gateway: &'a Arc<Gateway>,
     pub(super) engine: &'a Arc<Engine>,
     pub(super) request: &'a Request<'a>,
     /// The server's time in milliseconds.
@@ -131,7 +129,7 @@ pub(super) struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    pub(super) fn new(gateway: &'a Gateway, request: &'a Request<'a>, now: u64) -> Self {
+    pub(super) fn new(gateway: &'a Arc<Gateway>, request: &'a Request<'a>, now: u64) -> Self {
         let rest = request.path.strip_prefix(CONTROL_PREFIX).unwrap_or_default();
         Self { gateway, engine: &gateway.engine, request, now, steps: rest.split('/').collect() }
     }
@@ -149,7 +147,6 @@ impl<'a> Call<'a> {
         self.steps.get(place).copied().unwrap_or_default()
     }
 
-    /// The workspace the path names.
     pub(super) fn workspace(&self) -> Result<Arc<Workspace>, Reply> {
         self.engine.workspace(self.step(1)).ok_or_else(|| nowhere("There is no such workspace."))
     }
@@ -171,7 +168,6 @@ impl<'a> Call<'a> {
         Ok(list.skip(offset as usize).take(limit as usize).collect())
     }
 
-    /// Reads a parameter that is a whole number.
     pub(super) fn number(&self, name: &str, default: u64, range: RangeInclusive<u64>) -> Result<u64, Reply> {
         let Some(text) = self.request.parameter(name) else {
             return Ok(default);
@@ -192,7 +188,6 @@ pub(crate) enum Answer {
     Follow(Follow),
 }
 
-/// Somebody waits for entries of a journal.
 #[derive(Debug)]
 pub(crate) struct Wait {
     pub(crate) workspace: Arc<Workspace>,
@@ -202,7 +197,6 @@ pub(crate) struct Wait {
     pub(crate) timeout: Duration,
 }
 
-/// Somebody follows a journal.
 #[derive(Debug)]
 pub(crate) struct Follow {
     pub(crate) workspace: Arc<Workspace>,
@@ -234,7 +228,6 @@ pub(crate) fn event<T: Serialize>(text: &mut String, kind: &str, id: Option<u64>
     text.push_str(&format!("data: {data}\n\n"));
 }
 
-/// The schema of an answer with data.
 pub(super) fn data_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<Data<T>>()
 }

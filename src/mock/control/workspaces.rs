@@ -10,19 +10,19 @@ use super::operation::{
     Answer, Call, Gives, Operation, PART, bad_request, data_of, not_created, nowhere, number,
 };
 use crate::contract::Tier;
-use crate::mock::deviations::{NamedChange, Nature, catalogue};
-use crate::mock::faults::{Fault, FaultSpec, NotAdded};
+use crate::mock::deviations::{Breach, NamedChange, catalogue};
+use crate::mock::faults::{BadFault, Fault, FaultSpec};
 use crate::mock::ingest::format_timestamp;
 use crate::mock::limiter::Kind;
 use crate::mock::reply::Reply;
-use crate::mock::settings::{QuotaText, Quotas, Settings};
+use crate::mock::settings::{Quota, Quotas, Settings};
 use crate::mock::store::SessionList;
 use crate::mock::workspace::{Clock, Workspace};
 
 /// The largest page of sessions.
 const MOST_SESSIONS: u64 = 1_000;
 
-pub(super) fn operations() -> [Operation; 6] {
+pub(super) fn operations() -> [Operation; 17] {
     [
         Operation::new("GET", "workspaces", "listWorkspaces")
             .about("Every workspace, `default` first.")
@@ -68,11 +68,6 @@ pub(super) fn operations() -> [Operation; 6] {
                 call.workspace()?.reset(call.now);
                 Ok(())
             }),
-    ]
-}
-
-pub(super) fn clock_operations() -> [Operation; 5] {
-    [
         Operation::new("GET", "workspaces/{workspace}/clock", "getClock")
             .about("What the clock shows.")
             .json(200, |call| change_clock(call, |_| {})),
@@ -101,25 +96,54 @@ pub(super) fn clock_operations() -> [Operation; 5] {
                 }
                 change_clock(call, |clock| clock.set_speed(call.now, thousandths as u32))
             }),
+        // What the workspace knows, without a key and without a limit.
+        Operation::new("GET", "workspaces/{workspace}/sessions", "listSessions")
+            .about("What `GET /api/v1/sessions` lists, newest first.")
+            .with(&[
+                number("limit", "How many, at most 1000; 50 without it."),
+                number("offset", "How many are left out before them."),
+            ])
+            .answers(Gives::Json(200, data_of::<SessionList<'static>>), |call| {
+                let workspace = call.workspace()?;
+                let limit = call.number("limit", 50, 1..=MOST_SESSIONS)?;
+                let offset = call.number("offset", 0, 0..=u64::from(u32::MAX))?;
+                let store = workspace.store.lock();
+                Ok(Answer::Reply(Reply::data(200, store.sessions(None, limit as usize, offset as usize))))
+            }),
+        Operation::new("GET", "deviations", "listDeviations")
+            .about("Every deviation and legal variant that can be switched on.")
+            .json(200, |_| Ok(catalogue().iter().map(DeviationView::from).collect::<Vec<_>>())),
+        Operation::new("GET", "workspaces/{workspace}/faults", "listFaults")
+            .about("Every fault that is not over.")
+            .json(200, |call| {
+                let workspace = call.workspace()?;
+                let faults = workspace.faults.list(workspace.time(call.now));
+                Ok(faults.iter().map(|fault| FaultView::of(call, fault)).collect::<Vec<_>>())
+            }),
+        Operation::new("POST", "workspaces/{workspace}/faults", "createFault")
+            .about("Makes something go wrong from now on.")
+            .takes::<FaultSpec>()
+            .json(201, |call| {
+                let workspace = call.workspace()?;
+                let fault = workspace.faults.add(call.body()?, workspace.time(call.now));
+                fault.map(|fault| FaultView::of(call, &fault)).map_err(|problem| match problem {
+                    BadFault::TooMany => not_created(problem),
+                    wrong => bad_request(wrong),
+                })
+            }),
+        Operation::new("DELETE", "workspaces/{workspace}/faults", "clearFaults")
+            .about("Takes all faults away.")
+            .nothing(|call| {
+                call.workspace()?.faults.clear();
+                Ok(())
+            }),
+        Operation::new("DELETE", "workspaces/{workspace}/faults/{fault}", "deleteFault")
+            .about("Takes one fault away.")
+            .nothing(|call| {
+                let removed = call.workspace()?.faults.remove(call.step(3));
+                removed.then_some(()).ok_or_else(|| nowhere("There is no such fault."))
+            }),
     ]
-}
-
-/// What the workspace knows, without a key and without a limit.
-pub(super) fn session_operations() -> [Operation; 1] {
-    let list = Operation::new("GET", "workspaces/{workspace}/sessions", "listSessions")
-        .about("What `GET /api/v1/sessions` lists, newest first.");
-    [list
-        .with(&[
-            number("limit", "How many, at most 1000; 50 without it."),
-            number("offset", "How many are left out before them."),
-        ])
-        .answers(Gives::Json(200, data_of::<SessionList<'static>>), |call| {
-            let workspace = call.workspace()?;
-            let limit = call.number("limit", 50, 1..=MOST_SESSIONS)?;
-            let offset = call.number("offset", 0, 0..=u64::from(u32::MAX))?;
-            let store = workspace.store.lock();
-            Ok(Answer::Reply(Reply::data(200, store.sessions(None, limit as usize, offset as usize))))
-        })]
 }
 
 /// What a workspace is set to; what is not said stays as it is.
@@ -244,7 +268,7 @@ impl LimitsBody {
         let texts = [self.standard, self.premium, self.ingestion];
         for (tier, text) in [Tier::Standard, Tier::Premium, Tier::Ingestion].into_iter().zip(texts) {
             if let Some(text) = text {
-                quotas = quotas.with(tier, text.parse::<QuotaText>().map_err(bad_request)?.quota(tier));
+                quotas = quotas.with(tier, Quota::read(&text, tier).map_err(bad_request)?);
             }
         }
         Ok(quotas)
@@ -298,48 +322,6 @@ impl From<&Settings> for SettingsView {
     }
 }
 
-pub(super) fn deviation_operations() -> [Operation; 1] {
-    let about = "Every deviation and legal variant that can be switched on.";
-    [Operation::new("GET", "deviations", "listDeviations")
-        .about(about)
-        .json(200, |_| Ok(catalogue().iter().map(DeviationView::from).collect::<Vec<_>>()))]
-}
-
-pub(super) fn fault_operations() -> [Operation; 4] {
-    [
-        Operation::new("GET", "workspaces/{workspace}/faults", "listFaults")
-            .about("Every fault that is not over.")
-            .json(200, |call| {
-                let workspace = call.workspace()?;
-                let faults = workspace.faults.list(workspace.time(call.now));
-                Ok(faults.iter().map(|fault| FaultView::of(call, fault)).collect::<Vec<_>>())
-            }),
-        Operation::new("POST", "workspaces/{workspace}/faults", "createFault")
-            .about("Makes something go wrong from now on.")
-            .takes::<FaultSpec>()
-            .json(201, |call| {
-                let workspace = call.workspace()?;
-                let fault = workspace.faults.add(call.body()?, workspace.time(call.now));
-                fault.map(|fault| FaultView::of(call, &fault)).map_err(|problem| match problem {
-                    NotAdded::Bad(wrong) => bad_request(wrong),
-                    NotAdded::TooMany => not_created(problem),
-                })
-            }),
-        Operation::new("DELETE", "workspaces/{workspace}/faults", "clearFaults")
-            .about("Takes all faults away.")
-            .nothing(|call| {
-                call.workspace()?.faults.clear();
-                Ok(())
-            }),
-        Operation::new("DELETE", "workspaces/{workspace}/faults/{fault}", "deleteFault")
-            .about("Takes one fault away.")
-            .nothing(|call| {
-                let removed = call.workspace()?.faults.remove(call.step(3));
-                removed.then_some(()).ok_or_else(|| nowhere("There is no such fault."))
-            }),
-    ]
-}
-
 #[derive(Serialize, JsonSchema)]
 struct FaultView {
     id: String,
@@ -379,10 +361,8 @@ struct DeviationView {
 
 impl From<&NamedChange> for DeviationView {
     fn from(entry: &NamedChange) -> Self {
-        let (breaks, checks) = match entry.nature {
-            Nature::Deviation { breach, checks, .. } => (Some(breach.as_str()), checks),
-            Nature::LegalVariant => (None, &[][..]),
-        };
-        Self { name: entry.name, group: entry.group.to_string(), about: entry.about, breaks, checks }
+        let NamedChange { name, about, checks, .. } = *entry;
+        let breaks = entry.breach.map(Breach::as_str);
+        Self { name, group: entry.group.to_string(), about, breaks, checks }
     }
 }

@@ -27,49 +27,51 @@ const MESSAGE: &str = "Missing or invalid API key.";
 pub(super) const ENTRIES: &[NamedChange] = &[
     must("accept-bearer", "A key is also taken as `Authorization: Bearer`.")
         .breaks(&["auth.no-bearer"], &[Bearer])
-        .by(|b| b.look_in(|request| authorization(request, "Bearer "))),
+        .by(|b| b.places.push(|request| authorization(request, "Bearer "))),
     must("tools-accept-bearer", "Tool analytics take a Bearer key as well.")
         .breaks(&["auth.no-bearer"], &[Bearer])
-        .by(|b| b.look_in(|request| at(Endpoint::Tools, request).and_then(|r| authorization(r, "Bearer ")))),
+        .by(|b| {
+            b.places.push(|request| at(Endpoint::Tools, request).and_then(|r| authorization(r, "Bearer ")))
+        }),
     should("scores-accept-query-key", "Scores are taken with a key as `?key=` as well.")
         .breaks(&["auth.only-header-for-scores"], &[ScoresElsewhere])
-        .by(|b| b.look_in(|request| at(Endpoint::Scores, request).and_then(|r| parameter(r, "key")))),
+        .by(|b| b.places.push(|request| at(Endpoint::Scores, request).and_then(|r| parameter(r, "key")))),
     must("accept-basic", "A key is also taken from Basic credentials.")
         .breaks(&["auth.no-basic"], &[Basic])
-        .by(|b| b.look_in(basic)),
+        .by(|b| b.places.push(basic)),
     must("accept-query-api-key", "A key is also taken as `?api_key=`.")
         .breaks(&["auth.no-query"], &[Query])
-        .by(|b| b.look_in(|request| parameter(request, "api_key"))),
+        .by(|b| b.places.push(|request| parameter(request, "api_key"))),
     must("accept-query-key", "A key is also taken as `?key=`.")
         .breaks(&["auth.no-query"], &[Query])
-        .by(|b| b.look_in(|request| parameter(request, "key"))),
+        .by(|b| b.places.push(|request| parameter(request, "key"))),
     must("accept-query-token", "A key is also taken as `?token=`.")
         .breaks(&["auth.no-query"], &[Query])
-        .by(|b| b.look_in(|request| parameter(request, "token"))),
+        .by(|b| b.places.push(|request| parameter(request, "token"))),
     must("accept-query-x-api-key", "A key is also taken as `?x-api-key=`.")
         .breaks(&["auth.no-query"], &[Query])
-        .by(|b| b.look_in(|request| parameter(request, "x-api-key"))),
+        .by(|b| b.places.push(|request| parameter(request, "x-api-key"))),
     must("accept-cookie", "A key is also taken from any cookie.")
         .breaks(&["auth.no-cookie"], &[Cookie])
-        .by(|b| b.look_in(|request| within(request.header("cookie")?))),
+        .by(|b| b.places.push(|request| within(request.header("cookie")?))),
     must("accept-key-in-body", "A key is also taken from the request body.")
         .breaks(&["auth.no-body"], &[KeyInBody])
-        .by(|b| b.look_in(|request| within(request.body))),
+        .by(|b| b.places.push(|request| within(request.body))),
     must("accept-api-key-header", "A key is also taken as `Api-Key`.")
         .breaks(&["auth.no-other-header"], &[OtherHeader])
-        .by(|b| b.look_in(|request| request.header("api-key").map(Cow::Borrowed))),
+        .by(|b| b.places.push(|request| request.header("api-key").map(Cow::Borrowed))),
     must("accept-x-auth-token", "A key is also taken as `X-Auth-Token`.")
         .breaks(&["auth.no-other-header"], &[OtherHeader])
-        .by(|b| b.look_in(|request| request.header("x-auth-token").map(Cow::Borrowed))),
+        .by(|b| b.places.push(|request| request.header("x-auth-token").map(Cow::Borrowed))),
     must("accept-authorization-apikey", "A key is also taken as `Authorization: ApiKey`.")
         .breaks(&["auth.no-other-header"], &[OtherHeader])
-        .by(|b| b.look_in(|request| authorization(request, "ApiKey "))),
+        .by(|b| b.places.push(|request| authorization(request, "ApiKey "))),
     must("bearer-rescues", "A Bearer key makes up for a bad X-API-Key.")
         .breaks(&["auth.not-rescued"], &[Rescue])
-        .by(|b| b.rescue_with(|request| authorization(request, "Bearer "))),
+        .by(|b| b.rescues.push(|request| authorization(request, "Bearer "))),
     must("query-rescues", "A key in the query makes up for a bad X-API-Key.")
         .breaks(&["auth.not-rescued"], &[Rescue])
-        .by(|b| b.rescue_with(|request| parameter(request, "api_key"))),
+        .by(|b| b.rescues.push(|request| parameter(request, "api_key"))),
     must("open-events", "Events are taken without a key.")
         .breaks(&["auth.missing"], &[NoKey])
         .by(|b| b.open.push(|context| context.goes_to(Endpoint::Events))),
@@ -153,16 +155,16 @@ pub(super) const ENTRIES: &[NamedChange] = &[
         .by(|b| b.instead.push(|context| broken_where(context, |key| key.len() > 1_024))),
     should("echo-key", "Every answer holds the key that was sent.")
         .breaks(&["auth.no-echo"], &[Echo])
-        .by(|b| b.rewrite(|context, reply| echo(context, reply, 0))),
+        .rewrites(|context, reply| echo(context, reply, 0)),
     should("echo-random-part", "Every answer holds the random part of the key.")
         .breaks(&["auth.no-echo"], &[Echo])
-        .by(|b| b.rewrite(|context, reply| echo(context, reply, PREFIX.len()))),
+        .rewrites(|context, reply| echo(context, reply, PREFIX.len())),
     should("head-open", "HEAD needs no key.")
         .breaks(&["auth.head"], &[HeadKey])
         .by(|b| b.open.push(|context| context.request.method == "HEAD")),
     rfc("no-challenge", "401 has no WWW-Authenticate.")
         .breaks(&["auth.challenge"], &[Challenge])
-        .by(|b| b.rewrite(|_, reply| reply.remove("www-authenticate"))),
+        .rewrites(|_, reply| reply.remove("www-authenticate")),
     must("connections-remember", "A connection that showed a valid key needs none.")
         .breaks(&["auth.every-request"], &[ConnectionKey])
         .by(|b| b.connections_remember = true),
@@ -174,12 +176,10 @@ pub(super) const ENTRIES: &[NamedChange] = &[
     .by(|b| b.connections_keep_their_key = true),
     must("guessers-limited", "Now and then a key that does not exist is answered 429.")
         .breaks(&["auth.never-limited"], &[Status401])
-        .by(|b| {
-            b.rewrite_on(401, |context, reply| {
-                if context.ordinal % 50 == 49 {
-                    *reply = reply::rate_limited(60);
-                }
-            })
+        .rewrites_on(401, |context, reply| {
+            if context.ordinal % 50 == 49 {
+                *reply = reply::rate_limited(60);
+            }
         }),
     must("slash-open", "A path with a slash at its end needs no key.")
         .breaks(&["auth.path-spelled"], &[SpelledKey])
@@ -193,66 +193,58 @@ pub(super) const ENTRIES: &[NamedChange] = &[
         }),
     must("unauthorized-extra-member", "The 401 body has a member more.")
         .breaks(&["auth.body"], &[Body401])
-        .by(|b| b.rewrite_on(401, request_id)),
+        .rewrites_on(401, request_id),
     must("unauthorized-other-message", "The 401 body has another sentence.")
         .breaks(&["auth.body"], &[Body401])
-        .by(|b| b.rewrite_on(401, |_, reply| replace(reply, MESSAGE, "Unauthorized"))),
+        .rewrites_on(401, |_, reply| replace(reply, MESSAGE, "Unauthorized")),
     must("unauthorized-other-code", "The code in the 401 body is FORBIDDEN.")
         .breaks(&["auth.body", "scope.status-and-code-agree"], &[Body401])
-        .by(|b| b.rewrite_on(401, |_, reply| replace(reply, "UNAUTHORIZED", "FORBIDDEN"))),
+        .rewrites_on(401, |_, reply| replace(reply, "UNAUTHORIZED", "FORBIDDEN")),
     must("unauthorized-flat", "The 401 body lacks the `error` around it.")
         .breaks(&["auth.body"], &[Body401])
-        .by(|b| b.rewrite_on(401, |_, reply| flat(reply))),
+        .rewrites_on(401, |_, reply| flat(reply)),
     must("unauthorized-plain-text", "The 401 is plain text.")
         .breaks(&["auth.body", "scope.status-and-code-agree"], &[Body401])
-        .by(|b| b.rewrite_on(401, |_, reply| plain(reply, "Unauthorized"))),
+        .rewrites_on(401, |_, reply| plain(reply, "Unauthorized")),
     must("unauthorized-empty", "The 401 has no body.")
         .breaks(&["auth.body"], &[Body401])
-        .by(|b| b.rewrite_on(401, |_, reply| plain(reply, ""))),
+        .rewrites_on(401, |_, reply| plain(reply, "")),
     must("unauthorized-as-403", "Where 401 belongs, 403 is sent.")
         .breaks(&["auth.missing", "auth.unknown"], &[Status401])
-        .by(|b| b.rewrite_on(401, |_, reply| reply.status = 403)),
+        .rewrites_on(401, |_, reply| reply.status = 403),
     must("unknown-key-told-apart", "The 401 body tells an unknown key from a missing one.")
         .breaks(&["auth.body-uniform", "auth.body"], &[Body401, Uniform401])
-        .by(|b| {
-            b.rewrite_on(401, |context, reply| {
-                if context.presented != Presented::Missing {
-                    replace(reply, MESSAGE, "Unknown API key.");
-                }
-            })
+        .rewrites_on(401, |context, reply| {
+            if context.presented != Presented::Missing {
+                replace(reply, MESSAGE, "Unknown API key.");
+            }
         }),
     must("revoked-key-told-apart", "The 401 body tells a revoked key from others.")
         .breaks(&["auth.body-uniform-revoked"], &[Body401])
-        .by(|b| {
-            b.rewrite_on(401, |context, reply| {
-                if context.revoked {
-                    replace(reply, MESSAGE, "This API key has been revoked.");
-                }
-            })
+        .rewrites_on(401, |context, reply| {
+            if context.revoked {
+                replace(reply, MESSAGE, "This API key has been revoked.");
+            }
         }),
     legal("members-reordered", "Error bodies name the message before the code.")
-        .by(|b| b.rewrite(|_, reply| reorder(reply))),
-    legal("json-indented", "JSON is indented.").by(|b| b.rewrite(|_, reply| indent(reply))),
-    legal("json-charset", "The content type names its charset.").by(|b| {
-        b.rewrite(|_, reply| {
-            if reply.header("content-type") == Some("application/json") {
-                reply.set("content-type", "application/json; charset=utf-8");
-            }
-        })
+        .rewrites(|_, reply| reorder(reply)),
+    legal("json-indented", "JSON is indented.").rewrites(|_, reply| indent(reply)),
+    legal("json-charset", "The content type names its charset.").rewrites(|_, reply| {
+        if reply.header("content-type") == Some("application/json") {
+            reply.set("content-type", "application/json; charset=utf-8");
+        }
     }),
-    legal("extra-headers", "Answers carry headers the page does not mention.").by(|b| {
-        b.rewrite(|context, reply| {
-            reply.push("x-request-id", format!("req_{}", context.ordinal));
-            reply.push("vary", "Origin");
-            reply.push("cache-control", "no-store");
-        })
+    legal("extra-headers", "Answers carry headers the page does not mention.").rewrites(|context, reply| {
+        reply.push("x-request-id", format!("req_{}", context.ordinal));
+        reply.push("vary", "Origin");
+        reply.push("cache-control", "no-store");
     }),
     legal("date-five-minutes-off", "The server's calendar is five minutes behind.")
-        .by(|b| b.rewrite(|context, reply| reply.set("date", http_date(context.wall_ms - FIVE_MINUTES)))),
+        .rewrites(|context, reply| reply.set("date", http_date(context.wall_ms - FIVE_MINUTES))),
     legal("unknown-path-before-key", "An unknown path is 404 also without a key.")
         .by(|b| b.order = [Stage::Path, Stage::Key, Stage::Scope, Stage::Limit, Stage::Body]),
     legal("other-challenge", "WWW-Authenticate has other words.")
-        .by(|b| b.rewrite_on(401, |_, reply| reply.set("www-authenticate", "X-API-Key realm=\"api\""))),
+        .rewrites_on(401, |_, reply| reply.set("www-authenticate", "X-API-Key realm=\"api\"")),
     legal("first-key-line-wins", "Of two X-API-Key lines, the first counts.")
         .by(|b| b.first_line_wins = true),
     legal("preflight-needs-key", "OPTIONS is answered 401.")

@@ -6,7 +6,7 @@ use std::fmt;
 use chrono::DateTime;
 
 use super::aspects::Aspect;
-use crate::mock::behaviour::{Behaviour, CountedFor};
+use crate::mock::behaviour::{Behaviour, Rewrite};
 use crate::mock::reply::Reply;
 use crate::mock::request::RequestContext;
 use crate::words::words;
@@ -45,22 +45,8 @@ words! {
     }
 }
 
-/// Whether a change breaks a promise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Nature {
-    /// It does, and checks ought to name it.
-    Deviation {
-        /// The greatest weight among the promises it breaks.
-        breach: Breach,
-        /// Ids of the checks that are about what it breaks: at least one of them fails, and those that do not are
-        /// explained by one that does.
-        checks: &'static [&'static str],
-        /// Ids of checks that may fail as well, since what they promise is broken too. None of them has to.
-        also: &'static [&'static str],
-    },
-    /// It does not, and must never be failed.
-    LegalVariant,
-}
+/// Ids of checks.
+type Ids = &'static [&'static str];
 
 /// A named change.
 #[derive(Debug, Clone, Copy)]
@@ -71,92 +57,94 @@ pub struct NamedChange {
     pub group: Group,
     /// What it does, in one sentence.
     pub about: &'static str,
-    /// Whether it breaks a promise.
-    pub nature: Nature,
-    /// The aspects it changes, in their order.
+    /// The greatest weight among the promises it breaks; none for a legal variant, which must never be failed.
+    pub breach: Option<Breach>,
+    /// Ids of the checks that are about what it breaks: at least one of them fails, and those that do not are
+    /// explained by one that does.
+    pub checks: Ids,
+    /// Ids of checks that may fail as well, since what they promise is broken too. None of them has to.
+    pub also: Ids,
+    /// The aspects it changes; none for legal variants, and for what is several deviations already.
     pub changes: &'static [Aspect],
-    apply: fn(&mut Behaviour),
+    pub(super) apply: fn(&mut Behaviour),
+    /// A change to replies, to those with a status or to all.
+    pub(super) rewrite: Option<(Option<u16>, Rewrite)>,
 }
 
 impl NamedChange {
     /// Changes the behaviour; where several entries change the same part, the last of them wins.
     pub fn apply(&self, behaviour: &mut Behaviour) {
         (self.apply)(behaviour);
+        behaviour.rewrites.extend(self.rewrite);
     }
 
     /// The checks that may fail because of it: those that ought to name it, and those that may fail as well.
     pub fn declared(&self) -> Vec<&'static str> {
-        match self.nature {
-            Nature::Deviation { checks, also, .. } => [checks, also].concat(),
-            Nature::LegalVariant => Vec::new(),
-        }
+        [self.checks, self.also].concat()
     }
 
-    const fn new(name: &'static str, about: &'static str, nature: Nature) -> Self {
-        // `in_group` gives each entry the group of its list.
-        Self { name, group: Group::Composed, about, nature, changes: &[], apply: |_| {} }
+    const fn new(name: &'static str, about: &'static str, breach: Option<Breach>) -> Self {
+        // The catalogue gives each entry the group of its list.
+        let group = Group::Composed;
+        Self {
+            name,
+            group,
+            about,
+            breach,
+            checks: &[],
+            also: &[],
+            changes: &[],
+            apply: |_| {},
+            rewrite: None,
+        }
     }
 
     /// The checks that ought to name it, and the aspects it changes.
-    pub(super) const fn breaks(mut self, named: &'static [&'static str], changes: &'static [Aspect]) -> Self {
-        self.changes = changes;
-        if let Nature::Deviation { checks, .. } = &mut self.nature {
-            *checks = named;
-        }
-        self
+    pub(super) const fn breaks(self, checks: Ids, changes: &'static [Aspect]) -> Self {
+        Self { checks, changes, ..self }
     }
 
-    /// The checks that may fail as well.
-    pub(super) const fn also(mut self, more: &'static [&'static str]) -> Self {
-        if let Nature::Deviation { also, .. } = &mut self.nature {
-            *also = more;
-        }
-        self
+    pub(super) const fn also(self, also: Ids) -> Self {
+        Self { also, ..self }
     }
 
-    /// How it changes the behaviour.
-    pub(super) const fn by(mut self, apply: fn(&mut Behaviour)) -> Self {
-        self.apply = apply;
-        self
+    pub(super) const fn by(self, apply: fn(&mut Behaviour)) -> Self {
+        Self { apply, ..self }
     }
 
-    /// The same, as one of this group.
-    pub(super) const fn in_group(mut self, group: Group) -> Self {
-        self.group = group;
-        self
+    /// That it changes every reply like this.
+    pub(super) const fn rewrites(self, rewrite: Rewrite) -> Self {
+        Self { rewrite: Some((None, rewrite)), ..self }
+    }
+
+    /// That it changes replies with this status like this.
+    pub(super) const fn rewrites_on(self, status: u16, rewrite: Rewrite) -> Self {
+        Self { rewrite: Some((Some(status), rewrite)), ..self }
     }
 }
 
-const fn deviation(name: &'static str, about: &'static str, breach: Breach) -> NamedChange {
-    NamedChange::new(name, about, Nature::Deviation { breach, checks: &[], also: &[] })
-}
-
-/// Breaks a `must`.
 pub(super) const fn must(name: &'static str, about: &'static str) -> NamedChange {
-    deviation(name, about, Breach::Must)
+    NamedChange::new(name, about, Some(Breach::Must))
 }
 
-/// Breaks a `should`.
 pub(super) const fn should(name: &'static str, about: &'static str) -> NamedChange {
-    deviation(name, about, Breach::Should)
+    NamedChange::new(name, about, Some(Breach::Should))
 }
 
 /// Breaks what HTTP asks for.
 pub(super) const fn rfc(name: &'static str, about: &'static str) -> NamedChange {
-    deviation(name, about, Breach::Rfc)
+    NamedChange::new(name, about, Some(Breach::Rfc))
 }
 
-/// Breaks nothing.
 pub(super) const fn legal(name: &'static str, about: &'static str) -> NamedChange {
-    NamedChange::new(name, about, Nature::LegalVariant)
+    NamedChange::new(name, about, None)
 }
 
 /// What is counted for a key and something else of the request.
-pub(super) fn key_and(context: &RequestContext<'_>, part: impl fmt::Display) -> CountedFor {
-    CountedFor::Named(format!("{} at {part}", context.key_id()))
+pub(super) fn key_and(context: &RequestContext<'_>, part: impl fmt::Display) -> Option<String> {
+    Some(format!("{} at {part}", context.key_id()))
 }
 
-/// Replaces a part of the body.
 pub(super) fn replace(reply: &mut Reply, from: &str, to: &str) {
     reply.body = reply.text().replace(from, to).into_bytes().into();
 }
@@ -177,7 +165,6 @@ pub(super) fn flat(reply: &mut Reply) {
     replace(reply, "}}", "}");
 }
 
-/// Makes it plain text.
 pub(super) fn plain(reply: &mut Reply, body: &'static str) {
     reply.body = body.as_bytes().into();
     reply.set("content-type", "text/plain");
@@ -195,7 +182,6 @@ pub(super) fn reorder(reply: &mut Reply) {
     }
 }
 
-/// Indents JSON.
 pub(super) fn indent(reply: &mut Reply) {
     let body = serde_json::from_slice::<serde_json::Value>(&reply.body);
     if let Ok(indented) = body.and_then(|body| serde_json::to_vec_pretty(&body)) {
@@ -203,7 +189,6 @@ pub(super) fn indent(reply: &mut Reply) {
     }
 }
 
-/// The seconds promised, if the reply promises some.
 pub(super) fn seconds(reply: &Reply) -> Option<u64> {
     reply.header("retry-after")?.parse().ok()
 }

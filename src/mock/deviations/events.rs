@@ -1,7 +1,7 @@
 //! Events counted wrongly.
 
 use crate::contract::{Endpoint, Limits};
-use crate::mock::behaviour::{Behaviour, CountedFor, Straddle};
+use crate::mock::behaviour::{Behaviour, Straddle};
 use crate::mock::ingest::Written;
 use crate::mock::limiter::Rules;
 
@@ -51,7 +51,7 @@ pub(super) const ENTRIES: &[NamedChange] = &[
             b.event_unit = Some(|context| {
                 let body = String::from_utf8_lossy(context.request.body);
                 let session = body.split("\"session_id\":\"").nth(1).and_then(|rest| rest.split('"').next());
-                CountedFor::Named(format!("events of the session {}", session.unwrap_or_default()))
+                format!("events of the session {}", session.unwrap_or_default())
             })
         }),
     must("events-by-the-hour", "A key has 100,000 events an hour.")
@@ -77,44 +77,36 @@ pub(super) const ENTRIES: &[NamedChange] = &[
         .by(|b| b.straddle = Straddle::PartlyStored),
     must("events-shared-by-all-keys", "All keys share one count of events.")
         .breaks(&["events.per-key"], &[Events])
-        .by(|b| b.event_unit = Some(|_| CountedFor::Named("events of the account".to_owned()))),
+        .by(|b| b.event_unit = Some(|_| "events of the account".to_owned())),
     must("events-429-without-retry-after", "A 429 to a batch has no Retry-After.")
         .breaks(&["limit.retry-after-present", "events.retry-after"], &[Refusal429])
-        .by(|b| {
-            b.rewrite(|context, reply| {
-                if context.goes_to(Endpoint::Events) {
-                    retry_after(reply, |_| None);
-                }
-            })
+        .rewrites(|context, reply| {
+            if context.goes_to(Endpoint::Events) {
+                retry_after(reply, |_| None);
+            }
         }),
     must("events-429-always-1", "A 429 to a batch always promises 1 second.")
         .breaks(&["events.retry-after"], &[MessageNumber, Refusal429])
         .also(&["limit.message-agrees"])
-        .by(|b| {
-            b.rewrite(|context, reply| {
-                if context.goes_to(Endpoint::Events) {
-                    retry_after(reply, |_| Some("1".to_owned()));
-                }
-            })
+        .rewrites(|context, reply| {
+            if context.goes_to(Endpoint::Events) {
+                retry_after(reply, |_| Some("1".to_owned()));
+            }
         }),
     must("events-429-date", "Retry-After to a batch is an HTTP date.")
         .breaks(&["limit.retry-after-integer", "events.retry-after"], &[MessageNumber, Refusal429])
-        .by(|b| {
-            b.rewrite(|context, reply| {
-                if context.goes_to(Endpoint::Events) {
-                    let date = http_date(context.free_at_ms());
-                    retry_after(reply, |_| Some(date.clone()));
-                }
-            })
+        .rewrites(|context, reply| {
+            if context.goes_to(Endpoint::Events) {
+                let date = http_date(context.free_at_ms());
+                retry_after(reply, |_| Some(date.clone()));
+            }
         }),
     must("events-429-other-words", "A 429 to a batch speaks of an event quota.")
         .breaks(&["limit.body", "events.retry-after"], &[Refusal429])
-        .by(|b| {
-            b.rewrite_on(429, |context, reply| {
-                if context.goes_to(Endpoint::Events) {
-                    reply.body = OTHER_WORDS.as_bytes().into()
-                }
-            })
+        .rewrites_on(429, |context, reply| {
+            if context.goes_to(Endpoint::Events) {
+                reply.body = OTHER_WORDS.as_bytes().into()
+            }
         }),
     should("invalid-batches-charged", "A batch answered 400 costs a thousand events.")
         .breaks(&["events.refused-not-charged"], &[InvalidBatches])
@@ -122,12 +114,10 @@ pub(super) const ENTRIES: &[NamedChange] = &[
     should("reads-stop-with-events", "A key that is out of events cannot read either.")
         .breaks(&["events.reads-survive"], &[ReadsWithoutEvents])
         .by(|b| b.events_bar = |context| context.reads()),
-    legal("created-on-ingest", "A batch is answered 201.").by(|b| {
-        b.rewrite(|context, reply| {
-            if reply.status == 200 && context.goes_to(Endpoint::Events) {
-                reply.status = 201;
-            }
-        })
+    legal("created-on-ingest", "A batch is answered 201.").rewrites(|context, reply| {
+        if reply.status == 200 && context.goes_to(Endpoint::Events) {
+            reply.status = 201;
+        }
     }),
     legal(
         "insists-on-seq",
@@ -147,7 +137,7 @@ const OTHER_WORDS: &str = r#"{"error":{"code":"RATE_LIMITED","message":"Event qu
 
 /// Counts the events of a key in a window of their own.
 fn events_within(behaviour: &mut Behaviour, change: fn(&mut Rules)) {
-    behaviour.event_unit = Some(|context| CountedFor::Named(format!("events of {}", context.key_id())));
+    behaviour.event_unit = Some(|context| format!("events of {}", context.key_id()));
     behaviour.event_rules.push(change);
 }
 

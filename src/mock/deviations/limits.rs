@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::contract::{Endpoint, Limits, Tier};
-use crate::mock::behaviour::CountedFor;
 use crate::mock::limiter::Kind;
 use crate::mock::reply;
 use crate::mock::request::RequestContext;
@@ -106,22 +105,16 @@ pub(super) const ENTRIES: &[NamedChange] = &[
         .breaks(&["rate.per-key"], &[Unit, PerKey])
         .also(&["rate.per-key-same-owner", "events.per-key"])
         .by(|b| {
-            b.unit = |context| {
-                CountedFor::Named(context.request.peer.map_or_else(String::new, |peer| peer.to_string()))
-            }
+            b.unit = |context| Some(context.request.peer.map_or_else(String::new, |peer| peer.to_string()))
         }),
     must("shared-by-all-keys", "All keys of an account share one count.")
         .breaks(&["rate.per-key", "rate.per-key-same-owner"], &[Unit, PerKey])
         .also(&["events.per-key"])
-        .by(|b| b.unit = |_| CountedFor::Named("account".to_owned())),
+        .by(|b| b.unit = |_| Some("account".to_owned())),
     must("shared-by-tier", "All keys of a tier share one count.")
         .breaks(&["rate.per-key"], &[Unit, PerKey])
         .also(&["rate.per-key-same-owner", "events.per-key"])
-        .by(|b| {
-            b.unit = |context| {
-                CountedFor::Named(context.key.as_ref().map_or_else(String::new, |key| key.tier.to_string()))
-            }
-        }),
+        .by(|b| b.unit = |context| context.key.as_ref().map(|key| key.tier.to_string())),
     must("shared-by-premium-keys", "Premium keys share one count.")
         .breaks(&["rate.per-key"], &[Unit, PerKey])
         .by(|b| b.unit = |context| shared_by(context, Tier::Premium)),
@@ -162,13 +155,13 @@ pub(super) const ENTRIES: &[NamedChange] = &[
     should("refusals-extend-ban", "Every 429 starts the minute anew.")
         .breaks(&["limit.promise-stable"], &[RetryAfterValue, Window])
         .by(|b| b.rules.push(|rules| rules.refusals_extend = true)),
-    must("falters", "One answer in twenty is 500.").breaks(&["rate.standard"], &[Reads, Posts]).by(|b| {
-        b.rewrite(|context, answer| {
+    must("falters", "One answer in twenty is 500.").breaks(&["rate.standard"], &[Reads, Posts]).rewrites(
+        |context, answer| {
             if context.ordinal % 20 == 19 {
                 *answer = reply::error(500, "INTERNAL", "Something went wrong.");
             }
-        })
-    }),
+        },
+    ),
     legal("aligned-window", "Windows begin with the minutes of the clock.").by(|b| b.limiter = Kind::Aligned),
     legal("minute-ends-soon", "Windows begin with minutes that end two seconds after a key was made.").by(
         |b| {
@@ -182,28 +175,25 @@ pub(super) const ENTRIES: &[NamedChange] = &[
         .by(|b| b.limiter = Kind::SlidingCounter),
     legal("invalid-is-free", "A 400 is not counted.").by(|b| b.invalid_is_free = true),
     legal("slow-answers", "Every answer takes 300 ms.")
-        .by(|b| b.rewrite(|_, reply| reply.delay += Duration::from_millis(300))),
-    legal("jitter", "Every answer takes up to 400 ms.").by(|b| {
-        b.rewrite(|context, reply| {
-            // 167 is prime to 401, so the delays of neighbours lie far apart and all of them occur.
-            reply.delay += Duration::from_millis((context.ordinal + 1).wrapping_mul(167) % (JITTER + 1));
-        })
+        .rewrites(|_, reply| reply.delay += Duration::from_millis(300)),
+    legal("jitter", "Every answer takes up to 400 ms.").rewrites(|context, reply| {
+        // 167 is prime to 401, so the delays of neighbours lie far apart and all of them occur.
+        reply.delay += Duration::from_millis((context.ordinal + 1).wrapping_mul(167) % (JITTER + 1));
     }),
-    legal("slow-beside-limited", "For a second after a 429 to anybody, every answer takes 250 ms.").by(|b| {
-        b.rewrite(|context, reply| {
+    legal("slow-beside-limited", "For a second after a 429 to anybody, every answer takes 250 ms.").rewrites(
+        |context, reply| {
             if context.since_429_ms.is_some_and(|ms| ms < 1_000) {
                 reply.delay += Duration::from_millis(250);
             }
-        })
-    }),
+        },
+    ),
     legal("close-after-answer", "The connection is closed after every answer.")
-        .by(|b| b.rewrite(|_, reply| reply.close = true)),
+        .rewrites(|_, reply| reply.close = true),
 ];
 
 /// One count for all keys of a tier, and one each for the others.
-fn shared_by(context: &RequestContext<'_>, tier: Tier) -> CountedFor {
-    let shares = context.key.as_ref().is_some_and(|key| key.tier == tier);
-    if shares { CountedFor::Named(tier.to_string()) } else { CountedFor::Key }
+fn shared_by(context: &RequestContext<'_>, tier: Tier) -> Option<String> {
+    context.key.as_ref().filter(|key| key.tier == tier).map(|_| tier.to_string())
 }
 
 fn granted(limits: Limits, is_meant: bool, requests: u32) -> Limits {

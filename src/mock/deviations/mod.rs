@@ -19,7 +19,7 @@ use super::limiter::Kind;
 use crate::nearest::{meant, nearest};
 
 pub use aspects::Aspect;
-pub use change::{Breach, Group, NamedChange, Nature};
+pub use change::{Breach, Group, NamedChange};
 
 /// Every deviation and every legal variant, by group.
 ///
@@ -40,10 +40,10 @@ pub fn catalogue() -> &'static [NamedChange] {
             (Group::Concurrency, together::CONCURRENCY),
             (Group::Composed, together::COMPOSED),
         ];
-        let with_group = |(group, entries): (_, &[NamedChange])| {
-            entries.iter().map(move |entry| entry.in_group(group)).collect::<Vec<_>>()
+        let in_group = |(group, entries): (_, &[NamedChange])| {
+            entries.iter().map(move |entry| NamedChange { group, ..*entry }).collect::<Vec<_>>()
         };
-        lists.into_iter().flat_map(with_group).collect()
+        lists.into_iter().flat_map(in_group).collect()
     });
     &ALL
 }
@@ -71,11 +71,6 @@ pub fn find(name: &str) -> Result<&'static NamedChange, UnknownDeviation> {
     Err(UnknownDeviation { name: name.to_owned(), nearest })
 }
 
-/// What a change of this name changes. Empty for legal variants, and for what is several deviations already.
-pub fn aspects(name: &str) -> &'static [Aspect] {
-    find(name).map_or(&[], |entry| entry.changes)
-}
-
 /// The behaviour of the reference with these changes and this limiter.
 ///
 /// # Errors
@@ -101,33 +96,10 @@ fn with_those_in_front(aspects: &[Aspect]) -> Vec<Aspect> {
     seen
 }
 
-/// Why two deviations are not for one server.
+/// Why two deviations are not for one server, in a sentence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Clash {
-    /// One of them changes what the other changes, or that through which the other is seen.
-    #[error("`{hiding}` changes {aspect:?}, and `{hidden}` cannot be told from it or is not seen any more")]
-    Hidden {
-        /// The one in front.
-        hiding: &'static str,
-        /// The one behind.
-        hidden: &'static str,
-        /// What the first changes.
-        aspect: Aspect,
-    },
-    /// The same check names both.
-    #[error("`{check}` names both `{one}` and `{other}`")]
-    SameCheck {
-        /// The one.
-        one: &'static str,
-        /// The other.
-        other: &'static str,
-        /// The check's id.
-        check: &'static str,
-    },
-    /// It is no single deviation, so nothing is known about it.
-    #[error("`{0}` is no single deviation")]
-    NotSingle(&'static str),
-}
+#[error("{0}")]
+pub struct Clash(String);
 
 /// Whether two deviations show beside each other in one server, each by checks of its own.
 ///
@@ -144,18 +116,21 @@ pub enum Clash {
 pub fn get_along(one: &NamedChange, other: &NamedChange) -> Result<(), Clash> {
     for entry in [one, other] {
         if entry.changes.is_empty() {
-            return Err(Clash::NotSingle(entry.name));
+            return Err(Clash(format!("`{}` is no single deviation", entry.name)));
         }
     }
     for (front, behind) in [(one, other), (other, one)] {
         let seen_through = with_those_in_front(behind.changes);
-        if let Some(&aspect) = front.changes.iter().find(|aspect| seen_through.contains(aspect)) {
-            return Err(Clash::Hidden { hiding: front.name, hidden: behind.name, aspect });
+        if let Some(aspect) = front.changes.iter().find(|aspect| seen_through.contains(aspect)) {
+            return Err(Clash(format!(
+                "`{}` changes {aspect:?}, and `{}` cannot be told from it or is not seen any more",
+                front.name, behind.name
+            )));
         }
     }
     let declared = other.declared();
     match one.declared().into_iter().find(|check| declared.contains(check)) {
-        Some(check) => Err(Clash::SameCheck { one: one.name, other: other.name, check }),
+        Some(check) => Err(Clash(format!("`{check}` names both `{}` and `{}`", one.name, other.name))),
         None => Ok(()),
     }
 }

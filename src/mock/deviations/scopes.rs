@@ -12,47 +12,41 @@ const WRITE: &str = Scope::WriteEvents.as_str();
 pub(super) const ENTRIES: &[NamedChange] = &[
     must("forbidden-names-other-scope", "The 403 body names the other scope.")
         .breaks(&["scope.body-read", "scope.body-write"], &[Body403])
-        .by(|b| {
-            b.rewrite_on(403, |_, reply| {
-                let reads = reply.text().contains(READ);
-                let (own, other) = if reads { (READ, WRITE) } else { (WRITE, READ) };
-                replace(reply, own, other);
-            })
+        .rewrites_on(403, |_, reply| {
+            let reads = reply.text().contains(READ);
+            let (own, other) = if reads { (READ, WRITE) } else { (WRITE, READ) };
+            replace(reply, own, other);
         }),
     must("forbidden-names-read-only", "The 403 body always names read:analytics, as in the page's example.")
         .breaks(&["scope.body-write"], &[Body403])
-        .by(|b| b.rewrite_on(403, |_, reply| replace(reply, WRITE, READ))),
+        .rewrites_on(403, |_, reply| replace(reply, WRITE, READ)),
     must("forbidden-names-no-scope", "The 403 body names no scope.")
         .breaks(&["scope.body-read", "scope.body-write"], &[Body403])
-        .by(|b| {
-            b.rewrite_on(403, |_, reply| {
-                replace(reply, " scope: read:analytics", " scope");
-                replace(reply, " scope: write:events", " scope");
-            })
+        .rewrites_on(403, |_, reply| {
+            replace(reply, " scope: read:analytics", " scope");
+            replace(reply, " scope: write:events", " scope");
         }),
     must("forbidden-extra-member", "The 403 body has a member more.")
         .breaks(&["scope.body-read", "scope.body-write"], &[Body403])
-        .by(|b| b.rewrite_on(403, request_id)),
+        .rewrites_on(403, request_id),
     must("forbidden-other-code", "The code in the 403 body is UNAUTHORIZED.")
         .breaks(&["scope.body-read", "scope.body-write", "scope.status-and-code-agree"], &[Body403])
-        .by(|b| b.rewrite_on(403, |_, reply| replace(reply, "FORBIDDEN", "UNAUTHORIZED"))),
+        .rewrites_on(403, |_, reply| replace(reply, "FORBIDDEN", "UNAUTHORIZED")),
     must("forbidden-as-401", "Where 403 belongs, 401 is sent.")
         .breaks(&["scope.sessions-need-read", "scope.events-need-write"], &[Status403])
-        .by(|b| b.rewrite_on(403, |_, reply| reply.status = 401)),
+        .rewrites_on(403, |_, reply| reply.status = 401),
     must("forbidden-as-404", "Where 403 belongs, 404 is sent.")
         .breaks(
             &["scope.sessions-need-read", "scope.overview-need-read", "scope.tools-need-read"],
             &[Status403],
         )
-        .by(|b| b.rewrite_on(403, |_, reply| reply.status = 404)),
+        .rewrites_on(403, |_, reply| reply.status = 404),
     must("errors-as-plain-text", "Error bodies are labelled as plain text.")
         .breaks(&["scope.status-and-code-agree"], &[Body401, Body403, Body429])
-        .by(|b| {
-            b.rewrite(|_, reply| {
-                if reply.status >= 400 {
-                    reply.set("content-type", "text/plain");
-                }
-            })
+        .rewrites(|_, reply| {
+            if reply.status >= 400 {
+                reply.set("content-type", "text/plain");
+            }
         }),
     must("sessions-unscoped", "Sessions need no scope.")
         .breaks(&["scope.sessions-need-read"], &[Grants])

@@ -38,17 +38,15 @@ fn names_are_unique_and_in_kebab_case() {
         let kebab = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         assert!(entry.name.bytes().all(kebab), "{}", entry.name);
         assert!(entry.about.ends_with('.') && !entry.about.contains('\n'), "{}", entry.name);
-        if let Nature::Deviation { checks, .. } = entry.nature {
-            assert!(!checks.is_empty(), "{}", entry.name);
-        }
+        assert_eq!(entry.checks.is_empty(), entry.breach.is_none(), "{}", entry.name);
     }
 }
 
 #[test]
 fn every_single_deviation_changes_an_aspect_and_nothing_else_does() {
     for entry in catalogue() {
-        let single = matches!(entry.nature, Nature::Deviation { .. }) && entry.group != Group::Composed;
-        assert_eq!(!aspects(entry.name).is_empty(), single, "{}", entry.name);
+        let single = entry.breach.is_some() && entry.group != Group::Composed;
+        assert_eq!(!entry.changes.is_empty(), single, "{}", entry.name);
     }
 }
 

@@ -8,39 +8,35 @@ use super::change::{
 pub(super) const ENTRIES: &[NamedChange] = &[
     must("retry-after-missing", "429 has no Retry-After.")
         .breaks(&["limit.retry-after-present", "limit.every-429"], &[RetryAfterForm])
-        .by(|b| b.rewrite(|_, reply| retry_after(reply, |_| None))),
+        .rewrites(|_, reply| retry_after(reply, |_| None)),
     must("retry-after-sometimes-missing", "Every tenth 429 has no Retry-After.")
         .breaks(&["limit.retry-after-present"], &[RetryAfterForm])
-        .by(|b| {
-            b.rewrite(|context, reply| {
-                if context.refusal % 10 == 9 {
-                    retry_after(reply, |_| None);
-                }
-            })
+        .rewrites(|context, reply| {
+            if context.refusal % 10 == 9 {
+                retry_after(reply, |_| None);
+            }
         }),
     must("retry-after-date", "Retry-After is an HTTP date.")
         .breaks(&["limit.retry-after-integer"], &[RetryAfterForm])
-        .by(|b| {
-            b.rewrite_on(429, |context, reply| reply.set("retry-after", http_date(context.free_at_ms())))
-        }),
+        .rewrites_on(429, |context, reply| reply.set("retry-after", http_date(context.free_at_ms()))),
     must("retry-after-fraction", "Retry-After has a fraction.")
         .breaks(&["limit.retry-after-integer"], &[RetryAfterForm])
-        .by(|b| b.rewrite(|_, reply| retry_after(reply, |seconds| Some(format!("{seconds}.5"))))),
+        .rewrites(|_, reply| retry_after(reply, |seconds| Some(format!("{seconds}.5")))),
     must("retry-after-unit", "Retry-After has a unit.")
         .breaks(&["limit.retry-after-integer"], &[RetryAfterForm])
-        .by(|b| b.rewrite(|_, reply| retry_after(reply, |seconds| Some(format!("{seconds}s"))))),
+        .rewrites(|_, reply| retry_after(reply, |seconds| Some(format!("{seconds}s")))),
     must("retry-after-sign", "Retry-After has a plus sign.")
         .breaks(&["limit.retry-after-integer"], &[RetryAfterForm])
-        .by(|b| b.rewrite(|_, reply| retry_after(reply, |seconds| Some(format!("+{seconds}"))))),
+        .rewrites(|_, reply| retry_after(reply, |seconds| Some(format!("+{seconds}")))),
     must("retry-after-negative", "Retry-After is negative.")
         .breaks(&["limit.retry-after-integer"], &[RetryAfterForm])
-        .by(|b| b.rewrite(|_, reply| retry_after(reply, |_| Some("-1".to_owned())))),
+        .rewrites(|_, reply| retry_after(reply, |_| Some("-1".to_owned()))),
     must("retry-after-list", "Retry-After is a list.")
         .breaks(&["limit.retry-after-integer"], &[RetryAfterForm])
-        .by(|b| b.rewrite(|_, reply| retry_after(reply, |seconds| Some(format!("{seconds}, 60"))))),
+        .rewrites(|_, reply| retry_after(reply, |seconds| Some(format!("{seconds}, 60")))),
     must("retry-after-twice", "There are two lines of Retry-After.")
         .breaks(&["limit.retry-after-integer"], &[RetryAfterForm])
-        .by(|b| b.rewrite_on(429, |_, reply| reply.push("retry-after", "60"))),
+        .rewrites_on(429, |_, reply| reply.push("retry-after", "60")),
     must("retry-after-zero", "Retry-After is 0.")
         .breaks(&["limit.retry-after-range"], &[RetryAfterValue])
         .by(|b| b.seconds = |_, _| 0),
@@ -84,70 +80,62 @@ pub(super) const ENTRIES: &[NamedChange] = &[
         }),
     should("retry-after-jumps", "Every second Retry-After is up to ten seconds too long.")
         .breaks(&["limit.promise-stable"], &[RetryAfterValue])
-        .by(|b| {
-            b.rewrite_on(429, |context, reply| {
-                if context.refusal % 2 == 1
-                    && let Some(seconds) = seconds(reply)
-                {
-                    let more = (seconds + 10).min(60);
-                    replace(reply, &format!("after {seconds} "), &format!("after {more} "));
-                    retry_after(reply, |_| Some(more.to_string()));
-                }
-            })
+        .rewrites_on(429, |context, reply| {
+            if context.refusal % 2 == 1
+                && let Some(seconds) = seconds(reply)
+            {
+                let more = (seconds + 10).min(60);
+                replace(reply, &format!("after {seconds} "), &format!("after {more} "));
+                retry_after(reply, |_| Some(more.to_string()));
+            }
         }),
     should("message-disagrees", "The number in the message is one more than Retry-After.")
         .breaks(&["limit.message-agrees", "limit.every-message-agrees"], &[MessageNumber])
-        .by(|b| {
-            b.rewrite_on(429, |_, reply| {
-                if let Some(seconds) = seconds(reply) {
-                    let more = format!("after {} seconds", seconds + 1);
-                    replace(reply, &format!("after {seconds} seconds"), &more);
-                }
-            })
+        .rewrites_on(429, |_, reply| {
+            if let Some(seconds) = seconds(reply) {
+                let more = format!("after {} seconds", seconds + 1);
+                replace(reply, &format!("after {seconds} seconds"), &more);
+            }
         }),
     must("limited-extra-member", "The 429 body has a member more.")
         .breaks(&["limit.body"], &[Body429])
-        .by(|b| b.rewrite_on(429, request_id)),
+        .rewrites_on(429, request_id),
     must("limited-other-code", "The code in the 429 body is TOO_MANY_REQUESTS.")
         .breaks(&["limit.body", "scope.status-and-code-agree"], &[Body429])
-        .by(|b| b.rewrite_on(429, |_, reply| replace(reply, "RATE_LIMITED", "TOO_MANY_REQUESTS"))),
+        .rewrites_on(429, |_, reply| replace(reply, "RATE_LIMITED", "TOO_MANY_REQUESTS")),
     must("limited-other-message", "The 429 body has another sentence.")
         .breaks(&["limit.body"], &[Body429])
-        .by(|b| {
-            b.rewrite_on(429, |_, reply| replace(reply, "Rate limit exceeded. Retry", "Slow down. Retry"))
-        }),
+        .rewrites_on(429, |_, reply| replace(reply, "Rate limit exceeded. Retry", "Slow down. Retry")),
     must("limited-message-without-number", "The 429 message has no number.")
         .breaks(&["limit.body"], &[Body429, MessageNumber])
-        .by(|b| {
-            b.rewrite_on(429, |_, reply| {
-                if let Some(seconds) = seconds(reply) {
-                    replace(reply, &format!(" Retry after {seconds} seconds."), " Retry later.");
-                }
-            })
+        .rewrites_on(429, |_, reply| {
+            if let Some(seconds) = seconds(reply) {
+                replace(reply, &format!(" Retry after {seconds} seconds."), " Retry later.");
+            }
         }),
     must("limited-message-fraction", "The number in the 429 message has a fraction.")
         .breaks(&["limit.body"], &[Body429])
-        .by(|b| b.rewrite_on(429, |_, reply| replace(reply, " seconds.", ".0 seconds."))),
+        .rewrites_on(429, |_, reply| replace(reply, " seconds.", ".0 seconds.")),
     must("limited-flat", "The 429 body lacks the `error` around it.")
         .breaks(&["limit.body"], &[Body429])
-        .by(|b| b.rewrite_on(429, |_, reply| flat(reply))),
+        .rewrites_on(429, |_, reply| flat(reply)),
     must("limited-plain-text", "The 429 is plain text, as from a proxy.")
         .breaks(&["limit.body", "scope.status-and-code-agree"], &[Body429])
-        .by(|b| b.rewrite_on(429, |_, reply| plain(reply, "Too Many Requests"))),
+        .rewrites_on(429, |_, reply| plain(reply, "Too Many Requests")),
     must("limited-empty", "The 429 has no body.")
         .breaks(&["limit.body"], &[Body429])
-        .by(|b| b.rewrite_on(429, |_, reply| plain(reply, ""))),
+        .rewrites_on(429, |_, reply| plain(reply, "")),
     must("limited-as-503", "Where 429 belongs, 503 is sent.")
         .breaks(&["rate.standard", "rate.premium", "rate.ingestion"], &[Status429])
-        .by(|b| b.rewrite_on(429, |_, reply| reply.status = 503)),
+        .rewrites_on(429, |_, reply| reply.status = 503),
     must("limited-as-200", "Where 429 belongs, 200 is sent, with the error in the body.")
         .breaks(&["rate.standard", "rate.premium", "rate.ingestion"], &[Status429])
-        .by(|b| b.rewrite_on(429, |_, reply| reply.status = 200)),
+        .rewrites_on(429, |_, reply| reply.status = 200),
     should("limited-batches-stored", "A batch answered 429 is stored.")
         .breaks(&["limit.not-executed"], &[Effect429, Events])
         .by(|b| b.store_limited = true),
     rfc("limited-cacheable", "A 429 may be cached by anybody for a minute.")
         .breaks(&["limit.not-cacheable"], &[Cache429])
-        .by(|b| b.rewrite_on(429, |_, reply| reply.set("cache-control", "public, max-age=60"))),
+        .rewrites_on(429, |_, reply| reply.set("cache-control", "public, max-age=60")),
     legal("constant-60", "Retry-After is always 60.").by(|b| b.seconds = |_, _| 60),
 ];

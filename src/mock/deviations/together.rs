@@ -83,7 +83,7 @@ pub(super) const COMPOSED: &[NamedChange] = &[
     .by(|b| b.unit = |context| key_and(context, context.request.connection % 2)),
     must("ids-in-errors", "Every error names its request: its object has a member `request_id`.")
         .breaks(WITH_IDS, &[])
-        .by(|b| b.rewrite(request_id)),
+        .rewrites(request_id),
     must("as-deployed", "What strict deployments do: events only from published clients and with `seq`, answered 201; request ids in all \
      errors, a 405 without a body, a 404 in HTML.")
         .breaks(WITH_IDS, &[])

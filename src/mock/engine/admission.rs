@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use parking_lot::Mutex;
 
 use crate::contract::Tier;
-use crate::mock::behaviour::{Concurrency, CountedFor, Straddle};
+use crate::mock::behaviour::{Concurrency, Straddle};
 use crate::mock::keys::KeyEntry;
 use crate::mock::limiter::{Budget, Decision, Limiter, Rules};
 use crate::mock::reply::OnLeave;
@@ -67,12 +67,12 @@ impl Handling<'_> {
         Some(rules)
     }
 
-    pub(super) fn counter(&self, unit: CountedFor, key: &Arc<KeyEntry>) -> Counter {
-        let name = match (unit, &self.counted_apart) {
-            (CountedFor::Key, None) => return Counter::Own(Arc::clone(key)),
-            (CountedFor::Key, Some(apart)) => format!("{apart}{}", key.id),
-            (CountedFor::Named(name), None) => name,
-            (CountedFor::Named(name), Some(apart)) => format!("{apart}{name}"),
+    /// Who counts under this name; none for the key's own limiter.
+    pub(super) fn counter(&self, name: Option<String>, key: &Arc<KeyEntry>) -> Counter {
+        let name = match (name, &self.counted_apart) {
+            (None, None) => return Counter::Own(Arc::clone(key)),
+            (Some(name), None) => name,
+            (name, Some(apart)) => format!("{apart}{}", name.as_deref().unwrap_or(&key.id)),
         };
         Counter::Named(self.workspace.counter(name))
     }
@@ -97,7 +97,7 @@ impl Handling<'_> {
             }
             Concurrency::Exact | Concurrency::StreamsWhenTheReplyLeaves => match behaviour.event_unit {
                 None => self.exact(&counter, events, rules),
-                Some(unit) => self.apart(&counter, &self.counter(unit(context), key), events, rules),
+                Some(unit) => self.apart(&counter, &self.counter(Some(unit(context)), key), events, rules),
             },
             Concurrency::WhenTheReplyLeaves => late(counter, now, events, *rules, false),
             Concurrency::EventsWhenTheReplyLeaves => late(counter, now, events, *rules, true),

@@ -13,7 +13,6 @@ use crate::mock::workspace::Workspace;
 /// How many days the analytics look back when nothing is said, today not counted.
 const DEFAULT_DAYS: i64 = 30;
 
-/// A request that makes sense.
 #[derive(Debug)]
 pub(super) enum Command<'a> {
     Ingest(Batch<'a>),
@@ -124,11 +123,10 @@ fn number(
 }
 
 fn date(request: &Request<'_>, name: &str) -> Result<Option<i64>, Invalid> {
-    let Some(text) = request.parameter(name) else {
-        return Ok(None);
-    };
-    let date = parse_date(&text).ok_or_else(|| Invalid::parameter(name, "must be an ISO 8601 date"))?;
-    Ok(Some(date))
+    let date = request
+        .parameter(name)
+        .map(|text| parse_date(&text).ok_or_else(|| Invalid::parameter(name, "must be an ISO 8601 date")));
+    date.transpose()
 }
 
 /// The range asked for, if any; a missing end is open.

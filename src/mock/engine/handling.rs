@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::contract::{Endpoint, Scope, Tier};
-use crate::mock::behaviour::{Behaviour, Stage, Straddle};
+use crate::mock::behaviour::{Behaviour, Form, Stage, Straddle};
 use crate::mock::faults::Deviating;
-use crate::mock::keys::{KeyEntry, KeySpec};
+use crate::mock::keys::{KeyEntry, KeyHash, KeySpec};
 use crate::mock::limiter::Decision;
 use crate::mock::reply;
 use crate::mock::reply::{Envelopes, Invalid, OnLeave, Reason, Reply, Summary};
@@ -60,35 +60,26 @@ impl<'a> Handling<'a> {
             since_429_ms: None,
             wait_ms: None,
         };
-        let (command, events, on_leave) = (None, u32::MAX, None);
-        Self {
-            workspace,
-            settings,
-            counted_apart,
-            context,
-            command,
-            events,
-            on_leave,
-            summary: Summary::default(),
-        }
+        let (command, events, on_leave, summary) = (None, u32::MAX, None, Summary::default());
+        Self { workspace, settings, counted_apart, context, command, events, on_leave, summary }
     }
 
     pub(super) fn behaviour(&self) -> &Behaviour {
         &self.settings.behaviour
     }
 
-    /// Answers the request. `find` looks for the key it is known by, revoked or not, where the header did not name one
-    /// exactly.
+    /// Answers the request. `strict` is the key that the header names exactly, revoked or not, and `known` tells whose
+    /// key another text is.
     pub(super) fn answer(
         mut self,
         presented: Presented<'a>,
         strict: Option<Arc<KeyEntry>>,
-        find: impl FnOnce(&Self) -> Option<Arc<KeyEntry>>,
+        known: impl Fn(&[u8]) -> Option<Arc<KeyEntry>>,
     ) -> (Reply, Summary) {
         self.context.presented = presented;
         self.context.ordinal = self.workspace.next_request();
         self.context.since_429_ms = self.workspace.since_429(self.context.now);
-        let mut reply = self.decide(strict, find);
+        let mut reply = self.decide(strict, known);
         reply.on_leave = self.on_leave.take();
         reply.show_to_browsers();
         for (status, rewrite) in &self.settings.behaviour.rewrites {
@@ -107,7 +98,7 @@ impl<'a> Handling<'a> {
     fn decide(
         &mut self,
         strict: Option<Arc<KeyEntry>>,
-        find: impl FnOnce(&Self) -> Option<Arc<KeyEntry>>,
+        known: impl Fn(&[u8]) -> Option<Arc<KeyEntry>>,
     ) -> Reply {
         if let Some(reply) = self.behaviour().instead.iter().find_map(|instead| instead(&self.context)) {
             self.summary.key = strict;
@@ -116,7 +107,7 @@ impl<'a> Handling<'a> {
         if self.context.request.method == "OPTIONS" {
             return preflight();
         }
-        self.summary.key = strict.or_else(|| find(self));
+        self.summary.key = strict.or_else(|| self.key_elsewhere(known));
         self.authenticate();
         if self.context.key.is_none() && self.behaviour().open.iter().any(|open| open(&self.context)) {
             self.context.key = Some(anonymous());
@@ -142,6 +133,27 @@ impl<'a> Handling<'a> {
             // The body's step is always among the steps and lets only a command pass.
             Some(Err(_)) | None => reply::not_found(),
         }
+    }
+
+    /// Looks for a key where the deviations of the workspace look. The reference looks nowhere.
+    fn key_elsewhere(&self, known: impl Fn(&[u8]) -> Option<Arc<KeyEntry>>) -> Option<Arc<KeyEntry>> {
+        let (behaviour, context, workspace) = (self.behaviour(), &self.context, self.workspace);
+        let in_form = |presented: &[u8], form: &Form| {
+            let canonical = (form.presented)(presented)?;
+            workspace.forms.read().get(&KeyHash::of(&canonical)).cloned()
+        };
+        let (header, places) = match context.presented {
+            Presented::Missing => (None, &behaviour.places),
+            Presented::Conflicting(_) if !behaviour.first_line_wins => (None, &behaviour.rescues),
+            Presented::Key(key) | Presented::Conflicting(key) => (Some(key), &behaviour.rescues),
+        };
+        let from_header = header.and_then(|presented| {
+            known(presented).or_else(|| behaviour.forms.iter().find_map(|form| in_form(presented, form)))
+        });
+        from_header.or_else(|| places.iter().find_map(|look| known(&look(context.request)?))).or_else(|| {
+            let remembers = behaviour.connections_remember;
+            remembers.then(|| workspace.shown_by(context.request.connection)).flatten()
+        })
     }
 
     /// Takes the key that was found for the request's, unless it has been revoked or a deviation has another.

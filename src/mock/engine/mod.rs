@@ -14,7 +14,6 @@ use parking_lot::RwLock;
 
 use crate::contract::{ApiKey, Endpoint};
 
-use super::behaviour::Form;
 use super::faults::Deviating;
 use super::journal::Room;
 use super::keys::{Hashed, KeyEntry, KeyHash, KeySpec};
@@ -52,7 +51,6 @@ pub enum CreateError {
     Gone,
 }
 
-/// Where a key belongs.
 type Owner = (Arc<Workspace>, Arc<KeyEntry>);
 
 /// The reference API.
@@ -231,7 +229,6 @@ impl Engine {
         self.answer(&self.locate(request), request, Deviating::default(), now).0
     }
 
-    /// Finds out where a request belongs.
     pub(super) fn locate<'a>(&self, request: &Request<'a>) -> Located<'a> {
         let presented = Presented::of(request);
         let owner = match presented {
@@ -266,10 +263,15 @@ impl Engine {
             let summary = Summary { reason: Some(Reason::NoSuchWorkspace), ..Summary::default() };
             return (reply::error(404, "NOT_FOUND", "There is no such workspace."), summary);
         };
-        let time = self.times(&located.workspace, now);
         let route = Route::of(request.method, path);
-        let handling = Handling::new(&located.workspace, deviating, request, route, time);
-        handling.answer(located.presented, located.key.clone(), |handling| self.key_elsewhere(handling))
+        let workspace = &located.workspace;
+        let now = workspace.time(now);
+        let handling = Handling::new(workspace, deviating, request, route, (now, self.wall(now)));
+        handling.answer(located.presented, located.key.clone(), |presented| {
+            let keys = self.keys.read();
+            let (owner, key) = keys.get(&KeyHash::of(presented))?;
+            Arc::ptr_eq(owner, workspace).then(|| Arc::clone(key))
+        })
     }
 
     /// How much of its limits a key has used at the server's time `now`, and the rules it is under; nothing where its
@@ -280,53 +282,17 @@ impl Engine {
         key: &Arc<KeyEntry>,
         now: u64,
     ) -> Option<(Usage, Rules)> {
-        let time = self.times(workspace, now);
-        let deviating = workspace.faults.deviating(key, time.0);
+        let now = workspace.time(now);
+        let deviating = workspace.faults.deviating(key, now);
         // Deviations may count by what is requested; the list of sessions stands for all of it.
         let request = Request { method: "GET", path: Endpoint::Sessions.path(), ..Request::default() };
-        let mut handling =
-            Handling::new(workspace, deviating, &request, Route::Found(Endpoint::Sessions), time);
+        let route = Route::Found(Endpoint::Sessions);
+        let mut handling = Handling::new(workspace, deviating, &request, route, (now, self.wall(now)));
         handling.context.key = Some(Arc::clone(key));
         let rules = handling.rules(key.tier)?;
         let counter = handling.counter((handling.behaviour().unit)(&handling.context), key);
-        let usage = counter.limiter().lock().usage(time.0, &rules);
+        let usage = counter.limiter().lock().usage(now, &rules);
         Some((usage, rules))
-    }
-
-    /// A workspace's time at the server's time `now`, and the same in milliseconds since 1970.
-    fn times(&self, workspace: &Workspace, now: u64) -> (u64, i64) {
-        let now = workspace.time(now);
-        (now, self.wall(now))
-    }
-
-    /// Looks for a key where the deviations of the workspace look. The reference looks nowhere.
-    fn key_elsewhere(&self, handling: &Handling<'_>) -> Option<Arc<KeyEntry>> {
-        let (behaviour, context, workspace) = (handling.behaviour(), &handling.context, handling.workspace);
-        let known_here = |presented: &[u8]| {
-            let keys = self.keys.read();
-            let (owner, key) = keys.get(&KeyHash::of(presented))?;
-            Arc::ptr_eq(owner, workspace).then(|| Arc::clone(key))
-        };
-        let in_form = |presented: &[u8], form: &Form| {
-            let canonical = (form.presented)(presented)?;
-            workspace.forms.read().get(&KeyHash::of(&canonical)).cloned()
-        };
-        let header = match context.presented {
-            Presented::Key(key) => Some(key),
-            Presented::Conflicting(first) if behaviour.first_line_wins => Some(first),
-            Presented::Missing | Presented::Conflicting(_) => None,
-        };
-        let from_header = header.and_then(|presented| {
-            known_here(presented).or_else(|| behaviour.forms.iter().find_map(|form| in_form(presented, form)))
-        });
-        let rescue = context.presented != Presented::Missing;
-        let mut places = behaviour.places.iter().filter(|place| place.rescues == rescue);
-        from_header.or_else(|| places.find_map(|place| known_here(&(place.look)(context.request)?))).or_else(
-            || {
-                let remembers = behaviour.connections_remember;
-                remembers.then(|| workspace.shown_by(context.request.connection)).flatten()
-            },
-        )
     }
 }
 

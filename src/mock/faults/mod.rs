@@ -17,15 +17,12 @@ use super::journal::same_path;
 use super::keys::KeyEntry;
 use super::request::Request;
 
+pub(crate) use spec::Effect;
 pub use spec::{BadFault, Distribution, FaultSpec, ResetWhen};
-pub(crate) use spec::{Damage, Injected, Instead};
-use spec::{Effect, happens, latency_ms};
+use spec::{MAX_FAULTS, happens, latency_ms};
 
 /// How long after a request the next one still belongs to the same flush, in milliseconds.
 const FLUSH_MS: u64 = 1_000;
-
-/// The most faults a workspace may have.
-pub(crate) const MAX_FAULTS: usize = 100;
 
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
@@ -39,33 +36,26 @@ pub(crate) struct Faults {
 #[derive(Debug)]
 pub(crate) struct Fault {
     pub(crate) id: Arc<str>,
-    /// What was asked for.
     pub(crate) spec: FaultSpec,
     /// When it ends, in milliseconds of the workspace's clock.
     pub(crate) ends: Option<u64>,
-    effect: Effect,
+    pub(crate) effect: Effect,
     /// Whether the configuration asked for it, and not somebody over the control API.
     is_configured: bool,
     /// When the last request came that it was asked about, and which one of its flush that was, from 1.
     flush: Mutex<(u64, u64)>,
-    /// How many requests matched it so far.
     pub(crate) matched: AtomicU64,
-    /// How many of them it met.
     pub(crate) met: AtomicU64,
 }
 
 /// What happens to one request.
 #[derive(Debug, Default)]
 pub(crate) struct FaultPlan {
-    /// How long the answer is held back.
     pub(crate) delay: Duration,
-    /// What the client gets in place of the API's answer; the API never hears of the request.
-    pub(crate) instead: Option<Instead>,
-    /// What becomes of the answer on its way.
-    pub(crate) damage: Option<Damage>,
+    /// The fault that decides what becomes of the request and its answer.
+    pub(crate) decisive: Option<Arc<Fault>>,
     /// How the API decides about it, where not as its workspace does.
     pub(crate) deviating: Deviating,
-    /// The faults that met it.
     pub(crate) faults: Vec<Arc<str>>,
 }
 
@@ -86,25 +76,14 @@ impl Deviating {
     }
 }
 
-/// Why a fault was not made.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum NotAdded {
-    /// It makes no sense.
-    #[error(transparent)]
-    Bad(#[from] BadFault),
-    /// There are as many as there may be.
-    #[error("there are {MAX_FAULTS} faults already; delete some")]
-    TooMany,
-}
-
 impl Faults {
     /// Adds a fault at `now`, in milliseconds of the workspace's clock.
-    pub(crate) fn add(&self, spec: FaultSpec, now: u64) -> Result<Arc<Fault>, NotAdded> {
+    pub(crate) fn add(&self, spec: FaultSpec, now: u64) -> Result<Arc<Fault>, BadFault> {
         let effect = spec.effect()?;
         let mut list = self.list.write();
         list.retain(|fault| !fault.is_over(now));
         if list.len() >= MAX_FAULTS {
-            return Err(NotAdded::TooMany);
+            return Err(BadFault::TooMany);
         }
         let fault = self.make(spec, effect, false, now);
         list.push(Arc::clone(&fault));
@@ -247,15 +226,15 @@ fn is_called(key: &KeyEntry, wanted: &str) -> bool {
 
 impl FaultPlan {
     /// Adds an effect; false if another one was there first.
-    fn take(&mut self, fault: &Fault, ordinal: u64) -> bool {
-        let decided = self.instead.is_some() || self.damage.is_some();
+    fn take(&mut self, fault: &Arc<Fault>, ordinal: u64) -> bool {
         match &fault.effect {
-            Effect::Deviate(_) if self.instead.is_some() => return false,
-            Effect::Deviate(entries) => self.deviating.add(&fault.id, entries),
             Effect::Latency => self.delay += Duration::from_millis(latency_ms(&fault.spec, ordinal)),
-            _ if decided => return false,
-            Effect::Instead(instead) => self.instead = Some(instead.clone()),
-            Effect::Damage(damage) => self.damage = Some(*damage),
+            Effect::Deviate(_) if self.decisive.as_ref().is_some_and(|first| first.effect.is_instead()) => {
+                return false;
+            }
+            Effect::Deviate(entries) => self.deviating.add(&fault.id, entries),
+            _ if self.decisive.is_some() => return false,
+            _ => self.decisive = Some(Arc::clone(fault)),
         }
         true
     }

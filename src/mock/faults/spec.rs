@@ -9,6 +9,9 @@ use crate::mock::behaviour::Behaviour;
 use crate::mock::deviations::{NamedChange, UnknownDeviation, find};
 use crate::system::mixed;
 
+/// The most faults a workspace may have.
+pub(super) const MAX_FAULTS: usize = 100;
+
 /// The longest a fault holds an answer back, in milliseconds.
 const LONGEST_MS: u64 = 10 * 60 * 1_000;
 
@@ -108,7 +111,7 @@ pub enum ResetWhen {
     After,
 }
 
-/// What is wrong with a fault that was asked for.
+/// Why a fault that was asked for is not made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadFault {
     /// Nothing happens.
@@ -123,6 +126,9 @@ pub enum BadFault {
     /// A field means nothing without another.
     #[error("`{0}` means nothing without `{1}`")]
     Alone(&'static str, &'static str),
+    /// There are as many faults as there may be.
+    #[error("there are {MAX_FAULTS} faults already; delete some")]
+    TooMany,
     /// There is no such deviation.
     #[error("`deviate`: {0}")]
     Unknown(#[from] UnknownDeviation),
@@ -133,42 +139,25 @@ pub enum BadFault {
     NotForAWhile(&'static str),
 }
 
-/// An answer that no API gave.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Injected {
-    pub(crate) status: u16,
-    pub(crate) retry_after: Option<u64>,
-    pub(crate) location: Option<String>,
-    pub(crate) body: Option<String>,
-}
-
-/// What a client gets in place of an answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Instead {
-    /// Something else.
-    Answer(Injected),
-    /// Nothing: the connection is cut.
-    Reset,
-}
-
-/// What becomes of an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Damage {
-    /// The connection is cut instead of sending it.
-    Reset,
-    /// The connection is cut after so many bytes of its body.
-    Truncate(usize),
-    /// Its body takes so long.
-    Slow(Duration),
-}
-
-/// What a fault does.
 #[derive(Debug, Clone)]
-pub(super) enum Effect {
+pub(crate) enum Effect {
     Latency,
-    Instead(Instead),
-    Damage(Damage),
+    /// The client gets this status, and the API never hears of the request.
+    Answer(u16),
+    /// The connection is cut instead of sending an answer.
+    Reset(ResetWhen),
+    /// The connection is cut after so many bytes of the answer's body.
+    Truncate(usize),
+    /// The answer's body takes so long.
+    Slow(Duration),
     Deviate(Vec<&'static NamedChange>),
+}
+
+impl Effect {
+    /// Whether the API never hears of the request.
+    pub(crate) const fn is_instead(&self) -> bool {
+        matches!(self, Self::Answer(_) | Self::Reset(ResetWhen::Before))
+    }
 }
 
 /// The deviation of this name, if it can come and go while there are keys.
@@ -188,7 +177,6 @@ impl FaultSpec {
         self.effect().map(drop)
     }
 
-    /// What it does.
     pub(super) fn effect(&self) -> Result<Effect, BadFault> {
         let given = [
             ("latency_ms", self.latency_ms.is_some()),
@@ -221,16 +209,10 @@ impl FaultSpec {
             return Ok(Effect::Deviate(entries));
         }
         Ok(match (self.status, self.reset, self.truncate, self.slow_body_ms) {
-            (Some(status), ..) => Effect::Instead(Instead::Answer(Injected {
-                status,
-                retry_after: self.retry_after,
-                location: self.location.clone(),
-                body: self.body.clone(),
-            })),
-            (_, Some(ResetWhen::Before), ..) => Effect::Instead(Instead::Reset),
-            (_, Some(ResetWhen::After), ..) => Effect::Damage(Damage::Reset),
-            (_, _, Some(bytes), _) => Effect::Damage(Damage::Truncate(bytes as usize)),
-            (_, _, _, Some(ms)) => Effect::Damage(Damage::Slow(Duration::from_millis(ms))),
+            (Some(status), ..) => Effect::Answer(status),
+            (_, Some(when), ..) => Effect::Reset(when),
+            (_, _, Some(bytes), _) => Effect::Truncate(bytes as usize),
+            (.., Some(ms)) => Effect::Slow(Duration::from_millis(ms)),
             _ => Effect::Latency,
         })
     }

@@ -116,8 +116,8 @@ fn delays_add_up_and_the_first_of_all_else_decides() {
     fault(FaultSpec { status: Some(500), ..FaultSpec::default() });
     fault(FaultSpec { latency_ms: Some(6), ..FaultSpec::default() });
     let plan = plan(&engine, &faults, PATHS[0], "nobody's", 0);
-    assert_eq!((plan.delay, plan.instead), (Duration::from_millis(11), None));
-    assert_eq!(plan.damage, Some(Damage::Truncate(1)));
+    assert_eq!(plan.delay, Duration::from_millis(11));
+    assert!(matches!(plan.decisive.unwrap().effect, Effect::Truncate(1)));
     let counted: Vec<u64> = faults.list(0).iter().map(|fault| fault.met.load(Ordering::Relaxed)).collect();
     assert_eq!(counted, [1, 1, 0, 1], "who decides nothing met nothing");
 }
@@ -168,7 +168,7 @@ fn there_are_only_so_many_and_those_that_are_over_do_not_count() {
     for _ in 0..MAX_FAULTS {
         fault(0).unwrap();
     }
-    assert_eq!(fault(9).unwrap_err(), NotAdded::TooMany);
+    assert_eq!(fault(9).unwrap_err(), BadFault::TooMany);
     assert!(fault(10).is_ok());
     assert_eq!(faults.list(10).len(), 1);
     assert!(faults.remove("fault_101") && faults.list(10).is_empty());

@@ -1,13 +1,14 @@
 //! An event batch, in the documented envelope and the one published clients send, also mixed.
 
 use std::borrow::Cow;
+use std::fmt;
 
-use serde::de::{Deserialize, MapAccess};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use crate::contract::EVENT_TYPES;
 use crate::mock::reply::{Detail, Envelopes, Invalid};
 
-use super::lenient::{Gather, Lax, Lenient, List, MAX_BATCH, MAX_DETAILS, Members};
+use super::lenient::{Lax, Lenient, MAX_BATCH, MAX_DETAILS, Members, Place, gives, skip_map, skip_seq};
 use super::parse_timestamp;
 
 /// A type of events, by its place among them: a number below 16.
@@ -70,9 +71,9 @@ pub(crate) fn parse_events(body: &[u8]) -> Result<Batch<'_>, Invalid> {
     let (gathered, total) = match read::<Lax<Body<'_>>>(body) {
         Err(error) => return whole("body", &format!("is no valid JSON: {error}")),
         Ok(Lax::Other) => return whole("body", "must be an object"),
-        Ok(Lax::Object(Body { events: List::Absent })) => return whole("events", "is required"),
-        Ok(Lax::Object(Body { events: List::Other })) => return whole("events", "must be an array"),
-        Ok(Lax::Object(Body { events: List::Entries(gathered, total) })) => (gathered, total),
+        Ok(Lax::Object(Body { events: Events::Absent })) => return whole("events", "is required"),
+        Ok(Lax::Object(Body { events: Events::Other })) => return whole("events", "must be an array"),
+        Ok(Lax::Object(Body { events: Events::List(gathered, total) })) => (gathered, total),
     };
     if total > MAX_BATCH {
         let message = "Batch size exceeds limit of 1000 events per request.";
@@ -124,7 +125,7 @@ macro_rules! members {
 
 members! {
     Body {
-        events: List<Gathered<'a>>,
+        events: Events<'a>,
     }
     RawEvent {
         event_type: Lenient<'a>,
@@ -153,9 +154,8 @@ struct Gathered<'a> {
     details: Vec<Detail>,
 }
 
-impl<'de: 'a, 'a> Gather<'de> for Gathered<'a> {
-    type Entry = RawEvent<'a>;
-
+impl<'a> Gathered<'a> {
+    /// Takes the next entry; nothing where it is no object.
     fn take(&mut self, index: usize, entry: Option<&mut RawEvent<'a>>) {
         if self.details.len() >= MAX_DETAILS {
             return;
@@ -176,13 +176,62 @@ impl<'de: 'a, 'a> Gather<'de> for Gathered<'a> {
     }
 }
 
+/// The value of the member that should be the list of events.
+#[derive(Debug, Default)]
+enum Events<'a> {
+    /// The member is not there.
+    #[default]
+    Absent,
+    /// What became of the first [`MAX_BATCH`] entries, and how many there are in all.
+    List(Gathered<'a>, usize),
+    Other,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Events<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(EventsVisitor)
+    }
+}
+
+struct EventsVisitor;
+
+impl<'de> Visitor<'de> for EventsVisitor {
+    type Value = Events<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an array")
+    }
+
+    gives!(Events::Other => visit_bool: bool, visit_u64: u64, visit_i64: i64, visit_f64: f64, visit_str: &str);
+
+    fn visit_unit<E: Error>(self) -> Result<Events<'de>, E> {
+        Ok(Events::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Events<'de>, A::Error> {
+        skip_map(map).map(|()| Events::Other)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Events<'de>, A::Error> {
+        let (mut gathered, mut entry, mut total) = (Gathered::default(), RawEvent::default(), 0);
+        // What is beyond the limit is counted and not kept: four megabytes of `{}` would be a gigabyte of entries.
+        while total < MAX_BATCH {
+            let Some(is_object) = seq.next_element_seed(Place(&mut entry))? else {
+                return Ok(Events::List(gathered, total));
+            };
+            gathered.take(total, is_object.then_some(&mut entry));
+            total += 1;
+        }
+        Ok(Events::List(gathered, total + skip_seq(seq)?))
+    }
+}
+
 impl<'a> RawEvent<'a> {
     /// Whether it is written as published clients do.
     fn is_wire(&self) -> bool {
         self.event_type.is_nothing() && !self.event.is_nothing()
     }
 
-    /// The event, or what is wrong with it.
     fn validate(&mut self, index: usize, details: &mut Vec<Detail>) -> Option<Event<'a>> {
         let before = details.len();
         let mut problems = Problems { index, details };
@@ -241,7 +290,6 @@ impl Problems<'_> {
         self.details.push(detail(&format!("events[{}].{member}", self.index), message));
     }
 
-    /// What was found, or a problem.
     fn unless<T>(&mut self, found: Option<T>, member: &str, message: &str) -> Option<T> {
         if found.is_none() {
             self.add(member, message);

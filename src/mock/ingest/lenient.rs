@@ -22,12 +22,10 @@ pub(super) enum Lenient<'a> {
     Bool(bool),
     /// A whole number of 0 or more.
     Natural,
-    /// Any other number.
-    Number,
     /// A string, borrowed from the body unless it holds escapes.
     Text(Cow<'a, str>),
-    Array,
-    Object,
+    /// Any other number, an array, or an object.
+    Other,
 }
 
 impl<'a> Lenient<'a> {
@@ -68,6 +66,8 @@ macro_rules! gives {
     };
 }
 
+pub(super) use gives;
+
 impl<'de: 'a, 'a> Deserialize<'de> for Lenient<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct LenientVisitor;
@@ -80,7 +80,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Lenient<'a> {
             }
 
             gives!(Lenient::Natural => visit_u64: u64);
-            gives!(Lenient::Number => visit_i64: i64, visit_f64: f64);
+            gives!(Lenient::Other => visit_i64: i64, visit_f64: f64);
 
             fn visit_unit<E: Error>(self) -> Result<Lenient<'de>, E> {
                 Ok(Lenient::Null)
@@ -99,11 +99,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Lenient<'a> {
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Lenient<'de>, A::Error> {
-                skip_seq(seq).map(|_| Lenient::Array)
+                skip_seq(seq).map(|_| Lenient::Other)
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Lenient<'de>, A::Error> {
-                skip_map(map).map(|()| Lenient::Object)
+                skip_map(map).map(|()| Lenient::Other)
             }
         }
         deserializer.deserialize_any(LenientVisitor)
@@ -111,7 +111,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Lenient<'a> {
 }
 
 /// Reads the rest of an array; gives how many elements that were.
-fn skip_seq<'de, A: SeqAccess<'de>>(mut seq: A) -> Result<usize, A::Error> {
+pub(super) fn skip_seq<'de, A: SeqAccess<'de>>(mut seq: A) -> Result<usize, A::Error> {
     let mut count = 0;
     while seq.next_element::<IgnoredAny>()?.is_some() {
         count += 1;
@@ -119,7 +119,7 @@ fn skip_seq<'de, A: SeqAccess<'de>>(mut seq: A) -> Result<usize, A::Error> {
     Ok(count)
 }
 
-fn skip_map<'de, A: MapAccess<'de>>(mut map: A) -> Result<(), A::Error> {
+pub(super) fn skip_map<'de, A: MapAccess<'de>>(mut map: A) -> Result<(), A::Error> {
     while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
     Ok(())
 }
@@ -186,63 +186,5 @@ impl<'de, T: Members<'de>> Deserialize<'de> for Lax<T> {
         let mut entry = T::default();
         let is_object = Place(&mut entry).deserialize(deserializer)?;
         Ok(if is_object { Self::Object(entry) } else { Self::Other })
-    }
-}
-
-/// What becomes of the entries of a list.
-pub(super) trait Gather<'de>: Default {
-    type Entry: Members<'de>;
-
-    /// Takes the next entry; nothing where it is no object.
-    fn take(&mut self, index: usize, entry: Option<&mut Self::Entry>);
-}
-
-/// The value of a member that should be a list.
-#[derive(Debug, Default)]
-pub(super) enum List<G> {
-    /// The member is not there.
-    #[default]
-    Absent,
-    /// What became of the first [`MAX_BATCH`] entries, and how many there are in all.
-    Entries(G, usize),
-    Other,
-}
-
-impl<'de, G: Gather<'de>> Deserialize<'de> for List<G> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ListVisitor(std::marker::PhantomData))
-    }
-}
-
-struct ListVisitor<G>(std::marker::PhantomData<G>);
-
-impl<'de, G: Gather<'de>> Visitor<'de> for ListVisitor<G> {
-    type Value = List<G>;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an array")
-    }
-
-    gives!(List::Other => visit_bool: bool, visit_u64: u64, visit_i64: i64, visit_f64: f64, visit_str: &str);
-
-    fn visit_unit<E: Error>(self) -> Result<List<G>, E> {
-        Ok(List::Other)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<List<G>, A::Error> {
-        skip_map(map).map(|()| List::Other)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<List<G>, A::Error> {
-        let (mut gathered, mut entry, mut total) = (G::default(), G::Entry::default(), 0);
-        // What is beyond the limit is counted and not kept: four megabytes of `{}` would be a gigabyte of entries.
-        while total < MAX_BATCH {
-            let Some(is_object) = seq.next_element_seed(Place(&mut entry))? else {
-                return Ok(List::Entries(gathered, total));
-            };
-            gathered.take(total, is_object.then_some(&mut entry));
-            total += 1;
-        }
-        Ok(List::Entries(gathered, total + skip_seq(seq)?))
     }
 }

@@ -17,7 +17,6 @@ pub(crate) use batch::{Batch, Event, EventType, parse_events};
 /// The longest name of a metric, in characters.
 const MAX_METRIC: usize = 64;
 
-/// A valid score.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Score {
     pub(crate) session_id: String,
@@ -71,7 +70,6 @@ fn validate(score: &serde_json::Value) -> Result<Score, (&'static str, &'static 
     Ok(Score { session_id: session_id.to_owned(), metric: metric.to_owned(), value })
 }
 
-/// A day in milliseconds.
 pub(crate) const DAY_MS: i64 = 86_400_000;
 
 /// Reads a date with a time. Without an offset it is taken as UTC.

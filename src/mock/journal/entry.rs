@@ -1,5 +1,7 @@
 //! One request and what became of it, as it is kept and as it is shown.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -19,20 +21,10 @@ pub(crate) struct JournalEntry {
     pub(crate) kept: Kept,
     pub(crate) status: u16,
     pub(crate) summary: Summary,
-    pub(crate) ending: Ending,
+    /// What became of it, where no answer left.
+    pub(crate) ended: Option<JournalOutcome>,
     /// How long it took until the answer left, in microseconds.
     pub(crate) took_us: u64,
-}
-
-/// How a request ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ending {
-    /// With an answer, perhaps a damaged one.
-    Answered,
-    /// A fault cut the connection.
-    Cut,
-    /// The client went away before it was answered.
-    Abandoned,
 }
 
 words! {
@@ -73,9 +65,10 @@ impl JournalEntry {
     }
 
     pub(crate) fn outcome(&self) -> JournalOutcome {
+        if let Some(outcome) = self.ended {
+            return outcome;
+        }
         match (&self.summary.reason, self.status) {
-            _ if self.ending == Ending::Cut => JournalOutcome::Fault,
-            _ if self.ending == Ending::Abandoned => JournalOutcome::Abandoned,
             _ if self.summary.injected => JournalOutcome::Fault,
             (None, 200..=399) => JournalOutcome::Ok,
             (None, _) => JournalOutcome::Other,
@@ -219,6 +212,13 @@ impl From<&JournalEntry> for EntryView {
                 truncated: kept.answer_is_cut(),
             },
         }
+    }
+}
+
+impl EntryView {
+    /// Entries as they are shown.
+    pub(crate) fn all(entries: &[Arc<JournalEntry>]) -> Vec<Self> {
+        entries.iter().map(|entry| Self::from(&**entry)).collect()
     }
 }
 

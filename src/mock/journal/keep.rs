@@ -239,7 +239,6 @@ impl<'a> Mask<'a> {
     }
 }
 
-/// A header's value.
 pub(super) fn header<'v>(mask: Mask<'_>, name: &str, value: &'v [u8]) -> Cow<'v, [u8]> {
     if PLAIN.iter().any(|plain| name.eq_ignore_ascii_case(plain)) {
         return mask.apply(value);
@@ -262,10 +261,7 @@ pub(super) fn header<'v>(mask: Mask<'_>, name: &str, value: &'v [u8]) -> Cow<'v,
 }
 
 /// A query, parameter by parameter.
-pub(super) fn query<'q>(mask: Mask<'_>, query: &'q str) -> Cow<'q, str> {
-    if query.is_empty() {
-        return Cow::Borrowed(query);
-    }
+pub(super) fn query(mask: Mask<'_>, query: &str) -> String {
     let masked = query.split('&').map(|pair| {
         let name = pair.split('=').next().unwrap_or_default();
         let name = Cow::from(percent_decode(name.as_bytes()));
@@ -276,7 +272,7 @@ pub(super) fn query<'q>(mask: Mask<'_>, query: &'q str) -> Cow<'q, str> {
         };
         String::from_utf8_lossy(&kept).into_owned()
     });
-    Cow::Owned(masked.collect::<Vec<_>>().join("&"))
+    masked.collect::<Vec<_>>().join("&")
 }
 
 fn tells(name: &str) -> bool {

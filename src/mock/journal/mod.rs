@@ -10,6 +10,7 @@ mod entry;
 mod keep;
 mod record;
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,8 +24,8 @@ use tokio::sync::Notify;
 use super::ingest::{format_timestamp, parse_date};
 use super::request::Request;
 
-pub(crate) use entry::{Ending, JournalEntry, took};
 pub use entry::{EntryView, JournalOutcome, KeyName, TextView, WhyView};
+pub(crate) use entry::{JournalEntry, took};
 pub(crate) use keep::Kept;
 pub use record::{Recorded, RecordedKey};
 
@@ -48,7 +49,6 @@ impl Room {
     }
 }
 
-/// The journal of one workspace.
 #[derive(Debug)]
 pub(crate) struct Journal {
     room: Arc<Room>,
@@ -82,7 +82,6 @@ impl Journal {
         Self { room, ring: Mutex::default(), arrived: Notify::new() }
     }
 
-    /// Whether anything is kept at all.
     pub(crate) fn is_kept(&self) -> bool {
         self.room.entries > 0
     }
@@ -152,7 +151,6 @@ impl Journal {
         Found { total: entries.len(), entries, next, missed }
     }
 
-    /// The entry with this id, while it is held.
     pub(crate) fn entry(&self, id: u64) -> Option<Arc<JournalEntry>> {
         let ring = self.ring.lock();
         let oldest = ring.entries.front()?.id;
@@ -207,30 +205,19 @@ impl Filter {
     /// # Errors
     /// A sentence that says which of them makes no sense.
     pub(crate) fn of(request: &Request<'_>) -> Result<Self, String> {
-        let text = |name: &str| request.parameter(name).map(std::borrow::Cow::into_owned);
-        let status = text("status").map(|text| {
-            statuses(&text).ok_or_else(|| format!("`status` is a status such as 429 or 4xx, not `{text}`"))
-        });
-        let outcome = text("outcome").map(|text| {
-            JournalOutcome::ALL.into_iter().find(|outcome| outcome.word() == text).ok_or_else(|| {
-                let names = JournalOutcome::ALL.map(JournalOutcome::word).join(", ");
-                format!("`outcome` is one of {names}, not `{text}`")
-            })
-        });
-        let since = text("since").map(|text| {
-            parse_date(&text).ok_or_else(|| format!("`since` is an ISO 8601 date and time, not `{text}`"))
-        });
+        let text = |name: &str| request.parameter(name).map(Cow::into_owned);
+        let outcomes = JournalOutcome::ALL.map(JournalOutcome::word).join(", ");
+        let outcome = |text: &str| JournalOutcome::ALL.into_iter().find(|outcome| outcome.word() == text);
         Ok(Self {
             key: text("key"),
             method: text("method"),
             path: text("path"),
-            status: status.transpose()?,
-            outcome: outcome.transpose()?,
-            since: since.transpose()?,
+            status: parsed(request, "status", statuses, "a status such as 429 or 4xx")?,
+            outcome: parsed(request, "outcome", outcome, &format!("one of {outcomes}"))?,
+            since: parsed(request, "since", parse_date, "an ISO 8601 date and time")?,
         })
     }
 
-    /// Whether all conditions hold.
     pub(crate) fn matches(&self, entry: &JournalEntry) -> bool {
         let key = |wanted: &String| {
             entry.summary.key.as_ref().is_some_and(|key| *key.id == **wanted || *key.name == **wanted)
@@ -243,6 +230,16 @@ impl Filter {
             && self.method.as_ref().is_none_or(|wanted| wanted.as_bytes() == method)
             && self.path.as_ref().is_none_or(|wanted| same_path(wanted, path))
     }
+}
+
+fn parsed<T>(
+    request: &Request<'_>,
+    name: &str,
+    parse: impl Fn(&str) -> Option<T>,
+    what: &str,
+) -> Result<Option<T>, String> {
+    let Some(text) = request.parameter(name) else { return Ok(None) };
+    parse(&text).map(Some).ok_or_else(|| format!("`{name}` is {what}, not `{text}`"))
 }
 
 fn statuses(text: &str) -> Option<(u16, u16)> {

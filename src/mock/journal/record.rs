@@ -66,7 +66,7 @@ impl Recorded {
             at_ms,
             method: request.method.to_owned(),
             path: text(&mask.apply(located.path.unwrap_or(request.path).as_bytes())),
-            query: query(mask, request.query).into_owned(),
+            query: query(mask, request.query),
             key: located.key.as_ref().map(|key| RecordedKey {
                 name: key.name.to_string(),
                 tier: key.tier,

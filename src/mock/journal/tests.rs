@@ -10,7 +10,7 @@ fn entry(request: &Request<'_>, status: u16) -> JournalEntry {
         at: i64::from(status),
         status,
         summary: Summary::default(),
-        ending: Ending::Answered,
+        ended: None,
         took_us: 0,
         kept: Kept::of(request, Presented::of(request), Some(b"{}")),
     }

@@ -48,34 +48,34 @@ impl<'a> Client<'a> {
         Ok(Self { control, request, now, workspace: step(workspace)?.to_owned() })
     }
 
+    /// Asks about the workspace.
     pub(super) fn get(&self, path: &str, query: &str) -> Result<Value, Problem> {
-        self.get_of_all(&format!("workspaces/{}{path}", self.workspace), query)
+        data(self.ask("GET", &self.at(path), query, "")?)
     }
 
     /// Asks about what belongs to no workspace.
     pub(super) fn get_of_all(&self, path: &str, query: &str) -> Result<Value, Problem> {
-        data(self.ask("GET", path, query, b"")?)
+        data(self.ask("GET", path, query, "")?)
     }
 
     /// Has something done in the workspace.
     pub(super) fn tell(&self, method: &str, path: &str, body: &Value) -> Result<Value, Problem> {
         let body = if body.is_null() { String::new() } else { body.to_string() };
-        data(self.ask(method, &format!("workspaces/{}{path}", self.workspace), "", body.as_bytes())?)
+        data(self.ask(method, &self.at(path), "", &body)?)
     }
 
-    /// Asks for the journal as it grows.
-    pub(super) fn follow(&self, query: &str) -> Result<Answer, Problem> {
-        self.ask("GET", &format!("workspaces/{}/journal/stream", self.workspace), query, b"")
+    /// Asks for the journal as it grows, or as a file to keep.
+    pub(super) fn journal(&self, form: &str, query: &str) -> Result<Answer, Problem> {
+        self.ask("GET", &self.at(&format!("/journal/{form}")), query, "")
     }
 
-    /// The journal as a file to keep.
-    pub(super) fn export(&self, query: &str) -> Result<Answer, Problem> {
-        self.ask("GET", &format!("workspaces/{}/journal/har", self.workspace), query, b"")
+    fn at(&self, path: &str) -> String {
+        format!("workspaces/{}{path}", self.workspace)
     }
 
-    fn ask(&self, method: &str, path: &str, query: &str, body: &[u8]) -> Result<Answer, Problem> {
+    fn ask(&self, method: &str, path: &str, query: &str, body: &str) -> Result<Answer, Problem> {
         let path = format!("{CONTROL_PREFIX}{path}");
-        let request = Request { method, path: &path, query, body, ..*self.request };
+        let request = Request { method, path: &path, query, body: body.as_bytes(), ..*self.request };
         Ok(self.control.ask(&request, self.now)?)
     }
 }

@@ -87,7 +87,7 @@ fn answer(control: &Control, request: &Request<'_>, now: u64) -> Result<Answer, 
         return follow(&client);
     }
     if rest == "journal.har" {
-        return client.export(&filter_query(&client));
+        return client.journal("har", &filter_query(&client));
     }
     if let Some(number) = rest.strip_prefix("requests/") {
         return sections::request(&client, number).map(Answer::Reply);
@@ -120,7 +120,7 @@ fn see(location: String) -> Reply {
 }
 
 fn told(problem: &Problem) -> Reply {
-    let context = serde_json::json!({"message": problem.message, "title": problem.status});
+    let context = json!({"message": problem.message, "title": problem.status});
     render("problem.html", problem.status, &context)
 }
 
@@ -144,7 +144,7 @@ fn follow(client: &Client<'_>) -> Result<Answer, Problem> {
     if let Some(after) = &after {
         query.push_str(&format!("&after={after}"));
     }
-    let mut answer = client.follow(&query)?;
+    let mut answer = client.journal("stream", &query)?;
     if let Answer::Follow(asked) = &mut answer {
         if after.is_none() && client.request.header("last-event-id").is_none() {
             // There was nothing when the page was made, so whatever is there now is news to it.
@@ -165,9 +165,8 @@ fn tell(out: &mut String, workspace: &Workspace, found: &Found) {
         return;
     };
     let left_out = found.total - found.entries.len();
-    let entries: Vec<EntryView> = found.entries.iter().map(|entry| EntryView::from(&**entry)).collect();
-    let context =
-        serde_json::json!({"entries": entries, "workspace": {"id": workspace.id}, "left_out": left_out});
+    let entries = EntryView::all(&found.entries);
+    let context = json!({"entries": entries, "workspace": {"id": workspace.id}, "left_out": left_out});
     // A template that cannot be rendered has no rows; the page's tests render it.
     let rows = text("rows.html", &context).unwrap_or_default();
     event(out, "rows", Some(last.id), &rows);

@@ -7,6 +7,7 @@ use crate::mock::control::CONTROL_PREFIX;
 use crate::mock::journal::{JournalOutcome, PARAMETERS};
 use crate::mock::reply::Reply;
 use crate::system::shell_word;
+use crate::words::words;
 
 use super::client::{Client, Form, Problem, step};
 use super::templates::render;
@@ -26,41 +27,27 @@ const CHOICES: u64 = 100;
 /// How many windows are shown beside the requests.
 const WINDOWS: u64 = 12;
 
-/// A part of the page with an address of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Section {
-    Requests,
-    Keys,
-    Limits,
-    Sessions,
-    Faults,
+words! {
+    /// A part of the page with an address of its own.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(super) enum Section: name {
+        Requests => "requests",
+        Keys => "keys",
+        Limits => "limits",
+        Sessions => "sessions",
+        Faults => "faults",
+    }
 }
 
 impl Section {
-    pub(super) const ALL: [Self; 5] =
-        [Self::Requests, Self::Keys, Self::Limits, Self::Sessions, Self::Faults];
-
     pub(super) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|section| section.name() == name)
     }
 
-    /// Its name, its title, and the template of the part of it that moves.
-    const fn words(self) -> [&'static str; 3] {
-        match self {
-            Self::Requests => ["requests", "Requests", "windows.html"],
-            Self::Keys => ["keys", "Keys", "key_table.html"],
-            Self::Limits => ["limits", "Limits", "limit_table.html"],
-            Self::Sessions => ["sessions", "Sessions", "session_table.html"],
-            Self::Faults => ["faults", "Faults", "fault_table.html"],
-        }
-    }
-
-    pub(super) const fn name(self) -> &'static str {
-        self.words()[0]
-    }
-
-    pub(super) const fn title(self) -> &'static str {
-        self.words()[1]
+    /// Its name with a capital.
+    pub(super) fn title(self) -> String {
+        let (first, rest) = self.name().split_at(1);
+        first.to_ascii_uppercase() + rest
     }
 
     /// Where it is, for a workspace.
@@ -107,7 +94,7 @@ pub(super) fn section(client: &Client<'_>, section: Section, extra: Extra) -> Re
         Section::Faults => faults(client, &context["workspace"], part)?,
     });
     if part {
-        return Ok(render(section.words()[2], 200, &Value::Object(context)));
+        return Ok(render(&format!("{}_part.html", section.name()), 200, &Value::Object(context)));
     }
     context.extend(frame(client, section)?);
     let status = extra.problem.as_ref().map_or(200, |problem| problem.status);

@@ -107,7 +107,7 @@ fn every_section_is_a_whole_page_and_its_part_is_in_it() {
         well_formed(&page);
         assert!(page.contains(&format!(
             "<h1>{}",
-            if section == Section::Keys { "API Keys" } else { section.title() }
+            if section == Section::Keys { "API Keys".to_owned() } else { section.title() }
         )));
         assert!(!page.contains(&key[8..]), "{link}: a key is shown once");
         let part = mock.see(&format!("{link}&part=1"));

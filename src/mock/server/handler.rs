@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -18,7 +19,7 @@ use tokio::sync::watch;
 
 use super::state::{Outgoing, ServerState, Severed, UnderWay, cut_off, pieces, read, slow, whole};
 use crate::mock::control::{Answer, CONTROL_PREFIX, Follow, Wait, WaitView};
-use crate::mock::faults::Damage;
+use crate::mock::faults::Effect;
 use crate::mock::gateway::Delivery;
 use crate::mock::journal::{EntryView, JournalEntry};
 use crate::mock::reply::{Reason, Reply};
@@ -32,7 +33,6 @@ const FEW: usize = 24;
 const PRODUCT_PATH: &str = "/openapi.json";
 const PRODUCT: &str = include_str!("../product.json");
 
-/// What is to be done next about a request.
 enum Next {
     Deliver(Delivery),
     Control(Answer),
@@ -50,7 +50,7 @@ pub(super) async fn handle(
     let (body, arrived) = if body.is_end_stream() {
         (Ok(Bytes::new()), since)
     } else {
-        (Box::pin(read(body, under_way.state().body_timeout)).await, Instant::now())
+        (Box::pin(read(body, under_way.connection.state.body_timeout)).await, Instant::now())
     };
     let version = head.version;
     match next(&under_way, head, body, since, arrived) {
@@ -58,13 +58,13 @@ pub(super) async fn handle(
         Next::Deliver(delivery) => Box::pin(deliver(delivery, version, under_way)).await,
         Next::Control(Answer::Reply(reply)) => Ok(response(reply, version).map(whole)),
         Next::Control(Answer::Wait(asked)) => {
-            let reply = Box::pin(wait(under_way.state(), asked)).await;
+            let reply = Box::pin(wait(&under_way.connection.state, asked)).await;
             Ok(response(reply, version).map(whole))
         }
         Next::Control(Answer::Follow(asked)) => {
             let mut reply = Reply::of_type(200, "text/event-stream", &[][..]);
             reply.push("cache-control", "no-store");
-            let stopping = under_way.state().stopping.clone();
+            let stopping = under_way.connection.state.stopping.clone();
             Ok(response(reply, version).map(|_| follow(stopping, asked, under_way)))
         }
     }
@@ -78,7 +78,8 @@ fn next(
     since: Instant,
     arrived: Instant,
 ) -> Next {
-    let (state, connection) = (under_way.state(), under_way.connection());
+    let connection = &*under_way.connection;
+    let state = &*connection.state;
     let lines = head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     // HTTP/2 says the host in the target instead of a header line.
     let host = head.uri.authority().filter(|_| !head.headers.contains_key(HOST));
@@ -121,7 +122,6 @@ fn next(
     Next::Deliver(state.gateway.take(&request, now, since))
 }
 
-/// Gives the reply as it is.
 fn at_once(
     delivery: Delivery,
     version: Version,
@@ -129,47 +129,38 @@ fn at_once(
 ) -> Result<Response<Outgoing>, Severed> {
     let Delivery { reply, pending, .. } = delivery;
     let mut reply = reply.ok_or(Severed)?;
-    if let Some(on_leave) = reply.on_leave.take() {
-        on_leave();
-    }
-    under_way.ends(pending.answered());
+    reply.leave();
+    under_way.ended = Some(pending.answered());
     Ok(response(reply, version).map(whole))
 }
 
-/// Carries out what is to be done about a request.
 async fn deliver(
     delivery: Delivery,
     version: Version,
     under_way: UnderWay,
 ) -> Result<Response<Outgoing>, Severed> {
-    let Delivery { reply, delay, damage, pending } = delivery;
+    let is_lost = delivery.is_lost();
+    let Delivery { mut reply, delay, fault, pending } = delivery;
     let delay = delay + reply.as_ref().map_or(Duration::ZERO, |reply| reply.delay);
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
-    let sever = || {
-        under_way.sever();
-        Err(Severed)
-    };
-    let Some(mut reply) = reply else {
-        pending.cut();
-        return sever();
-    };
-    if let Some(on_leave) = reply.on_leave.take() {
-        on_leave();
+    if let Some(reply) = &mut reply {
+        reply.leave();
     }
-    if damage == Some(Damage::Reset) {
+    let Some(reply) = reply.filter(|_| !is_lost) else {
         pending.cut();
-        return sever();
-    }
+        under_way.connection.severed.store(true, Ordering::Release);
+        return Err(Severed);
+    };
     pending.answered();
     let response = response(reply, version);
-    Ok(match damage {
-        Some(Damage::Truncate(bytes)) => {
+    Ok(match fault.as_deref().map(|fault| &fault.effect) {
+        Some(&Effect::Truncate(bytes)) => {
             sized(response).map(|body| cut_off(body.slice(..bytes.min(body.len())), under_way))
         }
-        Some(Damage::Slow(time)) => sized(response).map(|body| slow(body, time, under_way)),
-        Some(Damage::Reset) | None => response.map(whole),
+        Some(&Effect::Slow(time)) => sized(response).map(|body| slow(body, time, under_way)),
+        _ => response.map(whole),
     })
 }
 
@@ -251,8 +242,7 @@ pub(super) async fn wait(state: &ServerState, asked: Wait) -> Reply {
             _ = stopping.wait_for(|stopping| *stopping) => break false,
         }
     };
-    let entries = matched.iter().map(|entry| EntryView::from(&**entry)).collect();
-    Reply::data(200, WaitView { complete, count: matched.len(), entries })
+    Reply::data(200, WaitView { complete, count: matched.len(), entries: EntryView::all(&matched) })
 }
 
 /// Entries as server-sent events, until the client goes away or the server stops.

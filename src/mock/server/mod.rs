@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use chrono::Utc;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -27,10 +28,9 @@ use super::gateway::Gateway;
 use super::keys::{KeySpec, WELL_KNOWN_KEYS};
 use super::options::{Configuration, InForce, MockError, MockOptions};
 use super::settings::Settings;
-use super::workspace::epoch_ms;
 use crate::contract::ApiKey;
 use handler::handle;
-use state::{Connection, Idle, ServerState, UnderWay};
+use state::{Connection, ServerState, UnderWay};
 
 pub use state::BODY_LIMIT;
 
@@ -56,7 +56,6 @@ pub struct MockServer {
     address: SocketAddr,
     stop: watch::Sender<bool>,
     accepting: JoinHandle<()>,
-    engine: Arc<Engine>,
     state: Arc<ServerState>,
     in_force: Mutex<InForce>,
 }
@@ -72,19 +71,20 @@ impl MockServer {
         let bind_error = |source| MockError::Bind { address: wanted, source };
         let listener = listen(wanted).map_err(bind_error)?;
         let address = listener.local_addr().map_err(bind_error)?;
-        let (stop, stopped) = watch::channel(false);
-        let gateway = Gateway::new(Arc::clone(&engine), options.log.clone(), options.record.clone());
-        let gateway = Arc::new(gateway);
+        let (stop, stopping) = watch::channel(false);
+        let gateway = Arc::new(Gateway::new(engine, options.log, options.record));
         let state = Arc::new(ServerState {
-            control: Control::new(Arc::clone(&gateway), options.control_token.clone()),
+            control: Control::new(Arc::clone(&gateway), options.control_token),
             gateway,
+            protocol: protocol(),
+            header_timeout: options.header_timeout,
             body_timeout: options.body_timeout,
-            stopping: stopped.clone(),
+            idle_timeout: options.idle_timeout,
+            stopping,
             started: Instant::now(),
         });
-        let acceptor = Acceptor::new(Arc::clone(&state), &options);
-        let accepting = tokio::spawn(accept(listener, acceptor, stopped, options.stop_deadline));
-        Ok(Self { address, stop, accepting, engine, state, in_force: Mutex::default() })
+        let accepting = tokio::spawn(accept(listener, Arc::clone(&state), options.stop_deadline));
+        Ok(Self { address, stop, accepting, state, in_force: Mutex::default() })
     }
 
     /// The base URL, such as `http://127.0.0.1:4010`.
@@ -105,7 +105,7 @@ impl MockServer {
     pub fn configure(&self, configuration: Configuration) -> Result<(), MockError> {
         let mut in_force = self.in_force.lock();
         in_force
-            .change(&self.engine, configuration, self.state.now())
+            .change(self.engine(), configuration, self.state.now())
             .map_err(|error| MockError::Keys(error.to_string()))
     }
 
@@ -115,7 +115,7 @@ impl MockServer {
 
     /// The engine behind it.
     pub fn engine(&self) -> &Arc<Engine> {
-        &self.engine
+        &self.state.gateway.engine
     }
 
     /// Takes no more connections, answers what is under way, and returns when that is done or at the deadline.
@@ -143,10 +143,9 @@ fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// An engine with the well-known keys.
 fn engine(options: &MockOptions) -> Result<Engine, MockError> {
     let settings = Settings::new(options.deviations.clone(), options.limiter, options.quotas)?;
-    let engine = Engine::with_journals(settings, epoch_ms(), options.journal);
+    let engine = Engine::with_journals(settings, Utc::now().timestamp_millis(), options.journal);
     let workspace = engine.default_workspace();
     for (number, key) in WELL_KNOWN_KEYS.iter().enumerate() {
         let plaintext = ApiKey::new(key.plaintext).map_err(|error| MockError::Keys(error.to_string()))?;
@@ -158,24 +157,21 @@ fn engine(options: &MockOptions) -> Result<Engine, MockError> {
     Ok(engine)
 }
 
-async fn accept(
-    listener: TcpListener,
-    acceptor: Acceptor,
-    mut stopped: watch::Receiver<bool>,
-    deadline: Duration,
-) {
+async fn accept(listener: TcpListener, state: Arc<ServerState>, deadline: Duration) {
+    let mut stopping = state.stopping.clone();
     let mut connections = JoinSet::new();
     let mut number = 0;
     loop {
+        state.gateway.meters.connections.store(connections.len() as u64, Ordering::Relaxed);
         let accepted: std::io::Result<(TcpStream, SocketAddr)> = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = stopped.wait_for(|stopped| *stopped) => break,
+            _ = stopping.wait_for(|stopping| *stopping) => break,
             Some(_) = connections.join_next() => continue,
         };
         match accepted {
             Ok((stream, peer)) => {
                 number += 1;
-                connections.spawn(acceptor.serve(stream, peer, number, stopped.clone()));
+                connections.spawn(serve(Arc::clone(&state), stream, peer, number));
             }
             Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
         }
@@ -189,94 +185,59 @@ async fn accept(
 /// How often HTTP/2 peers are asked whether they are still there.
 const PING: Duration = Duration::from_secs(20);
 
-/// What is needed to carry connections.
-#[derive(Clone)]
-struct Acceptor {
-    state: Arc<ServerState>,
-    protocol: Arc<auto::Builder<TokioExecutor>>,
-    idle: Idle,
+fn protocol() -> auto::Builder<TokioExecutor> {
+    let mut protocol = auto::Builder::new(TokioExecutor::new());
+    // Who watches idle connections watches this, too: a timer for every request is not for nothing.
+    protocol.http1().header_read_timeout(None);
+    // An answer is a few hundred bytes: to copy them costs less than to hand them over in two pieces.
+    protocol.http1().writev(false);
+    protocol.http2().timer(TokioTimer::new()).keep_alive_interval(PING).keep_alive_timeout(PING);
+    protocol
 }
 
-impl Acceptor {
-    fn new(state: Arc<ServerState>, options: &MockOptions) -> Self {
-        let mut protocol = auto::Builder::new(TokioExecutor::new());
-        // Who watches idle connections watches this, too: a timer for every request is not for nothing.
-        protocol.http1().header_read_timeout(None);
-        // An answer is a few hundred bytes: to copy them costs less than to hand them over in two pieces.
-        protocol.http1().writev(false);
-        protocol.http2().timer(TokioTimer::new()).keep_alive_interval(PING).keep_alive_timeout(PING);
-        let idle = Idle { header: options.header_timeout, connection: options.idle_timeout };
-        Self { state, protocol: Arc::new(protocol), idle }
+/// Serves a connection until it ends, idles too long, or the server stops.
+async fn serve(state: Arc<ServerState>, stream: TcpStream, peer: SocketAddr, number: u64) {
+    let mut stopping = state.stopping.clone();
+    let shortest = state.header_timeout.min(state.idle_timeout);
+    // Answers are small and awaited; a socket that cannot be told so still works.
+    let _ = stream.set_nodelay(true);
+    // Who is connected and says nothing, or goes away again, takes next to no memory.
+    let mut byte = [0];
+    let speaks = tokio::select! {
+        peeked = stream.peek(&mut byte) => peeked.is_ok_and(|bytes| bytes > 0),
+        _ = stopping.wait_for(|stopping| *stopping) => false,
+        () = tokio::time::sleep(shortest) => false,
+    };
+    if !speaks {
+        return;
     }
-
-    /// Serves a connection until it ends, idles too long, or the server stops.
-    fn serve(
-        &self,
-        stream: TcpStream,
-        peer: SocketAddr,
-        number: u64,
-        mut stopped: watch::Receiver<bool>,
-    ) -> impl Future<Output = ()> + Send + 'static {
-        let Self { state, protocol, idle } = self.clone();
-        async move {
-            // Answers are small and awaited; a socket that cannot be told so still works.
-            let _ = stream.set_nodelay(true);
-            let _open = Open::count(&state);
-            // Who is connected and says nothing, or goes away again, takes next to no memory.
-            let mut byte = [0];
-            let speaks = tokio::select! {
-                peeked = stream.peek(&mut byte) => peeked.is_ok_and(|bytes| bytes > 0),
-                _ = stopped.wait_for(|stopped| *stopped) => false,
-                () = tokio::time::sleep(idle.shortest()) => false,
-            };
-            if !speaks {
-                return;
+    let connection = Arc::new(Connection::new(Arc::clone(&state), number, peer));
+    let service = {
+        let connection = Arc::clone(&connection);
+        hyper::service::service_fn(move |request: http::Request<Incoming>| {
+            handle(UnderWay::begin(&connection, request.version()), request)
+        })
+    };
+    let socket = Socket { stream, connection: Arc::clone(&connection) };
+    let mut serving = Box::pin(state.protocol.serve_connection(TokioIo::new(socket), service));
+    let mut watch_idle = tokio::time::interval(shortest.max(Duration::from_millis(4)) / 4);
+    let mut ending = false;
+    loop {
+        tokio::select! {
+            biased;
+            _ = serving.as_mut() => break,
+            _ = stopping.wait_for(|stopping| *stopping), if !ending => {
+                ending = true;
+                serving.as_mut().graceful_shutdown();
             }
-            let connection = Arc::new(Connection::new(state, number, peer));
-            let service = {
-                let connection = Arc::clone(&connection);
-                hyper::service::service_fn(move |request: http::Request<Incoming>| {
-                    handle(UnderWay::begin(&connection, request.version()), request)
-                })
-            };
-            let socket = Socket { stream, connection: Arc::clone(&connection) };
-            let mut serving = Box::pin(protocol.serve_connection(TokioIo::new(socket), service));
-            let mut watch_idle = tokio::time::interval(idle.shortest().max(Duration::from_millis(4)) / 4);
-            let mut ending = false;
-            loop {
-                tokio::select! {
-                    biased;
-                    _ = serving.as_mut() => break,
-                    _ = stopped.wait_for(|stopped| *stopped), if !ending => {
-                        ending = true;
-                        serving.as_mut().graceful_shutdown();
-                    }
-                    _ = watch_idle.tick() => {
-                        // Idle means that nothing is answered, so nothing is lost by cutting the connection, whatever
-                        // half a request or half-read reply it holds.
-                        if connection.is_idle(idle) {
-                            break;
-                        }
-                    }
+            _ = watch_idle.tick() => {
+                // Idle means that nothing is answered, so nothing is lost by cutting the connection, whatever
+                // half a request or half-read reply it holds.
+                if connection.is_idle() {
+                    break;
                 }
             }
         }
-    }
-}
-
-/// An open connection, as long as it is counted.
-struct Open(Arc<ServerState>);
-
-impl Open {
-    fn count(state: &Arc<ServerState>) -> Self {
-        state.gateway.meters.connections.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(state))
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.gateway.meters.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -287,7 +248,7 @@ struct Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        if self.connection.is_severed() {
+        if self.connection.severed.load(Ordering::Acquire) {
             // Where the system refuses, the client sees a close instead of a reset.
             let _ = self.stream.set_zero_linger();
         }
@@ -330,7 +291,7 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.connection.is_severed() {
+        if self.connection.severed.load(Ordering::Acquire) {
             // A close now would come before the reset.
             return Poll::Ready(Ok(()));
         }

@@ -12,6 +12,8 @@ use http::Version;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Either, Full, StreamBody};
 use hyper::body::{Body, Frame, Incoming};
+use hyper_util::rt::TokioExecutor;
+use hyper_util::server::conn::auto;
 use tokio::sync::watch;
 
 use crate::amounts::whole_millis;
@@ -24,7 +26,12 @@ use crate::mock::reply::Reason;
 pub(super) struct ServerState {
     pub(super) gateway: Arc<Gateway>,
     pub(super) control: Control,
+    pub(super) protocol: auto::Builder<TokioExecutor>,
+    /// How long a connection may have nothing under way until the header of a request is there.
+    pub(super) header_timeout: Duration,
     pub(super) body_timeout: Duration,
+    /// How long it may have nothing under way at all.
+    pub(super) idle_timeout: Duration,
     /// True when the server stops.
     pub(super) stopping: watch::Receiver<bool>,
     pub(super) started: Instant,
@@ -42,20 +49,6 @@ impl ServerState {
     }
 }
 
-/// How long a connection may have nothing under way.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Idle {
-    /// Until the header of a request is there.
-    pub(super) header: Duration,
-    pub(super) connection: Duration,
-}
-
-impl Idle {
-    pub(super) fn shortest(self) -> Duration {
-        self.header.min(self.connection)
-    }
-}
-
 /// What is known about a connection while it is open.
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -66,7 +59,8 @@ pub(super) struct Connection {
     under_way: AtomicUsize,
     last_ms: AtomicU64,
     http2: AtomicBool,
-    severed: AtomicBool,
+    /// Whether it ends with a reset instead of a close.
+    pub(super) severed: AtomicBool,
 }
 
 impl Connection {
@@ -82,25 +76,22 @@ impl Connection {
         }
     }
 
-    /// Whether nothing has been under way for longer than the rule allows: without a request under way, HTTP/1.1 waits
+    /// Whether nothing has been under way for too long: without a request under way, HTTP/1.1 waits
     /// for the header of the next one.
-    pub(super) fn is_idle(&self, rule: Idle) -> bool {
-        let most = if self.http2.load(Ordering::Relaxed) { rule.connection } else { rule.shortest() };
-        let now = self.state.now();
-        let idle = now.saturating_sub(self.last_ms.load(Ordering::Acquire));
+    pub(super) fn is_idle(&self) -> bool {
+        let ServerState { header_timeout, idle_timeout, .. } = *self.state;
+        let waits_for_header = !self.http2.load(Ordering::Relaxed);
+        let most = if waits_for_header { header_timeout.min(idle_timeout) } else { idle_timeout };
+        let idle = self.state.now().saturating_sub(self.last_ms.load(Ordering::Acquire));
         self.under_way.load(Ordering::Acquire) == 0 && u128::from(idle) >= most.as_millis()
-    }
-
-    /// Whether it ends with a reset instead of a close.
-    pub(super) fn is_severed(&self) -> bool {
-        self.severed.load(Ordering::Acquire)
     }
 }
 
 /// A request under way. It ends however it ends, also when the client goes away in the middle of it.
 pub(super) struct UnderWay {
-    connection: Arc<Connection>,
-    ended: Option<Instant>,
+    pub(super) connection: Arc<Connection>,
+    /// When it ended, where that is known: nobody need ask for the time again.
+    pub(super) ended: Option<Instant>,
 }
 
 impl UnderWay {
@@ -108,23 +99,6 @@ impl UnderWay {
         connection.under_way.fetch_add(1, Ordering::AcqRel);
         connection.http2.store(version == Version::HTTP_2, Ordering::Relaxed);
         Self { connection: Arc::clone(connection), ended: None }
-    }
-
-    pub(super) fn connection(&self) -> &Connection {
-        &self.connection
-    }
-
-    pub(super) fn state(&self) -> &ServerState {
-        &self.connection.state
-    }
-
-    /// It ends now, at this instant: who knows the time need not ask for it again.
-    pub(super) fn ends(&mut self, now: Instant) {
-        self.ended = Some(now);
-    }
-
-    pub(super) fn sever(&self) {
-        self.connection.severed.store(true, Ordering::Release);
     }
 }
 
@@ -198,7 +172,6 @@ pub(super) type Outgoing = Either<Full<Bytes>, UnsyncBoxBody<Bytes, Severed>>;
 #[error("a fault cut the connection")]
 pub(super) struct Severed;
 
-/// A body in one piece.
 pub(super) fn whole(body: Bytes) -> Outgoing {
     Either::Left(Full::new(body))
 }
@@ -226,7 +199,6 @@ pub(super) fn cut_off(beginning: Bytes, under_way: UnderWay) -> Outgoing {
     pieces(stream::iter([Ok(beginning)]).chain(cut), under_way)
 }
 
-/// A body that takes so long.
 pub(super) fn slow(body: Bytes, time: Duration, under_way: UnderWay) -> Outgoing {
     let size = body.len().div_ceil(PIECES).max(1);
     let count = body.len().div_ceil(size).max(1);

@@ -17,7 +17,6 @@ pub(crate) struct DateRange {
     pub(crate) to: i64,
 }
 
-/// Sums over sessions.
 #[derive(Debug, Default)]
 pub(super) struct Sums<N> {
     /// On how many days they started; not counted within a day.
@@ -29,7 +28,6 @@ pub(super) struct Sums<N> {
 }
 
 impl<'a, N: From<&'a str> + Borrow<str> + Eq + Hash> Sums<N> {
-    /// Adds a session.
     pub(super) fn add_session(&mut self, session: &'a Session) {
         self.add(1, session.events, session.tool_invocations, session.totals());
     }

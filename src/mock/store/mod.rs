@@ -22,7 +22,6 @@ pub(crate) use session::SessionList;
 /// The most tools the overview names.
 const TOP_TOOLS: usize = 5;
 
-/// How much a store keeps.
 #[derive(Debug, Clone, Copy)]
 struct Bounds {
     /// How many sessions, and about how many bytes of them.
@@ -68,7 +67,7 @@ impl Store {
         // A batch mostly speaks of one session; sums and order are kept once for each stretch that does.
         for stretch in events.chunk_by(|one, next| one.session_id == next.session_id) {
             let id: &str = &stretch[0].session_id;
-            let session = self.recent.session(id);
+            let session = self.recent.hasher.hash_one(id);
             // All of them first: look-ups that follow each other wait for memory together.
             let unseen: Vec<_> =
                 stretch.iter().filter(|event| self.recent.is_new(session, event) || with_repeated).collect();
@@ -241,23 +240,14 @@ struct Recent {
     old: HashSet<u64, Hashed>,
 }
 
-/// A session as events are recognised by it.
-#[derive(Debug, Clone, Copy)]
-struct SessionHash(u64);
-
 impl Recent {
-    /// The session with this id.
-    fn session(&self, id: &str) -> SessionHash {
-        SessionHash(self.hasher.hash_one(id))
-    }
-
-    /// Whether the event, which is one of this session, is not among those remembered; it is from now on.
+    /// Whether the event, which is one of the session with this hash, is not among those remembered; it is from now on.
     /// Two events are the same by session, type and time; their fingerprint has 64 bits.
-    fn is_new(&mut self, session: SessionHash, event: &Event<'_>) -> bool {
+    fn is_new(&mut self, session: u64, event: &Event<'_>) -> bool {
         // The hash of the session is nobody's to guess, and within a session no two events have the same fingerprint:
         // times have far fewer than 60 bits, and each step can be undone.
         let what = event.at.wrapping_mul(16) ^ i64::from(event.kind.0);
-        let fingerprint = mixed(session.0 ^ mixed(what.cast_unsigned()));
+        let fingerprint = mixed(session ^ mixed(what.cast_unsigned()));
         if self.old.contains(&fingerprint) || !self.young.insert(fingerprint) {
             return false;
         }
@@ -298,11 +288,6 @@ impl Scores {
             self.bytes -= weight(&oldest);
             self.values.remove(&oldest);
         }
-    }
-
-    #[cfg(test)]
-    fn len(&self) -> usize {
-        self.values.len()
     }
 }
 

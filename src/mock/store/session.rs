@@ -57,7 +57,7 @@ impl SubAssign<&Self> for ToolTotals {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Session {
     pub(super) id: Arc<str>,
     pub(super) events: u64,
@@ -68,13 +68,14 @@ pub(super) struct Session {
     names: usize,
     first_event: Option<i64>,
     first_start: Option<i64>,
+    /// The last `session_end`; nothing while the session is open.
     last_end: Option<i64>,
-    open: VecDeque<Call>,
+    pub(super) open: VecDeque<Call>,
 }
 
 /// A `tool_use` that waits for its result.
 #[derive(Debug)]
-struct Call {
+pub(super) struct Call {
     correlation: u64,
     at: i64,
     /// Its place among the session's tools.
@@ -83,27 +84,12 @@ struct Call {
 
 impl Session {
     pub(super) fn new(id: Arc<str>) -> Self {
-        Self {
-            id,
-            events: 0,
-            tool_invocations: 0,
-            tools: Vec::new(),
-            names: 0,
-            first_event: None,
-            first_start: None,
-            last_end: None,
-            open: VecDeque::new(),
-        }
+        Self { id, ..Self::default() }
     }
 
     /// The first `session_start`, or the first event where there was none.
     pub(super) fn started_at(&self) -> Option<i64> {
         self.first_start.or(self.first_event)
-    }
-
-    /// The last `session_end`; nothing while the session is open.
-    pub(super) fn ended_at(&self) -> Option<i64> {
-        self.last_end
     }
 
     pub(super) fn weight(&self) -> usize {
@@ -134,11 +120,6 @@ impl Session {
     /// Its tools, with what happened with them.
     pub(super) fn totals(&self) -> impl Iterator<Item = (&str, &ToolTotals)> {
         self.tools.iter().map(|(name, totals)| (&**name, totals))
-    }
-
-    #[cfg(test)]
-    pub(super) fn open_calls(&self) -> usize {
-        self.open.len()
     }
 
     fn tool_use(&mut self, event: &Event<'_>) {
@@ -231,12 +212,11 @@ pub(crate) struct SessionRow<'a> {
 impl<'a> SessionRow<'a> {
     /// What is shown of a session that started then.
     pub(super) fn of(session: &'a Session, started_at: i64) -> Self {
-        let ended_at = session.ended_at();
         Self {
             id: &session.id,
             started_at: format_timestamp(started_at),
-            ended_at: ended_at.map(format_timestamp),
-            duration_ms: ended_at.map(|ended| ended.saturating_sub(started_at).max(0)),
+            ended_at: session.last_end.map(format_timestamp),
+            duration_ms: session.last_end.map(|ended| ended.saturating_sub(started_at).max(0)),
             event_count: session.events,
             tool_invocations: session.tool_invocations,
         }
