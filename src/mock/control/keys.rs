@@ -13,9 +13,9 @@ use crate::mock::reply::Reply;
 use crate::mock::workspace::Workspace;
 use crate::system::letters_and_digits;
 
-use super::operation::{Call, Operation, PART, bad_request, not_created, nowhere, text};
+use super::operation::{Call, Operation, PART, bad_request, not_created, nowhere};
 
-pub(super) fn operations() -> [Operation; 4] {
+pub(super) fn operations() -> [Operation; 3] {
     [
         Operation::new("GET", "workspaces/{workspace}/keys", "listKeys")
             .about("Every key in the order of creation, revoked ones included. No key is shown twice.")
@@ -34,11 +34,6 @@ pub(super) fn operations() -> [Operation; 4] {
                 let revoked = call.workspace()?.revoke(call.step(3), call.now);
                 revoked.then_some(()).ok_or_else(|| nowhere("There is no such key."))
             }),
-        Operation::new("GET", "workspaces/{workspace}/limits", "listLimits")
-            .about("What each key that is not revoked has used in its window. Asking counts nothing.")
-            .with(&PART)
-            .with(&[text("used", "`true` for those keys only that have used something.")])
-            .json(200, list_limits),
     ]
 }
 
@@ -80,7 +75,7 @@ struct ListedKey {
 }
 
 #[derive(Serialize, JsonSchema)]
-struct KeyLimits {
+pub(super) struct KeyLimits {
     /// The key's id.
     key: String,
     name: String,
@@ -145,7 +140,7 @@ fn scope_names(key: &KeyEntry) -> Vec<&'static str> {
     key.scopes.iter().map(|scope| scope.as_str()).collect()
 }
 
-fn list_limits(call: &Call<'_>) -> Result<Vec<KeyLimits>, Reply> {
+pub(super) fn list_limits(call: &Call<'_>) -> Result<Vec<KeyLimits>, Reply> {
     let workspace = call.workspace()?;
     let used = match call.request.parameter("used").as_deref() {
         None | Some("false") => false,

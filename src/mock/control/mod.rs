@@ -33,8 +33,9 @@ pub(crate) use operation::{Answer, EventFormat, Follow, Wait, event};
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(|| {
+    // The generated names in the description follow this order.
     let parts = server().into_iter().chain(workspaces::operations()).chain(keys::operations());
-    parts.chain(journal::operations()).collect()
+    parts.chain(workspaces::contents()).chain(journal::operations()).collect()
 });
 
 #[derive(Debug)]

@@ -6,8 +6,9 @@ use std::sync::atomic::Ordering;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::keys::list_limits;
 use super::operation::{
-    Answer, Call, Gives, Operation, PART, bad_request, data_of, not_created, nowhere, number,
+    Answer, Call, Gives, Operation, PART, bad_request, data_of, not_created, nowhere, number, text,
 };
 use crate::contract::Tier;
 use crate::mock::deviations::{Breach, NamedChange, catalogue};
@@ -22,7 +23,7 @@ use crate::mock::workspace::{Clock, Workspace};
 /// The largest page of sessions.
 const MOST_SESSIONS: u64 = 1_000;
 
-pub(super) fn operations() -> [Operation; 17] {
+pub(super) fn operations() -> [Operation; 6] {
     [
         Operation::new("GET", "workspaces", "listWorkspaces")
             .about("Every workspace, `default` first.")
@@ -68,6 +69,12 @@ pub(super) fn operations() -> [Operation; 17] {
                 call.workspace()?.reset(call.now);
                 Ok(())
             }),
+    ]
+}
+
+/// What is in a workspace besides its keys, and what can be switched on in it.
+pub(super) fn contents() -> [Operation; 12] {
+    [
         Operation::new("GET", "workspaces/{workspace}/clock", "getClock")
             .about("What the clock shows.")
             .json(200, |call| change_clock(call, |_| {})),
@@ -96,6 +103,11 @@ pub(super) fn operations() -> [Operation; 17] {
                 }
                 change_clock(call, |clock| clock.set_speed(call.now, thousandths as u32))
             }),
+        Operation::new("GET", "workspaces/{workspace}/limits", "listLimits")
+            .about("What each key that is not revoked has used in its window. Asking counts nothing.")
+            .with(&PART)
+            .with(&[text("used", "`true` for those keys only that have used something.")])
+            .json(200, list_limits),
         // What the workspace knows, without a key and without a limit.
         Operation::new("GET", "workspaces/{workspace}/sessions", "listSessions")
             .about("What `GET /api/v1/sessions` lists, newest first.")

@@ -4,6 +4,8 @@ use crate::contract::{Endpoint, Limits};
 use crate::mock::behaviour::{Behaviour, Straddle};
 use crate::mock::ingest::Written;
 use crate::mock::limiter::Rules;
+use crate::mock::reply::Reply;
+use crate::mock::request::RequestContext;
 
 use super::aspects::Aspect::*;
 use super::change::{NamedChange, http_date, legal, must, retry_after, should};
@@ -80,27 +82,14 @@ pub(super) const ENTRIES: &[NamedChange] = &[
         .by(|b| b.event_unit = Some(|_| "events of the account".to_owned())),
     must("events-429-without-retry-after", "A 429 to a batch has no Retry-After.")
         .breaks(&["limit.retry-after-present", "events.retry-after"], &[Refusal429])
-        .rewrites(|context, reply| {
-            if context.goes_to(Endpoint::Events) {
-                retry_after(reply, |_| None);
-            }
-        }),
+        .rewrites(|context, reply| to_a_batch(context, reply, None)),
     must("events-429-always-1", "A 429 to a batch always promises 1 second.")
         .breaks(&["events.retry-after"], &[MessageNumber, Refusal429])
         .also(&["limit.message-agrees"])
-        .rewrites(|context, reply| {
-            if context.goes_to(Endpoint::Events) {
-                retry_after(reply, |_| Some("1".to_owned()));
-            }
-        }),
+        .rewrites(|context, reply| to_a_batch(context, reply, Some("1".to_owned()))),
     must("events-429-date", "Retry-After to a batch is an HTTP date.")
         .breaks(&["limit.retry-after-integer", "events.retry-after"], &[MessageNumber, Refusal429])
-        .rewrites(|context, reply| {
-            if context.goes_to(Endpoint::Events) {
-                let date = http_date(context.free_at_ms());
-                retry_after(reply, |_| Some(date.clone()));
-            }
-        }),
+        .rewrites(|context, reply| to_a_batch(context, reply, Some(http_date(context.free_at_ms())))),
     must("events-429-other-words", "A 429 to a batch speaks of an event quota.")
         .breaks(&["limit.body", "events.retry-after"], &[Refusal429])
         .rewrites_on(429, |context, reply| {
@@ -131,6 +120,13 @@ pub(super) const ENTRIES: &[NamedChange] = &[
     }),
     legal("no-deduplication", "Events that repeat others are stored again.").by(|b| b.stores_repeated = true),
 ];
+
+/// Writes the Retry-After to a batch anew.
+fn to_a_batch(context: &RequestContext<'_>, reply: &mut Reply, value: Option<String>) {
+    if context.goes_to(Endpoint::Events) {
+        retry_after(reply, |_| value.clone());
+    }
+}
 
 /// A 429 as a team writes it that limits events in another place than requests.
 const OTHER_WORDS: &str = r#"{"error":{"code":"RATE_LIMITED","message":"Event quota exceeded."}}"#;

@@ -76,18 +76,10 @@ pub(super) const ENTRIES: &[NamedChange] = &[
         .by(|b| b.grants = |scopes, _| has_all(scopes)),
     must("posting-needs-both", "Posting events needs both scopes.")
         .breaks(&["scope.write-suffices"], &[Posts, Grants])
-        .by(|b| {
-            b.grants = |scopes, endpoint| {
-                documented(scopes, endpoint) && (endpoint.method() == "GET" || has_all(scopes))
-            }
-        }),
+        .by(|b| b.grants = |scopes, endpoint| both_to("POST", scopes, endpoint)),
     must("reading-needs-both", "Reading needs both scopes.")
         .breaks(&["scope.read-suffices"], &[Reads, Grants])
-        .by(|b| {
-            b.grants = |scopes, endpoint| {
-                documented(scopes, endpoint) && (endpoint.method() == "POST" || has_all(scopes))
-            }
-        }),
+        .by(|b| b.grants = |scopes, endpoint| both_to("GET", scopes, endpoint)),
     must("first-scope-only", "Only the first of a key's scopes is seen.")
         .breaks(&["scope.both", "scope.both-either-order"], &[BothScopes, Grants])
         .by(|b| b.grants = |scopes, endpoint| scopes.first() == Some(&endpoint.scope())),
@@ -124,6 +116,11 @@ pub(super) const ENTRIES: &[NamedChange] = &[
 
 fn documented(scopes: &[Scope], endpoint: Endpoint) -> bool {
     scopes.contains(&endpoint.scope())
+}
+
+/// Both scopes where this is the method, and the documented one elsewhere.
+fn both_to(method: &str, scopes: &[Scope], endpoint: Endpoint) -> bool {
+    documented(scopes, endpoint) && (endpoint.method() != method || has_all(scopes))
 }
 
 fn has_all(scopes: &[Scope]) -> bool {

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use crate::contract::{Endpoint, Scope, Tier};
 use crate::mock::behaviour::{Behaviour, Form, Stage, Straddle};
-use crate::mock::faults::Deviating;
+use crate::mock::faults::{Effect, Fault};
 use crate::mock::keys::{KeyEntry, KeyHash, KeySpec};
 use crate::mock::limiter::Decision;
 use crate::mock::reply;
@@ -34,18 +34,23 @@ impl<'a> Handling<'a> {
     /// A request at the workspace's time `now`, which is `wall_ms` in milliseconds since 1970.
     pub(super) fn new(
         workspace: &'a Arc<Workspace>,
-        deviating: Deviating,
+        deviating: Vec<Arc<Fault>>,
         request: &'a Request<'a>,
         route: Route,
         (now, wall_ms): (u64, i64),
     ) -> Self {
         let mut settings = workspace.settings();
         let mut counted_apart = None;
-        if !deviating.entries.is_empty() {
+        if !deviating.is_empty() {
             let mut changed = Settings::clone(&settings);
-            deviating.entries.iter().for_each(|entry| entry.apply(&mut changed.behaviour));
+            for fault in &deviating {
+                if let Effect::Deviate(entries) = &fault.effect {
+                    entries.iter().for_each(|entry| entry.apply(&mut changed.behaviour));
+                }
+            }
             settings = Arc::new(changed);
-            counted_apart = Some(deviating.apart);
+            // What these faults let in is counted apart from all else.
+            counted_apart = Some(deviating.iter().map(|fault| format!("{} ", fault.id)).collect());
         }
         let context = RequestContext {
             request,

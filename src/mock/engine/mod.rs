@@ -14,7 +14,7 @@ use parking_lot::RwLock;
 
 use crate::contract::{ApiKey, Endpoint};
 
-use super::faults::Deviating;
+use super::faults::Fault;
 use super::journal::Room;
 use super::keys::{Hashed, KeyEntry, KeyHash, KeySpec};
 use super::limiter::{Rules, Usage};
@@ -226,7 +226,7 @@ impl Engine {
 
     /// Answers a request at the server's time `now`, in milliseconds.
     pub fn handle(&self, request: &Request<'_>, now: u64) -> Reply {
-        self.answer(&self.locate(request), request, Deviating::default(), now).0
+        self.answer(&self.locate(request), request, Vec::new(), now).0
     }
 
     pub(super) fn locate<'a>(&self, request: &Request<'a>) -> Located<'a> {
@@ -256,7 +256,7 @@ impl Engine {
         &self,
         located: &'a Located<'a>,
         request: &'a Request<'a>,
-        deviating: Deviating,
+        deviating: Vec<Arc<Fault>>,
         now: u64,
     ) -> (Reply, Summary) {
         let Some(path) = located.path else {

@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 
-use super::deviations::NamedChange;
 use super::journal::same_path;
 use super::keys::KeyEntry;
 use super::request::Request;
@@ -54,26 +53,9 @@ pub(crate) struct FaultPlan {
     pub(crate) delay: Duration,
     /// The fault that decides what becomes of the request and its answer.
     pub(crate) decisive: Option<Arc<Fault>>,
-    /// How the API decides about it, where not as its workspace does.
-    pub(crate) deviating: Deviating,
+    /// The faults with whose deviations the API decides about it, on top of those of its workspace.
+    pub(crate) deviating: Vec<Arc<Fault>>,
     pub(crate) faults: Vec<Arc<str>>,
-}
-
-/// Deviations on top of those of a workspace.
-#[derive(Debug, Default)]
-pub(crate) struct Deviating {
-    /// In the order in which they apply.
-    pub(crate) entries: Vec<&'static NamedChange>,
-    /// The faults they are of: what they let in is counted under this name, apart from all else.
-    pub(crate) apart: String,
-}
-
-impl Deviating {
-    fn add(&mut self, fault: &str, entries: &[&'static NamedChange]) {
-        self.entries.extend(entries);
-        self.apart.push_str(fault);
-        self.apart.push(' ');
-    }
 }
 
 impl Faults {
@@ -175,15 +157,13 @@ impl Faults {
         plan
     }
 
-    /// How the API decides about whatever comes with a key, at `now` in milliseconds of the workspace's clock.
-    pub(crate) fn deviating(&self, key: &KeyEntry, now: u64) -> Deviating {
-        let mut deviating = Deviating::default();
-        for fault in self.list.read().iter().filter(|fault| !fault.is_over(now) && fault.meets_all_of(key)) {
-            if let Effect::Deviate(entries) = &fault.effect {
-                deviating.add(&fault.id, entries);
-            }
-        }
-        deviating
+    /// The faults with whose deviations the API decides about whatever comes with a key, at `now` in milliseconds of
+    /// the workspace's clock.
+    pub(crate) fn deviating(&self, key: &KeyEntry, now: u64) -> Vec<Arc<Fault>> {
+        let deviates = |fault: &&Arc<Fault>| matches!(fault.effect, Effect::Deviate(_));
+        let list = self.list.read();
+        let deviating = list.iter().filter(|fault| !fault.is_over(now) && fault.meets_all_of(key));
+        deviating.filter(deviates).cloned().collect()
     }
 }
 
@@ -232,7 +212,7 @@ impl FaultPlan {
             Effect::Deviate(_) if self.decisive.as_ref().is_some_and(|first| first.effect.is_instead()) => {
                 return false;
             }
-            Effect::Deviate(entries) => self.deviating.add(&fault.id, entries),
+            Effect::Deviate(_) => self.deviating.push(Arc::clone(fault)),
             _ if self.decisive.is_some() => return false,
             _ => self.decisive = Some(Arc::clone(fault)),
         }
