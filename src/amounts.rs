@@ -16,6 +16,14 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
     number.parse::<u64>().ok()?.checked_mul(milliseconds).map(Duration::from_millis)
 }
 
+/// Such a time as options take it: of at most a week.
+pub(crate) fn parse_time(text: &str) -> Result<Duration, String> {
+    const MOST: Duration = Duration::from_secs(7 * 24 * 3_600);
+    duration(text)
+        .filter(|time| (Duration::from_millis(1)..=MOST).contains(time))
+        .ok_or_else(|| "expected a time of at most a week, such as `500ms`, `30s`, `10m` or `1h`".to_owned())
+}
+
 /// A part and how many there are, such as `1/4`.
 pub(crate) fn part<N: FromStr + Ord + From<u8>>(text: &str) -> Option<(N, N)> {
     let (part, of) = text.split_once('/')?;

@@ -11,7 +11,7 @@ use tokio::io::AsyncWriteExt as _;
 use trenchcheck::contract::{ApiKey, Tier};
 use trenchcheck::deployment::{Envelope, Key, Keys, Role, Target};
 use trenchcheck::load::profile::{Profile, Shelved};
-use trenchcheck::load::{About, Conduct, Finding, LoadPlan, Overrides, RunRecord, View, findings, play};
+use trenchcheck::load::{About, Conduct, Finding, LoadPlan, Overrides, RunRecord, findings, play};
 use trenchcheck::report::Redactor;
 
 #[path = "common/api.rs"]
@@ -104,7 +104,7 @@ async fn run(lane: &str, thresholds: &str, oddity: Oddity) -> RunRecord {
     let profile = Profile::read("odd.yaml", &text).unwrap();
     let shelved = Shelved { profile, file: "odd.yaml".to_owned(), text };
     let plan = LoadPlan::new(&shelved, &Overrides::default(), &target, None).unwrap();
-    let conduct = Conduct { view: View::Hidden, ..Conduct::default() };
+    let conduct = Conduct { quiet: true, ..Conduct::default() };
     play(plan, &target, conduct, &Redactor::default()).await.unwrap()
 }
 

@@ -9,7 +9,7 @@ use trenchcheck::deployment::{Embedded, Key, Keys, Role, Target};
 use trenchcheck::load::profile::{Library, Profile, Shelved};
 use trenchcheck::load::{
     About, Conduct, Finding, LoadError, LoadPlan, LoadVerdict, Outcome, OutcomeLimits, Overrides, RunRecord,
-    Series, View, findings, judge, play,
+    Series, findings, judge, play,
 };
 use trenchcheck::report::Redactor;
 use trenchcheck::scenario::Source;
@@ -53,7 +53,7 @@ impl Short {
 }
 
 fn quietly() -> Conduct {
-    Conduct { view: View::Hidden, ..Conduct::default() }
+    Conduct { quiet: true, ..Conduct::default() }
 }
 
 /// What the target missed.
@@ -224,7 +224,7 @@ async fn a_target_slower_than_the_schedule_is_given_one_time_out_more_and_slots_
     assert!(run.took < Duration::from_secs(8), "{:?}", run.took);
     let sent = run.lanes[0].windows[0].sent;
     assert!((4..=24).contains(&sent), "{sent}");
-    let LoadVerdict::Invalid { reasons } = judge(&run) else { panic!("{:?}", judge(&run)) };
+    let LoadVerdict::Invalid(reasons) = judge(&run) else { panic!("{:?}", judge(&run)) };
     let why = format!("({sent} of 100 planned were sent; 4 slots are few for 3,000 requests a minute)");
     assert!(reasons.iter().any(|reason| reason.to_string().contains(&why)), "{reasons:?}");
 }
@@ -234,18 +234,18 @@ async fn a_target_that_takes_every_slot_is_missed_by_what_it_was_asked() {
     // Half a second of slots: 25 a second are answered, so that two seconds' worth take four.
     let run = overload(25, Duration::from_secs(1), Duration::from_secs(10)).await;
     let lane = &run.lanes[0];
-    assert_eq!((lane.windows[0].sent, lane.slots_suffice), (100, true));
+    assert_eq!((lane.windows[0].sent, lane.in_flight_suffices), (100, true));
     assert!(lane.times[Series::SlotWait].len() > 40, "{}", lane.times[Series::SlotWait].len());
     // What was waited for belongs to the response, and to nothing we did.
     let response = &lane.times[Series::Response(Outcome::Admitted)];
     assert!(response.value_at_quantile(1.0) > 2_500_000, "{}", response.value_at_quantile(1.0));
-    let LoadVerdict::Missed { reasons } = judge(&run) else { panic!("{:?}", judge(&run)) };
+    let LoadVerdict::Missed(reasons) = judge(&run) else { panic!("{:?}", judge(&run)) };
     assert!(reasons[0].to_string().starts_with("standard: response.admitted.p50_ms "), "{reasons:?}");
 
     // With no time for all of it, the rest is never sent, and that is its doing, too.
     let run = overload(25, Duration::from_millis(1_500), Duration::from_millis(2_500)).await;
     assert!(run.lanes[0].windows[0].sent < 90, "{:?}", run.lanes[0].windows[0]);
-    let LoadVerdict::Missed { reasons } = judge(&run) else { panic!("{:?}", judge(&run)) };
+    let LoadVerdict::Missed(reasons) = judge(&run) else { panic!("{:?}", judge(&run)) };
     let words = "planned were sent; the target held all 25 slots to the end)";
     assert!(reasons.iter().any(|reason| reason.to_string().contains(words)), "{reasons:?}");
 }

@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use trenchcheck::contract::{ApiKey, Scope};
 use trenchcheck::deployment::{Envelope, Key, Keys, Role, Target};
 use trenchcheck::load::profile::{Profile, Shelved};
-use trenchcheck::load::{Conduct, LoadPlan, Overrides, RunRecord, View, play};
+use trenchcheck::load::{Conduct, LoadPlan, Overrides, RunRecord, play};
 use trenchcheck::report::Redactor;
 
 /// What every request is answered with.
@@ -144,6 +144,6 @@ pub(crate) async fn play_text(text: &str, target: &Target) -> RunRecord {
 
 /// Plays a plan against a target.
 pub(crate) async fn play_plan(plan: LoadPlan, target: &Target) -> RunRecord {
-    let conduct = Conduct { view: View::Hidden, ..Conduct::default() };
+    let conduct = Conduct { quiet: true, ..Conduct::default() };
     play(plan, target, conduct, &Redactor::default()).await.expect("a run")
 }

@@ -1,8 +1,6 @@
 //! The arguments that say which checks: ids, patterns, levels, tags.
 
 use std::collections::BTreeSet;
-use std::convert::Infallible;
-use std::str::FromStr;
 
 use super::tell::fail;
 use crate::nearest::no_such;
@@ -68,7 +66,6 @@ impl SelectionArgs {
     }
 }
 
-/// A level by its word.
 fn parse_level(word: &str) -> Result<Level, String> {
     let level = Level::ALL.into_iter().find(|level| level.word() == word);
     let words = Level::ALL.map(Level::word);
@@ -124,14 +121,6 @@ impl IdPattern {
 impl From<&str> for IdPattern {
     fn from(text: &str) -> Self {
         Self(text.to_owned())
-    }
-}
-
-impl FromStr for IdPattern {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(text.into())
     }
 }
 

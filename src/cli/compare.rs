@@ -26,9 +26,8 @@ pub struct CompareArgs {
     #[arg(value_name = "NEW", required = true)]
     pub new: Vec<PathBuf>,
 
-    /// How it is judged and told.
     #[command(flatten)]
-    pub how: ComparisonArgs,
+    pub(super) how: ComparisonArgs,
 
     /// Writes the comparisons as JSON; `-` is standard output.
     #[arg(long, value_name = "FILE")]
@@ -51,7 +50,6 @@ pub struct ComparisonArgs {
     pub fail_if: Vec<Limit>,
 }
 
-/// Runs the command.
 pub(super) fn run(args: &CompareArgs) -> Ended {
     let files = [&args.json, &args.markdown, &args.html].into_iter().filter_map(Option::as_deref);
     let files: Vec<&Path> = files.collect();

@@ -42,9 +42,6 @@ pub struct CompletionsArgs {
 }
 
 /// Prints the script.
-///
-/// # Errors
-/// Where `out` cannot be written to.
 pub fn registration(args: &CompletionsArgs, out: &mut dyn io::Write) -> io::Result<()> {
     let shells = Shells::builtins();
     let shell = shells.completer(&args.shell.to_string());

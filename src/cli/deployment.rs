@@ -31,9 +31,8 @@ pub struct DeploymentArgs {
     #[arg(long, value_name = "HOST")]
     pub allow_host: Vec<String>,
 
-    /// How the deployment is reached.
     #[command(flatten)]
-    pub reach: ReachArgs,
+    pub(super) reach: ReachArgs,
 }
 
 /// How a deployment is reached; these win over what a target file says.
@@ -142,10 +141,9 @@ impl DeploymentArgs {
             let mock = Embedded::start().await?;
             return Ok((mock.target(&[], None), Some(mock)));
         };
-        let (file, text) = self.file(given)?;
-        let variables = self.reach.variables()?;
-        let target = file.resolve(given, &text, &|name| variables.lookup(name)).await?;
-        if target.reach.is_insecure() {
+        let (file, variables) = (self.file(given)?, self.reach.variables()?);
+        let target = file.resolve(&|name| variables.lookup(name)).await?;
+        if target.reach.insecure {
             warn("the deployment's certificate is not checked (--insecure)");
         }
         if let Keys::Environment(keys) = &target.keys {
@@ -160,11 +158,9 @@ impl DeploymentArgs {
     /// [`TargetError`].
     pub fn info(&self) -> Result<(TargetInfo, Option<Reach>), TargetError> {
         let Some(given) = &self.target else { return Ok((TargetInfo::embedded(), None)) };
-        let (file, text) = self.file(given)?;
-        let variables = self.reach.variables()?;
+        let (file, variables) = (self.file(given)?, self.reach.variables()?);
         let lookup = |name: &str| variables.lookup(name);
-        let info = file.info(given, &text, &lookup)?;
-        let reach = file.reach(given, &text, &lookup)?;
+        let (info, reach) = (file.info(&lookup)?, file.reach(&lookup)?);
         warn_of(info.keys.as_deref().unwrap_or_default());
         Ok((info, Some(reach)))
     }
@@ -205,13 +201,10 @@ impl DeploymentArgs {
         format!("{}{options}{}", RunInfo::plays(None), scenarios_option(source))
     }
 
-    /// The target file, or one that says no more than the URL that was given; and its text.
-    fn file(&self, given: &str) -> Result<(TargetFile, String), TargetError> {
-        let (mut file, text) = match url(given)? {
-            Some(url) => {
-                let base_url = Some(flag(url));
-                (TargetFile { base_url, ..TargetFile::default() }, String::new())
-            }
+    /// The target file, or one that says no more than the URL that was given.
+    fn file(&self, given: &str) -> Result<TargetFile, TargetError> {
+        let mut file = match url(given)? {
+            Some(url) => TargetFile { base_url: Some(flag(url)), ..TargetFile::default() },
             None => TargetFile::read(given.as_ref())?,
         };
         match self.keys {
@@ -219,7 +212,7 @@ impl DeploymentArgs {
             Some(KeySource::Mock) => file.keys_from = KeysFrom::Mock,
             None => {}
         }
-        Ok((self.reach.over(file), text))
+        Ok(self.reach.over(file))
     }
 }
 

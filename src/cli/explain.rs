@@ -30,7 +30,6 @@ pub struct ExplainArgs {
     pub id: String,
 }
 
-/// What can be explained.
 enum Topic {
     /// The check at this place of the suite.
     Check(usize),
@@ -38,7 +37,6 @@ enum Topic {
     Endpoints,
 }
 
-/// Runs the command.
 pub(super) fn run(args: &ExplainArgs, suite: &Suite, source: &Source, out: &mut dyn Write) -> Ended {
     let said = match topic(&args.id, suite).map_err(fail(ExitCode::Usage))? {
         Topic::Check(place) => {
@@ -51,7 +49,6 @@ pub(super) fn run(args: &ExplainArgs, suite: &Suite, source: &Source, out: &mut 
     Ok(told(said, ExitCode::Conforms))
 }
 
-/// What is meant by the id.
 fn topic(id: &str, suite: &Suite) -> Result<Topic, String> {
     if let Some(place) = suite.checks.iter().position(|check| check.id == id) {
         return Ok(Topic::Check(place));

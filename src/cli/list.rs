@@ -18,9 +18,8 @@ Examples:
   trenchcheck list 'auth.*' --level must
   trenchcheck list --tag limits --json")]
 pub struct ListArgs {
-    /// Which checks.
     #[command(flatten)]
-    pub selection: SelectionArgs,
+    pub(super) selection: SelectionArgs,
 
     /// Prints JSON: one array of objects.
     #[arg(long)]

@@ -3,7 +3,6 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
@@ -11,19 +10,15 @@ use super::compare::ComparisonArgs;
 use super::deployment::{DeploymentArgs, refused};
 use super::reports::{deliver, try_outputs};
 use super::tell::{Ended, fail, is_coloured, say, told};
-use crate::amounts::{count, duration, grouped, part, time};
+use crate::amounts::{count, grouped, part, time};
 use crate::deployment::{Keys, Target};
 use crate::load::compared::page;
-use crate::load::profile::{Align, Library, MOST_KEYS, Rate, Shelved};
+use crate::load::profile::{Align, Library, Shelved};
 use crate::load::{
-    Collector, Comparison, Conduct, LoadError, LoadPlan, Measured, Outputs, Overrides, Shard, View, Watchers,
-    merge, play,
+    Collector, Comparison, Conduct, LoadPlan, Measured, Outputs, Overrides, Shard, merge, play,
 };
 use crate::report::{ExitCode, Redactor};
 use crate::scenario::Source;
-
-/// What is played when nothing is named.
-const DEFAULT: &str = "quick-ingestion";
 
 /// Hold keys at a rate and judge every window.
 ///
@@ -37,7 +32,7 @@ const DEFAULT: &str = "quick-ingestion";
 )]
 pub struct LoadArgs {
     /// A profile's name, or a file that ends in .yaml.
-    #[arg(value_name = "PROFILE", default_value = DEFAULT)]
+    #[arg(value_name = "PROFILE", default_value = "quick-ingestion")]
     pub profile: String,
 
     /// Lists the profiles.
@@ -48,25 +43,11 @@ pub struct LoadArgs {
     #[arg(long)]
     pub dry_run: bool,
 
-    /// Which deployment.
     #[command(flatten)]
-    pub deployment: DeploymentArgs,
+    pub(super) deployment: DeploymentArgs,
 
-    /// Requests a minute in every lane: 90, `3 x limit`.
-    #[arg(long, value_name = "RATE")]
-    pub rate: Option<Rate>,
-
-    /// How long requests are sent, such as 30s or 10m.
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
-    pub duration: Option<Duration>,
-
-    /// How many keys each lane has.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_KEYS)))]
-    pub key_count: Option<u32>,
-
-    /// How many events or scores a request carries.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub batch: Option<u32>,
+    #[command(flatten)]
+    pub(super) overrides: Overrides,
 
     /// Plays a part of the keys, such as 2/4.
     #[arg(long, value_name = "I/N", value_parser = parse_shard)]
@@ -75,10 +56,6 @@ pub struct LoadArgs {
     /// When the schedule begins: 2026-01-31T12:00:00Z.
     #[arg(long, value_name = "TIME", value_parser = parse_instant)]
     pub start_at: Option<DateTime<Utc>>,
-
-    /// Does not wait until keys have fresh windows.
-    #[arg(long)]
-    pub no_align: bool,
 
     /// Lets goose write its own report: .html, .md, .json.
     #[arg(long, value_name = "FILE", value_parser = parse_goose_report)]
@@ -100,23 +77,11 @@ pub struct LoadArgs {
     #[arg(long, value_name = "RUN")]
     pub baseline: Option<PathBuf>,
 
-    /// How that is judged.
     #[command(flatten)]
-    pub comparison: ComparisonArgs,
+    pub(super) comparison: ComparisonArgs,
 
-    /// Where reports go.
     #[command(flatten)]
-    pub reports: Outputs,
-}
-
-/// A week.
-const MOST_TIME: Duration = Duration::from_secs(7 * 24 * 3_600);
-
-/// Reads a time such as `30s` or `10m`.
-pub(super) fn parse_time(text: &str) -> Result<Duration, String> {
-    duration(text)
-        .filter(|time| (Duration::from_millis(1)..=MOST_TIME).contains(time))
-        .ok_or_else(|| "expected a time of at most a week, such as `500ms`, `30s`, `10m` or `1h`".to_owned())
+    pub(super) reports: Outputs,
 }
 
 /// Goose tells the form of its report by the name, and gives up on any other after everything is set up.
@@ -140,7 +105,6 @@ fn parse_instant(text: &str) -> Result<DateTime<Utc>, String> {
         .map_err(|error| format!("{error}; expected a time such as 2026-01-31T12:00:00Z"))
 }
 
-/// Runs the command.
 pub(super) async fn run(args: LoadArgs, source: Source) -> Ended {
     try_outputs(&args.reports).map_err(fail(ExitCode::Usage))?;
     let baseline = match args.baseline {
@@ -160,24 +124,16 @@ pub(super) async fn run(args: LoadArgs, source: Source) -> Ended {
     let shelved = library.find(&args.profile).map_err(fail(ExitCode::Usage))?;
     // The embedded mock lives as long as this variable.
     let (target, _mock) = args.deployment.find().await.map_err(refused)?;
-    let overrides = Overrides {
-        rate: args.rate,
-        duration: args.duration,
-        keys: args.key_count,
-        batch: args.batch,
-        no_align: args.no_align,
-    };
-    let plan = LoadPlan::new(&shelved, &overrides, &target, args.shard).map_err(fail(ExitCode::Usage))?;
-    if let Some(lane) = plan.needs_fresh_windows().filter(|_| args.no_align) {
+    let plan =
+        LoadPlan::new(&shelved, &args.overrides, &target, args.shard).map_err(fail(ExitCode::Usage))?;
+    if let Some(lane) = plan.needs_fresh_windows().filter(|_| args.overrides.no_align) {
         let why = format!(
             "--no-align: a threshold of {lane} is on counts, and what its key was used for before would be held against \
              the target; leave --no-align out, or the threshold"
         );
         return Err(fail(ExitCode::Usage)(why));
     }
-    if plan.lanes.is_empty() {
-        return Err(fail(ExitCode::Usage)(LoadError::EmptyShard));
-    }
+    plan.has_lanes().map_err(fail(ExitCode::Usage))?;
     if args.dry_run {
         return Ok(told(tell(&plan, &target, &mut io::stdout()), ExitCode::Conforms));
     }
@@ -188,8 +144,9 @@ pub(super) async fn run(args: LoadArgs, source: Source) -> Ended {
         allowed_hosts: args.deployment.allow_host,
         goose_report: args.goose_report,
         start_at: args.start_at,
-        view: if args.quiet { View::Hidden } else { View::Shown },
-        watchers: Watchers { prometheus: args.metrics, otlp },
+        quiet: args.quiet,
+        prometheus: args.metrics,
+        otlp,
     };
     let redactor = Redactor::default();
     let run = play(plan, &target, conduct, &redactor).await.map_err(|error| fail(error.exit())(error))?;
@@ -210,20 +167,15 @@ fn list(profiles: &[Shelved], out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Says what a plan would send.
 fn tell(plan: &LoadPlan, target: &Target, out: &mut dyn Write) -> io::Result<()> {
     let (name, url) = (&plan.profile.profile.value, &target.base_url);
     writeln!(out, "{name} would send to {url}, in {}:", time(plan.length()))?;
-    let mut groups: Vec<(&str, usize)> = Vec::new();
-    for lane in &plan.lanes {
-        match groups.iter_mut().find(|(group, _)| *group == lane.record.group) {
-            Some((_, keys)) => *keys += 1,
-            None => groups.push((&lane.record.group, 1)),
-        }
-    }
-    for (group, keys) in groups {
-        let Some(lane) = plan.lanes.iter().find(|lane| lane.record.group == group) else { continue };
-        let (endpoint, rates) = (lane.request.endpoint(), &lane.record.window_rates);
+    for lanes in plan.lanes.chunk_by(|one, other| one.record.group == other.record.group) {
+        let (lane, keys) = (&lanes[0], lanes.len());
+        let (endpoint, rates, group) =
+            (lane.request.endpoint(), &lane.record.window_rates, &lane.record.group);
+        let rises = rates.iter().any(|both| Some(both) != rates.first() || both.0 != both.1);
+        let up_to = if rises { "up to " } else { "" };
         let each = if lane.batch > 0 { format!(" of {}", lane.batch) } else { String::new() };
         writeln!(
             out,
@@ -231,14 +183,10 @@ fn tell(plan: &LoadPlan, target: &Target, out: &mut dyn Write) -> io::Result<()>
             count(keys as u64, &format!("{} key", lane.role)),
             endpoint.method(),
             endpoint.path(),
-            if rates.iter().any(|both| Some(both) != rates.first() || both.0 != both.1) {
-                "up to "
-            } else {
-                ""
-            },
+            up_to,
             grouped(lane.pacer.highest_rate().into()),
             count(lane.pacer.total(), "request"),
-            lane.record.slots,
+            lane.record.in_flight,
         )?;
     }
     writeln!(
@@ -247,7 +195,7 @@ fn tell(plan: &LoadPlan, target: &Target, out: &mut dyn Write) -> io::Result<()>
         count(plan.requests(), "request"),
         count(plan.events(), "event"),
         count(plan.lanes.len() as u64, "lane"),
-        plan.slots()
+        plan.in_flight()
     )?;
     if plan.profile.align == Align::FreshWindow && matches!(target.keys, Keys::Environment(_)) {
         writeln!(
@@ -278,12 +226,10 @@ pub struct MergeArgs {
     #[arg(long)]
     pub partial: bool,
 
-    /// Where reports go.
     #[command(flatten)]
-    pub reports: Outputs,
+    pub(super) reports: Outputs,
 }
 
-/// Runs `trenchcheck merge`.
 pub(super) fn run_merge(args: MergeArgs) -> Ended {
     try_outputs(&args.reports).map_err(fail(ExitCode::Usage))?;
     let whole = merge(&args.dirs, !args.partial).map_err(fail(ExitCode::Usage))?;
@@ -293,7 +239,10 @@ pub(super) fn run_merge(args: MergeArgs) -> Ended {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::amounts::parse_time;
 
     #[test]
     fn times_and_shards_are_read_or_refused() {

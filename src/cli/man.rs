@@ -18,7 +18,6 @@ pub struct ManArgs {
     pub dir: PathBuf,
 }
 
-/// Writes the pages of `command`.
 pub(super) fn run(args: &ManArgs, command: Command) -> Ended {
     let cannot = |why: io::Error| format!("cannot write the manual pages to {}: {why}", args.dir.display());
     let written = fs::create_dir_all(&args.dir).and_then(|()| clap_mangen::generate_to(command, &args.dir));

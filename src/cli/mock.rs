@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use config::{MadeKey, Watched};
 
-use super::tell::{complain, fail, say, told};
+use super::tell::{Ended, complain, fail, say, told};
 use crate::contract::{Scope, Tier};
 use crate::mock::{
     CONTROL_PREFIX, ControlToken, Group, LimiterKind, Log, MockError, MockOptions, MockServer, Quota, Quotas,
@@ -114,50 +114,37 @@ impl FromStr for LimitArg {
 }
 
 /// Runs the command until SIGINT or SIGTERM; a second signal does not wait for anybody.
-pub async fn run(mut args: MockArgs) -> ExitCode {
+pub(super) async fn run(mut args: MockArgs) -> Ended {
     if let Some(Action::Healthcheck(asked)) = args.action.take() {
         return healthcheck(&asked).await;
     }
     // Listening begins before anything is announced: who reads the announcement may send a signal at once.
-    match Signals::listen() {
-        Ok(mut signals) => serve(args, &mut io::stdout(), async || signals.next().await).await,
-        Err(error) => fail(ExitCode::Internal)(format!("cannot listen for signals: {error}")),
-    }
+    let signals = Signals::listen().map_err(|error| format!("cannot listen for signals: {error}"));
+    let mut signals = signals.map_err(fail(ExitCode::Internal))?;
+    serve(args, &mut io::stdout(), async || signals.next().await).await
 }
 
 /// Runs the command until `stop` ends, and asks for it again while waiting for requests under way.
-async fn serve(args: MockArgs, out: &mut impl Write, mut stop: impl AsyncFnMut()) -> ExitCode {
+async fn serve(args: MockArgs, out: &mut impl Write, mut stop: impl AsyncFnMut()) -> Ended {
     if args.list {
-        return told(list(out), ExitCode::Conforms);
+        return Ok(told(list(out), ExitCode::Conforms));
     }
-    let mut watched = match args.config.as_deref().map(Watched::open).transpose() {
-        Ok(watched) => watched,
-        Err(problem) => return fail(ExitCode::Usage)(problem),
-    };
-    let started = match options(&args) {
-        Ok(options) => MockServer::start(options).await,
-        Err(problem) => return fail(ExitCode::Usage)(problem),
-    };
-    let mock = match started {
-        Ok(mock) => mock,
-        Err(error @ MockError::Bind { .. }) => {
-            let problem = format!("{error}; choose another port with --port, or 0 for a free one");
-            return fail(ExitCode::Usage)(problem);
+    let watched = args.config.as_deref().map(Watched::open).transpose();
+    let mut watched = watched.map_err(fail(ExitCode::Usage))?;
+    let options = options(&args).map_err(fail(ExitCode::Usage))?;
+    let mock = MockServer::start(options).await.map_err(|error| match error {
+        MockError::Bind { .. } => {
+            fail(ExitCode::Usage)(format!("{error}; choose another port with --port, or 0 for a free one"))
         }
-        Err(error @ MockError::Deviation(_)) => return fail(ExitCode::Usage)(error),
-        Err(error @ MockError::Keys(_)) => return fail(ExitCode::Internal)(error),
-    };
-    let mut keys = Vec::new();
-    if let Some(watched) = &mut watched {
-        match watched.read().and_then(|file| configure(&mock, &args, watched, &file)) {
-            Ok(made) => keys = made,
-            Err(problem) => return fail(ExitCode::Usage)(problem),
-        }
-    }
+        MockError::Deviation(_) => fail(ExitCode::Usage)(error.to_string()),
+        MockError::Keys(_) => fail(ExitCode::Internal)(error.to_string()),
+    })?;
+    let configured = watched.as_mut().map(|watched| configure(&mock, &args, watched));
+    let keys = configured.transpose().map_err(fail(ExitCode::Usage))?.unwrap_or_default();
     let url = mock.url();
     let announced = if args.json { announce_json(out, &url, &keys) } else { announce(out, &url, &keys) };
     if let Err(error) = announced {
-        return told(Err(error), ExitCode::Conforms);
+        return Ok(told(Err(error), ExitCode::Conforms));
     }
     tokio::select! {
         () = stop() => {}
@@ -167,17 +154,12 @@ async fn serve(args: MockArgs, out: &mut impl Write, mut stop: impl AsyncFnMut()
         () = mock.stop() => {}
         () = stop() => {}
     }
-    ExitCode::Conforms
+    Ok(ExitCode::Conforms)
 }
 
 /// Puts what the file says into force, with what the command line adds to it; gives the keys of the file.
-fn configure(
-    mock: &MockServer,
-    args: &MockArgs,
-    watched: &mut Watched,
-    file: &MockFile,
-) -> Result<Vec<config::MadeKey>, String> {
-    let (configuration, keys) = watched.configuration(file, |settings| {
+fn configure(mock: &MockServer, args: &MockArgs, watched: &mut Watched) -> Result<Vec<MadeKey>, String> {
+    let (configuration, keys) = watched.configuration(|settings| {
         let deviations = [&settings.deviations[..], &args.deviate].concat();
         let limiter = args.limiter.or(settings.limiter);
         Settings::new(deviations, limiter, quotas(args, settings.quotas)).map_err(|error| error.to_string())
@@ -188,13 +170,11 @@ fn configure(
 
 /// Follows the file for ever. What is wrong with it is said, and what was in force before stays so.
 async fn follow(mock: &MockServer, args: &MockArgs, watched: &mut Option<Watched>) {
-    let Some(watched) = watched else {
-        return std::future::pending().await;
-    };
+    let Some(watched) = watched else { return std::future::pending().await };
     loop {
-        let changed = watched.changed().await;
-        let (said, name) = (changed.and_then(|file| configure(mock, args, watched, &file)), watched.name());
-        match said {
+        watched.changed().await;
+        let (configured, name) = (configure(mock, args, watched), watched.name());
+        match configured {
             Ok(_) => say(&format!("{name}: read again, and in force")),
             Err(problem) => complain(&format!("{problem}\n{name}: what was in force before stays so")),
         }
@@ -237,9 +217,7 @@ fn recorder(path: &Path) -> Result<Log, String> {
 
 /// The token in the variable that is named, if one is.
 fn token(variable: Option<&str>) -> Result<Option<String>, String> {
-    let Some(variable) = variable else {
-        return Ok(None);
-    };
+    let Some(variable) = variable else { return Ok(None) };
     let token = std::env::var(variable).ok().filter(|token| !token.is_empty());
     token.map(Some).ok_or_else(|| {
         format!("--control-token-env names {variable}, which is not set; set it to a token of your choice")
@@ -320,7 +298,6 @@ fn announce(out: &mut impl Write, url: &str, made: &[MadeKey]) -> io::Result<()>
     out.flush()
 }
 
-/// The same in one line of JSON.
 fn announce_json(out: &mut impl Write, url: &str, made: &[MadeKey]) -> io::Result<()> {
     serde_json::to_writer(&mut *out, &Ready { ready: true, url, page: page(url), keys: keys(made) })?;
     writeln!(out)?;
@@ -344,17 +321,11 @@ pub struct HealthcheckArgs {
     pub control_token_env: Option<String>,
 }
 
-/// Asks.
-async fn healthcheck(args: &HealthcheckArgs) -> ExitCode {
+async fn healthcheck(args: &HealthcheckArgs) -> Ended {
     let url = args.url.clone().unwrap_or_else(|| format!("http://127.0.0.1:{}", args.port));
-    let token = match token(args.control_token_env.as_deref()) {
-        Ok(token) => token,
-        Err(problem) => return fail(ExitCode::Usage)(problem),
-    };
-    match ask(&url, token).await {
-        Ok(()) => ExitCode::Conforms,
-        Err(problem) => fail(ExitCode::Unreachable)(format!("{url}: {problem}")),
-    }
+    let token = token(args.control_token_env.as_deref()).map_err(fail(ExitCode::Usage))?;
+    let asked = ask(&url, token).await.map_err(|problem| format!("{url}: {problem}"));
+    asked.map(|()| ExitCode::Conforms).map_err(fail(ExitCode::Unreachable))
 }
 
 async fn ask(url: &str, token: Option<String>) -> Result<(), String> {
@@ -379,6 +350,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::cli::tell::ended;
     use crate::mock::WELL_KNOWN_KEYS;
 
     #[derive(Parser)]
@@ -393,7 +365,7 @@ mod tests {
 
     async fn run_with(words: &[&str]) -> (ExitCode, String) {
         let mut out = Vec::new();
-        let code = serve(parse(words), &mut out, async || {}).await;
+        let code = ended(serve(parse(words), &mut out, async || {}).await);
         (code, String::from_utf8(out).unwrap())
     }
 
@@ -472,7 +444,7 @@ mod tests {
         for signal in ["-TERM", "-INT"] {
             let mut signals = Signals::listen().unwrap();
             let args = parse(&["--port", "0", "--json"]);
-            let code = serve(args, &mut Impatient(signal), async || signals.next().await).await;
+            let code = ended(serve(args, &mut Impatient(signal), async || signals.next().await).await);
             assert_eq!(code, ExitCode::Conforms);
         }
     }

@@ -111,7 +111,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Judge(args) => with_suite(&source, |suite| ended(test::judge(&args, &suite))),
         Command::Plan(args) => with_suite(&source, |suite| on_runtime(plan::run(&args, &suite, &mut out()))),
         Command::Load(args) => on_runtime(load::run(*args, source)),
-        Command::Mock(args) => on_runtime(async { Ok(mock::run(args).await) }),
+        Command::Mock(args) => on_runtime(mock::run(args)),
         Command::Replay(args) => on_runtime(replay::run(*args)),
         Command::Mutants(args) => with_suite(&source, |suite| on_runtime(mutants::run(args, suite))),
         Command::Merge(args) => ended(load::run_merge(args)),

@@ -94,7 +94,6 @@ impl MutantsArgs {
     }
 }
 
-/// A group by its name.
 fn parse_group(word: &str) -> Result<Group, String> {
     let group = Group::ALL.into_iter().find(|group| group.to_string() == word);
     let words = Group::ALL.map(|group| group.to_string());
@@ -102,7 +101,6 @@ fn parse_group(word: &str) -> Result<Group, String> {
     group.ok_or_else(|| no_such("group", word, words.iter().map(String::as_str), &all))
 }
 
-/// Runs the command.
 pub(super) async fn run(args: MutantsArgs, suite: Suite) -> Ended {
     if args.seed.is_some() && args.pairs.is_none() && args.share.is_none() {
         return Err(fail(ExitCode::Usage)("--seed is for --pairs and --share"));
@@ -153,7 +151,6 @@ fn now() -> String {
     chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
 }
 
-/// The mutants that are asked for.
 fn choose(args: &MutantsArgs) -> Result<Vec<Mutant>, String> {
     if args.pairs.is_some() || args.names.iter().any(|name| Mutant::is_composition(name.as_str())) {
         return choose_composed(args);

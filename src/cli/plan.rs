@@ -13,11 +13,10 @@ use crate::amounts::{count, time};
 use crate::deployment::TargetInfo;
 use crate::report::key_schedule::{PlannedLane, scale, seconds};
 use crate::report::page::{Page, Tone};
-use crate::report::{ExitCode, schema_of};
+use crate::report::{ExitCode, schema_of, some};
 use crate::run::{JOBS, LeftOut, TestPlan, plan};
 use crate::scenario::Suite;
 
-/// Columns of the schedule.
 const COLUMNS: usize = 36;
 /// So many checks are named beside a key, and below a reason.
 const NAMED: usize = 2;
@@ -33,20 +32,17 @@ Examples:
   trenchcheck plan
   TRENCHCHECK_KEY_STANDARD=… trenchcheck plan --target https://trenchcoat.example 'rate.*'")]
 pub struct PlanArgs {
-    /// Which checks.
     #[command(flatten)]
-    pub selection: SelectionArgs,
+    pub(super) selection: SelectionArgs,
 
-    /// Which deployment.
     #[command(flatten)]
-    pub deployment: DeploymentArgs,
+    pub(super) deployment: DeploymentArgs,
 
     /// Prints JSON (see schemas/plan.schema.json).
     #[arg(long)]
     pub json: bool,
 }
 
-/// Runs the command.
 pub(super) async fn run(args: &PlanArgs, suite: &Suite, out: &mut dyn Write) -> Ended {
     let selected = args.selection.choose(suite)?;
     let (info, reach) = args.deployment.info().map_err(refused)?;
@@ -65,7 +61,6 @@ pub(super) async fn run(args: &PlanArgs, suite: &Suite, out: &mut dyn Write) -> 
     Ok(told(said, ExitCode::Conforms))
 }
 
-/// The plan for people.
 fn text(plan: &TestPlan, info: &TargetInfo) -> Page {
     let mut page = Page::default();
     let keys = match &info.keys {
@@ -85,7 +80,7 @@ fn text(plan: &TestPlan, info: &TargetInfo) -> Page {
         page.line(0, &[(Tone::Strong, "left out")]);
         for (why, left_out) in by_reason(&plan.left_out) {
             let ids: Vec<&str> = left_out.iter().map(|left_out| left_out.check.as_str()).collect();
-            page.line(2, &[(Tone::Plain, &named(&ids, NAMED_LEFT_OUT)), (Tone::Dim, ": "), (Tone::Dim, why)]);
+            page.line(2, &[(Tone::Plain, &some(&ids, NAMED_LEFT_OUT)), (Tone::Dim, ": "), (Tone::Dim, why)]);
         }
     }
     page
@@ -100,13 +95,10 @@ fn lanes(page: &mut Page, plan: &TestPlan) {
     for lane in &plan.schedule.lanes {
         let key = format!("{:width$}  ", lane.key);
         let drawn = format!("{:COLUMNS$}  ", lane.drawn(whole, COLUMNS));
-        let checks = lane.checks();
         let shared = lane.stretches.iter().filter(|stretch| !stretch.alone).count();
-        let mut doing = named(&checks, NAMED);
-        if shared > 0 {
-            let short = count(shared as u64, "short case");
-            doing = if doing.is_empty() { short } else { format!("{short}, {doing}") };
-        }
+        let short = (shared > 0).then(|| count(shared as u64, "short case"));
+        let alone = Some(some(&lane.checks(), NAMED)).filter(|checks| !checks.is_empty());
+        let doing = short.into_iter().chain(alone).collect::<Vec<_>>().join(", ");
         page.line(0, &[(Tone::Plain, &key), (Tone::Good, &drawn), (Tone::Dim, &doing)]);
     }
     page.line(width + 2, &[(Tone::Dim, "█ sends  ─ waits for a window")]);
@@ -118,14 +110,6 @@ fn by_reason(left_out: &[LeftOut]) -> BTreeMap<&str, Vec<&LeftOut>> {
         reasons.entry(&one.why).or_default().push(one);
     }
     reasons
-}
-
-fn named(ids: &[&str], most: usize) -> String {
-    let shown = ids.iter().take(most).copied().collect::<Vec<_>>().join(", ");
-    match ids.len().saturating_sub(most) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
 }
 
 /// What `test` with the same arguments would do.

@@ -22,7 +22,6 @@ use crate::report::ExitCode;
 const OF_THE_CONNECTION: [&str; 6] =
     ["host", "content-length", "connection", "transfer-encoding", "expect", KEY_HEADER];
 
-/// The header that holds a key.
 const KEY_HEADER: &str = "x-api-key";
 
 /// How many answers that differ are told one by one.
@@ -44,9 +43,8 @@ pub struct ReplayArgs {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 
-    /// Which deployment; the built-in reference without it.
     #[command(flatten)]
-    pub deployment: DeploymentArgs,
+    pub(super) deployment: DeploymentArgs,
 
     /// How many times as fast as the requests came.
     #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = parse_speed)]
@@ -58,7 +56,6 @@ fn parse_speed(text: &str) -> Result<f64, String> {
     speed.ok_or_else(|| "expected a number from 0.01 to 1000000, such as 10".to_owned())
 }
 
-/// Runs the command.
 pub(super) async fn run(args: ReplayArgs) -> Ended {
     let recording = read(&args.file).map_err(fail(ExitCode::Usage))?;
     // The embedded mock lives as long as this variable.
@@ -166,7 +163,6 @@ impl Keyring {
     }
 }
 
-/// The part a key played.
 fn role(key: &RecordedKey) -> Role {
     match (key.reads, key.writes, key.tier) {
         (true, true, _) => Role::Both,

@@ -57,7 +57,6 @@ pub struct ReportArgs {
     pub quiet: bool,
 }
 
-/// A report to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Kind {
     Terminal,
@@ -66,22 +65,13 @@ enum Kind {
     File(Format, PathBuf),
 }
 
-/// The names of the reports that are written to a file, as `--reporter` takes them.
-const FILES: [(&str, Format); 5] = [
-    ("junit", Format::Junit),
-    ("json", Format::Json),
-    ("html", Format::Html),
-    ("markdown", Format::Markdown),
-    ("gitlab", Format::Gitlab),
-];
-
 impl Kind {
     fn parse(text: &str) -> Result<Self, String> {
         let (name, file) = match text.split_once('=') {
             Some((name, file)) => (name, Some(PathBuf::from(file))),
             None => (text, None),
         };
-        let format = FILES.iter().find(|(known, _)| *known == name).map(|(_, format)| *format);
+        let format = Format::ALL.into_iter().find(|format| format.word() == name);
         match (name, format, file) {
             (_, Some(format), Some(file)) => Ok(Self::File(format, file)),
             (_, Some(_), None) => Err(format!("the reporter `{name}` needs a file: --reporter {name}=FILE")),
@@ -92,8 +82,7 @@ impl Kind {
                 Err(format!("the reporter `{name}` writes to standard output and takes no file"))
             }
             _ => {
-                let names = ["terminal", "plain", "github"].into_iter().chain(FILES.map(|(name, _)| name));
-                let names: Vec<&str> = names.collect();
+                let names = [&["terminal", "plain", "github"], &Format::ALL.map(Format::word)[..]].concat();
                 let all = format!("there are {}", names.join(", "));
                 Err(no_such("reporter", name, names, &all))
             }
@@ -141,9 +130,9 @@ impl ReportArgs {
     /// programs read it.
     fn kinds(&self, others: &[&Path]) -> Result<Vec<Kind>, String> {
         let mut kinds = self.reporters.iter().map(|text| Kind::parse(text)).collect::<Result<Vec<_>, _>>()?;
-        let files = [&self.junit, &self.json, &self.html, &self.markdown, &self.gitlab];
-        let files = files.into_iter().zip(FILES);
-        kinds.extend(files.filter_map(|(file, (_, format))| Some(Kind::File(format, file.clone()?))));
+        let files = [&self.junit, &self.json, &self.html, &self.markdown, &self.gitlab].into_iter();
+        let files = files.zip(Format::ALL);
+        kinds.extend(files.filter_map(|(file, format)| Some(Kind::File(format, file.clone()?))));
         let on_github =
             self.github || std::env::var_os("GITHUB_ACTIONS").is_some_and(|value| value == "true");
         let mut files = kinds.iter().filter_map(Kind::file).chain(others.iter().copied());
@@ -228,9 +217,6 @@ pub(super) fn try_all(files: &[&Path]) -> Result<(), String> {
 }
 
 /// Makes sure, before a run is loaded or merged, that all of its reports can be written.
-///
-/// # Errors
-/// Where one cannot, or two of them are to be the same file.
 pub(super) fn try_outputs(outputs: &Outputs) -> Result<(), String> {
     let run = outputs.save.as_ref().map(|directory| directory.join("run.json"));
     try_all(&outputs.files().chain(run.as_deref()).collect::<Vec<_>>())
@@ -241,11 +227,11 @@ pub fn deliver(run: RunRecord, redactor: &Redactor, outputs: &Outputs) -> ExitCo
     // People read standard output, unless a report goes there.
     let is_taken = outputs.files().any(is_standard_output);
     let mut out: Box<dyn Write> = if is_taken { Box::new(io::sink()) } else { Box::new(io::stdout()) };
-    let reported = report(run, redactor, outputs, &mut out, is_coloured(&io::stdout()));
-    for error in &reported.unwritten {
+    let (exit, unwritten) = report(run, redactor, outputs, &mut out, is_coloured(&io::stdout()));
+    for error in &unwritten {
         complain(&format!("a report could not be written: {error}"));
     }
-    reported.exit()
+    exit
 }
 
 #[cfg(test)]

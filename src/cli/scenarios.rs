@@ -40,7 +40,6 @@ pub struct ExportArgs {
     pub dir: PathBuf,
 }
 
-/// Does what is asked for.
 pub(super) fn run(args: &ScenariosArgs) -> Ended {
     let Action::Export(ExportArgs { dir }) = &args.action;
     let cannot = |why: io::Error| format!("cannot write the scenarios to {}: {why}", dir.display());

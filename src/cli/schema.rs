@@ -64,9 +64,6 @@ pub enum SchemaOf {
 }
 
 /// Writes the schema.
-///
-/// # Errors
-/// Those of `out`.
 pub fn run(args: &SchemaArgs, out: &mut dyn io::Write) -> io::Result<()> {
     let schema = match args.which {
         SchemaOf::Check => identified("check", schema())?,

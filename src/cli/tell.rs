@@ -47,7 +47,6 @@ pub(super) fn choose_colour(asked: clap::ColorChoice) {
     choice.write_global();
 }
 
-/// Whether text for this stream is coloured.
 pub(super) fn is_coloured(stream: &impl RawStream) -> bool {
     AutoStream::choice(stream) != ColorChoice::Never
 }
@@ -55,7 +54,6 @@ pub(super) fn is_coloured(stream: &impl RawStream) -> bool {
 /// How a command ends; an error has been told.
 pub(super) type Ended = Result<ExitCode, ExitCode>;
 
-/// The code that the process exits with.
 pub(super) fn ended(how: Ended) -> ExitCode {
     how.unwrap_or_else(|exit| exit)
 }

@@ -11,10 +11,9 @@ use tokio::sync::{mpsc, watch};
 
 use super::args::SelectionArgs;
 use super::deployment::{DeploymentArgs, refused};
-use super::load::parse_time;
 use super::reports::{ReportArgs, tell, tell_all, written};
 use super::tell::{Ended, fail, say};
-use crate::amounts::count;
+use crate::amounts::{count, parse_time};
 use crate::deployment::Keys;
 use crate::known::{DraftError, Drafted, KnownError, ListedCheck, draft, known};
 use crate::report::{CheckResult, ExitCode, KnownDeviation};
@@ -36,13 +35,11 @@ Examples:
   TRENCHCHECK_KEY_READ=… trenchcheck test --target http://127.0.0.1:80 'auth.*'
   trenchcheck test --evidence run.json && trenchcheck judge run.json --strict")]
 pub struct TestArgs {
-    /// Which checks.
     #[command(flatten)]
-    pub selection: SelectionArgs,
+    pub(super) selection: SelectionArgs,
 
-    /// Which deployment.
     #[command(flatten)]
-    pub deployment: DeploymentArgs,
+    pub(super) deployment: DeploymentArgs,
 
     /// Stops at the first failure that gates.
     #[arg(long)]
@@ -64,9 +61,8 @@ pub struct TestArgs {
     #[arg(long)]
     pub rfc: bool,
 
-    /// Which reports.
     #[command(flatten)]
-    pub reports: ReportArgs,
+    pub(super) reports: ReportArgs,
 
     /// Writes all that was seen, for `trenchcheck judge`.
     #[arg(long, value_name = "FILE")]
@@ -201,9 +197,8 @@ pub struct JudgeArgs {
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 
-    /// Which checks; those that were played, without an ID.
     #[command(flatten)]
-    pub selection: SelectionArgs,
+    pub(super) selection: SelectionArgs,
 
     /// Lets `should` gate, as it does in any case where it did in the run.
     #[arg(long)]
@@ -213,16 +208,14 @@ pub struct JudgeArgs {
     #[arg(long)]
     pub rfc: bool,
 
-    /// Which reports.
     #[command(flatten)]
-    pub reports: ReportArgs,
+    pub(super) reports: ReportArgs,
 
     /// Checks that are known to fail, with reasons and last days. Those are held against the day of the run.
     #[arg(long, value_name = "FILE")]
     pub deviations: Option<PathBuf>,
 }
 
-/// Runs the command.
 pub(super) fn judge(args: &JudgeArgs, suite: &Suite) -> Ended {
     let recording = Recording::read(&args.file).map_err(fail(ExitCode::Usage))?;
     let mut selected = args.selection.choose(suite)?;

@@ -13,7 +13,6 @@ use crate::scenario::{Source, Suite};
 
 /// How often files are looked at. They are small, and comparing texts sees changes that times of files miss.
 const PERIOD: Duration = Duration::from_millis(250);
-/// So many files are named.
 const NAMED: usize = 3;
 /// Scenarios lie no deeper.
 const DEEPEST: usize = 8;
@@ -67,7 +66,6 @@ pub(super) struct Followed {
 type Texts = BTreeMap<PathBuf, Vec<u8>>;
 
 impl Followed {
-    /// Follows them from now on.
     pub(super) fn new(roots: Vec<PathBuf>) -> Self {
         let seen = texts(&roots);
         Self { roots, seen }

@@ -57,11 +57,7 @@ struct Site {
 
 impl Site {
     /// A client of the library that keeps so many idle connections.
-    fn builder(
-        &self,
-        version: Option<HttpVersion>,
-        idle: usize,
-    ) -> Result<reqwest::ClientBuilder, ReachError> {
+    fn builder(&self, version: Option<HttpVersion>, idle: usize) -> Result<ClientBuilder, ReachError> {
         let builder = reqwest::Client::builder()
             .redirect(Policy::none())
             // Other parts of this program need decompression; what is judged is read as it came.
@@ -142,7 +138,7 @@ impl HttpClient {
     /// # Errors
     /// [`Fault::Unsendable`] when it cannot be written.
     pub(crate) fn written(&self, outgoing: &Outgoing) -> Result<http::Request<Full<Bytes>>, Fault> {
-        written(outgoing, self.site.reach.headers())
+        written(outgoing, &self.site.reach.headers)
     }
 
     /// Whether the target answers in HTTP/2.

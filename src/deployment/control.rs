@@ -66,13 +66,13 @@ impl Control {
     ///
     /// # Errors
     /// [`TargetError::Control`] when nothing, or something else, answers, or when the token is refused;
-    /// [`TargetError::BadToken`] when no header can hold it.
+    /// [`TargetError::BadToken`] when no header can hold it; [`TargetError::Reach`] when the way there is none.
     pub async fn connect_with(
         base_url: &str,
         reach: &Reach,
         token: Option<&str>,
     ) -> Result<Self, TargetError> {
-        let mut headers = reach.headers().clone();
+        let mut headers = reach.headers.clone();
         if let Some(token) = token {
             let mut value =
                 HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| TargetError::BadToken)?;

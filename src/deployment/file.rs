@@ -2,23 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
+use http::{HeaderName, HeaderValue};
+use reqwest::{Certificate, Identity};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::control::Control;
 use super::reach::Reach;
-use super::role::{CONTROL_TOKEN_VARIABLE, Key, Role, role_variable};
+use super::role::{CONTROL_TOKEN_VARIABLE, Key, Role, filled, role_variable};
 use super::target::{Envelope, Keys, Target, TargetInfo, default_keys, merge_same, read_key};
-use super::{HttpVersions, ReachEntry, ReachError, TargetError, is_this_machine};
+use super::{HttpVersions, ReachError, TargetError, is_this_machine};
 use crate::contract::{ApiKey, Endpoint, Limits, Scope, Tier};
 use crate::scenario::words::Span;
 use crate::yaml::{At, Problem, Problems, Spanned, read_document};
-
-/// How long one request may take unless the file says otherwise.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Where keys come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
@@ -38,6 +37,9 @@ pub enum KeysFrom {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TargetFile {
+    /// Its path and what is in it, for quoting; empty where the command line says all there is.
+    #[serde(skip)]
+    pub(crate) source: (String, String),
     /// Where the API is, without `/api/v1`.
     pub base_url: Option<Spanned<String>>,
     /// The keys. Without it, the default variables are read.
@@ -192,26 +194,28 @@ impl TargetFile {
     ///
     /// # Errors
     /// [`TargetError::Unreadable`] and [`TargetError::BadFile`], the latter with every problem in it.
-    pub fn read(path: &Path) -> Result<(Self, String), TargetError> {
+    pub fn read(path: &Path) -> Result<Self, TargetError> {
         let text =
             std::fs::read_to_string(path).map_err(|why| TargetError::Unreadable(path.to_owned(), why))?;
         let name = path.display().to_string();
-        let file = read_document(&name, &text).map_err(TargetError::BadFile)?;
-        Ok((file, text))
+        let file: Self = read_document(&name, &text).map_err(TargetError::BadFile)?;
+        Ok(Self { source: (name, text), ..file })
     }
 
-    /// The target the file describes. `name` and `text` are the file's, for quoting; `lookup` is the environment.
+    fn problem(&self, at: At, what: impl AsRef<str>) -> Problem {
+        Problem::at(&self.source.0, &self.source.1, at, what)
+    }
+
+    /// The target the file describes; `lookup` is the environment.
     ///
     /// # Errors
     /// Every [`TargetError`] except those of reading and of the embedded mock.
     pub async fn resolve(
         &self,
-        name: &str,
-        text: &str,
         lookup: &(dyn Fn(&str) -> Option<OsString> + Sync),
     ) -> Result<Target, TargetError> {
-        let TargetInfo { base_url, loopback, limits, keys } = self.info(name, text, lookup)?;
-        let reach = self.reach(name, text, lookup)?;
+        let TargetInfo { base_url, loopback, limits, keys } = self.info(lookup)?;
+        let reach = self.reach(lookup)?;
         let token = lookup(CONTROL_TOKEN_VARIABLE).filter(|token| !token.is_empty());
         let token = token.map(OsString::into_string).transpose().map_err(|_| TargetError::BadToken)?;
         let no_mock = |error| match self.keys_from {
@@ -225,66 +229,76 @@ impl TargetFile {
                 Keys::Mock(Control::connect_with(&base_url, &reach, token.as_deref()).await.map_err(no_mock)?)
             }
         };
+        let like_the_page = Target::on_this_machine(base_url, keys);
         Ok(Target {
-            clock: None,
-            built_in: false,
-            base_url,
             loopback,
             limits,
             paths: self.endpoints.by_endpoint(),
             envelope: self.envelope,
-            timeout: self.timeout.map_or(DEFAULT_TIMEOUT, Span::duration),
+            timeout: self.timeout.map_or(like_the_page.timeout, Span::duration),
             extra_members_allowed: self.allow_extra_members,
             reach,
-            keys,
+            ..like_the_page
         })
     }
 
-    /// The way there. Arguments are those of [`TargetFile::resolve`].
+    /// The way there: reads the files and variables that are named.
     ///
     /// # Errors
     /// [`TargetError::Reach`], or [`TargetError::BadFile`] where the file says what is wrong.
-    pub fn reach(
-        &self,
-        name: &str,
-        text: &str,
-        lookup: &dyn Fn(&str) -> Option<OsString>,
-    ) -> Result<Reach, TargetError> {
-        let values = |map: &BTreeMap<String, Spanned<String>>| {
-            map.iter().map(|(name, value)| (name.clone(), value.value.clone())).collect()
-        };
-        let entry = ReachEntry {
-            headers: values(&self.headers),
-            ca: self.ca.as_ref().map(|path| path.value.clone()),
-            client_certificate: self.client_certificate.as_ref().map(|path| path.value.clone()),
-            insecure: self.insecure,
-            proxy: self.proxy.as_ref().map(|url| url.value.clone()),
-            http: self.http,
-            resolve: values(&self.resolve),
-        };
-        let folder = Path::new(name).parent().unwrap_or(Path::new(""));
-        entry.resolve(folder, lookup).map_err(|error| match self.place(&error) {
+    pub fn reach(&self, lookup: &dyn Fn(&str) -> Option<OsString>) -> Result<Reach, TargetError> {
+        let wrong = |at: At, error: ReachError| match at == At::default() {
+            // The command line has put it over what the file says.
+            true => error.into(),
             // A value may be a secret.
-            Some(at) => {
-                let problem = Problem::at(name, text, at, error.to_string()).without_the_rest();
-                TargetError::BadFile(problem.into())
-            }
-            None => error.into(),
-        })
-    }
-
-    /// Where in the file the fault is, unless it is in what the command line put over it.
-    fn place(&self, error: &ReachError) -> Option<At> {
-        let at = match error {
-            ReachError::Header { name, .. } => self.headers.get(name).map(|value| value.at),
-            ReachError::Certificate { path, .. } => {
-                let mut files = [&self.ca, &self.client_certificate].into_iter().flatten();
-                files.find(|file| file.value == *path).map(|file| file.at)
-            }
-            ReachError::Proxy(_) => self.proxy.as_ref().map(|url| url.at),
-            ReachError::Address { host, .. } => self.resolve.get(host).map(|address| address.at),
+            false => TargetError::BadFile(self.problem(at, error.to_string()).without_the_rest().into()),
         };
-        at.filter(|at| *at != At::default())
+        let mut reach = Reach { insecure: self.insecure, http: self.http, ..Reach::default() };
+        for (name, Spanned { value, at }) in &self.headers {
+            let bad = |why: &str| wrong(*at, ReachError::Header { name: name.clone(), why: why.to_owned() });
+            if name.eq_ignore_ascii_case("x-api-key") {
+                return Err(bad("keys come from variables of their own, such as TRENCHCHECK_KEY_STANDARD"));
+            }
+            let header = HeaderName::try_from(name).map_err(|_| bad("it is no name of a header"))?;
+            let (filled, secrets) = filled(value, lookup).map_err(|why| bad(&why))?;
+            let mut value = HeaderValue::try_from(filled)
+                .map_err(|_| bad("its value holds a line break or another control character"))?;
+            value.set_sensitive(true);
+            reach.headers.append(header, value);
+            reach.secrets.extend(secrets);
+        }
+        let folder = Path::new(&self.source.0).parent().unwrap_or(Path::new(""));
+        if let Some(Spanned { value: path, at }) = &self.ca {
+            let read = read_pem(folder, path, "file of authorities", |pem| {
+                let none =
+                    "there is no certificate in it, which would begin with -----BEGIN CERTIFICATE-----";
+                let found = Certificate::from_pem_bundle(pem).map_err(|error| error.to_string())?;
+                if found.is_empty() { Err(none.to_owned()) } else { Ok(found) }
+            });
+            reach.authorities = read.map_err(|why| wrong(*at, why))?;
+        }
+        if let Some(Spanned { value: path, at }) = &self.client_certificate {
+            let read = read_pem(folder, path, "client certificate", |pem| {
+                Identity::from_pem(pem).map_err(|error| error.to_string())
+            });
+            reach.identity = Some(read.map_err(|why| wrong(*at, why))?);
+        }
+        if let Some(Spanned { value: proxy, at }) = &self.proxy {
+            let bad = |why: &str| wrong(*at, ReachError::Proxy(why.to_owned()));
+            let url = reqwest::Url::parse(proxy).map_err(|error| bad(&error.to_string()))?;
+            if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+                return Err(bad("only http and https are spoken"));
+            }
+            reach.proxy = Some(url);
+        }
+        for (host, Spanned { value: address, at }) in &self.resolve {
+            let given = address.parse::<IpAddr>().map(|address| SocketAddr::new(address, 0));
+            let given = given.or_else(|_| address.parse::<SocketAddr>()).map_err(|_| {
+                wrong(*at, ReachError::Address { host: host.clone(), address: address.clone() })
+            });
+            reach.resolve.push((host.clone(), given?));
+        }
+        Ok(reach)
     }
 
     /// The target the file describes, without asking it anything: where no key is given and it may be a mock on this
@@ -292,21 +306,16 @@ impl TargetFile {
     ///
     /// # Errors
     /// Those of [`TargetFile::resolve`], except that nobody is asked for keys.
-    pub fn info(
-        &self,
-        name: &str,
-        text: &str,
-        lookup: &dyn Fn(&str) -> Option<OsString>,
-    ) -> Result<TargetInfo, TargetError> {
+    pub fn info(&self, lookup: &dyn Fn(&str) -> Option<OsString>) -> Result<TargetInfo, TargetError> {
         let mut problems: Vec<_> = self
             .keys
             .iter()
             .filter(|entry| entry.role.is_none() && entry.scopes.is_empty())
-            .map(|entry| Problem::at(name, text, entry.at, "a key needs a role, or its scopes"))
+            .map(|entry| self.problem(entry.at, "a key needs a role, or its scopes"))
             .collect();
         let found = base_url(self.base_url.as_ref().map_or("", |url| url.as_str()));
-        if !text.is_empty() {
-            problems.extend(found.as_ref().err().map(|error| self.bad_url(name, text, error)));
+        if !self.source.1.is_empty() {
+            problems.extend(found.as_ref().err().map(|error| self.bad_url(error)));
         }
         if let Some(problems) = Problems::new(problems) {
             return Err(TargetError::BadFile(problems));
@@ -333,12 +342,12 @@ impl TargetFile {
     }
 
     /// What is wrong with the file's base URL, at its place.
-    fn bad_url(&self, name: &str, text: &str, error: &TargetError) -> Problem {
+    fn bad_url(&self, error: &TargetError) -> Problem {
         let Some(given) = &self.base_url else {
-            let missing = Problem::at(name, text, At::default(), "`base_url` is missing");
+            let missing = self.problem(At::default(), "`base_url` is missing");
             return missing.help("say where the API is, such as `base_url: https://app.trenchcoat.com`");
         };
-        let problem = Problem::at(name, text, given.at, error.to_string());
+        let problem = self.problem(given.at, error.to_string());
         if may_hold_a_secret(given) { problem.without_the_rest() } else { problem }
     }
 
@@ -351,6 +360,18 @@ impl TargetFile {
         let example = variables.first().cloned().unwrap_or_default();
         TargetError::NoKeys { url: base_url.to_owned(), variables: variables.join(", "), example }
     }
+}
+
+/// Reads a PEM file that lies beside the target file, unless its path is absolute.
+fn read_pem<T>(
+    folder: &Path,
+    path: &Path,
+    what: &'static str,
+    parse: impl Fn(&[u8]) -> Result<T, String>,
+) -> Result<T, ReachError> {
+    let text = std::fs::read(folder.join(path)).map_err(|error| error.to_string());
+    let read = text.and_then(|text| parse(&text));
+    read.map_err(|why| ReachError::Certificate { what, path: path.to_owned(), why })
 }
 
 /// Whether the URL has a user name, a query or a fragment.
@@ -394,5 +415,56 @@ mod tests {
         for bad in ["", "app.trenchcoat.com", "ftp://x", "http://u:p@x", "http://x/?key=1"] {
             assert!(base_url(bad).is_err(), "{bad}");
         }
+    }
+
+    fn environment(name: &str) -> Option<OsString> {
+        (name == "TOKEN").then(|| "t0ps3cret".into())
+    }
+
+    /// A value of the command line.
+    fn flag<T>(value: T) -> Spanned<T> {
+        Spanned { value, at: At::default() }
+    }
+
+    fn header(name: &str, value: &str) -> TargetFile {
+        let headers = [(name.to_owned(), flag(value.to_owned()))].into();
+        TargetFile { headers, ..TargetFile::default() }
+    }
+
+    #[test]
+    fn values_come_from_variables_and_are_secret() {
+        let file = header("Authorization", "Bearer ${TOKEN}");
+        let reach = file.reach(&environment).unwrap();
+        assert_eq!(reach.headers["authorization"], "Bearer t0ps3cret");
+        assert_eq!(reach.secrets().iter().map(ApiKey::reveal).collect::<Vec<_>>(), ["t0ps3cret"]);
+        assert!(!format!("{reach:?}").contains("t0ps3cret"));
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_named_without_its_value() {
+        let why = |name: &str, value: &str| header(name, value).reach(&environment).unwrap_err().to_string();
+        assert!(why("X-API-Key", "a").contains("TRENCHCHECK_KEY_STANDARD"));
+        assert_eq!(why("X-A", "$NONE"), "the header `X-A` cannot be sent: the variable NONE is not set");
+        assert!(why("X A", "b").contains("no name of a header"));
+        assert!(why("X-A", "a$").contains("no variable's name"));
+        assert!(why("X-A", "a\nb").contains("line break"));
+    }
+
+    #[test]
+    fn files_and_addresses_that_are_none_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("ca.pem"), "no certificate").unwrap();
+        let name = folder.path().join("target.yaml").display().to_string();
+        let error = |file: TargetFile| {
+            let source = (name.clone(), String::new());
+            TargetFile { source, ..file }.reach(&environment).unwrap_err().to_string()
+        };
+        let ca = |path: &str| TargetFile { ca: Some(flag(path.into())), ..TargetFile::default() };
+        assert!(error(ca("ca.pem")).contains("ca.pem"));
+        assert!(error(ca("none.pem")).contains("none.pem"));
+        let resolve = [("api.example".to_owned(), flag("nowhere".to_owned()))].into();
+        assert!(error(TargetFile { resolve, ..TargetFile::default() }).contains("`nowhere` is no address"));
+        let proxy = Some(flag("proxy".to_owned()));
+        assert!(error(TargetFile { proxy, ..TargetFile::default() }).contains("proxy"));
     }
 }

@@ -11,7 +11,6 @@ mod reach;
 mod role;
 mod target;
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -21,9 +20,12 @@ use serde::Deserialize;
 pub use control::{Control, Workspace};
 pub use env_file::{EnvFile, EnvFileError};
 pub use file::{KeysFrom, TargetFile};
-pub use reach::Reach;
+pub use reach::{Reach, ReachError};
 pub use role::{CONTROL_TOKEN_VARIABLE, KEY_VARIABLE_PREFIX, Key, Role, role_variable};
 pub use target::{Embedded, Envelope, Keys, Target, TargetInfo};
+
+use crate::contract::InvalidApiKey;
+use crate::yaml::Problems;
 
 /// Why there is no target to judge.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +51,7 @@ pub enum TargetError {
     Unreachable(String, String),
     /// This variable holds something that is no key, and is not shown.
     #[error("the variable {0} holds no usable key: {1}")]
-    BadKey(String, crate::contract::InvalidApiKey),
+    BadKey(String, InvalidApiKey),
     /// These two variables hold one key, for two tiers.
     #[error(
         "the variables {0} and {1} hold the same key, and a key is on one tier only; set just one of them"
@@ -60,13 +62,13 @@ pub enum TargetError {
     Unreadable(PathBuf, std::io::Error),
     /// The target file is wrong.
     #[error("{0}")]
-    BadFile(crate::yaml::Problems),
+    BadFile(Problems),
     /// A mock's control API at this URL did not do what was asked.
     #[error("the mock's control API at {0} {1}")]
     Control(String, String),
     /// The file with variables is wrong.
     #[error(transparent)]
-    EnvFile(#[from] env_file::EnvFileError),
+    EnvFile(#[from] EnvFileError),
     /// The way there is not one.
     #[error(transparent)]
     Reach(#[from] ReachError),
@@ -116,27 +118,6 @@ fn host_of(base_url: &str) -> String {
     reqwest::Url::parse(base_url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
 }
 
-/// What is said about the way to a deployment.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ReachEntry {
-    /// Header fields that go with every request, by their names. `$NAME` in a value is the environment variable of that name,
-    /// and as secret as a key.
-    pub headers: BTreeMap<String, String>,
-    /// A PEM file with the certificates of the authorities that are trusted, besides the system's.
-    pub ca: Option<PathBuf>,
-    /// A PEM file with a client certificate and its private key.
-    pub client_certificate: Option<PathBuf>,
-    /// Whether certificates are not checked at all.
-    pub insecure: bool,
-    /// The proxy for every request, such as `http://proxy:3128`; else the variables HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and
-    /// NO_PROXY say. A deployment on this machine is never asked through a proxy.
-    pub proxy: Option<String>,
-    /// The version of HTTP, where it is not to be agreed on.
-    pub http: HttpVersions,
-    /// Addresses to use in the place of those that names have, such as `api.example: 127.0.0.1`.
-    pub resolve: BTreeMap<String, String>,
-}
-
 /// The versions of HTTP that are spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema, clap::ValueEnum)]
 pub enum HttpVersions {
@@ -153,38 +134,4 @@ pub enum HttpVersions {
     #[serde(rename = "2")]
     #[value(name = "2")]
     Http2,
-}
-
-/// Why a deployment cannot be reached as it is said.
-#[derive(Debug, thiserror::Error)]
-pub enum ReachError {
-    /// A header field cannot be sent.
-    #[error("the header `{name}` cannot be sent: {why}")]
-    Header {
-        /// Its name.
-        name: String,
-        /// What is wrong; never quotes a value.
-        why: String,
-    },
-    /// A file with certificates cannot be used.
-    #[error("the {what} {} cannot be used: {why}", path.display())]
-    Certificate {
-        /// What it should hold.
-        what: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// The proxy's URL cannot be read.
-    #[error("the proxy cannot be used: {0}; expected something like http://proxy.example:3128")]
-    Proxy(String),
-    /// A name cannot be given another address.
-    #[error("`{address}` is no address for `{host}`; expected something like 127.0.0.1 or 127.0.0.1:8443")]
-    Address {
-        /// The name.
-        host: String,
-        /// What was given.
-        address: String,
-    },
 }

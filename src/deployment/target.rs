@@ -92,6 +92,19 @@ impl Target {
         self.paths.get(&endpoint).map_or_else(|| endpoint.path(), String::as_str)
     }
 
+    /// What is known of it before anything is sent to it.
+    pub fn info(&self) -> TargetInfo {
+        TargetInfo {
+            base_url: self.base_url.clone(),
+            loopback: self.loopback,
+            limits: self.limits.clone(),
+            keys: match &self.keys {
+                Keys::Environment(keys) => Some(keys.clone()),
+                Keys::Mock(_) => None,
+            },
+        }
+    }
+
     /// The host and port, as the user would name them with `--allow-host`.
     pub fn host(&self) -> String {
         host_of(&self.base_url)
@@ -133,21 +146,6 @@ impl TargetInfo {
     }
 }
 
-impl Target {
-    /// What is known of it before anything is sent to it.
-    pub fn info(&self) -> TargetInfo {
-        TargetInfo {
-            base_url: self.base_url.clone(),
-            loopback: self.loopback,
-            limits: self.limits.clone(),
-            keys: match &self.keys {
-                Keys::Environment(keys) => Some(keys.clone()),
-                Keys::Mock(_) => None,
-            },
-        }
-    }
-}
-
 /// A running mock and the target that points at it. It stops when it is dropped.
 #[derive(Debug)]
 pub struct Embedded {
@@ -175,10 +173,8 @@ impl Embedded {
         limiter: Option<&str>,
         skips_waits: bool,
     ) -> Result<(Target, Self), TargetError> {
-        let limiter = limiter
-            .map(str::parse::<LimiterKind>)
-            .transpose()
-            .map_err(|error| TargetError::Embedded(error.to_string()))?;
+        let limiter =
+            limiter.map(str::parse::<LimiterKind>).transpose().map_err(|error| not_started(&error))?;
         let options = MockOptions { deviations: deviations.to_vec(), limiter, ..MockOptions::default() };
         let mock = Self::serve(options).await?;
         let well_known = |variable: &str| {
@@ -197,12 +193,15 @@ impl Embedded {
     }
 
     async fn serve(options: MockOptions) -> Result<Self, TargetError> {
-        let server =
-            MockServer::start(options).await.map_err(|error| TargetError::Embedded(error.to_string()))?;
+        let server = MockServer::start(options).await.map_err(|error| not_started(&error))?;
         let url = server.url();
         let control = Control::connect(&url).await?;
         Ok(Self { _server: server, url, control })
     }
+}
+
+fn not_started(why: &dyn std::fmt::Display) -> TargetError {
+    TargetError::Embedded(why.to_string())
 }
 
 /// How many keys of one role are looked for: `…_STANDARD`, `…_STANDARD_2` and so on.

@@ -35,17 +35,13 @@ pub(crate) struct LaneInPlay {
     pub(crate) index: usize,
     /// What goose's report calls it.
     pub(crate) name: String,
-    /// How many users it has.
-    pub(crate) slots: u32,
+    pub(crate) in_flight: u32,
     /// Whether it waits what a 429 tells it to.
     pub(crate) waits: bool,
     /// Whether a 429 is what the profile is after.
     pub(crate) expects_429: bool,
-    /// What it sends.
     pub(crate) client: LaneClient,
-    /// When.
     pub(crate) tickets: Arc<Tickets>,
-    /// The thread it sends from.
     pub(crate) sender: Handle,
 }
 
@@ -64,7 +60,6 @@ pub(crate) struct Shared {
     pub(crate) goose_reports: bool,
 }
 
-/// What goose is told of a request.
 #[derive(Debug)]
 struct Told {
     time: Duration,
@@ -81,7 +76,7 @@ pub(crate) fn build(
     report: Option<&Path>,
 ) -> Result<GooseAttack, GooseError> {
     keep_goose_quiet();
-    let users: usize = lanes.iter().map(|lane| lane.slots as usize).sum();
+    let users: usize = lanes.iter().map(|lane| lane.in_flight as usize).sum();
     // It has private fields, so it cannot be written as one value.
     let mut configuration = GooseConfiguration::default();
     configuration.host = Some(host.to_owned());
@@ -99,7 +94,7 @@ pub(crate) fn build(
     for (place, lane) in lanes.iter().enumerate() {
         let (lane, shared) = (lane.clone(), shared.clone());
         let mut scenario =
-            Scenario::new(&format!("{place} {}", lane.name)).set_weight(lane.slots as usize)?;
+            Scenario::new(&format!("{place} {}", lane.name)).set_weight(lane.in_flight as usize)?;
         let transaction = Transaction::new(Arc::new(move |user: &mut GooseUser| {
             let (lane, shared) = (lane.clone(), shared.clone());
             Box::pin(async move { drive(user, &lane, &shared).await })

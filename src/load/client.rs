@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::LoadError;
 use super::plan::LanePlan;
 use super::profile::{Payload, Request, Template};
 use super::series::Outcome;
@@ -33,7 +34,6 @@ pub(crate) struct LaneClient {
     extra_members: bool,
 }
 
-/// What requests go over.
 #[derive(Debug)]
 enum Carrier {
     /// Connections of the lane's own, and the request as it is written there.
@@ -42,12 +42,9 @@ enum Carrier {
     Client(HttpClient),
 }
 
-/// Where events come from.
 #[derive(Debug)]
 enum Events {
-    /// They are made, of a mix.
     Made(Mix),
-    /// They are written in a file.
     Written(Arc<Template>),
 }
 
@@ -65,7 +62,6 @@ struct BodyMaker {
 /// An answer, and how long it took.
 #[derive(Debug, Clone)]
 pub(crate) struct Exchange {
-    /// When the request was sent.
     pub(crate) sent: Instant,
     /// When the header of the answer came; a promise of seconds counts from here.
     pub(crate) answered: Instant,
@@ -73,7 +69,6 @@ pub(crate) struct Exchange {
     pub(crate) done: Instant,
     /// The status; `None` without an answer.
     pub(crate) status: Option<u16>,
-    /// What it means.
     pub(crate) reading: Reading,
 }
 
@@ -81,7 +76,7 @@ impl LaneClient {
     /// The client of a lane with this key; `base_url` is where the key belongs.
     ///
     /// # Errors
-    /// Says what cannot be sent. Never quotes the key.
+    /// [`LoadError::BadUrl`], [`LoadError::BadKey`] and [`LoadError::Unsendable`]. Never quotes the key.
     pub(crate) fn new(
         http: HttpClient,
         target: &Target,
@@ -90,11 +85,11 @@ impl LaneClient {
         key: &Key,
         payloads: Arc<Payloads>,
         envelope: Envelope,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, LoadError> {
         let url = format!("{base_url}{}", target.path(plan.request.endpoint()));
-        reqwest::Url::parse(&url).map_err(|error| format!("`{url}` is no URL: {error}"))?;
+        reqwest::Url::parse(&url).map_err(|error| LoadError::BadUrl(url.clone(), error.to_string()))?;
         let mut value = HeaderValue::from_str(key.secret.reveal())
-            .map_err(|_| format!("the key in {} does not fit into a header", key.variable))?;
+            .map_err(|_| LoadError::BadKey(key.variable.clone()))?;
         value.set_sensitive(true);
         let mut headers = vec![
             (HeaderName::from_static("x-api-key"), value),
@@ -119,7 +114,7 @@ impl LaneClient {
         let outgoing = Outgoing { method, url, headers, body: None, spelled: None, http: None };
         let carrier = match http.pool(&outgoing.url) {
             Some(pool) => {
-                Carrier::Pool(pool, Box::new(http.written(&outgoing).map_err(|fault| fault.to_string())?))
+                Carrier::Pool(pool, Box::new(http.written(&outgoing).map_err(LoadError::Unsendable)?))
             }
             None => Carrier::Client(http),
         };
@@ -172,13 +167,7 @@ impl LaneClient {
                 ),
             },
             Err(fault) => {
-                let done = Instant::now();
-                let reading = Reading {
-                    outcome: Outcome::Error,
-                    accepted: 0,
-                    fault: Some(fault.in_few_words().to_owned()),
-                    retry_after: None,
-                };
+                let (done, reading) = (Instant::now(), Reading::error(fault.in_few_words().to_owned()));
                 Exchange { sent, answered: done, done, status: None, reading }
             }
         }
@@ -217,10 +206,8 @@ static LIMITED_BODY: LazyLock<Value> = LazyLock::new(|| {
 /// Stands for a number in the documented message.
 const SECONDS: &str = "{seconds}";
 
-/// What an answer came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reading {
-    /// The class.
     pub(crate) outcome: Outcome,
     /// Events the target says it accepted; all that were sent where it says nothing.
     pub(crate) accepted: u32,
@@ -228,6 +215,12 @@ pub(crate) struct Reading {
     pub(crate) fault: Option<String>,
     /// What a 429 promises.
     pub(crate) retry_after: Option<Duration>,
+}
+
+impl Reading {
+    fn error(fault: String) -> Self {
+        Self { outcome: Outcome::Error, accepted: 0, fault: Some(fault), retry_after: None }
+    }
 }
 
 #[derive(Deserialize)]
@@ -250,11 +243,8 @@ pub(crate) fn read(
 ) -> Reading {
     match status {
         200..=299 => {
-            let accepted = if events == 0 {
-                0
-            } else {
-                serde_json::from_slice(body).map_or(events, |accepted: Accepted| accepted.data.accepted)
-            };
+            let told = || serde_json::from_slice(body).map_or(events, |told: Accepted| told.data.accepted);
+            let accepted = if events == 0 { 0 } else { told() };
             Reading { outcome: Outcome::Admitted, accepted, fault: None, retry_after: None }
         }
         429 => {
@@ -263,12 +253,7 @@ pub(crate) fn read(
                 promise.as_ref().err().map(ToString::to_string).or_else(|| wrong_body(body, extra_members));
             Reading { outcome: Outcome::Limited, accepted: 0, fault, retry_after: promise.ok() }
         }
-        _ => Reading {
-            outcome: Outcome::Error,
-            accepted: 0,
-            fault: Some(format!("status {status}")),
-            retry_after: None,
-        },
+        _ => Reading::error(format!("status {status}")),
     }
 }
 

@@ -51,15 +51,9 @@ words! {
 }
 
 impl Metric {
-    const fn quantile(self) -> Option<Quantile> {
-        match self {
-            Self::P50 => Some(Quantile::P50),
-            Self::P90 => Some(Quantile::P90),
-            Self::P99 => Some(Quantile::P99),
-            Self::P999 => Some(Quantile::P999),
-            Self::Max => Some(Quantile::Max),
-            Self::Sent | Self::Admitted | Self::Limited | Self::Errors => None,
-        }
+    /// The percentile that it is: they come first, and in the order of these.
+    fn quantile(self) -> Option<Quantile> {
+        Quantile::ALL.get(self as usize).copied()
     }
 }
 
@@ -75,11 +69,6 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    fn counted(number: u64) -> Self {
-        let value = number as f64;
-        Self { value, low: value, high: value }
-    }
-
     /// The percentile of some times; `None` of nothing.
     fn of(times: &Times, which: Quantile) -> Option<Self> {
         let value = which.of(times)?;
@@ -140,11 +129,6 @@ impl Change {
             true => self.shown(of.value),
             false => format!("{} ({} to {})", self.shown(of.value), self.shown(of.low), self.shown(of.high)),
         }
-    }
-
-    /// The word for what was measured.
-    pub const fn name(&self) -> &'static str {
-        self.metric.word()
     }
 }
 
@@ -267,14 +251,12 @@ fn changes(base: &Measured, new: &Measured) -> Vec<Change> {
 /// A run, as far as it is compared.
 #[derive(Debug, Clone)]
 pub struct Measured {
-    /// What it is called.
     name: String,
     /// Why nothing follows from it.
     doubt: Option<String>,
     pub(super) groups: Vec<Sums>,
 }
 
-/// The lanes of one group together.
 #[derive(Debug, Clone)]
 pub(super) struct Sums {
     pub(super) name: String,
@@ -304,17 +286,13 @@ impl Measured {
         let mut groups: Vec<Sums> = groups(&run.lanes).into_iter().map(|group| Sums::of(group.sum)).collect();
         let of = Series::Response(Outcome::Admitted).name();
         for told in times.iter().filter(|told| told.series == of) {
-            let read = Times::from_text(&told.histogram);
-            let read = read.map_err(|why| {
-                StoreError::NoRecord(
-                    path.to_owned(),
-                    format!("the histogram of {} is broken: {why}", told.group),
-                )
-            })?;
-            groups
-                .iter_mut()
-                .filter(|group| group.name == told.group)
-                .for_each(|group| group.response += &read);
+            let broken = |why| {
+                let why = format!("the histogram of {} is broken: {why}", told.group);
+                StoreError::NoRecord(path.to_owned(), why)
+            };
+            let read = Times::from_text(&told.histogram).map_err(broken)?;
+            let of_group = groups.iter_mut().filter(|group| group.name == told.group);
+            of_group.for_each(|group| group.response += &read);
         }
         Ok(Self::new(&name, &word, groups))
     }
@@ -343,7 +321,8 @@ impl Sums {
             Metric::Errors => counts.errors,
             _ => return Estimate::of(&self.response, metric.quantile()?),
         };
-        Some(Estimate::counted(counted))
+        let value = counted as f64;
+        Some(Estimate { value, low: value, high: value })
     }
 }
 

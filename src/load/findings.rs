@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::iter::zip;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -48,6 +49,18 @@ pub struct Miss {
 }
 
 impl Finding {
+    /// One on the whole run, with what was seen where it did not hold.
+    fn of_run(
+        lane: &str,
+        threshold: impl Into<String>,
+        about: About,
+        expected: String,
+        seen: Option<String>,
+    ) -> Self {
+        let misses = seen.into_iter().map(|seen| Miss { window: None, seen }).collect();
+        Self { lane: lane.to_owned(), threshold: threshold.into(), about, expected, misses }
+    }
+
     /// Whether it held everywhere.
     pub const fn held(&self) -> bool {
         self.misses.is_empty()
@@ -91,13 +104,8 @@ fn missing(run: &RunRecord) -> Option<Finding> {
     let of = run.parts.first()?.shard.of;
     let seen = format!("without {}", shards_named(&missing));
     let more = if missing.len() == LISTED && *last < of { " and more" } else { "" };
-    Some(Finding {
-        lane: ALL_SHARDS.to_owned(),
-        threshold: "merged".to_owned(),
-        about: About::Generator,
-        expected: format!("all {of}"),
-        misses: vec![Miss { window: None, seen: seen + more }],
-    })
+    let expected = format!("all {of}");
+    Some(Finding::of_run(ALL_SHARDS, "merged", About::Generator, expected, Some(seen + more)))
 }
 
 /// Whether the shards of a run ran at the same time: those that did not never put the target under the load they were meant
@@ -120,13 +128,8 @@ fn together(run: &RunRecord) -> Option<Finding> {
             first.shard.index
         )
     });
-    Some(Finding {
-        lane: ALL_SHARDS.to_owned(),
-        threshold: "ran together".to_owned(),
-        about: About::Generator,
-        expected: format!("for nine tenths of {}", time(shortest)),
-        misses: seen.map(|seen| Miss { window: None, seen }).into_iter().collect(),
-    })
+    let expected = format!("for nine tenths of {}", time(shortest));
+    Some(Finding::of_run(ALL_SHARDS, "ran together", About::Generator, expected, seen))
 }
 
 fn of_lane(run: &RunRecord, lane: &LaneRecord, asked: &Thresholds) -> Vec<Finding> {
@@ -169,17 +172,10 @@ fn in_windows(
     expected: String,
     mut wrong: impl FnMut(&WindowCounts) -> Option<String>,
 ) -> Finding {
-    let misses = lane
-        .judged()
-        .filter_map(|(place, counts)| wrong(counts).map(|seen| Miss { window: Some(place + 1), seen }));
-    let misses = misses.collect();
-    Finding {
-        lane: lane.name.clone(),
-        threshold: threshold.to_owned(),
-        about: About::Target,
-        expected,
-        misses,
-    }
+    let miss = |(place, counts)| Some(Miss { window: Some(place + 1), seen: wrong(counts)? });
+    let misses = lane.judged().filter_map(miss).collect();
+    let (lane, threshold) = (lane.name.clone(), threshold.to_owned());
+    Finding { lane, threshold, about: About::Target, expected, misses }
 }
 
 /// A request that is sent later than the silence between windows is long may be counted with the window after its
@@ -191,64 +187,54 @@ fn unless_late(lane: &LaneRecord, limited: Finding) -> Finding {
     if limited.held() || lane.rest.is_zero() || latest.max(held) <= lane.rest {
         return limited;
     }
-    if latest <= lane.rest {
-        let expected = format!(
-            "{}, and no slot held for more than {}, where one was held for {}",
-            limited.expected,
-            time(lane.rest),
-            time(held)
-        );
-        return Finding { expected, ..limited };
-    }
-    let late = format!(
-        "{} while no request is more than {} late, and one was sent {} late",
-        limited.expected,
-        time(lane.rest),
-        time(latest)
-    );
-    Finding { about: About::Generator, expected: late, ..limited }
+    let (most, rest) = (&limited.expected, time(lane.rest));
+    let (about, expected) = if latest > lane.rest {
+        let late = time(latest);
+        let expected =
+            format!("{most} while no request is more than {rest} late, and one was sent {late} late");
+        (About::Generator, expected)
+    } else {
+        let held = time(held);
+        let expected =
+            format!("{most}, and no slot held for more than {rest}, where one was held for {held}");
+        (About::Target, expected)
+    };
+    Finding { about, expected, ..limited }
 }
 
 /// Each window by itself, so that an hour of good ones hides no bad one. A target that holds every slot to the end is
 /// to blame for what could not be sent; but not where slots are so few that it need not be slow for that.
 fn achieved(lane: &LaneRecord, least: f64) -> Finding {
-    let why = match () {
-        () if lane.held_by_target() => format!("; the target held all {} slots to the end", lane.slots),
-        () if lane.held_up => few_slots(lane),
-        () => String::new(),
+    let why = match lane.held_up {
+        true if lane.in_flight_suffices => {
+            format!("; the target held all {} slots to the end", lane.in_flight)
+        }
+        true => too_few_in_flight(lane),
+        false => String::new(),
     };
-    let mut finding = in_windows(lane, "achieved_rate", format!("at least {least}"), |counts| {
+    let finding = in_windows(lane, "achieved_rate", format!("at least {least}"), |counts| {
         let (sent, planned) = (counts.sent as f64, counts.planned as f64);
         (sent < planned * least).then(|| {
             format!("{:.3} ({} of {} planned were sent{why})", sent / planned, counts.sent, counts.planned)
         })
     });
-    if !lane.held_by_target() {
-        finding.about = About::Generator;
-    }
-    finding
+    Finding { about: if lane.held_by_target() { About::Target } else { About::Generator }, ..finding }
 }
 
 /// Why slots were waited for in vain.
-fn few_slots(lane: &LaneRecord) -> String {
+fn too_few_in_flight(lane: &LaneRecord) -> String {
     let rate = grouped(lane.planned_rate_per_minute.round() as u64);
-    format!("; {} are few for {rate} requests a minute", count(lane.slots.into(), "slot"))
+    format!("; {} are few for {rate} requests a minute", count(lane.in_flight.into(), "slot"))
 }
 
 fn send_lag(lane: &LaneRecord, most: f64) -> Finding {
-    let seen = Quantile::P99.of(&lane.times[Series::SendLag]);
-    let late = seen.filter(|seen| *seen > most);
-    let why = match lane.slots_suffice || lane.times[Series::SlotWait].is_empty() {
+    let late = Quantile::P99.of(&lane.times[Series::SendLag]).filter(|seen| *seen > most);
+    let why = match lane.in_flight_suffices || lane.times[Series::SlotWait].is_empty() {
         true => String::new(),
-        false => few_slots(lane),
+        false => too_few_in_flight(lane),
     };
-    Finding {
-        lane: lane.name.clone(),
-        threshold: "send_lag_p99_ms".to_owned(),
-        about: About::Generator,
-        expected: format!("at most {}", ms(most)),
-        misses: late.map(|seen| Miss { window: None, seen: ms(seen) + &why }).into_iter().collect(),
-    }
+    let (expected, seen) = (format!("at most {}", ms(most)), late.map(|seen| ms(seen) + &why));
+    Finding::of_run(&lane.name, "send_lag_p99_ms", About::Generator, expected, seen)
 }
 
 /// A count that must be met to the one.
@@ -289,31 +275,30 @@ impl Exact {
             true => format!("{expected}, or all that are due in a window where those are fewer"),
             false => expected,
         };
-        let short = |counts: &WindowCounts| {
+        let short = |counts: &WindowCounts, about: About| {
             let Counted { admitted, sent, due } = count(counts);
             // A window in which fewer are due never reaches what is spoken of.
             let wanted = self.wanted().map_or(sent, |wanted| wanted.min(due));
-            let unsent = counts.sent < counts.planned && !lane.held_by_target();
-            let ours = admitted < wanted && admitted == sent && unsent;
+            let unsent = counts.planned.saturating_sub(counts.sent);
+            let is_ours = admitted < wanted && admitted == sent && unsent > 0 && !lane.held_by_target();
             let seen = match self.wanted() {
                 Some(number) if number <= due => admitted.to_string(),
                 _ => format!("{admitted} of {sent}"),
             };
-            (admitted != wanted).then_some((seen, ours))
+            match about {
+                _ if admitted == wanted || is_ours != (about == About::Generator) => None,
+                About::Target => Some(seen),
+                About::Generator => {
+                    Some(format!("{seen} with {unsent} of {} planned requests unsent", counts.planned))
+                }
+            }
         };
-        let on_target = in_windows(lane, self.name, expected.clone(), |counts| {
-            short(counts).filter(|(_, ours)| !ours).map(|(seen, _)| seen)
-        });
-        let on_generator = in_windows(lane, self.name, expected, |counts| {
-            let (seen, _) = short(counts).filter(|(_, ours)| *ours)?;
-            let unsent = counts.planned - counts.sent;
-            Some(format!("{seen} with {unsent} of {} planned requests unsent", counts.planned))
-        });
-        let mut found = vec![on_target];
-        if !on_generator.held() {
-            found.push(Finding { about: About::Generator, ..on_generator });
-        }
-        found
+        let of = |about| {
+            let finding = in_windows(lane, self.name, expected.clone(), |counts| short(counts, about));
+            Finding { about, ..finding }
+        };
+        let (on_target, on_generator) = (of(About::Target), of(About::Generator));
+        std::iter::once(on_target).chain((!on_generator.held()).then_some(on_generator)).collect()
     }
 
     /// The number that is asked for; nothing where it is all that were sent.
@@ -345,8 +330,8 @@ fn latencies(run: &RunRecord, lane: &LaneRecord, asked: &Thresholds) -> Vec<Find
         ("service", &asked.service, Series::Service),
     ] {
         for outcome in Outcome::ALL {
-            for which in Quantile::ALL {
-                let Some(limit) = limits.of(outcome).of(which) else { continue };
+            for (which, limit) in zip(Quantile::ALL, limits.of(outcome).all()) {
+                let Some(limit) = limit else { continue };
                 let threshold = format!("{clock}.{}.{}_ms", outcome.word(), which.word());
                 found.push(
                     Asked { run, lane, limit, outcome, series: series(outcome), which }.judge(threshold),
@@ -370,16 +355,15 @@ struct Asked<'a> {
 impl Asked<'_> {
     fn judge(&self, threshold: String) -> Finding {
         let (most, expected) = self.allowed();
-        let misses = if self.run.stop_at_first_miss {
-            let missed = |(window, _)| {
-                let seen = self.missed(self.lane.of_window(self.series, window), most)?;
-                Some(Miss { window: Some(window + 1), seen })
-            };
-            self.lane.judged().filter_map(missed).collect()
-        } else {
+        if !self.run.stop_at_first_miss {
             let seen = self.missed(Some(&self.lane.times[self.series]), most);
-            seen.map(|seen| Miss { window: None, seen }).into_iter().collect()
+            return Finding::of_run(&self.lane.name, threshold, About::Target, expected, seen);
+        }
+        let missed = |(window, _)| {
+            let seen = self.missed(self.lane.of_window(self.series, window), most)?;
+            Some(Miss { window: Some(window + 1), seen })
         };
+        let misses = self.lane.judged().filter_map(missed).collect();
         Finding { lane: self.lane.name.clone(), threshold, about: About::Target, expected, misses }
     }
 

@@ -12,7 +12,6 @@ use super::client::{Exchange, LaneClient};
 use super::plan::{LanePlan, LoadPlan};
 use super::profile::{Align, Request};
 use super::series::Outcome;
-use crate::amounts::count;
 use crate::amounts::whole_millis;
 use crate::client::HttpClient;
 use crate::contract::{Tier, WINDOW_SECONDS};
@@ -22,13 +21,11 @@ use crate::payload::Payloads;
 /// How many requests are under way at once while a key is used up.
 const ABREAST: u32 = 32;
 
-/// The keys of a run.
 pub(crate) struct Keyring {
     /// By their place among all keys of the run.
-    keys: BTreeMap<u32, Key>,
+    pub(crate) keys: BTreeMap<u32, Key>,
     /// Where they belong.
     base_url: String,
-    /// How events are written.
     envelope: Envelope,
     /// When every key's window is fresh.
     pub(crate) fresh_from: Option<Instant>,
@@ -49,14 +46,8 @@ impl Keyring {
             Envelope::Auto => Envelope::Documented,
             given => given,
         };
-        let mut ring = Self {
-            keys: BTreeMap::new(),
-            base_url: target.base_url.clone(),
-            envelope,
-            fresh_from: None,
-            http,
-            payloads,
-        };
+        let (keys, base_url) = (BTreeMap::new(), target.base_url.clone());
+        let mut ring = Self { keys, base_url, envelope, fresh_from: None, http, payloads };
         match &target.keys {
             Keys::Mock(control) => {
                 let workspace = control.workspace().await?;
@@ -75,9 +66,8 @@ impl Keyring {
                     // Windows that begin with the clock's minute are fresh for new keys only by chance. Nobody waits:
                     // the workspace has a clock of its own.
                     ring.use_up(plan, target).await?;
-                    let fresh = ring.fresh_from.take();
-                    let wait =
-                        fresh.map_or(Duration::ZERO, |fresh| fresh.saturating_duration_since(Instant::now()));
+                    let now = Instant::now();
+                    let wait = ring.fresh_from.take().unwrap_or(now).saturating_duration_since(now);
                     workspace.advance(whole_millis(wait) + 1).await?;
                 }
             }
@@ -86,11 +76,8 @@ impl Keyring {
                     if !ring.keys.contains_key(&lane.key) {
                         let key = choose(given, lane)?;
                         if let Some(twice) = ring.keys.values().find(|taken| taken.secret == key.secret) {
-                            return Err(LoadError::Keys(format!(
-                                "the key in {} would have to play two parts; set {} as well",
-                                twice.variable,
-                                role_variable(lane.role, lane.nth_of_role + 1)
-                            )));
+                            let other = role_variable(lane.role, lane.nth_of_role + 1);
+                            return Err(LoadError::SharedKey(twice.variable.clone(), other));
                         }
                         ring.keys.insert(lane.key, key);
                     }
@@ -108,11 +95,6 @@ impl Keyring {
         Ok(ring)
     }
 
-    /// Every key.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = &Key> {
-        self.keys.values()
-    }
-
     /// The client of a lane, over connections of this one.
     pub(crate) fn client_over(
         &self,
@@ -120,7 +102,7 @@ impl Keyring {
         lane: &LanePlan,
         target: &Target,
     ) -> Result<LaneClient, LoadError> {
-        let key = self.keys.get(&lane.key).ok_or_else(|| LoadError::Keys("a lane has no key".to_owned()))?;
+        let key = self.keys.get(&lane.key).ok_or(LoadError::NoKey)?;
         self.client_of(http, lane, target, key)
     }
 
@@ -132,14 +114,12 @@ impl Keyring {
         key: &Key,
     ) -> Result<LaneClient, LoadError> {
         LaneClient::new(http, target, &self.base_url, lane, key, self.payloads.clone(), self.envelope)
-            .map_err(LoadError::Keys)
     }
 
     /// Sends one request of a lane and finds out how events are to be written, where that is left open.
     async fn try_out(&mut self, target: &Target, lane: &LanePlan, key: &Key) -> Result<(), LoadError> {
         let small = small(lane);
-        let first = self.client_of(self.http.clone(), &small, target, key)?.exchange().await;
-        let mut last = first;
+        let mut last = self.client_of(self.http.clone(), &small, target, key)?.exchange().await;
         if last.status == Some(400)
             && target.envelope == Envelope::Auto
             && lane.request == Request::PostEvents
@@ -197,24 +177,21 @@ fn cause(failed: &Exchange, lane: &LanePlan, key: &Key) -> String {
     let endpoint = lane.request.endpoint();
     let request = format!("{} {}", endpoint.method(), endpoint.path());
     match failed.status {
-        None => format!(
-            "{}; is the deployment up, and is this its base URL?",
-            failed.reading.fault.as_deref().unwrap_or("no answer")
-        ),
-        Some(401) => format!(
-            "the key in {} is refused with 401; was it revoked, or does it belong to another deployment?",
-            key.variable
-        ),
+        None => {
+            let fault = failed.reading.fault.as_deref().unwrap_or("no answer");
+            format!("{fault}; is the deployment up, and is this its base URL?")
+        }
+        Some(401) => {
+            let why = "was it revoked, or does it belong to another deployment?";
+            format!("the key in {} is refused with 401; {why}", key.variable)
+        }
         Some(403) => {
-            format!(
-                "the key in {} is refused with 403; the lane needs one of the role {}",
-                key.variable, lane.role
-            )
+            let (key, role) = (&key.variable, lane.role);
+            format!("the key in {key} is refused with 403; the lane needs one of the role {role}")
         }
         Some(404) => {
-            format!(
-                "{request} is answered with 404; is the path of the base URL doubled, or is a part of it missing?"
-            )
+            let why = "is the path of the base URL doubled, or is a part of it missing?";
+            format!("{request} is answered with 404; {why}")
         }
         Some(status) => format!("{request} is answered with {status}"),
     }
@@ -233,11 +210,9 @@ fn one_of_each_kind(plan: &LoadPlan) -> Vec<&LanePlan> {
         .filter(|lane| {
             let file = lane.template.as_ref().map(|_| lane.record.group.as_str());
             let kind = (lane.role, lane.request, file);
-            let new = !kinds.contains(&kind);
-            if new {
-                kinds.push(kind);
-            }
-            new
+            let is_new = !kinds.contains(&kind);
+            kinds.push(kind);
+            is_new
         })
         .collect()
 }
@@ -246,15 +221,12 @@ fn one_of_each_kind(plan: &LoadPlan) -> Vec<&LanePlan> {
 fn choose(given: &[Key], lane: &LanePlan) -> Result<Key, LoadError> {
     let mut fitting: Vec<&Key> = given.iter().filter(|key| lane.role.fits(key)).collect();
     fitting.sort_by_key(|key| lane.role.preference(key));
-    fitting.get(lane.nth_of_role as usize).map(|key| (*key).clone()).ok_or_else(|| {
-        LoadError::Keys(format!(
-            "the lane `{}` needs {} of the role {}, but found {}; export {}=…",
-            lane.record.name,
-            count(u64::from(lane.nth_of_role) + 1, "key"),
-            lane.role,
-            fitting.len(),
-            role_variable(lane.role, lane.nth_of_role + 1)
-        ))
+    fitting.get(lane.nth_of_role as usize).map(|key| (*key).clone()).ok_or_else(|| LoadError::TooFewKeys {
+        lane: lane.record.name.clone(),
+        needed: u64::from(lane.nth_of_role) + 1,
+        role: lane.role,
+        found: fitting.len(),
+        variable: role_variable(lane.role, lane.nth_of_role + 1),
     })
 }
 
@@ -266,17 +238,13 @@ pub(crate) struct Freshness {
 }
 
 impl Freshness {
-    /// Takes note of an answer.
     pub(crate) fn learn(&mut self, exchange: &Exchange) {
         if exchange.reading.outcome != Outcome::Limited {
             return;
         }
         self.last_429 = self.last_429.max(Some(exchange.answered));
         let promise = exchange.reading.retry_after.map(|wait| exchange.answered + wait);
-        self.promise = match (self.promise, promise) {
-            (Some(known), Some(new)) => Some(known.min(new)),
-            (known, new) => known.or(new),
-        };
+        self.promise = self.promise.into_iter().chain(promise).min();
     }
 
     /// Whether a 429 has come.

@@ -14,7 +14,6 @@ use super::plan::LanePlan;
 use super::record::{LaneRecord, WindowCounts, WindowTimes};
 use super::series::{Histograms, Sample, Sent, Series};
 
-/// The ledger of one lane.
 #[derive(Debug, Clone)]
 pub(crate) struct LaneLedger {
     pub(super) plan: LanePlan,
@@ -30,7 +29,6 @@ pub(crate) struct LaneLedger {
 }
 
 impl LaneLedger {
-    /// An empty ledger for a lane.
     pub(crate) fn new(plan: LanePlan) -> Self {
         let (mut record, windows) = (plan.record.clone(), plan.record.window_rates.len());
         record.windows = vec![WindowCounts::default(); windows];
@@ -58,7 +56,6 @@ impl LaneLedger {
         self.plan.start_of(window + 1)
     }
 
-    /// The counts of a window.
     pub(crate) fn counts(&self, window: usize) -> WindowCounts {
         self.record.windows.get(window).copied().unwrap_or_default()
     }
@@ -68,7 +65,6 @@ impl LaneLedger {
         self.planned.get(window).copied().unwrap_or(0)
     }
 
-    /// The counts of all windows together.
     pub(crate) fn totals(&self) -> WindowCounts {
         let mut sum = WindowCounts::default();
         self.record.windows.iter().for_each(|window| sum += *window);
@@ -87,13 +83,11 @@ impl LaneLedger {
         planned.saturating_sub(self.withheld.iter().sum())
     }
 
-    /// Takes a sample.
     pub(crate) fn take(&mut self, sample: Sample) {
         let window = self.window_of(sample.due);
-        if let Some(sent) = sample.sent {
-            self.take_sent(window, sent);
-        } else if let Some(count) = self.withheld.get_mut(window) {
-            *count += 1;
+        match sample.sent {
+            Some(sent) => self.take_sent(window, sent),
+            None => self.withheld[window] += 1,
         }
         if self.is_settled(window) {
             self.close_window(window);
@@ -101,14 +95,12 @@ impl LaneLedger {
     }
 
     fn take_sent(&mut self, window: usize, sent: Sent) {
-        if let Some(counts) = self.record.windows.get_mut(window) {
-            counts.take(&sent);
-        }
+        self.record.windows[window].take(&sent);
         let open = self.open.entry(window).or_insert_with(|| take(&mut self.spare));
         let late = sent.lag + sent.held;
         open.record(sent.outcome, late + sent.service, sent.service);
         // Where a lane has too few slots, nobody else is to blame for a wait.
-        open[Series::SendLag].record(if self.record.slots_suffice { sent.lag } else { late });
+        open[Series::SendLag].record(if self.record.in_flight_suffices { sent.lag } else { late });
         if !sent.held.is_zero() {
             open[Series::SlotWait].record(sent.held);
         }
@@ -119,9 +111,7 @@ impl LaneLedger {
 
     fn close_window(&mut self, window: usize) {
         let Some(mut open) = self.open.remove(&window) else { return };
-        if let Some(times) = self.record.window_times.get_mut(window) {
-            *times = WindowTimes::of(&open);
-        }
+        self.record.window_times[window] = WindowTimes::of(&open);
         if let Some(times) = self.record.times_by_window.get_mut(window) {
             times.clone_from(&open);
         }
@@ -147,9 +137,7 @@ impl LaneLedger {
         let mut before = 0;
         for (window, withheld) in self.withheld.iter().enumerate() {
             let by_then = self.plan.pacer.planned_before(self.end_of(window).min(came_to));
-            if let Some(counts) = self.record.windows.get_mut(window) {
-                counts.planned = (by_then - before).saturating_sub(*withheld);
-            }
+            self.record.windows[window].planned = (by_then - before).saturating_sub(*withheld);
             before = by_then;
         }
         let mut record = self.record;

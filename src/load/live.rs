@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::iter::zip;
 use std::time::Duration;
 
 use console::Term;
@@ -21,7 +22,6 @@ const MOST_GROUPS: usize = 8;
 /// The width of the bar that shows a window against its limit.
 const BAR: usize = 12;
 
-/// The view.
 pub(crate) struct Live {
     screen: Screen,
     /// The counts of each group when it was last shown.
@@ -30,17 +30,13 @@ pub(crate) struct Live {
     seen_at: Duration,
 }
 
-/// Where it is shown.
 pub(crate) enum Screen {
-    /// A terminal.
     Terminal(MultiProgress),
-    /// A pipe.
     Pipe(Box<dyn Write + Send>),
-    /// Nowhere.
     Nowhere,
 }
 
-/// The lanes of one group together.
+#[derive(Default)]
 struct Group {
     name: String,
     lanes: usize,
@@ -57,7 +53,6 @@ struct Group {
 }
 
 impl Live {
-    /// A view on a screen.
     pub(crate) fn new(screen: Screen) -> Self {
         Self { screen, before: BTreeMap::new(), bars: Vec::new(), seen_at: Duration::ZERO }
     }
@@ -102,7 +97,6 @@ impl Live {
         self.before = groups.into_iter().map(|group| (group.name, group.totals)).collect();
     }
 
-    /// Takes the view away.
     pub(crate) fn end(&mut self) {
         for bar in &self.bars {
             bar.finish_and_clear();
@@ -116,19 +110,8 @@ fn groups(ledgers: &[LaneLedger], now: Duration) -> Vec<Group> {
     for ledger in ledgers {
         let plan = &ledger.plan;
         let at = groups.iter().position(|group| group.name == plan.record.group).unwrap_or_else(|| {
-            groups.push(Group {
-                name: plan.record.group.clone(),
-                lanes: 0,
-                totals: WindowCounts::default(),
-                window_number: 0,
-                in_window: 0,
-                limit: plan.record.tier.map(|_| 0),
-                response: Times::default(),
-                send_lag: Times::default(),
-                slot_waits: 0,
-                begins: Duration::MAX,
-                ends: Duration::ZERO,
-            });
+            let (name, limit) = (plan.record.group.clone(), plan.record.tier.map(|_| 0));
+            groups.push(Group { name, limit, begins: Duration::MAX, ..Group::default() });
             groups.len() - 1
         });
         let Some(group) = groups.get_mut(at) else { continue };
@@ -170,29 +153,23 @@ fn frame(
             say(&[format!("begins at {}", clock(group.begins))]);
             continue;
         }
-        let [planned, sent, admitted, limited, errors] = group.rates(before.get(&group.name), since);
-        let counts = group.totals;
-        if now > group.ends && planned + sent == 0.0 {
-            say(&[
-                format!("over: sent {}", counts.sent),
-                format!("admitted {}", counts.admitted),
-                format!("limited {}", counts.limited),
-                format!("errors {}", counts.errors),
-            ]);
+        let rates = group.rates(before.get(&group.name), since);
+        if now > group.ends && rates[0] + rates[1] == 0.0 {
+            let totals = zip(KINDS, numbers(&group.totals)).skip(1);
+            let totals = totals.map(|(kind, number)| {
+                format!("{}{kind} {number}", if kind == "sent" { "over: " } else { "" })
+            });
+            say(&totals.collect::<Vec<_>>());
             continue;
         }
-        let mut facts = vec![
-            format!("planned {planned:.1}/s"),
-            format!("sent {sent:.1}"),
-            format!("admitted {admitted:.1}"),
-            format!("limited {limited:.1}"),
-            format!("errors {errors:.1}"),
+        let rates = zip(KINDS, rates)
+            .map(|(kind, rate)| format!("{kind} {rate:.1}{}", if kind == "planned" { "/s" } else { "" }));
+        let times = [
             group.window(),
             format!("response p50 {} p99 {}", ms(&group.response, 0.5), ms(&group.response, 0.99)),
             format!("lag p99 {}", ms(&group.send_lag, 0.99)),
         ];
-        facts.extend(group.waits());
-        say(&facts);
+        say(&rates.chain(times).chain(group.waits()).collect::<Vec<_>>());
     }
     if let more @ 1.. = groups.len().saturating_sub(MOST_GROUPS) {
         lines.push(format!("and {more} more lanes"));
@@ -202,31 +179,26 @@ fn frame(
 
 /// Facts behind a title, on as few lines as they take in this width; no fact is broken.
 fn flow(title: &str, indent: usize, facts: &[String], width: usize) -> Vec<String> {
-    let mut lines = vec![format!("{title:indent$}")];
-    let mut empty = true;
-    for fact in facts {
-        let length = |text: &str| text.chars().count();
-        let Some(line) = lines.last_mut() else { break };
-        if empty {
-            line.push_str(fact);
-        } else if length(line) + 2 + length(fact) <= width {
-            *line = format!("{line}  {fact}");
+    let (first, others) = facts.split_first().map_or(("", [].as_slice()), |(first, others)| (first, others));
+    let (mut lines, mut line) = (Vec::new(), format!("{title:indent$}{first}"));
+    for fact in others {
+        if line.chars().count() + 2 + fact.chars().count() <= width {
+            line = format!("{line}  {fact}");
         } else {
-            lines.push(format!("{:indent$}{fact}", ""));
+            lines.push(std::mem::replace(&mut line, format!("{:indent$}{fact}", "")));
         }
-        empty = false;
     }
+    lines.push(line);
     lines
 }
 
-/// One line for a pipe.
 fn line(group: &Group, before: Option<&WindowCounts>, since: Duration, now: Duration) -> String {
-    let [planned, sent, admitted, limited, errors] = group.rates(before, since);
+    let rates = zip(KINDS, group.rates(before, since)).map(|(kind, rate)| format!("{kind} {rate:.1}/s"));
     format!(
-        "{} {}: planned {planned:.1}/s, sent {sent:.1}/s, admitted {admitted:.1}/s, limited {limited:.1}/s, \
-         errors {errors:.1}/s | {} | response p50 {}, p99 {} | send lag p99 {}{}",
+        "{} {}: {} | {} | response p50 {}, p99 {} | send lag p99 {}{}",
         clock(now),
         group.title(),
+        rates.collect::<Vec<_>>().join(", "),
         group.window(),
         ms(&group.response, 0.5),
         ms(&group.response, 0.99),
@@ -246,17 +218,14 @@ impl Group {
         (self.slot_waits > 0).then(|| format!("{} waited for a slot", self.slot_waits))
     }
 
-    /// Planned, sent, admitted, limited and errors a second since they were last shown.
+    /// The numbers of each kind a second since they were last shown.
     fn rates(&self, before: Option<&WindowCounts>, since: Duration) -> [f64; 5] {
-        let (now, before) = (self.totals, before.copied().unwrap_or_default());
-        [
-            (now.planned, before.planned),
-            (now.sent, before.sent),
-            (now.admitted, before.admitted),
-            (now.limited, before.limited),
-            (now.errors, before.errors),
-        ]
-        .map(|(now, before)| now.saturating_sub(before) as f64 / since.as_secs_f64().max(1e-9))
+        let before = numbers(&before.copied().unwrap_or_default());
+        let mut rates = [0.0; 5];
+        for (rate, (now, before)) in zip(&mut rates, zip(numbers(&self.totals), before)) {
+            *rate = now.saturating_sub(before) as f64 / since.as_secs_f64().max(1e-9);
+        }
+        rates
     }
 
     /// The admitted requests of the running window against the most that all keys can have admitted.
@@ -271,6 +240,14 @@ impl Group {
             _ => format!("window {number} {admitted}"),
         }
     }
+}
+
+/// What is counted.
+const KINDS: [&str; 5] = ["planned", "sent", "admitted", "limited", "errors"];
+
+/// How many there are of each kind.
+fn numbers(counts: &WindowCounts) -> [u64; 5] {
+    [counts.planned, counts.sent, counts.admitted, counts.limited, counts.errors]
 }
 
 fn clock(time: Duration) -> String {

@@ -1,25 +1,8 @@
-//! Load: hold keys at a rate, count every window, judge what was seen.
+//! Load: hold keys at a rate, count every window, judge what was seen. `ARCHITECTURE.md` follows a request through the files.
 //!
-//! A run goes through these, in this order:
-//!
-//! 1. [`profile`] reads what is asked for; [`LoadPlan`] lays it out for a target: lanes, each with a schedule;
-//! 2. `keys` gathers the keys, sees that they work, and waits for their fresh windows;
-//! 3. `senders` are the threads that send; in each, `tickets` releases every request when it is due, as [`pacer`] says;
-//! 4. `attack`, on goose, has users whose slots take tickets and send; `client` says what came of it;
-//! 5. `bookkeeping` takes it to the `ledger` of its lane, which counts it, and to those who watch: it is shown `live`;
-//! 6. [`play()`] conducts all of them and returns the record.
-//!
-//! A run leaves a [`RunRecord`] behind: counts by lane and window, times by `series`. From there on nothing
-//! knows whether one machine made it or many:
-//!
-//! - [`findings()`] holds every threshold of every lane against the record, and [`judge`] makes one verdict of it:
-//!   *invalid*, where the load was not the one that was asked for, before anything about the target;
-//! - [`report()`] tells it: to people, as JSON, as JUnit, and as a directory that [`merge()`] reads;
-//! - [`merge()`] makes one record of the directories of all shards;
-//! - [`Comparison`] lays a record beside that of another run.
-//!
-//! Percentiles are never averaged: what is shown of several keys comes from their histograms, added bucket by
-//! bucket.
+//! A run leaves a [`RunRecord`] behind: counts by lane and window, times by `series`. From there on nothing knows whether
+//! one machine made it or many. Percentiles are never averaged: what is shown of several keys comes from their histograms,
+//! added bucket by bucket.
 
 mod attack;
 mod bookkeeping;
@@ -53,22 +36,23 @@ use std::net::SocketAddr;
 use chrono::{DateTime, Utc};
 use goose::GooseError;
 
+use crate::amounts::count;
 use crate::client::Fault;
-use crate::deployment::{TargetError, Unwelcome};
+use crate::deployment::{Role, TargetError, Unwelcome};
 use crate::report::ExitCode;
 
 pub use compare::{Change, Comparison, Estimate, Limit, Measured, Metric};
 pub use findings::{About, Finding, Miss, findings};
-pub use metrics::{Collector, Watchers};
+pub use metrics::Collector;
 pub use plan::{LanePlan, LoadPlan, Overrides};
-pub use play::{Conduct, View, play};
+pub use play::{Conduct, play};
 pub use record::{LaneRecord, Part, RunRecord, Shard, WindowCounts, WindowTimes};
-pub use report::{Outputs, Reported, compared, load_schema, report};
+pub use report::{Outputs, compared, load_schema, report};
 pub use series::{Histograms, Outcome, Percentiles, Series, Times};
 pub use store::{MergeError, StoreError, merge, read_back, store};
 pub use thresholds::{Beside, LatencyLimits, OutcomeLimits, Thresholds, TimeLimit};
 pub use timeline::{Coarse, Interval, Timeline};
-pub use verdict::{Climb, LoadVerdict, Step, Unjudged, judge};
+pub use verdict::{BreakingPoint, LoadVerdict, Step, Unjudged, judge};
 
 /// Why there is no run.
 #[derive(Debug, thiserror::Error)]
@@ -85,9 +69,38 @@ pub enum LoadError {
     /// The shard has nothing to do.
     #[error("this shard has no key: the profile has fewer keys than there are shards")]
     EmptyShard,
-    /// A key is missing.
+    /// There are fewer keys of a role than a lane needs.
+    #[error(
+        "the lane `{lane}` needs {} of the role {role}, but found {found}; export {variable}=…",
+        count(*needed, "key")
+    )]
+    TooFewKeys {
+        /// The lane.
+        lane: String,
+        /// How many keys of the role there must be.
+        needed: u64,
+        /// The role.
+        role: Role,
+        /// How many there are.
+        found: usize,
+        /// The variable of the first that is missing.
+        variable: String,
+    },
+    /// The key in the first variable is in the second as well, or this one is missing.
+    #[error("the key in {0} would have to play two parts; set {1} as well")]
+    SharedKey(String, String),
+    /// A lane was given no key.
+    #[error("a lane has no key")]
+    NoKey,
+    /// This is no URL to send to, for this reason.
+    #[error("`{0}` is no URL: {1}")]
+    BadUrl(String, String),
+    /// The key in this variable cannot be sent.
+    #[error("the key in {0} does not fit into a header")]
+    BadKey(String),
+    /// A lane's request cannot be written.
     #[error("{0}")]
-    Keys(String),
+    Unsendable(Fault),
     /// The target or its control API.
     #[error(transparent)]
     Target(#[from] TargetError),
@@ -106,6 +119,9 @@ pub enum LoadError {
     /// Nobody can listen at this address.
     #[error("metrics cannot be told at {0}: {1}; name another address with --metrics")]
     Metrics(SocketAddr, std::io::Error),
+    /// The metrics of the run could not be made.
+    #[error(transparent)]
+    Meters(#[from] prometheus::Error),
     /// A thread that sends could not be started.
     #[error("a thread that sends could not be started: {0}")]
     Senders(#[from] std::io::Error),
@@ -133,17 +149,12 @@ impl LoadError {
     /// The exit code.
     pub const fn exit(&self) -> ExitCode {
         match self {
-            Self::NotWelcome(..)
-            | Self::Descriptors(..)
-            | Self::EmptyShard
-            | Self::Keys(_)
-            | Self::Metrics(..)
-            | Self::Target(_)
-            | Self::TooLate(_)
-            | Self::NotFresh(..) => ExitCode::Usage,
             Self::Control(..) => ExitCode::Unreachable,
-            Self::Senders(_) | Self::Client(_) | Self::Goose(_) | Self::Broken(_) => ExitCode::Internal,
+            Self::Meters(_) | Self::Senders(_) | Self::Client(_) | Self::Goose(_) | Self::Broken(_) => {
+                ExitCode::Internal
+            }
             Self::Interrupted => ExitCode::Interrupted,
+            _ => ExitCode::Usage,
         }
     }
 }

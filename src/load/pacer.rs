@@ -88,25 +88,17 @@ pub struct Pacer {
     length: Duration,
 }
 
-/// A segment in a schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Placed {
-    /// When its first request is due.
     first_due: Duration,
-    /// The number of its first request.
     first: u64,
     segment: Segment,
 }
 
 impl Pacer {
-    /// The schedule that goes through these segments, after so much silence.
-    pub fn new(start: Duration, segments: impl IntoIterator<Item = Segment>) -> Self {
-        Self::shifted(start, Phase::default(), segments)
-    }
-
-    /// The same, with every request of a segment later by a part of what there is room for: at a constant rate that
-    /// fits its segment, a part of the interval.
-    pub fn shifted(start: Duration, phase: Phase, segments: impl IntoIterator<Item = Segment>) -> Self {
+    /// The schedule that goes through these segments, after so much silence, with every request of a segment later by a part
+    /// of what there is room for: at a constant rate that fits its segment, a part of the interval.
+    pub fn new(start: Duration, phase: Phase, segments: impl IntoIterator<Item = Segment>) -> Self {
         let (mut length, mut total) = (start, 0);
         let segments = segments
             .into_iter()
@@ -173,7 +165,11 @@ mod tests {
     use super::*;
 
     fn constant(rate: u32, send: Duration, rest: Duration, windows: usize) -> Pacer {
-        Pacer::new(Duration::ZERO, vec![Segment { from: rate, to: rate, send, rest }; windows])
+        Pacer::new(
+            Duration::ZERO,
+            Phase::default(),
+            vec![Segment { from: rate, to: rate, send, rest }; windows],
+        )
     }
 
     const WINDOW: Duration = Duration::from_secs(60);
@@ -208,6 +204,7 @@ mod tests {
         // From 0 to 120 a minute in 60 s: 60 requests, request i after sqrt(i / 60) minutes.
         let pacer = Pacer::new(
             Duration::from_secs(5),
+            Phase::default(),
             [Segment { from: 0, to: 120, send: WINDOW, rest: Duration::ZERO }],
         );
         assert_eq!(pacer.total(), 60);
@@ -223,8 +220,7 @@ mod tests {
         let segment = Segment { from: 60, to: 60, send: WINDOW, rest: Duration::ZERO };
         let second = Duration::from_secs(1);
         for lanes in [1_u32, 2, 7, 100, 1_000] {
-            let first =
-                |place| Pacer::shifted(Duration::ZERO, Phase::of(place), [segment; 3]).due(0).unwrap();
+            let first = |place| Pacer::new(Duration::ZERO, Phase::of(place), [segment; 3]).due(0).unwrap();
             let mut starts: Vec<Duration> = (500..500 + lanes).map(first).collect();
             starts.sort();
             let around = starts.last().map(|last| starts[0] + second - *last);
@@ -238,7 +234,7 @@ mod tests {
     #[test]
     fn a_phase_is_the_same_part_of_the_interval_in_every_window() {
         let segment = Segment { from: 60, to: 60, send: WINDOW, rest: Duration::from_millis(50) };
-        let pacer = Pacer::shifted(Duration::ZERO, Phase(1 << 30), [segment; 2]);
+        let pacer = Pacer::new(Duration::ZERO, Phase(1 << 30), [segment; 2]);
         assert_eq!(pacer.due(0), Some(Duration::from_millis(250)));
         assert_eq!(pacer.due(60), Some(Duration::from_millis(60_300)));
     }
@@ -265,7 +261,7 @@ mod tests {
     proptest! {
         #[test]
         fn requests_come_in_order_and_before_the_end(segments in segments(), phase: u32) {
-            let pacer = Pacer::shifted(Duration::ZERO, Phase(phase), segments);
+            let pacer = Pacer::new(Duration::ZERO, Phase(phase), segments);
             let step = (pacer.total() / 200).max(1);
             let mut last = Duration::ZERO;
             for i in (0..pacer.total()).step_by(usize::try_from(step).unwrap()) {
@@ -278,8 +274,8 @@ mod tests {
         #[test]
         fn a_phase_moves_no_request_out_of_its_segment(segments in segments(), phase: u32) {
             let (still, moved) = (
-                Pacer::new(Duration::ZERO, segments.clone()),
-                Pacer::shifted(Duration::ZERO, Phase(phase), segments.clone()),
+                Pacer::new(Duration::ZERO, Phase::default(), segments.clone()),
+                Pacer::new(Duration::ZERO, Phase(phase), segments.clone()),
             );
             prop_assert_eq!(still.total(), moved.total());
             let mut end = Duration::ZERO;

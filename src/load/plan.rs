@@ -1,6 +1,6 @@
 //! A profile on a target: lanes, each with its key, its schedule and its limits.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,9 +9,11 @@ use sha2::{Digest, Sha256};
 use super::LoadError;
 use super::findings::Exact;
 use super::pacer::{Pacer, Phase, Segment};
-use super::profile::{Align, Lane, OnLimited, Payload, Profile, Rate, Request, Shelved, Template};
+use super::profile::{
+    Align, Lane, MOST_KEYS, OnLimited, Payload, Profile, Rate, Request, Shelved, Template, problem,
+};
 use super::record::{LaneRecord, Shard};
-use crate::amounts::{count, grouped};
+use crate::amounts::{count, grouped, parse_time};
 use crate::contract::Limits;
 use crate::deployment::{Role, Target};
 use crate::scenario::words::Span;
@@ -19,20 +21,30 @@ use crate::system;
 use crate::yaml::{At, Problem, Problems, Spanned};
 
 /// How many slots a lane has at most that does not ask for more.
-const MOST_SLOTS: u32 = 512;
+const MOST_IN_FLIGHT: u32 = 512;
 
 /// What flags change in every lane of a profile.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub struct Overrides {
-    /// Requests a minute.
+    /// Requests a minute in every lane: 90, `3 x limit`.
+    #[arg(long, value_name = "RATE")]
     pub rate: Option<Rate>,
-    /// How long requests are sent.
+
+    /// How long requests are sent, such as 30s or 10m.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub duration: Option<Duration>,
-    /// How many keys a lane has.
+
+    /// How many keys each lane has.
+    #[arg(id = "key_count", long = "key-count", value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_KEYS)))]
     pub keys: Option<u32>,
+
     /// How many events or scores a request carries.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub batch: Option<u32>,
-    /// Whether fresh windows are not waited for.
+
+    /// Does not wait until keys have fresh windows.
+    #[arg(long)]
     pub no_align: bool,
 }
 
@@ -146,59 +158,58 @@ impl LoadPlan {
         }
         let hash = system::hex(&Sha256::digest(format!("{profile:?}").as_bytes()));
 
-        let mut lanes = Vec::new();
-        let mut place = 0;
-        let mut first_keys = Vec::new();
-        let mut keys_so_far = 0;
+        let (mut lanes, mut place, mut keys_so_far) = (Vec::new(), 0, 0);
+        let mut keys_of: BTreeMap<&str, Keys> = BTreeMap::new();
         let mut of_role: BTreeMap<Role, u32> = BTreeMap::new();
         for lane in &profile.lanes {
-            let owner = lane.same_key_as.as_ref();
-            let known =
-                owner.and_then(|owner| first_keys.iter().find(|keys: &&Keys| keys.lane == owner.value));
-            let keys = known.cloned().unwrap_or_else(|| {
+            let owner = lane.same_key_as.as_ref().unwrap_or(&lane.name);
+            let keys = *keys_of.entry(&owner.value).or_insert_with(|| {
                 let count = lane.keys.as_ref().map_or(1, |keys| keys.value);
                 let before = of_role.entry(profile.role(lane).unwrap_or(Role::Any)).or_default();
-                let keys =
-                    Keys { lane: lane.name.value.clone(), first: keys_so_far, of_role: *before, count };
+                let keys = Keys { first: keys_so_far, of_role: *before, count };
                 keys_so_far += count;
                 *before += count;
-                first_keys.push(keys.clone());
                 keys
             });
             for nth in 0..keys.count {
                 if shard.is_none_or(|shard| shard.owns(keys.first + nth)) {
-                    lanes.push(lane_plan(&profile, lane, target, place, &keys, nth));
+                    lanes.push(lane_plan(&profile, lane, target, place, keys, nth));
                 }
                 place += 1;
             }
         }
         let plan = Self { profile, hash, lanes, shard };
-        match plan.too_many_slots(shelved, most()) {
+        match plan.too_many_in_flight(shelved, most()) {
             Some(problem) => Err(problem.into()),
             None => Ok(plan),
         }
     }
 
     /// Where more is asked for than so many requests under way at once.
-    fn too_many_slots(&self, shelved: &Shelved, most: u64) -> Option<Problem> {
-        let slots = self.slots();
-        if slots <= most {
+    fn too_many_in_flight(&self, shelved: &Shelved, most: u64) -> Option<Problem> {
+        let in_flight = self.in_flight();
+        if in_flight <= most {
             return None;
         }
         let of = |lane: &Lane| -> u64 {
             let group = self.lanes.iter().filter(|plan| plan.record.group == lane.name.value);
-            group.map(|plan| u64::from(plan.record.slots)).sum()
+            group.map(|plan| u64::from(plan.record.in_flight)).sum()
         };
         let widest = self.profile.lanes.iter().max_by_key(|lane| of(lane))?;
         let at = widest.slots.as_ref().or(widest.keys.as_ref()).map_or(widest.name.at, |given| given.at);
         let what = format!(
-            "{slots} requests may be under way at once, and this process may open {most} connections"
+            "{in_flight} requests may be under way at once, and this process may open {most} connections"
         );
-        let problem = match at == At::default() {
-            true => Problem::in_file("the command line", at, what),
-            false => Problem::at(&shelved.file, &shelved.text, at, what),
-        };
+        let problem = problem(&shelved.file, &shelved.text, at, what);
         Some(problem.help("lower `slots` or `keys`, raise the limit with `ulimit -n`, or use shards"))
+    }
+
+    /// Refuses a shard that has nothing to do.
+    ///
+    /// # Errors
+    /// [`LoadError::EmptyShard`].
+    pub(crate) fn has_lanes(&self) -> Result<(), LoadError> {
+        if self.lanes.is_empty() { Err(LoadError::EmptyShard) } else { Ok(()) }
     }
 
     /// How many requests it sends.
@@ -228,9 +239,8 @@ impl LoadPlan {
     /// Where less is due in a window that is judged than a threshold speaks of: a sentence for each group and threshold.
     pub fn falls_short(&self) -> Vec<String> {
         let mut told = Vec::new();
-        let mut groups = BTreeSet::new();
-        for lane in self.lanes.iter().filter(|lane| groups.insert(&lane.record.group)) {
-            let record = &lane.record;
+        for lanes in self.lanes.chunk_by(|one, other| one.record.group == other.record.group) {
+            let (lane, record) = (&lanes[0], &lanes[0].record);
             let asked = record.thresholds.over(&self.profile.thresholds);
             let units = [("request", 1), ("event", u64::from(record.events_per_request))];
             for (exact, (unit, each)) in Exact::of(record, &asked).into_iter().zip(units) {
@@ -260,8 +270,8 @@ impl LoadPlan {
     }
 
     /// How many requests may be under way at once.
-    pub fn slots(&self) -> u64 {
-        self.lanes.iter().map(|lane| u64::from(lane.record.slots)).sum()
+    pub fn in_flight(&self) -> u64 {
+        self.lanes.iter().map(|lane| u64::from(lane.record.in_flight)).sum()
     }
 }
 
@@ -278,20 +288,15 @@ impl LanePlan {
     }
 }
 
-/// The keys of a lane.
-#[derive(Debug, Clone)]
+/// The keys of a lane: how many, the place of the first among all keys of the run, and among those of the same role.
+#[derive(Debug, Clone, Copy)]
 struct Keys {
-    /// The lane they were first named for.
-    lane: String,
-    /// The place of the first among all keys of the run.
-    first: u32,
-    /// Its place among those of the same role.
-    of_role: u32,
-    /// How many.
     count: u32,
+    first: u32,
+    of_role: u32,
 }
 
-fn lane_plan(profile: &Profile, lane: &Lane, target: &Target, place: u32, keys: &Keys, nth: u32) -> LanePlan {
+fn lane_plan(profile: &Profile, lane: &Lane, target: &Target, place: u32, keys: Keys, nth: u32) -> LanePlan {
     let group = lane.name.value.clone();
     let role = profile.role(lane).unwrap_or(Role::Any);
     let tier = role.tier();
@@ -305,14 +310,14 @@ fn lane_plan(profile: &Profile, lane: &Lane, target: &Target, place: u32, keys: 
     let whole = segments.iter().filter(|segment| segment.length() == window).count();
     let window_rates = segments.iter().map(|segment| (segment.from, segment.to)).collect();
     // By its place among all lanes, those of other shards included: a shard sends what the whole run would.
-    let pacer = Pacer::shifted(start, Phase::of(place), segments);
+    let pacer = Pacer::new(start, Phase::of(place), segments);
     let rate = pacer.highest_rate();
     let waits = lane.on_limited == OnLimited::Wait;
-    let slots = match &lane.slots {
+    let in_flight = match &lane.slots {
         _ if waits => 1,
-        Some(slots) => slots.value,
+        Some(in_flight) => in_flight.value,
         // What two seconds bring: a target that slow does not hold the schedule back.
-        None => (rate.div_ceil(30) + 2).clamp(4, MOST_SLOTS),
+        None => (rate.div_ceil(30) + 2).clamp(4, MOST_IN_FLIGHT),
     };
     let batch = lane.carries().map_or(0, |batch| batch.value);
     let record = LaneRecord {
@@ -329,9 +334,9 @@ fn lane_plan(profile: &Profile, lane: &Lane, target: &Target, place: u32, keys: 
         planned_rate_per_minute: f64::from(rate),
         window_rates,
         events_per_request: if lane.request.value == Request::PostEvents { batch } else { 0 },
-        slots,
+        in_flight,
         // One that waits sends nothing before it has its answer, and is meant to.
-        slots_suffice: waits || slots >= rate.div_ceil(120).min(MOST_SLOTS),
+        in_flight_suffices: waits || in_flight >= rate.div_ceil(120).min(MOST_IN_FLIGHT),
         thresholds: lane.thresholds.value.clone(),
         ..LaneRecord::default()
     };
@@ -393,8 +398,7 @@ const OTHERS: u64 = 64;
 
 /// Makes room for so many connections.
 pub(crate) fn make_room(connections: u64) -> Result<(), LoadError> {
-    let allowed = system::raise_descriptors(connections + OTHERS);
-    fits(connections, allowed)
+    fits(connections, system::raise_descriptors(connections + OTHERS))
 }
 
 fn fits(connections: u64, allowed: u64) -> Result<(), LoadError> {
@@ -422,8 +426,8 @@ mod tests {
         let profile = Profile::read("wide.yaml", text).unwrap();
         let shelved = Shelved { profile, file: "wide.yaml".to_owned(), text: text.to_owned() };
         let plan = LoadPlan::new(&shelved, &Overrides::default(), &target(), None).unwrap();
-        assert_eq!((plan.slots(), plan.too_many_slots(&shelved, 124)), (124, None));
-        let problem = plan.too_many_slots(&shelved, 123).unwrap();
+        assert_eq!((plan.in_flight(), plan.too_many_in_flight(&shelved, 124)), (124, None));
+        let problem = plan.too_many_in_flight(&shelved, 123).unwrap();
         assert_eq!((problem.at.line, problem.at.column), (14, 12));
         assert_eq!(
             problem.what,

@@ -1,6 +1,7 @@
 //! Conducts a run: keys, users, schedule, ledger; and what comes of it.
 
 use std::io::{IsTerminal, Write, stderr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, atomic::AtomicBool, atomic::Ordering};
@@ -17,16 +18,14 @@ use tokio::task::JoinSet;
 
 use super::LoadError;
 use super::attack::{LaneInPlay, STEADY, Shared, build};
-use super::bookkeeping::{Watch, keep};
-use super::client::LaneClient;
+use super::bookkeeping::{Books, Watch};
 use super::keys::Keyring;
 use super::ledger::LaneLedger;
 use super::live::{Live, Screen};
-use super::metrics::{Meters, Watched, Watchers};
-use super::plan::make_room;
-use super::plan::{LanePlan, LoadPlan};
+use super::metrics::{Collector, Meters, Watched};
+use super::plan::{LanePlan, LoadPlan, make_room};
 use super::record::{LaneRecord, RunRecord};
-use super::senders::{Sender, Senders};
+use super::senders::Senders;
 use super::tickets::{Part, RunState, Tickets, release};
 use super::verdict::end_with_first_miss;
 use crate::amounts::count;
@@ -58,20 +57,12 @@ pub struct Conduct {
     pub goose_report: Option<PathBuf>,
     /// When the schedule begins; as soon as possible without it.
     pub start_at: Option<DateTime<Utc>>,
-    /// How it is shown while it goes on.
-    pub view: View,
-    /// Who else watches it.
-    pub watchers: Watchers,
-}
-
-/// How a run is shown while it goes on.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum View {
-    /// On standard error, as a terminal or a pipe likes it.
-    #[default]
-    Shown,
-    /// Not at all.
-    Hidden,
+    /// Whether nothing is shown while it goes on; else it is on standard error, as a terminal or a pipe likes it.
+    pub quiet: bool,
+    /// Where Prometheus may ask how the run stands.
+    pub prometheus: Option<SocketAddr>,
+    /// Where that is sent.
+    pub otlp: Option<Collector>,
 }
 
 /// Plays a plan against a target. The redactor learns the keys, so that no report shows them.
@@ -86,13 +77,11 @@ pub async fn play(
 ) -> Result<RunRecord, LoadError> {
     let what = || format!("{} and {}", count(plan.requests(), "request"), count(plan.events(), "event"));
     welcome(what, (target.host(), target.loopback), &conduct.allowed_hosts)?;
-    if plan.lanes.is_empty() {
-        return Err(LoadError::EmptyShard);
-    }
+    plan.has_lanes()?;
     if let Some(start_at) = conduct.start_at.filter(|start_at| *start_at <= Utc::now()) {
         return Err(LoadError::TooLate(start_at));
     }
-    make_room(plan.slots())?;
+    make_room(plan.in_flight())?;
     if let Keys::Environment(given) = &target.keys {
         given.iter().for_each(|key| redactor.learn(&key.secret));
     }
@@ -108,17 +97,26 @@ pub async fn play(
         keyring = Keyring::gather(&plan, target, http) => keyring?,
         Ok(()) = &mut asked_to_stop => return Err(LoadError::Interrupted),
     };
-    keyring.keys().for_each(|key| redactor.learn(&key.secret));
+    keyring.keys.values().for_each(|key| redactor.learn(&key.secret));
     let senders = Senders::start(plan.lanes.iter().map(threads_for).sum())?;
     // A connection belongs to the thread it was made in, so each has a client of its own.
     let clients = senders.threads.iter().map(|_| connect()).collect::<Result<Vec<_>, _>>()?;
     let mut threads = clients.iter().zip(&senders.threads).cycle();
     let mut lanes = Vec::new();
     for (index, lane) in plan.lanes.iter().enumerate() {
-        for part in parts_of(lane, senders.threads.len()) {
+        let asked = lane.record.thresholds.over(&plan.profile.thresholds);
+        for (part, in_flight) in parts_of(lane, senders.threads.len()) {
             let Some((client, sender)) = threads.next() else { continue };
-            let client = keyring.client_over(client.clone(), lane, target)?;
-            lanes.push(Arc::new(in_play(index, lane, part, &plan, client, sender)));
+            lanes.push(Arc::new(LaneInPlay {
+                index,
+                name: lane.record.group.clone(),
+                in_flight,
+                waits: lane.waits,
+                expects_429: asked.limited != Some(0),
+                client: keyring.client_over(client.clone(), lane, target)?,
+                tickets: Arc::new(Tickets::new(lane.pacer.clone(), part, in_flight, sender.idle.clone())),
+                sender: sender.handle.clone(),
+            }));
         }
     }
     let fresh_from = keyring.fresh_from;
@@ -148,9 +146,9 @@ async fn watched(
     let mut about =
         vec![("profile", plan.profile.profile.value.clone()), ("target", redactor.scrub(&target.base_url))];
     about.extend(plan.shard.map(|shard| ("shard", format!("{}/{}", shard.index, shard.of))));
-    let meters = Meters::new(plan.lanes.iter().map(|lane| &lane.record), about);
-    let watched = Watched::begin(&conduct.watchers, meters).await?;
-    if let (Some(address), View::Shown) = (watched.address, conduct.view) {
+    let meters = Meters::new(plan.lanes.iter().map(|lane| &lane.record), about)?;
+    let watched = Watched::begin(conduct.prometheus, conduct.otlp.clone(), meters).await?;
+    if let (Some(address), false) = (watched.address, conduct.quiet) {
         // Nobody reads a closed stream.
         let _ = writeln!(stderr(), "metrics are told at http://{address}/metrics while the run goes on");
     }
@@ -168,7 +166,7 @@ async fn conduct_lanes(
 ) -> Result<RunRecord, LoadError> {
     let state = Arc::new(RunState::default());
     let (give_up, give_up_receiver) = watch::channel(false);
-    let users = lanes.iter().map(|lane| lane.slots).sum();
+    let users = lanes.iter().map(|lane| lane.in_flight).sum();
     let ready = Arc::new(Semaphore::new(0));
     let (samples, received) = channel();
     let shared = Arc::new(Shared {
@@ -183,8 +181,10 @@ async fn conduct_lanes(
 
     let ledgers: Vec<LaneLedger> = plan.lanes.iter().map(|lane| LaneLedger::new(lane.clone())).collect();
     let keeper = {
-        let (state, screen, watch) = (state.clone(), screen(conduct.view), Watch::of(&plan.profile));
-        thread::spawn(move || keep(ledgers, &received, &state, Live::new(screen), watch, meters.as_deref()))
+        let (state, screen, watch) = (state.clone(), screen(conduct.quiet), Watch::of(&plan.profile));
+        thread::spawn(move || {
+            Books::keep(ledgers, &received, &state, Live::new(screen), watch, meters.as_deref())
+        })
     };
     let counts = STEADY.notified();
     let mut attack = tokio::spawn(attack.execute());
@@ -206,7 +206,7 @@ async fn conduct_lanes(
     }
 
     let (start, started_at) = when(&conduct, fresh_from)?;
-    if conduct.view == View::Shown && start > Instant::now() + NOTICEABLE {
+    if !conduct.quiet && start > Instant::now() + NOTICEABLE {
         let seconds = start.saturating_duration_since(Instant::now()).as_secs();
         let when =
             if fresh_from.is_some() { "the keys' windows are fresh" } else { "the start time has come" };
@@ -229,13 +229,11 @@ async fn conduct_lanes(
         done = &mut attack => done.map_err(broken)??,
         () = grace => GooseMetrics::default(),
     };
-    let kept = join(keeper).await?;
-    let took = kept.last;
-    let (mut lanes, timelines) = kept.close(&came_to);
+    let books = join(keeper).await?;
+    let took = books.last;
+    let (mut lanes, timelines) = books.close(&came_to);
     for (index, tickets) in tickets {
-        if let Some(lane) = lanes.get_mut(index) {
-            lane.held_up |= tickets.are_held_up();
-        }
+        lanes[index].held_up |= tickets.are_held_up();
     }
     if conduct.goose_report.is_some() {
         compare(&goose, &lanes);
@@ -295,45 +293,22 @@ async fn schedule(
     let of_thread = try_join_all(of_thread).await.map_err(broken)?;
     let mut came_to = vec![Duration::ZERO; indices.last().map_or(0, |last| last + 1)];
     for (index, time) in indices.into_iter().zip(of_thread.into_iter().cycle()) {
-        if let Some(furthest) = came_to.get_mut(index) {
-            *furthest = time.max(*furthest);
-        }
+        came_to[index] = time.max(came_to[index]);
     }
     Ok(came_to)
 }
 
 /// How many threads a lane could keep busy.
 fn threads_for(lane: &LanePlan) -> usize {
-    let wanted = lane.pacer.highest_rate().div_ceil(THREAD_RATE).clamp(1, lane.record.slots.max(1));
+    let wanted = lane.pacer.highest_rate().div_ceil(THREAD_RATE).clamp(1, lane.record.in_flight.max(1));
     usize::try_from(wanted).unwrap_or(1)
 }
 
 /// The parts a lane is played in, where there are so many threads, and how many slots each has.
 fn parts_of(lane: &LanePlan, threads: usize) -> impl Iterator<Item = (Part, u32)> + use<> {
     let of = u32::try_from(threads_for(lane).min(threads)).unwrap_or(1).max(1);
-    let slots = lane.record.slots;
-    (0..of).map(move |number| (Part { number, of }, slots / of + u32::from(number < slots % of)))
-}
-
-fn in_play(
-    index: usize,
-    lane: &LanePlan,
-    (part, slots): (Part, u32),
-    plan: &LoadPlan,
-    client: LaneClient,
-    sender: &Sender,
-) -> LaneInPlay {
-    let asked = lane.record.thresholds.over(&plan.profile.thresholds);
-    LaneInPlay {
-        index,
-        name: lane.record.group.clone(),
-        slots,
-        waits: lane.waits,
-        expects_429: asked.limited != Some(0),
-        client,
-        tickets: Arc::new(Tickets::new(lane.pacer.clone(), part, slots, sender.idle.clone())),
-        sender: sender.handle.clone(),
-    }
+    let in_flight = lane.record.in_flight;
+    (0..of).map(move |number| (Part { number, of }, in_flight / of + u32::from(number < in_flight % of)))
 }
 
 /// When the schedule begins, on our clock and on everybody's.
@@ -344,32 +319,30 @@ fn when(conduct: &Conduct, fresh_from: Option<Instant>) -> Result<(Instant, Date
         return Ok((soonest, utc + (soonest - now)));
     };
     let left = (start_at - utc).to_std().map_err(|_| LoadError::TooLate(start_at))?;
-    if now + left < soonest {
-        return Err(match fresh_from {
-            Some(fresh) if fresh > now + LEAD => LoadError::NotFresh(start_at, utc + (fresh - now)),
-            _ => LoadError::TooLate(start_at),
-        });
+    match fresh_from {
+        _ if now + left >= soonest => Ok((now + left, start_at)),
+        Some(fresh) if fresh > now + LEAD => Err(LoadError::NotFresh(start_at, utc + (fresh - now))),
+        _ => Err(LoadError::TooLate(start_at)),
     }
-    Ok((now + left, start_at))
 }
 
-fn screen(view: View) -> Screen {
-    match view {
-        View::Hidden => Screen::Nowhere,
-        View::Shown if stderr().is_terminal() => {
+fn screen(quiet: bool) -> Screen {
+    match quiet {
+        true => Screen::Nowhere,
+        false if stderr().is_terminal() => {
             Screen::Terminal(MultiProgress::with_draw_target(ProgressDrawTarget::stderr()))
         }
-        View::Shown => Screen::Pipe(Box::new(stderr())),
+        false => Screen::Pipe(Box::new(stderr())),
     }
 }
 
-fn broken(error: tokio::task::JoinError) -> LoadError {
-    LoadError::Broken(error.to_string())
+fn broken(what: impl std::fmt::Display) -> LoadError {
+    LoadError::Broken(what.to_string())
 }
 
 async fn join<T: Send + 'static>(thread: thread::JoinHandle<T>) -> Result<T, LoadError> {
     let joined = tokio::task::spawn_blocking(move || thread.join()).await.map_err(broken)?;
-    joined.map_err(|_| LoadError::Broken("the ledger".to_owned()))
+    joined.map_err(|_| broken("the ledger"))
 }
 
 #[cfg(test)]
@@ -387,10 +360,10 @@ mod tests {
         };
         let fresh = Some(Instant::now() + Duration::from_secs(40));
         assert!(when(&conduct(60), fresh).is_ok());
-        let early = when(&conduct(20), fresh).unwrap_err();
-        assert!(matches!(early, LoadError::NotFresh(..)), "{early}");
-        assert!(matches!(when(&conduct(-1), fresh), Err(LoadError::TooLate(_))));
-        assert!(matches!(when(&conduct(0), None), Err(LoadError::TooLate(_))));
+        let refused = |ahead, fresh| when(&conduct(ahead), fresh).unwrap_err().to_string();
+        assert!(refused(20, fresh).starts_with("the keys' windows are fresh only at"));
+        assert!(refused(-1, fresh).contains("has passed"));
+        assert!(refused(0, None).contains("has passed"));
     }
 
     #[test]
@@ -409,12 +382,12 @@ mod tests {
             let lane = &LoadPlan::new(&shelved, &overrides, &target, None).unwrap().lanes[0];
             let parts: Vec<_> = parts_of(lane, threads).collect();
             assert_eq!(parts.len(), expected);
-            assert_eq!(parts.iter().map(|(_, slots)| slots).sum::<u32>(), lane.record.slots);
+            assert_eq!(parts.iter().map(|(_, in_flight)| in_flight).sum::<u32>(), lane.record.in_flight);
             assert!(
                 parts
                     .iter()
                     .enumerate()
-                    .all(|(nth, (part, slots))| part.number as usize == nth && *slots > 0)
+                    .all(|(nth, (part, in_flight))| part.number as usize == nth && *in_flight > 0)
             );
         }
     }

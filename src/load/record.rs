@@ -36,7 +36,6 @@ pub struct WindowCounts {
 }
 
 impl WindowCounts {
-    /// Counts a request.
     pub(super) fn take(&mut self, sent: &Sent) {
         self.sent += 1;
         self.events_sent += u64::from(sent.events);
@@ -48,15 +47,6 @@ impl WindowCounts {
                 self.wrong_429 += u64::from(sent.fault.is_some());
             }
             Outcome::Error => self.errors += 1,
-        }
-    }
-
-    /// How many requests came to this.
-    pub(super) const fn of(&self, outcome: Outcome) -> u64 {
-        match outcome {
-            Outcome::Admitted => self.admitted,
-            Outcome::Limited => self.limited,
-            Outcome::Error => self.errors,
         }
     }
 }
@@ -89,7 +79,6 @@ pub struct WindowTimes {
 }
 
 impl WindowTimes {
-    /// The percentiles of these times.
     pub(super) fn of(times: &Histograms) -> Self {
         let by_outcome = |series: fn(Outcome) -> Series| {
             let of = |outcome| Some((outcome, Percentiles::of(&times[series(outcome)])?));
@@ -152,11 +141,11 @@ pub struct LaneRecord {
     #[serde(default)]
     pub events_per_request: u32,
     /// How many requests could be under way at once.
-    #[serde(default)]
-    pub slots: u32,
+    #[serde(rename = "slots", default)]
+    pub in_flight: u32,
     /// Whether those are as many as half a second brings. With fewer, waiting for one is send lag.
-    #[serde(default)]
-    pub slots_suffice: bool,
+    #[serde(rename = "slots_suffice", default)]
+    pub in_flight_suffices: bool,
     /// Whether requests that were never sent waited for the target, which held every slot to the end.
     #[serde(default)]
     pub held_up: bool,
@@ -181,7 +170,7 @@ pub struct LaneRecord {
 impl LaneRecord {
     /// Whether it was the target's doing that requests were never sent.
     pub const fn held_by_target(&self) -> bool {
-        self.held_up && self.slots_suffice
+        self.held_up && self.in_flight_suffices
     }
 
     /// The windows a verdict may rest on, with their places from 0: whole, and after the warm-up.
@@ -199,7 +188,6 @@ impl LaneRecord {
 /// The lanes of one group of a profile, as one.
 #[derive(Debug, Clone)]
 pub(super) struct Group {
-    /// How many keys there are in it.
     pub(super) keys: u32,
     /// Counts added up window by window and times bucket by bucket, under the name of the group. Windows are whole
     /// where they are of all keys, and their percentiles are each the highest that any key had: those do not add up.
@@ -231,7 +219,7 @@ impl Group {
         let sum = &mut self.sum;
         self.keys += 1;
         sum.whole_windows = sum.whole_windows.min(lane.whole_windows);
-        sum.slots += lane.slots;
+        sum.in_flight += lane.in_flight;
         sum.planned_rate_per_minute += lane.planned_rate_per_minute;
         room(&mut sum.windows, &lane.windows);
         zip(&mut sum.windows, &lane.windows).for_each(|(sum, counts)| *sum += *counts);
@@ -300,7 +288,6 @@ pub struct Part {
 }
 
 impl Part {
-    /// When its last answer came.
     pub(super) fn end(&self) -> DateTime<Utc> {
         let took = TimeDelta::from_std(self.took).ok();
         took.and_then(|took| self.started_at.checked_add_signed(took)).unwrap_or(DateTime::<Utc>::MAX_UTC)

@@ -39,8 +39,8 @@ pub(super) fn lane(place: u32, windows: &[WindowCounts]) -> LaneRecord {
         window_times: Vec::new(),
         times: Histograms::default(),
         times_by_window: Vec::new(),
-        slots: 4,
-        slots_suffice: true,
+        in_flight: 4,
+        in_flight_suffices: true,
         held_up: false,
         faults: BTreeMap::new(),
         planned_rate_per_minute: 60.0,
@@ -107,7 +107,7 @@ pub(super) fn climbing() -> RunRecord {
 
 /// Meters that have seen two admitted requests and a limited one.
 pub(super) fn seen() -> Meters {
-    let mut meters = Meters::new([&lane(0, &[])].into_iter(), vec![("profile", "quick".to_owned())]);
+    let mut meters = Meters::new([&lane(0, &[])].into_iter(), vec![("profile", "quick".to_owned())]).unwrap();
     for (outcome, lag, service) in
         [(Outcome::Admitted, 10, 64), (Outcome::Admitted, 1_000, 70_000_000), (Outcome::Limited, 0, 500)]
     {
@@ -123,4 +123,12 @@ pub(super) fn seen() -> Meters {
         meters.take(0, &Sample { due: Duration::ZERO, sent: Some(sent) });
     }
     meters
+}
+
+impl FromIterator<Duration> for Times {
+    fn from_iter<T: IntoIterator<Item = Duration>>(all: T) -> Self {
+        let mut times = Self::default();
+        all.into_iter().for_each(|time| times.record(time));
+        times
+    }
 }

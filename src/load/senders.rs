@@ -13,7 +13,6 @@ use std::{io, thread};
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::watch;
 
-/// A sending thread.
 #[derive(Debug, Clone)]
 pub(crate) struct Sender {
     /// Where its tasks are spawned.
@@ -115,7 +114,6 @@ const COARSE: Duration = Duration::from_millis(2);
 /// Something to sleep with, in the runtime it was made in.
 #[derive(Debug)]
 pub(crate) enum Alarm {
-    /// The system's timer.
     #[cfg(target_os = "linux")]
     Precise(tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>),
     /// The async timer, and the clock.
@@ -123,7 +121,6 @@ pub(crate) enum Alarm {
 }
 
 impl Alarm {
-    /// The best there is.
     pub(crate) fn new() -> Self {
         #[cfg(target_os = "linux")]
         {

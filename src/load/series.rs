@@ -228,10 +228,8 @@ pub(crate) struct Sample {
     pub(crate) sent: Option<Sent>,
 }
 
-/// A request that was sent.
 #[derive(Debug, Clone)]
 pub(crate) struct Sent {
-    /// How it ended.
     pub(crate) outcome: Outcome,
     /// How long after its due time it was sent, by our own doing.
     pub(crate) lag: Duration,
@@ -239,7 +237,6 @@ pub(crate) struct Sent {
     pub(crate) held: Duration,
     /// From sending to the end of the answer.
     pub(crate) service: Duration,
-    /// Events in it.
     pub(crate) events: u32,
     /// Events the target says it accepted.
     pub(crate) accepted: u32,
@@ -259,7 +256,6 @@ const LONGEST_US: u32 = 3_600_000_000;
 pub struct Times {
     /// The lowest value of each bucket, rising.
     lowest: Vec<u32>,
-    /// How many values are in it.
     counts: Vec<u64>,
     len: u64,
 }
@@ -320,9 +316,6 @@ impl Times {
     }
 
     /// The same in the form in which HdrHistogram's tools exchange them: V2, deflated, in base64.
-    ///
-    /// # Errors
-    /// Those of the compression, of which none is known.
     pub(super) fn to_text(&self) -> io::Result<String> {
         let mut bytes = Vec::new();
         V2DeflateSerializer::new().serialize(&self.to_histogram(), &mut bytes).map_err(io::Error::other)?;
@@ -339,11 +332,7 @@ impl Times {
     fn add(&mut self, micros: u32, count: u64) {
         let lowest = micros >> width(micros) << width(micros);
         match self.lowest.binary_search(&lowest) {
-            Ok(at) => {
-                if let Some(counted) = self.counts.get_mut(at) {
-                    *counted += count;
-                }
-            }
+            Ok(at) => self.counts[at] += count,
             Err(at) => {
                 self.lowest.insert(at, lowest);
                 self.counts.insert(at, count);
@@ -382,14 +371,6 @@ impl From<&Histogram<u64>> for Times {
     }
 }
 
-impl FromIterator<Duration> for Times {
-    fn from_iter<T: IntoIterator<Item = Duration>>(all: T) -> Self {
-        let mut times = Self::default();
-        all.into_iter().for_each(|time| times.record(time));
-        times
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -403,7 +384,7 @@ mod tests {
 
     #[test]
     fn percentiles_are_those_of_the_values() {
-        let times: Times = (1..=1_000).map(std::time::Duration::from_micros).collect();
+        let times: Times = (1..=1_000).map(Duration::from_micros).collect();
         let all = Quantile::ALL.map(|which| which.of(&times).unwrap());
         assert_eq!(all, [0.5, 0.9, 0.99, 0.999, 1.0]);
         assert_eq!(Quantile::Max.of(&Times::default()), None);

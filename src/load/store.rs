@@ -3,8 +3,8 @@
 //! `HistogramLogProcessor -alltags` adds up the lanes.
 //!
 //! Directories of shards become one run. A shard has whole keys to itself, so its lanes stand as they are; what is shown of
-//! several lanes together is added up window by window and bucket by bucket. A climb alone ends differently: each shard stops when
-//! one of its own keys misses, so what counts of all of them is what came before the first of these.
+//! several lanes together is added up window by window and bucket by bucket. Where a run is to end with its first miss, each
+//! shard stops when one of its own keys misses, so what counts of all of them is what came before the first of these.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -196,13 +196,11 @@ fn write_log(run: &RunRecord, series: Series) -> io::Result<Vec<u8>> {
     Ok(out)
 }
 
-/// An interval of a log.
 struct Interval {
     /// The place of its lane.
     place: u32,
     /// When it begins, counted from the beginning of the lane.
     begins: Duration,
-    /// The times.
     times: Times,
 }
 
@@ -279,9 +277,7 @@ fn paths(all: &[PathBuf]) -> String {
 /// [`MergeError`] where they are not the shards of one run, each once.
 pub fn merge(directories: &[PathBuf], all: bool) -> Result<RunRecord, MergeError> {
     let read = |directory: &PathBuf| Ok((directory.clone(), read_back(directory)?));
-    let shards: Vec<(PathBuf, RunRecord)> =
-        directories.iter().map(read).collect::<Result<_, MergeError>>()?;
-    merge_records(shards, all)
+    merge_records(directories.iter().map(read).collect::<Result<_, MergeError>>()?, all)
 }
 
 /// Merges shards that were read, each with the directory it came from.
@@ -337,6 +333,7 @@ fn difference(one: &RunRecord, other: &RunRecord) -> Option<(&'static str, Strin
     pairs.into_iter().find(|(_, one, other)| one != other)
 }
 
+/// Refuses shards of which two have the same lane.
 fn shared_lane(shards: &[(PathBuf, RunRecord)]) -> Result<(), MergeError> {
     let (mut by_place, mut by_name) = (BTreeMap::new(), BTreeMap::new());
     for (directory, shard) in shards {
@@ -782,7 +779,7 @@ mod tests {
         store(&shard, folder.path()).unwrap();
         let merged = merge(&[folder.path().to_owned()], true).unwrap();
         assert_same(&merged, &whole);
-        assert_eq!(judge(&merged).climb(&merged), judge(&whole).climb(&whole));
+        assert_eq!(judge(&merged).breaking_point(&merged), judge(&whole).breaking_point(&whole));
         assert!(merged.lanes[0].times_by_window == whole.lanes[0].times_by_window);
         assert_eq!(merged.lanes[0].times_by_window.len(), 3);
     }
@@ -797,7 +794,7 @@ mod tests {
         lane.window_rates.extend([(400, 400), (500, 500)]);
         lane.times_by_window = vec![lane.times_by_window[0].clone(); 5];
         let alone = judge(&second);
-        assert!(alone.climb(&second).unwrap().to_string().contains("in window 5"), "{alone:?}");
+        assert!(alone.breaking_point(&second).unwrap().to_string().contains("in window 5"), "{alone:?}");
         let shard = |run: RunRecord, number: u32| {
             (
                 PathBuf::from(number.to_string()),
@@ -808,7 +805,7 @@ mod tests {
         let verdict = judge(&merged);
         let words = "standard-1 broke at 300 requests (30,000 events) a minute, in window 3; it held 200 requests (20,000 \
                  events) a minute";
-        assert_eq!(verdict.climb(&merged).unwrap().to_string(), words);
+        assert_eq!(verdict.breaking_point(&merged).unwrap().to_string(), words);
         assert_eq!(verdict.reasons().len(), 1, "{:?}", verdict.reasons());
         assert_eq!((merged.lanes[1].whole_windows, merged.lanes[1].windows.len()), (3, 5));
     }

@@ -7,7 +7,7 @@ use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value, json};
 
-use super::series::{Outcome, Quantile};
+use super::series::Outcome;
 use crate::scenario::words::{Amount, Word, word};
 
 /// The share of the planned requests that must have been sent, unless the profile says otherwise.
@@ -36,10 +36,10 @@ pub struct Thresholds {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub events_admitted: Option<Amount>,
     /// Times from the moment a request was due to the end of its answer.
-    #[serde(default, skip_serializing_if = "OutcomeLimits::is_empty")]
+    #[serde(default, skip_serializing_if = "is_empty")]
     pub response: OutcomeLimits,
     /// Times from the moment a request was sent to the end of its answer.
-    #[serde(default, skip_serializing_if = "OutcomeLimits::is_empty")]
+    #[serde(default, skip_serializing_if = "is_empty")]
     pub service: OutcomeLimits,
     /// The share of the planned requests that must have been sent, else the run is invalid. The default is 0.995.
     #[serde(default, deserialize_with = "share", skip_serializing_if = "Option::is_none")]
@@ -56,13 +56,13 @@ pub struct Thresholds {
 #[serde(deny_unknown_fields)]
 pub struct OutcomeLimits {
     /// Of admitted requests. With a limit here and no admitted request, the limit is missed.
-    #[serde(default, skip_serializing_if = "LatencyLimits::is_empty")]
+    #[serde(default, skip_serializing_if = "is_empty")]
     pub admitted: LatencyLimits,
     /// Of requests answered with 429.
-    #[serde(default, skip_serializing_if = "LatencyLimits::is_empty")]
+    #[serde(default, skip_serializing_if = "is_empty")]
     pub limited: LatencyLimits,
     /// Of requests that came to neither.
-    #[serde(default, skip_serializing_if = "LatencyLimits::is_empty")]
+    #[serde(default, skip_serializing_if = "is_empty")]
     pub error: LatencyLimits,
 }
 
@@ -85,6 +85,10 @@ pub struct LatencyLimits {
     /// The longest of all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_ms: Option<TimeLimit>,
+}
+
+fn is_empty<T: Default + PartialEq>(limits: &T) -> bool {
+    *limits == T::default()
 }
 
 /// A limit nothing could be compared with would never be missed.
@@ -126,14 +130,12 @@ impl Thresholds {
             send_lag_p99_ms: self.send_lag_p99_ms.or(others.send_lag_p99_ms),
         }
     }
-}
 
-impl Thresholds {
     /// Every limit on a time that is measured by another lane.
     pub(super) fn compared(&self) -> impl Iterator<Item = &TimeLimit> {
         let clocks = [&self.response, &self.service].into_iter();
         let limits = clocks.flat_map(|limits| Outcome::ALL.map(|outcome| limits.of(outcome)));
-        limits.flat_map(LatencyLimits::given).filter(|limit| limit.beside.is_some())
+        limits.flat_map(LatencyLimits::all).flatten().filter(|limit| limit.beside.is_some())
     }
 }
 
@@ -154,27 +156,12 @@ impl OutcomeLimits {
             error: self.error.over(&others.error),
         }
     }
-
-    fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 impl LatencyLimits {
-    /// What is allowed for a percentile.
-    pub(super) const fn of(&self, which: Quantile) -> Option<&TimeLimit> {
-        match which {
-            Quantile::P50 => self.p50_ms.as_ref(),
-            Quantile::P90 => self.p90_ms.as_ref(),
-            Quantile::P99 => self.p99_ms.as_ref(),
-            Quantile::P999 => self.p99_9_ms.as_ref(),
-            Quantile::Max => self.max_ms.as_ref(),
-        }
-    }
-
-    /// The limits that are given.
-    pub(super) fn given(&self) -> impl Iterator<Item = &TimeLimit> {
-        Quantile::ALL.into_iter().filter_map(|which| self.of(which))
+    /// What is allowed for each percentile, from the median to the longest.
+    pub(super) fn all(&self) -> [Option<&TimeLimit>; 5] {
+        [&self.p50_ms, &self.p90_ms, &self.p99_ms, &self.p99_9_ms, &self.max_ms].map(Option::as_ref)
     }
 
     fn over(&self, others: &Self) -> Self {
@@ -187,10 +174,6 @@ impl LatencyLimits {
             p99_9_ms: first(&self.p99_9_ms, &others.p99_9_ms),
             max_ms: first(&self.max_ms, &others.max_ms),
         }
-    }
-
-    fn is_empty(&self) -> bool {
-        *self == Self::default()
     }
 }
 

@@ -47,7 +47,6 @@ impl RunState {
         self.stopped.store(true, Ordering::Release);
     }
 
-    /// Whether the run is to end.
     pub(crate) fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::Acquire)
     }
@@ -56,7 +55,6 @@ impl RunState {
 /// Which of a lane's requests: of every `of` the one at `number`, from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Part {
-    /// Which part.
     pub(crate) number: u32,
     /// Of how many, at least 1.
     pub(crate) of: u32,
@@ -257,11 +255,15 @@ async fn sleep_until(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::pacer::Segment;
+    use crate::load::pacer::{Phase, Segment};
 
     fn pacer(rate: u32, milliseconds: u64) -> Pacer {
         let send = Duration::from_millis(milliseconds);
-        Pacer::new(Duration::ZERO, [Segment { from: rate, to: rate, send, rest: Duration::ZERO }])
+        Pacer::new(
+            Duration::ZERO,
+            Phase::default(),
+            [Segment { from: rate, to: rate, send, rest: Duration::ZERO }],
+        )
     }
 
     async fn drain(tickets: Arc<Tickets>, state: Arc<RunState>) -> Vec<Duration> {

@@ -9,6 +9,7 @@ use super::findings::{About, Finding, findings};
 use super::record::{LaneRecord, RunRecord, missing_shards, shards_named};
 use crate::amounts::grouped;
 use crate::report::ExitCode;
+use crate::report::page::Tone;
 
 /// The verdict on a load run. The first line that applies decides:
 ///
@@ -23,16 +24,10 @@ use crate::report::ExitCode;
 pub enum LoadVerdict {
     /// Nothing was decided.
     NotJudged(Unjudged),
-    /// The load was not the one that was asked for: the run says nothing about the target.
-    Invalid {
-        /// Where, at least one.
-        reasons: Vec<Finding>,
-    },
-    /// The target missed a threshold.
-    Missed {
-        /// Which, at least one.
-        reasons: Vec<Finding>,
-    },
+    /// The load was not the one that was asked for, at least in this: the run says nothing about the target.
+    Invalid(Vec<Finding>),
+    /// The target missed these thresholds, at least one.
+    Missed(Vec<Finding>),
     /// Every threshold held.
     Met,
 }
@@ -64,20 +59,19 @@ pub enum Unjudged {
 
 /// `the run was`, `shard 2 was`, `shards 2, 3 were`.
 fn interrupted(shards: &[u32]) -> String {
-    match shards {
-        [] => "the run was".to_owned(),
-        [_] => format!("{} was", shards_named(shards)),
-        _ => format!("{} were", shards_named(shards)),
-    }
+    if shards.is_empty() { "the run was".to_owned() } else { with_verb(shards, ["was", "were"]) }
 }
 
 /// `, and shard 3 is missing`; nothing of a whole run.
 fn and_missing(shards: &[u32]) -> String {
-    match shards {
-        [] => String::new(),
-        [_] => format!(", and {} is missing", shards_named(shards)),
-        _ => format!(", and {} are missing", shards_named(shards)),
+    match shards.is_empty() {
+        true => String::new(),
+        false => format!(", and {} missing", with_verb(shards, ["is", "are"])),
     }
+}
+
+fn with_verb(shards: &[u32], [one, many]: [&str; 2]) -> String {
+    format!("{} {}", shards_named(shards), if shards.len() == 1 { one } else { many })
 }
 
 impl LoadVerdict {
@@ -85,8 +79,8 @@ impl LoadVerdict {
     pub const fn word(&self) -> &'static str {
         match self {
             Self::NotJudged(_) => "not-judged",
-            Self::Invalid { .. } => "invalid",
-            Self::Missed { .. } => "missed",
+            Self::Invalid(_) => "invalid",
+            Self::Missed(_) => "missed",
             Self::Met => "met",
         }
     }
@@ -95,19 +89,27 @@ impl LoadVerdict {
     pub const fn exit(&self) -> ExitCode {
         match self {
             Self::NotJudged(Unjudged::Interrupted { .. }) => ExitCode::Interrupted,
-            Self::NotJudged(Unjudged::NoWholeWindow { .. } | Unjudged::NoLanes) => ExitCode::Inconclusive,
-            Self::Invalid { .. } => ExitCode::InvalidLoad,
-            Self::Missed { .. } => ExitCode::ThresholdMissed,
+            Self::NotJudged(_) => ExitCode::Inconclusive,
+            Self::Invalid(_) => ExitCode::InvalidLoad,
+            Self::Missed(_) => ExitCode::ThresholdMissed,
             Self::Met => ExitCode::Conforms,
+        }
+    }
+
+    pub(super) const fn tone(&self) -> Tone {
+        match self {
+            Self::Met => Tone::Good,
+            Self::NotJudged(_) => Tone::Warn,
+            Self::Missed(_) | Self::Invalid(_) => Tone::Bad,
         }
     }
 
     /// How far the target came in a run that was to end with its first miss; nothing, where this is no verdict on
     /// the target.
-    pub fn climb(&self, run: &RunRecord) -> Option<Climb> {
+    pub fn breaking_point(&self, run: &RunRecord) -> Option<BreakingPoint> {
         match self {
-            Self::NotJudged(_) | Self::Invalid { .. } => None,
-            Self::Missed { .. } | Self::Met => climb(run, &findings(run)),
+            Self::Missed(_) | Self::Met if run.stop_at_first_miss => breaking_point(run),
+            _ => None,
         }
     }
 
@@ -115,7 +117,7 @@ impl LoadVerdict {
     pub fn reasons(&self) -> Vec<String> {
         match self {
             Self::NotJudged(why) => vec![why.to_string()],
-            Self::Invalid { reasons } | Self::Missed { reasons } => {
+            Self::Invalid(reasons) | Self::Missed(reasons) => {
                 reasons.iter().map(Finding::to_string).collect()
             }
             Self::Met => Vec::new(),
@@ -136,10 +138,10 @@ pub fn judge(run: &RunRecord) -> LoadVerdict {
     let broken = findings(run).into_iter().filter(|finding| !finding.held());
     let (invalid, missed): (Vec<_>, Vec<_>) = broken.partition(|finding| finding.about == About::Generator);
     if !invalid.is_empty() {
-        return LoadVerdict::Invalid { reasons: invalid };
+        return LoadVerdict::Invalid(invalid);
     }
     if !missed.is_empty() {
-        return LoadVerdict::Missed { reasons: missed };
+        return LoadVerdict::Missed(missed);
     }
     let idle = run.lanes.iter().filter(|lane| lane.judged().next().is_none());
     let lanes: Vec<String> = idle.map(|lane| lane.name.clone()).collect();
@@ -151,7 +153,8 @@ pub fn judge(run: &RunRecord) -> LoadVerdict {
 
 /// The last step that held and the first that did not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Climb {
+#[schemars(rename = "Climb")]
+pub struct BreakingPoint {
     /// The lane that missed a threshold first; where none did, the first lane.
     pub lane: String,
     /// The last window in which everything held; `null` where there is none.
@@ -195,7 +198,7 @@ impl fmt::Display for Step {
     }
 }
 
-impl fmt::Display for Climb {
+impl fmt::Display for BreakingPoint {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} ", self.lane)?;
         match (&self.broke, &self.held) {
@@ -212,44 +215,36 @@ impl fmt::Display for Climb {
 }
 
 /// The first window, from 1, that missed a threshold, with the lane that did.
-fn first_miss<'r>(run: &'r RunRecord, findings: &[Finding]) -> Option<(usize, &'r LaneRecord)> {
+fn first_miss(run: &RunRecord) -> Option<(usize, &LaneRecord)> {
+    let findings = findings(run);
     let of_lane = |lane: &LaneRecord| {
-        let of_lane = findings.iter().filter(|finding| finding.lane == lane.name);
-        let misses =
-            of_lane.filter(|finding| finding.about == About::Target).flat_map(|finding| &finding.misses);
-        misses.filter_map(|miss| miss.window).min()
+        let of_target =
+            findings.iter().filter(|finding| finding.lane == lane.name && finding.about == About::Target);
+        of_target.flat_map(|finding| &finding.misses).filter_map(|miss| miss.window).min()
     };
     // Lanes that begin later count their windows later.
     run.lanes.iter().filter_map(|lane| Some((of_lane(lane)?, lane))).min_by_key(|(at, _)| *at)
 }
 
-/// Ends a climb with the first window in which any key missed. Where it is made of shards, each stopped by itself, and
-/// others have gone on; but from there on they were alone, and what they met says nothing about all keys together.
+/// Where a run is to end with the first window in which any key missed, nothing beyond it is judged: shards have each stopped
+/// by itself, and what those that went on met says nothing about all keys together.
 pub(super) fn end_with_first_miss(run: &mut RunRecord) {
-    let Some((window, _)) = first_miss(run, &findings(run)).filter(|_| run.stop_at_first_miss) else {
-        return;
-    };
-    let last = u32::try_from(window).unwrap_or(u32::MAX);
-    for lane in &mut run.lanes {
-        lane.whole_windows = lane.whole_windows.min(last);
+    if run.stop_at_first_miss
+        && let Some((window, _)) = first_miss(run)
+    {
+        let last = u32::try_from(window).unwrap_or(u32::MAX);
+        run.lanes.iter_mut().for_each(|lane| lane.whole_windows = lane.whole_windows.min(last));
     }
 }
 
-/// How far the target came; `None` of a run that was not to end with its first miss.
-fn climb(run: &RunRecord, findings: &[Finding]) -> Option<Climb> {
-    if !run.stop_at_first_miss {
-        return None;
-    }
-    let (lane, broke) = match first_miss(run, findings) {
+fn breaking_point(run: &RunRecord) -> Option<BreakingPoint> {
+    let (lane, broke) = match first_miss(run) {
         Some((window, lane)) => (lane, Some(window - 1)),
         None => (run.lanes.first()?, None),
     };
-    let held = lane
-        .judged()
-        .map(|(window, _)| window)
-        .take_while(|window| broke.is_none_or(|broke| *window < broke));
-    let held = held.last().map(|window| Step::of(lane, window));
-    Some(Climb { lane: lane.name.clone(), held, broke: broke.map(|window| Step::of(lane, window)) })
+    let before = lane.judged().take_while(|(window, _)| broke.is_none_or(|broke| *window < broke));
+    let held = before.last().map(|(window, _)| Step::of(lane, window));
+    Some(BreakingPoint { lane: lane.name.clone(), held, broke: broke.map(|window| Step::of(lane, window)) })
 }
 
 #[cfg(test)]
@@ -562,7 +557,7 @@ mod tests {
         // What it did not let us send, it did not admit either.
         let exact = of(vec![held.clone()], r#"{"admitted": "limit"}"#);
         assert_eq!((exact.0, exact.1.len()), ("missed", 2));
-        held.slots_suffice = false;
+        held.in_flight_suffices = false;
         let words = "standard-1, window 1: achieved_rate 0.333 (20 of 60 planned were sent; 4 slots are few for 60 requests \
                  a minute), expected at least 0.995";
         assert_eq!(of(vec![held], asked), ("invalid", vec![words.to_owned()]));
@@ -576,7 +571,7 @@ mod tests {
         }
         assert_eq!(of(vec![held.clone()], r#"{"send_lag_p99_ms": 5}"#), ("met", vec![]));
         // The ledger of such a lane counts the wait as lag.
-        held.slots_suffice = false;
+        held.in_flight_suffices = false;
         held.times[Series::SendLag] = held.times[Series::SlotWait].clone();
         let words = "standard-1: send_lag_p99_ms 900.095 ms; 4 slots are few for 60 requests a minute, expected at most 5 ms";
         assert_eq!(of(vec![held], r#"{"send_lag_p99_ms": 5}"#), ("invalid", vec![words.to_owned()]));

@@ -21,7 +21,6 @@ pub(crate) struct Tool {
 }
 
 impl Tool {
-    /// This one.
     pub(crate) const THIS: Self = Self { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") };
 }
 

@@ -55,14 +55,12 @@ fn case_of_group(id: &str, status: TestCaseStatus) -> TestCase {
     named(&format!("trenchcheck.{}", group(id)), id, status)
 }
 
-/// A test case of a class.
 pub(crate) fn named(class: &str, name: &str, status: TestCaseStatus) -> TestCase {
     let mut case = TestCase::new(name, status);
     case.set_classname(class);
     case
 }
 
-/// A status that says why.
 pub(crate) fn saying(mut status: TestCaseStatus, message: impl Into<XmlString>) -> TestCaseStatus {
     status.set_message(message);
     status

@@ -6,10 +6,8 @@ use serde::Serialize;
 
 use super::event::Event;
 
-/// What one key was used for.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct KeyLane {
-    /// The variable that holds the key.
     pub(super) key: String,
     /// Its place among the keys.
     pub(super) row: usize,
@@ -22,7 +20,6 @@ pub(super) struct KeyLane {
 pub(super) struct KeyUse {
     /// The experiment; of a wait, what is waited for.
     pub(super) what: String,
-    /// Its beginning.
     pub(super) from: f64,
     /// Its end; nothing while it lasts.
     pub(super) until: Option<f64>,

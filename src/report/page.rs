@@ -55,12 +55,10 @@ impl Tone {
     }
 }
 
-/// Lines of text.
 #[derive(Debug, Default)]
 pub(crate) struct Page(Vec<Vec<(Tone, String)>>);
 
 impl Page {
-    /// Adds a line made of pieces.
     pub(crate) fn line(&mut self, indent: usize, pieces: &[(Tone, &str)]) {
         let mut line = vec![(Tone::Plain, " ".repeat(indent))];
         line.extend(pieces.iter().map(|(tone, text)| (*tone, visible(text).replace('\n', " "))));
@@ -119,18 +117,25 @@ impl Page {
         }
     }
 
-    /// Adds an empty line.
     pub(crate) fn gap(&mut self) {
         self.0.push(Vec::new());
     }
 
-    /// Whether there is nothing on it.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Writes it, line by line.
     pub(crate) fn write(&self, out: &mut dyn Write, colour: bool) -> io::Result<()> {
+        out.write_all(self.rendered(colour).as_bytes())
+    }
+
+    /// The text without colours, and without a line break at its end.
+    pub(crate) fn text(&self) -> String {
+        let text = self.rendered(false);
+        text.strip_suffix('\n').map(str::to_owned).unwrap_or(text)
+    }
+
+    fn rendered(&self, colour: bool) -> String {
         let mut text = String::new();
         for line in &self.0 {
             let start = text.len();
@@ -145,19 +150,7 @@ impl Page {
             text.truncate(start + text[start..].trim_end().len());
             text.push('\n');
         }
-        out.write_all(text.as_bytes())
-    }
-
-    /// The text without colours.
-    pub(crate) fn text(&self) -> String {
-        let lines: Vec<String> = self
-            .0
-            .iter()
-            .map(|line| {
-                line.iter().map(|(_, piece)| piece.as_str()).collect::<String>().trim_end().to_owned()
-            })
-            .collect();
-        lines.join("\n")
+        text
     }
 }
 
@@ -283,7 +276,6 @@ fn diff(page: &mut Page, expected: &str, actual: &str) {
     }
 }
 
-/// A request and its answer.
 pub(super) fn exchange(page: &mut Page, indent: usize, exchange: &Exchange) {
     page.line(indent, &[(Tone::Plain, &format!("> {}", exchange.request))]);
     for (name, value) in &exchange.request_headers {

@@ -3,7 +3,6 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use minijinja::syntax::SyntaxConfig;
@@ -23,20 +22,23 @@ use super::verdict::CheckResult;
 use super::{gitlab, json, junit, page};
 use crate::amounts::{count, time};
 use crate::contract::clause;
+use crate::words::words;
 
-/// What a report in a file looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// XML for CI systems.
-    Junit,
-    /// One document for programs.
-    Json,
-    /// One HTML file that needs nothing else, not even scripts.
-    Html,
-    /// Markdown, as a pull request or a job summary shows it.
-    Markdown,
-    /// The causes as GitLab shows them beside a merge request.
-    Gitlab,
+words! {
+    /// What a report in a file looks like.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub enum Format: word {
+        /// XML for CI systems.
+        Junit => "junit",
+        /// One document for programs.
+        Json => "json",
+        /// One HTML file that needs nothing else, not even scripts.
+        Html => "html",
+        /// Markdown, as a pull request or a job summary shows it.
+        Markdown => "markdown",
+        /// The causes as GitLab shows them beside a merge request.
+        Gitlab => "gitlab",
+    }
 }
 
 /// Writes a report to a file when the run ends.
@@ -72,14 +74,12 @@ pub(super) struct Heard {
 }
 
 impl Heard {
-    /// Keeps what the event says for later.
     pub(super) fn keep(&mut self, event: &Event) {
         let begun = *self.begun.get_or_insert_with(Instant::now);
         self.uses.keep(event, begun.elapsed());
         self.record.keep(event);
     }
 
-    /// The report as a text.
     pub(super) fn text(&self, format: Format, run: &RunSummary) -> io::Result<String> {
         match format {
             Format::Junit => junit::text(&self.record, run),
@@ -105,11 +105,11 @@ impl Heard {
             let promise = cause["clause"].as_str().and_then(clause).map(|clause| clause.promise);
             cause["promise"] = json!(promise);
         }
-        let render = || {
-            let all = ALL.as_ref().map_err(|error| Error::new(error.kind(), error.to_string()))?;
-            all.get_template(template)?.render(Serde(&report))
-        };
-        render().map_err(|error| io::Error::other(format!("{error:#}")))
+        let templates = [
+            ("report.html", include_str!("templates/report.html")),
+            ("summary.md", include_str!("templates/summary.md")),
+        ];
+        rendered(&templates, template, &report)
     }
 }
 
@@ -120,16 +120,22 @@ pub(super) fn in_full(check: &CheckResult) -> String {
     page.text()
 }
 
-/// The templates; names that end in `.html` escape what they show.
-static ALL: LazyLock<Result<Environment<'static>, Error>> = LazyLock::new(|| {
-    let mut all = environment()?;
-    all.add_template("report.html", include_str!("templates/report.html"))?;
-    all.add_template("summary.md", include_str!("templates/summary.md"))?;
-    Ok(all)
-});
+/// A page made of one of these templates, each with its name; where that ends in `.html`, what is shown is escaped.
+pub(crate) fn rendered(
+    templates: &[(&'static str, &'static str)],
+    name: &str,
+    of: &Value,
+) -> io::Result<String> {
+    let render = || {
+        let mut all = environment()?;
+        templates.iter().try_for_each(|(name, text)| all.add_template(name, text))?;
+        all.get_template(name)?.render(Serde(of))
+    };
+    render().map_err(|error| io::Error::other(format!("{error:#}")))
+}
 
 /// What every page is rendered with: the filters, and the head of HTML pages with their style.
-pub(crate) fn environment() -> Result<Environment<'static>, Error> {
+fn environment() -> Result<Environment<'static>, Error> {
     let mut all = Environment::new();
     all.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     all.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
@@ -169,7 +175,6 @@ fn tone(verdict: &str) -> &'static str {
     }
 }
 
-/// What was expected and what was seen.
 #[derive(Deserialize)]
 struct Compared {
     expected: String,

@@ -1,5 +1,8 @@
 //! The results of a run so far: counted, clause by clause, and by what is wrong.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -7,7 +10,6 @@ use super::event::{Cause, Event, RunInfo, RunSummary, plays_again};
 use super::verdict::{CheckResult, Verdict};
 use crate::contract::{CLAUSES, Clause, Coverage};
 
-/// What has been heard of a run.
 #[derive(Default)]
 pub(super) struct Record {
     pub(super) info: Option<RunInfo>,
@@ -15,7 +17,6 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// Keeps what the event says for later.
     pub(super) fn keep(&mut self, event: &Event) {
         match event {
             Event::Started(info) => self.info = Some(info.clone()),
@@ -59,7 +60,6 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    /// Counts the verdicts of `results`.
     pub(super) fn of<'a>(results: impl IntoIterator<Item = &'a CheckResult>) -> Self {
         let mut counts = Self::default();
         for result in results {
@@ -171,7 +171,6 @@ pub(super) fn is_named(causes: &[Cause], id: &str) -> bool {
     causes.iter().any(|cause| cause.check == id || cause.explains.iter().any(|explained| explained == id))
 }
 
-/// A failure that nothing else explains.
 fn of_its_own(result: &CheckResult, info: Option<&RunInfo>) -> Option<Cause> {
     if !matches!(result.verdict, Verdict::Fail | Verdict::Advisory | Verdict::Explained(_)) {
         return None;
@@ -191,21 +190,13 @@ fn of_its_own(result: &CheckResult, info: Option<&RunInfo>) -> Option<Cause> {
     })
 }
 
-/// A reason why something could not be checked, and where it applies.
-pub(super) struct Open {
-    pub(super) reason: String,
-    /// Ids of checks, with a word where only some of their cases were left out.
-    pub(super) checks: Vec<String>,
-}
-
-/// The reasons for which checks were not judged, those with the most checks first. Of a check that a cause answers for,
-/// only the cases that were left out are listed.
-pub(super) fn open(results: &[CheckResult], answered: impl Fn(&CheckResult) -> bool) -> Vec<Open> {
-    let mut reasons: Vec<Open> = Vec::new();
-    let mut put = |reason: &str, check: String| match reasons.iter_mut().find(|open| open.reason == reason) {
-        Some(open) => open.checks.push(check),
-        None => reasons.push(Open { reason: reason.to_owned(), checks: vec![check] }),
-    };
+/// The reasons for which checks were not judged, those with the most checks first, each with the ids of these and a word
+/// where only some of their cases were left out. Of a check that a cause answers for, only such cases are listed.
+pub(super) fn open(
+    results: &[CheckResult],
+    answered: impl Fn(&CheckResult) -> bool,
+) -> Vec<(&str, Vec<String>)> {
+    let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for result in results {
         let reason = match &result.verdict {
             Verdict::Skipped(why) | Verdict::Blocked(why) | Verdict::Inconclusive(why) => Some(why),
@@ -214,15 +205,14 @@ pub(super) fn open(results: &[CheckResult], answered: impl Fn(&CheckResult) -> b
         if let Some(reason) = reason
             && !answered(result)
         {
-            put(reason, result.id.clone());
+            reasons.entry(reason).or_default().push(result.id.clone());
         }
         for case in &result.not_played {
-            put(case, format!("{} in part", result.id));
+            reasons.entry(case).or_default().push(format!("{} in part", result.id));
         }
     }
-    reasons.sort_by(|one, other| {
-        other.checks.len().cmp(&one.checks.len()).then_with(|| one.reason.cmp(&other.reason))
-    });
+    let mut reasons: Vec<_> = reasons.into_iter().collect();
+    reasons.sort_by_key(|(_, checks)| Reverse(checks.len()));
     reasons
 }
 
@@ -231,13 +221,13 @@ pub(super) fn open(results: &[CheckResult], answered: impl Fn(&CheckResult) -> b
 pub fn could_not_check(results: &[CheckResult]) -> Vec<String> {
     open(results, |result| result.cause.is_some())
         .into_iter()
-        .map(|open| format!("{}: {}", some(&open.checks, 4), open.reason))
+        .map(|(reason, checks)| format!("{}: {reason}", some(&checks, 4)))
         .collect()
 }
 
 /// `a, b and 3 more`.
-pub(super) fn some(ids: &[String], shown: usize) -> String {
-    let listed = ids.iter().take(shown).map(String::as_str).collect::<Vec<_>>().join(", ");
+pub(crate) fn some(ids: &[impl AsRef<str>], shown: usize) -> String {
+    let listed = ids.iter().take(shown).map(AsRef::as_ref).collect::<Vec<_>>().join(", ");
     match ids.len().saturating_sub(shown) {
         0 => listed,
         more => format!("{listed} and {more} more"),

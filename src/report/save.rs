@@ -9,7 +9,6 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 
-/// Whether a path stands for standard output.
 pub(crate) fn is_standard_output(path: &Path) -> bool {
     path == Path::new("-")
 }
@@ -36,9 +35,6 @@ pub(crate) fn save(path: &Path, text: &[u8]) -> io::Result<()> {
 
 /// Makes sure, before anything long begins, that a report can be written: makes the directories that are missing, and tries
 /// whether the file can be opened. What is in it stays as it is.
-///
-/// # Errors
-/// Where it cannot be written.
 pub(crate) fn try_out(path: &Path) -> io::Result<()> {
     if is_standard_output(path) {
         return Ok(());

@@ -15,9 +15,6 @@ pub trait Reporter: Send {
     fn event(&mut self, event: &Event) -> io::Result<()>;
 
     /// Comes about once a second while the run lasts, for what is to be said although nothing happens.
-    ///
-    /// # Errors
-    /// As [`Reporter::event`].
     fn tick(&mut self) -> io::Result<()> {
         Ok(())
     }

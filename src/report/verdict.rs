@@ -85,19 +85,12 @@ impl TryFrom<VerdictForm> for Verdict {
     type Error = String;
 
     fn try_from(VerdictForm { verdict, reason }: VerdictForm) -> Result<Self, String> {
+        let plain = [Self::Pass, Self::Fail, Self::Advisory, Self::KnownDeviation, Self::UnexpectedPass];
+        let with_reason = [Self::Explained, Self::Skipped, Self::Blocked, Self::Inconclusive];
         let reason = reason.unwrap_or_default();
-        Ok(match verdict.as_str() {
-            "pass" => Self::Pass,
-            "fail" => Self::Fail,
-            "advisory" => Self::Advisory,
-            "explained" => Self::Explained(reason),
-            "skipped" => Self::Skipped(reason),
-            "blocked" => Self::Blocked(reason),
-            "inconclusive" => Self::Inconclusive(reason),
-            "known-deviation" => Self::KnownDeviation,
-            "unexpected-pass" => Self::UnexpectedPass,
-            _ => return Err(format!("no verdict is called `{verdict}`")),
-        })
+        let mut all = plain.into_iter().chain(with_reason.map(|verdict| verdict(reason.clone())));
+        let named = all.find(|one| one.word() == verdict);
+        named.ok_or_else(|| format!("no verdict is called `{verdict}`"))
     }
 }
 

@@ -68,7 +68,6 @@ pub struct LimitLines {
     pub ingestion: Option<Spanned<String>>,
 }
 
-/// A key of a configuration.
 #[derive(Debug, Clone)]
 pub(super) struct MadeKey {
     pub(super) variable: String,
@@ -81,7 +80,6 @@ pub(super) struct MadeKey {
 pub(super) type MadeUp = HashMap<String, ApiKey>;
 
 impl MockFile {
-    /// Reads a file from its text.
     pub(super) fn read(name: &str, text: &str) -> Result<Self, Problems> {
         let file: Self = read_document(name, text)?;
         let mut problems = Vec::new();
@@ -117,10 +115,7 @@ impl MockFile {
         if let Some(fault) = file.faults.get(MAX_FAULTS) {
             wrong(fault.at, format!("a configuration has at most {MAX_FAULTS} faults"));
         }
-        match Problems::new(problems) {
-            Some(problems) => Err(problems),
-            None => Ok(file),
-        }
+        Problems::new(problems).map_or(Ok(file), Err)
     }
 
     /// What the file says, as the mock takes it. Keys come from `variable`, and are made up where it gives none.
@@ -185,7 +180,6 @@ fn is_variable(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-/// A configuration file.
 pub(super) struct Watched {
     path: PathBuf,
     text: String,
@@ -194,7 +188,6 @@ pub(super) struct Watched {
 }
 
 impl Watched {
-    /// Opens a file.
     pub(super) fn open(path: &Path) -> Result<Self, String> {
         let followed = Followed::new(vec![path.to_owned()]);
         Ok(Self { path: path.to_owned(), text: read(path)?, followed, made_up: MadeUp::new() })
@@ -205,17 +198,12 @@ impl Watched {
         self.path.display().to_string()
     }
 
-    /// Reads what it says, or everything that is wrong with it.
-    pub(super) fn read(&self) -> Result<MockFile, String> {
-        MockFile::read(&self.name(), &self.text).map_err(|problems| problems.to_string())
-    }
-
-    /// What it says, as the mock takes it, with settings changed by `change`.
+    /// What it says, as the mock takes it, with settings changed by `change`; or everything that is wrong with it.
     pub(super) fn configuration(
         &mut self,
-        file: &MockFile,
         change: impl FnOnce(Settings) -> Result<Settings, String>,
     ) -> Result<(Configuration, Vec<MadeKey>), String> {
+        let file = MockFile::read(&self.name(), &self.text).map_err(|problems| problems.to_string())?;
         let variable = |name: &str| std::env::var(name).ok();
         let (mut configuration, keys) = file.configuration(variable, &mut self.made_up)?;
         configuration.settings = change(configuration.settings)?;
@@ -223,7 +211,7 @@ impl Watched {
     }
 
     /// Waits until it says something else.
-    pub(super) async fn changed(&mut self) -> Result<MockFile, String> {
+    pub(super) async fn changed(&mut self) {
         loop {
             self.followed.changed().await;
             // A file that is gone says nothing.
@@ -231,7 +219,7 @@ impl Watched {
                 && text != self.text
             {
                 self.text = text;
-                return self.read();
+                return;
             }
         }
     }

@@ -1,154 +1,165 @@
-//! The meters of a run: counters, gauges and histograms by group of lanes, in a form that every tool's own is made of.
+//! The meters of a run: counters, gauges and histograms by group of lanes, as Prometheus has them; every tool is told these.
 //!
 //! Every request is counted as it comes, the warm-up included, and every time goes into a histogram with fixed bounds:
 //! nothing is sampled, and counters only rise. What is judged is the ledger, and not these.
 
-use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
+use prometheus::core::Collector;
+use prometheus::proto::MetricFamily;
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntGauge, Opts};
+
 use super::super::ledger::LaneLedger;
-use super::super::record::{LaneRecord, WindowCounts};
+use super::super::record::LaneRecord;
 use super::super::series::{Outcome, Sample, Series};
 
+/// What the names of all metrics begin with.
+pub(super) const PREFIX: &str = "trenchcheck_load_";
 /// The shortest time with a bound, as a power of two of microseconds: 64 µs. What is quicker is in the first bucket.
 const SHORTEST: u32 = 6;
 /// The longest: 67 s. What is slower is in the last bucket.
 const LONGEST: u32 = 26;
 
-/// The upper bounds of all buckets but the last, which has none: four to each power of two, so that a percentile read off
-/// them is known to a quarter.
-static BOUNDS: LazyLock<Vec<Duration>> = LazyLock::new(|| {
+/// The upper bounds in seconds of all buckets but the last, which has none: four to each power of two, so that a percentile
+/// read off them is known to a quarter.
+fn bounds() -> Vec<f64> {
     let quarters =
         (SHORTEST..LONGEST).flat_map(|power| (4_u64..8).map(move |quarter| quarter << (power - 2)));
-    quarters.chain([1 << LONGEST]).map(Duration::from_micros).collect()
-});
-
-/// How many times came to lie within each bound, and what all of them add up to.
-#[derive(Debug, Clone)]
-pub(super) struct Distribution {
-    /// One for each bound, and one for what is longer.
-    pub(super) counts: Vec<u64>,
-    pub(super) sum: Duration,
+    quarters.chain([1 << LONGEST]).map(|micros| Duration::from_micros(micros).as_secs_f64()).collect()
 }
 
-impl Default for Distribution {
-    fn default() -> Self {
-        Self { counts: vec![0; BOUNDS.len() + 1], sum: Duration::ZERO }
-    }
-}
-
-impl Distribution {
-    fn record(&mut self, time: Duration) {
-        if let Some(count) = self.counts.get_mut(BOUNDS.partition_point(|bound| *bound < time)) {
-            *count += 1;
-        }
-        self.sum += time;
-    }
-
-    /// The bounds in seconds, without the last, which there is none of.
-    pub(super) fn bounds() -> impl Iterator<Item = f64> {
-        BOUNDS.iter().map(Duration::as_secs_f64)
-    }
-
-    pub(super) fn len(&self) -> u64 {
-        self.counts.iter().sum()
-    }
-}
-
-/// What a metric is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// A number that only rises.
-    Counter,
-    /// One that does not.
-    Gauge,
-    /// Times in seconds.
-    Times,
-}
-
-/// A metric of a run, in a form that every tool's own is made of.
 #[derive(Debug)]
-pub(super) struct Metric {
-    /// Words with dots between them, such as `send.lag`.
-    pub(super) name: &'static str,
-    /// What it is, in a sentence.
-    pub(super) about: &'static str,
-    pub(super) kind: Kind,
-    pub(super) points: Vec<Point>,
-}
-
-/// What a metric is of some requests.
-#[derive(Debug)]
-pub(super) struct Point {
-    pub(super) labels: Vec<(&'static str, String)>,
-    pub(super) value: Value,
-}
-
-/// A number, or times.
-#[derive(Debug)]
-pub(super) enum Value {
-    Number(u64),
-    Times(Distribution),
-}
-
-/// The lanes of one group of a profile.
-#[derive(Debug, Clone, Default)]
 struct Group {
     name: String,
-    keys: u64,
-    /// How many requests a window its keys are granted together; `None` where that is not known.
-    limit: Option<u64>,
-    counts: WindowCounts,
-    /// The window that runs, from 1, and how many of its requests were admitted.
-    window: u64,
-    in_window: u64,
+    keys: IntGauge,
+    planned: IntCounter,
+    /// By outcome.
+    requests: [IntCounter; 3],
+    wrong_429: IntCounter,
+    events_sent: IntCounter,
+    events_admitted: IntCounter,
+    window: IntGauge,
+    in_window: IntGauge,
+    /// `None` where no tier is known.
+    limit: Option<IntGauge>,
     /// By the place of a series.
-    times: [Distribution; 8],
+    times: [Histogram; 8],
+}
+
+impl Group {
+    fn new(lane: &LaneRecord) -> prometheus::Result<Self> {
+        let opts = |name: &str, about: &str| {
+            Opts::new(format!("{PREFIX}{name}"), about).const_label("lane", &lane.group)
+        };
+        let counter = |name, about| IntCounter::with_opts(opts(name, about));
+        let gauge = |name, about| IntGauge::with_opts(opts(name, about));
+        let requests = |outcome: Outcome| {
+            let about = "Requests that were sent and have come to something.";
+            IntCounter::with_opts(opts("requests_total", about).const_label("outcome", outcome.word()))
+        };
+        let times = |series: Series| {
+            let (name, about) = match series {
+                Series::Response(_) => {
+                    ("response_seconds", "From when a request was due to the end of its answer.")
+                }
+                Series::Service(_) => {
+                    ("service_seconds", "From when a request was sent to the end of its answer.")
+                }
+                Series::SendLag => ("send_lag_seconds", "How late requests were sent, by our own doing."),
+                Series::SlotWait => (
+                    "slot_wait_seconds",
+                    "How long requests waited because the target held every slot; of those alone that did.",
+                ),
+            };
+            let opts = match series {
+                Series::Response(of) | Series::Service(of) => {
+                    opts(name, about).const_label("outcome", of.word())
+                }
+                Series::SendLag | Series::SlotWait => opts(name, about),
+            };
+            Histogram::with_opts(HistogramOpts::from(opts).buckets(bounds()))
+        };
+        let [admitted, limited, error] = Outcome::ALL.map(requests);
+        let [a, b, c, d, e, f, g, h] = Series::ALL.map(times);
+        let limit = gauge("window_limit", "Requests that all keys of the lane are granted in a window.");
+        Ok(Self {
+            name: lane.group.clone(),
+            keys: gauge("keys", "Keys of the lane.")?,
+            planned: counter("planned_total", "Requests that were due.")?,
+            requests: [admitted?, limited?, error?],
+            wrong_429: counter(
+                "wrong_429_total",
+                "Requests answered with a 429 that is not the documented one.",
+            )?,
+            events_sent: counter("events_sent_total", "Events in requests that were sent.")?,
+            events_admitted: counter("events_admitted_total", "Events the target says it accepted.")?,
+            window: gauge("window", "The number of the window that runs, from 1.")?,
+            in_window: gauge("window_admitted", "Requests of the window that runs which were admitted.")?,
+            limit: lane.tier.map(|_| limit).transpose()?,
+            times: [a?, b?, c?, d?, e?, f?, g?, h?],
+        })
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let mut all: Vec<&dyn Collector> = vec![&self.keys, &self.planned];
+        all.extend(self.requests.iter().map(|counter| counter as &dyn Collector));
+        all.extend(
+            [&self.wrong_429, &self.events_sent, &self.events_admitted].map(|one| one as &dyn Collector),
+        );
+        all.extend([&self.window, &self.in_window].map(|gauge| gauge as &dyn Collector));
+        all.extend(self.limit.iter().map(|gauge| gauge as &dyn Collector));
+        all.extend(self.times.iter().map(|times| times as &dyn Collector));
+        all.into_iter().flat_map(Collector::collect).collect()
+    }
 }
 
 /// All that is told of a run while it goes on.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Meters {
     /// From when on it is counted.
     pub(super) since: SystemTime,
-    /// What the run is. Holds no keys.
-    about: Vec<(&'static str, String)>,
+    run: IntGauge,
     groups: Vec<Group>,
     /// The place of each lane's group.
     of_lane: Vec<usize>,
 }
 
 impl Meters {
-    /// Of a run that has not begun, with what describes it.
+    /// Of a run that has not begun, with what describes it, which holds no keys.
     pub(crate) fn new<'a>(
         lanes: impl Iterator<Item = &'a LaneRecord>,
         about: Vec<(&'static str, String)>,
-    ) -> Self {
-        let mut meters = Self { since: SystemTime::now(), about, groups: Vec::new(), of_lane: Vec::new() };
+    ) -> prometheus::Result<Self> {
+        let opts = Opts::new(format!("{PREFIX}run"), "The run: 1.");
+        let opts = about.into_iter().fold(opts, |opts, (name, value)| opts.const_label(name, value));
+        let (run, mut groups, mut of_lane) = (IntGauge::with_opts(opts)?, Vec::<Group>::new(), Vec::new());
+        run.set(1);
         for lane in lanes {
-            let place =
-                meters.groups.iter().position(|group| group.name == lane.group).unwrap_or_else(|| {
-                    meters.groups.push(Group { name: lane.group.clone(), ..Group::default() });
-                    meters.groups.len() - 1
-                });
-            meters.of_lane.push(place);
-            if let Some(group) = meters.groups.get_mut(place) {
-                group.keys += 1;
-                group.limit = lane.tier.map(|_| u64::from(lane.requests_limit) * group.keys);
-            }
+            let place = match groups.iter().position(|group| group.name == lane.group) {
+                Some(place) => place,
+                None => {
+                    groups.push(Group::new(lane)?);
+                    groups.len() - 1
+                }
+            };
+            of_lane.push(place);
+            groups[place].keys.inc();
+            groups[place].limit.iter().for_each(|limit| limit.add(lane.requests_limit.into()));
         }
-        meters
+        Ok(Self { since: SystemTime::now(), run, groups, of_lane })
     }
 
-    /// Takes a sample of a lane.
     pub(crate) fn take(&mut self, lane: usize, sample: &Sample) {
-        let group = self.of_lane.get(lane).and_then(|place| self.groups.get_mut(*place));
+        let group = self.of_lane.get(lane).and_then(|place| self.groups.get(*place));
         let (Some(group), Some(sent)) = (group, &sample.sent) else { return };
-        group.counts.take(sent);
-        let mut record = |series: Series, time| {
-            if let Some(times) = group.times.get_mut(series.place()) {
-                times.record(time);
-            }
+        group.requests[sent.outcome as usize].inc();
+        group.events_sent.inc_by(sent.events.into());
+        group.events_admitted.inc_by(sent.accepted.into());
+        if sent.outcome == Outcome::Limited && sent.fault.is_some() {
+            group.wrong_429.inc();
+        }
+        let record = |series: Series, time: Duration| {
+            group.times[series.place()].observe(time.as_secs_f64());
         };
         record(Series::Response(sent.outcome), sent.lag + sent.held + sent.service);
         record(Series::Service(sent.outcome), sent.service);
@@ -160,104 +171,30 @@ impl Meters {
 
     /// Notes how far the schedule has come.
     pub(crate) fn see(&mut self, ledgers: &[LaneLedger], now: Duration) {
-        for group in &mut self.groups {
-            (group.counts.planned, group.window, group.in_window) = (0, 0, 0);
+        for group in &self.groups {
+            group.planned.reset();
+            group.window.set(0);
+            group.in_window.set(0);
         }
+        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         for (ledger, place) in ledgers.iter().zip(&self.of_lane) {
-            let Some(group) = self.groups.get_mut(*place) else { continue };
-            let window = ledger.window_of(now);
-            group.counts.planned += ledger.planned_by(now);
-            group.window = group.window.max(window as u64 + 1);
-            group.in_window += ledger.counts(window).admitted;
+            let (group, window) = (&self.groups[*place], ledger.window_of(now));
+            group.planned.inc_by(ledger.planned_by(now));
+            group.window.set(number(window as u64 + 1).max(group.window.get()));
+            group.in_window.add(number(ledger.counts(window).admitted));
         }
     }
 
-    /// Everything there is to tell.
-    pub(super) fn metrics(&self) -> Vec<Metric> {
-        let lane = |group: &Group| vec![("lane", group.name.clone())];
-        let of_all = |name, about, kind, number: fn(&Group) -> Option<u64>| {
-            let points = self.groups.iter().filter_map(|group| {
-                Some(Point { labels: lane(group), value: Value::Number(number(group)?) })
-            });
-            Metric { name, about, kind, points: points.collect() }
-        };
-        let outcomes = self.groups.iter().flat_map(|group| {
-            Outcome::ALL.map(|outcome| {
-                let mut labels = lane(group);
-                labels.push(("outcome", outcome.word().to_owned()));
-                Point { labels, value: Value::Number(group.counts.of(outcome)) }
-            })
-        });
-        let run = Point { labels: self.about.clone(), value: Value::Number(1) };
-        let times = |name, about, of: fn(Outcome) -> Series, outcomes: &[Option<Outcome>]| {
-            let points = self.groups.iter().flat_map(|group| {
-                outcomes.iter().filter_map(move |outcome| {
-                    let mut labels = lane(group);
-                    labels.extend(outcome.map(|outcome| ("outcome", outcome.word().to_owned())));
-                    let times = group.times.get(of(outcome.unwrap_or(Outcome::Admitted)).place())?;
-                    Some(Point { labels, value: Value::Times(times.clone()) })
-                })
-            });
-            Metric { name, about, kind: Kind::Times, points: points.collect() }
-        };
-        let each = Outcome::ALL.map(Some);
-        vec![
-            Metric { name: "run", about: "The run: 1.", kind: Kind::Gauge, points: vec![run] },
-            of_all("keys", "Keys of the lane.", Kind::Gauge, |group| Some(group.keys)),
-            of_all("planned", "Requests that were due.", Kind::Counter, |group| Some(group.counts.planned)),
-            Metric {
-                name: "requests",
-                about: "Requests that were sent and have come to something.",
-                kind: Kind::Counter,
-                points: outcomes.collect(),
-            },
-            of_all(
-                "wrong.429",
-                "Requests answered with a 429 that is not the documented one.",
-                Kind::Counter,
-                |group| Some(group.counts.wrong_429),
-            ),
-            of_all("events.sent", "Events in requests that were sent.", Kind::Counter, |group| {
-                Some(group.counts.events_sent)
-            }),
-            of_all("events.admitted", "Events the target says it accepted.", Kind::Counter, |group| {
-                Some(group.counts.events_admitted)
-            }),
-            of_all("window", "The number of the window that runs, from 1.", Kind::Gauge, |group| {
-                Some(group.window)
-            }),
-            of_all(
-                "window.admitted",
-                "Requests of the window that runs which were admitted.",
-                Kind::Gauge,
-                |group| Some(group.in_window),
-            ),
-            of_all(
-                "window.limit",
-                "Requests that all keys of the lane are granted in a window.",
-                Kind::Gauge,
-                |group| group.limit,
-            ),
-            times(
-                "response",
-                "From when a request was due to the end of its answer.",
-                Series::Response,
-                &each,
-            ),
-            times(
-                "service",
-                "From when a request was sent to the end of its answer.",
-                Series::Service,
-                &each,
-            ),
-            times("send.lag", "How late requests were sent, by our own doing.", |_| Series::SendLag, &[None]),
-            times(
-                "slot.wait",
-                "How long requests waited because the target held every slot; of those alone that did.",
-                |_| Series::SlotWait,
-                &[None],
-            ),
-        ]
+    /// Everything there is to tell: each metric once, with all groups.
+    pub(super) fn collect(&self) -> Vec<MetricFamily> {
+        let mut families = self.run.collect();
+        for mut more in self.groups.iter().flat_map(Group::collect) {
+            match families.iter_mut().find(|family| family.name() == more.name()) {
+                Some(family) => family.mut_metric().append(more.mut_metric()),
+                None => families.push(more),
+            }
+        }
+        families
     }
 }
 
@@ -268,22 +205,26 @@ mod tests {
 
     #[test]
     fn bounds_rise_by_a_quarter_at_most() {
-        assert_eq!(BOUNDS.len(), 81);
-        assert_eq!((BOUNDS[0].as_micros(), BOUNDS[1].as_micros(), BOUNDS[4].as_micros()), (64, 80, 128));
-        assert!(BOUNDS.windows(2).all(|two| two[0] < two[1] && two[1] <= two[0] + two[0] / 4));
+        let bounds = bounds();
+        assert_eq!(bounds.len(), 81);
+        assert_eq!((bounds[0], bounds[1], bounds[4]), (0.000_064, 0.000_08, 0.000_128));
+        assert!(bounds.windows(2).all(|two| two[0] < two[1] && two[1] <= two[0] * 1.250_001));
     }
 
     #[test]
     fn a_time_is_within_its_bound_and_beyond_the_one_before() {
-        let mut times = Distribution::default();
-        for bound in BOUNDS.iter() {
-            times.record(*bound);
-            times.record(*bound + Duration::from_nanos(1));
+        let times = &seen().groups[0].times[Series::SlotWait.place()];
+        for bound in bounds() {
+            let bound = Duration::from_secs_f64(bound);
+            times.observe(bound.as_secs_f64());
+            times.observe((bound + Duration::from_nanos(1)).as_secs_f64());
         }
-        assert_eq!(times.counts[0], 1);
-        assert!(times.counts[1..BOUNDS.len()].iter().all(|count| *count == 2));
-        assert_eq!(times.counts[BOUNDS.len()], 1);
-        assert_eq!(times.len(), 162);
+        let families = times.collect();
+        let histogram = families[0].get_metric()[0].get_histogram();
+        let counts: Vec<u64> =
+            histogram.get_bucket().iter().map(|bucket| bucket.cumulative_count()).collect();
+        assert!(counts.iter().zip(0..).all(|(count, at)| *count == 1 + 2 * at), "{counts:?}");
+        assert_eq!((counts.len(), histogram.get_sample_count()), (81, 162));
     }
 
     #[test]
@@ -291,8 +232,8 @@ mod tests {
         let mut meters = seen();
         meters.take(0, &Sample { due: Duration::ZERO, sent: None });
         let group = &meters.groups[0];
-        assert_eq!((group.counts.sent, group.counts.admitted, group.counts.limited), (3, 2, 1));
-        assert_eq!(group.times[Series::SendLag.place()].len(), 3);
-        assert_eq!(group.times[Series::SlotWait.place()].len(), 0);
+        assert_eq!([0, 1, 2].map(|at| group.requests[at].get()), [2, 1, 0]);
+        assert_eq!(group.times[Series::SendLag.place()].get_sample_count(), 3);
+        assert_eq!(group.times[Series::SlotWait.place()].get_sample_count(), 0);
     }
 }

@@ -5,7 +5,6 @@ mod meters;
 pub(super) mod otlp;
 
 use std::convert::Infallible;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -18,31 +17,17 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
-use prometheus::proto::{
-    Bucket, Counter, Gauge, Histogram, LabelPair, Metric as Sample, MetricFamily, MetricType,
-};
 use prometheus::{TEXT_FORMAT, TextEncoder};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::LoadError;
-use meters::{Distribution, Kind, Metric, Point, Value};
 
 pub(crate) use meters::Meters;
 pub use otlp::Collector;
 
-/// The tools that watch a run.
-#[derive(Debug, Clone, Default)]
-pub struct Watchers {
-    /// Where Prometheus may ask.
-    pub prometheus: Option<SocketAddr>,
-    /// Where it is sent.
-    pub otlp: Option<Collector>,
-}
-
-/// A run that is watched.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Watched {
     /// What is told; `None` where nobody watches.
     pub(crate) meters: Option<Arc<Mutex<Meters>>>,
@@ -58,32 +43,29 @@ impl Watched {
     ///
     /// # Errors
     /// [`LoadError::Metrics`] where nobody can listen at the address.
-    pub(crate) async fn begin(watchers: &Watchers, meters: Meters) -> Result<Self, LoadError> {
-        let mut watched = Self {
-            meters: None,
-            address: None,
-            telling: JoinSet::new(),
-            over: Arc::new(Notify::new()),
-            export: None,
-        };
-        if watchers.prometheus.is_none() && watchers.otlp.is_none() {
+    pub(crate) async fn begin(
+        prometheus: Option<SocketAddr>,
+        otlp: Option<Collector>,
+        meters: Meters,
+    ) -> Result<Self, LoadError> {
+        let mut watched = Self::default();
+        if prometheus.is_none() && otlp.is_none() {
             return Ok(watched);
         }
         let meters = Arc::new(Mutex::new(meters));
         watched.meters = Some(meters.clone());
-        if let Some(address) = watchers.prometheus {
+        if let Some(address) = prometheus {
             let broken = |error| LoadError::Metrics(address, error);
             let listener = TcpListener::bind(address).await.map_err(broken)?;
             watched.address = Some(listener.local_addr().map_err(broken)?);
             watched.telling.spawn(serve(listener, meters.clone()));
         }
-        if let Some(collector) = watchers.otlp.clone() {
+        if let Some(collector) = otlp {
             watched.export = Some(tokio::spawn(otlp::export(collector, meters, watched.over.clone())));
         }
         Ok(watched)
     }
 
-    /// Exports how the run ended.
     pub(crate) async fn end(self) {
         self.over.notify_one();
         if let Some(export) = self.export {
@@ -93,7 +75,6 @@ impl Watched {
     }
 }
 
-/// The path of the page.
 pub(crate) const PATH: &str = "/metrics";
 
 /// Answers whoever asks, until it is dropped.
@@ -125,8 +106,8 @@ fn answer(request: &Request<Incoming>, meters: &Mutex<Meters>) -> Response<Full<
     };
     match (request.method(), request.uri().path()) {
         (&Method::GET | &Method::HEAD, PATH) => {
-            let metrics = meters.lock().metrics();
-            match text(metrics) {
+            let families = meters.lock().collect();
+            match TextEncoder::new().encode_to_string(&families) {
                 Ok(text) => said(StatusCode::OK, text),
                 Err(error) => said(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
             }
@@ -140,68 +121,6 @@ fn answer(request: &Request<Incoming>, meters: &Mutex<Meters>) -> Response<Full<
     }
 }
 
-fn text(metrics: Vec<Metric>) -> io::Result<String> {
-    // A family must have a sample.
-    let metrics = metrics.into_iter().filter(|metric| !metric.points.is_empty());
-    let families: Vec<MetricFamily> = metrics.map(family).collect();
-    TextEncoder::new().encode_to_string(&families).map_err(io::Error::other)
-}
-
-fn family(metric: Metric) -> MetricFamily {
-    let name = metric.name.replace('.', "_");
-    let (kind, unit) = match metric.kind {
-        Kind::Counter => (MetricType::COUNTER, "_total"),
-        Kind::Gauge => (MetricType::GAUGE, ""),
-        Kind::Times => (MetricType::HISTOGRAM, "_seconds"),
-    };
-    let mut family = MetricFamily::default();
-    family.set_name(format!("trenchcheck_load_{name}{unit}"));
-    family.set_help(metric.about.to_owned());
-    family.set_field_type(kind);
-    family.set_metric(metric.points.into_iter().map(|point| sample(metric.kind, point)).collect());
-    family
-}
-
-fn sample(kind: Kind, point: Point) -> Sample {
-    let labels = point.labels.into_iter().map(|(name, value)| {
-        let mut label = LabelPair::default();
-        label.set_name(name.to_owned());
-        label.set_value(value);
-        label
-    });
-    let mut sample = Sample::from_label(labels.collect());
-    match (kind, point.value) {
-        (Kind::Counter, Value::Number(number)) => {
-            let mut counter = Counter::default();
-            counter.set_value(number as f64);
-            sample.set_counter(counter);
-        }
-        (_, Value::Number(number)) => {
-            let mut gauge = Gauge::default();
-            gauge.set_value(number as f64);
-            sample.set_gauge(gauge);
-        }
-        (_, Value::Times(times)) => sample.set_histogram(histogram(&times)),
-    }
-    sample
-}
-
-fn histogram(times: &Distribution) -> Histogram {
-    let mut so_far = 0;
-    let buckets = Distribution::bounds().zip(&times.counts).map(|(bound, count)| {
-        so_far += count;
-        let mut bucket = Bucket::default();
-        bucket.set_upper_bound(bound);
-        bucket.set_cumulative_count(so_far);
-        bucket
-    });
-    let mut histogram = Histogram::default();
-    histogram.set_bucket(buckets.collect());
-    histogram.set_sample_count(times.len());
-    histogram.set_sample_sum(times.sum.as_secs_f64());
-    histogram
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,7 +128,7 @@ mod tests {
 
     #[test]
     fn counters_gauges_and_histograms_are_told_with_their_labels() {
-        let text = text(seen().metrics()).unwrap();
+        let text = TextEncoder::new().encode_to_string(&seen().collect()).unwrap();
         for line in [
             "# TYPE trenchcheck_load_run gauge",
             r#"trenchcheck_load_run{profile="quick"} 1"#,

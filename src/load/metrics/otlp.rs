@@ -14,17 +14,18 @@ use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequ
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value};
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::{
-    AggregationTemporality, Gauge, Histogram, HistogramDataPoint, Metric as Told, NumberDataPoint,
-    ResourceMetrics, ScopeMetrics, Sum, number_data_point,
+    AggregationTemporality, Gauge, Histogram, HistogramDataPoint, Metric, NumberDataPoint, ResourceMetrics,
+    ScopeMetrics, Sum, number_data_point,
 };
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use parking_lot::Mutex;
 use percent_encoding::percent_decode_str;
+use prometheus::proto::{Metric as Point, MetricFamily, MetricType};
 use prost::Message;
 use reqwest::{Client, Url};
 use tokio::sync::Notify;
 
-use super::meters::{Distribution, Kind, Meters, Metric, Point, Value};
+use super::meters::{Meters, PREFIX};
 use crate::report::Tool;
 
 /// Where metrics go.
@@ -46,9 +47,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Collector {
     /// The collector at a base URL, or at the one that the environment names.
-    ///
-    /// # Errors
-    /// What is wrong with which of them.
     pub fn new(base: Option<&str>, variable: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
         let set = |name: &str| {
             variable(name).filter(|value| !value.is_empty()).map(|value| (name.to_owned(), value))
@@ -157,24 +155,23 @@ async fn post(client: &Client, to: &Collector, told: ExportMetricsServiceRequest
 
 /// How the run stands, as a collector is told.
 fn request(meters: &Meters, now: SystemTime) -> ExportMetricsServiceRequest {
-    let nanos = |time: SystemTime| {
-        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
-    };
-    let (since, now) = (nanos(meters.since), nanos(now));
-    let metrics = meters.metrics().into_iter().filter(|metric| !metric.points.is_empty());
     let Tool { name, version, .. } = Tool::THIS;
-    let service = [("service.name", name.to_owned()), ("service.version", version.to_owned())];
+    let service = [("service.name", name), ("service.version", version)];
+    let attributes = service.map(|(key, value)| attribute(key, value)).into();
+    let metrics = meters.collect();
     ExportMetricsServiceRequest {
         resource_metrics: vec![ResourceMetrics {
-            resource: Some(Resource { attributes: attributes(service.into()), ..Resource::default() }),
+            resource: Some(Resource { attributes, ..Resource::default() }),
             scope_metrics: vec![ScopeMetrics {
                 scope: Some(InstrumentationScope {
                     name: format!("{name}.load"),
                     version: version.to_owned(),
                     ..InstrumentationScope::default()
                 }),
-                metrics: metrics.map(|metric| told(metric, since, now)).collect(),
+                metrics: metrics
+                    .iter()
+                    .map(|family| metric(family, nanos(meters.since), nanos(now)))
+                    .collect(),
                 ..ScopeMetrics::default()
             }],
             ..ResourceMetrics::default()
@@ -182,65 +179,75 @@ fn request(meters: &Meters, now: SystemTime) -> ExportMetricsServiceRequest {
     }
 }
 
-fn told(metric: Metric, since: u64, now: u64) -> Told {
+fn nanos(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// A metric under the name that OpenTelemetry has for it: words with dots between them, and without its unit.
+fn metric(family: &MetricFamily, since: u64, now: u64) -> Metric {
+    let name = family.name().trim_start_matches(PREFIX);
+    let name = name.trim_end_matches("_total").trim_end_matches("_seconds").replace('_', ".");
+    let points = family.get_metric().iter();
     let cumulative = AggregationTemporality::Cumulative.into();
-    let (unit, data) = match metric.kind {
-        Kind::Counter => {
-            let data_points =
-                metric.points.into_iter().filter_map(|point| number(point, since, now)).collect();
-            ("1", Data::Sum(Sum { data_points, aggregation_temporality: cumulative, is_monotonic: true }))
-        }
-        Kind::Gauge => {
-            let data_points = metric.points.into_iter().filter_map(|point| number(point, 0, now)).collect();
-            ("1", Data::Gauge(Gauge { data_points }))
-        }
-        Kind::Times => {
-            let data_points =
-                metric.points.into_iter().filter_map(|point| times(point, since, now)).collect();
+    let (unit, data) = match family.get_field_type() {
+        MetricType::HISTOGRAM => {
+            let data_points = points.map(|point| times(point, since, now)).collect();
             ("s", Data::Histogram(Histogram { data_points, aggregation_temporality: cumulative }))
         }
+        MetricType::COUNTER => {
+            let of = |point: &Point| number(point, point.get_counter().get_value(), since, now);
+            let data_points = points.map(of).collect();
+            ("1", Data::Sum(Sum { data_points, aggregation_temporality: cumulative, is_monotonic: true }))
+        }
+        _ => {
+            let of = |point: &Point| number(point, point.get_gauge().get_value(), 0, now);
+            ("1", Data::Gauge(Gauge { data_points: points.map(of).collect() }))
+        }
     };
-    Told {
-        name: format!("trenchcheck.load.{}", metric.name),
-        description: metric.about.to_owned(),
+    Metric {
+        name: format!("trenchcheck.load.{name}"),
+        description: family.help().to_owned(),
         unit: unit.to_owned(),
         data: Some(data),
-        ..Told::default()
+        ..Metric::default()
     }
 }
 
-fn number(point: Point, since: u64, now: u64) -> Option<NumberDataPoint> {
-    let Value::Number(number) = point.value else { return None };
-    Some(NumberDataPoint {
-        attributes: attributes(point.labels),
+fn number(point: &Point, value: f64, since: u64, now: u64) -> NumberDataPoint {
+    NumberDataPoint {
+        attributes: attributes(point),
         start_time_unix_nano: since,
         time_unix_nano: now,
-        value: Some(number_data_point::Value::AsInt(i64::try_from(number).unwrap_or(i64::MAX))),
+        value: Some(number_data_point::Value::AsInt(value as i64)),
         ..NumberDataPoint::default()
-    })
+    }
 }
 
-fn times(point: Point, since: u64, now: u64) -> Option<HistogramDataPoint> {
-    let Value::Times(times) = point.value else { return None };
-    Some(HistogramDataPoint {
-        attributes: attributes(point.labels),
+fn times(point: &Point, since: u64, now: u64) -> HistogramDataPoint {
+    let histogram = point.get_histogram();
+    let so_far = histogram.get_bucket().iter().map(|bucket| bucket.cumulative_count());
+    // What is in no bucket is beyond the last bound.
+    let so_far: Vec<u64> = std::iter::once(0).chain(so_far).chain([histogram.get_sample_count()]).collect();
+    HistogramDataPoint {
+        attributes: attributes(point),
         start_time_unix_nano: since,
         time_unix_nano: now,
-        count: times.len(),
-        sum: Some(times.sum.as_secs_f64()),
-        bucket_counts: times.counts,
-        explicit_bounds: Distribution::bounds().collect(),
+        count: histogram.get_sample_count(),
+        sum: Some(histogram.get_sample_sum()),
+        bucket_counts: so_far.windows(2).map(|two| two[1] - two[0]).collect(),
+        explicit_bounds: histogram.get_bucket().iter().map(|bucket| bucket.upper_bound()).collect(),
         ..HistogramDataPoint::default()
-    })
+    }
 }
 
-fn attributes(of: Vec<(&'static str, String)>) -> Vec<KeyValue> {
-    let attribute = |(key, value): (&str, String)| KeyValue {
-        key: key.to_owned(),
-        value: Some(AnyValue { value: Some(any_value::Value::StringValue(value)) }),
-        ..KeyValue::default()
-    };
-    of.into_iter().map(attribute).collect()
+fn attributes(point: &Point) -> Vec<KeyValue> {
+    point.get_label().iter().map(|label| attribute(label.name(), label.value())).collect()
+}
+
+fn attribute(key: &str, value: &str) -> KeyValue {
+    let value = Some(any_value::Value::StringValue(value.to_owned()));
+    KeyValue { key: key.to_owned(), value: Some(AnyValue { value }), ..KeyValue::default() }
 }
 
 #[cfg(test)]

@@ -9,15 +9,13 @@ use crate::deployment::Role;
 use crate::load::pacer::{HIGHEST_RATE, LONGEST_SEGMENT};
 use crate::nearest::nearest;
 use crate::scenario::words::Amount;
-use crate::yaml::{At, Spanned};
-use crate::yaml::{Problem, Problems};
+use crate::yaml::{At, Problem, Problems, Spanned};
 
 /// The most keys of one lane. A thousand lanes are what this machine is known to carry.
 pub const MOST_KEYS: u32 = 10_000;
 /// The most windows of a run: a week of minutes.
 const MOST_WINDOWS: u32 = 10_080;
 
-/// Gathers what is wrong with one file.
 struct Checker<'a> {
     file: &'a str,
     text: &'a str,
@@ -26,13 +24,7 @@ struct Checker<'a> {
 
 impl Checker<'_> {
     fn say(&mut self, at: At, what: impl AsRef<str>, help: impl AsRef<str>) {
-        // A value a flag has replaced has no place in the file.
-        let problem = if at == At::default() {
-            Problem::in_file("the command line", at, what)
-        } else {
-            Problem::at(self.file, self.text, at, what)
-        };
-        self.problems.push(problem.help(help));
+        self.problems.push(problem(self.file, self.text, at, what).help(help));
     }
 
     /// Where a word stands from a place on; the place itself where it is not found.
@@ -49,39 +41,35 @@ impl Checker<'_> {
         if let Some(value) = value
             && !(1..=most).contains(&value.value)
         {
-            self.say(
-                value.at,
-                format!("`{name}` is {}", value.value),
-                format!("it must be from 1 to {most}"),
-            );
+            let what = format!("`{name}` is {}", value.value);
+            self.say(value.at, what, format!("it must be from 1 to {most}"));
         }
+    }
+}
+
+/// A problem at a place of a file; a value that a flag has replaced has none there.
+pub(in crate::load) fn problem(file: &str, text: &str, at: At, what: impl AsRef<str>) -> Problem {
+    match at == At::default() {
+        true => Problem::in_file("the command line", at, what),
+        false => Problem::at(file, text, at, what),
     }
 }
 
 impl Profile {
     /// Everything that is wrong with it beyond its types. Limits are the documented ones here; those of a
     /// target are looked at when the plan is made.
-    ///
-    /// # Errors
-    /// [`Problems`].
     pub fn check(&self, file: &str, text: &str) -> Result<(), Problems> {
         let mut checker = Checker { file, text, problems: Vec::new() };
         self.check_time(&mut checker);
         if self.lanes.is_empty() {
-            checker.say(
-                self.profile.at,
-                "there are no lanes",
-                "give at least one lane: who sends what, how fast",
-            );
+            let what = "there are no lanes";
+            checker.say(self.profile.at, what, "give at least one lane: who sends what, how fast");
         }
         let mut names = HashSet::new();
         for lane in &self.lanes {
             if !names.insert(lane.name.value.as_str()) {
-                checker.say(
-                    lane.name.at,
-                    format!("`{}` is the name of two lanes", lane.name.value),
-                    "give each its own",
-                );
+                let what = format!("`{}` is the name of two lanes", lane.name.value);
+                checker.say(lane.name.at, what, "give each its own");
             }
             self.check_lane(lane, &mut checker);
             self.check_thresholds(lane, &mut checker);
@@ -96,11 +84,8 @@ impl Profile {
                 checker.say(self.profile.at, "it has no end", "say how long: `windows: 3` or `duration: 10m`")
             }
             (Some(_), Some(duration)) => {
-                checker.say(
-                    duration.at,
-                    "`windows` and `duration` both say how long",
-                    "leave one of them out",
-                );
+                let what = "`windows` and `duration` both say how long";
+                checker.say(duration.at, what, "leave one of them out");
             }
             (windows, duration) => {
                 checker.positive(windows.as_ref(), MOST_WINDOWS, "windows");
@@ -116,11 +101,8 @@ impl Profile {
         }
         let windows = self.windows_in_all();
         if self.warm_up.value >= windows && windows > 0 && self.windows.is_some() {
-            checker.say(
-                self.warm_up.at,
-                format!("all of {windows} windows are warm-up, and none is judged"),
-                format!("`warm_up` can be at most {}", windows - 1),
-            );
+            let what = format!("all of {windows} windows are warm-up, and none is judged");
+            checker.say(self.warm_up.at, what, format!("`warm_up` can be at most {}", windows - 1));
         }
     }
 
@@ -162,18 +144,12 @@ impl Profile {
                     .filter(|before| before.key.is_some())
                     .find(|owner| owner.name.value == other.value);
                 if owner.is_none() {
-                    checker.say(
-                        other.at,
-                        format!("no lane before this one has a key and is called `{}`", other.value),
-                        "name a lane further up that says `key`",
-                    );
+                    let what = format!("no lane before this one has a key and is called `{}`", other.value);
+                    checker.say(other.at, what, "name a lane further up that says `key`");
                 }
                 if let Some(keys) = &lane.keys {
-                    checker.say(
-                        keys.at,
-                        "`keys` beside `same_key_as`",
-                        "the other lane says how many keys there are",
-                    );
+                    let what = "`keys` beside `same_key_as`";
+                    checker.say(keys.at, what, "the other lane says how many keys there are");
                 }
             }
             (Some(_), None) => {}
@@ -186,11 +162,8 @@ impl Profile {
             checker.say(at, "a lane that waits sends one request after the other", "leave `slots` out");
         }
         if lane.after.value >= self.windows_in_all() && lane.after.value > 0 {
-            checker.say(
-                lane.after.at,
-                "this lane begins when the run is over",
-                "`after` counts windows of the run",
-            );
+            let what = "this lane begins when the run is over";
+            checker.say(lane.after.at, what, "`after` counts windows of the run");
         }
         Self::check_batch(lane, checker);
         if let Some(role) = self.role(lane) {
@@ -200,11 +173,8 @@ impl Profile {
                     Scope::WriteEvents => "`ingestion`, `write` and `both` can",
                     Scope::ReadAnalytics => "`standard`, `premium`, `read` and `both` can",
                 };
-                checker.say(
-                    lane.request.at,
-                    format!("a `{role}` key has no scope {scope}, which this asks for"),
-                    help,
-                );
+                let what = format!("a `{role}` key has no scope {scope}, which this asks for");
+                checker.say(lane.request.at, what, help);
             }
             self.check_rates(lane, role, checker);
         }
@@ -212,11 +182,8 @@ impl Profile {
 
     fn check_batch(lane: &Lane, checker: &mut Checker<'_>) {
         if let (Some(template), Some(batch)) = (&lane.template, &lane.batch) {
-            checker.say(
-                batch.at,
-                format!("the file of events says how many a request carries: {}", template.events()),
-                "leave `batch` out",
-            );
+            let what = format!("the file of events says how many a request carries: {}", template.events);
+            checker.say(batch.at, what, "leave `batch` out");
             return;
         }
         if lane.has_unread_file() {
@@ -248,9 +215,7 @@ impl Profile {
             checker.say(payload.at, "only `post-events` has a payload to choose", "leave `payload` out");
         }
     }
-}
 
-impl Profile {
     fn check_rates(&self, lane: &Lane, role: Role, checker: &mut Checker<'_>) {
         let given: Vec<At> = [
             lane.rate.as_ref().map(|rate| rate.at),
@@ -322,11 +287,8 @@ fn check_rate(at: At, rate: Rate, limits: Option<Limits>, role: Role, checker: &
     if number == 0 {
         checker.say(at, "a rate of 0 sends nothing", "give a rate of at least 1 a minute");
     } else if number > HIGHEST_RATE {
-        checker.say(
-            at,
-            format!("{number} a minute is more than can be scheduled"),
-            format!("at most {HIGHEST_RATE}"),
-        );
+        let what = format!("{number} a minute is more than can be scheduled");
+        checker.say(at, what, format!("at most {HIGHEST_RATE}"));
     }
 }
 
@@ -340,21 +302,15 @@ fn check_events(
 ) {
     let Some(batch) = lane.carries().filter(|batch| batch.value > 0) else {
         if lane.batch.is_none() && !lane.request.has_batch() {
-            checker.say(
-                events.at,
-                "only a request with a batch carries events",
-                "give `rate`: requests a minute",
-            );
+            let what = "only a request with a batch carries events";
+            checker.say(events.at, what, "give `rate`: requests a minute");
         }
         return;
     };
     let limit = limits.and_then(|limits| limits.events);
     if events.needs_limit() && limit.is_none() {
-        checker.say(
-            events.at,
-            format!("the page states no limit of events for a `{role}` key"),
-            "give a number",
-        );
+        let what = format!("the page states no limit of events for a `{role}` key");
+        checker.say(events.at, what, "give a number");
         return;
     }
     let number = events.resolve(limit.unwrap_or(0));
@@ -363,11 +319,8 @@ fn check_events(
         return;
     }
     if !number.is_multiple_of(batch.value) {
-        checker.say(
-            batch.at,
-            format!("{number} events a minute are no whole number of batches of {}", batch.value),
-            "choose a batch that divides them",
-        );
+        let what = format!("{number} events a minute are no whole number of batches of {}", batch.value);
+        checker.say(batch.at, what, "choose a batch that divides them");
         return;
     }
     let Some(limits) = limits else { return };
@@ -391,11 +344,8 @@ impl Profile {
     fn check_shared_thresholds(&self, checker: &mut Checker<'_>) {
         if let Some(limit) = self.thresholds.compared().next() {
             let at = checker.find(self.thresholds.at, &limit.to_string());
-            checker.say(
-                at,
-                "a time beside another lane's, asked of every lane",
-                "ask it in the `thresholds` of the lane that is compared",
-            );
+            let what = "a time beside another lane's, asked of every lane";
+            checker.say(at, what, "ask it in the `thresholds` of the lane that is compared");
         }
     }
 

@@ -8,8 +8,7 @@ use std::sync::Arc;
 use super::{Lane, Payload, Profile, Template};
 use crate::nearest::{nearest, no_such};
 use crate::scenario::{Source, shipped_fixture, shipped_fixtures};
-use crate::yaml::Spanned;
-use crate::yaml::{Problem, Problems};
+use crate::yaml::{Problem, Problems, Spanned};
 
 /// Why there is no profile.
 #[derive(Debug, thiserror::Error)]
@@ -17,9 +16,12 @@ pub enum ProfileError {
     /// A profile's file is wrong.
     #[error("{0}")]
     Bad(#[from] Problems),
-    /// Nothing has this name, and this says so.
-    #[error("{0}")]
-    Unknown(String),
+    /// No profile has this name, and these are all there are.
+    #[error(
+        "{}",
+        no_such("profile", .0, .1.iter().map(String::as_str), &format!("there are {}", .1.join(", ")))
+    )]
+    Unknown(String, Vec<String>),
     /// The file cannot be read.
     #[error("cannot read the profile {0}: {1}")]
     Unreadable(String, std::io::Error),
@@ -44,20 +46,16 @@ impl Library<'_> {
     /// Every profile, by name.
     ///
     /// # Errors
-    /// [`ProfileError`], with everything that is wrong in any of them.
-    pub fn all(&self) -> Result<Vec<Shelved>, ProfileError> {
-        let mut problems = Vec::new();
-        let mut profiles = Vec::new();
+    /// [`Problems`], with everything that is wrong in any of them.
+    pub fn all(&self) -> Result<Vec<Shelved>, Problems> {
+        let (mut profiles, mut problems) = (Vec::new(), Vec::new());
         for (file, text) in self.0.profiles()? {
             match shelve(file, text) {
                 Ok(shelved) => profiles.push(shelved),
                 Err(wrong) => problems.extend(wrong.into_vec()),
             }
         }
-        match Problems::new(problems) {
-            Some(problems) => Err(problems.into()),
-            None => Ok(profiles),
-        }
+        Problems::new(problems).map_or(Ok(profiles), Err)
     }
 
     /// The profile of a name, or of a path that ends in `.yaml`.
@@ -65,20 +63,16 @@ impl Library<'_> {
     /// # Errors
     /// [`ProfileError`].
     pub fn find(&self, name: &str) -> Result<Shelved, ProfileError> {
-        if Path::new(name).extension().is_some_and(|extension| extension == "yaml") {
-            let text = std::fs::read_to_string(name)
-                .map_err(|why| ProfileError::Unreadable(name.to_owned(), why))?;
-            return Ok(shelve(name.to_owned(), text)?);
-        }
-        let files = self.0.profiles()?;
-        match files.iter().find(|(file, _)| stem(file) == Some(name)) {
-            Some((file, text)) => Ok(shelve(file.clone(), text.clone())?),
-            None => {
-                let known: Vec<&str> = files.iter().filter_map(|(file, _)| stem(file)).collect();
-                let all = format!("there are {}", known.join(", "));
-                Err(ProfileError::Unknown(no_such("profile", name, known, &all)))
-            }
-        }
+        let (file, text) = if Path::new(name).extension().is_some_and(|extension| extension == "yaml") {
+            let text = fs::read_to_string(name);
+            (name.to_owned(), text.map_err(|why| ProfileError::Unreadable(name.to_owned(), why))?)
+        } else {
+            let files = self.0.profiles()?;
+            let known = || files.iter().filter_map(|(file, _)| stem(file)).map(str::to_owned).collect();
+            let found = files.iter().find(|(file, _)| stem(file) == Some(name));
+            found.cloned().ok_or_else(|| ProfileError::Unknown(name.to_owned(), known()))?
+        };
+        Ok(shelve(file, text)?)
     }
 }
 
@@ -102,11 +96,10 @@ impl Profile {
         for lane in &mut self.lanes {
             let lane: &mut Lane = &mut lane.value;
             let Some(Spanned { value: Payload::File(name), at }) = &lane.payload else { continue };
-            let read = find(file, name).map_err(|missing| {
-                let problem = Problem::at(file, text, *at, missing.what).nearest(missing.nearest.as_deref());
-                Problems::from(
-                    problem.help("a path from the profile's folder, or a shipped fixture, is expected"),
-                )
+            let read = find(file, name).map_err(|(what, nearest)| {
+                let problem = Problem::at(file, text, *at, what).nearest(nearest.as_deref());
+                let expected = "a path from the profile's folder, or a shipped fixture, is expected";
+                Problems::from(problem.help(expected))
             });
             match read.and_then(|(shown, events)| Template::read(&shown, &events)) {
                 Ok(template) => lane.template = Some(Arc::new(template)),
@@ -117,36 +110,24 @@ impl Profile {
     }
 }
 
-/// Why there is no such file.
-struct Missing {
-    what: String,
-    nearest: Option<String>,
-}
-
-/// The file of a name, as it is to be shown, and its text.
-fn find(profile: &str, name: &str) -> Result<(String, String), Missing> {
+/// The file of a name, as it is to be shown, and its text; or why there is none, and what may have been meant.
+fn find(profile: &str, name: &str) -> Result<(String, String), (String, Option<String>)> {
     let path = Path::new(profile).parent().unwrap_or(Path::new("")).join(name);
     let shown = path.display().to_string();
-    let because = |what: String| Missing { what, nearest: None };
-    match fs::metadata(&path) {
-        Ok(about) if about.len() > MOST_BYTES => {
-            return Err(because(format!("{shown} is larger than {} MiB", MOST_BYTES >> 20)));
+    if let Ok(about) = fs::metadata(&path) {
+        if about.len() > MOST_BYTES {
+            return Err((format!("{shown} is larger than {} MiB", MOST_BYTES >> 20), None));
         }
-        Ok(_) => {
-            let text = fs::read_to_string(&path);
-            return text.map(|text| (shown.clone(), text)).map_err(|error| {
-                because(match error.kind() {
-                    ErrorKind::InvalidData => format!("{shown} is not UTF-8"),
-                    _ => format!("{shown} cannot be read: {error}"),
-                })
-            });
-        }
-        Err(_) => {}
+        let text = fs::read_to_string(&path).map_err(|error| match error.kind() {
+            ErrorKind::InvalidData => (format!("{shown} is not UTF-8"), None),
+            _ => (format!("{shown} cannot be read: {error}"), None),
+        });
+        return Ok((shown.clone(), text?));
     }
     if let Some(text) = shipped_fixture(name) {
         return Ok((format!("fixtures/{name}"), text.to_owned()));
     }
     let names = shipped_fixtures();
     let nearest = nearest(name, names.iter().map(String::as_str)).map(str::to_owned);
-    Err(Missing { what: format!("there is no file {shown}, and no shipped fixture `{name}`"), nearest })
+    Err((format!("there is no file {shown}, and no shipped fixture `{name}`"), nearest))
 }

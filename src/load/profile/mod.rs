@@ -17,10 +17,10 @@ use super::thresholds::Thresholds;
 use crate::contract::Endpoint;
 use crate::deployment::Role;
 use crate::scenario::words::{Span, Word, word};
-use crate::yaml::Spanned;
-use crate::yaml::{Problems, read_document};
+use crate::yaml::{Problems, Spanned, read_document};
 
 pub use check::MOST_KEYS;
+pub(super) use check::problem;
 pub use library::{Library, ProfileError, Shelved};
 pub use template::{MOST_EVENTS_OF_A_BATCH, Template};
 
@@ -293,9 +293,6 @@ impl Profile {
 
     /// Reads a profile, and the files its lanes name, which lie beside it or are shipped. `file` is its path, which
     /// is the name to show, too.
-    ///
-    /// # Errors
-    /// [`Problems`]: everything that is wrong with it, each at its place.
     pub fn read(file: &str, text: &str) -> Result<Self, Problems> {
         let mut profile: Self = read_document(file, text)?;
         let mut problems = profile.read_fixtures(file, text);
@@ -314,7 +311,7 @@ impl Lane {
     /// How many events or scores a request carries, with the place that says so.
     pub(crate) fn carries(&self) -> Option<Spanned<u32>> {
         match (&self.template, &self.payload) {
-            (Some(template), Some(payload)) => Some(Spanned { value: template.events(), at: payload.at }),
+            (Some(template), Some(payload)) => Some(Spanned { value: template.events, at: payload.at }),
             _ => self.batch.clone(),
         }
     }

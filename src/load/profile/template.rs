@@ -28,9 +28,10 @@ pub struct Template {
     pieces: Vec<Piece>,
     sessions: usize,
     newest: DateTime<FixedOffset>,
-    events: u32,
+    /// How many events there are in it, from 1 to 1,000.
+    pub(super) events: u32,
     /// The first event of each envelope, as a problem to report where the target does not take it.
-    first: BTreeMap<Form, Problem>,
+    first: Vec<(Envelope, Problem)>,
 }
 
 /// What is sent; not where the file lay, for shards on many machines are to know that they send the same.
@@ -40,7 +41,6 @@ impl fmt::Debug for Template {
     }
 }
 
-/// A part of the body.
 #[derive(Debug, Clone)]
 enum Piece {
     Text(String),
@@ -48,23 +48,6 @@ enum Piece {
     Session(usize),
     /// A time, and whether it ends in `Z`.
     Time(DateTime<FixedOffset>, bool),
-}
-
-/// How an event is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Form {
-    Documented,
-    Wire,
-}
-
-impl Form {
-    /// The members for the type and the time.
-    const fn members(self) -> [&'static str; 2] {
-        match self {
-            Self::Documented => ["event_type", "timestamp"],
-            Self::Wire => ["event", "ts"],
-        }
-    }
 }
 
 #[derive(Deserialize)]
@@ -75,27 +58,16 @@ struct Body<'a> {
 
 impl Template {
     /// Reads a file of events. `file` is the name to show.
-    ///
-    /// # Errors
-    /// [`Problems`]: everything that is wrong with it, each at its place.
     pub fn read(file: &str, text: &str) -> Result<Self, Problems> {
-        let reader = Reader { file, text };
+        let mut reader = Reader { file, text, problems: Vec::new() };
         reader.refuse_keys()?;
         let body: Body<'_> = serde_json::from_str(text).map_err(|error| {
             let help = "a body as the API takes it is expected: `{\"events\": [...]}`";
             Problems::from(Problem::of_json(file, text, &error, "these are no events").help(help))
         })?;
-        let mut draft = Draft { reader, events: Vec::new(), problems: Vec::new() };
-        draft.take_all(&body.events);
-        match Problems::new(std::mem::take(&mut draft.problems)) {
-            Some(problems) => Err(problems),
-            None => Ok(draft.finish()),
-        }
-    }
-
-    /// How many events there are in it, from 1 to 1,000.
-    pub const fn events(&self) -> u32 {
-        self.events
+        let events = reader.events(&body.events);
+        let problems = Problems::new(std::mem::take(&mut reader.problems));
+        problems.map_or_else(|| Ok(reader.template(&events)), Err)
     }
 
     /// A body to be sent; its newest event happened at `newest`.
@@ -121,48 +93,24 @@ impl Template {
     pub(crate) fn suits(&self, envelope: Envelope) -> Result<(), Problem> {
         let other = match envelope {
             Envelope::Auto => return Ok(()),
-            Envelope::Documented => Form::Wire,
-            Envelope::Wire => Form::Documented,
+            Envelope::Documented => Envelope::Wire,
+            Envelope::Wire => Envelope::Documented,
         };
-        self.first.get(&other).map_or(Ok(()), |problem| Err(problem.clone()))
+        let misfit = self.first.iter().find(|(envelope, _)| *envelope == other);
+        misfit.map_or(Ok(()), |(_, problem)| Err(problem.clone()))
     }
 }
 
-#[derive(Clone, Copy)]
+/// Reads a file, and gathers what is wrong with it.
 struct Reader<'a> {
     file: &'a str,
     text: &'a str,
-}
-
-impl<'a> Reader<'a> {
-    fn problem(&self, at: At, what: String) -> Problem {
-        Problem::at(self.file, self.text, at, what)
-    }
-
-    /// Keys are read from the environment, and never stand in a file.
-    fn refuse_keys(&self) -> Result<(), Problems> {
-        let Some(nth) = self.text.lines().position(|line| mask_key_literals(line) != line) else {
-            return Ok(());
-        };
-        let at = At::new(nth + 1, 1);
-        let problem = self.problem(at, "a key is written out in this line".to_owned());
-        Err(problem.help("keys come from environment variables; take it out, and revoke it").into())
-    }
-
-    /// Where a part of the text begins.
-    fn offset(&self, part: &str) -> usize {
-        (part.as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize)
-    }
-
-    fn at(&self, part: &str) -> At {
-        let before = self.text.get(..self.offset(part)).unwrap_or_default();
-        At::end_of(before)
-    }
+    problems: Vec<Problem>,
 }
 
 /// An event that is sound.
 struct Event<'a> {
-    form: Form,
+    envelope: Envelope,
     whole: &'a str,
     session: String,
     session_raw: &'a str,
@@ -171,37 +119,53 @@ struct Event<'a> {
     time_raw: &'a str,
 }
 
-struct Draft<'a> {
-    reader: Reader<'a>,
-    events: Vec<Event<'a>>,
-    problems: Vec<Problem>,
-}
+impl<'a> Reader<'a> {
+    /// Keys are read from the environment, and never stand in a file.
+    fn refuse_keys(&self) -> Result<(), Problems> {
+        let Some(nth) = self.text.lines().position(|line| mask_key_literals(line) != line) else {
+            return Ok(());
+        };
+        let at = At::new(nth + 1, 1);
+        let problem = Problem::at(self.file, self.text, at, "a key is written out in this line");
+        Err(problem.help("keys come from environment variables; take it out, and revoke it").into())
+    }
 
-impl<'a> Draft<'a> {
-    fn take_all(&mut self, events: &[&'a RawValue]) {
-        if events.is_empty() {
-            self.say(self.reader.text, "there are no events in it", "give from 1 to 1000");
+    fn offset(&self, part: &str) -> usize {
+        (part.as_ptr() as usize).saturating_sub(self.text.as_ptr() as usize)
+    }
+
+    /// A problem where a part of the text begins.
+    fn problem(&self, part: &str, what: &str) -> Problem {
+        let at = At::end_of(self.text.get(..self.offset(part)).unwrap_or_default());
+        Problem::at(self.file, self.text, at, what)
+    }
+
+    fn say(&mut self, part: &str, what: &str, help: &str) {
+        self.problems.push(self.problem(part, what).help(help));
+    }
+
+    /// Reads all events that are sound.
+    fn events(&mut self, all: &[&'a RawValue]) -> Vec<Event<'a>> {
+        if all.is_empty() {
+            self.say(self.text, "there are no events in it", "give from 1 to 1000");
         }
-        if let Some(beyond) = events.get(MOST_EVENTS_OF_A_BATCH as usize) {
-            let what = format!("{} events are over what the API takes in one request", events.len());
+        let mut events = Vec::new();
+        if let Some(beyond) = all.get(MOST_EVENTS_OF_A_BATCH as usize) {
+            let what = format!("{} events are over what the API takes in one request", all.len());
             self.say(beyond.get(), &what, "at most 1000 go into one; leave out those from here on");
-            return;
+            return events;
         }
         let mut seen = BTreeMap::new();
-        for (nth, raw) in events.iter().enumerate() {
+        for (nth, raw) in all.iter().enumerate() {
             let Some(event) = self.event(raw.get()) else { continue };
             let what = (event.session.clone(), event.kind.clone(), event.time);
             if let Some(before) = seen.insert(what, nth + 1) {
                 let what = format!("session, type and time are those of event {before}");
                 self.say(event.whole, &what, "servers drop what they have seen before; move its time");
             }
-            self.events.push(event);
+            events.push(event);
         }
-    }
-
-    fn say(&mut self, part: &str, what: &str, help: &str) {
-        let problem = self.reader.problem(self.reader.at(part), what.to_owned());
-        self.problems.push(problem.help(help));
+        events
     }
 
     /// Reads one event, or says what is wrong with it.
@@ -211,8 +175,10 @@ impl<'a> Draft<'a> {
             return None;
         };
         let wire = !members.contains_key("event_type") && members.contains_key("event");
-        let form = if wire { Form::Wire } else { Form::Documented };
-        let [kind, time] = form.members();
+        let (envelope, kind, time) = match wire {
+            true => (Envelope::Wire, "event", "ts"),
+            false => (Envelope::Documented, "event_type", "timestamp"),
+        };
         let mut text = |name: &str| -> Option<(&'a str, String)> {
             let Some(raw) = members.get(name).map(|raw| raw.get()) else {
                 self.say(whole, &format!("this event has no `{name}`"), &format!("add `{name}`, a string"));
@@ -231,64 +197,60 @@ impl<'a> Draft<'a> {
         let known = EVENT_TYPES.contains(&kind.as_str());
         if !known {
             let what = format!("no event type is called `{kind}`");
-            let problem = self.reader.problem(self.reader.at(kind_raw), what);
-            let problem = problem.nearest(nearest(&kind, EVENT_TYPES));
+            let problem = self.problem(kind_raw, &what).nearest(nearest(&kind, EVENT_TYPES));
             self.problems.push(problem.help(format!("there are {}", EVENT_TYPES.join(", "))));
         }
         let parsed = DateTime::parse_from_rfc3339(&time).ok();
         if parsed.is_none() {
-            self.say(
-                time_raw,
-                &format!("`{time}` is no time"),
-                "give one such as 2026-01-31T12:00:00.000Z, with its offset",
-            );
+            let what = &format!("`{time}` is no time");
+            self.say(time_raw, what, "give one such as 2026-01-31T12:00:00.000Z, with its offset");
         }
         let time = parsed.filter(|_| known)?;
-        Some(Event { form, whole, session, session_raw, kind, time, time_raw })
+        Some(Event { envelope, whole, session, session_raw, kind, time, time_raw })
     }
 
-    fn finish(self) -> Template {
-        let reader = self.reader;
-        let names: BTreeSet<&str> = self.events.iter().map(|event| event.session.as_str()).collect();
+    fn template(&self, events: &[Event<'_>]) -> Template {
+        let names: BTreeSet<&str> = events.iter().map(|event| event.session.as_str()).collect();
         let sessions: BTreeMap<&str, usize> = names.into_iter().zip(0..).collect();
         let mut changes: Vec<(&str, Piece)> = Vec::new();
-        let mut first = BTreeMap::new();
-        for event in &self.events {
+        let mut first: Vec<(Envelope, Problem)> = Vec::new();
+        for event in events {
             let nth = sessions.get(event.session.as_str()).copied().unwrap_or_default();
             changes.push((event.session_raw, Piece::Session(nth)));
             changes.push((event.time_raw, Piece::Time(event.time, event.time_raw.ends_with("Z\""))));
-            first.entry(event.form).or_insert_with(|| envelope_problem(&reader, event));
+            if first.iter().all(|(envelope, _)| *envelope != event.envelope) {
+                first.push((event.envelope, self.misfit(event)));
+            }
         }
-        changes.sort_by_key(|(raw, _)| reader.offset(raw));
+        changes.sort_by_key(|(raw, _)| self.offset(raw));
         let (mut pieces, mut done) = (Vec::new(), 0);
         for (raw, piece) in changes {
             // Between the quotes.
-            let from = reader.offset(raw) + 1;
-            pieces.push(Piece::Text(reader.text.get(done..from).unwrap_or_default().to_owned()));
+            let from = self.offset(raw) + 1;
+            pieces.push(Piece::Text(self.text.get(done..from).unwrap_or_default().to_owned()));
             pieces.push(piece);
             done = from + raw.len() - 2;
         }
-        pieces.push(Piece::Text(reader.text.get(done..).unwrap_or_default().trim_end().to_owned()));
+        pieces.push(Piece::Text(self.text.get(done..).unwrap_or_default().trim_end().to_owned()));
         Template {
             pieces,
             sessions: sessions.len(),
-            newest: self.events.iter().map(|event| event.time).max().unwrap_or_default(),
-            events: u32::try_from(self.events.len()).unwrap_or(u32::MAX),
+            newest: events.iter().map(|event| event.time).max().unwrap_or_default(),
+            events: u32::try_from(events.len()).unwrap_or(u32::MAX),
             first,
         }
     }
-}
 
-/// What is wrong with an event where the target takes the other envelope.
-fn envelope_problem(reader: &Reader<'_>, event: &Event<'_>) -> Problem {
-    let (this, other, write) = match event.form {
-        Form::Documented => ("documented", "wire", "`event`, `ts` and `seq`"),
-        Form::Wire => ("wire", "documented", "`event_type` and `timestamp`"),
-    };
-    let what = format!("this event is in the {this} envelope, and the target takes the {other} one");
-    reader
-        .problem(reader.at(event.whole), what)
-        .help(format!("write {write}, or change `envelope` in the target file"))
+    /// What is wrong with an event where the target takes the other envelope.
+    fn misfit(&self, event: &Event<'_>) -> Problem {
+        let (this, other, write) = match event.envelope {
+            Envelope::Wire => ("wire", "documented", "`event_type` and `timestamp`"),
+            _ => ("documented", "wire", "`event`, `ts` and `seq`"),
+        };
+        let what = format!("this event is in the {this} envelope, and the target takes the {other} one");
+        let help = format!("write {write}, or change `envelope` in the target file");
+        self.problem(event.whole, &what).help(help)
+    }
 }
 
 #[cfg(test)]
@@ -314,7 +276,7 @@ mod tests {
     #[test]
     fn events_go_out_as_they_are_written_with_fresh_sessions_and_times() {
         let template = Template::read("two.json", TWO).unwrap();
-        assert_eq!(template.events(), 2);
+        assert_eq!(template.events, 2);
         let body = String::from_utf8(template.body(newest()).to_vec()).unwrap();
         let session = sent(&template)["events"][0]["session_id"].as_str().unwrap().len();
         assert_eq!(session, 36);
@@ -365,7 +327,7 @@ mod tests {
                 .collect();
             Template::read("many.json", &format!("{{\"events\":[{}]}}", events.join(",\n")))
         };
-        assert_eq!(of(1_000).unwrap().events(), 1_000);
+        assert_eq!(of(1_000).unwrap().events, 1_000);
         let error = of(1_001).unwrap_err().to_string();
         assert!(error.contains("1001 events are over what the API takes"), "{error}");
         assert!(error.contains("many.json:1001:1"), "{error}");

@@ -6,16 +6,13 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::super::compare::{Change, Comparison, Measured};
-use super::html::rendered;
-use super::pictures;
 use super::tables::Table;
+use super::{html, pictures};
 use crate::report::page::{Page, Tone};
 use crate::report::{ExitCode, Tool, code, json_text, line};
 
-/// What the numbers are.
 const NUMBERS: &str = "Times in ms, with the interval of 95 % confidence, and numbers of requests.";
 
-/// A comparison for people.
 pub(crate) fn page(of: &Comparison) -> Page {
     let mut page = Page::default();
     page.line(0, &[(Tone::Strong, &of.new), (Tone::Plain, &format!("  beside {}", of.base))]);
@@ -42,7 +39,6 @@ fn verdict(of: &Comparison) -> (Tone, &'static str) {
     }
 }
 
-/// A table for each group.
 fn tables(of: &Comparison) -> Vec<(&str, Table)> {
     of.changes
         .chunk_by(|one, other| one.group == other.group)
@@ -59,7 +55,7 @@ fn table(changes: &[Change]) -> Table {
             (false, false) => (Tone::Plain, Some("may be chance".to_owned())),
         };
         let mut cells = vec![
-            change.name().to_owned(),
+            change.metric.word().to_owned(),
             change.interval(change.base),
             change.interval(change.new),
             change.told(),
@@ -88,7 +84,7 @@ fn section(of: &Comparison) -> String {
         text += &format!(
             "| {} | {} | {} | {} | {told} |\n",
             cell(&change.group),
-            change.name(),
+            change.metric.word(),
             change.interval(change.base),
             change.interval(change.new)
         );
@@ -101,9 +97,6 @@ fn section(of: &Comparison) -> String {
 }
 
 /// Comparisons for programs.
-///
-/// # Errors
-/// None is known.
 pub fn json(all: &[Comparison]) -> io::Result<String> {
     json_text(&all)
 }
@@ -117,9 +110,6 @@ struct Section<'a> {
 }
 
 /// Comparisons as a page with pictures, in one HTML file; each with the two runs it is of.
-///
-/// # Errors
-/// Where a picture cannot be drawn.
 pub fn html(all: &[(&Comparison, &Measured, &Measured)]) -> io::Result<String> {
     let mut told = Vec::new();
     for (comparison, base, new) in all {
@@ -145,5 +135,5 @@ pub fn html(all: &[(&Comparison, &Measured, &Measured)]) -> io::Result<String> {
             "exit_code": comparison.exit().code(),
         }));
     }
-    rendered("compared.html", &json!({ "tool": Tool::THIS, "told": told }))
+    html::page("compared.html", &json!({ "tool": Tool::THIS, "told": told }))
 }

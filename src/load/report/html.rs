@@ -1,88 +1,64 @@
 //! The report to look at: one HTML file with its pictures in it, which needs nothing else, not even scripts.
 
-use std::collections::BTreeSet;
 use std::io;
-use std::sync::LazyLock;
 
-use minijinja::value::Serde;
-use minijinja::{Environment, Error};
 use serde::Serialize;
 use serde_json::json;
 
 use super::super::findings::findings;
-use super::super::record::{Group, RunRecord, groups};
-use super::super::series::{Outcome, Series};
+use super::super::record::{Group, RunRecord};
+use super::super::series::Series;
 use super::super::timeline::Timeline;
-use super::super::verdict::{LoadVerdict, judge};
+use super::super::verdict::judge;
 use super::json::verdict_of;
 use super::pictures::{self, Broken};
-use super::tables::{self, Table};
+use super::tables::{Section, keys, sections};
 use crate::contract::WINDOW_SECONDS;
-use crate::report::{Tool, environment};
+use crate::report::{Tool, rendered};
 
-/// A group of lanes, as the page shows it.
+/// A group of lanes with its pictures.
 #[derive(Serialize)]
-struct Section {
-    name: String,
-    told: String,
+struct Pictured {
+    #[serde(flatten)]
+    section: Section,
     pictures: Vec<Picture>,
-    tables: Vec<Table>,
-    faults: Vec<(String, u64)>,
 }
 
-/// A picture and what it shows.
 #[derive(Serialize)]
 struct Picture {
     svg: String,
     about: &'static str,
 }
 
-/// The report as a text.
 pub(super) fn text(run: &RunRecord) -> io::Result<String> {
     let verdict = judge(run);
-    let groups = groups(&run.lanes);
-    let broken = tables::broken_windows(run);
-    let section = |group: &Group| section(run, group, broken.get(&group.sum.group));
-    let sections = groups.iter().map(section).collect::<Result<Vec<_>, _>>();
-    let climb = verdict.climb(run);
+    let groups = sections(run).into_iter().map(|(group, section)| pictured(run, &group, section));
+    let groups = groups.collect::<Result<Vec<_>, _>>().map_err(io::Error::other)?;
+    let breaking_point = verdict.breaking_point(run);
     let report = json!({
         "tool": Tool::THIS,
         "verdict": verdict_of(&verdict),
-        "tone": match verdict {
-            LoadVerdict::Met => "good",
-            LoadVerdict::NotJudged(_) => "warn",
-            LoadVerdict::Missed { .. } | LoadVerdict::Invalid { .. } => "bad",
-        },
-        "climb": climb,
-        "climb_told": climb.as_ref().map(ToString::to_string),
+        "tone": verdict.tone().class(),
+        "breaking_point": breaking_point.as_ref().map(ToString::to_string),
         "run": run,
-        "groups": sections.map_err(io::Error::other)?,
+        "groups": groups,
         "thresholds": findings(run),
     });
-    rendered("load.html", &report)
+    page("load.html", &report)
 }
 
 /// A page made of one of the templates.
-pub(super) fn rendered(name: &str, of: &serde_json::Value) -> io::Result<String> {
-    static ALL: LazyLock<Result<Environment<'static>, Error>> = LazyLock::new(|| {
-        let mut all = environment()?;
-        for (name, text) in [
-            ("load.html", include_str!("templates/load.html")),
-            ("compared.html", include_str!("templates/compared.html")),
-            ("table.html", include_str!("templates/table.html")),
-        ] {
-            all.add_template(name, text)?;
-        }
-        Ok(all)
-    });
-    let all = ALL.as_ref().map_err(|error| io::Error::other(format!("{error:#}")))?;
-    let rendered = all.get_template(name).and_then(|template| template.render(Serde(of)));
-    rendered.map_err(|error| io::Error::other(format!("{error:#}")))
+pub(super) fn page(name: &str, of: &serde_json::Value) -> io::Result<String> {
+    let templates = [
+        ("load.html", include_str!("templates/load.html")),
+        ("compared.html", include_str!("templates/compared.html")),
+        ("table.html", include_str!("templates/table.html")),
+    ];
+    rendered(&templates, name, of)
 }
 
-fn section(run: &RunRecord, group: &Group, broken: Option<&BTreeSet<usize>>) -> Result<Section, Broken> {
+fn pictured(run: &RunRecord, group: &Group, mut section: Section) -> Result<Pictured, Broken> {
     let sum = &group.sum;
-    let (told, window) = tables::told(group);
     let timeline = run.timelines.iter().find(|timeline| timeline.group == sum.group);
     let mut pictures = match timeline.filter(|timeline| !timeline.intervals.is_empty()) {
         Some(timeline) => over_time(group, timeline)?,
@@ -92,20 +68,8 @@ fn section(run: &RunRecord, group: &Group, broken: Option<&BTreeSet<usize>>) -> 
         let about = "Times by percentile, in ms; from all times of the windows after the warm-up.";
         pictures.push(Picture { svg: pictures::percentiles(sum)?, about });
     }
-    let admitted = &sum.times[Series::Response(Outcome::Admitted)];
-    let tables = [
-        Some(tables::windows(run, group, broken)),
-        Some(tables::times(sum)),
-        tables::histogram(admitted),
-        tables::keys(run, &sum.group),
-    ];
-    Ok(Section {
-        name: sum.group.clone(),
-        told: window.map_or(told.clone(), |window| format!("{told}; {window}")),
-        pictures,
-        tables: tables.into_iter().flatten().collect(),
-        faults: sum.faults.clone().into_iter().collect(),
-    })
+    section.tables.extend(keys(run, &sum.group));
+    Ok(Pictured { section, pictures })
 }
 
 fn over_time(group: &Group, timeline: &Timeline) -> Result<Vec<Picture>, Broken> {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::super::findings::{Finding, findings};
 use super::super::record::{RunRecord, groups};
 use super::super::series::{Quantile, Series};
-use super::super::verdict::{Climb, LoadVerdict, judge};
+use super::super::verdict::{BreakingPoint, LoadVerdict, judge};
 use crate::report::{Tool, json_text, schema_of};
 
 /// The version of the form. It rises when something is renamed or removed, not when something is added.
@@ -27,7 +27,7 @@ struct LoadReport<'a> {
     verdict: Verdict,
     /// How far the target came, where the run was to end with the first window that misses a threshold; `null` for
     /// any other run, and where the run is invalid or not judged.
-    climb: Option<Climb>,
+    climb: Option<BreakingPoint>,
     /// What was run, and every count.
     run: &'a RunRecord,
     /// Every threshold of every lane that could be judged, held or not.
@@ -87,7 +87,7 @@ pub(in crate::load) fn text(run: &RunRecord) -> io::Result<String> {
         schema: SCHEMA,
         tool: Tool::THIS,
         verdict: verdict_of(&verdict),
-        climb: verdict.climb(run),
+        climb: verdict.breaking_point(run),
         run,
         thresholds: findings(run),
         times: times(run)?,

@@ -18,11 +18,9 @@ pub(super) fn text(run: &RunRecord) -> io::Result<String> {
     report.set_time(run.took);
     report.set_timestamp(run.started_at);
     let (verdict, findings) = (judge(run), findings(run));
-    if let (LoadVerdict::NotJudged(Unjudged::Interrupted { .. }), Some(why)) =
-        (&verdict, verdict.reasons().first())
-    {
+    if let LoadVerdict::NotJudged(why @ Unjudged::Interrupted { .. }) = &verdict {
         // Where every case is skipped, CI systems show green.
-        let mut status = saying(TestCaseStatus::non_success(NonSuccessKind::Error), why);
+        let mut status = saying(TestCaseStatus::non_success(NonSuccessKind::Error), why.to_string());
         status.set_type("interrupted");
         let mut suite = TestSuite::new("the run");
         suite.add_test_case(case_of_lane("the run", "played to its end", status));
@@ -44,8 +42,8 @@ pub(super) fn text(run: &RunRecord) -> io::Result<String> {
         suite.set_time(run.took);
         suite.add_property(Property::new("target", &run.target));
         suite.add_property(Property::new("profile", &run.profile));
-        if let Some(climb) = verdict.climb(run).filter(|climb| climb.lane == lane.name) {
-            suite.add_property(Property::new("climb", climb.to_string()));
+        if let Some(point) = verdict.breaking_point(run).filter(|point| point.lane == lane.name) {
+            suite.add_property(Property::new("climb", point.to_string()));
         }
         suite.add_test_cases(cases);
         report.add_test_suite(suite);
@@ -67,9 +65,7 @@ fn case(finding: &Finding, verdict: &LoadVerdict) -> TestCase {
     let status = match (verdict, finding.about, finding.held()) {
         (LoadVerdict::NotJudged(Unjudged::Interrupted { .. }), ..) => skipped("the run was interrupted"),
         (_, About::Generator, false) => broken(NonSuccessKind::Error, "invalid"),
-        (LoadVerdict::Invalid { .. }, About::Target, _) => {
-            skipped("the load was not the one that was asked for")
-        }
+        (LoadVerdict::Invalid(_), About::Target, _) => skipped("the load was not the one that was asked for"),
         (_, About::Target, false) => broken(NonSuccessKind::Failure, "missed"),
         (_, _, true) => TestCaseStatus::success(),
     };

@@ -1,13 +1,11 @@
 //! The report in Markdown, for the summaries of CI systems.
 
-use super::super::record::{RunRecord, groups};
-use super::super::series::{Outcome, Series};
+use super::super::record::RunRecord;
 use super::super::verdict::judge;
-use super::tables::{self, Table};
+use super::tables::{Table, sections};
 use super::terminal::{self, REASONS};
 use crate::report::{code, line};
 
-/// The report as a text.
 pub(super) fn text(run: &RunRecord) -> String {
     let verdict = judge(run);
     let mut text = format!(
@@ -26,22 +24,15 @@ pub(super) fn text(run: &RunRecord) -> String {
     if let more @ 1.. = reasons.len().saturating_sub(REASONS) {
         text += &format!("- and {more} more\n");
     }
-    if let Some(climb) = verdict.climb(run) {
-        text += &format!("\n{}\n", line(&climb.to_string()));
+    if let Some(point) = verdict.breaking_point(run) {
+        text += &format!("\n{}\n", line(&point.to_string()));
     }
-    let broken = tables::broken_windows(run);
-    for group in groups(&run.lanes) {
-        let sum = &group.sum;
-        let (told, window) = tables::told(&group);
-        text += &format!("\n#### {}\n\n{}\n", code(&sum.group), line(&told));
-        text.extend(window.map(|window| format!("\n{}\n", line(&window))));
-        let all = [
-            Some(tables::windows(run, &group, broken.get(&sum.group))),
-            Some(tables::times(sum)),
-            tables::histogram(&sum.times[Series::Response(Outcome::Admitted)]),
-        ];
-        all.iter().flatten().filter(|table| !table.rows.is_empty()).for_each(|of| text += &table(of));
-        for (fault, times) in &sum.faults {
+    for (_, section) in sections(run) {
+        text += &format!("\n#### {}\n\n{}\n", code(&section.name), line(&section.told));
+        text.extend(section.window.map(|window| format!("\n{}\n", line(&window))));
+        let tables = section.tables.iter().filter(|table| !table.rows.is_empty());
+        tables.for_each(|of| text += &table(of));
+        for (fault, times) in &section.faults {
             text += &format!("- {times} × {}\n", line(fault));
         }
     }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use super::record::RunRecord;
 use super::store::store;
-use super::verdict::{LoadVerdict, judge};
+use super::verdict::judge;
 use crate::report::{ExitCode, Redactor, save};
 
 pub use json::load_schema;
@@ -50,34 +50,15 @@ impl Outputs {
     }
 }
 
-/// What came of reporting a run.
-#[derive(Debug)]
-pub struct Reported {
-    /// The verdict on the run.
-    pub verdict: LoadVerdict,
-    /// The reports that could not be written; they do not stop the others.
-    pub unwritten: Vec<io::Error>,
-}
-
-impl Reported {
-    /// What the process exits with: the verdict's code, and a fault of ours where a good run could not be
-    /// written down.
-    pub fn exit(&self) -> ExitCode {
-        match self.verdict.exit() {
-            ExitCode::Conforms if !self.unwritten.is_empty() => ExitCode::Internal,
-            exit => exit,
-        }
-    }
-}
-
-/// Judges a run and reports it: to `out` for people, and to files. Keys the redactor knows stay out of all of them.
+/// Judges a run and reports it: to `out` for people, and to files. Keys the redactor knows stay out of all of them. A report
+/// that cannot be written does not stop the others. Returns what the process exits with, and why some were not written.
 pub fn report(
     mut run: RunRecord,
     redactor: &Redactor,
     outputs: &Outputs,
     out: &mut dyn Write,
     colour: bool,
-) -> Reported {
+) -> (ExitCode, Vec<io::Error>) {
     redact(&mut run, redactor);
     let run = &run;
     let verdict = judge(run);
@@ -93,7 +74,13 @@ pub fn report(
         to(&outputs.markdown, |run| Ok(markdown::text(run))),
         terminal::page(run, &verdict).write(out, colour).and_then(|()| out.flush()),
     ];
-    Reported { verdict, unwritten: written.into_iter().filter_map(Result::err).collect() }
+    let unwritten: Vec<io::Error> = written.into_iter().filter_map(Result::err).collect();
+    let exit = match verdict.exit() {
+        // A good run that could not be written down is a fault of ours.
+        ExitCode::Conforms if !unwritten.is_empty() => ExitCode::Internal,
+        exit => exit,
+    };
+    (exit, unwritten)
 }
 
 /// Masks keys in whatever a user or a target may have put into the record.

@@ -3,11 +3,12 @@
 //! Each is readable in grey: lines differ in their strokes, too, and the page beside it has the numbers.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use plotters::coord::Shift;
-use plotters::coord::ranged1d::AsRangedCoord;
-use plotters::coord::ranged1d::ValueFormatter;
+use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
 use super::super::record::LaneRecord;
@@ -24,10 +25,8 @@ const ORANGE: RGBColor = RGBColor(0xd9, 0x7b, 0x12);
 const RED: RGBColor = RGBColor(0xd0, 0x45, 0x3e);
 const GREY: RGBColor = RGBColor(0x80, 0x88, 0x90);
 
-/// Why a picture could not be drawn.
 pub(super) type Broken = Box<dyn std::error::Error + Send + Sync>;
 
-/// How a line is drawn.
 #[derive(Clone, Copy)]
 enum Stroke {
     Thin,
@@ -36,7 +35,6 @@ enum Stroke {
     Dotted,
 }
 
-/// A line of a picture.
 struct Line {
     name: &'static str,
     colour: RGBColor,
@@ -70,7 +68,7 @@ pub(super) fn rates(timeline: &Timeline, limit: Option<f64>) -> Result<String, B
     }
     let top = highest(&lines) * 1.1 + f64::MIN_POSITIVE;
     drawn("requests a second, by when they were due", |area| {
-        lines_on(area, &lines, (0.0..end.max(1.0), 0.0..top), &clock, &|y| digits(*y))
+        lines_on(area, &lines, (0.0..end.max(1.0), 0.0..top), &clock)
     })
 }
 
@@ -89,7 +87,6 @@ pub(super) fn latency(timeline: &Timeline) -> Result<String, Broken> {
     )
 }
 
-/// How late requests were sent, over time.
 pub(super) fn send_lag(timeline: &Timeline) -> Result<String, Broken> {
     over_time(
         "how late requests were sent over time, in ms",
@@ -121,9 +118,7 @@ fn over_time(
         .collect();
     let end = every * timeline.intervals.len() as f64;
     let (low, high) = span(&lines);
-    drawn(about, |area| {
-        lines_on(area, &lines, (0.0..end.max(1.0), (low..high).log_scale()), &clock, &|y| digits(*y))
-    })
+    drawn(about, |area| lines_on(area, &lines, (0.0..end.max(1.0), (low..high).log_scale()), &clock))
 }
 
 /// Percentile curves: response and service times, of what was admitted and of what was limited, from exact histograms.
@@ -150,7 +145,7 @@ fn curves(all: &[(&'static str, &Times, RGBColor, Stroke)]) -> Result<String, Br
     let end = lines.iter().flat_map(|line| &line.points).map(|(x, _)| *x).fold(1.0, f64::max);
     let (low, high) = span(&lines);
     drawn("times in ms by percentile", |area| {
-        lines_on(area, &lines, (0.0..end, (low..high).log_scale()), &percentile, &|y| digits(*y))
+        lines_on(area, &lines, (0.0..end, (low..high).log_scale()), &percentile)
     })
 }
 
@@ -192,13 +187,7 @@ pub(super) fn heat(timeline: &Timeline) -> Result<String, Broken> {
     let high = cells.iter().map(|cell| cell.2).fold(low * 10.0, f64::max);
     let most = cells.iter().map(|cell| cell.3).max().unwrap_or(1) as f64;
     drawn("how many admitted requests took how long, in ms: the darker, the more", |area| {
-        let mut chart = ChartBuilder::on(area)
-            .margin(8)
-            .margin_right(32)
-            .x_label_area_size(28)
-            .y_label_area_size(60)
-            .build_cartesian_2d(0.0..end.max(1.0), (low..high).log_scale())?;
-        mesh(&mut chart, &clock, &|y| digits(*y))?;
+        let mut chart = chart(area, 0.0..end.max(1.0), (low..high).log_scale(), &clock)?;
         chart.draw_series(cells.iter().map(|&(x, from, to, count)| {
             let share = 0.15 + 0.85 * (1.0 + count as f64).ln() / (1.0 + most).ln();
             Rectangle::new([(x, from), (x + every, to)], BLUE.mix(share.min(1.0)).filled())
@@ -227,21 +216,14 @@ fn drawn(about: &str, draw: impl FnOnce(&Area<'_>) -> Result<(), Broken>) -> Res
 fn lines_on<Y>(
     area: &Area<'_>,
     lines: &[Line],
-    (x, y): (std::ops::Range<f64>, Y),
+    (x, y): (Range<f64>, Y),
     x_text: &dyn Fn(&f64) -> String,
-    y_text: &dyn Fn(&f64) -> String,
 ) -> Result<(), Broken>
 where
     Y: AsRangedCoord<Value = f64>,
     Y::CoordDescType: ValueFormatter<f64>,
 {
-    let mut chart = ChartBuilder::on(area)
-        .margin(8)
-        .margin_right(32)
-        .x_label_area_size(28)
-        .y_label_area_size(60)
-        .build_cartesian_2d(x, y)?;
-    mesh(&mut chart, x_text, y_text)?;
+    let mut chart = chart(area, x, y, x_text)?;
     for line in lines {
         let points = || line.points.iter().copied();
         let width = if matches!(line.stroke, Stroke::Thick) { 3 } else { 2 };
@@ -266,15 +248,20 @@ where
     Ok(())
 }
 
-fn mesh<'a, 'c, X, Y>(
-    chart: &'c mut ChartContext<'a, SVGBackend<'a>, Cartesian2d<X, Y>>,
-    x_text: &'c dyn Fn(&f64) -> String,
-    y_text: &'c dyn Fn(&f64) -> String,
-) -> Result<(), Broken>
+/// An empty chart with its axes.
+fn chart<'a, Y>(
+    area: &Area<'a>,
+    x: Range<f64>,
+    y: Y,
+    x_text: &dyn Fn(&f64) -> String,
+) -> Result<ChartContext<'a, SVGBackend<'a>, Cartesian2d<RangedCoordf64, Y::CoordDescType>>, Broken>
 where
-    X: Ranged<ValueType = f64> + ValueFormatter<f64>,
-    Y: Ranged<ValueType = f64> + ValueFormatter<f64>,
+    Y: AsRangedCoord<Value = f64>,
+    Y::CoordDescType: ValueFormatter<f64>,
 {
+    let mut builder = ChartBuilder::on(area);
+    builder.margin(8).margin_right(32).x_label_area_size(28).y_label_area_size(60);
+    let mut chart = builder.build_cartesian_2d(x, y)?;
     chart
         .configure_mesh()
         .label_style(("sans-serif", 13))
@@ -283,10 +270,10 @@ where
         .axis_style(GREY)
         .x_labels(9)
         .y_labels(6)
-        .x_label_formatter(x_text)
-        .y_label_formatter(y_text)
+        .x_label_formatter(&x_text)
+        .y_label_formatter(&|y: &f64| digits(*y))
         .draw()?;
-    Ok(())
+    Ok(chart)
 }
 
 fn highest(lines: &[Line]) -> f64 {

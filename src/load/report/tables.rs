@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::super::findings::findings;
-use super::super::record::{Group, LaneRecord, RunRecord, WindowCounts};
+use super::super::record::{Group, LaneRecord, RunRecord, WindowCounts, groups};
 use super::super::series::{Outcome, Percentiles, Quantile, Series, Times, digits};
 use crate::amounts::{count, grouped, time};
 use crate::contract::WINDOW_SECONDS;
@@ -18,7 +18,6 @@ const KEYS_SHOWN: usize = 40;
 /// Rows of cells: words to the left, numbers to the right. A last cell beyond the head is a remark.
 #[derive(Serialize)]
 pub(super) struct Table {
-    /// What it shows.
     pub(super) about: &'static str,
     /// How many of the first columns hold words.
     pub(super) words: usize,
@@ -61,7 +60,6 @@ impl Table {
         self
     }
 
-    /// Puts it on a page.
     pub(super) fn show(&self, page: &mut Page, indent: usize) {
         let head = Row { tone: Tone::Dim, cells: self.head.clone() };
         let rows = || std::iter::once(&head).chain(&self.rows);
@@ -80,8 +78,32 @@ impl Table {
     }
 }
 
+/// A group of lanes, as every report tells of it.
+#[derive(Serialize)]
+pub(super) struct Section {
+    pub(super) name: String,
+    pub(super) told: String,
+    pub(super) window: Option<String>,
+    pub(super) tables: Vec<Table>,
+    pub(super) faults: Vec<(String, u64)>,
+}
+
+/// The groups of a run.
+pub(super) fn sections(run: &RunRecord) -> Vec<(Group, Section)> {
+    let broken = broken_windows(run);
+    let section = |group: Group| {
+        let sum = &group.sum;
+        let (told, window) = told(&group);
+        let mut tables = vec![windows(run, &group, broken.get(&sum.group)), times(sum)];
+        tables.extend(histogram(&sum.times[Series::Response(Outcome::Admitted)]));
+        let (name, faults) = (sum.group.clone(), sum.faults.clone().into_iter().collect());
+        (group, Section { name, told, window, tables, faults })
+    };
+    groups(&run.lanes).into_iter().map(section).collect()
+}
+
 /// `2 keys, 120 requests a minute; limit 60 requests a minute each`, and what a window is where it is no minute.
-pub(super) fn told(group: &Group) -> (String, Option<String>) {
+fn told(group: &Group) -> (String, Option<String>) {
     let sum = &group.sum;
     let each = if group.keys > 1 { " each" } else { "" };
     let first = sum.window_rates.first().copied().unwrap_or_default();
@@ -107,7 +129,7 @@ pub(super) fn told(group: &Group) -> (String, Option<String>) {
 }
 
 /// The windows, by group, in which a lane of the group missed something; from 1.
-pub(super) fn broken_windows(run: &RunRecord) -> BTreeMap<String, BTreeSet<usize>> {
+fn broken_windows(run: &RunRecord) -> BTreeMap<String, BTreeSet<usize>> {
     let group_of: BTreeMap<&str, &str> =
         run.lanes.iter().map(|lane| (lane.name.as_str(), lane.group.as_str())).collect();
     let mut broken: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
@@ -120,7 +142,7 @@ pub(super) fn broken_windows(run: &RunRecord) -> BTreeMap<String, BTreeSet<usize
 }
 
 /// The windows of a group, without columns in which there is nothing.
-pub(super) fn windows(run: &RunRecord, group: &Group, broken: Option<&BTreeSet<usize>>) -> Table {
+fn windows(run: &RunRecord, group: &Group, broken: Option<&BTreeSet<usize>>) -> Table {
     let unjudged = match run.stop_at_first_miss && broken.is_some_and(|windows| !windows.is_empty()) {
         true => "after the break, not judged",
         false => "not whole, not judged",
@@ -165,7 +187,6 @@ pub(super) fn windows(run: &RunRecord, group: &Group, broken: Option<&BTreeSet<u
     })
 }
 
-/// The rate of a window.
 fn step(sum: &LaneRecord, window: usize) -> String {
     let (from, to) = sum.window_rates.get(window).copied().unwrap_or_default();
     if from == to { grouped(from.into()) } else { format!("{}-{}", grouped(from.into()), grouped(to.into())) }
@@ -197,7 +218,7 @@ fn row(window: String, counts: &WindowCounts) -> Vec<String> {
 }
 
 /// A row for each clock of each outcome that occurred: the admitted by themselves, and the rest too.
-pub(super) fn times(sum: &LaneRecord) -> Table {
+fn times(sum: &LaneRecord) -> Table {
     let mut table = Table::new("times", 2, &["in ms", "", "count", "p50", "p90", "p99", "p99.9", "max"]);
     for series in Series::ALL.into_iter().filter(|series| !sum.times[*series].is_empty()) {
         let times = &sum.times[series];
@@ -240,7 +261,7 @@ const ROWS: u64 = 10;
 const BAR: u64 = 40;
 
 /// How many requests took how long: even steps up to the p99, and the rest.
-pub(super) fn histogram(times: &Times) -> Option<Table> {
+fn histogram(times: &Times) -> Option<Table> {
     let (low, _) = times.buckets().next()?;
     let high = times.value_at_quantile(0.99);
     let step = (high + 1).saturating_sub(low).div_ceil(ROWS - 1).max(1);

@@ -1,21 +1,17 @@
 //! The report for people.
 
-use std::collections::BTreeSet;
-
-use super::super::record::{Group, RunRecord, groups};
-use super::super::series::{Outcome, Series};
+use super::super::record::{Group, RunRecord};
 use super::super::verdict::LoadVerdict;
-use super::tables::{broken_windows, histogram, times, told, windows};
+use super::tables::{Section, sections};
 use crate::amounts::{count, grouped, time};
 use crate::report::page::{Page, Tone};
 
 /// How many reasons are told in full.
 pub(super) const REASONS: usize = 20;
 
-/// The whole report.
 pub(super) fn page(run: &RunRecord, verdict: &LoadVerdict) -> Page {
     let mut page = Page::default();
-    if let LoadVerdict::Invalid { reasons: of } = verdict {
+    if let LoadVerdict::Invalid(of) = verdict {
         // Before anything else: no number below says anything about the target.
         page.line(
             0,
@@ -38,16 +34,15 @@ pub(super) fn page(run: &RunRecord, verdict: &LoadVerdict) -> Page {
         page.gap();
     }
     head(&mut page, run);
-    let broken = broken_windows(run);
-    for group in groups(&run.lanes) {
+    for (group, section) in sections(run) {
         page.gap();
-        lane(&mut page, run, &group, broken.get(&group.sum.group));
+        tell(&mut page, &group, &section);
     }
     page.gap();
-    if let Some(climb) = verdict.climb(run) {
-        page.line(2, &[(Tone::Strong, &climb.to_string())]);
+    if let Some(point) = verdict.breaking_point(run) {
+        page.line(2, &[(Tone::Strong, &point.to_string())]);
     }
-    if !matches!(verdict, LoadVerdict::Invalid { .. }) {
+    if !matches!(verdict, LoadVerdict::Invalid(_)) {
         reasons(&mut page, verdict);
     }
     last_line(&mut page, verdict);
@@ -61,23 +56,17 @@ fn head(page: &mut Page, run: &RunRecord) {
     page.line(0, &[(Tone::Strong, &run.profile), (Tone::Plain, &text)]);
 }
 
-fn lane(page: &mut Page, run: &RunRecord, group: &Group, broken: Option<&BTreeSet<usize>>) {
-    let sum = &group.sum;
-    let (text, window) = told(group);
-    page.line(0, &[(Tone::Strong, &sum.group), (Tone::Plain, ": "), (Tone::Plain, &text)]);
-    if let Some(window) = window {
-        page.line(2, &[(Tone::Dim, &window)]);
+fn tell(page: &mut Page, group: &Group, section: &Section) {
+    page.line(0, &[(Tone::Strong, &section.name), (Tone::Plain, ": "), (Tone::Plain, &section.told)]);
+    if let Some(window) = &section.window {
+        page.line(2, &[(Tone::Dim, window)]);
     }
-    if sum.windows.iter().all(|counts| counts.sent == 0) {
+    if group.sum.windows.iter().all(|counts| counts.sent == 0) {
         page.line(2, &[(Tone::Dim, "nothing was sent")]);
         return;
     }
-    windows(run, group, broken).show(page, 2);
-    times(sum).show(page, 2);
-    if let Some(histogram) = histogram(&sum.times[Series::Response(Outcome::Admitted)]) {
-        histogram.show(page, 2);
-    }
-    for (fault, times) in &sum.faults {
+    section.tables.iter().for_each(|table| table.show(page, 2));
+    for (fault, times) in &section.faults {
         page.line(2, &[(Tone::Warn, &format!("{} × ", grouped(*times))), (Tone::Plain, fault)]);
     }
 }
@@ -93,24 +82,19 @@ fn reasons(page: &mut Page, verdict: &LoadVerdict) {
 }
 
 fn last_line(page: &mut Page, verdict: &LoadVerdict) {
-    let tone = match verdict {
-        LoadVerdict::Met => Tone::Good,
-        LoadVerdict::Missed { .. } | LoadVerdict::Invalid { .. } => Tone::Bad,
-        LoadVerdict::NotJudged(_) => Tone::Warn,
-    };
     let told = outcome(verdict);
     let (text, exit) = told.split_once(" (").unwrap_or((&told, ""));
-    page.line(0, &[(tone, text), (Tone::Plain, &format!(" ({exit}"))]);
+    page.line(0, &[(verdict.tone(), text), (Tone::Plain, &format!(" ({exit}"))]);
 }
 
 /// `missed: 2 thresholds not held (exit code 6)`.
 pub(super) fn outcome(verdict: &LoadVerdict) -> String {
     let text = match verdict {
         LoadVerdict::Met => "met: every threshold held".to_owned(),
-        LoadVerdict::Missed { reasons } => {
+        LoadVerdict::Missed(reasons) => {
             format!("missed: {} not held", count(reasons.len() as u64, "threshold"))
         }
-        LoadVerdict::Invalid { .. } => "invalid: the load was not the one that was asked for".to_owned(),
+        LoadVerdict::Invalid(_) => "invalid: the load was not the one that was asked for".to_owned(),
         LoadVerdict::NotJudged(_) => "not judged".to_owned(),
     };
     format!("{text} (exit code {})", verdict.exit().code())

@@ -173,7 +173,7 @@ fn a_neighbour_that_slows_everybody_down() {
 fn a_rising_rate_says_where_it_broke() {
     let run = World::deviating(&["ingestion-not-automatic"]).play("ramp");
     let verdict = judge(&run);
-    let climb = verdict.climb(&run).unwrap();
+    let climb = verdict.breaking_point(&run).unwrap();
     assert_eq!(
         climb.to_string(),
         "ingestion broke at 200 requests (20,000 events) a minute, in window 2; it held 100 requests (10,000 events) \
@@ -186,14 +186,14 @@ fn a_rising_rate_says_where_it_broke() {
     let slow =
         World { meddle: |nth, reply| reply.delay = Duration::from_millis(nth * 2 / 5), ..World::default() };
     let run = slow.play("ramp");
-    let climb = judge(&run).climb(&run).unwrap();
+    let climb = judge(&run).breaking_point(&run).unwrap();
     let (broke, held) = (climb.broke.unwrap(), climb.held.unwrap());
     assert_eq!((broke.window, held.window), (8, 7));
     let reasons = judge(&run).reasons();
     assert!(reasons[0].starts_with(&format!("ingestion, window {}: response", broke.window)), "{reasons:?}");
 
     let run = World::default().play("ramp");
-    let climb = judge(&run).climb(&run).unwrap();
+    let climb = judge(&run).breaking_point(&run).unwrap();
     let words = "ingestion held to the end, at 1,000 requests (100,000 events) a minute";
     assert_eq!((climb.to_string(), run.lanes[0].windows.len()), (words.to_owned(), 10));
 }

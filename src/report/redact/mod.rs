@@ -173,7 +173,6 @@ struct Secrets {
 }
 
 impl Secrets {
-    /// Learns a key's random part.
     fn learn(&mut self, key: &ApiKey) {
         let whole = key.reveal().to_ascii_lowercase();
         let random = key.random_part().to_ascii_lowercase();

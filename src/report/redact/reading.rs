@@ -18,12 +18,10 @@ struct Unit {
 pub(super) struct Reading(Vec<Unit>);
 
 impl Reading {
-    /// The text as it stands.
     pub(super) fn plain(text: &str) -> Self {
         Self(text.bytes().enumerate().map(|(at, byte)| Unit { byte, from: at, to: at + 1 }).collect())
     }
 
-    /// The bytes, in lower case.
     pub(super) fn folded(&self) -> Vec<u8> {
         self.0.iter().map(|unit| unit.byte.to_ascii_lowercase()).collect()
     }

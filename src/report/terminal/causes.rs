@@ -6,7 +6,7 @@ use similar::{ChangeTag, TextDiff};
 use super::super::event::{Cause, RunSummary};
 use super::super::exit::ExitCode;
 use super::super::page::{COLUMNS, Page, Tone};
-use super::super::results::{ClauseTally, Counts, Open, by_clause, is_named, open as open_reasons, some};
+use super::super::results::{ClauseTally, Counts, by_clause, is_named, open as open_reasons, some};
 use super::super::verdict::{CheckResult, Exchange, Failure, ONE_OF_MANY, Verdict};
 use crate::amounts::{count, time};
 use crate::contract::clause;
@@ -117,7 +117,6 @@ fn shown(cause: &Cause, compared: &Compared) -> String {
     joined("; ", &[joined(": ", &[case, what]), more])
 }
 
-/// The parts that say anything.
 fn joined(between: &str, parts: &[String]) -> String {
     parts.iter().filter(|part| !part.is_empty()).map(String::as_str).collect::<Vec<_>>().join(between)
 }
@@ -242,10 +241,8 @@ pub(super) fn observed(page: &mut Page, untold: &[CheckResult], run: &RunSummary
 /// What could not be checked, and why. Causes have said what they blocked.
 pub(super) fn open(page: &mut Page, results: &[CheckResult], causes: &[Cause], run: &RunSummary) {
     let reasons = open_reasons(results, |result| is_named(causes, &result.id));
-    let mut entries: Vec<(String, &str)> = reasons
-        .iter()
-        .map(|Open { reason, checks }| (format!("{}: ", some(checks, NAMED)), reason.as_str()))
-        .collect();
+    let mut entries: Vec<(String, &str)> =
+        reasons.iter().map(|(reason, checks)| (format!("{}: ", some(checks, NAMED)), *reason)).collect();
     // What the run has to say besides: its own words for the same reasons are those of the checks.
     let told = |why: &str| {
         let mut said = results.iter().flat_map(|result| {

@@ -73,7 +73,6 @@ impl Terminal {
         Self { out, options, progress, life, begun, info: None, results: Vec::new(), width: 0, told: false }
     }
 
-    /// Writes above the progress.
     fn show(&mut self, page: &Page) -> io::Result<()> {
         if page.is_empty() {
             return Ok(());

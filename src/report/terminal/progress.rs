@@ -41,7 +41,6 @@ impl Progress {
         Self { lines, run, running: BTreeMap::new(), lanes: None, virtual_time: false }
     }
 
-    /// Draws what the event changes.
     pub(super) fn event(&mut self, event: &Event) {
         match event {
             Event::Started(info) => {
@@ -53,23 +52,31 @@ impl Progress {
             // A line for each key of a run that takes its time, unless they would fill the screen.
             Event::Planned(schedule) => {
                 self.lanes = (schedule.takes >= WORTH_DRAWING && schedule.lanes.len() <= MOST_LANES)
-                    .then(|| Lanes::new(&self.lines, schedule));
+                    .then(|| lanes(&self.lines, schedule));
             }
             Event::CheckStarted { id } => {
                 self.running.entry(id.to_owned()).or_default();
                 self.name_running();
             }
             Event::KeysLent { id, keys } => {
-                self.lanes.iter().for_each(|lanes| lanes.lent(id, keys));
+                self.change(keys, |state| state.checks.push(visible_line(id)));
             }
-            Event::KeysBack { keys } => self.lanes.iter().for_each(|lanes| lanes.back(keys)),
+            Event::KeysBack { keys } => self.change(keys, |state| {
+                // Who shares a key is soon over; which of them it was makes no difference to the line for long.
+                if !state.checks.is_empty() {
+                    state.checks.remove(0);
+                }
+            }),
             // Virtual waits are over before they could be read, so they are not drawn.
             Event::Waiting { id, keys, what, how_long } if !self.virtual_time => match &self.lanes {
-                Some(lanes) => lanes.waiting(id, keys, *how_long),
+                Some(_) => {
+                    let until = Instant::now() + *how_long;
+                    self.change(keys, |state| state.wait = Some((visible_line(id), until)));
+                }
                 None => self.waiting(id, what, *how_long),
             },
             Event::Resumed { id, keys } => match &self.lanes {
-                Some(lanes) => lanes.resumed(keys),
+                Some(_) => self.change(keys, |state| state.wait = None),
                 None => {
                     if let Some(wait) = self.running.get_mut(id).and_then(Vec::pop) {
                         self.remove(wait);
@@ -85,6 +92,14 @@ impl Progress {
                 self.name_running();
             }
             _ => {}
+        }
+    }
+
+    /// Changes what is drawn of these keys.
+    fn change(&self, keys: &[String], change: impl Fn(&mut State)) {
+        let Some(lanes) = &self.lanes else { return };
+        for (_, state) in keys.iter().filter_map(|key| lanes.get(key)) {
+            change(&mut state.lock());
         }
     }
 
@@ -132,13 +147,12 @@ impl Progress {
         self.lines.suspend(write)
     }
 
-    /// Ends the drawing.
     pub(super) fn clear(self) {
         for wait in self.running.values().flatten().cloned() {
             self.remove(wait);
         }
-        if let Some(lanes) = self.lanes {
-            lanes.clear();
+        for (line, _) in self.lanes.iter().flat_map(BTreeMap::values) {
+            self.remove(Some(line.clone()));
         }
         self.run.finish_and_clear();
     }
@@ -158,16 +172,12 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
-/// Columns of the schedule.
 const COLUMNS: usize = 32;
 /// Where the run stands.
 const NOW: char = '│';
 
-/// The lines of a planned run.
-struct Lanes {
-    lines: MultiProgress,
-    by_key: BTreeMap<String, (ProgressBar, Arc<Mutex<State>>)>,
-}
+/// The lines of a planned run, by key.
+type Lanes = BTreeMap<String, (ProgressBar, Arc<Mutex<State>>)>;
 
 /// What a key is used for now.
 #[derive(Debug, Default)]
@@ -191,70 +201,31 @@ impl State {
     }
 }
 
-impl Lanes {
-    fn new(lines: &MultiProgress, schedule: &KeySchedule) -> Self {
-        // What all names begin with says nothing.
-        let short =
-            |key: &str| key.strip_prefix(crate::deployment::KEY_VARIABLE_PREFIX).unwrap_or(key).to_owned();
-        let width = schedule.lanes.iter().map(|lane| short(&lane.key).chars().count()).max().unwrap_or(0);
-        let line = |lane: &PlannedLane| {
-            let state = Arc::new(Mutex::new(State::default()));
-            let (drawn, takes, shown) =
-                (lane.drawn(schedule.takes, COLUMNS), schedule.takes, Arc::clone(&state));
-            let begun = Instant::now();
-            let bar = move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
-                // A redraw that fails is drawn again at the next tick.
-                let _ = out.write_str(&at(&drawn, begun.elapsed(), takes));
-            };
-            let doing = move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
-                let _ = out.write_str(&shown.lock().text(Instant::now()));
-            };
-            let line = lines.add(ProgressBar::new_spinner());
-            line.set_style(
-                style("  {prefix} {bar_of_key} {doing}").with_key("bar_of_key", bar).with_key("doing", doing),
-            );
-            line.set_prefix(visible_line(&format!("{:width$}", short(&lane.key))));
-            line.enable_steady_tick(TICK);
-            (lane.key.clone(), (line, state))
+fn lanes(lines: &MultiProgress, schedule: &KeySchedule) -> Lanes {
+    // What all names begin with says nothing.
+    let short =
+        |key: &str| key.strip_prefix(crate::deployment::KEY_VARIABLE_PREFIX).unwrap_or(key).to_owned();
+    let width = schedule.lanes.iter().map(|lane| short(&lane.key).chars().count()).max().unwrap_or(0);
+    let line = |lane: &PlannedLane| {
+        let state = Arc::new(Mutex::new(State::default()));
+        let (drawn, takes, shown) = (lane.drawn(schedule.takes, COLUMNS), schedule.takes, Arc::clone(&state));
+        let begun = Instant::now();
+        let bar = move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
+            // A redraw that fails is drawn again at the next tick.
+            let _ = out.write_str(&at(&drawn, begun.elapsed(), takes));
         };
-        Self { lines: lines.clone(), by_key: schedule.lanes.iter().map(line).collect() }
-    }
-
-    fn lent(&self, id: &str, keys: &[String]) {
-        self.change(keys, |state| state.checks.push(visible_line(id)));
-    }
-
-    fn back(&self, keys: &[String]) {
-        self.change(keys, |state| {
-            // Who shares a key is soon over; which of them it was makes no difference to the line for long.
-            if !state.checks.is_empty() {
-                state.checks.remove(0);
-            }
-        });
-    }
-
-    fn waiting(&self, id: &str, keys: &[String], how_long: Duration) {
-        let until = Instant::now() + how_long;
-        self.change(keys, |state| state.wait = Some((visible_line(id), until)));
-    }
-
-    fn resumed(&self, keys: &[String]) {
-        self.change(keys, |state| state.wait = None);
-    }
-
-    fn change(&self, keys: &[String], change: impl Fn(&mut State)) {
-        for (_, state) in keys.iter().filter_map(|key| self.by_key.get(key)) {
-            change(&mut state.lock());
-        }
-    }
-
-    /// Ends the drawing.
-    fn clear(self) {
-        for (line, _) in self.by_key.into_values() {
-            line.finish_and_clear();
-            self.lines.remove(&line);
-        }
-    }
+        let doing = move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
+            let _ = out.write_str(&shown.lock().text(Instant::now()));
+        };
+        let line = lines.add(ProgressBar::new_spinner());
+        line.set_style(
+            style("  {prefix} {bar_of_key} {doing}").with_key("bar_of_key", bar).with_key("doing", doing),
+        );
+        line.set_prefix(visible_line(&format!("{:width$}", short(&lane.key))));
+        line.enable_steady_tick(TICK);
+        (lane.key.clone(), (line, state))
+    };
+    schedule.lanes.iter().map(line).collect()
 }
 
 /// The drawn lane with a mark where the run stands.
@@ -290,7 +261,6 @@ struct Wait {
 }
 
 impl Life {
-    /// Takes note of an event.
     pub(super) fn keep(&mut self, event: &Event, now: Duration) {
         match event {
             Event::Planned(schedule) => self.planned = now + schedule.takes,
