@@ -169,7 +169,6 @@ async fn at_a_deployment_that_skips_waits_the_same_is_caught_and_nothing_conform
         "events-limit-one-more",
         "two-replicas",
         // Where keys have to be silent for two minutes, there is hardly time for a proof: others' windows have to do.
-        "premium-limit-299+limiter-sliding",
         "shared-by-all-keys+limiter-sliding",
         "events-unlimited+limiter-sliding",
         "large-batches-refused+limiter-sliding",

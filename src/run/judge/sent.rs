@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::answer::{describe, judge_answer};
 use super::context::{Context, FirstBodies};
-use super::ruling::{INSTANCES, LOCKED_OUT, Lack, NO_END, Ruling, SPLIT};
+use super::ruling::{INSTANCES, LOCKED_OUT, Lack, Ruling, SPLIT};
 use crate::contract::Scope;
 use crate::report::{Failure, Way};
 use crate::run::case::{counts_events, is_about_being_let_in};
@@ -226,9 +226,6 @@ fn suspected(
         let why = context.taught.split.then_some(SPLIT).or(of_instances.then_some(INSTANCES));
         if let Some(why) = why {
             return Ruling::Lacking(Lack::RequestLimit, why.to_owned());
-        }
-        if context.key(&sent.key).is_some_and(|key| context.is_endless(key)) {
-            return Ruling::Lacking(Lack::RequestLimit, NO_END.to_owned());
         }
         if sent.gives_back {
             return Ruling::Lacking(Lack::Hold, NOT_HELD.to_owned());
