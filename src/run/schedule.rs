@@ -59,8 +59,10 @@ impl Schedule {
                     .then(|| keys.clone()),
                 (Some(allocator), None) => {
                     let taken = allocator.take(job, &|key| condition(key, job), self.pending.iter(), &held);
-                    if let (Err(free), true) =
-                        (&taken, held.is_empty() && self.playing > 0 && job.gathers_keys())
+                    if let Err(free) = &taken
+                        && held.is_empty()
+                        && self.playing > 0
+                        && job.gathers_keys()
                     {
                         held.clone_from(free);
                     }

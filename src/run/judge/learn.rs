@@ -69,23 +69,19 @@ pub(crate) fn learn(suite: &Suite, evidence: &mut Evidence) -> Taught {
     for play in &evidence.plays {
         let owned = case_of(suite, play)
             .is_some_and(|case| case.readings.iter().any(|reading| reading.learns == Some(Fact::Requests)));
-        if !owned {
-            for burst in measured(play) {
-                let tier = play.keys.get(&burst.key).and_then(|key| key.tier);
-                // Where it agrees with a window that was whole, it was whole, too.
-                if let (Some(tier), Some(window)) = (tier, window(burst, play, false)) {
-                    elsewhere.entry(tier).or_default().push(window);
-                }
-            }
-            continue;
+        if owned {
+            whole_together.extend(bursts(&play.seen).filter_map(|burst| had_all_together(burst, play)));
         }
-        whole_together.extend(bursts(&play.seen).filter_map(|burst| had_all_together(burst, play)));
+        let seen = if owned { &mut windows } else { &mut elsewhere };
         for burst in measured(play) {
             let key = play.keys.get(&burst.key);
             let tier = key.and_then(|key| key.tier);
-            smoothed.extend(key.filter(|key| smooths(burst, key.documented.requests)).and(tier));
-            if let (Some(tier), Some(window)) = (tier, window(burst, play, slides)) {
-                windows.entry(tier).or_default().push(window);
+            if owned {
+                smoothed.extend(key.filter(|key| smooths(burst, key.documented.requests)).and(tier));
+            }
+            // What agrees elsewhere with a window that was whole, was whole, too.
+            if let (Some(tier), Some(window)) = (tier, window(burst, play, slides && owned)) {
+                seen.entry(tier).or_default().push(window);
             }
         }
     }

@@ -10,7 +10,7 @@ use super::ruling::{Lack, Ruling};
 use super::window;
 use crate::report::{Failure, Way};
 use crate::run::environment::OWN;
-use crate::run::evidence::{Burst, Evidence, Observation, Paced, Play, bursts};
+use crate::run::evidence::{Burst, Evidence, KeyInfo, Observation, Paced, Play, bursts};
 use crate::run::learned::whole_quotas;
 use crate::run::limiters::{self, Assessment, LONG_SILENCE, SHORT_SILENCE, Span, Suspicion, WINDOW};
 use crate::scenario::Suite;
@@ -189,67 +189,62 @@ fn suspicions_beside(context: &Context<'_>, reading: &Reading) -> Vec<Suspicion>
         .collect()
 }
 
-/// The plays of other cases.
-fn plays_elsewhere<'a>(context: &Context<'a>) -> impl Iterator<Item = &'a Play> {
+/// What windows of other cases show, by a clock that is the same for all: in workspaces of a mock every case has one of its own.
+fn windows_elsewhere(
+    context: &Context<'_>,
+    shown: impl Fn(&Burst, &KeyInfo) -> Option<Suspicion>,
+) -> Vec<Suspicion> {
+    if context.evidence.deployment.virtual_time {
+        return Vec::new();
+    }
     let (experiment, row) = (&context.play.experiment, &context.play.row);
-    context.evidence.plays.iter().filter(move |play| play.experiment != *experiment || play.row != *row)
+    let others =
+        context.evidence.plays.iter().filter(|play| play.experiment != *experiment || play.row != *row);
+    let of_play = |play: &'_ Play| {
+        let windows = bursts(&play.seen).filter_map(|burst| shown(burst, play.keys.get(&burst.key)?));
+        windows.collect::<Vec<_>>()
+    };
+    others.flat_map(of_play).collect()
 }
 
 /// The windows in other cases that held just as many too many of the tier that this reading is about: a reset explains one of
 /// them, if any, whichever key it was.
 fn as_many_elsewhere(context: &Context<'_>, number: u32) -> Vec<Suspicion> {
-    // In workspaces of a mock every case has a clock of its own.
-    let is_one_clock = !context.evidence.deployment.virtual_time;
-    let Some(tier) = context.key(OWN).filter(|_| is_one_clock).and_then(|own| own.tier) else {
-        return Vec::new();
-    };
-    let windows = plays_elsewhere(context).flat_map(|play| {
-        bursts(&play.seen).filter_map(|burst| {
-            let key = play.keys.get(&burst.key).filter(|key| key.tier == Some(tier))?;
-            window::suspicion_of(context, burst, key)
-        })
-    });
+    let Some(tier) = context.key(OWN).and_then(|own| own.tier) else { return Vec::new() };
     let is_as_many =
         |other: &Suspicion| matches!(other, Suspicion::TooMany { admitted, .. } if *admitted == number);
-    windows.filter(is_as_many).collect()
+    windows_elsewhere(context, |burst, key| {
+        (key.tier == Some(tier)).then(|| window::suspicion_of(context, burst, key))?.filter(is_as_many)
+    })
 }
 
 /// The windows in other cases that held more events than documented, sent one batch at a time. Where requests have no end,
 /// that is why.
 fn too_many_events_elsewhere(context: &Context<'_>) -> Vec<Suspicion> {
-    // In workspaces of a mock every case has a clock of its own.
-    let is_one_clock = !context.evidence.deployment.virtual_time;
-    let own = context.key(OWN).filter(|own| is_one_clock && !context.is_endless(own));
+    let own = context.key(OWN).filter(|own| !context.is_endless(own));
     let Some(own) = own else { return Vec::new() };
-    let windows = plays_elsewhere(context).flat_map(|play| {
-        bursts(&play.seen).filter_map(|burst| {
-            let key = play.keys.get(&burst.key).filter(|key| key.tier == own.tier)?;
-            let (admitted, limit) = (burst.spent.1 + burst.accepted(), key.documented.events?);
-            let is_too_many = burst.fresh.is_some() && !burst.together && admitted > limit;
-            is_too_many.then_some(Suspicion::TooMany { admitted, limit, span: (burst.since, burst.to) })
-        })
-    });
-    windows.collect()
+    windows_elsewhere(context, |burst, key| {
+        let (admitted, limit) = (burst.spent.1 + burst.accepted(), key.documented.events?);
+        let is_one_at_a_time = key.tier == own.tier && burst.fresh.is_some() && !burst.together;
+        let span = (burst.since, burst.to);
+        (is_one_at_a_time && admitted > limit).then_some(Suspicion::TooMany { admitted, limit, span })
+    })
 }
 
 /// The windows in other cases, of whatever tier, that held as many whole quotas in the place of one.
 fn as_many_quotas_elsewhere(context: &Context<'_>, number: u32, limit: u32) -> Vec<Suspicion> {
-    let is_one_clock = !context.evidence.deployment.virtual_time;
-    let Some(times) = whole_quotas(number, limit).filter(|_| is_one_clock) else { return Vec::new() };
-    let windows = plays_elsewhere(context).flat_map(|play| {
-        bursts(&play.seen).filter_map(|burst| {
-            let limit = context.limits(play.keys.get(&burst.key)?).requests;
-            let admitted = burst.spent.0 + burst.admitted();
-            let is_whole =
-                burst.fresh.is_some() && burst.counted && burst.limited() > 0 && burst.faults.is_empty();
-            (is_whole && whole_quotas(admitted, limit) == Some(times)).then_some(Suspicion::TooMany {
-                admitted,
-                limit,
-                span: (burst.since, burst.to),
-            })
+    let Some(times) = whole_quotas(number, limit) else { return Vec::new() };
+    windows_elsewhere(context, |burst, key| {
+        let (admitted, limit) = (burst.spent.0 + burst.admitted(), context.limits(key).requests);
+        let is_whole =
+            burst.fresh.is_some() && burst.counted && burst.limited() > 0 && burst.faults.is_empty();
+        let span = (burst.since, burst.to);
+        (is_whole && whole_quotas(admitted, limit) == Some(times)).then_some(Suspicion::TooMany {
+            admitted,
+            limit,
+            span,
         })
-    });
-    windows.collect()
+    })
 }
 
 /// How long a key has to be silent for the next play to settle a suspicion.

@@ -183,11 +183,12 @@ impl<'a> Runner<'a> {
         batches: Vec<u32>,
         seen: &mut Observation,
     ) -> Result<(), Gap> {
+        let before = seen.batches.len();
         // It goes on with the way whose turn it is.
-        let turn = seen.all() as usize % ways.len();
-        let ways = &[&ways[turn..], &ways[..turn]].concat();
+        let (later, next) = ways.split_at(before % ways.len());
+        let turned = [next, later].concat();
         let requests =
-            self.in_turn(ways, key, &batches, burst.padding.unwrap_or(0), burst.credentials.as_ref())?;
+            self.in_turn(&turned, key, &batches, burst.padding.unwrap_or(0), burst.credentials.as_ref())?;
         let noise = |suspicion: &Suspicion| matches!(suspicion, Suspicion::Noise(_));
         // What went wrong on a connection that was used before may go well on one of its own.
         let fresh = burst.fresh_connections || self.attempt.suspicions.iter().any(noise);
@@ -199,7 +200,6 @@ impl<'a> Runner<'a> {
         self.run
             .note_late((burst.to - burst.from).saturating_sub(together(batches.len(), batches.iter().sum())));
         seen.in_flight = seen.in_flight.max(in_flight);
-        let before = seen.batches.len();
         if before == 0 {
             (seen.from, seen.left_within) = (burst.from, burst.left_within);
         }
