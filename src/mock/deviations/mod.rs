@@ -96,10 +96,33 @@ fn with_those_in_front(aspects: &[Aspect]) -> Vec<Aspect> {
     seen
 }
 
-/// Why two deviations are not for one server, in a sentence.
+/// Why two deviations are not for one server.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Clash(String);
+pub enum Clash {
+    /// One of them changes what the other changes, or that through which the other is seen.
+    #[error("`{hiding}` changes {aspect:?}, and `{hidden}` cannot be told from it or is not seen any more")]
+    Hidden {
+        /// The one in front.
+        hiding: &'static str,
+        /// The one behind.
+        hidden: &'static str,
+        /// What the first changes.
+        aspect: Aspect,
+    },
+    /// The same check names both.
+    #[error("`{check}` names both `{one}` and `{other}`")]
+    SameCheck {
+        /// The one.
+        one: &'static str,
+        /// The other.
+        other: &'static str,
+        /// The check's id.
+        check: &'static str,
+    },
+    /// It is no single deviation, so nothing is known about it.
+    #[error("`{0}` is no single deviation")]
+    NotSingle(&'static str),
+}
 
 /// Whether two deviations show beside each other in one server, each by checks of its own.
 ///
@@ -116,21 +139,18 @@ pub struct Clash(String);
 pub fn get_along(one: &NamedChange, other: &NamedChange) -> Result<(), Clash> {
     for entry in [one, other] {
         if entry.changes.is_empty() {
-            return Err(Clash(format!("`{}` is no single deviation", entry.name)));
+            return Err(Clash::NotSingle(entry.name));
         }
     }
     for (front, behind) in [(one, other), (other, one)] {
         let seen_through = with_those_in_front(behind.changes);
-        if let Some(aspect) = front.changes.iter().find(|aspect| seen_through.contains(aspect)) {
-            return Err(Clash(format!(
-                "`{}` changes {aspect:?}, and `{}` cannot be told from it or is not seen any more",
-                front.name, behind.name
-            )));
+        if let Some(&aspect) = front.changes.iter().find(|aspect| seen_through.contains(aspect)) {
+            return Err(Clash::Hidden { hiding: front.name, hidden: behind.name, aspect });
         }
     }
     let declared = other.declared();
     match one.declared().into_iter().find(|check| declared.contains(check)) {
-        Some(check) => Err(Clash(format!("`{check}` names both `{}` and `{}`", one.name, other.name))),
+        Some(check) => Err(Clash::SameCheck { one: one.name, other: other.name, check }),
         None => Ok(()),
     }
 }
